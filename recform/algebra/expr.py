@@ -1,0 +1,269 @@
+"""SymPy classes for formulas over tensors and operators (a near-ring, not a ring).
+
+Every class keeps its arguments in the author's order and does nothing by itself: SymPy's
+``Add`` and ``Mul`` would reorder terms, fold ``X - X`` and turn ``W*W`` into a power,
+and ``expand`` would distribute an operator over a sum, which is wrong for blocks.
+Operators are gone from the expressions by the time these are made: ``(A + B)*X`` is
+``A*X + B*X``, and what is left are applications to a tensor (:class:`Apply`).
+
+An index is a SymPy expression in :data:`I` and :data:`L`, or an integer once a formula
+has been written out for one block.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy.core.symbol import Str
+
+#: The number of the block, counted from 1.
+I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
+#: The number of blocks (of the network, or of the stage with `scope stage`).
+L = sympy.Symbol("L", integer=True, positive=True)
+#: The position in an accumulated history.
+K = sympy.Symbol("_k", integer=True)
+
+
+class Learned(sympy.Expr):  # type: ignore[misc]
+    """A learned scalar ``k_i``; stands in coefficients.
+
+    Args: name, index (an expression; ``NaN`` for a scalar without an index).
+    """
+
+    is_commutative = True
+
+    def __new__(cls, name: str, index: Any = sympy.nan) -> Learned:
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
+
+    @property
+    def name(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def index(self) -> Any:
+        return self.args[1]
+
+
+class Tensor(sympy.Expr):  # type: ignore[misc]
+    """Base of all that is a tensor."""
+
+    is_commutative = False
+
+    @property
+    def children(self) -> tuple[Tensor, ...]:
+        """The tensors that this one is made from, in the author's order."""
+        return tuple(arg for arg in self.args if isinstance(arg, Tensor))
+
+    def _sympystr(self, printer: Any) -> str:
+        from recform.algebra.typeset import plain
+
+        return plain(self)
+
+
+class Input(Tensor):
+    """What the stem hands over (the input of the stage, with `scope stage`)."""
+
+    def __new__(cls) -> Input:
+        return super().__new__(cls)
+
+
+class State(Tensor):
+    """``X_<i-1>``: the value of an unknown at an index."""
+
+    def __new__(cls, name: Any, index: Any) -> State:
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
+
+    @property
+    def name(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def index(self) -> Any:
+        return self.args[1]
+
+
+class Apply(Tensor):
+    """``W_i*X``: the operator of block ``index`` applied to a tensor.
+
+    The index is ``NaN`` for an operator without one, which all blocks share.
+    """
+
+    def __new__(cls, operator: Any, index: Any, argument: Tensor) -> Apply:
+        return super().__new__(
+            cls, Str(str(operator)), sympy.sympify(index), argument
+        )
+
+    @property
+    def operator(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def index(self) -> Any:
+        return self.args[1]
+
+    @property
+    def argument(self) -> Tensor:
+        return self.args[2]  # type: ignore[no-any-return]
+
+
+class Scaled(Tensor):
+    """A scalar times a tensor.
+
+    Attributes:
+        coefficient: may hold numbers, ``i``, ``L`` and :class:`Learned` scalars.
+        at: the block whose number ``i`` stands for in the coefficient, once the formula
+            has been written out for that block; ``NaN`` before, or where there is no i.
+    """
+
+    def __new__(cls, coefficient: Any, tensor: Tensor, at: Any = sympy.nan) -> Scaled:
+        coefficient = sympy.sympify(coefficient)
+        if not coefficient.has(I):
+            at = sympy.nan
+        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))
+
+    @property
+    def coefficient(self) -> Any:
+        return self.args[0]
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[1]  # type: ignore[no-any-return]
+
+    @property
+    def at(self) -> Any:
+        return self.args[2]
+
+
+class Filled(Tensor):
+    """A scalar that is added to a tensor, element by element."""
+
+    def __new__(cls, value: Any, at: Any = sympy.nan) -> Filled:
+        value = sympy.sympify(value)
+        if not value.has(I):
+            at = sympy.nan
+        return super().__new__(cls, value, sympy.sympify(at))
+
+    @property
+    def coefficient(self) -> Any:
+        return self.args[0]
+
+    @property
+    def at(self) -> Any:
+        return self.args[1]
+
+
+class TensorSum(Tensor):
+    """Terms in the author's order; a subtracted one is scaled by -1."""
+
+
+class Pointwise(Tensor):
+    """Tensors multiplied element by element."""
+
+
+class Combine(Tensor):
+    """``max``, ``min`` or ``mean`` over several tensors, element by element."""
+
+    def __new__(cls, kind: Any, *tensors: Tensor) -> Combine:
+        return super().__new__(cls, Str(str(kind)), *tensors)
+
+    @property
+    def kind(self) -> str:
+        return str(self.args[0])
+
+
+class Concat(Tensor):
+    """Tensors side by side along the features."""
+
+
+class Elementwise(Tensor):
+    """An elementwise function of one tensor, such as ``relu``."""
+
+    def __new__(cls, name: Any, argument: Tensor) -> Elementwise:
+        return super().__new__(cls, Str(str(name)), argument)
+
+    @property
+    def name(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def argument(self) -> Tensor:
+        return self.args[1]  # type: ignore[no-any-return]
+
+
+class History(Tensor):
+    """``concat``, ``sum``, ``max`` or ``min`` of a body over a growing range of indices.
+
+    Attributes:
+        kind: how the bodies are put together.
+        body: a tensor in :data:`K` (and not in ``i``).
+        first: the first index, a number.
+        last: the last one, ``i - d`` or ``L - d``.
+    """
+
+    def __new__(cls, kind: Any, body: Tensor, first: Any, last: Any) -> History:
+        return super().__new__(
+            cls, Str(str(kind)), body, sympy.sympify(first), sympy.sympify(last)
+        )
+
+    @property
+    def kind(self) -> str:
+        return str(self.args[0])
+
+    @property
+    def body(self) -> Tensor:
+        return self.args[1]  # type: ignore[no-any-return]
+
+    @property
+    def first(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def last(self) -> Any:
+        return self.args[3]
+
+
+class Part(Tensor):
+    """One of the equal parts into which ``split`` cuts the features."""
+
+    def __new__(cls, tensor: Tensor, parts: Any, which: Any) -> Part:
+        return super().__new__(
+            cls, tensor, sympy.Integer(parts), sympy.Integer(which)
+        )
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def parts(self) -> int:
+        return int(self.args[1])
+
+    @property
+    def which(self) -> int:
+        return int(self.args[2])
+
+
+def offset(index: Any) -> int | None:
+    """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
+    if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
+        return None
+    return int(index - I)
+
+
+def signed(sign: int, term: Tensor) -> Tensor:
+    """A term of a sum with its sign: a subtracted one is scaled by -1."""
+    if sign > 0:
+        return term
+    if isinstance(term, Scaled):
+        return Scaled(-term.coefficient, term.tensor, term.at)
+    return Scaled(-1, term)
+
+
+def scaled(coefficient: Any, tensor: Tensor) -> Tensor:
+    """A scalar times a tensor; factors that meet are multiplied, a factor 1 is left out."""
+    if isinstance(tensor, Scaled):
+        coefficient, tensor = coefficient * tensor.coefficient, tensor.tensor
+    if coefficient == 1:
+        return tensor
+    return Scaled(coefficient, tensor)

@@ -1,0 +1,185 @@
+"""The data that the algebra hands on: one network, all names resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recform.algebra.expr import Tensor
+from recform.blocks import Arguments, Operator, Shape
+from recform.source import Source, Span
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operator of a pipeline.
+
+    Attributes:
+        operator: from the library.
+        arguments: by name; sizes may hold the symbols ``c``, ``s``, ``i``, ``L`` and
+            parameters of the file.
+        label: the name that the author gave, or an empty string.
+        span: where it stands.
+    """
+
+    operator: Operator
+    arguments: Arguments
+    label: str
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Operators, one after the other.
+
+    Attributes:
+        name: the operator letter, or ``stem``, ``head``, ``adapter``, ``transition``.
+        steps: in order; none for the identity.
+        text: as it stands in the file (spaces folded), for docstrings.
+        span: where it stands; None for a default.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    text: str
+    span: Span | None = field(compare=False, default=None)
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """``width x blocks / stride``."""
+
+    width: int
+    blocks: int
+    stride: int
+    span: Span | None = field(compare=False, default=None)
+
+
+@dataclass(frozen=True)
+class LearnedScalar:
+    """``scalar k_i = 0.5 per channel``.
+
+    Attributes:
+        name: as in the file.
+        indexed: whether each block has one of its own.
+        start: its first value.
+        per_feature: one for each feature rather than one for all.
+    """
+
+    name: str
+    indexed: bool
+    start: float
+    per_feature: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Param:
+    """``param classes = 10``.
+
+    Attributes:
+        name: as in the file.
+        value: after ``--set``.
+        free: whether it is left to the constructor of the generated module; otherwise
+            it shapes the network and its value is fixed when the file is compiled.
+    """
+
+    name: str
+    value: Any
+    free: bool
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """``X_i = right``, with index i on the left.
+
+    Attributes:
+        unknown: its name.
+        right: in ``i``.
+        span: the whole equation.
+        text: as it stands in the file (spaces folded).
+    """
+
+    unknown: str
+    right: Tensor
+    span: Span = field(compare=False)
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """``X_1 = right``, ``V_0 = 0``, ``W_0*X_<-1> = X_0``.
+
+    Attributes:
+        left: a tensor without ``i``.
+        right: None for zero.
+    """
+
+    left: Tensor
+    right: Tensor | None
+    span: Span = field(compare=False)
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """One network of a file.
+
+    Attributes:
+        name: of the class.
+        source: the file that was asked for.
+        params: in the order of the file.
+        input: the shape of one example.
+        stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
+            None for ``none``.
+        stages: at least one.
+        scope: ``"network"`` or ``"stage"``: where the index starts anew.
+        operators: every operator letter of the equations, in the order of appearance.
+        scalars: likewise.
+        equations: in the order of the file.
+        boundaries: likewise.
+        output: what the head gets (what the transition gets, with ``scope stage``).
+        names, init: the settings of the file.
+        spans: where each subexpression of an equation first stands.
+    """
+
+    name: str
+    source: Source
+    params: tuple[Param, ...]
+    input: Shape
+    stem: Pipeline
+    head: Pipeline
+    adapter: Pipeline | None
+    transition: Pipeline | None
+    stages: tuple[StageSpec, ...]
+    scope: str
+    operators: Mapping[str, Pipeline]
+    scalars: Mapping[str, LearnedScalar]
+    equations: tuple[Equation, ...]
+    boundaries: tuple[Boundary, ...]
+    output: Tensor
+    output_span: Span = field(compare=False)
+    names: Mapping[str, str]
+    init: Mapping[str, InitRule]
+    spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
+
+    def span_of(self, tensor: Tensor) -> Span:
+        """The place of a subexpression, or of the first equation if it has none."""
+        return self.spans.get(tensor, self.equations[0].span)
+
+
+@dataclass(frozen=True)
+class InitRule:
+    """How the weights of a kind of operator start.
+
+    Attributes:
+        rule: ``kaiming_normal``, ``normal``, ``zeros``, ... or ``torch`` for its default.
+        numbers: the arguments of the rule, as ``(("std", 0.01),)``.
+        mode: ``fan_in`` or ``fan_out`` where the rule has one.
+    """
+
+    rule: str
+    numbers: tuple[tuple[str, float], ...] = ()
+    mode: str = ""

@@ -1,0 +1,647 @@
+"""From statements to :class:`recform.algebra.formula.Formula`: all names resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L, State, Tensor, offset
+from recform.algebra.formula import (
+    Boundary,
+    Equation,
+    Formula,
+    LearnedScalar,
+    Param,
+    Pipeline,
+    StageSpec,
+    Step,
+)
+from recform.algebra.operators import Scalar as ScalarOperator
+from recform.algebra.pipelines import MAX_SIZE, PipelineReader, parameter
+from recform.algebra.scalars import ScalarReader
+from recform.algebra.sections import (
+    Section,
+    layout_defaults,
+    sections,
+    statement_text,
+)
+from recform.algebra.settings import init_rules, name_rules
+from recform.algebra.sorts import Names, Reader, Reported, split_of
+from recform.algebra.survey import Survey, survey
+from recform.blocks import Arguments, Shape, defaults, lookup
+from recform.diagnostics import Diagnostics, Label, closest
+from recform.source import Source, Span
+from recform.syntax import nodes as n
+
+MAX_BLOCKS = 100_000
+MAX_WIDTH = 65_536
+_RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
+
+
+def lower(
+    file: n.File, source: Source, settings: Mapping[str, Any], report: Diagnostics
+) -> tuple[Formula, ...]:
+    """The networks of a file.
+
+    Args:
+        file: the statements.
+        source: the file that was asked for; statements of others are used by it.
+        settings: values of parameters that replace those of the file.
+        report: gets RF106 and RF2xx.
+
+    Raises:
+        CompileError: if there were errors.
+    """
+    parts = sections(file, source, report)
+    report.check()
+    formulas = [_Lowering(part, source, settings, report).formula() for part in parts]
+    _check_settings(formulas, settings, report)
+    report.check()
+    return tuple(formula for formula in formulas if formula is not None)
+
+
+def _check_settings(
+    formulas: list[Formula | None], settings: Mapping[str, Any], report: Diagnostics
+) -> None:
+    if any(formula is None for formula in formulas):
+        return
+    known = sorted({p.name for f in formulas if f is not None for p in f.params})
+    for name in settings:
+        if name not in known:
+            guess = closest(name, known)
+            report.error(
+                "RF501",
+                f"the file has no parameter {name!r}",
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else f"its parameters: {', '.join(known) or 'none'}",
+            )
+
+
+class _Lowering:
+    """Lowers one network; each method is one kind of statement."""
+
+    def __init__(
+        self,
+        section: Section,
+        source: Source,
+        settings: Mapping[str, Any],
+        report: Diagnostics,
+    ) -> None:
+        self._section = section
+        self._source = source
+        self._settings = settings
+        self._report = report
+        self._values: dict[str, Any] = {}
+        self._structural: set[str] = set()
+
+    def formula(self) -> Formula | None:
+        section, report = self._section, self._report
+        if not section.equations:
+            report.error(
+                "RF215",
+                f"the network {section.name} has no equation",
+                hint="add one: X_i = X_<i-1> + W_i*X_<i-1>",
+                file=self._source.name,
+            )
+            return None
+        found = survey(section, report)
+        self._complete(found)
+        params = self._params()
+        self._reserved(found)
+        shape = self._input()
+        if shape is None:
+            return None
+        section.add_defaults(layout_defaults(shape.layout.value))
+        numbers, indexed = self._constants()
+        scalars = self._scalars()
+        operators, pipelines = self._pipelines(found, shape, numbers)
+        stages = self._stages()
+        names = Names(
+            frozenset(found.unknowns),
+            frozenset(found.operators),
+            {name: scalar.indexed for name, scalar in scalars.items()},
+            {**numbers, **self._values},
+            frozenset(indexed),
+        )
+        reader = Reader(names, report)
+        equations, boundaries = self._equations(reader, found)
+        output = self._output(reader, found, equations)
+        rules = name_rules(section, found, report)
+        init = init_rules(section, self._values, report)
+        if report.has_errors or output is None:
+            return None
+        used = [name for name in reader.used if name in operators]
+        free = self._free(params, pipelines, operators)
+        fix = _Fix({p.name: p.value for p in params if not p.free or p.name not in free})
+        return Formula(
+            name=section.name,
+            source=self._source,
+            params=tuple(replace(p, free=p.name in free) for p in params),
+            input=shape,
+            stem=fix(pipelines["stem"]),
+            head=fix(pipelines["head"]),
+            adapter=self._unless_none("adapter", fix(pipelines["adapter"])),
+            transition=self._unless_none("transition", fix(pipelines["transition"])),
+            stages=stages,
+            scope=self._scope(),
+            operators={name: fix(operators[name]) for name in used},
+            scalars=self._used_scalars(reader, scalars),
+            equations=tuple(equations),
+            boundaries=tuple(boundaries),
+            output=output[0],
+            output_span=output[1],
+            names=rules,
+            init=init,
+            spans=reader.spans,
+        )
+
+    # -- the frame
+
+    def _complete(self, found: Survey) -> None:
+        section = self._section
+        section.add_defaults(defaults.FRAME)
+        if "head" not in section.single:
+            section.add_defaults(defaults.PARAMS)
+        shared = found.shared or found.called_twice
+        scope = section.single["scope"]
+        flat = shared and isinstance(scope, n.Scope) and scope.where != "stage"
+        given = section.single["input"]
+        if isinstance(given, n.Input) and len(given.sizes) != 3:
+            flat = True
+        section.add_defaults(defaults.FLAT_STAGES if flat else defaults.STAGES)
+
+    def _reserved(self, found: Survey) -> None:
+        section = self._section
+        for name, item in [
+            *section.params.items(),
+            *section.consts.items(),
+            *section.scalars.items(),
+            *section.definitions.items(),
+            *found.unknowns.items(),
+        ]:
+            span = item if isinstance(item, Span) else item.span
+            if name in _RESERVED:
+                self._report.error(
+                    "RF209", f"the name {name!r} has a meaning of its own", span
+                )
+        kinds: dict[str, tuple[str, Span]] = {}
+        tables: list[tuple[str, Mapping[str, Any]]] = [
+            ("a parameter", section.params),
+            ("a constant", section.consts),
+            ("a learned scalar", section.scalars),
+            ("an operator", section.definitions),
+            ("an unknown", found.unknowns),
+        ]
+        for kind, table in tables:
+            for name, item in table.items():
+                span = item if isinstance(item, Span) else item.span
+                if name in kinds:
+                    before, place = kinds[name]
+                    self._report.error(
+                        "RF209",
+                        f"{name!r} is {kind} here, but {before} elsewhere",
+                        span,
+                        others=[Label(place, f"{before} here")],
+                    )
+                kinds.setdefault(name, (kind, span))
+
+    def _params(self) -> list[Param]:
+        result = []
+        for name, item in self._section.params.items():
+            value = self._settings.get(name)
+            if value is None:
+                reader = ScalarReader(self._values, self._report, "a parameter")
+                value = reader.read(item.value)
+                if value is None:
+                    continue
+            elif not isinstance(value, bool):
+                value = sympy.sympify(value)
+            self._values[name] = value
+            result.append(Param(name, value, True, item.span))
+        return result
+
+    def _input(self) -> Shape | None:
+        item = self._section.single["input"]
+        assert isinstance(item, n.Input)
+        if len(item.sizes) > 3:
+            self._report.error(
+                "RF212",
+                "an input has one to three sizes: features, "
+                "positions x features, or channels x height x width",
+                item.span,
+            )
+            return None
+        sizes = [self._whole(size, "the input", MAX_SIZE) for size in item.sizes]
+        if any(size is None for size in sizes):
+            return None
+        return Shape.of(tuple(size for size in sizes if size is not None))
+
+    def _whole(self, expr: n.Expr, what: str, limit: int, least: int = 1) -> int | None:
+        """A whole number of the frame, or None after a diagnostic."""
+        self._structural |= _params_in(expr, self._section.params)
+        value = ScalarReader(self._values, self._report, what).read(expr)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not value.is_Integer or value < least:
+            code = "RF403" if not isinstance(value, bool) and value.is_Integer else "RF404"
+            self._report.error(
+                code,
+                f"{what} takes a whole number of at least {least}, not {value}",
+                expr.span,
+            )
+            return None
+        if value > limit:
+            self._report.error(
+                "RF106",
+                f"{what} of {_large(int(value))} is out of all reason "
+                f"(the limit is {limit:,})",
+                expr.span,
+            )
+            return None
+        return int(value)
+
+    def _stages(self) -> tuple[StageSpec, ...]:
+        item = self._section.single["stages"]
+        assert isinstance(item, n.Stages)
+        result = []
+        for stage in item.stages:
+            width = self._whole(stage.width, "a stage's width", MAX_WIDTH)
+            blocks = self._whole(stage.blocks, "a stage's number of blocks", MAX_BLOCKS)
+            stride: int | None = 1
+            if stage.stride is not None:
+                stride = self._whole(stage.stride, "a stage's stride", 64)
+            if width and blocks and stride:
+                result.append(StageSpec(width, blocks, stride, stage.span))
+        if sum(stage.blocks for stage in result) > MAX_BLOCKS:
+            self._report.error(
+                "RF106",
+                f"the stages have more than {MAX_BLOCKS:,} blocks together",
+                item.span,
+            )
+        return tuple(result)
+
+    def _scope(self) -> str:
+        item = self._section.single["scope"]
+        assert isinstance(item, n.Scope)
+        if item.where not in ("network", "stage"):
+            self._report.error(
+                "RF212", "the scope is network or stage", item.span
+            )
+        return item.where
+
+    # -- declarations
+
+    def _constants(self) -> tuple[dict[str, Any], set[str]]:
+        values: dict[str, Any] = {}
+        indexed: set[str] = set()
+        for name, item in self._section.consts.items():
+            names = {**self._values, **values, "L": L}
+            self._structural |= _params_in(item.value, self._section.params)
+            if item.target.indices:
+                if not self._is_index_i(item.target):
+                    continue
+                indexed.add(name)
+                names["i"] = I
+            value = ScalarReader(names, self._report, "a constant").read(item.value)
+            if value is not None:
+                values[name] = value
+        return values, indexed
+
+    def _is_index_i(self, target: n.Reference) -> bool:
+        index = target.indices[0]
+        if len(target.indices) == 1 and isinstance(index, n.Reference) and index.name == "i":
+            return True
+        self._report.error(
+            "RF304", f"a declaration has the index i: {target.name}_i", target.span
+        )
+        return False
+
+    def _scalars(self) -> dict[str, LearnedScalar]:
+        result = {}
+        for name, item in self._section.scalars.items():
+            if item.target.indices and not self._is_index_i(item.target):
+                continue
+            if item.per not in (None, "channel", "feature"):
+                self._report.error(
+                    "RF212", "a learned scalar is `per channel` or one for all", item.span
+                )
+            self._structural |= _params_in(item.value, self._section.params)
+            reader = ScalarReader(self._values, self._report, "a scalar's start")
+            value = reader.read(item.value)
+            if value is None or isinstance(value, bool):
+                continue
+            result[name] = LearnedScalar(
+                name,
+                bool(item.target.indices),
+                float(value),
+                item.per is not None,
+                item.span,
+            )
+        return result
+
+    def _used_scalars(
+        self, reader: Reader, scalars: Mapping[str, LearnedScalar]
+    ) -> dict[str, LearnedScalar]:
+        """Those that the equations use; ``a_1`` stands for itself and all blocks."""
+        used = {name: scalars[name] for name in reader.used if name in scalars}
+        for member, name in reader.members.items():
+            if name in used:
+                self._report.error(
+                    "RF304",
+                    f"{name} is used as {name}_i and as {member}: "
+                    "either each block has its own, or there is a numbered list",
+                    scalars[name].span,
+                )
+            used[member] = replace(scalars[name], name=member, indexed=False)
+        return used
+
+    def _pipelines(
+        self, found: Survey, shape: Shape, numbers: Mapping[str, Any]
+    ) -> tuple[dict[str, Pipeline], dict[str, Pipeline]]:
+        section = self._section
+        constants = {k: v for k, v in numbers.items() if not v.has(I)}
+        reader = PipelineReader(
+            section.definitions,
+            {**constants, **self._values},
+            frozenset(section.params),
+            self._report,
+        )
+        pipelines = {}
+        for role in ("stem", "head", "adapter", "transition"):
+            item = section.single[role]
+            assert isinstance(item, n.Pipeline)
+            pipelines[role] = reader.read(role, item.flow)
+        operators = {}
+        for name in found.operators:
+            if name in section.definitions:
+                operators[name] = reader.read(name, section.definitions[name].right)
+            elif (operator := lookup(name)) is not None:
+                empty = Arguments({a.name: a.default for a in operator.arguments})
+                span = found.operators[name]
+                operators[name] = Pipeline(
+                    name, (Step(operator, empty, "", span),), name, span
+                )
+            else:
+                text = (
+                    defaults.IMAGE_BLOCK
+                    if shape.layout.value == "image"
+                    else defaults.VECTOR_BLOCK
+                )
+                operators[name] = reader.read(name, statement_text(text))
+        for name, item in section.definitions.items():
+            if name not in operators:
+                reader.read(name, item.right)
+        self._structural |= reader.structural
+        return operators, pipelines
+
+    def _unless_none(self, role: str, pipeline: Pipeline) -> Pipeline | None:
+        return pipeline if pipeline.steps else None
+
+    def _free(
+        self,
+        params: list[Param],
+        pipelines: Mapping[str, Pipeline],
+        operators: Mapping[str, Pipeline],
+    ) -> set[str]:
+        """Parameters that the generated constructor takes: used, and not structural."""
+        symbols: set[str] = set()
+        for pipeline in [*pipelines.values(), *operators.values()]:
+            for step in pipeline.steps:
+                for value in step.arguments.values():
+                    symbols |= {str(s) for s in getattr(value, "free_symbols", ())}
+        names = {p.name for p in params if not isinstance(p.value, bool)}
+        return (names & symbols) - self._structural
+
+    # -- equations
+
+    def _equations(
+        self, reader: Reader, found: Survey
+    ) -> tuple[list[Equation], list[Boundary]]:
+        equations: list[Equation] = []
+        boundaries: list[Boundary] = []
+        for item in self._section.equations:
+            try:
+                self._equation(item, reader, equations, boundaries)
+            except Reported:
+                continue
+        seen: dict[str, Equation] = {}
+        for equation in equations:
+            before = seen.get(equation.unknown)
+            if before is not None:
+                self._report.error(
+                    "RF207",
+                    f"{equation.unknown} has two equations",
+                    equation.span,
+                    others=[Label(before.span, "the first one")],
+                    hint="give the second unknown a name of its own",
+                )
+            seen.setdefault(equation.unknown, equation)
+        places: dict[Tensor, Boundary] = {}
+        for boundary in boundaries:
+            if boundary.left in places:
+                self._report.error(
+                    "RF207",
+                    f"{boundary.text.split('=')[0].strip()} has two boundary equations",
+                    boundary.span,
+                    others=[Label(places[boundary.left].span, "the first one")],
+                )
+            places.setdefault(boundary.left, boundary)
+        return equations, boundaries
+
+    def _equation(
+        self,
+        item: n.Relation,
+        reader: Reader,
+        equations: list[Equation],
+        boundaries: list[Boundary],
+    ) -> None:
+        if len(item.right.parts) != 1 or item.right.parts[0].label:
+            self._report.error(
+                "RF214",
+                "an equation has no `>`; flows define operators",
+                item.right.span,
+                hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
+            )
+            return
+        right = item.right.parts[0].expr
+        text = " ".join(item.span.text_without_comments.split())
+        if _is_general(item.left[0]):
+            self._report.error(
+                "RF216",
+                "this is a general formula, not a recursion",
+                item.span,
+                hint="a network is built from an equation for X_i",
+            )
+            return
+        if len(item.left) > 1:
+            self._split(item, right, reader, boundaries, text)
+            return
+        left = item.left[0]
+        shift = _shift(left)
+        if shift is not None:
+            value = reader.tensor(right)
+            assert isinstance(left, n.Reference)
+            if shift:
+                value = _moved(value, -shift, reader)
+            equations.append(Equation(left.name, value, item.span, text))
+            return
+        target = reader.tensor(left)
+        if target.has(I) or target.has(L):
+            self._report.error(
+                "RF217",
+                "the left side is one unknown, such as X_i, or has no i at all",
+                left.span,
+                hint="solve the equation for X_i",
+            )
+            return
+        boundaries.append(Boundary(target, self._boundary(reader, right), item.span, text))
+
+    def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
+        """The right side of a boundary equation; None for zero."""
+        value = reader.value(right)
+        if isinstance(value, ScalarOperator):
+            if value.value == 0:
+                return None
+            self._report.error(
+                "RF217", "a history starts at a tensor or at 0", right.span
+            )
+            raise Reported
+        value = reader.tensor(right)
+        if value.has(I):
+            self._report.error(
+                "RF217", "a boundary equation has no i on its right side", right.span
+            )
+        return value
+
+    def _split(
+        self,
+        item: n.Relation,
+        right: n.Expr,
+        reader: Reader,
+        boundaries: list[Boundary],
+        text: str,
+    ) -> None:
+        parts = split_of(right, reader) if isinstance(right, n.Call) else None
+        if parts is None:
+            self._report.error(
+                "RF217",
+                "several unknowns on the left need a split(...) on the right",
+                item.span,
+                hint="A_0, B_0 = split(input, 2)",
+            )
+            return
+        if len(parts) != len(item.left):
+            self._report.error(
+                "RF217",
+                f"{len(item.left)} unknowns on the left, but {len(parts)} parts",
+                right.span,
+            )
+            return
+        for left, part in zip(item.left, parts, strict=True):
+            target = reader.tensor(left)
+            if not isinstance(target, State) or target.has(I):
+                self._report.error(
+                    "RF217", "split is for boundary equations: A_0, B_0 = ...", left.span
+                )
+                return
+            boundaries.append(Boundary(target, part, item.span, text))
+
+    def _output(
+        self, reader: Reader, found: Survey, equations: list[Equation]
+    ) -> tuple[Tensor, Span] | None:
+        item = self._section.single.get("output")
+        if item is None:
+            if not equations:
+                return None
+            last = equations[-1]
+            if len(equations) > 1:
+                self._report.warning(
+                    "RF306",
+                    "several unknowns and no output: "
+                    f"{last.unknown}_L is taken, from the last equation",
+                    last.span,
+                    hint=f"say so in the file: output {last.unknown}_L",
+                )
+            return State(last.unknown, L), last.span
+        assert isinstance(item, n.Output)
+        try:
+            value = reader.tensor(item.expr)
+        except Reported:
+            return None
+        if value.has(I):
+            self._report.error(
+                "RF304",
+                "the output has no i: the last block is L",
+                item.expr.span,
+                hint="output X_L",
+            )
+            return None
+        return value, item.span
+
+
+class _Fix:
+    """Puts the values of structural parameters into pipelines."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = {parameter(name): value for name, value in values.items()}
+
+    def __call__(self, pipeline: Pipeline) -> Pipeline:
+        steps = []
+        for step in pipeline.steps:
+            arguments = {k: self._value(v) for k, v in step.arguments.items()}
+            steps.append(replace(step, arguments=Arguments(arguments)))
+        return replace(pipeline, steps=tuple(steps))
+
+    def _value(self, value: Any) -> Any:
+        if not getattr(value, "free_symbols", None):
+            return value
+        filled = value.subs(self._values)
+        if filled.free_symbols:
+            return filled
+        return int(filled) if filled.is_Integer else float(filled)
+
+
+def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
+    from recform.algebra.pipelines import _names_in
+
+    return _names_in(expr) & set(params)
+
+
+def _large(value: int) -> str:
+    return f"{value:,}" if value < 10**15 else "more than 10^15"
+
+
+def _shift(left: n.Expr) -> int | None:
+    """How far the index on the left lies after ``i``; None if it has no ``i``."""
+    if not isinstance(left, n.Reference) or len(left.indices) != 1:
+        return None
+    index = left.indices[0]
+    if isinstance(index, n.Range):
+        return None
+    value = ScalarReader({"i": I, "L": L}, Diagnostics(), "an index").read(index)
+    if value is None or isinstance(value, bool) or not value.has(I):
+        return None
+    return offset(value) if (value - I).is_Integer else None
+
+
+def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
+    """The right side with another ``i``; its parts keep their places."""
+    for part, span in list(reader.spans.items()):
+        reader.spans.setdefault(part.xreplace({I: I + distance}), span)
+    return value.xreplace({I: I + distance})  # type: ignore[no-any-return]
+
+
+def _is_general(left: n.Expr) -> bool:
+    """Whether the left side is ``dX_L/dX_<L-i>``."""
+    return (
+        isinstance(left, n.Product)
+        and len(left.factors) == 2
+        and left.factors[1][0] < 0
+        and all(
+            isinstance(f, n.Reference) and f.name.startswith("d") for _, f in left.factors
+        )
+    )

@@ -1,0 +1,301 @@
+"""Reads flows such as ``conv(3, c, stride=s) > bn > relu`` into pipelines of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L
+from recform.algebra.formula import Pipeline, Step
+from recform.algebra.scalars import ScalarReader
+from recform.blocks import Argument, Arguments, Kind, Operator, lookup
+from recform.blocks import names as operator_names
+from recform.diagnostics import Diagnostics, closest
+from recform.source import Span
+from recform.syntax import nodes as n
+
+#: The width of the stage and the stride of the block.
+WIDTH = sympy.Symbol("c", integer=True, positive=True)
+STRIDE = sympy.Symbol("s", integer=True, positive=True)
+#: The features that come into the pipeline.
+INCOMING = sympy.Symbol("cin", integer=True, positive=True)
+SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
+
+#: The largest width, kernel, stride ... that is taken seriously.
+MAX_SIZE = 1_000_000
+_MAX_STEPS = 256
+_WHOLE = {Kind.SIZE: 1, Kind.STRIDE: 1, Kind.COUNT: 1, Kind.NATURAL: 0}
+_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.FLAG)
+
+
+class PipelineReader:
+    """Reads the flows of one network.
+
+    Args:
+        definitions: operators that the file defines, for flows that use them by name.
+        values: of constants and parameters.
+        report: gets RF2xx.
+
+    Attributes:
+        structural: names of parameters that shape the network.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, n.Relation],
+        values: Mapping[str, Any],
+        params: frozenset[str],
+        report: Diagnostics,
+    ) -> None:
+        self._definitions = definitions
+        self._values = values
+        self._params = params
+        self._report = report
+        self.structural: set[str] = set()
+
+    def read(self, name: str, flow: n.Flow) -> Pipeline:
+        """The pipeline of a flow; parts with mistakes are reported and left out."""
+        steps: list[Step] = []
+        self._flow(flow, steps, (name,), "", name == "head")
+        text = " ".join(flow.span.text_without_comments.split())
+        return Pipeline(name, tuple(steps), text, flow.span)
+
+    def _flow(
+        self,
+        flow: n.Flow,
+        steps: list[Step],
+        above: tuple[str, ...],
+        prefix: str,
+        head: bool,
+    ) -> None:
+        parts = flow.parts
+        if len(parts) == 1 and _word(parts[0].expr) == "none":
+            return
+        for part in parts:
+            label = part.label or ""
+            name = _word(part.expr)
+            if name in self._definitions:
+                if name in above:
+                    self._report.error(
+                        "RF213", f"{name} is defined by itself", part.span
+                    )
+                    continue
+                inner = self._definitions[name].right
+                self._flow(inner, steps, (*above, name), label or prefix, head)
+                continue
+            step = self._step(part, label, head)
+            if step is not None:
+                steps.append(step)
+            if len(steps) > _MAX_STEPS:
+                self._report.error(
+                    "RF106", f"a flow has more than {_MAX_STEPS} operators", flow.span
+                )
+                return
+
+    def _step(self, part: n.Part, label: str, head: bool) -> Step | None:
+        expr = part.expr
+        if isinstance(expr, n.Call):
+            function, given = expr.function, expr.arguments
+        elif isinstance(expr, n.Reference):
+            function, given = expr, ()
+        else:
+            self._report.error(
+                "RF214",
+                "a flow is made of operators, with `>` between them",
+                expr.span,
+                hint="for example conv(3, c) > bn > relu",
+            )
+            return None
+        if function.indices:
+            self._report.error(
+                "RF214",
+                "operators in a flow have no index",
+                function.span,
+                hint="an equation starts with an indexed name: X_i = ...",
+            )
+            return None
+        operator = lookup(function.name)
+        if operator is None:
+            self._unknown(function)
+            return None
+        arguments = self._arguments(operator, given, expr.span, head)
+        if arguments is None:
+            return None
+        return Step(operator, arguments, label, expr.span)
+
+    def _unknown(self, function: n.Reference) -> None:
+        guess = closest(function.name, [*operator_names(), *self._definitions])
+        self._report.error(
+            "RF202",
+            f"there is no operator {function.name!r}",
+            function.span,
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else "operators: " + ", ".join(operator_names()),
+        )
+
+    def _arguments(
+        self,
+        operator: Operator,
+        given: tuple[n.Expr | n.Keyword, ...],
+        span: Span,
+        head: bool,
+    ) -> Arguments | None:
+        values: dict[str, Any] = {}
+        sound = True
+        for position, item in enumerate(given):
+            argument = self._slot(operator, item, position)
+            if argument is None:
+                sound = False
+                continue
+            if argument.name in values:
+                self._report.error(
+                    "RF203",
+                    f"{operator.name} is given {argument.name!r} twice",
+                    item.span,
+                )
+                sound = False
+                continue
+            expr = item.value if isinstance(item, n.Keyword) else item
+            value = self._value(operator, argument, expr, head)
+            sound = sound and value is not None
+            values[argument.name] = value
+        for argument in operator.arguments:
+            if argument.name not in values:
+                if argument.required:
+                    self._report.error(
+                        "RF203",
+                        f"{operator.name} needs its {argument.name}",
+                        span,
+                        hint=usage(operator),
+                    )
+                    sound = False
+                values[argument.name] = argument.default
+        return Arguments(values) if sound else None
+
+    def _slot(
+        self, operator: Operator, item: n.Expr | n.Keyword, position: int
+    ) -> Argument | None:
+        """The argument that is meant by a keyword or by a position."""
+        if isinstance(item, n.Keyword):
+            for argument in operator.arguments:
+                if argument.name == item.name:
+                    return argument
+            guess = closest(item.name, [a.name for a in operator.arguments])
+            self._report.error(
+                "RF203",
+                f"{operator.name} has no argument {item.name!r}",
+                item.span,
+                hint=f"did you mean {guess!r}?" if guess else usage(operator),
+            )
+            return None
+        if position >= len(operator.arguments):
+            self._report.error(
+                "RF203",
+                f"{operator.name} takes {len(operator.arguments)} argument(s) at most",
+                item.span,
+                hint=usage(operator),
+            )
+            return None
+        return operator.arguments[position]
+
+    def _value(
+        self, operator: Operator, argument: Argument, expr: n.Expr, head: bool
+    ) -> Any:
+        names = {**SYMBOLS, **self._values}
+        free = argument.kind is Kind.RATE or (head and argument.kind is Kind.SIZE)
+        used = _names_in(expr) & self._params
+        if free:
+            # Left symbolic: such a parameter becomes one of the constructor.
+            names |= {name: parameter(name) for name in used}
+        else:
+            self.structural |= used
+        what = f"{operator.name}'s {argument.name}"
+        value = ScalarReader(names, self._report, what).read(expr)
+        if value is None:
+            return None
+        checked = self._check(argument, value, used if free else set())
+        if checked is None:
+            self._report.error(
+                "RF210",
+                f"{what} is {argument.kind.value}, not {_shown(value)}",
+                expr.span,
+            )
+        return checked
+
+    def _check(self, argument: Argument, value: Any, used: set[str]) -> Any:
+        """The value in the form that the operator takes, or None."""
+        if argument.kind is Kind.FLAG:
+            return value if isinstance(value, bool) else None
+        if isinstance(value, bool):
+            return None
+        if value.free_symbols:
+            if argument.kind in _FIXED:
+                return None
+            filled = value.subs({parameter(name): self._values[name] for name in used})
+            if not filled.free_symbols and self._number(argument, filled) is None:
+                return None
+            return value
+        return self._number(argument, value)
+
+    def _number(self, argument: Argument, value: Any) -> int | float | None:
+        if argument.kind in _WHOLE:
+            if not value.is_Integer or not _WHOLE[argument.kind] <= value <= MAX_SIZE:
+                return None
+            return int(value)
+        number = float(value)
+        if argument.kind is Kind.RATE and not 0 <= number <= 1:
+            return None
+        return number
+
+
+def parameter(name: str) -> Any:
+    """The symbol of a parameter that is left to the constructor."""
+    return sympy.Symbol(name, positive=True)
+
+
+def usage(operator: Operator) -> str:
+    """How an operator is called, for hints and the reference."""
+    parts = [
+        a.name if a.required else f"{a.name}={_default(a)}" for a in operator.arguments
+    ]
+    return f"{operator.name}({', '.join(parts)})"
+
+
+def _default(argument: Argument) -> str:
+    value = argument.default
+    if value is None:
+        return "..."
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _shown(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)[:60]
+
+
+def _word(expr: n.Expr) -> str:
+    """The name of a reference that stands alone."""
+    if isinstance(expr, n.Reference) and not expr.indices:
+        return expr.name
+    return ""
+
+
+def _names_in(expr: n.Expr) -> set[str]:
+    """The plain names that a scalar expression uses."""
+    match expr:
+        case n.Reference():
+            return {expr.name}
+        case n.Sum():
+            return set().union(*(_names_in(term) for _, term in expr.terms))
+        case n.Product():
+            return set().union(*(_names_in(factor) for _, factor in expr.factors))
+        case n.Power():
+            return _names_in(expr.base) | _names_in(expr.exponent)
+        case n.Group():
+            return _names_in(expr.inner)
+        case n.Call():
+            arguments = [a.value if isinstance(a, n.Keyword) else a for a in expr.arguments]
+            return set().union(*(_names_in(a) for a in arguments)) if arguments else set()
+    return set()

@@ -1,0 +1,190 @@
+"""Scalars: numbers, coefficients and sizes as bounded SymPy expressions.
+
+The bounds are there because a file comes from anybody: ``2^2^2^2^9`` must be a
+diagnostic and not the end of the machine's memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy
+
+from recform.diagnostics import Diagnostics, closest
+from recform.source import Span
+from recform.syntax import nodes as n
+
+_MAX_BITS = 256
+_MAX_EXPONENT = 64
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "sqrt": sympy.sqrt,
+    "exp": sympy.exp,
+    "log": sympy.log,
+    "abs": sympy.Abs,
+    "tanh": sympy.tanh,
+    "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
+    "min": sympy.Min,
+    "max": sympy.Max,
+    "floor": sympy.floor,
+    "ceil": sympy.ceiling,
+}
+CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
+
+
+class Unreasonable(Exception):
+    """A number is larger than any that a network could need."""
+
+
+def power(base: Any, exponent: Any) -> Any:
+    """``base ^ exponent`` within bounds.
+
+    Raises:
+        Unreasonable: if the result would be out of all reason.
+        ZeroDivisionError: for zero to a negative power.
+    """
+    if exponent.is_number and abs(exponent) > _MAX_EXPONENT:
+        if base in (0, 1):
+            return base
+        raise Unreasonable
+    if base == 0 and exponent.is_number and exponent < 0:
+        raise ZeroDivisionError
+    return bounded(base**exponent)
+
+
+def bounded(value: Any) -> Any:
+    """The value itself.
+
+    Raises:
+        Unreasonable: if it is a number of too many digits.
+    """
+    if value.is_Rational and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS:
+        raise Unreasonable
+    return value
+
+
+class ScalarReader:
+    """Reads syntax as a scalar.
+
+    Args:
+        names: what each name stands for.
+        report: gets RF106 and RF201 to RF212.
+        where: what is being read, for the words of a diagnostic ("a stage").
+    """
+
+    def __init__(
+        self, names: Mapping[str, Any], report: Diagnostics, where: str
+    ) -> None:
+        self._names = names
+        self._report = report
+        self._where = where
+
+    def read(self, expr: n.Expr) -> Any:
+        """The value, or None after a diagnostic."""
+        try:
+            return self._read(expr)
+        except Unreasonable:
+            self._report.error(
+                "RF106", "this number is out of all reason", expr.span
+            )
+        except ZeroDivisionError:
+            self._report.error("RF211", "this divides by zero", expr.span)
+        except _Reported:
+            pass
+        return None
+
+    def _read(self, expr: n.Expr) -> Any:
+        match expr:
+            case n.Number():
+                return bounded(sympy.Rational(expr.value.numerator, expr.value.denominator))
+            case n.Boolean():
+                return expr.value
+            case n.Group():
+                return self._read(expr.inner)
+            case n.Sum():
+                return bounded(sum((s * self._number(t) for s, t in expr.terms), sympy.S.Zero))
+            case n.Product():
+                result = sympy.S.One
+                for direction, factor in expr.factors:
+                    value = self._number(factor)
+                    if direction < 0 and value == 0:
+                        raise ZeroDivisionError
+                    result = bounded(result * value if direction > 0 else result / value)
+                return result
+            case n.Power():
+                return power(self._number(expr.base), self._number(expr.exponent))
+            case n.Reference():
+                return self._reference(expr)
+            case n.Call():
+                return self._call(expr)
+        self._fail("RF212", f"{self._where} takes a number here", expr.span)
+        return None
+
+    def _number(self, expr: n.Expr) -> Any:
+        value = self._read(expr)
+        if isinstance(value, bool):
+            self._fail("RF212", "true and false are no numbers", expr.span)
+        return value
+
+    def _reference(self, expr: n.Reference) -> Any:
+        if expr.indices:
+            self._fail("RF212", f"{self._where} takes no indexed names", expr.span)
+        if expr.name in self._names:
+            return self._names[expr.name]
+        if expr.name in CONSTANTS:
+            return CONSTANTS[expr.name]
+        known = sorted(self._names)
+        guess = closest(expr.name, known)
+        hint = f"did you mean {guess!r}?" if guess else ""
+        if not hint and known:
+            hint = "known here: " + ", ".join(known)
+        self._fail(
+            "RF201", f"the name {expr.name!r} is not known here", expr.span, hint
+        )
+        return None
+
+    def _call(self, expr: n.Call) -> Any:
+        name = expr.function.name
+        if name not in FUNCTIONS or expr.function.indices:
+            guess = closest(name, FUNCTIONS)
+            self._fail(
+                "RF201",
+                f"there is no function {name!r} of numbers",
+                expr.function.span,
+                f"did you mean {guess!r}?" if guess else "",
+            )
+        arguments = []
+        for argument in expr.arguments:
+            if isinstance(argument, n.Keyword):
+                self._fail("RF203", f"{name} takes no names of arguments", argument.span)
+            else:
+                arguments.append(self._number(argument))
+        return call(name, arguments, expr.span, self._fail)
+
+    def _fail(self, code: str, message: str, span: Span, hint: str = "") -> None:
+        self._report.error(code, message, span, hint=hint)
+        raise _Reported
+
+
+def call(
+    name: str,
+    arguments: list[Any],
+    span: Span,
+    fail: Callable[[str, str, Span], None],
+) -> Any:
+    """A function of numbers; a wrong number of arguments goes to ``fail``."""
+    wanted = "2 or more" if name in ("min", "max") else "1"
+    if (len(arguments) < 2) if wanted != "1" else (len(arguments) != 1):
+        fail("RF203", f"{name} takes {wanted} number(s), not {len(arguments)}", span)
+    if name in ("log",) and arguments[0].is_number and arguments[0] <= 0:
+        fail("RF211", f"{name} takes a number above zero", span)
+    if name == "sqrt" and arguments[0].is_number and arguments[0] < 0:
+        fail("RF211", "sqrt takes a number that is not negative", span)
+    if name == "exp" and arguments[0].is_number and abs(arguments[0]) > 700:
+        raise Unreasonable
+    return FUNCTIONS[name](*arguments)
+
+
+class _Reported(Exception):
+    """A diagnostic has been made; reading stops here."""

@@ -1,0 +1,169 @@
+"""Formulas as text: in the language itself, and as LaTeX.
+
+Brackets come from precedence alone, so that what is printed reads back as the same
+formula.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    K,
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+
+_SUM, _PRODUCT, _ATOM = 1, 2, 3
+
+
+def plain(tensor: Tensor) -> str:
+    """A tensor in the language of the files."""
+    return _Plain().show(tensor)
+
+
+def latex(tensor: Tensor) -> str:
+    """A tensor as LaTeX, as the paper prints it."""
+    return _Latex().show(tensor)
+
+
+def plain_scalar(expr: Any) -> str:
+    """A coefficient in the language of the files."""
+    return _Plain().scalar(expr)[0]
+
+
+class _Plain:
+    times = "*"
+    minus = " - "
+    plus = " + "
+
+    def show(self, tensor: Tensor, level: int = _SUM) -> str:
+        text, own = self.write(tensor)
+        return self.bracket(text) if own < level else text
+
+    def bracket(self, text: str) -> str:
+        return f"({text})"
+
+    def index(self, name: str, index: Any) -> str:
+        if index is sympy.nan:
+            return name
+        text = self.number(index).replace(" ", "").replace("_k", "k")
+        return f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
+
+    def number(self, value: Any) -> str:
+        return sympy.sstr(value)
+
+    def call(self, name: str, *arguments: str) -> str:
+        return f"{name}({', '.join(arguments)})"
+
+    def scalar(self, value: Any) -> tuple[str, int]:
+        learned = sorted(value.atoms(Learned), key=str)
+        names = {
+            item: sympy.Symbol(self.index(item.name, item.index)) for item in learned
+        }
+        text = self.number(value.xreplace(names))
+        level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
+        return text, level
+
+    def write(self, tensor: Tensor) -> tuple[str, int]:
+        match tensor:
+            case Input():
+                return "input", _ATOM
+            case State():
+                return self.index(tensor.name, tensor.index), _ATOM
+            case Apply():
+                operator = self.index(tensor.operator, tensor.index)
+                return f"{operator}{self.times}{self.factor(tensor.argument)}", _PRODUCT
+            case Scaled():
+                return self.scale(tensor), _PRODUCT
+            case Filled():
+                return self.scalar(tensor.coefficient)
+            case TensorSum():
+                return self.sum(tensor), _SUM
+            case Pointwise():
+                factors = [self.show(child, _PRODUCT) for child in tensor.children]
+                return self.times.join(factors), _PRODUCT
+            case Combine():
+                return self.call(tensor.kind, *map(self.show, tensor.children)), _ATOM
+            case Concat():
+                return self.call("concat", *map(self.show, tensor.children)), _ATOM
+            case Elementwise():
+                return self.call(tensor.name, self.show(tensor.argument)), _ATOM
+            case History():
+                return self.history(tensor), _ATOM
+            case Part():
+                inner = self.call("split", self.show(tensor.tensor), str(tensor.parts))
+                return f"{inner}[{tensor.which}]", _ATOM
+        raise TypeError(type(tensor).__name__)
+
+    def factor(self, tensor: Tensor) -> str:
+        """The argument of an operator: products of tensors need brackets there."""
+        level = _ATOM if isinstance(tensor, Pointwise | Scaled) else _PRODUCT
+        return self.show(tensor, level)
+
+    def scale(self, tensor: Scaled) -> str:
+        inner = self.show(tensor.tensor, _PRODUCT)
+        if tensor.coefficient == -1:
+            return f"-{inner}"
+        text, level = self.scalar(tensor.coefficient)
+        if level < _PRODUCT:
+            text = self.bracket(text)
+        return f"{text}{self.times}{inner}"
+
+    def sum(self, tensor: Tensor) -> str:
+        text = ""
+        for number, child in enumerate(tensor.children):
+            term = self.show(child, _PRODUCT)
+            if number and term.startswith("-"):
+                text += self.minus + term[1:]
+            elif number:
+                text += self.plus + term
+            else:
+                text = term
+        return text
+
+    def history(self, tensor: History) -> str:
+        last = self.number(tensor.last).replace(" ", "")
+        body = tensor.body
+        if isinstance(body, State) and body.index == K:
+            return self.call(tensor.kind, f"{body.name}_<{tensor.first}..{last}>")
+        return self.call(tensor.kind, "k", str(tensor.first), last, self.show(body))
+
+
+class _Latex(_Plain):
+    times = r" \cdot "
+
+    def bracket(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def index(self, name: str, index: Any) -> str:
+        name = name if len(name) == 1 else rf"\mathrm{{{name}}}"
+        if index is sympy.nan:
+            return name
+        text = self.number(index).replace(" ", "").replace("_k", "k")
+        return f"{name}_{{{text}}}"
+
+    def scalar(self, value: Any) -> tuple[str, int]:
+        text, level = super().scalar(value)
+        learned = {
+            sympy.Symbol(self.index(item.name, item.index)): None
+            for item in value.atoms(Learned)
+        }
+        return (sympy.latex(value), level) if not learned else (text, level)
+
+    def call(self, name: str, *arguments: str) -> str:
+        return rf"\operatorname{{{name}}}\left({', '.join(arguments)}\right)"

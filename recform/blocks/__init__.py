@@ -1,0 +1,36 @@
+"""The operator library: what `conv`, `bn`, `linear` ... are, one file a family.
+
+An operator declares in one place its arguments, its shape rule, its cost and the code
+that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outside this
+package knows what a channel, a height or a width is.
+"""
+
+from recform.blocks.library import elementwise, lookup, names, register
+from recform.blocks.operator import (
+    Argument,
+    Arguments,
+    Cost,
+    Emitted,
+    Kind,
+    Misfit,
+    Operator,
+    code,
+)
+from recform.blocks.shape import Layout, Shape
+
+__all__ = [
+    "Argument",
+    "Arguments",
+    "Cost",
+    "Emitted",
+    "Kind",
+    "Layout",
+    "Misfit",
+    "Operator",
+    "Shape",
+    "code",
+    "elementwise",
+    "lookup",
+    "names",
+    "register",
+]

@@ -1,0 +1,65 @@
+"""Products with a learned matrix, and the change of layout in front of them."""
+
+from __future__ import annotations
+
+from recform.blocks.library import register
+from recform.blocks.operator import (
+    Argument,
+    Arguments,
+    Cost,
+    Emitted,
+    Kind,
+    Operator,
+    code,
+    require_layout,
+)
+from recform.blocks.shape import Layout, Shape
+
+
+@register
+class Linear(Operator):
+    """A learned affine map of the features."""
+
+    name = "linear"
+    about = "matrix product with the features of a vector or of every token"
+    attribute = "fc"
+    weights = "linear"
+    arguments = (
+        Argument("width", Kind.SIZE, None, "output features; as many as come in"),
+        Argument("bias", Kind.FLAG, True),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.VECTOR, Layout.TOKENS)
+        return x if a["width"] is None else x.with_features(a.width)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        y = self.shape(x, a)
+        weights = int(x.features) * int(y.features)
+        return Cost(
+            parameters=weights + (int(y.features) if a.bias else 0),
+            multiply_adds=weights * (y.elements // int(y.features)),
+            saves_input=True,
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        width = x.features if a["width"] is None else a.width
+        bias = "" if a.bias else ", bias=False"
+        return Emitted("{m}({x})", f"nn.Linear({code(x.features)}, {code(width)}{bias})")
+
+
+@register
+class Flatten(Operator):
+    """All numbers of an example in a row."""
+
+    name = "flatten"
+    about = "an image or tokens as one vector"
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        features = x.features
+        for size in x.grid:
+            features = features * size
+        return Shape(Layout.VECTOR, features)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.flatten(1)")

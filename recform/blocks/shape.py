@@ -1,0 +1,104 @@
+"""Shapes of one example: what the axes mean, and how shapes relate between stages.
+
+A size is an integer, or a SymPy expression while code is emitted (``4*channels``): the
+shape rules of the operators work on both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import sympy
+
+Size = int | sympy.Expr
+
+
+class Layout(Enum):
+    """What the axes of a tensor are, the batch axis left out.
+
+    IMAGE is channels x height x width, TOKENS is positions x features, VECTOR is
+    features alone.
+    """
+
+    IMAGE = "image"
+    TOKENS = "tokens"
+    VECTOR = "vector"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The shape of one example.
+
+    Attributes:
+        layout: what the axes mean.
+        features: channels of an image, width of a token or a vector.
+        grid: height and width of an image, the number of tokens, or nothing.
+    """
+
+    layout: Layout
+    features: Size
+    grid: tuple[Size, ...] = ()
+
+    @staticmethod
+    def of(sizes: tuple[Size, ...]) -> Shape:
+        """A shape from its sizes in the order of the axes (one to three sizes)."""
+        if len(sizes) == 3:
+            return Shape(Layout.IMAGE, sizes[0], sizes[1:])
+        if len(sizes) == 2:
+            return Shape(Layout.TOKENS, sizes[1], sizes[:1])
+        return Shape(Layout.VECTOR, sizes[0])
+
+    @property
+    def sizes(self) -> tuple[Size, ...]:
+        """The sizes in the order of the axes, without the batch."""
+        if self.layout is Layout.TOKENS:
+            return (*self.grid, self.features)
+        return (self.features, *self.grid)
+
+    @property
+    def elements(self) -> int:
+        """How many numbers one example has."""
+        product = 1
+        for size in self.sizes:
+            product *= int(size)
+        return product
+
+    @property
+    def feature_axis(self) -> int:
+        """The axis of the features in a batch, as torch counts it."""
+        return -1 if self.layout is Layout.TOKENS else 1
+
+    def with_features(self, features: Size) -> Shape:
+        """The same grid with other features."""
+        return replace(self, features=features)
+
+    def staged(self, width: int, stride: int) -> Shape:
+        """The shape that a block of this width and stride makes from this one."""
+        return self.downsampled(stride).with_features(width)
+
+    def downsampled(self, stride: int) -> Shape:
+        """The shape after a stride on an image; other layouts have none."""
+        if self.layout is not Layout.IMAGE:
+            return self
+        return replace(self, grid=tuple(-(-int(size) // stride) for size in self.grid))
+
+    def stride_to(self, target: Shape) -> int | None:
+        """The stride that leads from this grid to another; None if there is none."""
+        if self.layout is not target.layout or len(self.grid) != len(target.grid):
+            return None
+        if self.grid == target.grid:
+            return 1
+        if not self.grid or not target.grid[0]:
+            return None
+        stride = -(-int(self.grid[0]) // int(target.grid[0]))
+        return stride if self.downsampled(stride).grid == target.grid else None
+
+    def broadcast_view(self) -> tuple[int, ...]:
+        """The shape of a parameter that scales each feature: ``(-1, 1, 1)`` of images."""
+        if self.layout is Layout.IMAGE:
+            return (-1, 1, 1)
+        return (-1,)
+
+    def __str__(self) -> str:
+        return " x ".join(str(size) for size in self.sizes)

@@ -1,0 +1,26 @@
+"""Diagnostics: what is wrong with a formula file, where, and how to mend it.
+
+A stage reports into a :class:`Diagnostics` and goes on as far as it can, so that one
+run tells all the errors of a file; :meth:`Diagnostics.check` ends the stage.
+"""
+
+from recform.diagnostics.model import (
+    CompileError,
+    Diagnostic,
+    Diagnostics,
+    Label,
+    Severity,
+    closest,
+)
+from recform.diagnostics.render import render_json, render_text
+
+__all__ = [
+    "CompileError",
+    "Diagnostic",
+    "Diagnostics",
+    "Label",
+    "Severity",
+    "closest",
+    "render_json",
+    "render_text",
+]

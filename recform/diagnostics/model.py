@@ -1,0 +1,136 @@
+"""The parts of a diagnostic, and the collector that stages report into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+
+from recform.source import Span
+
+
+class Severity(Enum):
+    """How bad it is: an error stops the compiler, a warning doesn't."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Label:
+    """A place in a file with a few words about it."""
+
+    span: Span
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One mistake, in the user's words.
+
+    Attributes:
+        code: its number in the catalogue, such as ``RF301``.
+        message: what is wrong, in one sentence.
+        labels: the places; the first one is the place of the mistake.
+        hint: how to mend it, or an empty string.
+        severity: error or warning.
+        file: the file's name, for a mistake that has no place in it.
+    """
+
+    code: str
+    message: str
+    labels: tuple[Label, ...] = ()
+    hint: str = ""
+    severity: Severity = Severity.ERROR
+    file: str = ""
+
+
+class CompileError(Exception):
+    """The input has errors.
+
+    Attributes:
+        diagnostics: all of them, warnings included, in the order of their places.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        from recform.diagnostics.render import render_text
+
+        return "\n" + render_text(self.diagnostics)
+
+
+class Diagnostics:
+    """Collects diagnostics; the same mistake at the same place is kept once."""
+
+    #: A file with more errors than this is shown the first ones only.
+    LIMIT = 100
+
+    def __init__(self) -> None:
+        self._items: list[Diagnostic] = []
+
+    def __iter__(self) -> Iterator[Diagnostic]:
+        return iter(self._items)
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        place: Span | None = None,
+        label: str = "",
+        *,
+        hint: str = "",
+        others: Iterable[Label] = (),
+        file: str = "",
+    ) -> None:
+        """Reports an error at a place (with a label under it), and further places."""
+        labels = (Label(place, label),) if place is not None else ()
+        self._add(
+            Diagnostic(code, message, (*labels, *others), hint, Severity.ERROR, file)
+        )
+
+    def warning(
+        self, code: str, message: str, place: Span, label: str = "", *, hint: str = ""
+    ) -> None:
+        """Reports something that compiles but is probably not meant."""
+        self._add(
+            Diagnostic(code, message, (Label(place, label),), hint, Severity.WARNING)
+        )
+
+    def _add(self, diagnostic: Diagnostic) -> None:
+        if diagnostic not in self._items and len(self._items) < self.LIMIT:
+            self._items.append(diagnostic)
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether anything worse than a warning was reported."""
+        return any(item.severity is Severity.ERROR for item in self._items)
+
+    def check(self) -> None:
+        """Ends a stage.
+
+        Raises:
+            CompileError: if there was an error.
+        """
+        if self.has_errors:
+            raise CompileError(sorted(self._items, key=_order))
+
+
+def _order(item: Diagnostic) -> tuple[str, int, str]:
+    if not item.labels:
+        return (item.file, -1, item.code)
+    span = item.labels[0].span
+    return (span.source.name, span.start, item.code)
+
+
+def closest(word: str, candidates: Iterable[str]) -> str:
+    """The candidate that the user may have meant, or an empty string."""
+    pool = sorted(set(candidates))
+    match = get_close_matches(word, pool, n=1, cutoff=0.6)
+    if match:
+        return match[0]
+    folded = {candidate.lower(): candidate for candidate in pool}
+    return folded.get(word.lower(), "")

@@ -1,0 +1,349 @@
+"""The recurrence of a formula: its steps, its runs, its state and why each is needed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy
+
+from recform.algebra.expr import (
+    I,
+    Apply,
+    Filled,
+    History,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    offset,
+)
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import check, walk
+from recform.recurrence.model import (
+    Flow,
+    ModuleSlot,
+    Recurrence,
+    Run,
+    Shared,
+    Slot,
+    Step,
+)
+from recform.recurrence.state import Cut
+from recform.recurrence.steps import Reach, Writer, move, ordinal
+
+
+def build(formula: Formula, report: Diagnostics) -> Recurrence:
+    """The recurrence of a formula.
+
+    Args:
+        formula: from the algebra.
+        report: gets RF3xx.
+
+    Raises:
+        CompileError: if no block can compute what the formula says.
+    """
+    check(formula, report)
+    reach = reach_of(formula)
+    model = Writer(formula, reach.length, reach)
+    steps = model.follow() if model.output is not None else []
+    pattern = replace(steps[reach.regular], role="regular") if steps else None
+    builder = _Builder(formula, reach, pattern, report)
+    if formula.scope == "stage":
+        flows = tuple(builder.flow(stage.blocks) for stage in formula.stages)
+    else:
+        flows = (builder.flow(sum(stage.blocks for stage in formula.stages)),)
+    report.check()
+    assert pattern is not None
+    cut = model.cuts[reach.regular]
+    return Recurrence(
+        formula=formula,
+        order=reach.order,
+        steps=tuple(builder.steps),
+        flows=flows,
+        pattern=pattern,
+        reasons=_reasons(pattern, model),
+        bound=cut.size,
+        disjoint=_ways(cut, pattern),
+        early=_early(pattern),
+        shared=_shared(pattern, formula),
+    )
+
+
+def reach_of(formula: Formula) -> Reach:
+    """How far the equations look back, and which blocks they name."""
+    order, absolute, from_end = 1, 0, 0
+    for equation in formula.equations:
+        for index in _indices(equation.right):
+            step = offset(index)
+            if step is not None:
+                order = max(order, -step)
+            elif index.is_Integer:
+                absolute = max(absolute, int(index))
+    for boundary in formula.boundaries:
+        for index in _indices(boundary.left):
+            if index.is_Integer:
+                absolute = max(absolute, int(index))
+    for index in _indices(formula.output):
+        if index.is_Integer:
+            absolute = max(absolute, int(index))
+        else:
+            from_end = max(from_end, _from_end(index))
+    return Reach(order, absolute, from_end)
+
+
+def _from_end(index: sympy.Expr) -> int:
+    constant, _ = index.as_coeff_Add()
+    return -int(constant) if constant.is_Integer and constant < 0 else 0
+
+
+def _indices(tensor: Tensor) -> list[sympy.Expr]:
+    found: list[sympy.Expr] = []
+    for part in walk(tensor):
+        if isinstance(part, State | Apply):
+            found.append(part.index)
+        elif isinstance(part, History):
+            found.append(part.last)
+            found.extend(
+                I - 1 + (index - I).subs(I, 0) if index.has(I) else index
+                for index in _indices(part.body)
+            )
+        elif isinstance(part, Scaled | Filled):
+            found.extend(item.index for item in part.coefficient.atoms(Learned))
+    return [index for index in found if index is not sympy.nan]
+
+
+class _Builder:
+    """Makes the flow of each stage and keeps the steps that differ."""
+
+    def __init__(
+        self, formula: Formula, reach: Reach, pattern: Step | None, report: Diagnostics
+    ) -> None:
+        self._formula = formula
+        self._reach = reach
+        self._pattern = pattern
+        self._report = report
+        self._keys: dict[object, int] = {}
+        self.steps: list[Step] = []
+
+    def flow(self, blocks: int) -> Flow:
+        """How ``blocks`` blocks follow each other."""
+        reach = self._reach
+        length = min(blocks, reach.length)
+        writer = Writer(self._formula, length, reach, self._pattern)
+        if writer.output is None or not self._complete(writer):
+            self._vanished(writer)
+            empty = Step(0, (), (), (), {})
+            return Flow(blocks, empty, (), (), (), self._formula.output, empty)
+        start, *middle, end = writer.follow()
+        longer = blocks - length
+        runs: list[Run] = []
+        for step in middle:
+            at = step.at if step.at <= reach.regular else step.at + longer
+            number = self._number(step, length, blocks)
+            first = at
+            if step.at == reach.regular + 1 and longer:
+                # The blocks between the regular one and the last ones repeat it.
+                runs[-1] = replace(runs[-1], last=at - 1)
+            if runs and runs[-1].step == number:
+                runs[-1] = replace(runs[-1], last=at)
+            else:
+                runs.append(Run(number, first, at))
+        return Flow(
+            length=blocks,
+            start=replace(start, role="start"),
+            initial=start.outputs,
+            runs=tuple(runs),
+            final=middle[-1].outputs if middle else start.outputs,
+            output=end.outputs[0],  # type: ignore[arg-type]
+            end=replace(end, role="end"),
+        )
+
+    def _complete(self, writer: Writer) -> bool:
+        """Whether every unknown that is read has a value from block 1 on."""
+        return all(
+            writer.unroller.settle(State(equation.unknown, k)) is not None
+            or not self._is_read(writer, equation.unknown, k)
+            for equation in self._formula.equations
+            for k in range(1, writer.length + 1)
+        )
+
+    def _is_read(self, writer: Writer, unknown: str, block: int) -> bool:
+        reads = {
+            part.name for equation in self._formula.equations for part in walk(equation.right)
+            if isinstance(part, State)
+        }
+        return unknown in reads
+
+    def _vanished(self, writer: Writer) -> None:
+        for equation in self._formula.equations:
+            for k in range(1, writer.length + 1):
+                if writer.unroller.settle(State(equation.unknown, k)) is None:
+                    self._report.error(
+                        "RF305",
+                        f"nothing is left of {equation.unknown}_{k}: "
+                        "all its terms reach before the start",
+                        equation.span,
+                        hint=f"add a boundary equation: {equation.unknown}_{k} = ...",
+                    )
+                    return
+        self._report.error(
+            "RF305", "nothing is left of the output", self._formula.output_span
+        )
+
+    def _number(self, step: Step, length: int, blocks: int) -> int:
+        """The number of a step among those that differ."""
+        pattern = self._pattern
+        if pattern is not None and self._is_pattern(step):
+            return self._known(pattern, "regular")
+        if step.at <= self._reach.regular:
+            role = ordinal(step.at) if step.at < blocks or step.at == 1 else "last"
+            return self._known(step, role)
+        distance = self._reach.length - length
+        back = length - step.at
+        role = "last" if back == 0 else f"{ordinal(back + 1)}_last"
+        del distance
+        return self._known(step, role)
+
+    def _is_pattern(self, step: Step) -> bool:
+        pattern = self._pattern
+        assert pattern is not None
+        return step.role == "pattern"
+
+    def _known(self, step: Step, role: str) -> int:
+        key = (step, tuple(sorted(map(str, step.definitions.items()))))
+        if key not in self._keys:
+            self._keys[key] = len(self.steps)
+            self.steps.append(replace(step, role=role))
+        return self._keys[key]
+
+
+# ------------------------------------------------------------------------- what is said
+
+
+def show(slot: Slot, at: int, absolute: int) -> str:
+    """A slot as the formula names it for block i: ``W_i*X_<i-1>``."""
+    if isinstance(slot, ModuleSlot):
+        return _indexed(slot.name, slot.index - at)
+    return plain(relative(slot, at, absolute))
+
+
+def _indexed(name: str, distance: int) -> str:
+    return f"{name}_i" if distance == 0 else f"{name}_<i{distance:+d}>"
+
+
+def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
+    """A written-out tensor with ``i`` again, for a block number that is far in."""
+    table: dict[sympy.Expr, sympy.Expr] = {}
+    for number in range(absolute + 1, at + 2):
+        table[sympy.Integer(number)] = I + (number - at)
+    return _reindex(tensor, table)
+
+
+def _reindex(tensor: Tensor, table: dict[sympy.Expr, sympy.Expr]) -> Tensor:
+    match tensor:
+        case State():
+            return State(tensor.name, table.get(tensor.index, tensor.index))
+        case Apply():
+            argument = _reindex(tensor.argument, table)
+            return Apply(tensor.operator, table.get(tensor.index, tensor.index), argument)
+        case History():
+            last = table.get(tensor.last, tensor.last)
+            return History(tensor.kind, tensor.body, tensor.first, last)
+        case Scaled() | Filled():
+            moved = {
+                item: Learned(item.name, table.get(item.index, item.index))
+                for item in tensor.coefficient.atoms(Learned)
+            }
+            value = tensor.coefficient
+            if tensor.at is not sympy.nan:
+                value = value.xreplace({I: table.get(tensor.at, tensor.at)})
+            value = value.xreplace(moved)
+            if isinstance(tensor, Filled):
+                return Filled(value)
+            return Scaled(value, _reindex(tensor.tensor, table))
+    arguments = [
+        _reindex(arg, table) if isinstance(arg, Tensor) else arg for arg in tensor.args
+    ]
+    return tensor.func(*arguments) if arguments else tensor
+
+
+def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
+    """For each tensor of the state, which later block reads it, and for what."""
+    users: dict[Tensor, list[Tensor]] = {}
+    for tensor in [*model.live, *model.early]:
+        for part in model.parts(tensor):
+            users.setdefault(part, []).append(tensor)
+    reasons: dict[Slot, str] = {}
+    for slot in pattern.outputs:
+        if isinstance(slot, ModuleSlot):
+            reasons[slot] = "a later block runs it"
+            continue
+        readers: dict[int, list[str]] = {}
+        seen: set[Tensor] = set()
+        stack: list[Tensor] = [slot]
+        while stack:
+            for user in users.get(stack.pop(), []):
+                if user in seen:
+                    continue
+                seen.add(user)
+                lag = model.time(user) - pattern.at
+                if model.anchored(user) and lag > 0:
+                    readers.setdefault(lag, []).append(_label(user))
+                elif not model.anchored(user):
+                    stack.append(user)
+        if not readers:
+            reasons[slot] = "the output reads it"
+            continue
+        lag = min(readers)
+        names = ", ".join(dict.fromkeys(sorted(readers[lag])))
+        where = "the next block reads it" if lag == 1 else f"block i+{lag} reads it"
+        reasons[slot] = f"{where} for {names}"
+    return reasons
+
+
+def _label(tensor: Tensor) -> str:
+    """The unknown or the operator that reads a tensor, for block i."""
+    name = tensor.operator if isinstance(tensor, Apply) else str(tensor.args[0])
+    return f"{name}_i"
+
+
+def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(plain(relative(tensor, pattern.at, pattern.absolute)) for tensor in way)
+        for way in cut.ways
+    )
+
+
+def _early(pattern: Step) -> tuple[str, ...]:
+    texts = []
+    for tensor in pattern.outputs:
+        if isinstance(tensor, ModuleSlot) or isinstance(tensor, State | Apply):
+            continue
+        texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
+    return tuple(texts)
+
+
+def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
+    """Operators that run more than once, or in more than one block."""
+    calls: dict[tuple[str, object], list[Apply]] = {}
+    for tensor in pattern.body:
+        if isinstance(tensor, Apply):
+            calls.setdefault((tensor.operator, tensor.index), []).append(tensor)
+    result = []
+    for (name, index), applications in calls.items():
+        texts = tuple(
+            plain(relative(a, pattern.at, pattern.absolute)) for a in applications
+        )
+        if index is sympy.nan:
+            result.append(Shared(name, texts, "one module for all blocks"))
+        elif index != pattern.at:
+            shown = _indexed(name, int(index) - pattern.at)  # type: ignore[call-overload]
+            result.append(Shared(shown, texts, "the module of an earlier block"))
+        elif len(applications) > 1:
+            result.append(Shared(f"{name}_i", texts, f"{len(texts)} calls in one block"))
+    return tuple(result)
+
+
+__all__ = ["build", "move", "reach_of", "relative", "show"]

@@ -1,0 +1,273 @@
+"""What must hold before a formula is written out: causality and reachable indices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+import sympy
+
+from recform.algebra.expr import (
+    I,
+    K,
+    L,
+    Apply,
+    Filled,
+    History,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    offset,
+)
+from recform.algebra.formula import Boundary, Equation, Formula
+from recform.diagnostics import Diagnostics, Label
+from recform.source import Span
+
+
+def check(formula: Formula, report: Diagnostics) -> None:
+    """Reports what no block can compute.
+
+    Args:
+        formula: the network.
+        report: gets RF301 to RF305.
+
+    Raises:
+        CompileError: if there was anything.
+    """
+    depth = depth_of(formula)
+    for equation in formula.equations:
+        _causal(formula, equation, report)
+        for tensor in walk(equation.right):
+            _indices(formula, equation, tensor, depth, report)
+    _cycles(formula, report)
+    for boundary in formula.boundaries:
+        _boundary(formula, boundary, depth, report)
+    for tensor in walk(formula.output):
+        _output(formula, tensor, depth, report)
+    report.check()
+
+
+def depth_of(formula: Formula) -> int:
+    """The number of blocks that an absolute index can name."""
+    counts = [stage.blocks for stage in formula.stages]
+    return min(counts) if formula.scope == "stage" else sum(counts)
+
+
+def walk(tensor: Tensor) -> Iterator[Tensor]:
+    """A tensor and all its parts, each before what uses it."""
+    for child in tensor.children:
+        yield from walk(child)
+    yield tensor
+
+
+def span_in(formula: Formula, tensor: Tensor, equation: Equation | Boundary) -> Span:
+    """Where a part of an equation stands."""
+    span = formula.spans.get(tensor)
+    inside = equation.span
+    if (
+        span is not None
+        and span.source is inside.source
+        and inside.start <= span.start < inside.end
+    ):
+        return span
+    return inside if span is None else span
+
+
+def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
+    name = equation.unknown
+    for tensor in walk(equation.right):
+        if isinstance(tensor, State):
+            step = offset(tensor.index)
+            if step is not None and (step > 0 or (step == 0 and tensor.name == name)):
+                span = span_in(formula, tensor, equation)
+                what = "itself" if step == 0 else f"{tensor}, which comes later"
+                report.error(
+                    "RF301",
+                    f"{name}_i is computed from {what}",
+                    span,
+                    hint=f"did you mean {tensor.name}_<i-1>?",
+                )
+        elif isinstance(tensor, Apply):
+            step = offset(tensor.index)
+            if step is not None and step > 0:
+                report.error(
+                    "RF303",
+                    f"block i cannot use {tensor.operator}_<i+{step}>: "
+                    "the operator of a later block",
+                    span_in(formula, tensor, equation),
+                    hint=f"did you mean {tensor.operator}_i?",
+                )
+        elif isinstance(tensor, History):
+            step = offset(tensor.last)
+            limit = _reach(tensor, name)
+            if step is None or step > limit:
+                report.error(
+                    "RF301",
+                    f"{name}_i is computed from a history that is not complete yet",
+                    span_in(formula, tensor, equation),
+                    hint=f"a history ends at i-1: {name}_<0..i-1>",
+                )
+        elif isinstance(tensor, Scaled | Filled):
+            for item in tensor.coefficient.atoms(Learned):
+                step = offset(item.index)
+                if step is not None and step > 0:
+                    report.error(
+                        "RF303",
+                        f"block i cannot use the scalar {item.name} of a later block",
+                        span_in(formula, tensor, equation),
+                        hint=f"did you mean {item.name}_i?",
+                    )
+
+
+def _reach(history: History, name: str) -> int:
+    """The latest end of a history that block i can know (0 or -1)."""
+    names = {part.name for part in walk(history.body) if isinstance(part, State)}
+    return -1 if name in names else 0
+
+
+def _indices(
+    formula: Formula,
+    equation: Equation,
+    tensor: Tensor,
+    depth: int,
+    report: Diagnostics,
+) -> None:
+    index = _index_of(tensor)
+    if index is None or index.has(I) or index.has(K):
+        return
+    place = span_in(formula, tensor, equation)
+    if index.has(L):
+        report.error(
+            "RF301",
+            f"{equation.unknown}_i is computed from the last block",
+            place,
+            hint="L stands in the output: output X_L",
+        )
+    elif isinstance(tensor, State) and not 0 <= index <= depth:
+        report.error(
+            "RF302",
+            f"there is no block {index}: the blocks are 1 to {depth}"
+            + (" (of the shortest stage)" if formula.scope == "stage" else ""),
+            place,
+        )
+    elif isinstance(tensor, State) and index > 0:
+        defined = {b.left for b in formula.boundaries}
+        missing = [
+            k
+            for k in range(1, int(index) + 1)
+            if State(equation.unknown, k) not in defined
+        ]
+        if missing:
+            report.error(
+                "RF301",
+                f"block {missing[0]} would need {tensor}, which is not known there",
+                place,
+                hint=f"give {equation.unknown}_1 to {equation.unknown}_{index} "
+                "boundary equations",
+            )
+    elif isinstance(tensor, Apply):
+        report.error(
+            "RF302",
+            f"{tensor.operator}_{index} is the operator of one block; "
+            "an equation for all blocks uses "
+            f"{tensor.operator}_i, or {tensor.operator} for one that all share",
+            place,
+        )
+
+
+def _index_of(tensor: Tensor) -> sympy.Expr | None:
+    if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
+        return tensor.index  # type: ignore[no-any-return]
+    return None
+
+
+def _cycles(formula: Formula, report: Diagnostics) -> None:
+    """Unknowns that need each other in the same block."""
+    needs = nx.DiGraph()
+    by_name = {equation.unknown: equation for equation in formula.equations}
+    for equation in formula.equations:
+        for tensor in walk(equation.right):
+            if (
+                isinstance(tensor, State)
+                and offset(tensor.index) == 0
+                and tensor.name in by_name
+                and tensor.name != equation.unknown
+            ):
+                needs.add_edge(equation.unknown, tensor.name)
+    try:
+        cycle = nx.find_cycle(needs)
+    except nx.NetworkXNoCycle:
+        return
+    first, *others = [by_name[name] for name, _ in cycle]
+    names = [f"{name}_i" for name, _ in cycle]
+    report.error(
+        "RF301",
+        f"{' needs '.join([*names, names[0]])}: none of them can be the first",
+        first.span,
+        others=[Label(other.span, "") for other in others],
+        hint="take one of them from the block before",
+    )
+
+
+def _boundary(
+    formula: Formula, boundary: Boundary, depth: int, report: Diagnostics
+) -> None:
+    unknowns = {equation.unknown for equation in formula.equations}
+    for tensor in walk(boundary.left):
+        if isinstance(tensor, State) and tensor.index > depth:
+            report.error(
+                "RF302",
+                f"there is no block {tensor.index}: the blocks are 1 to {depth}",
+                boundary.span,
+            )
+        if isinstance(tensor, State) and tensor.name not in unknowns:
+            report.error(
+                "RF208",
+                f"{tensor.name} has a boundary equation, but no equation",
+                boundary.span,
+                hint=f"add one: {tensor.name}_i = ...",
+            )
+    if boundary.right is None:
+        return
+    at = _newest(boundary.left)
+    for tensor in walk(boundary.right):
+        if isinstance(tensor, State):
+            late = tensor == boundary.left or not tensor.index.is_Integer
+            if late or tensor.index > at:
+                report.error(
+                    "RF301",
+                    f"{boundary.left} is computed from {tensor}, which comes later",
+                    span_in(formula, tensor, boundary),
+                )
+        if isinstance(tensor, Apply) and tensor.index.is_Integer and tensor.index > at:
+            report.error(
+                "RF303",
+                f"{boundary.left} cannot use the operator of a later block",
+                span_in(formula, tensor, boundary),
+            )
+
+
+def _newest(tensor: Tensor) -> int:
+    indices = [
+        int(index)
+        for part in walk(tensor)
+        if (index := _index_of(part)) is not None and index.is_Integer
+    ]
+    return max(indices, default=0)
+
+
+def _output(formula: Formula, tensor: Tensor, depth: int, report: Diagnostics) -> None:
+    index = _index_of(tensor)
+    if isinstance(tensor, History):
+        index = tensor.last
+    if index is None or index.has(K):
+        return
+    place = formula.spans.get(tensor, formula.output_span)
+    number = index - L if index.has(L) else index
+    if index.has(L) and number > 0:
+        report.error("RF302", f"there is no block {index}: the last one is L", place)
+    elif index.has(L) and -number > depth:
+        report.error("RF302", f"there is no block {index}: there are {depth}", place)
+    elif not index.has(L) and not 0 <= number <= depth:
+        report.error("RF302", f"there is no block {index}: there are {depth}", place)

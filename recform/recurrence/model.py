@@ -1,0 +1,146 @@
+"""The data that the recurrence hands on: steps, their state, and which block takes which."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from recform.algebra.expr import Tensor
+from recform.algebra.formula import Formula
+
+
+@dataclass(frozen=True)
+class ModuleSlot:
+    """An operator or a learned scalar of an earlier block, handed on like a tensor.
+
+    Attributes:
+        name: the operator letter or the scalar's name.
+        index: the block that owns it.
+    """
+
+    name: str
+    index: int
+
+
+Slot = Tensor | ModuleSlot
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a block computes, written out for one block number.
+
+    All tensors have plain numbers as indices. ``X`` at index ``at - 1`` is what the
+    block before made; an index up to ``absolute`` means that very block (``X_0``).
+
+    Attributes:
+        at: the number of the block that it is written out for.
+        inputs: what the block gets, in order.
+        outputs: what it hands on, in order.
+        body: what it computes, in the order of computation; operators' arguments and
+            terms come before what uses them.
+        definitions: for each unknown and each history in the body, what it is made of;
+            for a sum of which a part was formed early, the sum with that part in
+            brackets.
+        role: ``"regular"``, ``"start"`` (before the first block), or where it stands
+            (``"first"``, ``"second"``, ``"last"``, ...).
+        aliases: inputs that are the same tensor as another one in this place.
+    """
+
+    at: int
+    inputs: tuple[Slot, ...]
+    outputs: tuple[Slot, ...]
+    body: tuple[Tensor, ...]
+    definitions: Mapping[Tensor, Tensor] = field(compare=False)
+    role: str = field(compare=False, default="regular")
+    absolute: int = field(compare=False, default=0)
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor of the body is made from, in the author's order."""
+        if tensor in self.definitions:
+            inner = self.definitions[tensor]
+            if type(inner) is type(tensor) or tensor.func.__name__ == "History":
+                return inner.children
+            return (inner,)
+        return tensor.children
+
+
+@dataclass(frozen=True)
+class Run:
+    """Blocks ``first`` to ``last`` (of the network, or of their stage) take one step."""
+
+    step: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """How the blocks of the network, or of one stage, follow each other.
+
+    Attributes:
+        length: the number of blocks.
+        start: what is computed before the first block.
+        initial: what the first block gets.
+        runs: in order; ``step`` indexes :attr:`Recurrence.steps`.
+        final: what the last block hands on.
+        output: what is made of it, with its body.
+        output_body: what is computed after the last block.
+    """
+
+    length: int
+    start: Step
+    initial: tuple[Slot, ...]
+    runs: tuple[Run, ...]
+    final: tuple[Slot, ...]
+    output: Tensor
+    end: Step
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A module that is called more than once.
+
+    Attributes:
+        name: as in the formula, such as ``W_i``.
+        calls: the tensors that it is applied to, as text.
+        reason: why, in a few words.
+    """
+
+    name: str
+    calls: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
+class Recurrence:
+    """The formula as steps.
+
+    Attributes:
+        formula: what it was made from.
+        order: how many blocks back the equations reach.
+        steps: all that differ; the regular one first.
+        flows: one for the network, or one for each stage.
+        pattern: the regular step; what it hands on is the state.
+        reasons: for each tensor of the state, why it is needed.
+        bound: the size of a minimum cut between two blocks: no set of fewer tensors
+            lets the rest be computed.
+        disjoint: as many paths from the past to the future that share no tensor.
+        early: partial sums that are formed before their block, as text.
+        shared: modules with several calls.
+    """
+
+    formula: Formula
+    order: int
+    steps: tuple[Step, ...]
+    flows: tuple[Flow, ...]
+    pattern: Step
+    reasons: Mapping[Slot, str]
+    bound: int
+    disjoint: tuple[tuple[str, ...], ...]
+    early: tuple[str, ...]
+    shared: tuple[Shared, ...]
+
+    @property
+    def state(self) -> tuple[Slot, ...]:
+        """What a block hands on in the long run."""
+        return self.pattern.outputs

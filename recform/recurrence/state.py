@@ -1,0 +1,221 @@
+"""The smallest state between two blocks: a minimum cut of the dependence graph.
+
+At the border between block t and block t+1 some tensors are *known* (made by block t, or
+handed to it), some *must wait* for the next blocks (everything that runs an operator of a
+later block, and every later unknown), and the rest *may* be computed on either side: sums,
+functions and other parameter-free parts that need known tensors alone. Each way from what
+is known to what must wait has to pass through a tensor that is handed on; so the smallest
+state is a minimum vertex cut, and by Menger's theorem as many disjoint ways prove that
+there is no smaller one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import networkx as nx
+
+from recform.algebra.expr import Filled, Tensor, TensorSum
+
+
+@dataclass(frozen=True)
+class Border:
+    """The dependence graph at the border between two blocks.
+
+    Attributes:
+        known: tensors that are there, in the order in which they were made.
+        waiting: tensors that later blocks must compute.
+        parts: what a tensor is made from.
+        possible: whether a tensor uses no scalar of a later block.
+    """
+
+    known: tuple[Tensor, ...]
+    waiting: tuple[Tensor, ...]
+    parts: Callable[[Tensor], tuple[Tensor, ...]]
+    possible: Callable[[Tensor], bool] = lambda tensor: True
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A smallest state.
+
+    Attributes:
+        tensors: known ones in their order, then those that are computed early.
+        early: for each sum of which a part is formed early, the sum with that part in
+            brackets.
+        size: the value of the maximum flow, equal to ``len(tensors)``.
+        ways: disjoint ways from the known to the waiting tensors, one for each tensor.
+    """
+
+    tensors: tuple[Tensor, ...]
+    early: Mapping[Tensor, Tensor]
+    size: int
+    ways: tuple[tuple[Tensor, ...], ...]
+
+
+_PAST, _FUTURE = "past", "future"
+
+
+def smallest(border: Border) -> Cut:
+    """The minimum cut that lies nearest to the known tensors."""
+    graph, partial, order = _graph(border)
+    if _FUTURE not in graph or _PAST not in graph:
+        return Cut((), {}, 0, ())
+    flow_value, flow = nx.maximum_flow(
+        graph, _PAST, _FUTURE, flow_func=nx.algorithms.flow.edmonds_karp
+    )
+    reached = _reachable(graph, flow)
+    cut = [
+        node for node in order if (node, "in") in reached and (node, "out") not in reached
+    ]
+    early = dict(pair for piece in cut for pair in partial.get(piece, ()))
+    return Cut(tuple(cut), early, int(flow_value), _ways(flow))
+
+
+def _graph(
+    border: Border,
+) -> tuple[nx.DiGraph, dict[Tensor, list[tuple[Tensor, Tensor]]], list[Tensor]]:
+    """The flow network, the partial sums in it, and all nodes in a stable order."""
+    known = set(border.known)
+    waiting = set(border.waiting)
+    graph = nx.DiGraph()
+    partial: dict[Tensor, list[tuple[Tensor, Tensor]]] = {}
+    order: list[Tensor] = []
+    ready: dict[Tensor, bool] = {}
+
+    def is_ready(tensor: Tensor) -> bool:
+        """Whether the tensor can be computed from what is known alone."""
+        if isinstance(tensor, Filled):
+            return True
+        if tensor not in ready:
+            ready[tensor] = tensor in known or (
+                tensor not in waiting
+                and border.possible(tensor)
+                and bool(border.parts(tensor))
+                and all(is_ready(part) for part in border.parts(tensor))
+            )
+        return ready[tensor]
+
+    def add(tensor: Tensor) -> None:
+        if (tensor, "in") in graph or isinstance(tensor, Filled):
+            return
+        graph.add_edge((tensor, "in"), (tensor, "out"), capacity=1)
+        order.append(tensor)
+        if tensor in known:
+            graph.add_edge(_PAST, (tensor, "in"))
+            return
+        for part in border.parts(tensor):
+            if not isinstance(part, Filled):
+                add(part)
+                graph.add_edge((part, "out"), (tensor, "in"))
+
+    seen: set[Tensor] = set()
+
+    def reach(tensor: Tensor) -> None:
+        """Follows a waiting tensor down to what is ready."""
+        if tensor in seen:
+            return
+        seen.add(tensor)
+        parts = [p for p in border.parts(tensor) if not isinstance(p, Filled)]
+        early = [part for part in parts if is_ready(part)]
+        if isinstance(tensor, TensorSum) and 2 <= len(early) < len(parts):
+            piece = TensorSum(*early)
+            terms = border.parts(tensor)
+            first = terms.index(early[0])
+            whole = [
+                piece if n == first else part
+                for n, part in enumerate(terms)
+                if n == first or part not in early
+            ]
+            partial.setdefault(piece, []).append((tensor, TensorSum(*whole)))
+            for part in early:
+                add(part)
+            if (piece, "in") not in graph:
+                graph.add_edge((piece, "in"), (piece, "out"), capacity=1)
+                order.append(piece)
+            for part in early:
+                graph.add_edge((part, "out"), (piece, "in"))
+            graph.add_edge((piece, "out"), _FUTURE)
+            early = []
+            parts = [part for part in parts if not is_ready(part)]
+        for part in parts:
+            if is_ready(part):
+                add(part)
+                graph.add_edge((part, "out"), _FUTURE)
+            else:
+                reach(part)
+
+    for tensor in border.waiting:
+        reach(tensor)
+    position = {tensor: n for n, tensor in enumerate(border.known)}
+    order.sort(key=lambda tensor: position.get(tensor, len(position)))
+    return graph, partial, order
+
+
+
+
+def _reachable(graph: nx.DiGraph, flow: Mapping[object, Mapping[object, int]]) -> set[object]:
+    """Nodes that the past still reaches in the residual network."""
+    reached: set[object] = {_PAST}
+    stack: list[object] = [_PAST]
+    while stack:
+        node = stack.pop()
+        following = [
+            other
+            for other, data in graph.adj[node].items()
+            if flow[node][other] < data.get("capacity", float("inf"))
+        ]
+        preceding = [other for other in graph.pred[node] if flow[other][node] > 0]
+        for other in [*following, *preceding]:
+            if other not in reached:
+                reached.add(other)
+                stack.append(other)
+    return reached
+
+
+def _ways(flow: Mapping[object, Mapping[object, int]]) -> tuple[tuple[Tensor, ...], ...]:
+    """The flow as disjoint ways, each the tensors that it passes."""
+    rest = {node: dict(out) for node, out in flow.items()}
+    ways = []
+    for first, amount in list(rest.get(_PAST, {}).items()):
+        if amount <= 0:
+            continue
+        way: list[Tensor] = []
+        node: object = first
+        while node != _FUTURE:
+            if isinstance(node, tuple) and node[1] == "in":
+                way.append(node[0])
+            node = _take(rest, node)
+        ways.append(tuple(way))
+    return tuple(ways)
+
+
+def _take(rest: dict[object, dict[object, int]], node: object) -> object:
+    for other, amount in rest[node].items():
+        if amount > 0:
+            rest[node][other] -= 1
+            return other
+    raise AssertionError("a flow goes on until it arrives")
+
+
+def suffices(carried: Iterable[Tensor], border: Border) -> bool:
+    """Whether everything that waits can be computed from these tensors."""
+    have = set(carried)
+    waiting = set(border.waiting)
+    done: dict[Tensor, bool] = {}
+
+    def can(tensor: Tensor) -> bool:
+        if tensor in have or tensor in waiting or isinstance(tensor, Filled):
+            return True
+        if tensor not in done:
+            parts = border.parts(tensor)
+            done[tensor] = False
+            done[tensor] = (
+                tensor not in border.known
+                and bool(parts)
+                and all(can(part) for part in parts)
+            )
+        return done[tensor]
+
+    return all(can(part) for tensor in border.waiting for part in border.parts(tensor))

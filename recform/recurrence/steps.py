@@ -1,0 +1,523 @@
+"""Block by block: what is computed where, and which blocks take the same step.
+
+The formula is written out for a network that is just long enough to show every case: the
+first blocks, whose history is missing; one regular block; the last blocks, of which
+nobody reads everything. Deeper networks repeat the regular block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+)
+from recform.algebra.formula import Formula
+from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.state import Border, Cut, smallest, suffices
+from recform.recurrence.unroll import Unroller
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the equations look.
+
+    Attributes:
+        order: how many blocks back.
+        absolute: the highest block that they name by number.
+        from_end: how many blocks before the last one the output reaches.
+    """
+
+    order: int
+    absolute: int
+    from_end: int
+
+    @property
+    def regular(self) -> int:
+        """A block that is regular: its history lies behind all that is special."""
+        return self.order + self.absolute + 2
+
+    @property
+    def length(self) -> int:
+        """A network in which every case occurs."""
+        return self.regular + max(self.order, self.from_end) + 3
+
+
+@dataclass
+class Writer:
+    """Writes one network (or stage) out and follows it block by block.
+
+    Attributes:
+        formula: the network.
+        length: how many blocks it has here (at most as many as show every case).
+        reach: of the equations.
+        pattern: the regular step, which blocks take where they can.
+    """
+
+    formula: Formula
+    length: int
+    reach: Reach
+    pattern: Step | None = None
+    unroller: Unroller = field(init=False)
+    live: list[Tensor] = field(init=False)
+    early: dict[Tensor, Tensor] = field(default_factory=dict)
+    cuts: dict[int, Cut] = field(default_factory=dict)
+    _pieces: list[Tensor] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.unroller = Unroller(self.formula, self.length)
+        output = self.unroller.output(self.formula.output)
+        self.output = output
+        self.live = [] if output is None else self._live(output)
+        self._time: dict[Tensor, int] = {}
+
+    # -- what there is
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from, sums with the parts that are formed early."""
+        if tensor in self.early:
+            return self.early[tensor].children
+        return self.unroller.parts(tensor)
+
+    def _live(self, output: Tensor) -> list[Tensor]:
+        """Everything that the output needs, parts first, without deep recursion."""
+        done: dict[Tensor, None] = {}
+        stack: list[tuple[Tensor, bool]] = [(output, False)]
+        while stack:
+            tensor, ready = stack.pop()
+            if tensor in done:
+                continue
+            if ready:
+                done[tensor] = None
+                continue
+            stack.append((tensor, True))
+            stack.extend(
+                (part, False) for part in reversed(self.unroller.parts(tensor))
+            )
+        return list(done)
+
+    def time(self, tensor: Tensor) -> int:
+        """The block that makes a tensor at the earliest; 0 is before the first block."""
+        if tensor not in self._time:
+            own = 0
+            if isinstance(tensor, State):
+                self._time[tensor] = max(0, int(tensor.index))
+                return self._time[tensor]
+            if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+                own = int(tensor.index)
+            elif isinstance(tensor, Scaled | Filled):
+                own = max((slot.index for slot in scalars_in(tensor)), default=0)
+            below = [self.time(part) for part in self.unroller.parts(tensor)]
+            self._time[tensor] = max([own, *below])
+        return self._time[tensor]
+
+    def anchored(self, tensor: Tensor) -> bool:
+        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
+        return isinstance(tensor, State | Input) or (
+            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        )
+
+    # -- following the blocks
+
+    def follow(self) -> list[Step]:
+        """The step of every block, from block 0 (the start) to the end.
+
+        The last item is the end: what is computed after the last block.
+        """
+        assert self.output is not None
+        groups = self._by_time()
+        carried: list[Tensor] = []
+        have: set[Tensor] = set()
+        steps: list[Step] = []
+        modules: tuple[ModuleSlot, ...] = ()
+        for block in range(self.length + 1):
+            targets = groups.get(block, [])
+            taken = self._pattern_at(block, carried) if block else None
+            waiting = [t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])]
+            waiting.append(_End(self.output))
+            body: list[Tensor] = []
+            if taken is not None:
+                outputs = [t for t in taken.outputs if isinstance(t, Tensor)]
+                body = list(taken.body)
+                self.early.update(taken.definitions)
+                self.early.update(self._early_after(block))
+            else:
+                for tensor in targets:
+                    self._compute(tensor, have, body)
+                known = tuple(dict.fromkeys([*carried, *body, *self._past(block)]))
+                border = Border(
+                    known, tuple(waiting), self._parts_or_end, self._by(block)
+                )
+                outputs = self._outputs(block, border)
+                for tensor in outputs:
+                    self._compute(tensor, have, body)
+                    assert self.time(tensor) <= block
+            following = self._modules(block, waiting, set(have) | set(body) | set(outputs))
+            steps.append(
+                Step(
+                    at=block,
+                    inputs=(*carried, *modules),
+                    outputs=(*outputs, *following),
+                    body=tuple(body),
+                    definitions=self._definitions(body),
+                    absolute=self.reach.absolute,
+                    role="pattern" if taken is not None else "",
+                )
+            )
+            carried, modules = outputs, following
+            have = set(outputs)
+        body = []
+        self._compute(self.output, have, body)
+        steps.append(
+            Step(
+                at=self.length + 1,
+                inputs=tuple(carried),
+                outputs=(self.output,),
+                body=tuple(body),
+                definitions=self._definitions(body),
+                absolute=self.reach.absolute,
+            )
+        )
+        return steps
+
+    def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        return tensor.children if isinstance(tensor, _End) else self.parts(tensor)
+
+    def _by_time(self) -> dict[int, list[Tensor]]:
+        """Live tensors that belong to a block, by block; unknowns in the file's order."""
+        groups: dict[int, list[Tensor]] = {}
+        for tensor in self.live:
+            if self.anchored(tensor):
+                groups.setdefault(self.time(tensor), []).append(tensor)
+        for tensor in self._constant():
+            groups.setdefault(0, []).append(tensor)
+        rank = {e.unknown: n for n, e in enumerate(self.formula.equations)}
+        for items in groups.values():
+            items.sort(
+                key=lambda t: rank.get(t.name, 0) if isinstance(t, State) else len(rank)
+            )
+        return groups
+
+    def _constant(self) -> list[Tensor]:
+        """Tensors of the start that several blocks read: computed once, before them."""
+        users: dict[Tensor, set[int]] = {}
+        for tensor in self.live:
+            for part in self.unroller.parts(tensor):
+                if self.time(part) == 0 and not self.anchored(part):
+                    users.setdefault(part, set()).add(self.time(tensor))
+        return [
+            tensor
+            for tensor in self.live
+            if len(users.get(tensor, ())) > 1 and _costs(tensor)
+        ]
+
+    def _by(self, block: int) -> Callable[[Tensor], bool]:
+        return lambda tensor: self.time(tensor) <= block
+
+    def _past(self, block: int) -> list[Tensor]:
+        """All that blocks so far have computed, carried or not.
+
+        The cut is made among all of it, so that it does not depend on the cuts before:
+        then it is the same between any two regular blocks, and (cuts nearest to the past
+        being nested) nothing is wanted that was dropped earlier.
+        """
+        past: dict[Tensor, None] = {}
+        stack = [t for t in self.live if self.anchored(t) and self.time(t) <= block]
+        while stack:
+            tensor = stack.pop()
+            if tensor not in past:
+                past[tensor] = None
+                stack.extend(p for p in self.parts(tensor) if not isinstance(p, Filled))
+        past.update(dict.fromkeys(self._pieces))
+        return list(past)
+
+    def _compute(self, tensor: Tensor, have: set[Tensor], body: list[Tensor]) -> None:
+        """Adds a tensor and what it needs to a body, parts first."""
+        if tensor in have or isinstance(tensor, Filled):
+            return
+        for part in self.parts(tensor):
+            self._compute(part, have, body)
+        have.add(tensor)
+        body.append(tensor)
+
+    def _outputs(self, block: int, border: Border) -> list[Tensor]:
+        """What the block hands on: what the regular step wants, or else a minimum cut."""
+        wanted = self._wanted(block, border)
+        if wanted is not None:
+            return wanted
+        cut = smallest(border)
+        self.cuts[block] = cut
+        self.early.update(cut.early)
+        known = set(border.known)
+        self._pieces.extend(tensor for tensor in cut.tensors if tensor not in known)
+        return sorted(cut.tensors, key=lambda tensor: self._rank(tensor, block))
+
+    def _rank(self, tensor: Tensor, block: int) -> tuple[int, int, int]:
+        """Unknowns first, the newest first, then in the order of the file."""
+        if not isinstance(tensor, State):
+            return (1, 0, 0)
+        names = [equation.unknown for equation in self.formula.equations]
+        age = block - int(tensor.index)
+        return (0, age, names.index(tensor.name) if tensor.name in names else 0)
+
+    def _wanted(self, block: int, border: Border) -> list[Tensor] | None:
+        """The inputs of the regular step for the next block, if they can be had."""
+        if self.pattern is None or block >= self.length:
+            return None
+        wanted = [
+            self._moved(slot, block + 1)
+            for slot in self.pattern.inputs
+            if isinstance(slot, Tensor)
+        ]
+        if any(tensor is None for tensor in wanted):
+            return None
+        tensors = [tensor for tensor in wanted if tensor is not None]
+        if any(not self._can_have(tensor, border) for tensor in tensors):
+            return None
+        if self._pattern_at(block + 1, tensors) is None:
+            return None
+        return tensors
+
+    def _can_have(self, tensor: Tensor, border: Border) -> bool:
+        """Whether a tensor is known, or can be computed early from what is."""
+        if tensor in border.known:
+            return True
+        parts = self.parts(tensor)
+        return (
+            not self.anchored(tensor)
+            and bool(parts)
+            and all(self._can_have(part, border) for part in parts)
+        )
+
+    def _modules(
+        self, block: int, waiting: Iterable[Tensor], done: set[Tensor]
+    ) -> tuple[ModuleSlot, ...]:
+        """Operators and scalars of blocks so far that later blocks use."""
+        slots: dict[ModuleSlot, None] = {}
+        later = [t for t in waiting if isinstance(t, Apply)]
+        for tensor in later:
+            if 0 < int(tensor.index) <= block:
+                slots[ModuleSlot(tensor.operator, int(tensor.index))] = None
+        for tensor in self.live:
+            if isinstance(tensor, Scaled | Filled) and tensor not in done:
+                if self._last_use(tensor) <= block:
+                    continue
+                for slot in scalars_in(tensor):
+                    if 0 < slot.index <= block:
+                        slots[slot] = None
+        return tuple(slots)
+
+    def _last_use(self, tensor: Tensor) -> int:
+        """The latest block that reads a tensor."""
+        if not hasattr(self, "_uses"):
+            self._uses: dict[Tensor, int] = {}
+            for user in self.live:
+                own = self.time(user)
+                for part in self.unroller.parts(user):
+                    self._uses[part] = max(self._uses.get(part, 0), own)
+        return self._uses.get(tensor, self.length)
+
+    def _definitions(self, body: Iterable[Tensor]) -> dict[Tensor, Tensor]:
+        table: dict[Tensor, Tensor] = {}
+        for tensor in body:
+            if tensor in self.early:
+                table[tensor] = self.early[tensor]
+            elif tensor in self.unroller.definitions:
+                table[tensor] = self.unroller.definitions[tensor]
+        return table
+
+    # -- the regular step in other places
+
+    def _moved(self, slot: Tensor, block: int) -> Tensor | None:
+        """A tensor of the pattern as it reads for another block; None if it vanishes."""
+        assert self.pattern is not None
+        if isinstance(slot, State) and int(slot.index) > self.reach.absolute:
+            index = int(slot.index) + block - self.pattern.at
+            if index > self.length:
+                return None
+        shifted = move(slot, block - self.pattern.at, self.reach.absolute)
+        return self.unroller.settle(shifted)
+
+    def _pattern_at(self, block: int, carried: list[Tensor]) -> Step | None:
+        """The regular step for this block, if it computes just what is needed here."""
+        pattern = self.pattern
+        if pattern is None:
+            return None
+        table: dict[Tensor, Tensor] = {}
+        for tensor in [*_tensors(pattern.inputs), *pattern.body]:
+            moved = self._moved(tensor, block)
+            if moved is None:
+                return None
+            table[tensor] = moved
+        if [table[tensor] for tensor in _tensors(pattern.inputs)] != carried:
+            return None
+        early = self._early_at(pattern, block)
+        if not self._same_parts(pattern, table, early, block):
+            return None
+        made = {table[tensor] for tensor in pattern.body}
+        if not made <= self._living(block):
+            return None
+        here = [t for t in self.live if self.anchored(t) and self.time(t) == block]
+        if any(t not in made and t not in carried for t in here):
+            return None
+        outputs = [table[tensor] for tensor in _tensors(pattern.outputs)]
+        if not self._enough(outputs, block):
+            return None
+        return Step(
+            at=block,
+            inputs=tuple(carried),
+            outputs=tuple(outputs),
+            body=tuple(dict.fromkeys(table[t] for t in pattern.body)),
+            definitions=early,
+        )
+
+    def _early_at(self, pattern: Step, block: int) -> dict[Tensor, Tensor]:
+        """The sums of the pattern that have a part formed early, for another block."""
+        early = {}
+        for whole, split in pattern.definitions.items():
+            if not isinstance(whole, State | History):
+                moved = [self._moved(tensor, block) for tensor in (whole, split)]
+                if moved[0] is not None and moved[1] is not None:
+                    early[moved[0]] = moved[1]
+        return early
+
+    def _same_parts(
+        self,
+        pattern: Step,
+        table: dict[Tensor, Tensor],
+        early: dict[Tensor, Tensor],
+        block: int,
+    ) -> bool:
+        """Whether each tensor is made of the same parts here as in the pattern."""
+        for tensor in pattern.body:
+            mine = table[tensor]
+            parts = tuple(
+                table[part] if part in table else self._moved(part, block)
+                for part in pattern.parts(tensor)
+            )
+            here = early[mine].children if mine in early else self.parts(mine)
+            if parts != here:
+                return False
+        return True
+
+    def _living(self, block: int) -> set[Tensor]:
+        """What the output needs: live tensors, and the early parts of live sums."""
+        living = set(self.live)
+        stack = [
+            part
+            for whole, split in (self.early | self._early_after(block)).items()
+            if whole in living
+            for part in split.children
+        ]
+        while stack:
+            part = stack.pop()
+            if part not in living:
+                living.add(part)
+                stack.extend(self.parts(part))
+        return living
+
+    def _early_after(self, block: int) -> dict[Tensor, Tensor]:
+        """The sums of the blocks after this one, as the regular step splits them."""
+        early: dict[Tensor, Tensor] = {}
+        if self.pattern is not None:
+            last = min(self.length, block + self.reach.order)
+            for later in range(block + 1, last + 1):
+                early |= self._early_at(self.pattern, later)
+        return early
+
+    def _enough(
+        self, outputs: list[Tensor], block: int
+    ) -> bool:
+        """Whether the blocks after this one can go on from these outputs."""
+        assert self.output is not None
+        waiting = [t for t in self.live if self.anchored(t) and self.time(t) > block]
+        before = dict(self.early)
+        self.early.update(self._early_after(block))
+        border = Border((), (*waiting, _End(self.output)), self._parts_or_end)
+        result = suffices(outputs, border)
+        self.early = before
+        return result
+
+class _End(Tensor):
+    """Reads the output after the last block."""
+
+
+def _tensors(slots: Iterable[Slot]) -> list[Tensor]:
+    return [slot for slot in slots if isinstance(slot, Tensor)]
+
+
+def _costs(tensor: Tensor) -> bool:
+    """Whether computing a tensor again would cost something."""
+    return isinstance(tensor, Apply | Elementwise) or any(
+        _costs(part) for part in tensor.children
+    )
+
+
+def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
+    """The learned scalars with an index in a written-out coefficient."""
+    if not isinstance(tensor, Scaled | Filled):
+        return []
+    return sorted(
+        (
+            ModuleSlot(item.name, int(item.index))
+            for item in tensor.coefficient.atoms(Learned)
+            if item.index is not sympy.nan
+        ),
+        key=lambda slot: (slot.name, slot.index),
+    )
+
+
+def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
+    """A written-out tensor for another block; indices up to ``absolute`` stay."""
+
+    def index(value: sympy.Expr) -> sympy.Expr:
+        if value is sympy.nan or value <= absolute:
+            return value
+        return value + distance
+
+    match tensor:
+        case State():
+            return State(tensor.name, index(tensor.index))
+        case Apply():
+            argument = move(tensor.argument, distance, absolute)
+            return Apply(tensor.operator, index(tensor.index), argument)
+        case History():
+            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
+        case Scaled() | Filled():
+            learned = {
+                item: Learned(item.name, index(item.index))
+                for item in tensor.coefficient.atoms(Learned)
+            }
+            coefficient = tensor.coefficient.xreplace(learned)
+            if isinstance(tensor, Filled):
+                return Filled(coefficient, index(tensor.at))
+            inner = move(tensor.tensor, distance, absolute)
+            return Scaled(coefficient, inner, index(tensor.at))
+    arguments = [
+        move(arg, distance, absolute) if isinstance(arg, Tensor) else arg
+        for arg in tensor.args
+    ]
+    return tensor.func(*arguments) if arguments else tensor
+
+
+def ordinal(number: int) -> str:
+    """``first``, ``second``, ... or ``block9``."""
+    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"
+
+
+def tensors_of(step: Step) -> Mapping[Tensor, tuple[Tensor, ...]]:
+    """Every tensor of a step's body with what it is made from."""
+    return {tensor: step.parts(tensor) for tensor in step.body}

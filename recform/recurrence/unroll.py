@@ -1,0 +1,286 @@
+"""The equations written out for single blocks, with what reaches before X_0 gone.
+
+Once all indices are numbers, ``W_<i-1>*X_<i-2>`` of block 4 and ``W_i*X_<i-1>`` of block 3
+are the same expression, ``W_3*X_2``: that a value is computed once needs no rule of its
+own.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    I,
+    K,
+    L,
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+    scaled,
+)
+from recform.algebra.formula import Formula
+
+
+class Unroller:
+    """Writes a formula out for the blocks 1 to ``length``.
+
+    Attributes:
+        length: the number of blocks.
+        definitions: for every unknown and every history that was met, what it is.
+    """
+
+    def __init__(self, formula: Formula, length: int) -> None:
+        self.length = length
+        self.definitions: dict[Tensor, Tensor] = {}
+        self._equations = {e.unknown: e.right for e in formula.equations}
+        self._boundaries = {b.left: b.right for b in formula.boundaries}
+        self._memo: dict[Tensor, Tensor | None] = {}
+        self._written: dict[tuple[Tensor, int], Tensor | None] = {}
+
+    def at(self, tensor: Tensor, block: int) -> Tensor | None:
+        """A tensor of the formula, written out for a block; None if it vanishes."""
+        return self.settle(self.replaced(tensor, block))
+
+    def output(self, tensor: Tensor) -> Tensor | None:
+        """The output expression, for the last block."""
+        return self.settle(self.replaced(tensor, self.length, last=True))
+
+    def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
+        """Indices become numbers; coefficients keep ``i`` and remember the block."""
+        return _replace(tensor, block, self.length if last else None)
+
+    # -- settling: what vanishes, and what boundary equations say
+
+    def settle(self, tensor: Tensor) -> Tensor | None:
+        """The tensor without the terms that vanish; None if nothing is left."""
+        if tensor not in self._memo:
+            if tensor in self._boundaries and not isinstance(tensor, State):
+                right = self._boundaries[tensor]
+                result = None if right is None else self.settle(_replace(right, 0, None))
+            else:
+                result = self._settle(tensor)
+            self._memo[tensor] = result
+        return self._memo[tensor]
+
+    def _settle(self, tensor: Tensor) -> Tensor | None:
+        match tensor:
+            case Input():
+                return tensor
+            case State():
+                return self._state(tensor)
+            case Apply():
+                if tensor.index is not sympy.nan and tensor.index < 0:
+                    return None
+                argument = self.settle(tensor.argument)
+                if argument is None or (tensor.index is not sympy.nan and tensor.index == 0 and not self._at_start(argument)):
+                    return None
+                made = Apply(tensor.operator, tensor.index, argument)
+                if made != tensor and made in self._boundaries:
+                    return self.settle(made)
+                return made
+            case Scaled():
+                inner = self.settle(tensor.tensor)
+                if inner is None or _dead_scalar(tensor.coefficient):
+                    return None
+                return Scaled(tensor.coefficient, inner, tensor.at)
+            case Filled():
+                return None if _dead_scalar(tensor.coefficient) else tensor
+            case TensorSum():
+                return self._sum(tensor)
+            case Pointwise():
+                return self._product(tensor)
+            case Combine() | Concat():
+                left = self._present(tensor)
+                if len(left) < 2:
+                    return left[0] if left else None
+                return Combine(tensor.kind, *left) if isinstance(tensor, Combine) else Concat(*left)
+            case Elementwise():
+                inner = self.settle(tensor.argument)
+                return None if inner is None else Elementwise(tensor.name, inner)
+            case Part():
+                inner = self.settle(tensor.tensor)
+                return None if inner is None else Part(inner, tensor.parts, tensor.which)
+            case History():
+                return self._history(tensor)
+        raise TypeError(type(tensor).__name__)
+
+    def _at_start(self, argument: Tensor) -> bool:
+        """Whether block 0 (the start) may apply an operator: on the input alone."""
+        return newest(argument) <= 0 and isinstance(argument, Input)
+
+    def _state(self, state: State) -> Tensor | None:
+        index = int(state.index)
+        if state in self.definitions:
+            return state
+        if state in self._boundaries:
+            right = self._boundaries[state]
+            written = None if right is None else _replace(right, index, None)
+        elif index < 0:
+            return None
+        elif index == 0:
+            written = Input()
+        else:
+            written = _replace(self._equations[state.name], index, None)
+        settled = None if written is None else self.settle(written)
+        if settled is None or isinstance(settled, Filled):
+            return None
+        self.definitions[state] = settled
+        return state
+
+    def _present(self, tensor: Tensor) -> list[Tensor]:
+        settled = [self.settle(child) for child in tensor.children]
+        return [child for child in settled if child is not None]
+
+    def _sum(self, tensor: Tensor) -> Tensor | None:
+        left = self._present(tensor)
+        if not left:
+            return None
+        if all(isinstance(child, Filled) for child in left):
+            total = sum((child.coefficient for child in left), sympy.S.Zero)  # type: ignore[attr-defined]
+            return Filled(total, left[0].args[1])
+        return left[0] if len(left) == 1 else TensorSum(*left)
+
+    def _product(self, tensor: Tensor) -> Tensor | None:
+        left = self._present(tensor)
+        if len(left) < len(tensor.children):
+            return None
+        numbers = [child for child in left if isinstance(child, Filled)]
+        tensors = [child for child in left if not isinstance(child, Filled)]
+        if not tensors:
+            return None
+        result = tensors[0] if len(tensors) == 1 else Pointwise(*tensors)
+        for number in numbers:
+            result = (
+                Scaled(number.coefficient, result, number.at)
+                if number.coefficient != 1
+                else result
+            )
+        return result
+
+    def _history(self, history: History) -> Tensor | None:
+        last = int(history.last)
+        if history in self.definitions:
+            return history
+        # From the oldest on, so that a long history needs no deep recursion.
+        before: Tensor | None = None
+        for index in range(history.first, last + 1):
+            here = History(history.kind, history.body, history.first, index)
+            if here in self.definitions:
+                before = here
+                continue
+            if here in self._memo:
+                before = self._memo[here]
+                continue
+            body = self.settle(_replace_k(history.body, index))
+            made = _accumulate(history.kind, before, body)
+            if before is None or body is None:
+                result = made
+            else:
+                assert made is not None
+                self.definitions[here] = made
+                result = here
+            self._memo[here] = result
+            before = result
+        return before
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from."""
+        if isinstance(tensor, State):
+            return (self.definitions[tensor],)
+        if isinstance(tensor, History):
+            return self.definitions[tensor].children
+        return tensor.children
+
+
+def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor | None:
+    if before is None or body is None:
+        return body if before is None else before
+    if kind == "concat":
+        return Concat(before, body)
+    if kind == "sum":
+        return TensorSum(before, body)
+    return Combine(kind, before, body)
+
+
+def _dead_scalar(coefficient: Any) -> bool:
+    """Whether a coefficient has the scalar of a block that does not exist."""
+    return any(
+        item.index is not sympy.nan and item.index < 1
+        for item in coefficient.atoms(Learned)
+    )
+
+
+def _replace(tensor: Tensor, block: int, length: int | None) -> Tensor:
+    """``i`` becomes a number in indices; coefficients remember it in ``at``."""
+    match tensor:
+        case Scaled() | Filled():
+            learned = {
+                item: Learned(item.name, _number(item.index, block, length))
+                for item in tensor.coefficient.atoms(Learned)
+            }
+            coefficient = tensor.coefficient.xreplace(learned)
+            if isinstance(tensor, Filled):
+                return Filled(coefficient, block)
+            return Scaled(coefficient, _replace(tensor.tensor, block, length), block)
+        case State():
+            return State(tensor.name, _number(tensor.index, block, length))
+        case Apply():
+            return Apply(
+                tensor.operator,
+                _number(tensor.index, block, length),
+                _replace(tensor.argument, block, length),
+            )
+        case History():
+            last = _number(tensor.last, block, length)
+            return History(tensor.kind, tensor.body, tensor.first, last)
+    arguments = [
+        _replace(arg, block, length) if isinstance(arg, Tensor) else arg
+        for arg in tensor.args
+    ]
+    return tensor.func(*arguments) if arguments else tensor
+
+
+def _number(index: Any, block: int, length: int | None) -> Any:
+    if index is sympy.nan or index.is_Integer or index.has(K):
+        return index
+    values = {I: sympy.Integer(block)}
+    if length is not None:
+        values[L] = sympy.Integer(length)
+    return index.xreplace(values)
+
+
+def _replace_k(body: Tensor, index: int) -> Tensor:
+    return body.xreplace({K: sympy.Integer(index)})  # type: ignore[no-any-return]
+
+
+def newest(tensor: Tensor) -> int:
+    """The highest block number in a written-out tensor; 0 for the input."""
+    result = 0
+    if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
+        result = int(tensor.index)
+    elif isinstance(tensor, History):
+        result = int(tensor.last)
+    elif isinstance(tensor, Scaled | Filled):
+        result = max(
+            (int(x.index) for x in tensor.coefficient.atoms(Learned) if x.index is not sympy.nan),
+            default=0,
+        )
+    if isinstance(tensor, State | History):
+        return result
+    return max([result, *(newest(child) for child in tensor.children)])
+
+
+__all__ = ["Unroller", "newest", "scaled"]

@@ -1,0 +1,134 @@
+"""Parse errors in the user's words: what was probably meant, by the tokens around."""
+
+from __future__ import annotations
+
+from lark import Token
+from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from recform.diagnostics import Diagnostics, closest
+from recform.source import Span
+from recform.syntax.statements import KEYWORDS
+
+_ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
+_STARTS_VALUE = {"NAME", "NUMBER", "LPAR", "LSQB"}
+_SHOWN = {
+    "EQUALS": "=",
+    "TIMES": "*",
+    "BY": "x",
+    "NAME": "a name",
+    "NUMBER": "a number",
+    "STRING": 'a "string"',
+    "COMMA": ",",
+    "RPAR": ")",
+    "MORETHAN": ">",
+    "RBRACE": "}",
+}
+
+
+def explain(error: UnexpectedInput, statement: Span, report: Diagnostics) -> None:
+    """Reports a parse error of a statement."""
+    if isinstance(error, UnexpectedCharacters):
+        _character(error, statement, report)
+    elif isinstance(error, UnexpectedToken):
+        _token(error, statement, report)
+    else:
+        report.error("RF101", "this statement cannot be read", statement)
+
+
+def _character(
+    error: UnexpectedCharacters, statement: Span, report: Diagnostics
+) -> None:
+    offset = statement.start + (error.pos_in_stream or 0)
+    place = Span(statement.source, offset, offset + 1)
+    char = place.text
+    shown = repr(char) if char.isprintable() else f"U+{ord(char):04X}"
+    hint = ""
+    if char == '"':
+        hint = "the string is not closed on this line"
+    elif char == "_":
+        hint = "an index is written X_i, X_0 or X_<i-1>"
+    report.error("RF105", f"the character {shown} has no meaning here", place, hint=hint)
+
+
+def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None:
+    token: Token = error.token
+    history = [t for t in (error.token_history or []) if isinstance(t, Token)]
+    previous = history[-1] if history else None
+    expected = set(error.accepts or error.expected)
+    word = _first_word(statement)
+    if token.type != "$END" and _unknown_statement(statement, word):
+        guess = closest(word, KEYWORDS)
+        report.error(
+            "RF107",
+            f"no statement starts with {word!r}",
+            Span(statement.source, statement.start, statement.start + len(word)),
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else "an equation has the form X_i = ...",
+        )
+        return
+    if token.type == "$END":
+        end = Span(statement.source, statement.end, statement.end + 1)
+        wanted = _wanted(expected)
+        report.error("RF101", f"the statement ends too early: {wanted} is missing", end)
+        return
+    place = Span(
+        statement.source,
+        statement.start + (token.start_pos or 0),
+        statement.start + (token.end_pos or 0),
+    )
+    if (
+        previous is not None
+        and previous.type in _ENDS_VALUE
+        and token.type in _STARTS_VALUE
+        and "TIMES" in expected
+    ):
+        gap = Span(
+            statement.source,
+            statement.start + (previous.start_pos or 0),
+            place.end,
+        )
+        report.error(
+            "RF104",
+            "a `*` is missing between two factors",
+            gap,
+            hint=f"write {str(previous)}*{str(token)}"
+            if previous.type in {"NAME", "NUMBER"}
+            else f"write `*` in front of {str(token)!r}",
+        )
+        return
+    report.error(
+        "RF101",
+        f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
+        place,
+    )
+
+
+def _first_word(statement: Span) -> str:
+    text = statement.text
+    end = 0
+    while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+        end += 1
+    return text[:end]
+
+
+def _unknown_statement(statement: Span, word: str) -> bool:
+    rest = statement.text[len(word) :]
+    return (
+        bool(word)
+        and word not in KEYWORDS
+        and rest[:1].isspace()
+        and rest.lstrip()[:1] not in set("=+-*/,(:^")
+        and ("=" not in rest or closest(word, KEYWORDS) != "")
+    )
+
+
+def _wanted(expected: set[str]) -> str:
+    if "NAME" in expected and "NUMBER" in expected:
+        return "an expression"
+    if "EQUALS" in expected:
+        return "'='"
+    shown = sorted(_SHOWN[name] for name in expected if name in _SHOWN)
+    if not shown:
+        return "something else"
+    return " or ".join(f"{item!r}" if len(item) == 1 else item for item in shown)

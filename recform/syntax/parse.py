@@ -1,0 +1,153 @@
+"""From text to :class:`recform.syntax.nodes.File`, with `use` followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from lark.exceptions import UnexpectedInput
+
+from recform.diagnostics import Diagnostics, closest
+from recform.source import MAX_FILE_BYTES, Source, Span
+from recform.syntax import nodes as n
+from recform.syntax.grammar import parser
+from recform.syntax.mistakes import explain
+from recform.syntax.statements import statements
+from recform.syntax.tree import statement
+
+
+def read_source(path: Path, report: Diagnostics, place: Span | None = None) -> Source | None:
+    """The text of a file, or None after a diagnostic.
+
+    Args:
+        path: the formula file.
+        report: gets RF001 to RF006.
+        place: the `use` statement that names the file, if one does.
+    """
+    name = path.as_posix()
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        folder = path.parent
+        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        guess = closest(path.name, [name for name in names if name.endswith(".rf")])
+        hint = f"did you mean {(folder / guess).as_posix()}?" if guess else ""
+        report.error("RF001", f"there is no file {name}", place, hint=hint, file=name)
+        return None
+    except IsADirectoryError:
+        report.error("RF006", f"{name} is a folder, not a file", place, file=name)
+        return None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        report.error("RF006", f"{name} cannot be read: {reason}", place, file=name)
+        return None
+    return decode(name, data, report, place)
+
+
+def decode(
+    name: str, data: bytes, report: Diagnostics, place: Span | None = None
+) -> Source | None:
+    """The bytes of a file as a source, or None after a diagnostic."""
+    if len(data) > MAX_FILE_BYTES:
+        limit = f"{MAX_FILE_BYTES // 1024} KiB"
+        report.error(
+            "RF004",
+            f"{name} is larger than {limit}: this is not a formula file",
+            place,
+            file=name,
+        )
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        report.error(
+            "RF002",
+            f"{name} is not UTF-8 text (byte {error.start}, line {line})",
+            place,
+            hint="save the file as UTF-8",
+            file=name,
+        )
+        return None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return Source(name, text)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A file that is being read, and the `use` that asked for it."""
+
+    path: Path
+    place: Span
+
+
+def parse(source: Source, report: Diagnostics, folder: Path | None = None) -> n.File:
+    """Parses a source and the files that it uses.
+
+    Args:
+        source: the text.
+        report: gets every error of the text.
+        folder: where `use` looks; without one, `use` is an error.
+    """
+    return n.File(source.name, tuple(_parse(source, report, folder, (), set())))
+
+
+def _parse(
+    source: Source,
+    report: Diagnostics,
+    folder: Path | None,
+    above: tuple[_Frame, ...],
+    seen: set[Path],
+) -> list[n.Statement]:
+    spans = statements(source, report)
+    if not spans and not report.has_errors:
+        report.error(
+            "RF003",
+            f"{source.name} has no statement",
+            hint="the smallest network is one equation: "
+            "X_i = X_<i-1> + W_i*X_<i-1>",
+            file=source.name,
+        )
+    result: list[n.Statement] = []
+    for span in spans:
+        try:
+            tree = parser().parse(span.text_without_comments)
+        except UnexpectedInput as error:
+            explain(error, span, report)
+            continue
+        item = statement(tree, source, span.start, report)
+        if isinstance(item, n.Use):
+            result.extend(_use(item, report, folder, above, seen))
+        else:
+            result.append(item)
+    return result
+
+
+def _use(
+    item: n.Use,
+    report: Diagnostics,
+    folder: Path | None,
+    above: tuple[_Frame, ...],
+    seen: set[Path],
+) -> list[n.Statement]:
+    if folder is None:
+        report.error("RF007", "text that is no file cannot use another file", item.span)
+        return []
+    try:
+        path = (folder / item.path).resolve()
+    except (OSError, ValueError, RuntimeError):
+        report.error("RF006", f"{item.path} cannot be read", item.span)
+        return []
+    if any(frame.path == path for frame in above):
+        report.error(
+            "RF005", f"{item.path} uses itself, over {len(above)} file(s)", item.span
+        )
+        return []
+    if path in seen:
+        return []
+    seen.add(path)
+    source = read_source(folder / item.path, report, item.span)
+    if source is None:
+        return []
+    return _parse(source, report, path.parent, (*above, _Frame(path, item.span)), seen)

@@ -1,0 +1,215 @@
+"""Lark's parse tree made into the frozen nodes of :mod:`recform.syntax.nodes`."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from lark import Token, Tree
+
+from recform.diagnostics import Diagnostics
+from recform.source import Source, Span
+from recform.syntax import nodes as n
+
+#: Numbers with more digits than this are out of all reason.
+_MAX_DIGITS = 40
+
+
+def statement(tree: Tree[Token], source: Source, offset: int, report: Diagnostics) -> Any:
+    """The statement of a parse tree whose text starts at an offset of the source."""
+    return _ToNodes(source, offset, report).build(tree)
+
+
+class _ToNodes:
+    """One method a grammar rule; each takes the built children and the rule's span."""
+
+    def __init__(self, source: Source, offset: int, report: Diagnostics) -> None:
+        self._source = source
+        self._offset = offset
+        self._report = report
+
+    def build(self, item: Tree[Token] | Token | None) -> Any:
+        if not isinstance(item, Tree):
+            return item
+        children = [self.build(child) for child in item.children]
+        return getattr(self, item.data)(self._span(item), children)
+
+    def _span(self, tree: Tree[Token]) -> Span:
+        meta = tree.meta
+        if meta.empty:
+            return Span(self._source, self._offset, self._offset)
+        return Span(
+            self._source, self._offset + meta.start_pos, self._offset + meta.end_pos
+        )
+
+    def _at(self, token: Token) -> Span:
+        return Span(
+            self._source,
+            self._offset + (token.start_pos or 0),
+            self._offset + (token.end_pos or 0),
+        )
+
+    # -- statements
+
+    def start(self, span: Span, children: list[Any]) -> Any:
+        return children[0]
+
+    def network(self, span: Span, children: list[Any]) -> n.Network:
+        return n.Network(span, _name(children[0]))
+
+    def use(self, span: Span, children: list[Any]) -> n.Use:
+        return n.Use(span, str(children[0])[1:-1])
+
+    def param(self, span: Span, children: list[Any]) -> n.Param:
+        return n.Param(span, _name(children[0]), children[2])
+
+    def const(self, span: Span, children: list[Any]) -> n.Const:
+        return n.Const(span, children[0], children[2])
+
+    def scalar(self, span: Span, children: list[Any]) -> n.Scalar:
+        per = None if children[3] is None else str(children[3])
+        return n.Scalar(span, children[0], children[2], per)
+
+    def input(self, span: Span, children: list[Any]) -> n.Input:
+        return n.Input(span, tuple(_nodes(children)))
+
+    def stages(self, span: Span, children: list[Any]) -> n.Stages:
+        return n.Stages(span, tuple(children))
+
+    def stage(self, span: Span, children: list[Any]) -> n.Stage:
+        width, blocks, *stride = _nodes(children)
+        return n.Stage(span, width, blocks, stride[0] if stride else None)
+
+    def scope(self, span: Span, children: list[Any]) -> n.Scope:
+        return n.Scope(span, str(children[0]))
+
+    def stem(self, span: Span, children: list[Any]) -> n.Pipeline:
+        return n.Pipeline(span, "stem", children[0])
+
+    def head(self, span: Span, children: list[Any]) -> n.Pipeline:
+        return n.Pipeline(span, "head", children[0])
+
+    def adapter(self, span: Span, children: list[Any]) -> n.Pipeline:
+        return n.Pipeline(span, "adapter", children[0])
+
+    def transition(self, span: Span, children: list[Any]) -> n.Pipeline:
+        return n.Pipeline(span, "transition", children[0])
+
+    def names(self, span: Span, children: list[Any]) -> n.Settings:
+        return n.Settings(span, "names", tuple(children))
+
+    def init(self, span: Span, children: list[Any]) -> n.Settings:
+        return n.Settings(span, "init", tuple(children))
+
+    def setting(self, span: Span, children: list[Any]) -> n.Setting:
+        return n.Setting(span, _name(children[0]), children[2])
+
+    def output(self, span: Span, children: list[Any]) -> n.Output:
+        return n.Output(span, children[0])
+
+    def relation(self, span: Span, children: list[Any]) -> n.Relation:
+        return n.Relation(span, tuple(_nodes(children[:-1])), children[-1])
+
+    # -- flows
+
+    def flow(self, span: Span, children: list[Any]) -> n.Flow:
+        parts = [
+            child if isinstance(child, n.Part) else n.Part(child.span, child)
+            for child in children
+        ]
+        return n.Flow(span, tuple(parts))
+
+    def labelled(self, span: Span, children: list[Any]) -> n.Part:
+        return n.Part(span, children[1], _name(children[0]))
+
+    # -- expressions
+
+    def sum(self, span: Span, children: list[Any]) -> n.Sum:
+        terms = []
+        sign = 1
+        for child in children:
+            if isinstance(child, Token):
+                sign = 1 if child.type == "PLUS" else -1
+            else:
+                terms.append((sign, child))
+                sign = 1
+        return n.Sum(span, tuple(terms))
+
+    def negation(self, span: Span, children: list[Any]) -> n.Sum:
+        return n.Sum(span, ((-1, children[-1]),))
+
+    def product(self, span: Span, children: list[Any]) -> n.Product:
+        factors = []
+        power = 1
+        for child in children:
+            if isinstance(child, Token):
+                power = -1 if child.type == "DIVIDE" else 1
+            else:
+                factors.append((power, child))
+        return n.Product(span, tuple(factors))
+
+    def power(self, span: Span, children: list[Any]) -> n.Power:
+        base, exponent = _nodes(children)
+        return n.Power(span, base, exponent)
+
+    def number(self, span: Span, children: list[Any]) -> n.Number:
+        text = str(children[0])
+        digits = sum(char.isdigit() for char in text)
+        exponent = text.lower().partition("e")[2]
+        if digits > _MAX_DIGITS or abs(int(exponent or 0)) > _MAX_DIGITS:
+            shown = text if len(text) <= _MAX_DIGITS else text[:20] + "..."
+            self._report.error("RF106", f"the number {shown} is out of all reason", span)
+            return n.Number(span, Fraction(1))
+        return n.Number(span, Fraction(text))
+
+    def string(self, span: Span, children: list[Any]) -> n.String:
+        return n.String(span, str(children[0])[1:-1])
+
+    def true(self, span: Span, children: list[Any]) -> n.Boolean:
+        return n.Boolean(span, True)
+
+    def false(self, span: Span, children: list[Any]) -> n.Boolean:
+        return n.Boolean(span, False)
+
+    def group(self, span: Span, children: list[Any]) -> n.Group:
+        return n.Group(span, children[0])
+
+    def tuple(self, span: Span, children: list[Any]) -> n.Tuple:
+        return n.Tuple(span, tuple(children))
+
+    def reference(self, span: Span, children: list[Any]) -> n.Reference:
+        name, indices = children[0], children[1] if len(children) > 1 else ()
+        return n.Reference(span, _name(name), tuple(indices or ()))
+
+    def call(self, span: Span, children: list[Any]) -> n.Call:
+        function, *arguments = children
+        return n.Call(span, function, tuple(_nodes(arguments)))
+
+    def keyword(self, span: Span, children: list[Any]) -> n.Keyword:
+        return n.Keyword(span, _name(children[0]), children[2])
+
+    def subscript(self, span: Span, children: list[Any]) -> list[Any]:
+        if len(children) == 1 and isinstance(children[0], Token):
+            token = children[0]
+            text = str(token)[1:]
+            place = self._at(token)
+            place = Span(place.source, place.start + 1, place.end)
+            if not text.isdecimal():
+                return [n.Reference(place, text)]
+            if len(text) > _MAX_DIGITS:
+                self._report.error("RF106", "this index is out of all reason", place)
+                text = "0"
+            return [n.Number(place, Fraction(int(text)))]
+        return list(children)
+
+    def range(self, span: Span, children: list[Any]) -> n.Range:
+        return n.Range(span, children[0], children[1])
+
+
+def _nodes(children: list[Any]) -> list[Any]:
+    """The children without operators and without what was left out."""
+    return [c for c in children if c is not None and not isinstance(c, Token)]
+
+
+def _name(token: Any) -> str:
+    return str(token).removeprefix("\\")
