@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
 
 
@@ -56,12 +56,10 @@ class Step:
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor of the body is made from, in the author's order."""
-        if tensor in self.definitions:
-            inner = self.definitions[tensor]
-            if type(inner) is type(tensor) or tensor.func.__name__ == "History":
-                return inner.children
-            return (inner,)
-        return tensor.children
+        inner = self.definitions.get(tensor)
+        if inner is None:
+            return tensor.children
+        return (inner,) if isinstance(tensor, State) else inner.children
 
 
 @dataclass(frozen=True)

@@ -145,7 +145,7 @@ class Writer:
         modules: tuple[ModuleSlot, ...] = ()
         for block in range(self.length + 1):
             targets = groups.get(block, [])
-            taken = self._pattern_at(block, carried) if block else None
+            taken = self._pattern_at(block, carried, modules) if block else None
             waiting = [t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])]
             waiting.append(_End(self.output))
             body: list[Tensor] = []
@@ -165,7 +165,11 @@ class Writer:
                 for tensor in outputs:
                     self._compute(tensor, have, body)
                     assert self.time(tensor) <= block
-            following = self._modules(block, waiting, set(have) | set(body) | set(outputs))
+            following = (
+                self._pattern_modules(block, taken.outputs)
+                if taken is not None
+                else self._modules(block, waiting, have | set(body))
+            )
             steps.append(
                 Step(
                     at=block,
@@ -184,7 +188,7 @@ class Writer:
         steps.append(
             Step(
                 at=self.length + 1,
-                inputs=tuple(carried),
+                inputs=(*carried, *modules),
                 outputs=(self.output,),
                 body=tuple(body),
                 definitions=self._definitions(body),
@@ -351,10 +355,33 @@ class Writer:
         shifted = move(slot, block - self.pattern.at, self.reach.absolute)
         return self.unroller.settle(shifted)
 
-    def _pattern_at(self, block: int, carried: list[Tensor]) -> Step | None:
+    def _pattern_modules(
+        self, block: int, slots: Iterable[Slot]
+    ) -> tuple[ModuleSlot, ...]:
+        """Modules that the regular step gets or hands on, for another block."""
+        assert self.pattern is not None
+        distance = block - self.pattern.at
+        return tuple(
+            ModuleSlot(slot.name, slot.index + distance)
+            for slot in slots
+            if isinstance(slot, ModuleSlot)
+        )
+
+    def _pattern_at(
+        self,
+        block: int,
+        carried: list[Tensor],
+        modules: tuple[ModuleSlot, ...] | None = None,
+    ) -> Step | None:
         """The regular step for this block, if it computes just what is needed here."""
         pattern = self.pattern
         if pattern is None:
+            return None
+        wanted = self._pattern_modules(block, pattern.inputs)
+        if modules is not None and modules != wanted:
+            return None
+        made_here = self._pattern_modules(block, pattern.outputs)
+        if any(slot.index == block and not self._is_used(slot) for slot in made_here):
             return None
         table: dict[Tensor, Tensor] = {}
         for tensor in [*_tensors(pattern.inputs), *pattern.body]:
@@ -379,9 +406,17 @@ class Writer:
         return Step(
             at=block,
             inputs=tuple(carried),
-            outputs=tuple(outputs),
+            outputs=(*outputs, *(s for s in pattern.outputs if isinstance(s, ModuleSlot))),
             body=tuple(dict.fromkeys(table[t] for t in pattern.body)),
             definitions=early,
+        )
+
+    def _is_used(self, slot: ModuleSlot) -> bool:
+        """Whether anything that the output needs runs this module."""
+        return any(
+            (isinstance(t, Apply) and (t.operator, t.index) == (slot.name, slot.index))
+            or slot in scalars_in(t)
+            for t in self.live
         )
 
     def _early_at(self, pattern: Step, block: int) -> dict[Tensor, Tensor]:

@@ -1,0 +1,178 @@
+"""The pipeline: text becomes a PyTorch module in five stages, each of frozen data.
+
+========== ============================= ====================================
+stage      from                          to
+========== ============================= ====================================
+syntax     the text of a file            :class:`recform.syntax.nodes.File`
+algebra    statements                    :class:`recform.algebra.formula.Formula`
+recurrence equations                     :class:`recform.recurrence.Recurrence`
+graph      steps                         :class:`recform.graph.NetworkGraph`
+emit       the network with shapes       Python source
+========== ============================= ====================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recform import algebra, graph, recurrence
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
+from recform.source import Source
+from recform.syntax.parse import decode, parse, read_source
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    import torch
+
+    from recform.algebra.formula import Formula
+    from recform.graph import NetworkGraph
+    from recform.recurrence import Recurrence
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled network.
+
+    Attributes:
+        graph: the network with shapes.
+        settings: the parameters that were set, as text, for the header.
+        warnings: what compiles but is probably not meant.
+    """
+
+    graph: NetworkGraph
+    settings: tuple[tuple[str, str], ...]
+    warnings: tuple[Diagnostic, ...]
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The steps and the state."""
+        return self.graph.recurrence
+
+    @property
+    def formula(self) -> Formula:
+        """The formula with all names resolved."""
+        return self.recurrence.formula
+
+    @property
+    def name(self) -> str:
+        """The name of the network's class."""
+        return self.formula.name
+
+    @cached_property
+    def source(self) -> str:
+        """The generated module."""
+        return emit_source([self])
+
+    def module(self, **arguments: Any) -> torch.nn.Module:
+        """The network, made from the generated source.
+
+        Args:
+            arguments: of its constructor, such as ``classes=100``.
+        """
+        module = getattr(load_source(self.source, self.name), self.name)(**arguments)
+        return module  # type: ignore[no-any-return]
+
+
+def compile_source(
+    source: Source,
+    settings: Mapping[str, Any] | None = None,
+    folder: Path | None = None,
+) -> tuple[Compiled, ...]:
+    """All networks of a source.
+
+    Args:
+        source: the text.
+        settings: parameters that replace those of the file.
+        folder: where ``use`` looks.
+
+    Raises:
+        CompileError: with all that is wrong.
+    """
+    from recform.algebra.lower import lower
+
+    settings = settings or {}
+    report = Diagnostics()
+    file = parse(source, report, folder)
+    report.check()
+    formulas = lower(file, source, settings, report)
+    compiled = []
+    for formula in formulas:
+        steps = recurrence.build(formula, report)
+        network = graph.build(steps, report)
+        shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
+        compiled.append(Compiled(network, shown, ()))
+    warnings = tuple(item for item in report if item.severity is Severity.WARNING)
+    return tuple(Compiled(c.graph, c.settings, warnings) for c in compiled)
+
+
+def emit_source(compiled: list[Compiled]) -> str:
+    """The generated module of one or several networks of a file."""
+    from recform.emit import emit
+
+    return emit([item.graph for item in compiled], compiled[0].settings)
+
+
+def read(path: str | Path) -> tuple[Source, Path]:
+    """The source of a file, and the folder in which ``use`` looks.
+
+    Raises:
+        CompileError: if it cannot be read.
+    """
+    report = Diagnostics()
+    path = Path(path)
+    source = read_source(path, report)
+    report.check()
+    assert source is not None
+    return source, path.parent
+
+
+def from_text(text: str, name: str = "<formula>") -> Source:
+    """A source from text, within the limits of a file.
+
+    Raises:
+        CompileError: if it is too large.
+    """
+    report = Diagnostics()
+    source = decode(name, text.encode("utf-8", "surrogatepass"), report)
+    report.check()
+    assert source is not None
+    return source
+
+
+def load_source(text: str, name: str) -> ModuleType:
+    """Runs generated source as a module; tracebacks from it show its lines."""
+    import linecache
+    import sys
+    from types import ModuleType
+
+    from recform.source import Source as Text
+
+    digest = Text(name, text).digest[:12]
+    label = f"recform_{name}_{digest}"
+    if label in sys.modules:
+        return sys.modules[label]
+    file = f"<recform {name} {digest}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    module = ModuleType(label)
+    module.__file__ = file
+    # Registered, so that its networks can be pickled within this process.
+    sys.modules[label] = module
+    exec(compile(text, file, "exec"), module.__dict__)
+    return module
+
+
+__all__ = [
+    "CompileError",
+    "Compiled",
+    "algebra",
+    "compile_source",
+    "emit_source",
+    "from_text",
+    "load_source",
+    "read",
+]

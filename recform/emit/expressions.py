@@ -1,0 +1,243 @@
+"""Formulas as Python expressions over tensors, in the author's order.
+
+Brackets come from precedence. A tensor that has a variable is its name; everything else
+is written out where it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import sympy
+from sympy.printing.pycode import PythonCodePrinter
+
+from recform.algebra.expr import (
+    I,
+    L,
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.blocks import Arguments, Shape, elementwise
+from recform.blocks.shape import Layout
+
+SUM, PRODUCT, UNARY, ATOM = 1, 2, 3, 4
+
+
+class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
+    """Coefficients: numbers become floats, learned scalars their attributes."""
+
+    def __init__(self, names: Mapping[Any, str], torch: bool) -> None:
+        super().__init__({"fully_qualified_modules": True})
+        self._names_of = names
+        self._torch = torch
+
+    def _print_Learned(self, expr: Learned) -> str:
+        return self._names_of[expr]
+
+    def _print_Symbol(self, expr: Any) -> str:
+        return self._names_of.get(expr, str(expr))
+
+    def _print_Rational(self, expr: Any) -> str:
+        return number(expr)
+
+    def _print_exp(self, expr: Any) -> str:
+        inner = self._print(expr.args[0])
+        module = "torch" if self._torch and expr.has(Learned) else "math"
+        return f"{module}.exp({inner})"
+
+    def _print_tanh(self, expr: Any) -> str:
+        inner = self._print(expr.args[0])
+        module = "torch" if self._torch and expr.has(Learned) else "math"
+        return f"{module}.tanh({inner})"
+
+    def _print_log(self, expr: Any) -> str:
+        inner = self._print(expr.args[0])
+        module = "torch" if self._torch and expr.has(Learned) else "math"
+        return f"{module}.log({inner})"
+
+    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+        base, power = expr.as_base_exp()
+        if expr.has(Learned) and power == sympy.Rational(1, 2):
+            return f"torch.sqrt({self._print(base)})"
+        if expr.has(Learned) and power == -sympy.Rational(1, 2):
+            return f"torch.rsqrt({self._print(base)})"
+        return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
+
+
+def number(value: Any) -> str:
+    """A number as a literal."""
+    value = sympy.sympify(value)
+    if value.is_Integer:
+        return str(int(value))
+    return repr(float(value))
+
+
+def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> str:
+    """A coefficient as Python; without symbols it is a literal."""
+    if not value.free_symbols and not value.atoms(Learned):
+        return number(value)
+    return _CoefficientPrinter(names, torch).doprint(value)  # type: ignore[no-any-return]
+
+
+@dataclass
+class Writer:
+    """Writes the tensors of one step.
+
+    Attributes:
+        parts: what a tensor is made from.
+        shape: the shape of a tensor (in any of the blocks that take the step).
+        operator: how an application's operator is called.
+        adapter: the attribute of the adapter in front of a term, or an empty string.
+        coefficient: a coefficient as Python, and its level.
+        variables: tensors that have a name.
+    """
+
+    parts: Callable[[Tensor], tuple[Tensor, ...]]
+    shape: Callable[[Tensor], Shape]
+    operator: Callable[[Apply, str], str]
+    adapter: Callable[[Tensor, Tensor], str]
+    coefficient: Callable[[Tensor], tuple[str, int]]
+    variables: dict[Any, str] = field(default_factory=dict)
+
+    def show(self, tensor: Tensor, level: int = SUM) -> str:
+        """A tensor as an expression that can stand at a level of precedence."""
+        text, own = self.write(tensor)
+        return f"({text})" if own < level else text
+
+    def write(self, tensor: Tensor) -> tuple[str, int]:
+        """A tensor as an expression and its level."""
+        if tensor in self.variables:
+            return self.variables[tensor], ATOM
+        return self.made(tensor)
+
+    def made(self, tensor: Tensor) -> tuple[str, int]:
+        """How a tensor is made, whether or not it has a name."""
+        match tensor:
+            case Input():
+                return "x", ATOM
+            case State():
+                (right,) = self.parts(tensor)
+                return self.term(tensor, right)
+            case Apply():
+                return self.operator(tensor, self.show(tensor.argument)), ATOM
+            case Scaled():
+                return self.scaled(tensor, self.write(tensor.tensor))
+            case Filled():
+                return self.coefficient(tensor)
+            case TensorSum():
+                return self.sum(tensor, self.parts(tensor)), SUM
+            case Pointwise():
+                factors = []
+                for part in self.parts(tensor):
+                    text, own = self.term(tensor, part)
+                    factors.append(f"({text})" if own < PRODUCT else text)
+                return " * ".join(factors), PRODUCT
+            case Combine():
+                return self.combine(tensor, tensor.kind, self.parts(tensor))
+            case Concat():
+                return self.joined(tensor, self.parts(tensor)), ATOM
+            case Elementwise():
+                return self.function(tensor), ATOM
+            case History():
+                return self.history(tensor)
+            case Part():
+                axis = self.shape(tensor.tensor).feature_axis
+                text = self.show(tensor.tensor, ATOM)
+                return f"{text}.chunk({tensor.parts}, dim={axis})[{tensor.which}]", ATOM
+        raise TypeError(type(tensor).__name__)
+
+    def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
+        """A term of a sum or product, behind its adapter if it has one."""
+        value = tensor
+        scales: list[Scaled] = []
+        while isinstance(value, Scaled):
+            scales.append(value)
+            value = value.tensor
+        attribute = self.adapter(value, parent)
+        if not attribute:
+            return self.write(tensor)
+        key = ("adapted", attribute)
+        if key in self.variables:
+            result = self.variables[key], ATOM
+        else:
+            result = f"self.{attribute}({self.show(value)})", ATOM
+        for scale in reversed(scales):
+            result = self.scaled(scale, result)
+        return result
+
+    def scaled(self, tensor: Scaled, inner: tuple[str, int]) -> tuple[str, int]:
+        """A scalar times an expression."""
+        text, own = inner
+        if tensor.coefficient == -1:
+            return f"-{text}" if own >= UNARY else f"-({text})", UNARY
+        factor, level = self.coefficient(tensor)
+        if level < PRODUCT:
+            factor = f"({factor})"
+        # `2 * (a * b)`: the author's product is made first.
+        text = text if own >= UNARY else f"({text})"
+        return f"{factor} * {text}", PRODUCT
+
+    def sum(self, parent: Tensor, parts: tuple[Tensor, ...]) -> str:
+        """Terms with their signs between them."""
+        result = ""
+        for position, part in enumerate(parts):
+            text, own = self.term(parent, part)
+            if position and text.startswith("-") and own > SUM:
+                result += f" - {text[1:]}"
+            elif position:
+                result += f" + {text}" if own > SUM else f" + ({text})"
+            else:
+                result = text
+        return result
+
+    def combine(
+        self, parent: Tensor, kind: str, parts: tuple[Tensor, ...]
+    ) -> tuple[str, int]:
+        """max, min or mean."""
+        texts = [self.term(parent, part) for part in parts]
+        if kind == "mean":
+            total = " + ".join(t if own > SUM else f"({t})" for t, own in texts)
+            return f"({total}) / {len(parts)}", PRODUCT
+        result = texts[0][0]
+        for text, _ in texts[1:]:
+            result = f"torch.{kind}imum({result}, {text})"
+        return result, ATOM
+
+    def joined(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> str:
+        """Tensors side by side along the features."""
+        axis = self.shape(parts[0]).feature_axis
+        texts = [self.show(part) for part in parts]
+        return f"torch.cat(({', '.join(texts)}), dim={axis})"
+
+    def function(self, tensor: Elementwise) -> str:
+        """An elementwise function."""
+        operator = elementwise(tensor.name)
+        assert operator is not None
+        emitted = operator.emit(Shape(Layout.VECTOR, 1), Arguments({}))
+        return emitted.call.replace("{x}", self.show(tensor.argument))
+
+    def history(self, tensor: History) -> tuple[str, int]:
+        """A history with one more member."""
+        parts = self.parts(tensor)
+        if tensor.kind == "concat":
+            return self.joined(tensor, parts), ATOM
+        if tensor.kind == "sum":
+            return self.sum(tensor, parts), SUM
+        return self.combine(tensor, tensor.kind, parts)
+
+
+__all__ = ["ATOM", "PRODUCT", "SUM", "UNARY", "I", "L", "Writer", "coefficient_text"]

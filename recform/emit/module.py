@@ -1,0 +1,76 @@
+"""The generated file: header, imports, and the classes of all networks."""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePath
+
+from recform.emit.names import Namespace, identifier
+from recform.emit.network import NetworkWriter
+from recform.emit.text import Lines, docstring
+from recform.graph.model import NetworkGraph
+
+
+def emit(networks: list[NetworkGraph], settings: tuple[tuple[str, str], ...] = ()) -> str:
+    """The source of a module with these networks.
+
+    Args:
+        networks: of one file, in its order.
+        settings: parameters that were set, for the header.
+    """
+    names = Namespace()
+    for network in networks:
+        names.take(identifier(network.recurrence.formula.name))
+    body = Lines()
+    classes = []
+    for network in networks:
+        prefix = identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
+        writer = NetworkWriter(network, names, prefix)
+        writer.write(body)
+        body.blank(2)
+        classes.append(writer.name)
+    code = str(body).rstrip("\n") + "\n"
+    head = _header(networks, settings, classes, code)
+    return head + "\n\n" + code
+
+
+def _header(
+    networks: list[NetworkGraph],
+    settings: tuple[tuple[str, str], ...],
+    classes: list[str],
+    code: str,
+) -> str:
+    from recform import __version__
+
+    source = networks[0].recurrence.formula.source
+    file = PurePath(source.name).name
+    options = "".join(f" --set {name}={value}" for name, value in settings)
+    stem = PurePath(file).stem or "network"
+    lines = Lines()
+    lines.extend(
+        docstring(
+            "\n".join(
+                [
+                    f"{', '.join(classes)}, from {file}. Generated code: change the formula,",
+                    "not this file. A comment `rf:N` marks what line N of the formula says.",
+                    "",
+                    f"source:  {file}",
+                    f"sha256:  {source.digest}",
+                    f"recform: {__version__}",
+                    f"command: recform compile {file} -o {stem}.py{options}",
+                ]
+            )
+        )
+    )
+    lines.blank()
+    if re.search(r"\bmath\.", code):
+        lines.add("import math")
+        lines.blank()
+    lines.add("import torch" if re.search(r"\btorch\.", code) else "")
+    if re.search(r"\bF\.", code):
+        lines.add("import torch.nn.functional as F")
+    lines.add("from torch import Tensor, nn")
+    lines.blank()
+    lines.add(f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"'))
+    text = str(lines).rstrip("\n") + "\n"
+    return text.replace("\n\n\nimport", "\n\nimport").replace("\n\n\nfrom", "\n\nfrom")

@@ -1,0 +1,232 @@
+"""Operators as code: a class for each pipeline, or its parts inlined into another class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L
+from recform.algebra.formula import Pipeline, Step
+from recform.algebra.pipelines import INCOMING, STRIDE, WIDTH
+from recform.blocks import Arguments, Layout, Shape
+from recform.emit.names import Namespace
+from recform.emit.text import Lines, docstring, signature
+
+#: Longest nested call before a flow is cut into statements.
+_LONGEST_CHAIN = 58
+
+CHANNELS = sympy.Symbol("channels", integer=True, positive=True)
+FEATURES = sympy.Symbol("features", integer=True, positive=True)
+STRIDE_NAME = sympy.Symbol("stride", integer=True, positive=True)
+INDEX = sympy.Symbol("i", integer=True, positive=True)
+DEPTH = sympy.Symbol("depth", integer=True, positive=True)
+GRID = {
+    Layout.IMAGE: ("height", "width"),
+    Layout.TOKENS: ("positions",),
+    Layout.VECTOR: (),
+}
+
+
+@dataclass(frozen=True)
+class PipelineCode:
+    """The code of a pipeline for symbolic shapes.
+
+    Attributes:
+        modules: attribute names and the expressions that make them.
+        calls: one for each operator, with ``{x}`` for its input.
+        parameters: symbols that the expressions use, in the order of a constructor.
+        stored: those of them that the calls use, kept as attributes.
+        output: the symbolic shape of the result.
+    """
+
+    modules: tuple[tuple[str, str], ...]
+    calls: tuple[str, ...]
+    parameters: tuple[str, ...]
+    stored: tuple[str, ...]
+    output: Shape
+
+    @property
+    def sequential(self) -> bool:
+        """Whether it is modules alone, so that nn.Sequential can hold it."""
+        return len(self.modules) == len(self.calls) > 0
+
+
+#: Constructor parameters in their order; free parameters of the file follow.
+_ORDER = (
+    "in_channels",
+    "in_features",
+    "channels",
+    "features",
+    "i",
+    "depth",
+    "height",
+    "width",
+    "positions",
+)
+
+
+def symbolic_shape(shape: Shape, incoming: Any = None) -> Shape:
+    """The shape of an input whose sizes are left open."""
+    image = shape.layout is Layout.IMAGE
+    if incoming is None:
+        name = "in_channels" if image else "in_features"
+        incoming = sympy.Symbol(name, integer=True, positive=True)
+    grid = tuple(
+        sympy.Symbol(name, integer=True, positive=True) for name in GRID[shape.layout]
+    )
+    return Shape(shape.layout, incoming, grid)
+
+
+def symbols(shape: Shape) -> dict[Any, Any]:
+    """What c, s, i and L are called in the code of a pipeline."""
+    width = CHANNELS if shape.layout is Layout.IMAGE else FEATURES
+    return {WIDTH: width, STRIDE: STRIDE_NAME, I: INDEX, L: DEPTH}
+
+
+def write_pipeline(
+    pipeline: Pipeline,
+    x: Shape,
+    values: Mapping[Any, Any],
+    names: Namespace,
+    prefix: str = "self.",
+) -> PipelineCode:
+    """The code of a pipeline.
+
+    Args:
+        pipeline: the operators.
+        x: the (symbolic) shape of the input.
+        values: what ``c``, ``s``, ``i`` and ``L`` stand for: symbols or numbers.
+        names: attribute names that are still free.
+        prefix: how modules are reached in the calls.
+    """
+    labels = _attributes(pipeline, names)
+    modules: list[tuple[str, str]] = []
+    calls: list[str] = []
+    used: set[str] = set()
+    stored: set[str] = set()
+    table = {**values, INCOMING: x.features}
+    for step, label in zip(pipeline.steps, labels, strict=True):
+        arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
+        emitted = step.operator.emit(x, arguments)
+        if emitted.module:
+            modules.append((label, emitted.module))
+            used |= _names(emitted.module, x, arguments)
+        call = emitted.call.replace("{m}", f"{prefix}{label}")
+        for name in sorted(_names(emitted.call, x, arguments)):
+            stored.add(name)
+            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"{prefix}{name}", call)
+        calls.append(call)
+        x = step.operator.shape(x, arguments)
+    used |= stored
+    known = [name for name in _ORDER if name in used]
+    extra = sorted(used - {*known, "stride"})
+    last = ["stride"] if "stride" in used else []
+    parameters = (*known, *extra, *last)
+    return PipelineCode(
+        tuple(modules), tuple(calls), parameters, tuple(sorted(stored)), x
+    )
+
+
+def _fill(value: Any, table: Mapping[Any, Any]) -> Any:
+    if not getattr(value, "free_symbols", None):
+        return value
+    filled = value.subs(table)
+    if filled.free_symbols:
+        return filled
+    return int(filled) if filled.is_Integer else float(filled)
+
+
+def _names(text: str, x: Shape, arguments: Arguments) -> set[str]:
+    """The symbols of sizes and arguments that occur in emitted code."""
+    free: set[str] = set()
+    for value in [*x.sizes, *arguments.values()]:
+        free |= {str(symbol) for symbol in getattr(value, "free_symbols", ())}
+    words = set(re.findall(r"[A-Za-z_]\w*", text))
+    return free & words
+
+
+def _attributes(pipeline: Pipeline, names: Namespace) -> list[str]:
+    """Attribute names: as the author says, or ``conv1``, ``bn1``, ... by kind."""
+    counts: dict[str, int] = {}
+    for step in pipeline.steps:
+        if step.operator.attribute and not step.label:
+            counts[step.operator.attribute] = counts.get(step.operator.attribute, 0) + 1
+    numbers: dict[str, int] = {}
+    labels = []
+    for step in pipeline.steps:
+        labels.append(_attribute(step, counts, numbers, names))
+    return labels
+
+
+def _attribute(
+    step: Step, counts: Mapping[str, int], numbers: dict[str, int], names: Namespace
+) -> str:
+    kind = step.operator.attribute
+    if not kind:
+        return ""
+    if step.label:
+        return names.new(step.label)
+    numbers[kind] = numbers.get(kind, 0) + 1
+    return names.new(f"{kind}{numbers[kind]}" if counts[kind] > 1 else kind)
+
+
+def chain(calls: tuple[str, ...], start: str, local: str) -> tuple[list[str], str]:
+    """The calls nested into each other, cut into statements where that gets long.
+
+    Returns:
+        Statements that assign to ``local``, and the expression of the result.
+    """
+    statements: list[str] = []
+    expression = start
+    for call in calls:
+        longer = call.replace("{x}", expression)
+        if len(longer) > _LONGEST_CHAIN and expression not in (start, local):
+            statements.append(f"{local} = {expression}")
+            longer = call.replace("{x}", local)
+        expression = longer
+    return statements, expression
+
+
+def pipeline_class(
+    lines: Lines,
+    name: str,
+    pipeline: Pipeline,
+    shape: Shape,
+    title: str,
+    rates: frozenset[str],
+) -> PipelineCode:
+    """Writes a class for a pipeline; its constructor takes what is left open."""
+    names = Namespace(attributes=True)
+    code = write_pipeline(pipeline, symbolic_shape(shape), symbols(shape), names)
+    lines.add(f"class {name}(nn.Module):")
+    with lines.indented():
+        lines.extend(docstring(title))
+        lines.blank()
+        if code.modules or code.stored:
+            parameters = [typed(p, rates) for p in code.parameters]
+            lines.extend(signature("__init__", ["self", *parameters], "None"))
+            with lines.indented():
+                lines.add("super().__init__()")
+                for attribute, made in code.modules:
+                    lines.assign(f"self.{attribute}", made)
+                for stored in code.stored:
+                    lines.assign(f"self.{stored}", stored)
+            lines.blank()
+        lines.add("def forward(self, x: Tensor) -> Tensor:")
+        with lines.indented():
+            statements, result = chain(code.calls, "x", "x")
+            for statement in statements:
+                lines.statement(statement)
+            lines.returns(result)
+    return code
+
+
+def typed(name: str, rates: frozenset[str] = frozenset()) -> str:
+    """A constructor parameter with its type; strides are 1 if left out."""
+    if name.endswith("stride"):
+        return f"{name}: int = 1"
+    return f"{name}: {'float' if name in rates else 'int'}"

@@ -1,0 +1,328 @@
+"""Follows shapes through the whole network, stage by stage, without visiting equal blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import networkx as nx
+
+from recform.algebra.expr import I, Tensor
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.typeset import plain
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.graph.model import (
+    Block,
+    Module,
+    NetworkGraph,
+    Piece,
+    Place,
+    Segment,
+    SharedModule,
+    StageGraph,
+    Totals,
+)
+from recform.graph.pipelines import PipelineRunner, Stuck, uses
+from recform.graph.shapes import BlockShapes
+from recform.recurrence.build import relative
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+
+
+def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
+    """The network of a recurrence.
+
+    Args:
+        recurrence: from the stage before.
+        report: gets RF106 and RF4xx.
+
+    Raises:
+        CompileError: if shapes do not meet.
+    """
+    follower = _Follower(recurrence, report)
+    try:
+        network = follower.network()
+    except Stuck:
+        report.check()
+        raise
+    report.check()
+    return network
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What a block hands on: shapes and modules, and which tensors are kept already."""
+
+    items: tuple[Shape | Module, ...]
+    kept: tuple[bool, ...]
+
+    @property
+    def shapes(self) -> tuple[Shape | None, ...]:
+        return tuple(i if isinstance(i, Shape) else None for i in self.items)
+
+
+class _Follower:
+    def __init__(self, recurrence: Recurrence, report: Diagnostics) -> None:
+        self._recurrence = recurrence
+        self._formula: Formula = recurrence.formula
+        self._report = report
+        self._runner = PipelineRunner(self._formula, report)
+        self._by_index = any(uses(p, I) for p in self._formula.operators.values())
+        self._modules: dict[tuple[str, int | None], Module] = {}
+        self._scalars: dict[str, int] = {}
+
+    # -- the whole
+
+    def network(self) -> NetworkGraph:
+        formula, recurrence = self._formula, self._recurrence
+        first = formula.stages[0]
+        stem, kept = self._piece(formula.stem, formula.input, first.width, 1, False)
+        stages: list[StageGraph] = []
+        transitions: list[Piece] = []
+        shared: list[tuple[SharedModule, ...]] = []
+        starts: list[Block] = []
+        ends: list[Block] = []
+        shape = stem.output
+        for number, flow in enumerate(recurrence.flows):
+            by_stage = formula.scope == "stage"
+            if number and formula.transition is not None:
+                stage = formula.stages[number]
+                piece, kept = self._piece(
+                    formula.transition, shape, stage.width, stage.stride, kept
+                )
+                transitions.append(piece)
+                shape = piece.output
+            which = [number] if by_stage else list(range(len(formula.stages)))
+            start, graphs, end, kept = self._flow(flow, which, shape, kept)
+            starts.append(start)
+            ends.append(end)
+            stages.extend(graphs)
+            shared.append(self._shared(flow.start))
+            shape = end.outputs[0] or shape
+        last = formula.stages[-1]
+        head, _ = self._piece(formula.head, shape, last.width, 1, kept)
+        parts = [
+            stem.totals,
+            head.totals,
+            *(piece.totals for piece in transitions),
+            *(stage.totals for stage in stages),
+            *(block.totals for block in [*starts, *ends]),
+            *(module.totals for group in shared for module in group),
+            Totals(parameters=self._shared_scalars()),
+        ]
+        return NetworkGraph(
+            recurrence=recurrence,
+            stem=stem,
+            head=head,
+            transitions=tuple(transitions),
+            stages=tuple(stages),
+            shared=tuple(shared),
+            starts=tuple(starts),
+            ends=tuple(ends),
+            final=shape,
+            output=head.output,
+            totals=sum(parts, Totals()),
+            steps=tuple(step_graph(step) for step in recurrence.steps),
+        )
+
+    def _piece(
+        self, pipeline: Pipeline, x: Shape, width: int, stride: int, kept: bool
+    ) -> tuple[Piece, bool]:
+        """A pipeline outside the blocks, and whether autograd keeps its output."""
+        place = Place(width, stride)
+        trace = self._runner.run(pipeline, x, place, None)
+        saved = trace.saved
+        if trace.saves_input and not kept:
+            saved += x.elements
+        if trace.saves_output:
+            saved += trace.output.elements
+        totals = Totals(trace.parameters, trace.multiply_adds, saved)
+        after = trace.saves_output or (kept and not pipeline.steps)
+        return Piece(pipeline, x, trace.output, width, stride, totals), after
+
+    def _shared(self, start: Step) -> tuple[SharedModule, ...]:
+        """The modules of the network itself, for the flow that was followed last."""
+        modules = []
+        for (name, index), module in self._modules.items():
+            if module.input is None or (index is not None and index != 0):
+                continue
+            pipeline = self._formula.operators[name]
+            trace = self._runner.run(pipeline, module.input, module.place, None)
+            modules.append(
+                SharedModule(
+                    name,
+                    index,
+                    module.input,
+                    module.place.width,
+                    module.place.stride,
+                    Totals(parameters=trace.parameters if index is None else 0),
+                )
+            )
+        return tuple(modules)
+
+    def _shared_scalars(self) -> int:
+        return sum(
+            self._scalars.get(name, 1)
+            for name, scalar in self._formula.scalars.items()
+            if not scalar.indexed
+        )
+
+    # -- one flow
+
+    def _flow(
+        self, flow: Flow, which: list[int], shape: Shape, kept: bool
+    ) -> tuple[Block, list[StageGraph], Block, bool]:
+        formula = self._formula
+        self._modules = {}
+        width = formula.stages[which[0]].width
+        nothing = _Carried((), ())
+        place = Place(width, 1, 0, flow.length)
+        start, carried = self._follow(flow.start, nothing, place, False, shape, kept)
+        stages = []
+        first = 1
+        for number in which:
+            stage = formula.stages[number]
+            stride = stage.stride if formula.scope == "network" or number == 0 else 1
+            segments: list[Segment] = []
+            for run in flow.runs:
+                begin = max(run.first, first)
+                end = min(run.last, first + stage.blocks - 1)
+                if begin <= end:
+                    carried = self._run(
+                        run.step, begin, end, first, number, stage.width, stride,
+                        flow.length, carried, segments,
+                    )  # fmt: skip
+            first += stage.blocks
+            totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
+            newest = next(s for s in carried.items if isinstance(s, Shape))
+            stages.append(StageGraph(tuple(segments), newest, totals))
+        place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
+        end_block, after = self._follow(flow.end, carried, place, False, None, False)
+        return start, stages, end_block, after.kept[0]
+
+    def _run(
+        self,
+        step: int,
+        begin: int,
+        end: int,
+        first: int,
+        stage: int,
+        width: int,
+        stride: int,
+        length: int,
+        carried: _Carried,
+        segments: list[Segment],
+    ) -> _Carried:
+        """Blocks ``begin`` to ``end``, which take one step and lie in one stage."""
+        index = begin
+        while index <= end:
+            starts = index == first
+            place = Place(width, stride if starts else 1, index, length)
+            block, after = self._follow(
+                self._recurrence.steps[step], carried, place, starts, None, False
+            )
+            same = after == carried and not starts and not self._by_index
+            count = end - index + 1 if same else 1
+            last = segments[-1] if segments else None
+            if (
+                last is not None
+                and last.step == step
+                and last.block == block
+                and last.inputs == carried.shapes
+                and last.stride == place.stride
+            ):
+                segments[-1] = replace(last, count=last.count + count)
+            else:
+                segments.append(
+                    Segment(
+                        step, index, count, stage, width, place.stride,
+                        carried.shapes, block,
+                    )  # fmt: skip
+                )
+            carried = after
+            index += count
+        return carried
+
+    def _follow(
+        self,
+        step: Step,
+        carried: _Carried,
+        place: Place,
+        starts_stage: bool,
+        shape: Shape | None,
+        kept: bool,
+    ) -> tuple[Block, _Carried]:
+        """One block: what it looks like and what it hands on."""
+        known: dict[Tensor, Shape] = {}
+        saved: set[Tensor] = set()
+        modules = {key: m for key, m in self._modules.items() if key[1] in (None, 0)}
+        for slot, item, is_kept in zip(
+            step.inputs, carried.items, carried.kept, strict=True
+        ):
+            if isinstance(slot, ModuleSlot):
+                assert isinstance(item, Module)
+                modules[slot.name, slot.index] = item
+            else:
+                assert isinstance(item, Shape)
+                known[slot] = item
+                if is_kept:
+                    saved.add(slot)
+        if shape is not None and kept:
+            saved.update(t for t in step.body if t.func.__name__ == "Input")
+        shapes = BlockShapes(
+            self._formula,
+            step,
+            place,
+            known,
+            modules,
+            starts_stage,
+            self._runner,
+            self._report,
+            shape,
+            frozenset(saved),
+        )
+        shapes.shared_scalars = self._scalars
+        block = shapes.block()
+        for key, module in shapes.modules.items():
+            if key[1] is None:
+                self._modules[key] = module
+        items: list[Shape | Module] = []
+        after: list[bool] = []
+        for slot, output in zip(step.outputs, block.outputs, strict=True):
+            if isinstance(slot, ModuleSlot):
+                own = slot.index == step.at
+                items.append(
+                    block.calls.get(slot.name, Module(place, None))
+                    if own
+                    else shapes.modules.get((slot.name, slot.index), Module(place, None))
+                )
+                after.append(False)
+            else:
+                assert output is not None
+                items.append(output)
+                after.append(shapes.is_kept(slot))
+        return block, _Carried(tuple(items), tuple(after))
+
+
+def step_graph(step: Step) -> nx.DiGraph:
+    """The dataflow graph of a step.
+
+    Nodes are the tensors of the step (written out for block :attr:`Step.at`), with the
+    attributes ``kind`` (the class of the expression), ``text`` (as the formula says it for
+    block i), ``input`` and ``output``; edges have the ``position`` of the part.
+    """
+    graph = nx.DiGraph()
+    inputs = set(step.inputs)
+    outputs = set(step.outputs)
+    for tensor in [*(s for s in step.inputs if isinstance(s, Tensor)), *step.body]:
+        graph.add_node(
+            tensor,
+            kind=tensor.func.__name__,
+            text=plain(relative(tensor, step.at, step.absolute)),
+            input=tensor in inputs,
+            output=tensor in outputs,
+        )
+    for tensor in step.body:
+        for position, part in enumerate(step.parts(tensor)):
+            if part in graph:
+                graph.add_edge(part, tensor, position=position)
+    return graph

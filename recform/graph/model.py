@@ -1,0 +1,218 @@
+"""The data that the graph stage hands on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import networkx as nx
+
+from recform.algebra.expr import Tensor
+from recform.algebra.formula import Pipeline
+from recform.blocks import Shape
+from recform.recurrence.model import Recurrence
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where a term may need an adapter.
+
+    Attributes:
+        value: the term, without its coefficient.
+        parent: the sum or product that it is a term of (the unknown itself where the
+            whole right side is adapted).
+    """
+
+    value: Tensor
+    parent: Tensor
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Costs of a part of the network, for one example.
+
+    Attributes:
+        parameters: learned numbers.
+        multiply_adds: of convolutions and products of matrices.
+        saved: numbers that autograd keeps for the backward pass.
+    """
+
+    parameters: int = 0
+    multiply_adds: int = 0
+    saved: int = 0
+
+    def __add__(self, other: Totals) -> Totals:
+        return Totals(
+            self.parameters + other.parameters,
+            self.multiply_adds + other.multiply_adds,
+            self.saved + other.saved,
+        )
+
+    def times(self, count: int) -> Totals:
+        """The costs of ``count`` such parts."""
+        return Totals(
+            self.parameters * count, self.multiply_adds * count, self.saved * count
+        )
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the symbols of a pipeline stand for in one place of the network.
+
+    Attributes:
+        width: ``c``, the width of the stage.
+        stride: ``s``, the stride that brings the input to the grid of the stage.
+        index: ``i``, the number of the block; 0 outside the blocks.
+        length: ``L``, the number of blocks.
+    """
+
+    width: int
+    stride: int
+    index: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class Module:
+    """An operator where it is owned: what it was made for.
+
+    Attributes:
+        place: its ``c``, ``s``, ``i`` and ``L``.
+        input: what it is first called on; None if nobody has called it yet.
+    """
+
+    place: Place
+    input: Shape | None
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one block of a segment looks like.
+
+    Attributes:
+        shapes: of every tensor of the step, inputs included.
+        sites: places where an adapter stands, with the shapes on its two sides.
+        calls: for each operator that the block owns, what it is made for.
+        outputs: the shapes of what is handed on; None for a module.
+        scalars: for each learned scalar that the block owns and that has one number a
+            feature, how many.
+        totals: costs.
+    """
+
+    shapes: Mapping[Tensor, Shape]
+    sites: Mapping[Site, tuple[Shape, Shape]]
+    calls: Mapping[str, Module]
+    outputs: tuple[Shape | None, ...]
+    scalars: Mapping[str, int]
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Blocks in a row that take the same step on the same shapes.
+
+    Attributes:
+        step: an index into :attr:`Recurrence.steps`.
+        first: the number of the first block, as the formula counts.
+        count: how many blocks.
+        stage: an index into the stages of the formula.
+        width, stride: what ``c`` and ``s`` are in these blocks.
+        inputs: the shapes of what comes in; None for a module.
+        block: what each of them looks like.
+    """
+
+    step: int
+    first: int
+    count: int
+    stage: int
+    width: int
+    stride: int
+    inputs: tuple[Shape | None, ...]
+    block: Block
+
+
+@dataclass(frozen=True)
+class StageGraph:
+    """A stage: its blocks and what it hands on.
+
+    Attributes:
+        segments: in order.
+        shape: the shape of the newest unknown at the end of the stage.
+        totals: costs of all its blocks.
+    """
+
+    segments: tuple[Segment, ...]
+    shape: Shape
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A pipeline outside the blocks (stem, head, transition), placed in the network.
+
+    Attributes:
+        pipeline: the operators.
+        input, output: shapes.
+        width, stride: what ``c`` and ``s`` are in it.
+        totals: costs.
+    """
+
+    pipeline: Pipeline
+    input: Shape
+    output: Shape
+    width: int
+    stride: int
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class SharedModule:
+    """An operator without an index, or one of block 0: made once, by the network.
+
+    Attributes:
+        name: the operator letter.
+        index: None, or 0.
+        input: the shape that it is called on.
+        width, stride: what ``c`` and ``s`` are for it.
+        totals: costs of its parameters.
+    """
+
+    name: str
+    index: int | None
+    input: Shape
+    width: int
+    stride: int
+    totals: Totals
+
+
+@dataclass(frozen=True)
+class NetworkGraph:
+    """The whole network.
+
+    Attributes:
+        recurrence: what it was made from.
+        stem, head: pipelines around the blocks.
+        transitions: between stages with ``scope stage``; before each stage but the first.
+        stages: in order.
+        shared: modules of the network itself, for each flow.
+        starts, ends: what is computed before and after the blocks of each flow.
+        final: the shape that the head gets.
+        output: the shape of what the network returns.
+        totals: costs of the whole network.
+        steps: for each step of the recurrence, its dataflow graph. Nodes are tensors,
+            with attributes ``kind`` and ``text``; an edge leads from a part to what is
+            made of it and has a ``position``.
+    """
+
+    recurrence: Recurrence
+    stem: Piece
+    head: Piece
+    transitions: tuple[Piece, ...]
+    stages: tuple[StageGraph, ...]
+    shared: tuple[tuple[SharedModule, ...], ...]
+    starts: tuple[Block, ...]
+    ends: tuple[Block, ...]
+    final: Shape
+    output: Shape
+    totals: Totals
+    steps: tuple[nx.DiGraph, ...] = field(compare=False, repr=False)

@@ -1,0 +1,469 @@
+"""The shapes of one block, and where its terms need adapters.
+
+A term of a sum, of a product or of max/min/mean whose shape differs from the others goes
+through an adapter. The shape that the terms are brought to is that of what the block
+itself computes with its operators; if those disagree, or there are none, it is the shape
+that the stage declares (docs/language.md, "Stages and adapters").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.blocks import Shape, elementwise
+from recform.blocks.operator import Arguments
+from recform.diagnostics import Diagnostics, Label
+from recform.graph.model import Block, Module, Place, Site, Totals
+from recform.graph.pipelines import PipelineRunner, Stuck
+from recform.recurrence.build import relative
+from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.unroll import newest
+from recform.source import Span
+
+
+@dataclass
+class BlockShapes:
+    """Follows the shapes through one block.
+
+    Attributes:
+        formula: the network.
+        step: what the block computes.
+        place: ``c``, ``s``, ``i`` and ``L`` of the block.
+        known: shapes of the inputs, and of nothing else at first.
+        modules: operators that are not the block's own, by name and index (None for one
+            that all blocks share).
+        starts_stage: whether the shape is meant to change here.
+        runner: runs pipelines.
+        report: gets RF4xx.
+        input: what :class:`Input` stands for.
+        saved: inputs that autograd keeps already.
+    """
+
+    formula: Formula
+    step: Step
+    place: Place
+    known: dict[Tensor, Shape]
+    modules: dict[tuple[str, int | None], Module]
+    starts_stage: bool
+    runner: PipelineRunner
+    report: Diagnostics
+    input: Shape | None = None
+    saved: frozenset[Tensor] = frozenset()
+    sites: dict[Site, tuple[Shape, Shape]] = field(default_factory=dict)
+    calls: dict[str, Module] = field(default_factory=dict)
+    scalars: dict[str, int] = field(default_factory=dict)
+    shared_scalars: dict[str, int] = field(default_factory=dict)
+    _keeps: dict[object, int] = field(default_factory=dict)
+    _parameters: int = 0
+    _multiply_adds: int = 0
+
+    def block(self) -> Block:
+        """Everything about the block.
+
+        Raises:
+            Stuck: after a diagnostic.
+        """
+        # Unknowns first: they say what shape their right sides are brought to.
+        for tensor in self.step.body:
+            if isinstance(tensor, State):
+                self.shape(tensor)
+        for tensor in self.step.body:
+            self.shape(tensor)
+        self._scales()
+        outputs = tuple(
+            None if isinstance(slot, ModuleSlot) else self.shape(slot)
+            for slot in self.step.outputs
+        )
+        for slot in self.step.outputs:
+            # Called by later blocks alone: on what has the stage's shape.
+            if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
+                self._call_later(slot.name)
+        for name, scalar in self.formula.scalars.items():
+            if scalar.indexed and self._owns_scalar(name):
+                self._parameters += self.scalars.get(name, 1)
+        saved = sum(
+            size for key, size in self._keeps.items() if key not in self.saved
+        )
+        return Block(
+            shapes=dict(self.known),
+            sites=dict(self.sites),
+            calls=dict(self.calls),
+            outputs=outputs,
+            scalars=dict(self.scalars),
+            totals=Totals(self._parameters, self._multiply_adds, saved),
+        )
+
+    def _call_later(self, name: str) -> None:
+        if name in self.calls or name not in self.formula.operators:
+            return
+        x = next(self.shape(s) for s in self.step.outputs if isinstance(s, Tensor))
+        place = replace(self.place, stride=1)
+        self.calls[name] = Module(place, x)
+        pipeline = self.formula.operators[name]
+        self._parameters += self.runner.run(pipeline, x, place, None).parameters
+
+    def is_kept(self, tensor: Tensor) -> bool:
+        """Whether autograd keeps a tensor of the block by the end of it."""
+        root = self._root(tensor)
+        return root in self.saved or root in self._keeps
+
+    def _root(self, tensor: Tensor) -> Tensor:
+        """The expression that an unknown of this block is another name of."""
+        while isinstance(tensor, State) and tensor in self.step.body:
+            (tensor,) = self.step.parts(tensor)
+        return tensor
+
+    def _owns_scalar(self, name: str) -> bool:
+        return any(
+            item.name == name and item.index == self.step.at
+            for tensor in self.step.body
+            if isinstance(tensor, Scaled | Filled)
+            for item in tensor.coefficient.atoms(Learned)
+        ) or any(
+            isinstance(slot, ModuleSlot) and slot.name == name and slot.index == self.step.at
+            for slot in self.step.outputs
+        )
+
+    # -- shapes
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor of the block."""
+        if tensor not in self.known:
+            self.known[tensor] = self._shape(tensor)
+        return self.known[tensor]
+
+    def _shape(self, tensor: Tensor) -> Shape:
+        match tensor:
+            case Input():
+                assert self.input is not None
+                return self.input
+            case State():
+                return self._state(tensor)
+            case Apply():
+                return self._apply(tensor)
+            case Scaled():
+                return self.shape(tensor.tensor)
+            case Concat():
+                return self._concat(tensor, self.step.parts(tensor))
+            case TensorSum() | Pointwise() | Combine():
+                return self._meet(tensor, None)
+            case Elementwise():
+                return self._function(tensor)
+            case Part():
+                return self._part(tensor)
+            case History():
+                if tensor.kind == "concat":
+                    return self._concat(tensor, self.step.parts(tensor))
+                return self._meet(tensor, None)
+        raise TypeError(type(tensor).__name__)
+
+    def _state(self, state: State) -> Shape:
+        (right,) = self.step.parts(state)
+        if self.starts_stage and not self._is_fresh(right):
+            declared = self._declared()
+            if declared is not None:
+                if isinstance(right, TensorSum | Pointwise | Combine):
+                    if right not in self.known:
+                        self.known[right] = self._meet(right, declared)
+                        return self.known[right]
+                elif self.shape(right) != declared:
+                    self._adapt(state, right, declared)
+                    return declared
+        return self.shape(right)
+
+    def _is_fresh(self, tensor: Tensor) -> bool:
+        """Whether a tensor is made in this block with an operator."""
+        if tensor not in self.step.body:
+            return False
+        if isinstance(tensor, Apply):
+            return True
+        return any(self._is_fresh(part) for part in self.step.parts(tensor))
+
+    def _declared(self) -> Shape | None:
+        """What the stage makes of the newest unknown that comes in."""
+        for slot in self.step.inputs:
+            if isinstance(slot, Tensor):
+                return self.known[slot].staged(self.place.width, self.place.stride)
+        return None
+
+    def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
+        """Brings the terms of a sum or product to one shape."""
+        parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+        shapes = [self.shape(part) for part in parts]
+        if target is None:
+            target = self._target(tensor, parts, shapes)
+        for part, shape in zip(parts, shapes, strict=True):
+            if shape != target:
+                self._adapt(tensor, part, target)
+        if isinstance(tensor, Pointwise) or (
+            isinstance(tensor, Combine) and tensor.kind != "mean"
+        ):
+            for part in parts:
+                self._keep(part, target)
+        return target
+
+    def _target(
+        self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
+    ) -> Shape:
+        if len(set(shapes)) == 1:
+            return shapes[0]
+        fresh = [
+            shape
+            for part, shape in zip(parts, shapes, strict=True)
+            if self._is_fresh(part)
+        ]
+        if fresh and len(set(fresh)) == 1:
+            return fresh[0]
+        declared = self._declared()
+        if fresh:
+            if declared in fresh:
+                return declared  # type: ignore[return-value]
+            first = next(n for n, s in enumerate(shapes) if s != shapes[0])
+            self._cannot_meet(parts[0], shapes[0], parts[first], shapes[first])
+        ages = [newest(part) for part in parts]
+        return shapes[ages.index(max(ages))]
+
+    def _cannot_meet(self, a: Tensor, x: Shape, b: Tensor, y: Shape) -> None:
+        self.report.error(
+            "RF401",
+            f"two operators of one block make different shapes: {x} and {y}",
+            self.span(b),
+            f"this is {y}",
+            others=[Label(self.span(a), f"this is {x}")],
+            hint="give their blocks the same width, stride and padding",
+        )
+        raise Stuck
+
+    # -- adapters
+
+    def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+        value = bare(term)
+        source = self.shape(value)
+        site = Site(value, parent)
+        if site in self.sites:
+            return
+        pipeline = self.formula.adapter
+        place = self.span(value)
+        if pipeline is None:
+            self.report.error(
+                "RF407",
+                f"this term is {source}, but the sum is {target}, "
+                "and the file has no adapter",
+                place,
+                hint="adapter conv(1, c, stride=s) > bn",
+            )
+            raise Stuck
+        stride = source.stride_to(target)
+        if stride is None:
+            self.report.error(
+                "RF401",
+                f"this term is {source} and cannot be brought to {target}",
+                place,
+                hint="no stride leads from one to the other; "
+                "`scope stage` starts the index anew in each stage",
+            )
+            raise Stuck
+        where = Place(int(target.features), stride, 0, self.place.length)
+        trace = self.runner.run(pipeline, source, where, place)
+        if trace.output != target:
+            self.report.error(
+                "RF401",
+                f"the adapter makes {trace.output} of {source}, but {target} is needed",
+                pipeline.span or place,
+                hint="c and s in an adapter are the width and the stride that it needs",
+                others=[Label(place, "for this term")],
+            )
+            raise Stuck
+        first = not any(
+            other.value == value and pair[1] == target
+            for other, pair in self.sites.items()
+        )
+        self.sites[site] = (source, target)
+        if first:
+            self._parameters += trace.parameters
+            self._multiply_adds += trace.multiply_adds
+            if trace.saves_input:
+                self._keep(value, source)
+            self._keeps[("adapter", value, target)] = trace.saved
+
+    # -- operators
+
+    def _apply(self, tensor: Apply) -> Shape:
+        x = self.shape(tensor.argument)
+        name = tensor.operator
+        pipeline = self.formula.operators[name]
+        own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
+        index = None if tensor.index is sympy.nan else int(tensor.index)
+        if own:
+            module = self.calls.get(name)
+        else:
+            module = self.modules.get((name, index))
+        before = module.input if module is not None else None
+        if module is None:
+            module = Module(replace(self.place, stride=self._stride(x)), x)
+        elif module.input is None:
+            module = Module(module.place, x)
+        if own:
+            self.calls[name] = module
+        else:
+            self.modules[name, index] = module
+        place = module.place
+        where = self.span(tensor)
+        if before is not None and before.features != x.features:
+            self.report.error(
+                "RF406",
+                f"{name} is one module, but is called on {before} and on {x}",
+                where,
+                hint="an adapter stands in front of a term, never inside an operator; "
+                "count the index anew in each stage, with a transition between them: "
+                "scope stage",
+            )
+            raise Stuck
+        trace = self.runner.run(pipeline, x, place, where)
+        if own and before is None:
+            self._parameters += trace.parameters
+        self._multiply_adds += trace.multiply_adds
+        if trace.saves_input:
+            self._keep(tensor.argument, x)
+        if trace.saves_output:
+            self._keep(tensor, trace.output)
+        self._keeps["inside", tensor] = trace.saved
+        return trace.output
+
+    def _stride(self, x: Shape) -> int:
+        """The stride ``s`` of an operator: what brings its argument to the stage."""
+        declared = self._declared()
+        stride = None if declared is None else x.stride_to(declared)
+        return self.place.stride if stride is None else stride
+
+    # -- the rest
+
+    def _scales(self) -> None:
+        """Learned scalars: a term's is applied behind its adapter."""
+        for tensor in self.step.body:
+            for part in (tensor, *self.step.parts(tensor)):
+                if isinstance(part, Scaled) and part not in self.step.inputs:
+                    pair = self.sites.get(Site(bare(part), tensor))
+                    if part is not tensor or not self._is_term(part):
+                        shape = pair[1] if pair is not None else self.shape(part)
+                        self._scale(part, shape)
+
+    def _is_term(self, part: Tensor) -> bool:
+        return any(
+            part in self.step.parts(tensor)
+            for tensor in self.step.body
+            if tensor is not part
+        )
+
+    def _scale(self, tensor: Scaled, shape: Shape) -> None:
+        learned = tensor.coefficient.atoms(Learned)
+        for item in learned:
+            scalar = self.formula.scalars[item.name]
+            if scalar.per_feature:
+                table = self.scalars if scalar.indexed else self.shared_scalars
+                before = table.setdefault(item.name, int(shape.features))
+                if before != shape.features:
+                    self.report.error(
+                        "RF406",
+                        f"{item.name} has one number a channel, "
+                        f"but scales {before} and {shape.features} channels",
+                        self.span(tensor),
+                    )
+                    raise Stuck
+        if learned:
+            self._keep(tensor.tensor, shape)
+
+    def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
+        shapes = [self.shape(part) for part in parts]
+        for part, shape in zip(parts[1:], shapes[1:], strict=True):
+            if shape.grid != shapes[0].grid or shape.layout is not shapes[0].layout:
+                self.report.error(
+                    "RF401",
+                    f"concat cannot put {shapes[0]} and {shape} side by side: "
+                    "only the channels may differ",
+                    self.span(tensor),
+                    others=[Label(self.span(part), f"this is {shape}")],
+                    hint="`scope stage` starts the index anew in each stage, "
+                    "with a transition between them",
+                )
+                raise Stuck
+        features = sum(int(shape.features) for shape in shapes)
+        return shapes[0].with_features(features)
+
+    def _function(self, tensor: Elementwise) -> Shape:
+        shape = self.shape(tensor.argument)
+        operator = elementwise(tensor.name)
+        assert operator is not None
+        cost = operator.cost(shape, Arguments({}))
+        if cost.saves_input:
+            self._keep(tensor.argument, shape)
+        if cost.saves_output:
+            self._keep(tensor, shape)
+        return operator.shape(shape, Arguments({}))
+
+    def _part(self, tensor: Part) -> Shape:
+        shape = self.shape(tensor.tensor)
+        if int(shape.features) % tensor.parts:
+            self.report.error(
+                "RF402",
+                f"split makes {tensor.parts} equal parts, "
+                f"which do not divide {shape.features} channels",
+                self.span(tensor),
+            )
+            raise Stuck
+        return shape.with_features(int(shape.features) // tensor.parts)
+
+    def _keep(self, tensor: Tensor, shape: Shape) -> None:
+        """Notes that autograd keeps a tensor; once is enough."""
+        self._keeps.setdefault(self._root(tensor), shape.elements)
+
+    def span(self, tensor: Tensor) -> Span:
+        """The place of a written-out tensor in the formula."""
+        formula = self.formula
+        symbolic = relative(tensor, self.step.at, self.step.absolute)
+        found = _find(formula, symbolic)
+        if found is not None:
+            return found
+        for part in tensor.children:
+            return self.span(part)
+        return formula.equations[0].span
+
+
+def _find(formula: Formula, tensor: Tensor) -> Span | None:
+    """The place of a tensor in the formula, up to a shift of ``i``."""
+    from recform.algebra.expr import I
+
+    for distance in range(8):
+        for sign in (-1, 1):
+            moved = tensor.xreplace({I: I + sign * distance}) if distance else tensor
+            if moved in formula.spans:
+                return formula.spans[moved]
+    return None
+
+
+def bare(term: Tensor) -> Tensor:
+    """A term without its coefficient: what an adapter adapts."""
+    while isinstance(term, Scaled):
+        term = term.tensor
+    return term
+
+
