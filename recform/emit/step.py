@@ -321,7 +321,10 @@ class StepWriter:
         if not owned and not self._tables and not self._own_scalars and not self._needs_index:
             return
         parameters = [typed(name) for _, name, _ in self.code.arguments]
-        parameters += [typed(name, self._classes.rates) for name in self.code.free]
+        free = [typed(name, self._classes.rates) for name in self.code.free]
+        # Parameters with a default come last.
+        first = [p for p in parameters if "=" not in p]
+        parameters = [*first, *free, *(p for p in parameters if "=" in p)]
         lines.extend(signature("__init__", ["self", *parameters], "None"))
         with lines.indented():
             lines.add("super().__init__()")
@@ -489,8 +492,7 @@ class StepWriter:
             if self._single:
                 lines.returns(texts[0])
             else:
-                trailing = "," if len(texts) == 1 else ""
-                lines.returns(", ".join(texts) + trailing)
+                lines.returns(f"({texts[0]},)" if len(texts) == 1 else ", ".join(texts))
 
     def _output(self, slot: Slot, writer: Writer, variables: Mapping[Any, str]) -> str:
         if isinstance(slot, ModuleSlot):

@@ -78,6 +78,7 @@ class Writer:
     _pieces: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self._now = 0
         self.unroller = Unroller(self.formula, self.length)
         output = self.unroller.output(self.formula.output)
         self.output = output
@@ -144,6 +145,7 @@ class Writer:
         steps: list[Step] = []
         modules: tuple[ModuleSlot, ...] = ()
         for block in range(self.length + 1):
+            self._now = block
             targets = groups.get(block, [])
             taken = self._pattern_at(block, carried, modules) if block else None
             waiting = [t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])]
@@ -161,7 +163,7 @@ class Writer:
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
                 )
-                outputs = self._outputs(block, border)
+                outputs = self._outputs(block, border, have)
                 for tensor in outputs:
                     self._compute(tensor, have, body)
                     assert self.time(tensor) <= block
@@ -252,14 +254,18 @@ class Writer:
         """Adds a tensor and what it needs to a body, parts first."""
         if tensor in have or isinstance(tensor, Filled):
             return
+        if self.anchored(tensor) and self.time(tensor) < self._now:
+            raise AssertionError(f"{tensor} was dropped before block {self._now}")
         for part in self.parts(tensor):
             self._compute(part, have, body)
         have.add(tensor)
         body.append(tensor)
 
-    def _outputs(self, block: int, border: Border) -> list[Tensor]:
+    def _outputs(
+        self, block: int, border: Border, have: set[Tensor]
+    ) -> list[Tensor]:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
-        wanted = self._wanted(block, border)
+        wanted = self._wanted(block, have)
         if wanted is not None:
             return wanted
         cut = smallest(border)
@@ -277,7 +283,7 @@ class Writer:
         age = block - int(tensor.index)
         return (0, age, names.index(tensor.name) if tensor.name in names else 0)
 
-    def _wanted(self, block: int, border: Border) -> list[Tensor] | None:
+    def _wanted(self, block: int, have: set[Tensor]) -> list[Tensor] | None:
         """The inputs of the regular step for the next block, if they can be had."""
         if self.pattern is None or block >= self.length:
             return None
@@ -289,21 +295,21 @@ class Writer:
         if any(tensor is None for tensor in wanted):
             return None
         tensors = [tensor for tensor in wanted if tensor is not None]
-        if any(not self._can_have(tensor, border) for tensor in tensors):
+        if any(not self._can_have(tensor, have) for tensor in tensors):
             return None
         if self._pattern_at(block + 1, tensors) is None:
             return None
         return tensors
 
-    def _can_have(self, tensor: Tensor, border: Border) -> bool:
-        """Whether a tensor is known, or can be computed early from what is."""
-        if tensor in border.known:
+    def _can_have(self, tensor: Tensor, have: set[Tensor]) -> bool:
+        """Whether a tensor is there, or can be computed early from what is."""
+        if tensor in have:
             return True
         parts = self.parts(tensor)
         return (
             not self.anchored(tensor)
             and bool(parts)
-            and all(self._can_have(part, border) for part in parts)
+            and all(self._can_have(part, have) for part in parts)
         )
 
     def _modules(
