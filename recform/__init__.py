@@ -1,3 +1,61 @@
-"""A compiler from recursion formulas to PyTorch modules."""
+"""recform: from recursion formulas to neural networks.
+
+>>> import recform
+>>> network = recform.load("X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>", classes=10)
+
+`compile` gives everything that is known about a formula, `load` the PyTorch module.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+    from recform.compiler import Compiled
+
+__all__ = ["__version__", "compile", "load"]
 
 __version__ = "0.1.0"
+
+
+def compile(formula: str | Path, /, network: str | None = None, **params: Any) -> Compiled:
+    """Compiles a formula file, or the text of one.
+
+    Args:
+        formula: a path (ending in ``.rf``), or text.
+        network: which network, for a file with several.
+        params: values for the file's parameters.
+
+    Returns:
+        An object with ``source`` (the generated module), ``recurrence``, ``graph`` and
+        ``module()``.
+
+    Raises:
+        recform.diagnostics.CompileError: with all that is wrong in the formula.
+    """
+    from recform.compiler import choose, compile_source, from_text, read
+
+    if _is_path(formula):
+        source, folder = read(formula)
+        compiled = compile_source(source, params, folder)
+    else:
+        compiled = compile_source(from_text(str(formula)), params)
+    return choose(compiled, network)
+
+
+def load(formula: str | Path, /, network: str | None = None, **params: Any) -> torch.nn.Module:
+    """The PyTorch module of a formula file, or of the text of one.
+
+    Takes what :func:`compile` takes, and raises what it raises.
+    """
+    return compile(formula, network, **params).module()
+
+
+def _is_path(formula: str | Path) -> bool:
+    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
+    if isinstance(formula, Path):
+        return True
+    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula

@@ -20,7 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, recurrence
-from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
+from recform.diagnostics import (
+    CompileError,
+    Diagnostic,
+    Diagnostics,
+    Severity,
+    closest,
+)
 from recform.source import Source
 from recform.syntax.parse import decode, parse, read_source
 
@@ -108,6 +114,30 @@ def compile_source(
         compiled.append(Compiled(network, shown, ()))
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(Compiled(c.graph, c.settings, warnings) for c in compiled)
+
+
+def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
+    """The network of this name; the only one of a file needs no name.
+
+    Raises:
+        CompileError: if the file has none of this name, or several and none was named.
+    """
+    names = [item.name for item in compiled]
+    if network is None and len(compiled) == 1:
+        return compiled[0]
+    if network in names:
+        return compiled[names.index(network)]
+    report = Diagnostics()
+    guess = closest(network or "", names)
+    report.error(
+        "RF502",
+        f"the file has no network {network!r}"
+        if network is not None
+        else "the file has several networks; name one",
+        hint=f"did you mean {guess!r}?" if guess else f"its networks: {', '.join(names)}",
+        file=compiled[0].formula.source.name,
+    )
+    raise CompileError(report)
 
 
 def emit_source(compiled: list[Compiled]) -> str:

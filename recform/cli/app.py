@@ -1,0 +1,38 @@
+"""The application: the commands, and the options that belong to no command."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from recform import __version__
+from recform.cli import check, compile, summary
+
+app = typer.Typer(
+    name="recform",
+    help="From recursion formulas to neural networks.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("compile")(compile.command)
+app.command("check")(check.command)
+app.command("summary")(summary.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"recform {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show it."),
+    ] = False,
+) -> None:
+    """From recursion formulas to neural networks."""

@@ -1,0 +1,144 @@
+"""What the commands share: reading a formula, showing diagnostics, writing files whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recform.compiler import Compiled, compile_source, from_text, read
+from recform.diagnostics import (
+    CompileError,
+    Diagnostic,
+    Diagnostics,
+    render_json,
+    render_text,
+)
+
+
+class Format(str, Enum):
+    """How diagnostics are shown."""
+
+    text = "text"
+    json = "json"
+
+
+File = Annotated[
+    str, typer.Argument(metavar="FILE.rf", help="A formula file; - is standard input.")
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter of the file."),
+]
+DiagnosticFormat = Annotated[
+    Format, typer.Option("--format", help="How to show what is wrong.")
+]
+NetworkName = Annotated[
+    str | None,
+    typer.Option("--network", metavar="NAME", help="One network of several."),
+]
+
+
+@contextmanager
+def diagnosed(form: Format) -> Iterator[None]:
+    """Shows a CompileError on standard error and ends with status 1."""
+    try:
+        yield
+    except CompileError as error:
+        show(error.diagnostics, form)
+        raise typer.Exit(1) from None
+
+
+def show(diagnostics: Iterable[Diagnostic], form: Format) -> None:
+    """Writes diagnostics to standard error."""
+    items = list(diagnostics)
+    if items:
+        text = render_json(items) if form is Format.json else render_text(items)
+        sys.stderr.write(text)
+
+
+def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
+    """All networks of a file.
+
+    Raises:
+        CompileError: with all that is wrong in it.
+    """
+    values = parse_settings(settings or [])
+    if file == "-":
+        data = sys.stdin.buffer.read()
+        text = data.decode("utf-8", "surrogateescape")
+        return compile_source(from_text(text, "<stdin>"), values)
+    source, folder = read(file)
+    return compile_source(source, values, folder)
+
+
+def parse_settings(settings: list[str]) -> dict[str, Any]:
+    """``["classes=100"]`` as numbers and flags.
+
+    Raises:
+        typer.BadParameter: if one is no ``name=value`` with a number, true or false.
+    """
+    import sympy
+
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        name, text = name.strip(), text.strip()
+        if not name or not equals:
+            raise typer.BadParameter(f"{setting!r} is not NAME=VALUE", param_hint="--set")
+        if text in ("true", "false"):
+            values[name] = text == "true"
+            continue
+        number = text.replace("_", "")
+        if len(number) > 24 or not _is_number(number):
+            raise typer.BadParameter(
+                f"{text!r} is not a number, true or false", param_hint="--set"
+            )
+        values[name] = sympy.Rational(number)
+    return values
+
+
+def _is_number(text: str) -> bool:
+    import re
+
+    return re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", text) is not None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file in one go: it is there whole, or as it was.
+
+    Raises:
+        CompileError: if it cannot be written (RF503).
+    """
+    temporary = ""
+    try:
+        mode = path.stat().st_mode & 0o777 if path.exists() else _default_mode()
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
+            stream.write(text)
+        os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            with suppress(OSError):
+                os.unlink(temporary)
+        report = Diagnostics()
+        report.error(
+            "RF503",
+            f"{path.as_posix()} cannot be written: {error.strerror}",
+            file=path.as_posix(),
+        )
+        raise CompileError(report) from None
+
+
+def _default_mode() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

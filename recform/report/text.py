@@ -1,0 +1,81 @@
+"""A summary on the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from recform.report.summary import Summary
+
+
+def render(summary: Summary, console: Console | None = None) -> None:
+    """Prints a summary."""
+    if console is None:
+        console = Console(highlight=False)
+        # A table that is cut off tells less than one that wraps in a narrow window.
+        console.width = max(console.width, 96)
+    console.print(Text(summary.name, style="bold"))
+    for line in (*summary.equations, *summary.boundaries):
+        console.print(Text(f"  {line}", style="cyan"))
+    blocks = "block" if summary.order == 1 else "blocks"
+    console.print(f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back.")
+    _state(summary, console)
+    _stages(summary, console)
+
+
+def _state(summary: Summary, console: Console) -> None:
+    tensors = [row for row in summary.state if row.kind != "module"]
+    noun = "tensor" if len(tensors) == 1 else "tensors"
+    console.print(f"\nState: {len(tensors)} {noun} from block to block.")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for row in summary.state:
+        early = ", formed early" if row.kind == "formed early" else ""
+        table.add_row(Text(f"  {row.what}"), Text(row.reason + early))
+    console.print(table)
+    proof = "; ".join(" > ".join(way) for way in summary.ways)
+    console.print(
+        Text(
+            f"Minimal: a minimum cut between two blocks has size {summary.bound}. "
+            f"Ways that share no tensor: {proof}."
+        )
+    )
+    for shared in summary.shared:
+        console.print(
+            Text(f"Shared weights: {shared.name}, {shared.reason}: {', '.join(shared.calls)}.")
+        )
+
+
+def _stages(summary: Summary, console: Console) -> None:
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    for name in ("blocks", "stride", "shape", "parameters", "multiply-adds", "kept"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in summary.stages:
+        table.add_row(
+            row.name,
+            "" if row.blocks is None else str(row.blocks),
+            "" if row.stride is None else str(row.stride),
+            row.shape,
+            f"{row.parameters:,}",
+            f"{row.multiply_adds:,}",
+            f"{row.kept:,}",
+        )
+    table.add_section()
+    table.add_row(
+        "all",
+        "",
+        "",
+        "",
+        f"{summary.parameters:,}",
+        f"{summary.multiply_adds:,}",
+        f"{summary.kept:,}",
+    )
+    console.print(table)
+    console.print(
+        "multiply-adds of convolutions and matrix products, and activations kept for the\n"
+        "backward pass (numbers), for one example."
+    )
