@@ -1,0 +1,200 @@
+"""The command line, as processes: what it prints, writes and returns."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "one.rf").write_text(ONE_LINE)
+    return tmp_path
+
+
+def recform(
+    folder: Path, *arguments: str, text: str | None = None
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recform", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, input=text, check=False
+    )
+
+
+def test_compile_writes_the_module(folder: Path) -> None:
+    result = recform(folder, "compile", "one.rf", "-o", "one.py")
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+    source = (folder / "one.py").read_text()
+    assert "class One(nn.Module)" in source
+    assert '__all__ = ["One"]' in source
+    assert "one.rf" in source.split('"""')[1]
+
+
+def test_compile_to_standard_output_is_the_same(folder: Path) -> None:
+    recform(folder, "compile", "one.rf", "-o", "one.py")
+    result = recform(folder, "compile", "one.rf")
+    assert result.stdout == (folder / "one.py").read_text()
+
+
+def test_standard_input(folder: Path) -> None:
+    result = recform(folder, "compile", "-", text=ONE_LINE)
+    assert result.returncode == 0
+    assert "class Stdin(nn.Module)" in result.stdout
+
+
+def test_check_option(folder: Path) -> None:
+    recform(folder, "compile", "one.rf", "-o", "one.py")
+    assert recform(folder, "compile", "one.rf", "-o", "one.py", "--check").returncode == 0
+    (folder / "one.rf").write_text("X_i = X_<i-1> + W_i*X_<i-1>\n")
+    before = (folder / "one.py").read_text()
+    result = recform(folder, "compile", "one.rf", "-o", "one.py", "--check")
+    assert result.returncode == 1
+    assert result.stdout.startswith("--- one.py")
+    assert "stale" in result.stderr
+    assert (folder / "one.py").read_text() == before
+
+
+def test_check_option_without_a_file(folder: Path) -> None:
+    result = recform(folder, "compile", "one.rf", "-o", "one.py", "--check")
+    assert result.returncode == 1
+    assert "does not exist" in result.stderr
+    assert recform(folder, "compile", "one.rf", "--check").returncode == 2
+
+
+def test_errors_leave_the_output_as_it_was(folder: Path) -> None:
+    (folder / "one.py").write_text("precious\n")
+    (folder / "one.rf").write_text("X_i = X_i + W_i*X_<i-1>\n")
+    result = recform(folder, "compile", "one.rf", "-o", "one.py")
+    assert result.returncode == 1
+    assert "error[RF301]" in result.stderr
+    assert result.stdout == ""
+    assert (folder / "one.py").read_text() == "precious\n"
+    assert sorted(p.name for p in folder.iterdir()) == ["one.py", "one.rf"]
+
+
+def test_output_that_cannot_be_written(folder: Path) -> None:
+    result = recform(folder, "compile", "one.rf", "-o", "no/such/folder/one.py")
+    assert result.returncode == 1
+    assert "error[RF503]" in result.stderr
+    (folder / "taken.py").mkdir()
+    result = recform(folder, "compile", "one.rf", "-o", "taken.py")
+    assert result.returncode == 1
+    assert "error[RF503]" in result.stderr
+    assert sorted(p.name for p in folder.iterdir()) == ["one.rf", "taken.py"]
+
+
+def test_mode_of_an_existing_output_is_kept(folder: Path) -> None:
+    out = folder / "one.py"
+    out.write_text("")
+    out.chmod(0o640)
+    recform(folder, "compile", "one.rf", "-o", "one.py")
+    assert out.stat().st_mode & 0o777 == 0o640
+
+
+def test_json_diagnostics(folder: Path) -> None:
+    (folder / "one.rf").write_text("X_i = W_i*X_<i+1>\nY_i = foo(X_<i-1>)\n")
+    result = recform(folder, "check", "one.rf", "--format", "json")
+    assert result.returncode == 1
+    items = json.loads(result.stderr)
+    assert [item["code"] for item in items] == ["RF202"]
+    place = items[0]["places"][0]
+    assert (place["line"], place["column"]) == (2, 7)
+
+
+def test_missing_file(folder: Path) -> None:
+    result = recform(folder, "compile", "on.rf")
+    assert result.returncode == 1
+    assert "RF001" in result.stderr
+    assert "did you mean one.rf?" in result.stderr
+
+
+def test_settings(folder: Path) -> None:
+    result = recform(folder, "compile", "one.rf", "--set", "classes=100")
+    assert "classes: int = 100" in result.stdout
+    assert "--set classes=100" in result.stdout
+    wrong = recform(folder, "compile", "one.rf", "--set", "clases=100")
+    assert wrong.returncode == 1
+    assert "did you mean 'classes'" in wrong.stderr
+    assert recform(folder, "compile", "one.rf", "--set", "classes").returncode == 2
+    assert recform(folder, "compile", "one.rf", "--set", "classes=1/0").returncode == 2
+    zero = recform(folder, "compile", "one.rf", "--set", "classes=0")
+    assert zero.returncode == 1
+    assert "Traceback" not in zero.stderr
+
+
+def test_several_networks(folder: Path) -> None:
+    text = (
+        "stages 8 x 2\nnetwork A\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        "network B\nX_i = W_i*X_<i-1>\n"
+    )
+    (folder / "two.rf").write_text(text)
+    both = recform(folder, "compile", "two.rf")
+    assert '__all__ = ["A", "B"]' in both.stdout
+    one = recform(folder, "compile", "two.rf", "--network", "B")
+    assert '__all__ = ["B"]' in one.stdout
+    wrong = recform(folder, "compile", "two.rf", "--network", "C")
+    assert wrong.returncode == 1
+    assert "RF502" in wrong.stderr
+
+
+def test_summary(folder: Path) -> None:
+    result = recform(folder, "summary", "one.rf")
+    assert result.returncode == 0
+    for text in (
+        "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+        "Order 2",
+        "State: 2 tensors",
+        "W_i*X_<i-1>",
+        "minimum cut between two blocks has size 2",
+        "512 x 4 x 4",
+        "11,347,786",
+    ):
+        assert text in result.stdout
+
+
+def test_summary_as_json(folder: Path) -> None:
+    data = json.loads(recform(folder, "summary", "one.rf", "--json").stdout)
+    assert data["parameters"] == 11_347_786
+    assert [row["what"] for row in data["state"]] == ["X_i", "W_i*X_<i-1>"]
+    assert data["bound"] == 2
+
+
+def test_version_and_usage(folder: Path) -> None:
+    from recform import __version__
+
+    assert recform(folder, "--version").stdout == f"recform {__version__}\n"
+    assert recform(folder, "nonsense").returncode == 2
+
+
+def test_compiling_does_not_import_torch(folder: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['recform', 'compile', 'one.rf', '-o', 'one.py']\n"
+        "from recform.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as e:\n    assert not e.code, e.code\n"
+        "assert 'torch' not in sys.modules\nassert 'numpy' not in sys.modules\n"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert (folder / "one.py").exists()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes of a shell")
+def test_closed_pipe_is_no_traceback(folder: Path) -> None:
+    command = f"{sys.executable} -m recform compile one.rf | head -1"
+    result = subprocess.run(
+        ["bash", "-c", command], cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in result.stderr
