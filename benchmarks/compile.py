@@ -35,7 +35,7 @@ DEEP = "stages 16 x {depth}\nX_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>\n"
 def interleaved(
     actions: Mapping[str, Callable[[], object]], runs: int, warm: int = 1
 ) -> dict[str, list[float]]:
-    """Times of each action, one after the other in turn, so that drift hits all alike."""
+    """Times of each action; they run in turn, so that drift hits all alike."""
     times: dict[str, list[float]] = {name: [] for name in actions}
     for run in range(warm + runs):
         for name, action in actions.items():

@@ -11,6 +11,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recform.version import __version__
+
 if TYPE_CHECKING:
     import torch
 
@@ -18,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "compile", "load"]
 
-__version__ = "0.1.0"
 
-
-def compile(formula: str | Path, /, network: str | None = None, **params: Any) -> Compiled:
+def compile(
+    formula: str | Path, /, network: str | None = None, **params: Any
+) -> Compiled:
     """Compiles a formula file, or the text of one.
 
     Args:
@@ -46,7 +48,9 @@ def compile(formula: str | Path, /, network: str | None = None, **params: Any) -
     return choose(compiled, network)
 
 
-def load(formula: str | Path, /, network: str | None = None, **params: Any) -> torch.nn.Module:
+def load(
+    formula: str | Path, /, network: str | None = None, **params: Any
+) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.

@@ -80,8 +80,10 @@ class Compiled:
         Args:
             arguments: of its constructor, such as ``classes=100``.
         """
-        module = getattr(load_source(self.source, self.name), self.name)(**arguments)
-        return module  # type: ignore[no-any-return]
+        module: torch.nn.Module = getattr(
+            load_source(self.source, self.name), self.name
+        )(**arguments)
+        return module
 
 
 def compile_source(
@@ -134,7 +136,9 @@ def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
         f"the file has no network {network!r}"
         if network is not None
         else "the file has several networks; name one",
-        hint=f"did you mean {guess!r}?" if guess else f"its networks: {', '.join(names)}",
+        hint=f"did you mean {guess!r}?"
+        if guess
+        else f"its networks: {', '.join(names)}",
         file=compiled[0].formula.source.name,
     )
     raise CompileError(report)

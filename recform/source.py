@@ -28,7 +28,7 @@ class Source:
 
     Attributes:
         name: the name under which the file is shown in diagnostics and headers.
-        text: the whole text, with newlines as ``\\n``.
+        text: the whole text, with line feeds as newlines.
     """
 
     name: str

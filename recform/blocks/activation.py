@@ -1,4 +1,4 @@
-"""Elementwise functions; they serve in flows (`bn > relu`) and in equations (`relu(X_i)`)."""
+"""Elementwise functions, for flows (`bn > relu`) and for equations (`relu(X_i)`)."""
 
 from __future__ import annotations
 

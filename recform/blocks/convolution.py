@@ -25,7 +25,9 @@ def padding_of(a: Arguments) -> Size:
     return a.padding
 
 
-def window(size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size) -> Size:
+def window(
+    size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size
+) -> Size:
     """How many positions a sliding window has along an axis."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
@@ -82,14 +84,17 @@ class Conv(Operator):
                 argument="kernel",
             )
         grid = tuple(
-            window(size, a.kernel, a.stride, padding_of(a), a.dilation) for size in x.grid
+            window(size, a.kernel, a.stride, padding_of(a), a.dilation)
+            for size in x.grid
         )
         check_grid(grid, x)
         return Shape(Layout.IMAGE, width, grid)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         y = self.shape(x, a)
-        weights = int(y.features) * int(x.features) // int(a.groups) * int(a.kernel) ** 2
+        weights = (
+            int(y.features) * int(x.features) // int(a.groups) * int(a.kernel) ** 2
+        )
         positions = y.elements // int(y.features)
         return Cost(
             parameters=weights + (int(y.features) if a.bias else 0),

@@ -18,7 +18,14 @@ def register(operator: type[Operator]) -> type[Operator]:
 @cache
 def _load() -> None:
     """Imports the families; each registers its operators."""
-    from recform.blocks import activation, convolution, linear, norm, pooling, regularise  # noqa: F401
+    from recform.blocks import (  # noqa: F401
+        activation,
+        convolution,
+        linear,
+        norm,
+        pooling,
+        regularise,
+    )
 
 
 def lookup(name: str) -> Operator | None:

@@ -45,7 +45,9 @@ class Linear(Operator):
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         width = x.features if a["width"] is None else a.width
         bias = "" if a.bias else ", bias=False"
-        return Emitted("{m}({x})", f"nn.Linear({code(x.features)}, {code(width)}{bias})")
+        return Emitted(
+            "{m}({x})", f"nn.Linear({code(x.features)}, {code(width)}{bias})"
+        )
 
 
 @register

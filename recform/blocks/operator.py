@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import sympy
 
 from recform.blocks.shape import Shape, Size
 
-Value = int | float | bool | str | None | sympy.Expr
+#: A number, a flag, None, or a SymPy expression (which has no types to check).
+Value: TypeAlias = Any
 
 
 class Kind(Enum):
@@ -69,7 +70,7 @@ class Arguments(Mapping[str, Value]):
 
     def __getattr__(self, name: str) -> Size:
         try:
-            return self._values[name]  # type: ignore[return-value]
+            return self._values[name]
         except KeyError:
             raise AttributeError(name) from None
 
@@ -152,7 +153,7 @@ class Operator:
     source: ClassVar[str] = ""
     #: The attribute under which its module is kept, if it has one.
     attribute: ClassVar[str] = ""
-    #: Whether it works on each number by itself and has no parameters and no chance in it:
+    #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: ClassVar[bool] = False
     #: Which `init` setting its weights follow ("" if it has none).
@@ -212,7 +213,8 @@ def _quotient(expr: sympy.Expr) -> str:
 
 
 def _python(expr: sympy.Expr) -> str:
-    return sympy.pycode(expr, fully_qualified_modules=False).replace("*", " * ").replace(" *  * ", "**")
+    text = str(sympy.pycode(expr, fully_qualified_modules=False))
+    return text.replace("*", " * ").replace(" *  * ", "**")
 
 
 def require_layout(x: Shape, *layouts: object) -> None:

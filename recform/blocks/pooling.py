@@ -20,7 +20,9 @@ from recform.blocks.shape import Layout, Shape, Size
 
 class _Pool(Operator):
     arguments = (
-        Argument("kernel", Kind.STRIDE, None, "the whole grid, made a vector, if left out"),
+        Argument(
+            "kernel", Kind.STRIDE, None, "the whole grid, made a vector, if left out"
+        ),
         Argument("stride", Kind.STRIDE, None, "as the kernel"),
         Argument("padding", Kind.NATURAL, 0),
     )
@@ -34,16 +36,14 @@ class _Pool(Operator):
             require_layout(x, Layout.IMAGE, Layout.TOKENS)
             return Shape(Layout.VECTOR, x.features)
         require_layout(x, Layout.IMAGE)
-        if isinstance(a.padding, int) and isinstance(a.kernel, int):
-            if 2 * a.padding > a.kernel:
-                raise Misfit(
-                    "RF210",
-                    f"has a padding of {a.padding}, more than half its kernel",
-                    argument="padding",
-                )
-        grid = tuple(
-            window(n, a.kernel, self._stride(a), a.padding, 1) for n in x.grid
-        )
+        numbers = isinstance(a.padding, int) and isinstance(a.kernel, int)
+        if numbers and 2 * a.padding > a.kernel:
+            raise Misfit(
+                "RF210",
+                f"has a padding of {a.padding}, more than half its kernel",
+                argument="padding",
+            )
+        grid = tuple(window(n, a.kernel, self._stride(a), a.padding, 1) for n in x.grid)
         check_grid(grid, x)
         return Shape(Layout.IMAGE, x.features, grid)
 

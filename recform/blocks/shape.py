@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Any, TypeAlias
 
-import sympy
-
-Size = int | sympy.Expr
+#: An integer, or a SymPy expression (which has no types to check).
+Size: TypeAlias = Any
 
 
 class Layout(Enum):
@@ -95,7 +95,7 @@ class Shape:
         return stride if self.downsampled(stride).grid == target.grid else None
 
     def broadcast_view(self) -> tuple[int, ...]:
-        """The shape of a parameter that scales each feature: ``(-1, 1, 1)`` of images."""
+        """The shape of a parameter that scales each feature."""
         if self.layout is Layout.IMAGE:
             return (-1, 1, 1)
         return (-1,)

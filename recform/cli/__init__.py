@@ -1,6 +1,7 @@
 """The command line: a file a command.
 
-Exit status: 0 good, 1 the input has errors (diagnostics on standard error), 2 wrong usage.
+Exit status: 0 good, 1 the input has errors (diagnostics on standard error), 2 wrong
+usage.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from recform import __version__
 from recform.cli import check, compile, summary
+from recform.version import __version__
 
 app = typer.Typer(
     name="recform",

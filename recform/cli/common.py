@@ -1,4 +1,4 @@
-"""What the commands share: reading a formula, showing diagnostics, writing files whole."""
+"""What the commands share: reading formulas, diagnostics, writing files whole."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from recform.diagnostics import (
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How diagnostics are shown."""
 
     text = "text"
@@ -92,7 +92,9 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         name, equals, text = setting.partition("=")
         name, text = name.strip(), text.strip()
         if not name or not equals:
-            raise typer.BadParameter(f"{setting!r} is not NAME=VALUE", param_hint="--set")
+            raise typer.BadParameter(
+                f"{setting!r} is not NAME=VALUE", param_hint="--set"
+            )
         if text in ("true", "false"):
             values[name] = text == "true"
             continue
@@ -120,7 +122,9 @@ def write_whole(path: Path, text: str) -> None:
     temporary = ""
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() else _default_mode()
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        handle, temporary = tempfile.mkstemp(
+            dir=path.parent, prefix=f".{path.name[:40]}."
+        )
         with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
             stream.write(text)
         os.chmod(temporary, mode)

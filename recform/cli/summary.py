@@ -18,7 +18,9 @@ def command(
     settings: common.Settings = None,
     network: common.NetworkName = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
-    latex: Annotated[bool, typer.Option("--latex", help="The formulas as LaTeX.")] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="The formulas as LaTeX.")
+    ] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show formula, order, state, stages, parameters and costs."""
@@ -30,7 +32,9 @@ def command(
     summaries = [summarise(item.graph) for item in networks]
     if as_json:
         data = [summary.as_dict() for summary in summaries]
-        sys.stdout.write(json.dumps(data[0] if len(data) == 1 else data, indent=2) + "\n")
+        sys.stdout.write(
+            json.dumps(data[0] if len(data) == 1 else data, indent=2) + "\n"
+        )
         return
     if latex:
         for summary in summaries:

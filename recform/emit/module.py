@@ -40,7 +40,7 @@ def _header(
     classes: list[str],
     code: str,
 ) -> str:
-    from recform import __version__
+    from recform.version import __version__
 
     source = networks[0].recurrence.formula.source
     file = PurePath(source.name).name

@@ -485,7 +485,7 @@ class NetworkWriter:
         return _merged(groups)
 
     def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
-        position = self._writers[segment.step].segments.index(segment)
+        position = self._writers[segment.step].positions[id(segment)]
         values = []
         kinds = []
         for kind, _, column in self._steps[segment.step].arguments:

@@ -120,6 +120,7 @@ class StepWriter:
             for segment in stage.segments
             if segment.step == step
         ]
+        self.positions = {id(segment): n for n, segment in enumerate(self.segments)}
         self._blocks: list[Block] = [segment.block for segment in self.segments]
         self._length = {
             number: flow.length for number, flow in enumerate(self._recurrence.flows)

@@ -27,6 +27,9 @@ from recform.graph.shapes import BlockShapes
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 
+#: Most blocks of a stage that may all differ in shape.
+MAX_DIFFERENT = 1_000
+
 
 def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
     """The network of a recurrence.
@@ -232,6 +235,14 @@ class _Follower:
             ):
                 segments[-1] = replace(last, count=last.count + count)
             else:
+                if len(segments) >= MAX_DIFFERENT:
+                    self._report.error(
+                        "RF106",
+                        f"more than {MAX_DIFFERENT:,} blocks of a stage all differ in shape",
+                        self._formula.stages[stage].span,
+                        hint="a history that grows with every block makes each wider",
+                    )
+                    raise Stuck
                 segments.append(
                     Segment(
                         step, index, count, stage, width, place.stride,

@@ -50,6 +50,7 @@ class PipelineRunner:
             parameter(p.name): p.value for p in formula.params if p.free
         }
         self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
+        self._filled: dict[tuple[Any, ...], Any] = {}
 
     def run(
         self, pipeline: Pipeline, x: Shape, place: Place, where: Span | None
@@ -118,7 +119,13 @@ class PipelineRunner:
         for argument in step.operator.arguments:
             value = step.arguments[argument.name]
             if getattr(value, "free_symbols", None):
-                value = _number(value.subs(values), argument.kind, argument.name)
+                # SymPy is slow, and most blocks put in the same few numbers.
+                free = sorted(value.free_symbols, key=str)
+                key = (value, argument, *(values[symbol] for symbol in free))
+                if key not in self._filled:
+                    number = value.xreplace({s: sympy.sympify(values[s]) for s in free})
+                    self._filled[key] = _number(number, argument.kind, argument.name)
+                value = self._filled[key]
             filled[argument.name] = value
         return Arguments(filled)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from recform.algebra.expr import Apply, State, Tensor
+from recform.algebra.expr import Apply, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex, plain
 from recform.graph.model import NetworkGraph, StageGraph, Totals
@@ -92,9 +92,7 @@ def summarise(network: NetworkGraph) -> Summary:
         name=formula.name,
         equations=tuple(_equation(formula)),
         boundaries=tuple(_boundaries(formula)),
-        latex=tuple(
-            f"{e.unknown}_{{i}} = {latex(e.right)}" for e in formula.equations
-        ),
+        latex=tuple(f"{e.unknown}_{{i}} = {latex(e.right)}" for e in formula.equations),
         order=recurrence.order,
         state=tuple(_state(recurrence)),
         bound=recurrence.bound,
@@ -134,33 +132,43 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
-    if isinstance(slot, Apply):
-        return "operator's output"
-    return "formed early" if isinstance(slot, Tensor) else ""
+    return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 
 def _stages(network: NetworkGraph) -> list[StageRow]:
     formula = network.recurrence.formula
     rows = []
     if formula.stem.steps:
-        rows.append(_row("stem", None, None, str(network.stem.output), network.stem.totals))
+        rows.append(
+            _row("stem", None, None, str(network.stem.output), network.stem.totals)
+        )
     for number, stage in enumerate(network.stages):
         if formula.scope == "stage" and number and network.transitions:
             piece = network.transitions[number - 1]
             rows.append(
-                _row(f"transition {number + 1}", None, piece.stride, str(piece.output), piece.totals)
+                _row(
+                    f"transition {number + 1}",
+                    None,
+                    piece.stride,
+                    str(piece.output),
+                    piece.totals,
+                )
             )
         spec = formula.stages[number]
         blocks = sum(segment.count for segment in stage.segments)
         rows.append(
-            _row(f"stage {number + 1}", blocks, spec.stride, _shape(stage), stage.totals)
+            _row(
+                f"stage {number + 1}", blocks, spec.stride, _shape(stage), stage.totals
+            )
         )
     shared = sum((m.totals for group in network.shared for m in group), Totals())
     shared += sum((b.totals for b in [*network.starts, *network.ends]), Totals())
     if shared != Totals():
         rows.append(_row("shared", None, None, "", shared))
     if formula.head.steps:
-        rows.append(_row("head", None, None, str(network.head.output), network.head.totals))
+        rows.append(
+            _row("head", None, None, str(network.head.output), network.head.totals)
+        )
     return rows
 
 
@@ -172,5 +180,11 @@ def _row(
     name: str, blocks: int | None, stride: int | None, shape: str, totals: Totals
 ) -> StageRow:
     return StageRow(
-        name, blocks, stride, shape, totals.parameters, totals.multiply_adds, totals.saved
+        name,
+        blocks,
+        stride,
+        shape,
+        totals.parameters,
+        totals.multiply_adds,
+        totals.saved,
     )

@@ -20,7 +20,9 @@ def render(summary: Summary, console: Console | None = None) -> None:
     for line in (*summary.equations, *summary.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
     blocks = "block" if summary.order == 1 else "blocks"
-    console.print(f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back.")
+    console.print(
+        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back."
+    )
     _state(summary, console)
     _stages(summary, console)
 
@@ -44,9 +46,8 @@ def _state(summary: Summary, console: Console) -> None:
         )
     )
     for shared in summary.shared:
-        console.print(
-            Text(f"Shared weights: {shared.name}, {shared.reason}: {', '.join(shared.calls)}.")
-        )
+        calls = ", ".join(shared.calls)
+        console.print(Text(f"Shared: {shared.name}, {shared.reason}: {calls}."))
 
 
 def _stages(summary: Summary, console: Console) -> None:
@@ -76,6 +77,6 @@ def _stages(summary: Summary, console: Console) -> None:
     )
     console.print(table)
     console.print(
-        "multiply-adds of convolutions and matrix products, and activations kept for the\n"
-        "backward pass (numbers), for one example."
+        "multiply-adds of convolutions and matrix products, and activations (numbers)\n"
+        "kept for the backward pass, for one example."
     )

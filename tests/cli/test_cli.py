@@ -51,7 +51,9 @@ def test_standard_input(folder: Path) -> None:
 
 def test_check_option(folder: Path) -> None:
     recform(folder, "compile", "one.rf", "-o", "one.py")
-    assert recform(folder, "compile", "one.rf", "-o", "one.py", "--check").returncode == 0
+    assert (
+        recform(folder, "compile", "one.rf", "-o", "one.py", "--check").returncode == 0
+    )
     (folder / "one.rf").write_text("X_i = X_<i-1> + W_i*X_<i-1>\n")
     before = (folder / "one.py").read_text()
     result = recform(folder, "compile", "one.rf", "-o", "one.py", "--check")

@@ -49,7 +49,9 @@ def test_the_proof_is_one(text: str) -> None:
 
 
 def test_weight_sharing_is_said() -> None:
-    shared = summarise(recform.compile("X_i = (1 + W_i + W_i*W_i)*X_<i-1>").graph).shared
+    shared = summarise(
+        recform.compile("X_i = (1 + W_i + W_i*W_i)*X_<i-1>").graph
+    ).shared
     assert [(row.name, len(row.calls)) for row in shared] == [("W_i", 2)]
     shared = summarise(recform.compile("X_i = relu(W*X_<i-1> + U*X_0)").graph).shared
     assert "W" in [row.name for row in shared]
@@ -65,7 +67,8 @@ def test_weight_sharing_is_said() -> None:
 )
 def test_steps_do_not_grow_with_depth(text: str) -> None:
     few, many = (
-        recform.compile(f"stages 16 x {depth}\n{text}").recurrence for depth in (30, 9_000)
+        recform.compile(f"stages 16 x {depth}\n{text}").recurrence
+        for depth in (30, 9_000)
     )
     assert few.steps == many.steps
     assert len(few.steps) <= 3
