@@ -63,7 +63,9 @@ class LayerNorm(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=2 * int(x.features), saves_input=True)
+        # Mean and deviation of each token are kept beside the input.
+        rows = x.elements // int(x.features)
+        return Cost(2 * int(x.features), saves_input=True, saves_more=2 * rows)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         eps = "" if a.eps == 1e-5 else f", eps={code(a.eps)}"

@@ -81,6 +81,8 @@ class MaxPool(_Pool):
     about = "maximum over windows; without a kernel over the whole grid, to a vector"
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
+        if a["kernel"] is None:
+            return Cost(saves_input=True, saves_output=True)
         # The positions of the maxima are kept as 64-bit integers: two numbers each.
         return Cost(saves_input=True, saves_more=2 * self.shape(x, a).elements)
 
