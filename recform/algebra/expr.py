@@ -25,7 +25,7 @@ L = sympy.Symbol("L", integer=True, positive=True)
 K = sympy.Symbol("_k", integer=True)
 
 
-class Learned(sympy.Expr):  # type: ignore[misc]
+class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 
     Args: name, index (an expression; ``NaN`` for a scalar without an index).
@@ -34,7 +34,7 @@ class Learned(sympy.Expr):  # type: ignore[misc]
     is_commutative = True
 
     def __new__(cls, name: str, index: Any = sympy.nan) -> Learned:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index))  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -45,7 +45,7 @@ class Learned(sympy.Expr):  # type: ignore[misc]
         return self.args[1]
 
 
-class Tensor(sympy.Expr):  # type: ignore[misc]
+class Tensor(sympy.Expr):
     """Base of all that is a tensor."""
 
     is_commutative = False
@@ -65,14 +65,14 @@ class Input(Tensor):
     """What the stem hands over (the input of the stage, with `scope stage`)."""
 
     def __new__(cls) -> Input:
-        return super().__new__(cls)
+        return super().__new__(cls)  # type: ignore[no-any-return]
 
 
 class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
     def __new__(cls, name: Any, index: Any) -> State:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index))  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -90,9 +90,7 @@ class Apply(Tensor):
     """
 
     def __new__(cls, operator: Any, index: Any, argument: Tensor) -> Apply:
-        return super().__new__(
-            cls, Str(str(operator)), sympy.sympify(index), argument
-        )
+        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)  # type: ignore[no-any-return]
 
     @property
     def operator(self) -> str:
@@ -120,7 +118,7 @@ class Scaled(Tensor):
         coefficient = sympy.sympify(coefficient)
         if not coefficient.has(I):
             at = sympy.nan
-        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))
+        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))  # type: ignore[no-any-return]
 
     @property
     def coefficient(self) -> Any:
@@ -142,7 +140,7 @@ class Filled(Tensor):
         value = sympy.sympify(value)
         if not value.has(I):
             at = sympy.nan
-        return super().__new__(cls, value, sympy.sympify(at))
+        return super().__new__(cls, value, sympy.sympify(at))  # type: ignore[no-any-return]
 
     @property
     def coefficient(self) -> Any:
@@ -165,7 +163,7 @@ class Combine(Tensor):
     """``max``, ``min`` or ``mean`` over several tensors, element by element."""
 
     def __new__(cls, kind: Any, *tensors: Tensor) -> Combine:
-        return super().__new__(cls, Str(str(kind)), *tensors)
+        return super().__new__(cls, Str(str(kind)), *tensors)  # type: ignore[no-any-return]
 
     @property
     def kind(self) -> str:
@@ -180,7 +178,7 @@ class Elementwise(Tensor):
     """An elementwise function of one tensor, such as ``relu``."""
 
     def __new__(cls, name: Any, argument: Tensor) -> Elementwise:
-        return super().__new__(cls, Str(str(name)), argument)
+        return super().__new__(cls, Str(str(name)), argument)  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -202,9 +200,8 @@ class History(Tensor):
     """
 
     def __new__(cls, kind: Any, body: Tensor, first: Any, last: Any) -> History:
-        return super().__new__(
-            cls, Str(str(kind)), body, sympy.sympify(first), sympy.sympify(last)
-        )
+        bounds = (sympy.sympify(first), sympy.sympify(last))
+        return super().__new__(cls, Str(str(kind)), body, *bounds)  # type: ignore[no-any-return]
 
     @property
     def kind(self) -> str:
@@ -227,9 +224,7 @@ class Part(Tensor):
     """One of the equal parts into which ``split`` cuts the features."""
 
     def __new__(cls, tensor: Tensor, parts: Any, which: Any) -> Part:
-        return super().__new__(
-            cls, tensor, sympy.Integer(parts), sympy.Integer(which)
-        )
+        return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))  # type: ignore[no-any-return]
 
     @property
     def tensor(self) -> Tensor:

@@ -136,7 +136,9 @@ class _Lowering:
             return None
         used = [name for name in reader.used if name in operators]
         free = self._free(params, pipelines, operators)
-        fix = _Fix({p.name: p.value for p in params if not p.free or p.name not in free})
+        fix = _Fix(
+            {p.name: p.value for p in params if not p.free or p.name not in free}
+        )
         return Formula(
             name=section.name,
             source=self._source,
@@ -176,13 +178,14 @@ class _Lowering:
 
     def _reserved(self, found: Survey) -> None:
         section = self._section
-        for name, item in [
+        named: list[tuple[str, Any]] = [
             *section.params.items(),
             *section.consts.items(),
             *section.scalars.items(),
             *section.definitions.items(),
             *found.unknowns.items(),
-        ]:
+        ]
+        for name, item in named:
             span = item if isinstance(item, Span) else item.span
             if name in _RESERVED:
                 self._report.error(
@@ -247,7 +250,9 @@ class _Lowering:
         if value is None:
             return None
         if isinstance(value, bool) or not value.is_Integer or value < least:
-            code = "RF403" if not isinstance(value, bool) and value.is_Integer else "RF404"
+            code = (
+                "RF403" if not isinstance(value, bool) and value.is_Integer else "RF404"
+            )
             self._report.error(
                 code,
                 f"{what} takes a whole number of at least {least}, not {value}",
@@ -288,9 +293,7 @@ class _Lowering:
         item = self._section.single["scope"]
         assert isinstance(item, n.Scope)
         if item.where not in ("network", "stage"):
-            self._report.error(
-                "RF212", "the scope is network or stage", item.span
-            )
+            self._report.error("RF212", "the scope is network or stage", item.span)
         return item.where
 
     # -- declarations
@@ -313,7 +316,11 @@ class _Lowering:
 
     def _is_index_i(self, target: n.Reference) -> bool:
         index = target.indices[0]
-        if len(target.indices) == 1 and isinstance(index, n.Reference) and index.name == "i":
+        if (
+            len(target.indices) == 1
+            and isinstance(index, n.Reference)
+            and index.name == "i"
+        ):
             return True
         self._report.error(
             "RF304", f"a declaration has the index i: {target.name}_i", target.span
@@ -327,7 +334,9 @@ class _Lowering:
                 continue
             if item.per not in (None, "channel", "feature"):
                 self._report.error(
-                    "RF212", "a learned scalar is `per channel` or one for all", item.span
+                    "RF212",
+                    "a learned scalar is `per channel` or one for all",
+                    item.span,
                 )
             self._structural |= _params_in(item.value, self._section.params)
             reader = ScalarReader(self._values, self._report, "a scalar's start")
@@ -498,7 +507,9 @@ class _Lowering:
                 hint="solve the equation for X_i",
             )
             return
-        boundaries.append(Boundary(target, self._boundary(reader, right), item.span, text))
+        boundaries.append(
+            Boundary(target, self._boundary(reader, right), item.span, text)
+        )
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
         """The right side of a boundary equation; None for zero."""
@@ -545,7 +556,9 @@ class _Lowering:
             target = reader.tensor(left)
             if not isinstance(target, State) or target.has(I):
                 self._report.error(
-                    "RF217", "split is for boundary equations: A_0, B_0 = ...", left.span
+                    "RF217",
+                    "split is for boundary equations: A_0, B_0 = ...",
+                    left.span,
                 )
                 return
             boundaries.append(Boundary(target, part, item.span, text))
@@ -642,6 +655,7 @@ def _is_general(left: n.Expr) -> bool:
         and len(left.factors) == 2
         and left.factors[1][0] < 0
         and all(
-            isinstance(f, n.Reference) and f.name.startswith("d") for _, f in left.factors
+            isinstance(f, n.Reference) and f.name.startswith("d")
+            for _, f in left.factors
         )
     )

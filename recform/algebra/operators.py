@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recform.algebra.expr import Apply, TensorSum, Tensor, scaled, signed
+from recform.algebra.expr import Apply, Tensor, TensorSum, scaled, signed
 
 
 @dataclass(frozen=True)

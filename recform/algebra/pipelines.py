@@ -296,6 +296,10 @@ def _names_in(expr: n.Expr) -> set[str]:
         case n.Group():
             return _names_in(expr.inner)
         case n.Call():
-            arguments = [a.value if isinstance(a, n.Keyword) else a for a in expr.arguments]
-            return set().union(*(_names_in(a) for a in arguments)) if arguments else set()
+            arguments = [
+                a.value if isinstance(a, n.Keyword) else a for a in expr.arguments
+            ]
+            return (
+                set().union(*(_names_in(a) for a in arguments)) if arguments else set()
+            )
     return set()

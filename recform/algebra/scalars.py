@@ -59,7 +59,10 @@ def bounded(value: Any) -> Any:
     Raises:
         Unreasonable: if it is a number of too many digits.
     """
-    if value.is_Rational and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS:
+    if (
+        value.is_Rational
+        and max(int(value.p).bit_length(), int(value.q).bit_length()) > _MAX_BITS
+    ):
         raise Unreasonable
     return value
 
@@ -85,9 +88,7 @@ class ScalarReader:
         try:
             return self._read(expr)
         except Unreasonable:
-            self._report.error(
-                "RF106", "this number is out of all reason", expr.span
-            )
+            self._report.error("RF106", "this number is out of all reason", expr.span)
         except ZeroDivisionError:
             self._report.error("RF211", "this divides by zero", expr.span)
         except _Reported:
@@ -97,20 +98,26 @@ class ScalarReader:
     def _read(self, expr: n.Expr) -> Any:
         match expr:
             case n.Number():
-                return bounded(sympy.Rational(expr.value.numerator, expr.value.denominator))
+                return bounded(
+                    sympy.Rational(expr.value.numerator, expr.value.denominator)
+                )
             case n.Boolean():
                 return expr.value
             case n.Group():
                 return self._read(expr.inner)
             case n.Sum():
-                return bounded(sum((s * self._number(t) for s, t in expr.terms), sympy.S.Zero))
+                return bounded(
+                    sum((s * self._number(t) for s, t in expr.terms), sympy.S.Zero)
+                )
             case n.Product():
                 result = sympy.S.One
                 for direction, factor in expr.factors:
                     value = self._number(factor)
                     if direction < 0 and value == 0:
                         raise ZeroDivisionError
-                    result = bounded(result * value if direction > 0 else result / value)
+                    result = bounded(
+                        result * value if direction > 0 else result / value
+                    )
                 return result
             case n.Power():
                 return power(self._number(expr.base), self._number(expr.exponent))
@@ -157,7 +164,9 @@ class ScalarReader:
         arguments = []
         for argument in expr.arguments:
             if isinstance(argument, n.Keyword):
-                self._fail("RF203", f"{name} takes no names of arguments", argument.span)
+                self._fail(
+                    "RF203", f"{name} takes no names of arguments", argument.span
+                )
             else:
                 arguments.append(self._number(argument))
         return call(name, arguments, expr.span, self._fail)

@@ -122,7 +122,9 @@ class _Collector:
         section = self._section
         match item:
             case n.Param():
-                self._once(section.params, item.name, item, f"the parameter {item.name}")
+                self._once(
+                    section.params, item.name, item, f"the parameter {item.name}"
+                )
             case n.Const():
                 name = item.target.name
                 self._once(section.consts, name, item, f"the constant {name}")
@@ -132,7 +134,10 @@ class _Collector:
             case n.Settings():
                 for setting in item.settings:
                     self._once(
-                        section.settings[item.about], setting.name, setting, setting.name
+                        section.settings[item.about],
+                        setting.name,
+                        setting,
+                        setting.name,
                     )
             case n.Relation():
                 self._relation(item)
@@ -146,7 +151,10 @@ class _Collector:
         first = item.left[0]
         if len(item.left) == 1 and isinstance(first, n.Reference) and not first.indices:
             self._once(
-                self._section.definitions, first.name, item, f"the operator {first.name}"
+                self._section.definitions,
+                first.name,
+                item,
+                f"the operator {first.name}",
             )
         else:
             self._section.equations.append(item)

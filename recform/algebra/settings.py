@@ -48,7 +48,9 @@ def name_rules(section: Section, found: Survey, report: Diagnostics) -> dict[str
                 "RF201",
                 f"nothing named {key!r} has parameters",
                 setting.span,
-                hint=f"did you mean {guess!r}?" if guess else "known: " + ", ".join(known),
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else "known: " + ", ".join(known),
             )
             continue
         value = setting.value
@@ -81,7 +83,8 @@ def init_rules(
 ) -> dict[str, InitRule]:
     """How weights start, by the kind of operator that owns them."""
     kinds = sorted(
-        {operator.weights for name in operator_names() if (operator := lookup(name))} - {""}
+        {operator.weights for name in operator_names() if (operator := lookup(name))}
+        - {""}
     )
     rules = dict(DEFAULT_INIT)
     for key, setting in section.settings["init"].items():
@@ -91,7 +94,9 @@ def init_rules(
                 "RF201",
                 f"there are no weights of {key!r}",
                 setting.span,
-                hint=f"did you mean {guess!r}?" if guess else "known: " + ", ".join(kinds),
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else "known: " + ", ".join(kinds),
             )
             continue
         rule = _init_rule(setting.value, values, report)

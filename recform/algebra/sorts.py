@@ -19,22 +19,21 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import (
-    I,
-    K,
-    L,
     Combine,
     Concat,
-    Filled,
     Elementwise,
+    Filled,
     History,
+    I,
     Input,
+    K,
+    L,
     Learned,
     Part,
     Pointwise,
-    Scaled,
     State,
-    TensorSum,
     Tensor,
+    TensorSum,
     scaled,
     signed,
 )
@@ -176,9 +175,7 @@ class Reader:
 
     def _add(self, terms: list[tuple[int, Value, Span]]) -> Value:
         tensors = [span for _, v, span in terms if isinstance(v, Tensor)]
-        others = [
-            span for _, v, span in terms if not isinstance(v, Tensor | Scalar)
-        ]
+        others = [span for _, v, span in terms if not isinstance(v, Tensor | Scalar)]
         if tensors and others:
             self._fail(
                 "RF204",
@@ -197,7 +194,7 @@ class Reader:
                 self.spans.setdefault(part, span)
             return parts[0] if len(parts) == 1 else TensorSum(*parts)
         if others:
-            return OperatorSum(tuple((sign, v) for sign, v, _ in terms))  # type: ignore[misc]
+            return OperatorSum(tuple((sign, v) for sign, v, _ in terms))
         total = sum((sign * v.value for sign, v, _ in terms), sympy.S.Zero)  # type: ignore[union-attr]
         return Scalar(sc.bounded(total))
 
@@ -242,7 +239,9 @@ class Reader:
                 return Scalar(coefficient)
             self._no_tensor(waiting)
             parts = tuple(operator for operator, _ in waiting)
-            return Composition((Scalar(coefficient), *parts) if coefficient != 1 else parts)
+            return Composition(
+                (Scalar(coefficient), *parts) if coefficient != 1 else parts
+            )
         if waiting and any(not isinstance(v, Scalar) for v, _ in waiting):
             place = waiting[0][1]
             self._fail(
@@ -397,7 +396,9 @@ class Reader:
         hint = f"did you mean {guess!r}?" if guess else ""
         if not hint:
             shown = expr.span.text
-            hint = f"declare it: `scalar {shown} = 0.5` (learned) or `const {shown} = 0.5`"
+            hint = (
+                f"declare it: `scalar {shown} = 0.5` (learned) or `const {shown} = 0.5`"
+            )
         self._fail("RF201", f"the name {name!r} is not known", expr.span, hint=hint)
 
     # -- indices
@@ -479,9 +480,7 @@ class Reader:
             if name not in sc.FUNCTIONS:
                 self._fail("RF206", f"{name} takes a tensor, not a number", expr.span)
             numbers = [value.value for value in values]  # type: ignore[union-attr]
-            return Scalar(
-                sc.call(name, numbers, expr.span, lambda c, m, s: self._fail(c, m, s))
-            )
+            return Scalar(sc.call(name, numbers, expr.span, self._fail))
         if len(values) != 1:
             self._fail(
                 "RF203", f"{name} takes one tensor, not {len(values)}", expr.span
@@ -514,7 +513,9 @@ class Reader:
         for argument in arguments:
             if self._is_parameters(argument):
                 assert isinstance(argument, n.Reference)
-                given = self._index(argument.indices[0]) if argument.indices else sympy.nan
+                given = (
+                    self._index(argument.indices[0]) if argument.indices else sympy.nan
+                )
                 if index is not sympy.nan and given != index:
                     self._fail(
                         "RF304",
@@ -632,7 +633,9 @@ class Reader:
             low = self._value_of_index(span_range.first)
             high = self._value_of_index(span_range.last)
             if not low.is_Integer:
-                self._fail("RF308", "the history starts at a number", span_range.first.span)
+                self._fail(
+                    "RF308", "the history starts at a number", span_range.first.span
+                )
             body = n.Reference(
                 reference.span, reference.name, (n.Reference(reference.span, "_k"),)
             )
@@ -644,7 +647,11 @@ class Reader:
                 return scaled(1 / (high - low + 1), history)
             return history
         values = [self.value(argument) for argument in arguments]
-        if name in ("min", "max") and values and all(isinstance(v, Scalar) for v in values):
+        if (
+            name in ("min", "max")
+            and values
+            and all(isinstance(v, Scalar) for v in values)
+        ):
             return self._function(expr)
         for value, argument in zip(values, arguments, strict=True):
             if not isinstance(value, Tensor):
@@ -707,7 +714,9 @@ class _BodyReader(Reader):
         value = self._value_of_index(expr)
         if value.has(K):
             if not (value - K).is_Integer or abs(value - K) > MAX_OFFSET:
-                self._fail("RF304", "an index here is k, k-1, ... or a number", expr.span)
+                self._fail(
+                    "RF304", "an index here is k, k-1, ... or a number", expr.span
+                )
             return value
         return super()._index(expr)
 
@@ -732,12 +741,18 @@ def split_of(call: n.Call, reader: Reader) -> tuple[Tensor, ...] | None:
     """
     if call.function.name != "split" or call.function.indices:
         return None
-    if len(call.arguments) != 2 or any(isinstance(a, n.Keyword) for a in call.arguments):
+    if len(call.arguments) != 2 or any(
+        isinstance(a, n.Keyword) for a in call.arguments
+    ):
         reader._fail("RF203", "split takes a tensor and a number of parts", call.span)
     first, second = call.arguments
     assert not isinstance(first, n.Keyword) and not isinstance(second, n.Keyword)
     tensor = reader.tensor(first)
     parts = reader.value(second)
-    if not isinstance(parts, Scalar) or not parts.value.is_Integer or not 2 <= parts.value <= 64:
+    if (
+        not isinstance(parts, Scalar)
+        or not parts.value.is_Integer
+        or not 2 <= parts.value <= 64
+    ):
         reader._fail("RF203", "split takes a number of parts from 2 to 64", second.span)
     return tuple(Part(tensor, parts.value, k) for k in range(int(parts.value)))

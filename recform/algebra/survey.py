@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from recform.algebra.scalars import FUNCTIONS
 from recform.algebra.sections import Section
@@ -33,8 +34,11 @@ class Survey:
 
 
 def survey(section: Section, report: Diagnostics) -> Survey:
-    """Finds unknowns (they have an equation) and operators (they are defined, called,
-    or an upper-case name multiplied onto something)."""
+    """Finds unknowns and operators.
+
+    An unknown has an equation; an operator is defined, called, or an upper-case name in
+    front of another factor.
+    """
     found = Survey()
     for item in section.equations:
         for left in item.left:
@@ -84,7 +88,8 @@ def _operators(
                 continue
             if name not in found.unknowns and name not in declared:
                 indexed = not plain or any(
-                    isinstance(a, n.Reference) and a.name.startswith(("theta", "\u03b8"))
+                    isinstance(a, n.Reference)
+                    and a.name.startswith(("theta", "\u03b8"))
                     for a in part.arguments
                 )
                 yield name, part.function.span, indexed
@@ -154,7 +159,7 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
 def _meets_own_output(part: n.Product, found: Survey) -> bool:
     """``W_<i-1>*X_<i-1>``: block i-1's module on what block i-1 made."""
     factors = [f for _, f in part.factors]
-    for left, right in zip(factors, factors[1:], strict=False):
+    for left, right in pairwise(factors):
         if (
             isinstance(left, n.Reference)
             and isinstance(right, n.Reference)

@@ -11,7 +11,6 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
-    K,
     Apply,
     Combine,
     Concat,
@@ -19,6 +18,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    K,
     Learned,
     Part,
     Pointwise,
@@ -62,10 +62,12 @@ class _Plain:
         if index is sympy.nan:
             return name
         text = self.number(index).replace(" ", "").replace("_k", "k")
-        return f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
+        return (
+            f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
+        )
 
     def number(self, value: Any) -> str:
-        return sympy.sstr(value)
+        return str(sympy.sstr(value))
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"

@@ -55,9 +55,7 @@ def _excerpt(label: Label, width: int, mark: str) -> list[str]:
     before = "..." if offset else ""
     after = "..." if offset + _WINDOW < len(text) else ""
     # Tabs are kept in the indentation, so that the marks stand under the text.
-    indent = "".join(
-        "\t" if char == "\t" else " " for char in text[offset:start]
-    )
+    indent = "".join("\t" if char == "\t" else " " for char in text[offset:start])
     marks = " " * len(before) + indent + mark * length
     note = f" {label.text}" if label.text else ""
     return [

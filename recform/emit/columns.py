@@ -47,7 +47,9 @@ class Columns:
         for key in self._order:
             if _constant(*key):
                 continue
-            wanted = min(self._columns[key], key=lambda name: (priority.get(name, 99), name))
+            wanted = min(
+                self._columns[key], key=lambda name: (priority.get(name, 99), name)
+            )
             self._names[key] = names.new(wanted)
 
     def text(self, kind: str, values: tuple[Any, ...]) -> str:

@@ -14,15 +14,15 @@ import sympy
 from sympy.printing.pycode import PythonCodePrinter
 
 from recform.algebra.expr import (
-    I,
-    L,
     Apply,
     Combine,
     Concat,
     Elementwise,
     Filled,
     History,
+    I,
     Input,
+    L,
     Learned,
     Part,
     Pointwise,

@@ -11,7 +11,9 @@ from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
 
 
-def emit(networks: list[NetworkGraph], settings: tuple[tuple[str, str], ...] = ()) -> str:
+def emit(
+    networks: list[NetworkGraph], settings: tuple[tuple[str, str], ...] = ()
+) -> str:
     """The source of a module with these networks.
 
     Args:
@@ -24,7 +26,9 @@ def emit(networks: list[NetworkGraph], settings: tuple[tuple[str, str], ...] = (
     body = Lines()
     classes = []
     for network in networks:
-        prefix = identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
+        prefix = (
+            identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
+        )
         writer = NetworkWriter(network, names, prefix)
         writer.write(body)
         body.blank(2)
@@ -71,6 +75,8 @@ def _header(
         lines.add("import torch.nn.functional as F")
     lines.add("from torch import Tensor, nn")
     lines.blank()
-    lines.add(f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"'))
+    lines.add(
+        f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"')
+    )
     text = str(lines).rstrip("\n") + "\n"
     return text.replace("\n\n\nimport", "\n\nimport").replace("\n\n\nfrom", "\n\nfrom")

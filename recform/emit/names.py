@@ -1,5 +1,8 @@
-"""Identifiers of the generated module: named after the formula, never twice, never a word
-that Python or torch already uses."""
+"""Identifiers of the generated module.
+
+They are named after the formula, given out once, and never a word that Python or torch
+already uses.
+"""
 
 from __future__ import annotations
 
@@ -64,7 +67,9 @@ class Namespace:
     """Gives out identifiers, each once."""
 
     def __init__(self, taken: Iterable[str] = (), *, attributes: bool = False) -> None:
-        self._taken = set(taken) | (_TAKEN if not attributes else set(keyword.kwlist) | _MODULE)
+        self._taken = set(taken) | (
+            _TAKEN if not attributes else set(keyword.kwlist) | _MODULE
+        )
 
     def new(self, wanted: str) -> str:
         """The wanted name, with a number if it is taken."""
@@ -91,7 +96,9 @@ def identifier(text: str) -> str:
             spelt.append(char)
         else:
             name = unicodedata.name(char, "")
-            spelt.append(name.rsplit(" ", 1)[-1].lower() if name.startswith("GREEK") else "_")
+            spelt.append(
+                name.rsplit(" ", 1)[-1].lower() if name.startswith("GREEK") else "_"
+            )
     result = re.sub(r"[^A-Za-z0-9_]", "", "".join(spelt)).strip("_") or "value"
     return result if not result[0].isdigit() else f"n{result}"
 
@@ -131,7 +138,9 @@ def base_name(tensor: Tensor) -> str:
         case Pointwise():
             return "product"
         case Combine():
-            return tensor.kind + "imum" if tensor.kind in ("max", "min") else tensor.kind
+            return (
+                tensor.kind + "imum" if tensor.kind in ("max", "min") else tensor.kind
+            )
         case Concat():
             return "joined"
     return "value"

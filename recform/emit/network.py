@@ -67,7 +67,9 @@ class NetworkWriter:
         prefix: put in front of class names, where the file has several networks.
     """
 
-    def __init__(self, network: NetworkGraph, names: Namespace, prefix: str = "") -> None:
+    def __init__(
+        self, network: NetworkGraph, names: Namespace, prefix: str = ""
+    ) -> None:
         self._network = network
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
@@ -99,7 +101,11 @@ class NetworkWriter:
         return tuple(names)
 
     def _shared_names(self, step: Step) -> list[str]:
-        found = [t.operator for t in step.body if isinstance(t, Apply) and t.index is sympy.nan]
+        found = [
+            t.operator
+            for t in step.body
+            if isinstance(t, Apply) and t.index is sympy.nan
+        ]
         for tensor in step.body:
             for part in (tensor, *step.parts(tensor)):
                 for item in getattr(part, "coefficient", sympy.S.Zero).atoms(Learned):
@@ -139,12 +145,17 @@ class NetworkWriter:
                 continue
             if formula.names.get(name) == ".":
                 codes[name] = write_pipeline(
-                    pipeline, symbolic_shape(shape), symbols(shape), Namespace(attributes=True)
+                    pipeline,
+                    symbolic_shape(shape),
+                    symbols(shape),
+                    Namespace(attributes=True),
                 )
                 continue
             operators[name] = self._names.new(self._prefix + class_name(name))
             title = f"{name} = {pipeline.text}"
-            codes[name] = pipeline_class(lines, operators[name], pipeline, shape, title, self._rates)
+            codes[name] = pipeline_class(
+                lines, operators[name], pipeline, shape, title, self._rates
+            )
             lines.blank(2)
         adapter, parameters = self._adapter(lines)
         return BlockClasses(operators, codes, adapter, parameters, self._rates)
@@ -178,7 +189,9 @@ class NetworkWriter:
         if pipeline is None or not pairs:
             return "", ()
         shape = pairs[0][0]
-        name = self._names.new(self._prefix.lower() + "_shortcut" if self._prefix else "shortcut")
+        name = self._names.new(
+            self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
+        )
         table = symbols(shape)
         code = write_pipeline(
             pipeline, symbolic_shape(shape), table, Namespace(attributes=True)
@@ -194,14 +207,20 @@ class NetworkWriter:
         else:
             made = f"nn.Sequential({', '.join(m for _, m in code.modules)})"
         image = shape.layout.value == "image"
-        ins, outs = ("in_channels", "channels") if image else ("in_features", "features")
+        ins, outs = (
+            ("in_channels", "channels") if image else ("in_features", "features")
+        )
         needed = [ins, outs, *(["stride"] if image else [])]
         parameters = [*needed, *(p for p in code.parameters if p not in needed)]
-        lines.extend(signature(name, [typed(p, self._rates) for p in parameters], "nn.Module"))
+        lines.extend(
+            signature(name, [typed(p, self._rates) for p in parameters], "nn.Module")
+        )
         condition = f"{ins} == {outs}" + (" and stride == 1" if image else "")
         with lines.indented():
             lines.extend(
-                docstring(f"{pipeline.text}, for a term whose shape differs from its sum's.")
+                docstring(
+                    f"{pipeline.text}, for a term whose shape differs from its sum's."
+                )
             )
             lines.add(f"if {condition}:")
             with lines.indented():
@@ -236,9 +255,13 @@ class NetworkWriter:
 
     def _title(self) -> str:
         formula = self._formula
-        texts = [e.text for e in formula.equations] + [b.text for b in formula.boundaries]
+        texts = [e.text for e in formula.equations] + [
+            b.text for b in formula.boundaries
+        ]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = f"Takes N x {self._network.stem.input}, returns N x {self._network.output}."
+        takes = (
+            f"Takes N x {self._network.stem.input}, returns N x {self._network.output}."
+        )
         return "\n".join([*lines, "", takes])
 
     def _parameters(self, used: set[str]) -> list[str]:
@@ -350,16 +373,16 @@ class NetworkWriter:
             value = values.get(parameter, parameter)
             if not str(value).isdigit():
                 used.add(str(value))
-            arguments.append(
-                f"stride={value}" if parameter == "stride" else str(value)
-            )
+            arguments.append(f"stride={value}" if parameter == "stride" else str(value))
         lines.assign(f"self.{attribute}", f"{pieces[role]}({', '.join(arguments)})")
 
     def _piece_shape(self, role: str, piece: Piece) -> Shape:
         """The input of an inlined pipeline: numbers, but for the network's own input."""
         if role == "stem":
             return Shape(
-                piece.input.layout, symbolic_shape(piece.input).features, piece.input.grid
+                piece.input.layout,
+                symbolic_shape(piece.input).features,
+                piece.input.grid,
             )
         return piece.input
 
@@ -385,7 +408,11 @@ class NetworkWriter:
         for number, group in enumerate(self._network.shared):
             for module in group:
                 base = identifier(module.name)
-                wanted = f"{base}_{number + 1}" if by_stage and len(self._network.shared) > 1 else base
+                wanted = (
+                    f"{base}_{number + 1}"
+                    if by_stage and len(self._network.shared) > 1
+                    else base
+                )
                 attribute = self._attributes.new(wanted)
                 self._shared_attributes[module.name, number] = attribute
                 code = classes.codes[module.name]
@@ -418,7 +445,11 @@ class NetworkWriter:
             if scalar.per_feature:
                 size, view = self._scalar_size(name)
                 shape = ", ".join([str(size), *(["1"] * (len(view) - 1))])
-                made = f"torch.full(({shape},), {scalar.start!r})" if len(view) == 1 else f"torch.full(({shape}), {scalar.start!r})"
+                made = (
+                    f"torch.full(({shape},), {scalar.start!r})"
+                    if len(view) == 1
+                    else f"torch.full(({shape}), {scalar.start!r})"
+                )
             lines.assign(f"self.{attribute}", f"nn.Parameter({made})")
 
     def _start_modules(
@@ -445,14 +476,17 @@ class NetworkWriter:
             ]
             used.update(a for a in arguments if not a.isdigit())
             lines.assign(
-                f"self.{attribute}", f"{classes.operators[name]}({', '.join(arguments)})"
+                f"self.{attribute}",
+                f"{classes.operators[name]}({', '.join(arguments)})",
             )
 
     def _scalar_size(self, name: str) -> tuple[int, tuple[int, ...]]:
         for stage in self._network.stages:
             for segment in stage.segments:
                 for tensor, shape in segment.block.shapes.items():
-                    for item in getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned):
+                    for item in getattr(tensor, "coefficient", sympy.S.Zero).atoms(
+                        Learned
+                    ):
                         if item.name == name:
                             return int(shape.features), shape.broadcast_view()
         return 1, (-1,)
@@ -507,9 +541,9 @@ class NetworkWriter:
             if kind == "stride":
                 if text != "1":
                     arguments.append(f"{name}={text}")
-            elif kind in ("index", "number"):
-                arguments.append(f"{name}={text}")
-            elif any("=" in argument for argument in arguments):
+            elif kind in ("index", "number") or any(
+                "=" in argument for argument in arguments
+            ):
                 arguments.append(f"{name}={text}")
             else:
                 arguments.append(text)
@@ -678,7 +712,8 @@ class NetworkWriter:
         if sum(target != "_" for target in targets) == 1:
             position = next(n for n, target in enumerate(targets) if target != "_")
             return [
-                f"state[{position}]" if n == position else "_" for n in range(len(targets))
+                f"state[{position}]" if n == position else "_"
+                for n in range(len(targets))
             ]
         lines.assign(", ".join(targets), "state")
         return targets
@@ -693,12 +728,17 @@ class NetworkWriter:
     def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
         """What the network hands to every block: the same for all steps of a flow."""
         return [
-            f"self.{self._shared_attributes[name, number]}" for name in self._shared_of_all()
+            f"self.{self._shared_attributes[name, number]}"
+            for name in self._shared_of_all()
         ]
 
     def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:
         network = self._network
-        shapes = network.starts[number].shapes if step.role == "start" else network.ends[number].shapes
+        shapes = (
+            network.starts[number].shapes
+            if step.role == "start"
+            else network.ends[number].shapes
+        )
 
         def operator(tensor: Apply, argument: str) -> str:
             name = tensor.operator
@@ -707,14 +747,16 @@ class NetworkWriter:
             return f"self.{self._shared_attributes[name, number]}({argument})"
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
-            value = tensor.coefficient  # type: ignore[attr-defined]
+            value = tensor.coefficient
             names = {
                 item: f"self.{self._shared_attributes[item.name, number]}"
                 for item in value.atoms(Learned)
             }
             from recform.algebra.expr import L
 
-            value = value.xreplace({L: sympy.Integer(self._recurrence.flows[number].length)})
+            value = value.xreplace(
+                {L: sympy.Integer(self._recurrence.flows[number].length)}
+            )
             text = coefficient_text(value, names, torch=True)
             return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
 
@@ -746,7 +788,9 @@ def _merged(groups: list[_Group]) -> list[_Group]:
             last = run[-1]
             if following.step != last.step or last.count != 1 or following.count != 1:
                 break
-            difference = tuple(b - a for a, b in zip(last.start, following.start, strict=True))
+            difference = tuple(
+                b - a for a, b in zip(last.start, following.start, strict=True)
+            )
             if growth is not None and difference != growth:
                 break
             growth = difference

@@ -9,11 +9,11 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
-    I,
-    L,
     Apply,
     Filled,
+    I,
     Input,
+    L,
     Learned,
     Part,
     Scaled,
@@ -46,7 +46,13 @@ from recform.recurrence.build import relative, show
 from recform.recurrence.model import ModuleSlot, Slot, Step
 
 #: Which name a merged column gets.
-_PRIORITY = {"in_channels": 0, "in_features": 0, "channels": 1, "features": 1, "stride": 2}
+_PRIORITY = {
+    "in_channels": 0,
+    "in_features": 0,
+    "channels": 1,
+    "features": 1,
+    "stride": 2,
+}
 
 
 @dataclass
@@ -170,7 +176,9 @@ class StepWriter:
                 if any(value is None for value in values):
                     self._free.add(parameter)
                     continue
-                self._columns.add(_kind(parameter), self._wanted(name, parameter), values)
+                self._columns.add(
+                    _kind(parameter), self._wanted(name, parameter), values
+                )
 
     def _value(self, name: str, parameter: str, segment: Segment) -> Any:
         """The number of a constructor's parameter in a segment; None if it is free."""
@@ -261,8 +269,8 @@ class StepWriter:
             tensor.coefficient.has(I) for tensor in self._all_scaled()
         )
         if self._needs_index:
-            values = tuple((segment.first, segment.count) for segment in self.segments)
-            self._columns.add("index", "i", values)
+            counted = tuple((segment.first, segment.count) for segment in self.segments)
+            self._columns.add("index", "i", counted)
         if any(tensor.coefficient.has(L) for tensor in self._all_scaled()):
             self._columns.add("number", "depth", self._depths())
 
@@ -319,7 +327,12 @@ class StepWriter:
 
     def _constructor(self, lines: Lines) -> None:
         owned = self._owned()
-        if not owned and not self._tables and not self._own_scalars and not self._needs_index:
+        if (
+            not owned
+            and not self._tables
+            and not self._own_scalars
+            and not self._needs_index
+        ):
             return
         parameters = [typed(name) for _, name, _ in self.code.arguments]
         free = [typed(name, self._classes.rates) for name in self.code.free]
@@ -478,15 +491,22 @@ class StepWriter:
             else:
                 parameters.append(f"{name}: Tensor")
                 variables[slot] = name
-        outputs = [slot for slot in step.outputs]
-        result = "Tensor" if self._single else _tuple_type(outputs, self._formula.scalars)
+        outputs = list(step.outputs)
+        result = (
+            "Tensor" if self._single else _tuple_type(outputs, self._formula.scalars)
+        )
         for scalar in self._own_scalars:
             scalars[Learned(scalar, step.at)] = self._names_of_modules[scalar]
         writer = self._writer(variables, calls, scalars)
         lines.extend(signature("forward", parameters, result))
         with lines.indented():
             body = BodyWriter(
-                step, writer, names, self._recurrence.order, self._formula.span_of, self._marks
+                step,
+                writer,
+                names,
+                self._recurrence.order,
+                self._formula.span_of,
+                self._marks,
             )
             body.write(lines, outputs, self._inline_statements)
             texts = [self._output(slot, writer, variables) for slot in outputs]
@@ -542,7 +562,9 @@ class StepWriter:
 
         return Writer(step.parts, shape, operator, adapter, coefficient, variables)
 
-    def _inline_statements(self, tensor: Tensor, argument: str, local: str) -> tuple[list[str], str]:
+    def _inline_statements(
+        self, tensor: Tensor, argument: str, local: str
+    ) -> tuple[list[str], str]:
         """The statements of an inlined operator, and the expression of its result."""
         assert isinstance(tensor, Apply)
         return chain(self._inline[tensor.operator].calls, argument, local)
@@ -665,12 +687,18 @@ class BodyWriter:
         parts = [
             t
             for t in self._step.body
-            if isinstance(t, Part) and t.tensor == tensor.tensor and t.parts == tensor.parts
+            if isinstance(t, Part)
+            and t.tensor == tensor.tensor
+            and t.parts == tensor.parts
         ]
         if len(parts) < 2:
             return False
         if tensor.which == min(part.which for part in parts):
-            owners = {self._step.parts(t)[0]: t for t in self._step.body if isinstance(t, State)}
+            owners = {
+                self._step.parts(t)[0]: t
+                for t in self._step.body
+                if isinstance(t, State)
+            }
             targets = []
             by_number = {part.which: part for part in parts}
             for number in range(tensor.parts):
@@ -684,7 +712,9 @@ class BodyWriter:
                 targets.append(name)
             axis = self._writer.shape(tensor.tensor).feature_axis
             value = self._writer.show(tensor.tensor, ATOM)
-            lines.assign(", ".join(targets), f"{value}.chunk({tensor.parts}, dim={axis})")
+            lines.assign(
+                ", ".join(targets), f"{value}.chunk({tensor.parts}, dim={axis})"
+            )
         return True
 
 
@@ -701,9 +731,20 @@ def _numeric_parts(value: Any) -> list[Any]:
         plain = [arg for arg in value.args if not arg.atoms(Learned)]
         plain = [arg for arg in plain if arg.has(I) or arg.has(L)]
         rest = [arg for arg in value.args if arg.atoms(Learned)]
-        return [*plain, *(part for arg in rest if arg.has(I) or arg.has(L) for part in _numeric_parts(arg))]
+        return [
+            *plain,
+            *(
+                part
+                for arg in rest
+                if arg.has(I) or arg.has(L)
+                for part in _numeric_parts(arg)
+            ),
+        ]
     return [
-        part for arg in value.args if arg.has(I) or arg.has(L) for part in _numeric_parts(arg)
+        part
+        for arg in value.args
+        if arg.has(I) or arg.has(L)
+        for part in _numeric_parts(arg)
     ]
 
 
@@ -760,10 +801,21 @@ def _written_out(step: Step) -> list[str]:
             if step.role.endswith("last"):
                 left = relative(tensor, step.at, step.absolute)
                 right = relative(right, step.at, step.absolute)
-                texts.append(f"{left} = {right}".replace("_<i", "_<L").replace("_i", "_L"))
+                texts.append(
+                    f"{left} = {right}".replace("_<i", "_<L").replace("_i", "_L")
+                )
             else:
                 texts.append(f"{tensor} = {right}")
     return texts
 
 
-__all__ = ["BlockClasses", "BodyWriter", "StepCode", "StepWriter", "class_name", "code", "SUM", "PRODUCT"]
+__all__ = [
+    "PRODUCT",
+    "SUM",
+    "BlockClasses",
+    "BodyWriter",
+    "StepCode",
+    "StepWriter",
+    "class_name",
+    "code",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 
 WIDTH = 88
 
@@ -111,7 +112,7 @@ def _terms(value: str) -> list[str]:
         if depth == 0 and char in "+-" and value[n - 1] == " " and value[n + 1] == " ":
             cuts.append(n)
     cuts.append(len(value))
-    return [value[a:b].strip() for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [value[a:b].strip() for a, b in pairwise(cuts)]
 
 
 def _last_bracket(text: str) -> tuple[int, int] | None:

@@ -191,9 +191,17 @@ class _Follower:
                 end = min(run.last, first + stage.blocks - 1)
                 if begin <= end:
                     carried = self._run(
-                        run.step, begin, end, first, number, stage.width, stride,
-                        flow.length, carried, segments,
-                    )  # fmt: skip
+                        run.step,
+                        begin,
+                        end,
+                        first,
+                        number,
+                        stage.width,
+                        stride,
+                        flow.length,
+                        carried,
+                        segments,
+                    )
             first += stage.blocks
             totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
             newest = next(s for s in carried.items if isinstance(s, Shape))
@@ -245,9 +253,15 @@ class _Follower:
                     raise Stuck
                 segments.append(
                     Segment(
-                        step, index, count, stage, width, place.stride,
-                        carried.shapes, block,
-                    )  # fmt: skip
+                        step,
+                        index,
+                        count,
+                        stage,
+                        width,
+                        place.stride,
+                        carried.shapes,
+                        block,
+                    )
                 )
             carried = after
             index += count
@@ -304,7 +318,9 @@ class _Follower:
                 items.append(
                     block.calls.get(slot.name, Module(place, None))
                     if own
-                    else shapes.modules.get((slot.name, slot.index), Module(place, None))
+                    else shapes.modules.get(
+                        (slot.name, slot.index), Module(place, None)
+                    )
                 )
                 after.append(False)
             else:

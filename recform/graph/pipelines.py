@@ -8,9 +8,9 @@ from typing import Any
 
 import sympy
 
+from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.algebra.pipelines import INCOMING, MAX_SIZE, STRIDE, WIDTH, parameter
-from recform.algebra.expr import I, L
 from recform.blocks import Arguments, Kind, Misfit, Shape
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
@@ -46,9 +46,7 @@ class PipelineRunner:
 
     def __init__(self, formula: Formula, report: Diagnostics) -> None:
         self._report = report
-        self._params = {
-            parameter(p.name): p.value for p in formula.params if p.free
-        }
+        self._params = {parameter(p.name): p.value for p in formula.params if p.free}
         self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
         self._filled: dict[tuple[Any, ...], Any] = {}
 

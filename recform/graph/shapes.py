@@ -100,9 +100,7 @@ class BlockShapes:
         for name, scalar in self.formula.scalars.items():
             if scalar.indexed and self._owns_scalar(name):
                 self._parameters += self.scalars.get(name, 1)
-        saved = sum(
-            size for key, size in self._keeps.items() if key not in self.saved
-        )
+        saved = sum(size for key, size in self._keeps.items() if key not in self.saved)
         return Block(
             shapes=dict(self.known),
             sites=dict(self.sites),
@@ -139,7 +137,9 @@ class BlockShapes:
             if isinstance(tensor, Scaled | Filled)
             for item in tensor.coefficient.atoms(Learned)
         ) or any(
-            isinstance(slot, ModuleSlot) and slot.name == name and slot.index == self.step.at
+            isinstance(slot, ModuleSlot)
+            and slot.name == name
+            and slot.index == self.step.at
             for slot in self.step.outputs
         )
 
@@ -236,7 +236,7 @@ class BlockShapes:
         declared = self._declared()
         if fresh:
             if declared in fresh:
-                return declared  # type: ignore[return-value]
+                return declared
             first = next(n for n, s in enumerate(shapes) if s != shapes[0])
             self._cannot_meet(parts[0], shapes[0], parts[first], shapes[first])
         ages = [newest(part) for part in parts]
@@ -313,10 +313,7 @@ class BlockShapes:
         pipeline = self.formula.operators[name]
         own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
         index = None if tensor.index is sympy.nan else int(tensor.index)
-        if own:
-            module = self.calls.get(name)
-        else:
-            module = self.modules.get((name, index))
+        module = self.calls.get(name) if own else self.modules.get((name, index))
         before = module.input if module is not None else None
         if module is None:
             module = Module(replace(self.place, stride=self._stride(x)), x)
@@ -465,5 +462,3 @@ def bare(term: Tensor) -> Tensor:
     while isinstance(term, Scaled):
         term = term.tensor
     return term
-
-

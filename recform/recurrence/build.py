@@ -7,10 +7,10 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import (
-    I,
     Apply,
     Filled,
     History,
+    I,
     Learned,
     Scaled,
     State,
@@ -171,7 +171,9 @@ class _Builder:
 
     def _is_read(self, writer: Writer, unknown: str, block: int) -> bool:
         reads = {
-            part.name for equation in self._formula.equations for part in walk(equation.right)
+            part.name
+            for equation in self._formula.equations
+            for part in walk(equation.right)
             if isinstance(part, State)
         }
         return unknown in reads
@@ -247,7 +249,9 @@ def _reindex(tensor: Tensor, table: dict[sympy.Expr, sympy.Expr]) -> Tensor:
             return State(tensor.name, table.get(tensor.index, tensor.index))
         case Apply():
             argument = _reindex(tensor.argument, table)
-            return Apply(tensor.operator, table.get(tensor.index, tensor.index), argument)
+            return Apply(
+                tensor.operator, table.get(tensor.index, tensor.index), argument
+            )
         case History():
             last = table.get(tensor.last, tensor.last)
             return History(tensor.kind, tensor.body, tensor.first, last)
@@ -319,7 +323,7 @@ def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
 def _early(pattern: Step) -> tuple[str, ...]:
     texts = []
     for tensor in pattern.outputs:
-        if isinstance(tensor, ModuleSlot) or isinstance(tensor, State | Apply):
+        if isinstance(tensor, ModuleSlot | State | Apply):
             continue
         texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
     return tuple(texts)
@@ -342,7 +346,9 @@ def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
             shown = _indexed(name, int(index) - pattern.at)  # type: ignore[call-overload]
             result.append(Shared(shown, texts, "the module of an earlier block"))
         elif len(applications) > 1:
-            result.append(Shared(f"{name}_i", texts, f"{len(texts)} calls in one block"))
+            result.append(
+                Shared(f"{name}_i", texts, f"{len(texts)} calls in one block")
+            )
     return tuple(result)
 
 

@@ -8,12 +8,12 @@ import networkx as nx
 import sympy
 
 from recform.algebra.expr import (
-    I,
-    K,
-    L,
     Apply,
     Filled,
     History,
+    I,
+    K,
+    L,
     Learned,
     Scaled,
     State,
@@ -178,7 +178,7 @@ def _indices(
 
 def _index_of(tensor: Tensor) -> sympy.Expr | None:
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
-        return tensor.index  # type: ignore[no-any-return]
+        return tensor.index
     return None
 
 
@@ -267,7 +267,7 @@ def _output(formula: Formula, tensor: Tensor, depth: int, report: Diagnostics) -
     number = index - L if index.has(L) else index
     if index.has(L) and number > 0:
         report.error("RF302", f"there is no block {index}: the last one is L", place)
-    elif index.has(L) and -number > depth:
-        report.error("RF302", f"there is no block {index}: there are {depth}", place)
-    elif not index.has(L) and not 0 <= number <= depth:
+    elif (index.has(L) and -number > depth) or (
+        not index.has(L) and not 0 <= number <= depth
+    ):
         report.error("RF302", f"there is no block {index}: there are {depth}", place)

@@ -67,7 +67,9 @@ def smallest(border: Border) -> Cut:
     )
     reached = _reachable(graph, flow)
     cut = [
-        node for node in order if (node, "in") in reached and (node, "out") not in reached
+        node
+        for node in order
+        if (node, "in") in reached and (node, "out") not in reached
     ]
     early = dict(pair for piece in cut for pair in partial.get(piece, ()))
     return Cut(tuple(cut), early, int(flow_value), _ways(flow))
@@ -153,9 +155,9 @@ def _graph(
     return graph, partial, order
 
 
-
-
-def _reachable(graph: nx.DiGraph, flow: Mapping[object, Mapping[object, int]]) -> set[object]:
+def _reachable(
+    graph: nx.DiGraph, flow: Mapping[object, Mapping[object, int]]
+) -> set[object]:
     """Nodes that the past still reaches in the residual network."""
     reached: set[object] = {_PAST}
     stack: list[object] = [_PAST]
@@ -174,7 +176,9 @@ def _reachable(graph: nx.DiGraph, flow: Mapping[object, Mapping[object, int]]) -
     return reached
 
 
-def _ways(flow: Mapping[object, Mapping[object, int]]) -> tuple[tuple[Tensor, ...], ...]:
+def _ways(
+    flow: Mapping[object, Mapping[object, int]],
+) -> tuple[tuple[Tensor, ...], ...]:
     """The flow as disjoint ways, each the tensors that it passes."""
     rest = {node: dict(out) for node, out in flow.items()}
     ways = []

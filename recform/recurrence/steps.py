@@ -28,7 +28,16 @@ from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.recurrence.state import Border, Cut, smallest, suffices
 from recform.recurrence.unroll import Unroller
 
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
+_ORDINALS = (
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+)
 
 
 @dataclass(frozen=True)
@@ -148,7 +157,9 @@ class Writer:
             self._now = block
             targets = groups.get(block, [])
             taken = self._pattern_at(block, carried, modules) if block else None
-            waiting = [t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])]
+            waiting = [
+                t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])
+            ]
             waiting.append(_End(self.output))
             body: list[Tensor] = []
             if taken is not None:
@@ -261,9 +272,7 @@ class Writer:
         have.add(tensor)
         body.append(tensor)
 
-    def _outputs(
-        self, block: int, border: Border, have: set[Tensor]
-    ) -> list[Tensor]:
+    def _outputs(self, block: int, border: Border, have: set[Tensor]) -> list[Tensor]:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
         wanted = self._wanted(block, have)
         if wanted is not None:
@@ -412,7 +421,10 @@ class Writer:
         return Step(
             at=block,
             inputs=tuple(carried),
-            outputs=(*outputs, *(s for s in pattern.outputs if isinstance(s, ModuleSlot))),
+            outputs=(
+                *outputs,
+                *(s for s in pattern.outputs if isinstance(s, ModuleSlot)),
+            ),
             body=tuple(dict.fromkeys(table[t] for t in pattern.body)),
             definitions=early,
         )
@@ -479,9 +491,7 @@ class Writer:
                 early |= self._early_at(self.pattern, later)
         return early
 
-    def _enough(
-        self, outputs: list[Tensor], block: int
-    ) -> bool:
+    def _enough(self, outputs: list[Tensor], block: int) -> bool:
         """Whether the blocks after this one can go on from these outputs."""
         assert self.output is not None
         waiting = [t for t in self.live if self.anchored(t) and self.time(t) > block]
@@ -491,6 +501,7 @@ class Writer:
         result = suffices(outputs, border)
         self.early = before
         return result
+
 
 class _End(Tensor):
     """Reads the output after the last block."""

@@ -12,16 +12,16 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
-    I,
-    K,
-    L,
     Apply,
     Combine,
     Concat,
     Elementwise,
     Filled,
     History,
+    I,
     Input,
+    K,
+    L,
     Learned,
     Part,
     Pointwise,
@@ -69,7 +69,9 @@ class Unroller:
         if tensor not in self._memo:
             if tensor in self._boundaries and not isinstance(tensor, State):
                 right = self._boundaries[tensor]
-                result = None if right is None else self.settle(_replace(right, 0, None))
+                result = (
+                    None if right is None else self.settle(_replace(right, 0, None))
+                )
             else:
                 result = self._settle(tensor)
             self._memo[tensor] = result
@@ -85,7 +87,11 @@ class Unroller:
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
                 argument = self.settle(tensor.argument)
-                if argument is None or (tensor.index is not sympy.nan and tensor.index == 0 and not self._at_start(argument)):
+                if argument is None or (
+                    tensor.index is not sympy.nan
+                    and tensor.index == 0
+                    and not self._at_start(argument)
+                ):
                     return None
                 made = Apply(tensor.operator, tensor.index, argument)
                 if made != tensor and made in self._boundaries:
@@ -106,13 +112,19 @@ class Unroller:
                 left = self._present(tensor)
                 if len(left) < 2:
                     return left[0] if left else None
-                return Combine(tensor.kind, *left) if isinstance(tensor, Combine) else Concat(*left)
+                return (
+                    Combine(tensor.kind, *left)
+                    if isinstance(tensor, Combine)
+                    else Concat(*left)
+                )
             case Elementwise():
                 inner = self.settle(tensor.argument)
                 return None if inner is None else Elementwise(tensor.name, inner)
             case Part():
                 inner = self.settle(tensor.tensor)
-                return None if inner is None else Part(inner, tensor.parts, tensor.which)
+                return (
+                    None if inner is None else Part(inner, tensor.parts, tensor.which)
+                )
             case History():
                 return self._history(tensor)
         raise TypeError(type(tensor).__name__)
@@ -149,7 +161,7 @@ class Unroller:
         if not left:
             return None
         if all(isinstance(child, Filled) for child in left):
-            total = sum((child.coefficient for child in left), sympy.S.Zero)  # type: ignore[attr-defined]
+            total = sum((child.coefficient for child in left), sympy.S.Zero)
             return Filled(total, left[0].args[1])
         return left[0] if len(left) == 1 else TensorSum(*left)
 
@@ -275,7 +287,11 @@ def newest(tensor: Tensor) -> int:
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):
         result = max(
-            (int(x.index) for x in tensor.coefficient.atoms(Learned) if x.index is not sympy.nan),
+            (
+                int(x.index)
+                for x in tensor.coefficient.atoms(Learned)
+                if x.index is not sympy.nan
+            ),
             default=0,
         )
     if isinstance(tensor, State | History):

@@ -13,7 +13,11 @@ _PACKAGE = Path(__file__).resolve().parent.parent
 def grammar_path() -> Path:
     """The grammar file: beside the package if installed, at the top of a checkout."""
     installed = _PACKAGE / "grammars" / "recform.lark"
-    return installed if installed.is_file() else _PACKAGE.parent / "grammars" / "recform.lark"
+    return (
+        installed
+        if installed.is_file()
+        else _PACKAGE.parent / "grammars" / "recform.lark"
+    )
 
 
 @cache

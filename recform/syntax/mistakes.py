@@ -47,7 +47,9 @@ def _character(
         hint = "the string is not closed on this line"
     elif char == "_":
         hint = "an index is written X_i, X_0 or X_<i-1>"
-    report.error("RF105", f"the character {shown} has no meaning here", place, hint=hint)
+    report.error(
+        "RF105", f"the character {shown} has no meaning here", place, hint=hint
+    )
 
 
 def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None:
@@ -92,7 +94,7 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
             "RF104",
             "a `*` is missing between two factors",
             gap,
-            hint=f"write {str(previous)}*{str(token)}"
+            hint=f"write {previous!s}*{token!s}"
             if previous.type in {"NAME", "NUMBER"}
             else f"write `*` in front of {str(token)!r}",
         )

@@ -119,7 +119,9 @@ class Tuple(Node):
     items: tuple[Expr, ...]
 
 
-Expr = Number | String | Boolean | Reference | Call | Sum | Product | Power | Group | Tuple
+Expr = (
+    Number | String | Boolean | Reference | Call | Sum | Product | Power | Group | Tuple
+)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,9 @@ from recform.syntax.statements import statements
 from recform.syntax.tree import statement
 
 
-def read_source(path: Path, report: Diagnostics, place: Span | None = None) -> Source | None:
+def read_source(
+    path: Path, report: Diagnostics, place: Span | None = None
+) -> Source | None:
     """The text of a file, or None after a diagnostic.
 
     Args:
@@ -105,8 +107,7 @@ def _parse(
         report.error(
             "RF003",
             f"{source.name} has no statement",
-            hint="the smallest network is one equation: "
-            "X_i = X_<i-1> + W_i*X_<i-1>",
+            hint="the smallest network is one equation: X_i = X_<i-1> + W_i*X_<i-1>",
             file=source.name,
         )
     result: list[n.Statement] = []

@@ -15,7 +15,9 @@ from recform.syntax import nodes as n
 _MAX_DIGITS = 40
 
 
-def statement(tree: Tree[Token], source: Source, offset: int, report: Diagnostics) -> Any:
+def statement(
+    tree: Tree[Token], source: Source, offset: int, report: Diagnostics
+) -> Any:
     """The statement of a parse tree whose text starts at an offset of the source."""
     return _ToNodes(source, offset, report).build(tree)
 
@@ -158,7 +160,9 @@ class _ToNodes:
         exponent = text.lower().partition("e")[2]
         if digits > _MAX_DIGITS or abs(int(exponent or 0)) > _MAX_DIGITS:
             shown = text if len(text) <= _MAX_DIGITS else text[:20] + "..."
-            self._report.error("RF106", f"the number {shown} is out of all reason", span)
+            self._report.error(
+                "RF106", f"the number {shown} is out of all reason", span
+            )
             return n.Number(span, Fraction(1))
         return n.Number(span, Fraction(text))
 
