@@ -168,7 +168,7 @@ class _Lowering:
         section.add_defaults(defaults.FRAME)
         if "head" not in section.single:
             section.add_defaults(defaults.PARAMS)
-        shared = found.shared or found.called_twice
+        shared = found.shared or found.called_twice or found.grows
         scope = section.single["scope"]
         flat = shared and isinstance(scope, n.Scope) and scope.where != "stage"
         given = section.single["input"]

@@ -25,12 +25,14 @@ class Survey:
         operators: operator letters in order of appearance, and where they first stand.
         shared: whether an operator stands without an index: one module for all blocks.
         called_twice: whether one module is applied to two different tensors.
+        grows: whether tensors of all blocks are put side by side.
     """
 
     unknowns: dict[str, Span] = field(default_factory=dict)
     operators: dict[str, Span] = field(default_factory=dict)
     shared: bool = False
     called_twice: bool = False
+    grows: bool = False
 
 
 def survey(section: Section, report: Diagnostics) -> Survey:
@@ -141,6 +143,13 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
                 and not _called_with_parameters(expr, part)
             ):
                 found.shared = True
+            if isinstance(part, n.Call) and part.function.name == "concat":
+                found.grows |= any(
+                    isinstance(index, n.Range)
+                    for argument in part.arguments
+                    if isinstance(argument, n.Reference)
+                    for index in argument.indices
+                )
             if isinstance(part, n.Power) and any(
                 ref.name in found.operators for ref in _references(part.base)
             ):

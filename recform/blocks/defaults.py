@@ -46,7 +46,8 @@ STAGES = """
 stages     64 x 2, 128 x 2 / 2, 256 x 2 / 2, 512 x 2 / 2
 """
 
-#: The stages where they may not: a module that is called twice has one shape.
+#: The stages where they may not: a module that is called twice has one shape, and so
+#: have tensors that are put side by side.
 FLAT_STAGES = """
 stages     64 x 8
 """

@@ -38,7 +38,7 @@ def explain(error: UnexpectedInput, statement: Span, report: Diagnostics) -> Non
 def _character(
     error: UnexpectedCharacters, statement: Span, report: Diagnostics
 ) -> None:
-    offset = statement.start + (error.pos_in_stream or 0)
+    offset = statement.start + int(getattr(error, "pos_in_stream", None) or 0)
     place = Span(statement.source, offset, offset + 1)
     char = place.text
     shown = repr(char) if char.isprintable() else f"U+{ord(char):04X}"
