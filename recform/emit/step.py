@@ -546,9 +546,6 @@ class StepWriter:
                 return f"{calls[name]}({argument})"
             if int(tensor.index) != step.at:
                 return f"{variables[ModuleSlot(name, int(tensor.index))]}({argument})"
-            if name in self._inline:
-                _, expression = chain(self._inline[name].calls, argument, "out")
-                return expression
             return f"{self._names_of_modules[name]}({argument})"
 
         def adapter(value: Tensor, parent: Tensor) -> str:
@@ -564,9 +561,12 @@ class StepWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str]:
-        """The statements of an inlined operator, and the expression of its result."""
-        assert isinstance(tensor, Apply)
+    ) -> tuple[list[str], str] | None:
+        """The statements of an inlined operator and its result; None if it is not one."""
+        if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
+            return None
+        if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
+            return None
         return chain(self._inline[tensor.operator].calls, argument, local)
 
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
@@ -617,7 +617,14 @@ class BodyWriter:
                 continue
             if self._is_alias(tensor):
                 continue
-            if uses.get(tensor, 0) > 1 or isinstance(tensor, State):
+            if isinstance(tensor, Apply) and inlined is not None:
+                argument = self._writer.show(tensor.argument)
+                written = inlined(tensor, argument, "out")
+                if written is not None:
+                    self._assign_inlined(lines, tensor, *written)
+            if tensor in self._writer.variables:
+                pass
+            elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
                 self._assign(lines, tensor)
             for value, attribute in adapted.pop(tensor, ()):
                 self._adapt(lines, value, attribute)
@@ -680,6 +687,16 @@ class BodyWriter:
         text, _ = self._writer.made(tensor)
         mark = self._marks(tensor) if isinstance(tensor, State) else ""
         lines.assign(name, text, mark)
+        self._writer.variables[tensor] = name
+
+    def _assign_inlined(
+        self, lines: Lines, tensor: Tensor, statements: list[str], result: str
+    ) -> None:
+        """An operator whose parts are the step's own."""
+        for statement in statements:
+            lines.statement(statement)
+        name = self._names.new(variable(tensor, self._step.at, self._order))
+        lines.assign(name, result)
         self._writer.variables[tensor] = name
 
     def _split(self, lines: Lines, tensor: Part) -> bool:
