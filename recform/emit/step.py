@@ -334,7 +334,10 @@ class StepWriter:
             and not self._needs_index
         ):
             return
-        parameters = [typed(name) for _, name, _ in self.code.arguments]
+        parameters = [
+            f"{name}: int = 1" if kind == "stride" else typed(name)
+            for kind, name, _ in self.code.arguments
+        ]
         free = [typed(name, self._classes.rates) for name in self.code.free]
         # Parameters with a default come last.
         first = [p for p in parameters if "=" not in p]

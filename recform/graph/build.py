@@ -19,6 +19,7 @@ from recform.graph.model import (
     Place,
     Segment,
     SharedModule,
+    Site,
     StageGraph,
     Totals,
 )
@@ -101,6 +102,7 @@ class _Follower:
             stages.extend(graphs)
             shared.append(self._shared(flow.start))
             shape = end.outputs[0] or shape
+        stages = self._adapters_apart(stages)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, last.width, 1, kept)
         parts = [
@@ -126,6 +128,60 @@ class _Follower:
             totals=sum(parts, Totals()),
             steps=tuple(step_graph(step) for step in recurrence.steps),
         )
+
+    def _adapters_apart(self, stages: list[StageGraph]) -> list[StageGraph]:
+        """Counts adapters that one block could share, but another block of the step not.
+
+        A step is one class: two terms of one value have one adapter if all its blocks
+        bring both to the same shape, and two otherwise.
+        """
+        targets: dict[tuple[int, Site], list[Shape]] = {}
+        for stage in stages:
+            for segment in stage.segments:
+                for site in self._sites_of(segment.step, stages):
+                    pair = segment.block.sites.get(site)
+                    shape = pair[1] if pair else segment.block.shapes[site.parent]
+                    targets.setdefault((segment.step, site), []).append(shape)
+        result = []
+        for stage in stages:
+            segments = []
+            for segment in stage.segments:
+                more = self._more_adapters(segment, targets)
+                block = replace(segment.block, totals=segment.block.totals + more)
+                segments.append(replace(segment, block=block))
+            totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
+            result.append(replace(stage, segments=tuple(segments), totals=totals))
+        return result
+
+    def _sites_of(self, step: int, stages: list[StageGraph]) -> dict[Site, None]:
+        return {
+            site: None
+            for stage in stages
+            for segment in stage.segments
+            if segment.step == step
+            for site in segment.block.sites
+        }
+
+    def _more_adapters(
+        self, segment: Segment, targets: dict[tuple[int, Site], list[Shape]]
+    ) -> Totals:
+        groups: dict[tuple[Tensor, Shape], set[tuple[Shape, ...]]] = {}
+        sources: dict[tuple[Tensor, Shape], Shape] = {}
+        for site, (source, target) in segment.block.sites.items():
+            key = (site.value, target)
+            groups.setdefault(key, set()).add(tuple(targets[segment.step, site]))
+            sources[key] = source
+        more = Totals()
+        adapter = self._formula.adapter
+        for key, group in groups.items():
+            if len(group) > 1 and adapter is not None:
+                source, target = sources[key], key[1]
+                stride = source.stride_to(target) or 1
+                place = Place(int(target.features), stride)
+                trace = self._runner.run(adapter, source, place, None)
+                one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
+                more += one.times(len(group) - 1)
+        return more
 
     def _piece(
         self, pipeline: Pipeline, x: Shape, width: int, stride: int, kept: bool

@@ -1,0 +1,106 @@
+"""Every formula under examples/ compiles, runs, and trains all that it has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from recform.compiler import Compiled, compile_source, read
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FILES = sorted(EXAMPLES.rglob("*.rf"))
+# The zoo's networks are for 224 x 224; a smaller image shows as much.
+SMALLER = {"zoo": 64}
+
+
+def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
+    source, folder = read(path)
+    return compile_source(source, settings, folder)
+
+
+def batch(path: Path, compiled: Compiled) -> torch.Tensor:
+    sizes = [int(size) for size in compiled.formula.input.sizes]
+    if path.parent.name in SMALLER:
+        sizes[1:] = [SMALLER[path.parent.name]] * (len(sizes) - 1)
+    return torch.randn(2, *sizes, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.mark.parametrize(
+    "path", FILES, ids=lambda path: path.relative_to(EXAMPLES).as_posix()
+)
+def test_it_runs_and_every_parameter_learns(path: Path) -> None:
+    for compiled in networks(path):
+        torch.manual_seed(0)
+        module = compiled.module()
+        y = module(batch(path, compiled))
+        assert y.shape[0] == 2
+        assert torch.isfinite(y).all()
+        y.square().sum().backward()
+        idle = [name for name, p in module.named_parameters() if p.grad is None]
+        assert not idle
+        counted = sum(p.numel() for p in module.parameters())
+        assert counted == compiled.graph.totals.parameters
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_it_compiles_without_a_warning_and_opens_with_its_origin(path: Path) -> None:
+    assert not networks(path)[0].warnings
+    if path.stem != "one_line":
+        assert path.read_text().startswith("# ")
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("resnet18", 11_220_132),
+        ("resnet18_s", 11_393_956),
+        ("resnet50", 23_705_252),
+        ("resnet50_s", 26_481_828),
+    ],
+)
+def test_parameters_of_table_8(name: str, parameters: int) -> None:
+    (compiled,) = networks(EXAMPLES / "paper" / f"{name}.rf", classes=100)
+    assert compiled.graph.totals.parameters == parameters
+    module = compiled.module()
+    assert sum(p.numel() for p in module.parameters()) == parameters
+
+
+def test_one_line_is_one_line() -> None:
+    text = (EXAMPLES / "paper" / "one_line.rf").read_text()
+    assert text == "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+
+
+def test_both_spellings_of_eq_20_give_the_same_network() -> None:
+    """The last line of Eq. (20) is what vanishing history says as well."""
+    one = networks(EXAMPLES / "paper" / "one_line.rf")[0].module()
+    other = networks(EXAMPLES / "paper" / "eq20.rf")[0].module()
+    assert [p.shape for p in one.parameters()] == [p.shape for p in other.parameters()]
+    other.load_state_dict(one.state_dict())
+    x = torch.randn(2, 3, 32, 32)
+    with torch.no_grad():
+        assert torch.equal(one.eval()(x), other.eval()(x))
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_the_zoo_loads_torchvisions_weights(name: str) -> None:
+    models = pytest.importorskip("torchvision.models")
+    torch.manual_seed(0)
+    theirs = models.get_model(name).eval()
+    ours = networks(EXAMPLES / "zoo" / f"{name}.rf")[0].module().eval()
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(1, 3, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(ours(x), theirs(x), rtol=1e-5, atol=1e-5)
+
+
+def test_named_parameters() -> None:
+    names = networks(EXAMPLES / "language" / "names.rf")[0].module().state_dict()
+    assert {
+        "first.weight",
+        "norm.weight",
+        "layer1.0.residual.first.weight",
+        "layer2.0.project.0.weight",
+        "classifier.bias",
+    } <= set(names)

@@ -1,0 +1,113 @@
+"""Every construct of the language, compiled, run, and held against the oracle."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.oracle.compare import agree
+
+torch.set_num_threads(1)
+
+#: Small enough that a form takes a moment; the shape changes once.
+FRAME = """
+input  3 x 8 x 8
+stem   conv(3, 4) > bn > relu
+stages 4 x 3, 6 x 3 / 2
+"""
+FLAT = """
+input  3 x 8 x 8
+stem   conv(3, 4) > bn > relu
+stages 4 x 5
+"""
+STAGED = FRAME + "scope stage\n"
+
+FORMS = {
+    "one line": FRAME + "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+    "Eq. (3)": FRAME + "X_i = relu(F_i(X_<i-1>))",
+    "Eq. (7)": FRAME + "X_i = relu(X_<i-1> + F_i(X_<i-1>))",
+    "Eq. (7), theta": FRAME + "X_i = relu(X_<i-1> + F(X_<i-1>, theta_i))",
+    "Eq. (1)": FRAME + "y_<i+1> = f_<i+1>(y_i)*t_<i+1>(y_i) + y_i*(1 - t_<i+1>(y_i))",
+    "Eq. (20), boundary": FRAME
+    + "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\nX_1 = (1+W_1)*X_0",
+    "Eq. (20), activation": FRAME
+    + "X_i = relu((1+W_i)*X_<i-1>) - W_<i-1>*X_<i-2>\nW_0*X_<-1> = X_0",
+    "A.5 as printed": FRAME
+    + "X_i = relu((1+W_i)*X_<i-1>) - (1+W_<i-1>)*X_<i-2>\n(1+W_0)*X_<-1> = X_0",
+    "Eq. (21)": FRAME + "X_i = W_i*X_<i-1> + X_0",
+    "A.4.1": FRAME + "X_i = W_i*X_<i-1> + X_<i-2>",
+    "A.4.2": FRAME + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>",
+    "RevNet": FRAME
+    + "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\n"
+    + "A_0, B_0 = split(input, 2)\noutput concat(A_L, B_L)",
+    "momentum": FRAME
+    + "const gamma = 0.9\nV_i = gamma*V_<i-1> + (1-gamma)*F_i*X_<i-1>\n"
+    + "X_i = X_<i-1> + V_i\nV_0 = 0",
+    "learned scalars": FRAME
+    + "scalar k_i = 0.5\nX_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
+    "per channel": FRAME
+    + "scalar k_i = 0.5 per channel\nX_i = k_i*X_<i-1> + W_i*X_<i-1>",
+    "one scalar for all": FRAME
+    + "scalar k = 0.5\nX_i = k*X_<i-1> + tanh(k)*W_i*X_<i-1>",
+    "scalar of the block before": FLAT
+    + "scalar k_i = 0.5\nX_i = W_i*X_<i-1> + k_<i-1>*X_<i-1> + k_<i-2>*k_i*X_<i-2>",
+    "i and L": FRAME + "X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>",
+    "i of the block before": FLAT
+    + "const a_i = 1/(i+1)\nX_i = W_i*X_<i-1> + a_i*X_<i-1> + a_<i-1>*X_<i-2>",
+    "learned and i": FLAT
+    + "scalar k_i = 0.5\nX_i = X_<i-1> + k_i*sqrt(i/L)*W_i*X_<i-1>",
+    "same weights twice": FLAT + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "same weights twice, staged": STAGED + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "second call": FLAT + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
+    "module of an earlier block": FLAT + "X_i = X_<i-1> + W_<i-2>*X_<i-1>",
+    "shared over depth": FLAT + "X_i = relu(W*X_<i-1> + U*X_0)",
+    "shared, staged": STAGED + "W = conv(3, c) > bn\nX_i = relu(W*X_<i-1> + U_i*X_0)",
+    "sum": FRAME
+    + "scalar a_i = 0.3\nX_i = X_<i-1> + sum(k, 1, 3, a_k*W_<i-k>*X_<i-k-1>)",
+    "prod": FLAT + "X_i = X_<i-1> + prod(k, 0, 1, W_<i-k>)*X_<i-2>",
+    "concat": FLAT + "X_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)",
+    "concat, staged": STAGED + "X_i = W_i*concat(X_<0..i-1>)",
+    "concat of two": FLAT + "X_i = W_i*concat(X_<i-1>, X_<i-2>)",
+    "history, sum": FLAT + "X_i = W_i*sum(X_<0..i-1>)",
+    "history, sum with a body": FLAT
+    + "X_i = W_i*X_<i-1> + sum(k, 1, i-1, U_k*X_<k-1>)",
+    "history, max and mean": FLAT + "X_i = W_i*max(X_<0..i-1>) + mean(X_<0..i-1>)",
+    "functions": FRAME
+    + "X_i = gelu(W_i*X_<i-1>) + silu(X_<i-1>)*sigmoid(U_i*X_<i-1>) - tanh(X_<i-1>)",
+    "max, min, mean": FRAME
+    + "X_i = max(X_<i-1>, W_i*X_<i-1>) + min(X_<i-1>, X_<i-2>)"
+    + " + mean(W_i*X_<i-1>, X_<i-2>)",
+    "tensor*tensor": FRAME + "X_i = X_<i-1> + W_i*X_<i-1>*X_<i-2>",
+    "powers": FLAT + "X_i = 0.5*(W_i^2*X_<i-1>) + 0.1*X_<i-1>^2",
+    "third order": FRAME + "X_i = W_i*X_<i-1> + 0.5*X_<i-2> - 0.25*U_i*X_<i-3>",
+    "fourth order": FLAT + "X_i = W_i*X_<i-1> + X_<i-4>",
+    "formed early": FLAT + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2>",
+    "formed early, changing shape": FRAME
+    + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2>",
+    "formed early twice": FLAT
+    + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2> + W_<i-2>*X_<i-3> + X_<i-3>",
+    "nothing dead": FRAME + "X_i = X_<i-1> + W_<i-1>*X_<i-2>",
+    "sum inside an operator": FRAME + "X_i = W_i*(X_<i-1> + X_<i-2>)",
+    "pre-activation": FRAME
+    + "W = bn > relu > conv(3, c, stride=s)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "LaTeX": FRAME
+    + "X_{i} = \\left(1 + W_{i}\\right) \\cdot X_{i-1} - W_{i-1} \\cdot X_{i-2}",
+    "zero-padded shortcuts": FRAME
+    + "adapter zeropad(c, stride=s)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "pooled shortcuts": FRAME
+    + "adapter avgpool(s) > conv(1, c) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "start with an operator": FLAT + "X_i = X_<i-1> + W_i*X_<i-1>\nX_0 = W_0*input",
+    "a named later block": FLAT + "X_i = W_i*X_<i-1> + X_1\nX_1 = W_1*X_0",
+    "tokens": "input 5 x 6\nstages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "vectors": "input 7\nstages 8 x 3\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "no stem, no head": "input 4 x 8 x 8\nstem none\nhead none\nstages 4 x 3\n"
+    + "X_i = X_<i-1> + W_i*X_<i-1>",
+    "one block": "input 3 x 8 x 8\nstages 4 x 1\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one block a stage": "input 3 x 8 x 8\nstages 4 x 1, 6 x 1 / 2, 8 x 1 / 2\n"
+    + "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form(name: str) -> None:
+    agree(FORMS[name])
