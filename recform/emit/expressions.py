@@ -6,6 +6,7 @@ is written out where it is used.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -90,7 +91,9 @@ def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> st
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    return _CoefficientPrinter(names, torch).doprint(value)  # type: ignore[no-any-return]
+    text = str(_CoefficientPrinter(names, torch).doprint(value))
+    # SymPy writes `a*b/c`; the generated file has spaces around operators.
+    return re.sub(r"(?<![*/\s])(\*|/)(?![*/\s])", r" \1 ", text)
 
 
 @dataclass

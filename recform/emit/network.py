@@ -435,9 +435,8 @@ class NetworkWriter:
                 made = f"{classes.operators[module.name]}({', '.join(arguments)})"
                 lines.assign(f"self.{attribute}", made)
             self._start_modules(lines, number, classes, used)
-        for name, scalar in self._formula.scalars.items():
-            if scalar.indexed:
-                continue
+        for name in self._recurrence.shared_scalars:
+            scalar = self._formula.scalars[name]
             attribute = self._attributes.new(identifier(name))
             for number in range(len(self._network.shared)):
                 self._shared_attributes[name, number] = attribute

@@ -220,9 +220,7 @@ class _Follower:
 
     def _shared_scalars(self) -> int:
         return sum(
-            self._scalars.get(name, 1)
-            for name, scalar in self._formula.scalars.items()
-            if not scalar.indexed
+            self._scalars.get(name, 1) for name in self._recurrence.shared_scalars
         )
 
     # -- one flow

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from recform.algebra.expr import State, Tensor
+import sympy
+
+from recform.algebra.expr import Filled, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 
 
@@ -60,6 +62,17 @@ class Step:
         if inner is None:
             return tensor.children
         return (inner,) if isinstance(tensor, State) else inner.children
+
+
+def scalar_names(tensor: Tensor) -> set[str]:
+    """The learned scalars without an index in the coefficient of a tensor."""
+    if not isinstance(tensor, Scaled | Filled):
+        return set()
+    return {
+        item.name
+        for item in tensor.coefficient.atoms(Learned)
+        if item.index is sympy.nan
+    }
 
 
 @dataclass(frozen=True)
@@ -137,6 +150,25 @@ class Recurrence:
     disjoint: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
     shared: tuple[Shared, ...]
+
+    @property
+    def shared_scalars(self) -> tuple[str, ...]:
+        """Learned scalars without an index that some block reads, in the file's order."""
+        used = set()
+        for flow in self.flows:
+            for step in [
+                flow.start,
+                flow.end,
+                *(self.steps[r.step] for r in flow.runs),
+            ]:
+                for tensor in step.body:
+                    for part in (tensor, *step.parts(tensor)):
+                        used |= scalar_names(part)
+        return tuple(
+            name
+            for name, scalar in self.formula.scalars.items()
+            if not scalar.indexed and name in used
+        )
 
     @property
     def state(self) -> tuple[Slot, ...]:

@@ -170,7 +170,8 @@ class Writer:
             else:
                 for tensor in targets:
                     self._compute(tensor, have, body)
-                known = tuple(dict.fromkeys([*carried, *body, *self._past(block)]))
+                everything = dict.fromkeys([*carried, *body, *self._past(block)])
+                known = tuple(t for t in everything if not _is_multiple(t))
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
                 )
@@ -516,6 +517,11 @@ def _costs(tensor: Tensor) -> bool:
     return isinstance(tensor, Apply | Elementwise) or any(
         _costs(part) for part in tensor.children
     )
+
+
+def _is_multiple(tensor: Tensor) -> bool:
+    """Whether a tensor is a fixed multiple of another: that one is carried instead."""
+    return isinstance(tensor, Scaled) and not tensor.coefficient.atoms(Learned)
 
 
 def scalars_in(tensor: Tensor) -> list[ModuleSlot]:

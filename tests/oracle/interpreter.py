@@ -234,8 +234,8 @@ class Interpreter:
         return value
 
     def scaled(self, coefficient: Any, value: Any) -> Any:
-        number = self.number(coefficient)
-        return None if value is None or number is None else number * value
+        number = None if value is None else self.number(coefficient)
+        return None if number is None else number * value
 
     def number(self, value: Any) -> Any:
         """A coefficient; None if it has the scalar of a block that does not exist."""

@@ -60,9 +60,7 @@ def tensors(
     if kind == "combine":
         return f"{draw(st.sampled_from(('max', 'min', 'mean')))}({inner()}, {inner()})"
     if kind == "scaled":
-        number = draw(
-            st.sampled_from(("0.5", "-0.3", "k_i", "g", "sqrt(i/L)", "(1-k_i)"))
-        )
+        number = draw(st.sampled_from(("0.5", "k_i", "g", "sqrt(i/L)", "(1-k_i)")))
         return f"{number}*{state}"
     return f"({inner()} + {inner()})"
 
