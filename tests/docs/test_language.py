@@ -1,0 +1,72 @@
+"""docs/language.md: its generated parts are up to date, and every example runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from recform.algebra.pipelines import usage
+from recform.blocks import defaults, lookup, names
+from recform.compiler import compile_source, from_text
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
+BLOCKS = re.findall(r"```rf\n(.*?)```", PAGE.read_text(), re.DOTALL)
+
+
+def operators() -> str:
+    rows = ["| operator | what it does |", "|---|---|"]
+    for name in names():
+        operator = lookup(name)
+        assert operator is not None
+        rows.append(f"| `{usage(operator)}` | {operator.about} |")
+    return "\n".join(rows)
+
+
+def default_texts() -> str:
+    parts = [
+        ("For every file:", defaults.FRAME),
+        ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
+        (
+            "Where a module is called on several tensors, is shared by all blocks, or all "
+            "tensors are put side by side:",
+            defaults.FLAT_STAGES,
+        ),
+        ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),
+        ("For a vector:", defaults.VECTOR + defaults.FLAT_STAGES),
+        ("An operator of an image network:", f"\nW = {defaults.IMAGE_BLOCK}\n"),
+        ("An operator of the others:", f"\nW = {defaults.VECTOR_BLOCK}\n"),
+    ]
+    texts = []
+    for title, text in parts:
+        body = re.sub(r"\n{2,}", "\n", text).strip("\n")
+        texts.append(f"{title}\n\n```\n{body}\n```")
+    return "\n\n".join(texts)
+
+
+def page() -> str:
+    text = PAGE.read_text()
+    for key, content in (("operators", operators()), ("defaults", default_texts())):
+        begin, end = f"<!-- {key}: begin -->", f"<!-- {key}: end -->"
+        head, _, rest = text.partition(begin)
+        text = f"{head}{begin}\n{content}\n{end}{rest.partition(end)[2]}"
+    return text
+
+
+@pytest.mark.golden
+def test_generated_parts_are_up_to_date(request: pytest.FixtureRequest) -> None:
+    if request.config.getoption("--update-goldens"):
+        PAGE.write_text(page())
+    assert PAGE.read_text() == page(), "run `make goldens`"
+
+
+@pytest.mark.parametrize("number", range(len(BLOCKS)))
+def test_example(number: int) -> None:
+    for compiled in compile_source(from_text(BLOCKS[number])):
+        network = compiled.module()
+        images = torch.randn(2, *[int(n) for n in compiled.formula.input.sizes])
+        network(images).sum().backward()
+        missing = [n for n, p in network.named_parameters() if p.grad is None]
+        assert not missing
