@@ -498,6 +498,14 @@ class _Lowering:
                 value = _moved(value, -shift, reader)
             equations.append(Equation(left.name, value, item.span, text))
             return
+        if _mentions_i(left):
+            self._report.error(
+                "RF217",
+                "the left side is one unknown, such as X_i, or has no i at all",
+                left.span,
+                hint="solve the equation for X_i",
+            )
+            return
         target = reader.tensor(left)
         if target.has(I) or target.has(L):
             self._report.error(
@@ -571,7 +579,7 @@ class _Lowering:
             if not equations:
                 return None
             last = equations[-1]
-            if len(equations) > 1:
+            if len({equation.unknown for equation in equations}) > 1:
                 self._report.warning(
                     "RF306",
                     "several unknowns and no output: "
@@ -646,6 +654,24 @@ def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
     for part, span in list(reader.spans.items()):
         reader.spans.setdefault(part.xreplace({I: I + distance}), span)
     return value.xreplace({I: I + distance})  # type: ignore[no-any-return]
+
+
+def _mentions_i(left: n.Expr) -> bool:
+    """Whether an index on the left side is ``i`` or near it."""
+    from recform.algebra.survey import references
+
+    return any(
+        _names_i(index)
+        for reference in references(left)
+        for index in reference.indices
+        if not isinstance(index, n.Range)
+    )
+
+
+def _names_i(index: n.Expr) -> bool:
+    from recform.algebra.survey import references
+
+    return any(reference.name == "i" for reference in references(index))
 
 
 def _is_general(left: n.Expr) -> bool:

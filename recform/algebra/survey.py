@@ -62,7 +62,7 @@ def survey(section: Section, report: Diagnostics) -> Survey:
             if name in section.definitions or _may_be_operator(name, indexed):
                 found.operators.setdefault(name, span)
     for name in section.definitions:
-        if any(name == ref.name for expr in exprs for ref in _references(expr)):
+        if any(name == ref.name for expr in exprs for ref in references(expr)):
             found.operators.setdefault(name, section.definitions[name].left[0].span)
     _sharing(exprs, found)
     return found
@@ -151,7 +151,7 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
                     for index in argument.indices
                 )
             if isinstance(part, n.Power) and any(
-                ref.name in found.operators for ref in _references(part.base)
+                ref.name in found.operators for ref in references(part.base)
             ):
                 found.called_twice = True
             if isinstance(part, n.Product):
@@ -194,7 +194,8 @@ def _index_text(reference: n.Reference) -> str:
     return ",".join("".join(index.span.text.split()) for index in reference.indices)
 
 
-def _references(expr: n.Expr) -> Iterator[n.Reference]:
+def references(expr: n.Expr) -> Iterator[n.Reference]:
+    """All names in an expression; those in indices are left out."""
     return (part for part in _walk(expr) if isinstance(part, n.Reference))
 
 

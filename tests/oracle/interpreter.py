@@ -133,7 +133,10 @@ class Interpreter:
             case e.Filled():
                 return self.number(tensor.coefficient)
             case e.TensorSum():
+                tensor = self.pruned(tensor)
                 parts = self.adapters.brackets.get(tensor, tensor).children
+                if not isinstance(tensor, e.TensorSum):
+                    return self.value(tensor)
                 return self.total([self.term(part, tensor) for part in parts])
             case e.Pointwise():
                 if not all(self.present(part) for part in tensor.children):
@@ -155,6 +158,24 @@ class Interpreter:
             case e.History():
                 return self.history(tensor)
         raise TypeError(type(tensor).__name__)
+
+    def pruned(self, tensor: Any) -> Any:
+        """The tensor without the terms that vanish, as the data names it."""
+        if tensor in self.boundaries and not isinstance(tensor, e.State):
+            return self.pruned(self.written(self.boundaries[tensor], 0))
+        if isinstance(tensor, e.State | e.Input | e.Filled | e.History):
+            return tensor
+        args = [
+            self.pruned(a) if isinstance(a, e.Tensor) else a
+            for a in tensor.args
+            if not isinstance(a, e.Tensor)
+            or not isinstance(tensor, e.TensorSum | e.Combine | e.Concat)
+            or self.present(a)
+        ]
+        tensors = [a for a in args if isinstance(a, e.Tensor)]
+        if isinstance(tensor, e.TensorSum | e.Combine | e.Concat) and len(tensors) == 1:
+            return tensors[0]
+        return tensor.func(*args)
 
     def state(self, tensor: e.State) -> Any:
         index = int(tensor.index)
@@ -219,7 +240,7 @@ class Interpreter:
         while isinstance(inner, e.Scaled):
             factors.append(inner.coefficient)
             inner = inner.tensor
-        place = self.adapters.places.get((inner, parent))
+        place = self.adapters.places.get((self.pruned(inner), self.pruned(parent)))
         if place is None:
             return self.value(tensor)
         value = self.value(inner)

@@ -128,7 +128,7 @@ def test_state_is_minimal(text: str) -> None:
 
 def _connectivity(item: object) -> int:
     """Most node-disjoint ways from what block t knows to what later blocks must make."""
-    from recform.algebra.expr import Filled, TensorSum
+    from recform.algebra.expr import Filled, Learned, Scaled, TensorSum
     from recform.recurrence.build import reach_of
     from recform.recurrence.steps import Writer
 
@@ -144,6 +144,10 @@ def _connectivity(item: object) -> int:
             if part not in made and not isinstance(part, Filled):
                 made.add(part)
                 stack.append(part)
+    # A fixed multiple can be made again from what it is a multiple of.
+    made = {
+        t for t in made if not isinstance(t, Scaled) or t.coefficient.atoms(Learned)
+    }
     later = {t for t in live if writer.anchored(t) and writer.time(t) > block}
 
     def early(tensor: object) -> bool:

@@ -1,0 +1,295 @@
+"""Every code: what it means, a formula that earns it, and the same one mended.
+
+docs/diagnostics.md is made from this table by ``make goldens``; a test runs every example.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One code.
+
+    Attributes:
+        title: in a few words.
+        cause: what happened, in the user's words, and how to mend it.
+        wrong: a file that earns the code; empty for mistakes outside of a file's text.
+        mended: the same file as it could be.
+    """
+
+    title: str
+    cause: str
+    wrong: str = ""
+    mended: str = ""
+
+
+_ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
+
+CATALOGUE: dict[str, Entry] = {
+    "RF001": Entry("no such file", "The file does not exist; look at the name."),
+    "RF002": Entry("not UTF-8", "The file is no UTF-8 text. Save it as UTF-8."),
+    "RF003": Entry(
+        "empty file",
+        "The file has no statement. One equation is enough.",
+        "# nothing but a comment\n",
+        _ONE,
+    ),
+    "RF004": Entry(
+        "too large", "A formula file has 128 KiB at most; this is something else."
+    ),
+    "RF005": Entry("`use` in a circle", "Files use each other in a circle."),
+    "RF006": Entry("not readable", "The file is a folder, or may not be read."),
+    "RF007": Entry(
+        "`use` outside of a file",
+        "Text that comes from no file has no folder in which `use` could look.",
+        f'use "blocks.rf"\n{_ONE}',
+        _ONE,
+    ),
+    "RF101": Entry(
+        "not a statement",
+        "Something stands where it cannot stand, or is missing at the end.",
+        "X_i = X_<i-1> + * W_i",
+        _ONE,
+    ),
+    "RF102": Entry(
+        "brackets",
+        "A bracket is never closed, closes nothing, or closes another kind.",
+        "X_i = (1 + W_i*X_<i-1>",
+        "X_i = (1 + W_i)*X_<i-1>",
+    ),
+    "RF103": Entry(
+        "too many brackets",
+        "Brackets are nested more than 50 deep. Give parts names of their own.",
+        "X_i = " + "(" * 51 + "X_<i-1>" + ")" * 51,
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF104": Entry(
+        "a `*` is missing",
+        "Two factors stand side by side; products are written with `*`.",
+        "X_i = X_<i-1> + W_i X_<i-1>",
+        _ONE,
+    ),
+    "RF105": Entry(
+        "a character without meaning",
+        "The language has no use for this character here.",
+        "X_i = X_<i-1> + W_i*X_<i-1>;",
+        _ONE,
+    ),
+    "RF106": Entry(
+        "out of all reason",
+        "A number is larger than any network could need.",
+        f"stages 64 x 10^12\n{_ONE}",
+        f"stages 64 x 12\n{_ONE}",
+    ),
+    "RF107": Entry(
+        "unknown statement",
+        "No statement starts with this word.",
+        f"stagse 64 x 2\n{_ONE}",
+        f"stages 64 x 2\n{_ONE}",
+    ),
+    "RF108": Entry(
+        "statement too long",
+        "A statement has 16 Ki characters at most. Write repeated terms with `sum`.",
+        "X_i = X_<i-1>" + " + X_<i-1>" * 1700,
+        "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF201": Entry(
+        "unknown name",
+        "A name is not known here. Declare it (`scalar`, `const`, `param`), or look for "
+        "a slip of the pen.",
+        "X_i = gamma*X_<i-1> + W_i*X_<i-1>",
+        "const gamma = 0.9\nX_i = gamma*X_<i-1> + W_i*X_<i-1>",
+    ),
+    "RF202": Entry(
+        "unknown operator or function",
+        "The library has no operator of this name, and the file defines none.",
+        "X_i = rleu(W_i*X_<i-1>)",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF203": Entry(
+        "wrong arguments",
+        "An argument is missing, unknown, given twice, or one too many.",
+        f"W = conv(3, c, strde=s) > bn\n{_ONE}",
+        f"W = conv(3, c, stride=s) > bn\n{_ONE}",
+    ),
+    "RF204": Entry(
+        "a sum of two sorts",
+        "A tensor and an operator cannot be added. Apply the operator first.",
+        "X_i = X_<i-1> + W_i",
+        _ONE,
+    ),
+    "RF205": Entry(
+        "a product of the wrong sorts",
+        "An operator stands in front of what it is applied to; only numbers divide.",
+        "X_i = X_<i-1>*W_i",
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF206": Entry(
+        "a function of the wrong sort",
+        "Elementwise functions take tensors, functions of numbers take numbers.",
+        "X_i = relu(W_i)",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF207": Entry(
+        "two equations",
+        "An unknown has one equation, and one boundary equation for each index.",
+        "X_i = W_i*X_<i-1>\nX_i = X_<i-1>",
+        "X_i = W_i*X_<i-1> + X_<i-1>",
+    ),
+    "RF208": Entry(
+        "an unknown without an equation",
+        "A tensor is needed, and nothing says what this is.",
+        "X_i = W_i*Z_<i-1>",
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF209": Entry(
+        "said twice",
+        "A name or a statement stands here a second time, or already means something.",
+        f"stages 16 x 2\nstages 32 x 2\n{_ONE}",
+        f"stages 16 x 2, 32 x 2 / 2\n{_ONE}",
+    ),
+    "RF210": Entry(
+        "an argument out of range",
+        "The operator takes other values here.",
+        f"W = conv(0, c)\n{_ONE}",
+        f"W = conv(3, c, stride=s)\n{_ONE}",
+    ),
+    "RF211": Entry(
+        "a number that does not exist",
+        "A division by zero, a logarithm of zero, a root of a negative number.",
+        "X_i = W_i*X_<i-1>/0",
+        "X_i = W_i*X_<i-1>/2",
+    ),
+    "RF212": Entry(
+        "something else is needed here",
+        "This place takes a number, or one of a few words.",
+        f"scope block\n{_ONE}",
+        f"scope stage\n{_ONE}",
+    ),
+    "RF213": Entry(
+        "defined by itself",
+        "A definition uses itself, directly or over others.",
+        f"W = V > bn\nV = W > relu\n{_ONE}",
+        f"W = V > bn\nV = conv(3, c, stride=s)\n{_ONE}",
+    ),
+    "RF214": Entry(
+        "not a flow",
+        "`>` stands between operators, in definitions; equations use `*`.",
+        "X_i = X_<i-1> > relu",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF215": Entry(
+        "no equation",
+        "A network is built from an equation.",
+        "stages 16 x 2",
+        f"stages 16 x 2\n{_ONE}",
+    ),
+    "RF216": Entry(
+        "a general formula",
+        "This says which paths there are; a network is built from a recursion.",
+        "dX_L/dX_<L-i> = 1 + W_L",
+        "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+    ),
+    "RF217": Entry(
+        "not a left side",
+        "The left side is one unknown (X_i), or has no i at all (a boundary equation).",
+        "2*X_i = W_i*X_<i-1>",
+        "X_i = W_i*X_<i-1>/2",
+    ),
+    "RF301": Entry(
+        "not causal",
+        "A block would need what comes later, or itself.",
+        "X_i = X_i + W_i*X_<i-1>",
+        _ONE,
+    ),
+    "RF302": Entry(
+        "no such block",
+        "An index names a block that does not exist.",
+        f"stages 16 x 3\n{_ONE}\noutput X_9",
+        f"stages 16 x 3\n{_ONE}\noutput X_3",
+    ),
+    "RF303": Entry(
+        "an operator of a later block",
+        "Block i cannot use what block i+1 owns.",
+        "X_i = X_<i-1> + W_<i+1>*X_<i-1>",
+        _ONE,
+    ),
+    "RF304": Entry(
+        "not an index",
+        "An index is i, i-1, i-2, ... or a number, and stays as it was declared.",
+        "X_i = X_<i-1> + W_i*X_<i/2>",
+        "X_i = X_<i-1> + W_i*X_<i-2>",
+    ),
+    "RF305": Entry(
+        "nothing is left",
+        "All terms reach before the start. A boundary equation says where to begin.",
+        "X_i = W_i*X_<i-2>",
+        "X_i = W_i*X_<i-2>\nX_1 = X_0",
+    ),
+    "RF306": Entry(
+        "no output named (a warning)",
+        "With several unknowns the file should say which is the output.",
+        "Y_i = W_i*X_<i-1>\nX_i = X_<i-1> + Y_i",
+        "Y_i = W_i*X_<i-1>\nX_i = X_<i-1> + Y_i\noutput X_L",
+    ),
+    "RF307": Entry(
+        "two indices",
+        "Formulas with two indices are read, but not compiled yet.",
+        "X_i = W_i*X_<i-1,2>",
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF308": Entry(
+        "a range that cannot be",
+        "A range of a sum or a history is empty, or its ends are no numbers.",
+        "X_i = W_i*X_<i-1> + sum(k, 3, 1, X_<i-k>)",
+        "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF401": Entry(
+        "shapes that do not meet",
+        "Terms of a sum, or the parts of a concat, cannot be brought to one shape.",
+        "stages 16 x 2, 32 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+    ),
+    "RF402": Entry(
+        "does not divide",
+        "Groups, or the parts of a split, do not divide the channels.",
+        f"W = conv(3, c, stride=s, groups=3)\n{_ONE}",
+        f"W = conv(3, c, stride=s, groups=4)\n{_ONE}",
+    ),
+    "RF403": Entry(
+        "zero or negative",
+        "A size or a number of blocks is at least 1.",
+        f"stages 64 x 0\n{_ONE}",
+        f"stages 64 x 2\n{_ONE}",
+    ),
+    "RF404": Entry(
+        "not a whole number",
+        "A size comes out as a fraction.",
+        f"stages 30 x 2\nW = conv(1, c/4) > conv(3, c)\n{_ONE}",
+        f"stages 32 x 2\nW = conv(1, c/4) > conv(3, c)\n{_ONE}",
+    ),
+    "RF405": Entry(
+        "the wrong kind of tensor",
+        "An operator takes images, tokens or vectors, and gets another.",
+        f"head linear(10)\n{_ONE}",
+        f"head avgpool > linear(10)\n{_ONE}",
+    ),
+    "RF406": Entry(
+        "one module, two shapes",
+        "A module is called on two shapes. An adapter stands in front of a term, never "
+        "inside an operator; `scope stage` counts the index anew in each stage.",
+        "stages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    ),
+    "RF407": Entry(
+        "no adapter",
+        "Shapes differ, and the file says `adapter none`.",
+        f"adapter none\n{_ONE}",
+        f"adapter none\nstages 64 x 4\n{_ONE}",
+    ),
+    "RF501": Entry("no such parameter", "`--set` names a parameter that is not there."),
+    "RF502": Entry("no such network", "`--network` names a network that is not there."),
+    "RF503": Entry("not written", "The output cannot be written; nothing was changed."),
+}
