@@ -23,6 +23,7 @@ from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.pipelines import MAX_SIZE, PipelineReader, parameter
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import (
+    RESERVED,
     Section,
     layout_defaults,
     sections,
@@ -187,7 +188,7 @@ class _Lowering:
         ]
         for name, item in named:
             span = item if isinstance(item, Span) else item.span
-            if name in _RESERVED:
+            if name in _RESERVED or (name in section.params and name in RESERVED):
                 self._report.error(
                     "RF209", f"the name {name!r} has a meaning of its own", span
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,11 @@ from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 
 _N = TypeVar("_N", bound=n.Node)
+
+#: Words of Python and names that the generated module uses itself.
+RESERVED = frozenset(
+    (*keyword.kwlist, *keyword.softkwlist, "torch", "nn", "F", "Tensor", "math", "self")
+)
 
 
 @dataclass
@@ -77,6 +83,13 @@ def sections(file: n.File, source: Source, report: Diagnostics) -> list[Section]
         return [_section(class_name(source.name), common, source, report)]
     seen: dict[str, n.Network] = {}
     for network, _ in own:
+        if network.name in RESERVED or not network.name.isidentifier():
+            report.error(
+                "RF209",
+                f"{network.name!r} cannot be the name of a class in the generated module",
+                network.span,
+                hint=f"for example {class_name(network.name)}Net",
+            )
         if network.name in seen:
             report.error(
                 "RF209",

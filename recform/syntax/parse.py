@@ -114,10 +114,18 @@ def _parse(
     for span in spans:
         try:
             tree = parser().parse(span.text_without_comments)
+            item = statement(tree, source, span.start, report)
         except UnexpectedInput as error:
             explain(error, span, report)
             continue
-        item = statement(tree, source, span.start, report)
+        except RecursionError:
+            # Towers of powers and rows of signs nest without a bracket.
+            report.error(
+                "RF103",
+                "this is nested too deep",
+                Span(source, span.start, span.start + 1),
+            )
+            continue
         if isinstance(item, n.Use):
             result.extend(_use(item, report, folder, above, seen))
         else:

@@ -1,0 +1,239 @@
+"""What recform answers to mistakes: fast, without a traceback, at the right place."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError, Diagnostic
+
+ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
+
+
+def mistakes(text: str) -> tuple[Diagnostic, ...]:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text, "net.rf"))
+    return caught.value.diagnostics
+
+
+PLACES = [
+    ("X_i = X_<i-1> + W_i", "RF204", "W_i"),
+    ("X_i = X_<i-1>*W_i", "RF205", "W_i"),
+    ("X_i = relu(W_i)", "RF206", "W_i"),
+    ("X_i = X_i + W_i*X_<i-1>", "RF301", "X_i"),
+    ("X_i = W_i*X_<i+1>", "RF301", "X_<i+1>"),
+    ("X_i = W_<i+1>*X_<i-1>", "RF303", "W_<i+1>*X_<i-1>"),
+    ("stages 8 x 2\nX_i = W_i*X_<i-1> + X_7", "RF302", "X_7"),
+    ("X_i = W_i*X_<i-1>\nY_i = W_i*Z_<i-1>", "RF208", "Z_<i-1>"),
+    ("X_i = gmma*X_<i-1> + W_i*X_<i-1>\nconst gamma = 1", "RF201", "gmma"),
+    ("stages 8 x 0\n" + ONE, "RF403", "0"),
+    ("stages 8 x 2 / 1.5\n" + ONE, "RF404", "1.5"),
+    ("stages 64 x 10^12\n" + ONE, "RF106", "10^12"),
+    ("stages 2^2^2^2^9 x 2\n" + ONE, "RF106", "2^2^2^2^9"),
+    ("param p = 2^2^2^2^9\n" + ONE, "RF106", "2^2^2^2^9"),
+    ("X_i = W_i*X_<i-1>*9^9^9^9", "RF106", None),
+    ("X_i = W_i*X_<i-99999999999999999999>", "RF106", None),
+    ("X_i = (1 + W_i*X_<i-1>\n", "RF102", "("),
+    ("X_i = 1 + W_i)*X_<i-1>\n", "RF102", ")"),
+    ("W = conv(3, c, groups=5)\n" + ONE, "RF402", "conv(3, c, groups=5)"),
+    ("network A\nX_i = X_<i-1>\nnetwork A\n" + ONE, "RF209", "network A"),
+    ("head avgpool\nX_i = W_i X_<i-1>", "RF104", None),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "place"), PLACES)
+def test_code_and_place(text: str, code: str, place: str | None) -> None:
+    found = {item.code: item for item in mistakes(text)}
+    assert code in found, found
+    if place is not None:
+        assert found[code].labels[0].span.text == place
+
+
+def test_all_errors_of_a_file_at_once() -> None:
+    text = f"stagse 8 x 2\nW = conv(3, c, strde=2) > bnn\n{ONE}\nY_i = (1 + Y_<i-1>\n"
+    syntax = {item.code for item in mistakes(text)}
+    assert syntax == {"RF102", "RF107"}
+    text = f"W = conv(3, c, strde=2) > bnn\n{ONE}\nY_i = foo(X_i)\nstages 0 x 2\n"
+    assert {item.code for item in mistakes(text)} == {"RF202", "RF203", "RF403"}
+
+
+def test_did_you_mean() -> None:
+    for text, guess in [
+        ("X_i = rleu(W_i*X_<i-1>)", "relu"),
+        (f"stagess 8 x 2\n{ONE}", "stages"),
+        (f"W = conv(3, c) > bnn\n{ONE}", "bn"),
+        (f"W = conv(3, c, strid=2)\n{ONE}", "stride"),
+        (f"init conv = kaiming_norml\n{ONE}", "kaiming_normal"),
+        (f'names sten = "."\n{ONE}', "stem"),
+    ]:
+        assert guess in mistakes(text)[0].hint
+
+
+def test_late_errors_show_both_places() -> None:
+    (item,) = mistakes(f"W = conv(3, c, groups=5)\n{ONE}")
+    assert [label.span.text for label in item.labels] == [
+        "conv(3, c, groups=5)",
+        "W_i*X_<i-1>",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_i = " + "(" * 10_000 + "X_<i-1>" + ")" * 10_000,
+        "(" * 10_000,
+        "X_i = " + "relu(" * 10_000,
+        "X_i = X_<i-1>" + " + X_<i-1>" * 200_000,
+        "X_i = " + "-" * 10_000 + "X_<i-1>",
+        "X_i = 2" + "^2" * 5_000,
+        "x" * (10 * 1024 * 1024),
+        ("# comment\n" * 12_000) + ONE,
+        "W_i*" * 3_000 + "X_<i-1>",
+        "X_i = sum(k, 1, 10^9, X_<i-k>)",
+        "stages " + "8 x 2, " * 2_000 + "8 x 2\n" + ONE,
+    ],
+    ids=lambda text: text[:12],
+)
+def test_out_of_all_reason_is_answered_fast(text: str) -> None:
+    start = time.perf_counter()
+    try:
+        compile_source(from_text(text))
+    except CompileError as error:
+        assert str(error)
+    assert time.perf_counter() - start < 10  # two seconds, on a machine that is busy
+
+
+def test_files(tmp_path: Path) -> None:
+    def answer(name: str) -> str:
+        command = [sys.executable, "-m", "recform", "check", name]
+        result = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 1
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    (tmp_path / "latin.rf").write_bytes(b"# caf\xe9\n" + ONE.encode())
+    (tmp_path / "empty.rf").write_text("")
+    (tmp_path / "large.rf").write_bytes(b"#" * 10 * 1024 * 1024)
+    (tmp_path / "a.rf").write_text(f'use "b.rf"\n{ONE}\n')
+    (tmp_path / "b.rf").write_text('use "a.rf"\nstages 8 x 2\n')
+    (tmp_path / "folder.rf").mkdir()
+    (tmp_path / "lost.rf").write_text(f'use "nowhere.rf"\n{ONE}\n')
+    (tmp_path / "nul.rf").write_bytes(b"X_i = \x00 W_i*X_<i-1>\n")
+    assert "RF002" in answer("latin.rf")
+    assert "RF003" in answer("empty.rf")
+    assert "RF004" in answer("large.rf")
+    assert "RF005" in answer("a.rf")
+    assert "RF006" in answer("folder.rf")
+    assert "RF001" in answer("lost.rf")
+    assert "RF001" in answer("none.rf")
+    assert "RF105" in answer("nul.rf")
+
+
+TOKENS = [
+    "X_i",
+    "X_<i-1>",
+    "X_<i-2>",
+    "X_0",
+    "W_i",
+    "W_<i-1>",
+    "U",
+    "Y_i",
+    "Y_<i-1>",
+    "k_i",
+    "relu(",
+    "max(",
+    "concat(",
+    "sum(",
+    "(",
+    ")",
+    "+",
+    "-",
+    "*",
+    "/",
+    "^",
+    "=",
+    ",",
+    ">",
+    "1",
+    "2",
+    "0.5",
+    "i",
+    "L",
+    "c",
+    "s",
+    "input",
+    "conv(",
+    "bn",
+    "stages",
+    "x",
+    "8",
+    "head",
+    "stem",
+    "scalar",
+    "const",
+    "param",
+    "network",
+    "scope",
+    "stage",
+    "adapter",
+    "none",
+    "X_<0..i-1>",
+    "_",
+    "<",
+    "..",
+    "{",
+    "}",
+    ":",
+    '"',
+    "#",
+    "\\cdot",
+    ";",
+    "\n",
+]
+
+
+@given(st.lists(st.sampled_from(TOKENS), max_size=30))
+def test_token_soup_never_ends_in_a_traceback(tokens: list[str]) -> None:
+    _survives(" ".join(tokens))
+
+
+@given(st.text(max_size=80))
+def test_random_text_never_ends_in_a_traceback(text: str) -> None:
+    _survives(text)
+
+
+VALID = [
+    f"stages 8 x 2, 12 x 2 / 2\nscalar k_i = 0.5\n{ONE} + k_i*X_<i-2>\noutput X_L",
+    "A_0, B_0 = split(input, 2)\nA_i = A_<i-1> + F_i*B_<i-1>\n"
+    "B_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",
+    "scope stage\nstages 8 x 2, 8 x 2\nX_i = W_i*concat(X_<0..i-1>)\n"
+    "W = bn > relu > conv(3, c)",
+    "const a_i = sqrt(i/L)\nX_i = a_i*X_<i-1> + sum(k, 1, 2, W_<i-k>*X_<i-k-1>)",
+]
+
+
+@given(st.sampled_from(VALID), st.data())
+def test_mutated_files_never_end_in_a_traceback(text: str, data: st.DataObject) -> None:
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = data.draw(st.integers(0, len(text)))
+        until = min(len(text), at + data.draw(st.integers(0, 4)))
+        middle = data.draw(st.sampled_from([*TOKENS, "", text[at:until] * 2]))
+        text = text[:at] + middle + text[until:]
+    _survives(text)
+
+
+def _survives(text: str) -> None:
+    try:
+        for compiled in compile_source(from_text(text)):
+            compile(compiled.source, "generated", "exec")
+    except CompileError as error:
+        assert str(error)
