@@ -1,0 +1,247 @@
+"""What an emitted module must bear: training, compilation, export, copies, formats."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import recform
+
+FORMULAS = {
+    "residual": "stages 8 x 2, 16 x 2 / 2\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "Eq. (20)": "stages 8 x 2, 16 x 2 / 2\nX_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+    "A.4.1": "stages 8 x 2, 16 x 2 / 2\nX_i = W_i*X_<i-1> + X_<i-2>",
+    "system": "stages 8 x 2, 16 x 2 / 2\nstem conv(3, 16)\nA_0, B_0 = split(input, 2)\n"
+    "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",
+    "dense": "scope stage\nstages 8 x 3, 8 x 3 / 2\nX_i = W_i*concat(X_<0..i-1>)\n"
+    "output concat(X_<0..L>)",
+    "shared": "stages 8 x 3\nX_i = relu(W*X_<i-1> + U*X_0)",
+    "scalars": "stages 8 x 3\nscalar k_i = 0.5\n"
+    "X_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + sqrt(i/L)*W_i*X_<i-1>",
+    "inlined": 'stages 8 x 2, 16 x 2 / 2\nnames W = ".", stem = ".", head = "."\n'
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
+}
+NAMES = list(FORMULAS)
+
+
+def network(name: str, **arguments: object) -> nn.Module:
+    torch.manual_seed(0)
+    return recform.compile(FORMULAS[name]).module(**arguments)
+
+
+def images(count: int = 4, channels: int = 3) -> Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(count, channels, 16, 16, generator=generator)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_trains(name: str) -> None:
+    net, x = network(name), images(16)
+    labels = torch.arange(16) % 10
+    optimiser = torch.optim.SGD(net.parameters(), lr=0.05, momentum=0.9)
+    losses = []
+    for _ in range(40):
+        loss = nn.functional.cross_entropy(net(x), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert min(losses[-3:]) < 0.7 * losses[0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_torch_compile_in_one_graph(name: str, backend: str) -> None:
+    net, x = network(name).eval(), images()
+    torch._dynamo.reset()
+    compiled = torch.compile(net, fullgraph=True, backend=backend)
+    torch.testing.assert_close(compiled(x), net(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_torch_export(name: str) -> None:
+    net, x = network(name).eval(), images()
+    program = torch.export.export(net, (x,))
+    torch.testing.assert_close(program.module()(x), net(x))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_last_is_kept(name: str) -> None:
+    net = network(name).to(memory_format=torch.channels_last)
+    seen: list[bool] = []
+
+    def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        for tensor in (inputs[0], output):
+            if tensor.shape[1] > 1 and tensor.shape[2] > 1:
+                # A part of a split is a view; its channels lie side by side too.
+                seen.append(tensor.stride(1) == 1)
+
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
+            module.register_forward_hook(look)
+    net(images().to(memory_format=torch.channels_last))
+    assert seen
+    assert all(seen)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_autocast_copies_and_types(name: str) -> None:
+    net, x = network(name).eval(), images()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert net(x).isfinite().all()
+    expected = net(x)
+    torch.testing.assert_close(copy.deepcopy(net)(x), expected)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(net))(x), expected)
+    other = network(name)
+    for parameter in other.parameters():
+        nn.init.constant_(parameter, 0.1)
+    other.load_state_dict(net.state_dict(), strict=True)
+    torch.testing.assert_close(other.eval()(x), expected)
+    double = net.to(torch.float64)(x.double())
+    torch.testing.assert_close(double.float(), expected, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_state_dict_has_each_parameter_once(name: str) -> None:
+    net = network(name)
+    assert len(dict(net.named_parameters(remove_duplicate=False))) == len(
+        list(net.parameters())
+    )
+
+
+def test_keywords_of_the_constructor() -> None:
+    net = network("residual", classes=7, in_channels=1)
+    assert net(images(channels=1)).shape == (4, 7)
+
+
+def test_each_operator_runs_once_and_two_tensors_are_carried() -> None:
+    net = network("Eq. (20)")
+    calls: dict[str, int] = {}
+    states: list[int] = []
+
+    def count(name: str) -> Callable[..., None]:
+        def hook(*_: object) -> None:
+            calls[name] = calls.get(name, 0) + 1
+
+        return hook
+
+    for name, module in net.named_modules():
+        if name.endswith(".W"):
+            module.register_forward_hook(count(name))
+        if type(module).__name__.endswith("Step"):
+            module.register_forward_hook(lambda m, i, out: states.append(len(out)))
+    net(images())
+    assert set(calls.values()) == {1}
+    assert len(calls) == 4
+    assert set(states) == {2}
+
+
+def test_no_stack_and_no_copy() -> None:
+    ran: set[str] = set()
+
+    class Record(TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+            ran.add(str(func).split(".")[1])
+            return func(*args, **(kwargs or {}))
+
+    net = network("Eq. (20)").eval()
+    with Record():
+        net(images())
+    assert not ran & {"stack", "cat", "clone", "copy_", "_to_copy", "contiguous"}
+
+
+def test_a_runtime_error_names_the_line_of_the_formula() -> None:
+    net = network("residual")
+    try:
+        net.stage1[0](torch.randn(2, 5, 16, 16))  # type: ignore[index]
+    except RuntimeError:
+        assert "rf:2" in traceback.format_exc()
+    else:
+        raise AssertionError("five channels into eight")
+
+
+def test_initialisation_is_torchvisions() -> None:
+    import torchvision
+
+    root = Path(__file__).resolve().parents[2]
+    torch.manual_seed(0)
+    ours = recform.load(root / "examples" / "zoo" / "resnet18.rf").state_dict()
+    theirs = torchvision.models.resnet18().state_dict()
+    assert list(ours) == list(theirs)
+    for name, tensor in theirs.items():
+        mine = ours[name]
+        assert mine.shape == tensor.shape
+        if tensor.dim() == 4:
+            assert abs(mine.std() / tensor.std() - 1) < 0.1, name
+        elif "bn" in name or "downsample.1" in name:
+            torch.testing.assert_close(mine, tensor)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
+def test_torchvisions_weights_fit(name: str) -> None:
+    import torchvision
+
+    root = Path(__file__).resolve().parents[2]
+    theirs = getattr(torchvision.models, name)().double()
+    ours = recform.load(root / "examples" / "zoo" / f"{name}.rf").double()
+    ours.load_state_dict(theirs.state_dict(), strict=True)
+    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    for training in (True, False):
+        a, b = ours.train(training)(x), theirs.train(training)(x)
+        torch.testing.assert_close(a, b, atol=1e-6, rtol=1e-6)
+
+
+def test_other_starts() -> None:
+    text = FORMULAS["residual"] + "\ninit conv = constant(0.25), linear = normal(0.5)"
+    net = recform.load(text)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            assert (module.weight == 0.25).all()
+        if isinstance(module, nn.Linear):
+            assert 0.3 < module.weight.std() < 0.7
+
+
+def test_same_bytes_under_any_hash_seed(tmp_path: Path) -> None:
+    (tmp_path / "net.rf").write_text(FORMULAS["scalars"])
+    (tmp_path / "two.rf").write_text(FORMULAS["system"])
+    for name in ("net.rf", "two.rf"):
+        sources = set()
+        for seed in ("0", "1", "77"):
+            result = subprocess.run(
+                [sys.executable, "-m", "recform", "compile", name],
+                cwd=tmp_path,
+                env={"PYTHONHASHSEED": seed, "PATH": ""},
+                capture_output=True,
+                check=True,
+            )
+            sources.add(result.stdout)
+        assert len(sources) == 1
+
+
+@pytest.mark.parametrize("formula", ["residual", "Eq. (20)", "A.4.1"])
+def test_source_does_not_grow_with_depth(formula: str) -> None:
+    equation = FORMULAS[formula].split("\n")[1]
+    sizes = [
+        len(recform.compile(f"stages 16 x {depth}\n{equation}").source)
+        for depth in (10, 10_000)
+    ]
+    assert sizes[1] <= 1.05 * sizes[0]
+
+
+def test_the_generated_file_imports_torch_alone() -> None:
+    source = recform.compile(FORMULAS["scalars"]).source
+    imports = [
+        line for line in source.split("\n") if line.startswith(("import", "from"))
+    ]
+    assert imports == ["import math", "import torch", "import torch.nn.functional as F",
+                       "from torch import Tensor, nn"]  # fmt: skip

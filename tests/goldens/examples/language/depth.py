@@ -1,0 +1,95 @@
+"""DepthScaled, from depth.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  depth.rf
+sha256:  f80d2cdcb2a137f255333cb56cc2df313ec63cca58eba389d84630da876fc67a
+recform: 0.1.0
+command: recform compile depth.rf -o depth.py
+"""
+
+import math
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["DepthScaled"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+class Step(nn.Module):
+    """X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, i: int) -> None:
+        super().__init__()
+        self.W = WBlock(16, 16)
+        self.scale = math.sqrt(i) / math.sqrt(4)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = x_prev + self.scale * self.W(x_prev)  # rf:4
+        return x
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class DepthScaled(nn.Module):
+    """X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 16)
+        self.blocks = nn.Sequential(Step(i=1), *[Step(i=2 + k) for k in range(3)])
+        self.head = Head(16, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.blocks(x)
+        return self.head(x)

@@ -1,0 +1,111 @@
+"""Recurrent, from shared.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  shared.rf
+sha256:  f817d1a51bc3328aa64eecbd1fc65f7f2111cf1b2a9af279de87a6077793322b
+recform: 0.1.0
+command: recform compile shared.rf -o shared.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Recurrent"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+class UBlock(nn.Module):
+    """U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+class Step(nn.Module):
+    """X_i = relu(W*X_<i-1> + U*X_0)
+
+    Takes x_prev = X_<i-1>, ux_0 = U*X_0.
+    Hands on X_i, U*X_0.
+    """
+
+    def forward(
+        self, w_shared: nn.Module, x_prev: Tensor, ux_0: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        x = F.relu(w_shared(x_prev) + ux_0)  # rf:4
+        return x, ux_0
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class Recurrent(nn.Module):
+    """X_i = relu(W*X_<i-1> + U*X_0)
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 16)
+        self.U = UBlock(16, 16)
+        self.W = WBlock(16, 16)
+        self.blocks = nn.ModuleList([Step() for _ in range(5)])
+        self.head = Head(16, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        ux = self.U(x)
+        state: tuple[Tensor, ...] = (x, ux)
+        for block in self.blocks:
+            state = block(self.W, *state)
+        return self.head(state[0])

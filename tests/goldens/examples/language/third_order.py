@@ -1,0 +1,174 @@
+"""ThirdOrder, from third_order.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  third_order.rf
+sha256:  d69267cb7c71b696ff3b31e5536483eea139b8feb4a0e8113701594c691c9fb7
+recform: 0.1.0
+command: recform compile third_order.rf -o third_order.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["ThirdOrder"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class FirstStep(nn.Module):
+    """X_1 = W_1*X_0
+
+    Takes x_prev = X_0.
+    Hands on X_1, 1/2*W_1*X_0, 1/4*W_1*X_0 + X_0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(16, 16)
+
+    def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        wx = self.W(x_prev)
+        scaled_wx = 0.5 * wx
+        partial = 0.25 * wx + x_prev
+        return wx, scaled_wx, partial
+
+
+class Step(nn.Module):
+    """X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>
+
+    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
+    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
+    Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>), 1/4*W_i*X_<i-1>
+    + X_<i-1>.
+    """
+
+    def __init__(self, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = WBlock(16, channels, stride=stride)
+        self.shortcut = shortcut(16, channels, stride)
+        self.shortcut2 = shortcut(16, channels, stride)
+        self.shortcut3 = shortcut(16, channels, stride)
+
+    def forward(
+        self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        wx = self.W(x_prev)
+        x = wx + self.shortcut(partial_prev)  # rf:4
+        partial = 0.5 * wx + self.shortcut2(partial_prev2)
+        partial2 = 0.25 * wx + self.shortcut3(x_prev)
+        return x, partial, partial2
+
+
+class FifthStep(nn.Module):
+    """X_5 = W_5*X_4 + 1/2*W_4*X_3 + 1/4*W_3*X_2 + X_2
+
+    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
+    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
+    Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>).
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(24, 24)
+
+    def forward(
+        self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)
+        x = wx + partial_prev  # rf:4
+        partial = 0.5 * wx + partial_prev2
+        return x, partial
+
+
+class LastStep(nn.Module):
+    """X_L = W_L*X_<L-1> + 1/2*W_<L-1>*X_<L-2> + 1/4*W_<L-2>*X_<L-3> + X_<L-3>
+
+    Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
+    (1/4*W_<i-2>*X_<i-3> + X_<i-3>).
+    Hands on X_i.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(24, 24)
+
+    def forward(self, x_prev: Tensor, partial_prev: Tensor) -> tuple[Tensor]:
+        x = self.W(x_prev) + partial_prev  # rf:4
+        return (x,)
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class ThirdOrder(nn.Module):
+    """X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 16)
+        self.stage1 = nn.ModuleList([FirstStep(), *[Step(16) for _ in range(2)]])
+        self.stage2 = nn.ModuleList([Step(24, stride=2), FifthStep(), LastStep()])
+        self.head = Head(24, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x,)
+        stages = (self.stage1, self.stage2)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        (x,) = state
+        return self.head(x)

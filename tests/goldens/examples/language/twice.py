@@ -1,0 +1,109 @@
+"""PolyNet, from twice.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  twice.rf
+sha256:  3de38a9cbf4650d2f90541c696a00c1ca62687ebf67183bcca5bac95e8a0b9b5
+recform: 0.1.0
+command: recform compile twice.rf -o twice.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["PolyNet"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+class Step(nn.Module):
+    """X_i = (1 + W_i + W_i*W_i)*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.W = WBlock(in_channels, in_channels)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        wx = self.W(x_prev)
+        x = x_prev + wx + self.W(wx)  # rf:6
+        return x
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Transition(nn.Module):
+    """transition conv(1, c, stride=s) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class PolyNet(nn.Module):
+    """X_i = (1 + W_i + W_i*W_i)*X_<i-1>
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 16)
+        self.stage1 = nn.Sequential(Step(16), Step(16))
+        self.transition2 = Transition(16, 32, stride=2)
+        self.stage2 = nn.Sequential(Step(32), Step(32))
+        self.head = Head(32, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.stage1(x)
+        x = self.transition2(x)
+        x = self.stage2(x)
+        return self.head(x)

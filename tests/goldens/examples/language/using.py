@@ -1,0 +1,105 @@
+"""Small, from using.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  using.rf
+sha256:  7369edcd72e68fbe8d4947bc155c2b5381b37e2bd824fbbe80f96094a1290ca8
+recform: 0.1.0
+command: recform compile using.rf -o using.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Small"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class Step(nn.Module):
+    """X_i = X_<i-1> + W_i*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = WBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = self.shortcut(x_prev) + self.W(x_prev)  # rf:4
+        return x
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class Small(nn.Module):
+    """X_i = X_<i-1> + W_i*X_<i-1>
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 8)
+        self.stage1 = nn.Sequential(Step(8, 8), Step(8, 8))
+        self.stage2 = nn.Sequential(Step(8, 16, stride=2), Step(16, 16))
+        self.head = Head(16, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.stage1(x)
+        x = self.stage2(x)
+        return self.head(x)

@@ -1,0 +1,118 @@
+"""Eq21, from eq21.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  eq21.rf
+sha256:  8d14cf7f7b1439f24a69afc3980833900fc83698fec03524b6ee46ee7ea05c98
+recform: 0.1.0
+command: recform compile eq21.rf -o eq21.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Eq21"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+
+
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class Step(nn.Module):
+    """X_i = W_i*X_<i-1> + X_0
+
+    Takes x_prev = X_<i-1>, x_0 = X_0.
+    Hands on X_i, X_0.
+    """
+
+    def __init__(
+        self, in_channels: int, channels: int, stride: int = 1, x_0_stride: int = 1
+    ) -> None:
+        super().__init__()
+        self.W = WBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(64, channels, x_0_stride)
+
+    def forward(self, x_prev: Tensor, x_0: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.W(x_prev) + self.shortcut(x_0)  # rf:3
+        return x, x_0
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class Eq21(nn.Module):
+    """X_i = W_i*X_<i-1> + X_0
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 64)
+        self.stage1 = nn.ModuleList([Step(64, 64), Step(64, 64)])
+        self.stage2 = nn.ModuleList(
+            [Step(64, 128, stride=2, x_0_stride=2), Step(128, 128, x_0_stride=2)]
+        )
+        self.stage3 = nn.ModuleList(
+            [Step(128, 256, stride=2, x_0_stride=4), Step(256, 256, x_0_stride=4)]
+        )
+        self.stage4 = nn.ModuleList(
+            [Step(256, 512, stride=2, x_0_stride=8), Step(512, 512, x_0_stride=8)]
+        )
+        self.head = Head(512, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])
