@@ -85,17 +85,18 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         and token.type in _STARTS_VALUE
         and "TIMES" in expected
     ):
-        gap = Span(
-            statement.source,
-            statement.start + (previous.start_pos or 0),
-            place.end,
-        )
+        first = previous
+        if previous.type == "SUBSCRIPT" and len(history) > 1:
+            first = history[-2]  # the name that the index belongs to
+        start = statement.start + (first.start_pos or 0)
+        end = statement.start + (previous.end_pos or 0)
+        left = Span(statement.source, start, end).text
         report.error(
             "RF104",
             "a `*` is missing between two factors",
-            gap,
-            hint=f"write {previous!s}*{token!s}"
-            if previous.type in {"NAME", "NUMBER"}
+            Span(statement.source, start, place.end),
+            hint=f"write {left}*{token}"
+            if previous.type in {"NAME", "NUMBER", "SUBSCRIPT"}
             else f"write `*` in front of {str(token)!r}",
         )
         return
