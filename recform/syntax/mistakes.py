@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lark import Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
@@ -85,12 +87,11 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         and token.type in _STARTS_VALUE
         and "TIMES" in expected
     ):
-        first = previous
-        if previous.type == "SUBSCRIPT" and len(history) > 1:
-            first = history[-2]  # the name that the index belongs to
-        start = statement.start + (first.start_pos or 0)
         end = statement.start + (previous.end_pos or 0)
-        left = Span(statement.source, start, end).text
+        # An index belongs to the name in front of it.
+        before = re.search(r"[\w']*$", statement.source.text[statement.start : end])
+        left = before.group() if before is not None else ""
+        start = end - max(1, len(left))
         report.error(
             "RF104",
             "a `*` is missing between two factors",
