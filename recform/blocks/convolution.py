@@ -143,5 +143,8 @@ class ZeroPad(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        s, extra = code(a.stride), code(a.width - x.features)
-        return Emitted(f"F.pad({{x}}[:, :, ::{s}, ::{s}], (0, 0, 0, 0, 0, {extra}))")
+        step, extra = f"::{code(a.stride)}", code(a.width - x.features)
+        if not isinstance(a.stride, int):
+            # It becomes an attribute, `self.stride`, and ruff format sets those apart.
+            step = f":: {code(a.stride)}"
+        return Emitted(f"F.pad({{x}}[:, :, {step}, {step}], (0, 0, 0, 0, 0, {extra}))")

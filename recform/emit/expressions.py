@@ -96,6 +96,36 @@ def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> st
     return re.sub(r"(?<![*/\s])(\*|/)(?![*/\s])", r" \1 ", text)
 
 
+def learned(value: Any) -> list[Learned]:
+    """Learned scalars of a coefficient, in a stable order."""
+    return sorted(value.atoms(Learned), key=str)
+
+
+def numeric_parts(value: Any) -> list[Any]:
+    """The largest parts of a coefficient without learned scalars, but with i or L."""
+    if not value.atoms(Learned):
+        return [value]
+    if isinstance(value, sympy.Add | sympy.Mul):
+        plain = [arg for arg in value.args if not arg.atoms(Learned)]
+        plain = [arg for arg in plain if arg.has(I) or arg.has(L)]
+        rest = [arg for arg in value.args if arg.atoms(Learned)]
+        return [
+            *plain,
+            *(
+                part
+                for arg in rest
+                if arg.has(I) or arg.has(L)
+                for part in numeric_parts(arg)
+            ),
+        ]
+    return [
+        part
+        for arg in value.args
+        if arg.has(I) or arg.has(L)
+        for part in numeric_parts(arg)
+    ]
+
+
 @dataclass
 class Writer:
     """Writes the tensors of one step.
@@ -241,6 +271,3 @@ class Writer:
         if tensor.kind == "sum":
             return self.sum(tensor, parts), SUM
         return self.combine(tensor, tensor.kind, parts)
-
-
-__all__ = ["ATOM", "PRODUCT", "SUM", "UNARY", "I", "L", "Writer", "coefficient_text"]

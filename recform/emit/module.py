@@ -67,10 +67,15 @@ def _header(
         )
     )
     lines.blank()
-    if re.search(r"\bmath\.", code):
-        lines.add("import math")
+    standard = [
+        *(["import math"] if re.search(r"\bmath\.", code) else []),
+        *(["from typing import Any"] if "tuple[Any, ...]" in code else []),
+    ]
+    if standard:
+        lines.extend(standard)
         lines.blank()
-    lines.add("import torch" if re.search(r"\btorch\.", code) else "")
+    if re.search(r"\btorch\.", code):
+        lines.add("import torch")
     if re.search(r"\bF\.", code):
         lines.add("import torch.nn.functional as F")
     lines.add("from torch import Tensor, nn")
@@ -78,5 +83,4 @@ def _header(
     lines.add(
         f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"')
     )
-    text = str(lines).rstrip("\n") + "\n"
-    return text.replace("\n\n\nimport", "\n\nimport").replace("\n\n\nfrom", "\n\nfrom")
+    return str(lines)

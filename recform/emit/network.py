@@ -12,19 +12,22 @@ from recform.algebra.expr import Apply, Learned, Tensor
 from recform.algebra.formula import InitRule, Pipeline
 from recform.algebra.pipelines import STRIDE, WIDTH
 from recform.blocks import Shape
+from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.names import Namespace, class_name, identifier
+from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     chain,
+    marked,
     pipeline_class,
     symbolic_shape,
     symbols,
     typed,
     write_pipeline,
 )
-from recform.emit.step import BlockClasses, BodyWriter, StepCode, StepWriter
-from recform.emit.text import Lines, docstring, folded, signature
+from recform.emit.step import StepCode, StepWriter
+from recform.emit.text import Lines, docstring, folded
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, StageGraph
 from recform.recurrence.model import Flow, ModuleSlot, Step
 
@@ -78,6 +81,9 @@ class NetworkWriter:
         self._single = self._is_single()
         self._steps: dict[int, StepCode] = {}
         self._writers: dict[int, StepWriter] = {}
+        self._piece_codes: dict[str, PipelineCode] = {}
+        self._inlined: dict[str, PipelineCode] = {}
+        self._attribute: dict[str, str] = {}
         self._attributes = Namespace(attributes=True)
         self.name = identifier(self._formula.name)
         self._rates = frozenset(
@@ -154,7 +160,13 @@ class NetworkWriter:
             operators[name] = self._names.new(self._prefix + class_name(name))
             title = f"{name} = {pipeline.text}"
             codes[name] = pipeline_class(
-                lines, operators[name], pipeline, shape, title, self._rates
+                lines,
+                operators[name],
+                pipeline,
+                shape,
+                title,
+                self._rates,
+                formula.source,
             )
             lines.blank(2)
         adapter, parameters = self._adapter(lines)
@@ -199,7 +211,13 @@ class NetworkWriter:
         if not code.sequential:
             cls = self._names.new(self._prefix + "Shortcut")
             code = pipeline_class(
-                lines, cls, pipeline, shape, f"adapter {pipeline.text}", self._rates
+                lines,
+                cls,
+                pipeline,
+                shape,
+                f"adapter {pipeline.text}",
+                self._rates,
+                self._formula.source,
             )
             arguments = [f"stride={p}" if p == "stride" else p for p in code.parameters]
             made = f"{cls}({', '.join(arguments)})"
@@ -212,8 +230,10 @@ class NetworkWriter:
         )
         needed = [ins, outs, *(["stride"] if image else [])]
         parameters = [*needed, *(p for p in code.parameters if p not in needed)]
-        lines.extend(
-            signature(name, [typed(p, self._rates) for p in parameters], "nn.Module")
+        lines.signature(
+            name,
+            [typed(p, self._rates) for p in parameters],
+            "nn.Module",
         )
         condition = f"{ins} == {outs}" + (" and stride == 1" if image else "")
         with lines.indented():
@@ -242,7 +262,7 @@ class NetworkWriter:
             self._stage_names = self._name_stages()
             used = self._constructor(body, pieces, classes)
             parameters = ["self", *self._parameters(used)]
-            lines.extend(signature("__init__", parameters, "None"))
+            lines.signature("__init__", parameters, "None")
             with lines.indented():
                 lines.add("super().__init__()")
                 for line in str(body).rstrip("\n").split("\n"):
@@ -298,16 +318,11 @@ class NetworkWriter:
                 piece.input,
                 f"{role} {piece.pipeline.text}",
                 self._rates,
+                self._formula.source,
             )
             self._piece_codes[role] = code
             lines.blank(2)
         return classes
-
-    @property
-    def _piece_codes(self) -> dict[str, PipelineCode]:
-        if not hasattr(self, "_codes"):
-            self._codes: dict[str, PipelineCode] = {}
-        return self._codes
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
@@ -328,8 +343,6 @@ class NetworkWriter:
         """Writes the modules; returns the parameters that they use."""
         used: set[str] = set()
         network = self._network
-        self._inlined: dict[str, PipelineCode] = {}
-        self._attribute: dict[str, str] = {}
         self._one_piece(lines, "stem", network.stem, pieces, used)
         self._shared(lines, classes, used)
         for number, stage in enumerate(network.stages):
@@ -618,10 +631,11 @@ class NetworkWriter:
         self, lines: Lines, role: str, x: str, pieces: Mapping[str, str]
     ) -> None:
         if role in self._inlined:
-            statements, result = chain(self._inlined[role].calls, x, "x")
+            statements, result = chain(self._inlined[role], x, "x")
+            mark = marked(self._piece(role).pipeline.span, self._formula.source)
             for statement in statements:
-                lines.statement(statement)
-            lines.assign("x", result)
+                lines.statement(statement, mark)
+            lines.assign("x", result, mark)
         elif role in pieces:
             lines.assign("x", f"self.{self._attribute[role]}({x})")
 
@@ -629,22 +643,24 @@ class NetworkWriter:
         self, lines: Lines, role: str, x: str, pieces: Mapping[str, str]
     ) -> None:
         if role in self._inlined:
-            statements, result = chain(self._inlined[role].calls, x, "x")
+            statements, result = chain(self._inlined[role], x, "x")
+            mark = marked(self._piece(role).pipeline.span, self._formula.source)
             for statement in statements:
-                lines.statement(statement)
-            lines.returns(result)
+                lines.statement(statement, mark)
+            lines.returns(result, mark)
         elif role in pieces:
             lines.returns(f"self.{self._attribute[role]}({x})")
         else:
             lines.returns(x)
 
+    def _piece(self, role: str) -> Piece:
+        return self._network.stem if role == "stem" else self._network.head
+
     def _follow(self, lines: Lines, flow: Flow, number: int, stages: list[str]) -> str:
         """The blocks of a flow; returns the expression of its output."""
         names = Namespace({"x"})
         writer = self._writer(flow.start, number, {})
-        body = BodyWriter(
-            flow.start, writer, names, self._recurrence.order, None, self._marks
-        )
+        body = BodyWriter(flow.start, writer, names, self._recurrence.order, self._mark)
         body.write(lines, flow.initial)
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
         if self._single:
@@ -659,9 +675,7 @@ class NetworkWriter:
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
         end = self._writer(flow.end, number, variables)
-        tail = BodyWriter(
-            flow.end, end, names, self._recurrence.order, None, self._marks
-        )
+        tail = BodyWriter(flow.end, end, names, self._recurrence.order, self._mark)
         tail.write(lines, ())
         return end.show(flow.output)
 
@@ -678,7 +692,7 @@ class NetworkWriter:
         kind = "tuple[Tensor, ...]"
         steps = [self._recurrence.steps[run.step] for run in flow.runs]
         if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
-            kind = "tuple[Tensor | nn.Module, ...]"
+            kind = "tuple[Any, ...]"
         first = "" if number else f": {kind}"
         lines.statement(f"state{first} = ({', '.join(initial)}{trailing})")
         shared = self._shared_arguments(flow, number)
@@ -768,10 +782,11 @@ class NetworkWriter:
             variables,
         )
 
-    def _marks(self, tensor: Tensor) -> str:
+    def _mark(self, tensor: Tensor) -> str:
+        """The boundary equation that says what a tensor is, as a comment."""
         for boundary in self._formula.boundaries:
             if boundary.left == tensor:
-                return f"rf:{boundary.span.line}"
+                return marked(boundary.span, self._formula.source)
         return ""
 
 

@@ -14,10 +14,8 @@ from recform.algebra.formula import Pipeline, Step
 from recform.algebra.pipelines import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Layout, Shape
 from recform.emit.names import Namespace
-from recform.emit.text import Lines, docstring, signature
-
-#: Longest nested call before a flow is cut into statements.
-_LONGEST_CHAIN = 58
+from recform.emit.text import Lines, docstring
+from recform.source import Source, Span
 
 CHANNELS = sympy.Symbol("channels", integer=True, positive=True)
 FEATURES = sympy.Symbol("features", integer=True, positive=True)
@@ -38,6 +36,7 @@ class PipelineCode:
     Attributes:
         modules: attribute names and the expressions that make them.
         calls: one for each operator, with ``{x}`` for its input.
+        cuts: whether what follows an operator is better a statement of its own.
         parameters: symbols that the expressions use, in the order of a constructor.
         stored: those of them that the calls use, kept as attributes.
         output: the symbolic shape of the result.
@@ -45,6 +44,7 @@ class PipelineCode:
 
     modules: tuple[tuple[str, str], ...]
     calls: tuple[str, ...]
+    cuts: tuple[bool, ...]
     parameters: tuple[str, ...]
     stored: tuple[str, ...]
     output: Shape
@@ -126,9 +126,15 @@ def write_pipeline(
     extra = sorted(used - {*known, "stride"})
     last = ["stride"] if "stride" in used else []
     parameters = (*known, *extra, *last)
+    cuts = tuple(_ends(step) for step in pipeline.steps)
     return PipelineCode(
-        tuple(modules), tuple(calls), parameters, tuple(sorted(stored)), x
+        tuple(modules), tuple(calls), cuts, parameters, tuple(sorted(stored)), x
     )
+
+
+def _ends(step: Step) -> bool:
+    """Activations and windows end a statement, as in `x = F.relu(self.bn(x))`."""
+    return step.operator.elementwise or not step.operator.attribute
 
 
 def _fill(value: Any, table: Mapping[Any, Any]) -> Any:
@@ -174,20 +180,21 @@ def _attribute(
     return names.new(f"{kind}{numbers[kind]}" if counts[kind] > 1 else kind)
 
 
-def chain(calls: tuple[str, ...], start: str, local: str) -> tuple[list[str], str]:
-    """The calls nested into each other, cut into statements where that gets long.
+def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
+    """The calls of a pipeline: nested into each other, with statements between.
 
     Returns:
         Statements that assign to ``local``, and the expression of the result.
     """
     statements: list[str] = []
     expression = start
-    for call in calls:
-        longer = call.replace("{x}", expression)
-        if len(longer) > _LONGEST_CHAIN and expression not in (start, local):
+    depth = 0
+    for number, call in enumerate(code.calls):
+        if depth and (depth > 3 or (depth > 1 and code.cuts[number - 1])):
             statements.append(f"{local} = {expression}")
-            longer = call.replace("{x}", local)
-        expression = longer
+            expression, depth = local, 0
+        expression = call.replace("{x}", expression)
+        depth += 1
     return statements, expression
 
 
@@ -198,6 +205,7 @@ def pipeline_class(
     shape: Shape,
     title: str,
     rates: frozenset[str],
+    source: Source,
 ) -> PipelineCode:
     """Writes a class for a pipeline; its constructor takes what is left open."""
     names = Namespace(attributes=True)
@@ -208,7 +216,7 @@ def pipeline_class(
         lines.blank()
         if code.modules or code.stored:
             parameters = [typed(p, rates) for p in code.parameters]
-            lines.extend(signature("__init__", ["self", *parameters], "None"))
+            lines.signature("__init__", ["self", *parameters], "None")
             with lines.indented():
                 lines.add("super().__init__()")
                 for attribute, made in code.modules:
@@ -218,11 +226,17 @@ def pipeline_class(
             lines.blank()
         lines.add("def forward(self, x: Tensor) -> Tensor:")
         with lines.indented():
-            statements, result = chain(code.calls, "x", "x")
+            mark = marked(pipeline.span, source)
+            statements, result = chain(code, "x", "x")
             for statement in statements:
-                lines.statement(statement)
-            lines.returns(result)
+                lines.statement(statement, mark)
+            lines.returns(result, mark)
     return code
+
+
+def marked(span: Span | None, source: Source) -> str:
+    """The comment that names a line; defaults and other files have none."""
+    return f"rf:{span.line}" if span is not None and span.source == source else ""
 
 
 def typed(name: str, rates: frozenset[str] = frozenset()) -> str:

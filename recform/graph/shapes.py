@@ -125,10 +125,21 @@ class BlockShapes:
         return root in self.saved or root in self._keeps
 
     def _root(self, tensor: Tensor) -> Tensor:
-        """The expression that an unknown of this block is another name of."""
-        while isinstance(tensor, State) and tensor in self.step.body:
-            (tensor,) = self.step.parts(tensor)
+        """What holds the numbers of a tensor: a name or a part of it is only a view."""
+        while tensor in self.step.body:
+            if isinstance(tensor, State):
+                (right,) = self.step.parts(tensor)
+                if self._is_adapted(right, tensor):
+                    return tensor
+                tensor = right
+            elif isinstance(tensor, Part):
+                tensor = tensor.tensor
+            else:
+                break
         return tensor
+
+    def _is_adapted(self, term: Tensor, parent: Tensor) -> bool:
+        return Site(bare(term), parent) in self.sites
 
     def _owns_scalar(self, name: str) -> bool:
         return any(
@@ -217,8 +228,8 @@ class BlockShapes:
         if isinstance(tensor, Pointwise) or (
             isinstance(tensor, Combine) and tensor.kind != "mean"
         ):
-            for part in parts:
-                self._keep(part, target)
+            for part, shape in zip(parts, shapes, strict=True):
+                self._keep(part, target, adapted=shape != target)
         return target
 
     def _target(
@@ -362,7 +373,7 @@ class BlockShapes:
                     pair = self.sites.get(Site(bare(part), tensor))
                     if part is not tensor or not self._is_term(part):
                         shape = pair[1] if pair is not None else self.shape(part)
-                        self._scale(part, shape)
+                        self._scale(part, shape, adapted=pair is not None)
 
     def _is_term(self, part: Tensor) -> bool:
         return any(
@@ -371,7 +382,7 @@ class BlockShapes:
             if tensor is not part
         )
 
-    def _scale(self, tensor: Scaled, shape: Shape) -> None:
+    def _scale(self, tensor: Scaled, shape: Shape, *, adapted: bool) -> None:
         learned = tensor.coefficient.atoms(Learned)
         for item in learned:
             scalar = self.formula.scalars[item.name]
@@ -387,7 +398,7 @@ class BlockShapes:
                     )
                     raise Stuck
         if learned:
-            self._keep(tensor.tensor, shape)
+            self._keep(tensor.tensor, shape, adapted=adapted)
 
     def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
         shapes = [self.shape(part) for part in parts]
@@ -429,9 +440,19 @@ class BlockShapes:
             raise Stuck
         return shape.with_features(int(shape.features) // tensor.parts)
 
-    def _keep(self, tensor: Tensor, shape: Shape) -> None:
-        """Notes that autograd keeps a tensor; once is enough."""
-        self._keeps.setdefault(self._root(tensor), shape.elements)
+    def _keep(self, tensor: Tensor, shape: Shape, *, adapted: bool = False) -> None:
+        """Notes that autograd keeps a tensor; once is enough.
+
+        What an adapter makes of a tensor is kept beside the tensor itself; a part of
+        a split is a view, which keeps the whole.
+        """
+        if adapted:
+            self._keeps.setdefault(("adapted", tensor, shape), shape.elements)
+            return
+        root = self._root(tensor)
+        if root is not tensor and root in self.known:
+            shape = self.known[root]
+        self._keeps.setdefault(root, shape.elements)
 
     def span(self, tensor: Tensor) -> Span:
         """The place of a written-out tensor in the formula."""

@@ -87,15 +87,15 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         and token.type in _STARTS_VALUE
         and "TIMES" in expected
     ):
-        end = statement.start + (previous.end_pos or 0)
+        stop = statement.start + (previous.end_pos or 0)
         # An index belongs to the name in front of it.
-        before = re.search(r"[\w']*$", statement.source.text[statement.start : end])
+        before = re.search(r"[\w']*$", statement.source.text[statement.start : stop])
         left = before.group() if before is not None else ""
-        start = end - max(1, len(left))
+        begin = stop - max(1, len(left))
         report.error(
             "RF104",
             "a `*` is missing between two factors",
-            Span(statement.source, start, place.end),
+            Span(statement.source, begin, place.end),
             hint=f"write {left}*{token}"
             if previous.type in {"NAME", "NUMBER", "SUBSCRIPT"}
             else f"write `*` in front of {str(token)!r}",

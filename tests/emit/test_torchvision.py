@@ -12,19 +12,20 @@ from torch import nn
 from recform.compiler import compile_source, from_text, read
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
-NAMES = 'names stem=".", head=".", W=".", stages="layer{}", adapter="downsample"\n'
-RESNET34 = (
-    "stages 64 x 3, 128 x 4 / 2, 256 x 6 / 2, 512 x 3 / 2\n"
-    "stem conv1: conv(7, 64, stride=2) > bn1: bn > relu\n"
-    "     > maxpool(3, stride=2, padding=1)\n"
-    "head avgpool > fc: linear(classes)\nparam classes = 1000\n"
-    "X_i = relu(W_i*X_<i-1> + X_<i-1>)"
-).replace("\n     >", " >")
+RESNET34 = """
+names   stem = ".", head = ".", W = ".", stages = "layer{}", adapter = "downsample"
+param   classes = 1000
+input   3 x 224 x 224
+stem    conv1: conv(7, 64, stride=2) > bn1: bn > relu > maxpool(3, stride=2, padding=1)
+stages  64 x 3, 128 x 4 / 2, 256 x 6 / 2, 512 x 3 / 2
+head    avgpool > fc: linear(classes)
+X_i = relu(W_i*X_<i-1> + X_<i-1>)
+"""
 
 
 def ours(name: str) -> nn.Module:
     if name == "resnet34":
-        source, folder = from_text(NAMES + "input 3 x 224 x 224\n" + RESNET34), ZOO
+        source, folder = from_text(RESNET34), ZOO
     else:
         source, folder = read(ZOO / f"{name}.rf")
     (compiled,) = compile_source(source, {}, folder)

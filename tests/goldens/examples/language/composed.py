@@ -27,7 +27,8 @@ class UBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class WBlock(nn.Module):
@@ -43,7 +44,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class FirstStep(nn.Module):
@@ -60,7 +62,7 @@ class FirstStep(nn.Module):
         self.g = nn.Parameter(torch.tensor(0.5))
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:6
         x = x_prev + (wx + self.g * self.U(wx))  # rf:6
         return x, wx
 
@@ -79,7 +81,7 @@ class Step(nn.Module):
         self.g = nn.Parameter(torch.tensor(0.5))
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:6
         x = x_prev + (wx + self.g * self.U(wx)) + self.W(wx_prev)  # rf:6
         return x, wx
 

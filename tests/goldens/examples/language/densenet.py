@@ -25,8 +25,9 @@ class WBlock(nn.Module):
         self.conv2 = nn.Conv2d(4 * channels, channels, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn2(self.conv1(F.relu(self.bn1(x)))))
-        return self.conv2(x)
+        x = F.relu(self.bn1(x))  # rf:6
+        x = F.relu(self.bn2(self.conv1(x)))  # rf:6
+        return self.conv2(x)  # rf:6
 
 
 class Step(nn.Module):
@@ -42,7 +43,7 @@ class Step(nn.Module):
 
     def forward(self, xs_prev: Tensor) -> Tensor:
         x = self.W(xs_prev)  # rf:7
-        xs = torch.cat((xs_prev, x), dim=1)
+        xs = torch.cat((xs_prev, x), dim=1)  # rf:7
         return xs
 
 
@@ -54,7 +55,7 @@ class Stem(nn.Module):
         self.conv = nn.Conv2d(in_channels, 24, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)
+        return self.conv(x)  # rf:5
 
 
 class Transition(nn.Module):
@@ -66,7 +67,8 @@ class Transition(nn.Module):
         self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(self.conv(F.relu(self.bn(x))), 2)
+        x = F.relu(self.bn(x))  # rf:9
+        return F.avg_pool2d(self.conv(x), 2)  # rf:9
 
 
 class Head(nn.Module):
@@ -78,7 +80,8 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(F.relu(self.bn(x)).mean((2, 3)))
+        x = F.relu(self.bn(x))  # rf:10
+        return self.fc(x.mean((2, 3)))  # rf:10
 
 
 class DenseNet(nn.Module):

@@ -27,7 +27,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class UBlock(nn.Module):
@@ -43,7 +44,8 @@ class UBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -67,13 +69,14 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
         self.U = UBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        wx = self.W(x_prev)
-        x = torch.maximum(self.shortcut(x_prev), wx) + torch.sigmoid(
-            self.U(x_prev)
-        ) * torch.tanh(wx)  # rf:4
+        wx = self.W(x_prev)  # rf:4
+        ux = self.U(x_prev)  # rf:4
+        x = torch.maximum(self.shortcut(x_prev), wx) + torch.sigmoid(ux) * torch.tanh(
+            wx
+        )  # rf:4
         return x
 
 

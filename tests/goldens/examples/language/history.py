@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class FirstStep(nn.Module):
@@ -59,7 +60,7 @@ class Step(nn.Module):
         self.scale = 1 / i
 
     def forward(self, x_prev: Tensor, x_sum_1: Tensor) -> tuple[Tensor, Tensor]:
-        x_sum_prev = x_sum_1 + x_prev
+        x_sum_prev = x_sum_1 + x_prev  # rf:4
         x = self.W(x_prev) + self.scale * x_sum_prev  # rf:4
         return x, x_sum_prev
 

@@ -27,7 +27,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -74,15 +75,14 @@ class Step(nn.Module):
     ) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(x_prev2_channels, channels, x_prev2_stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(x_prev2_channels, channels, stride=x_prev2_stride)
         self.k = nn.Parameter(torch.tensor(0.5))
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:4
         x = (
-            (1 - self.k) * self.shortcut(x_prev)
-            + self.k * self.shortcut2(x_prev2)
-            + self.W(x_prev)
+            (1 - self.k) * self.shortcut(x_prev) + self.k * self.shortcut2(x_prev2) + wx
         )  # rf:4
         return x, x_prev
 

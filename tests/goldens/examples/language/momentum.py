@@ -26,7 +26,8 @@ class FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -68,8 +69,8 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, v_prev: Tensor, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         v = 0.9 * self.shortcut(v_prev) + 0.1 * self.F(x_prev)  # rf:4

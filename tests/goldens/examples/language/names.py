@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.second(F.relu(self.bn1(self.first(x)))))
+        x = F.relu(self.bn1(self.first(x)))  # rf:8
+        return self.bn2(self.second(x))  # rf:8
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -49,7 +50,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.residual = WBlock(in_channels, channels, stride=stride)
-        self.project = shortcut(in_channels, channels, stride)
+        self.project = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = self.project(x_prev) + self.residual(x_prev)  # rf:9
@@ -77,7 +78,7 @@ class Named(nn.Module):
                 )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm(self.first(x)))
+        x = F.relu(self.norm(self.first(x)))  # rf:4
         x = self.layer1(x)
         x = self.layer2(x)
-        return self.classifier(x.mean((2, 3)))
+        return self.classifier(x.mean((2, 3)))  # rf:5

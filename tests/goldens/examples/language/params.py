@@ -35,8 +35,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv2(self.dropout(F.relu(self.bn1(self.conv1(x)))))
-        return self.bn2(x)
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:8
+        return self.bn2(self.conv2(self.dropout(x)))  # rf:8
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -61,7 +61,7 @@ class Step(nn.Module):
     ) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, i, 4, drop, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = self.shortcut(x_prev) + self.W(x_prev)  # rf:9
@@ -88,7 +88,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:10
 
 
 class Parametric(nn.Module):

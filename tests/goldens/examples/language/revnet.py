@@ -27,7 +27,8 @@ class FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class GBlock(nn.Module):
@@ -43,7 +44,8 @@ class GBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -68,8 +70,8 @@ class Step(nn.Module):
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
         self.G = GBlock(channels, channels)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         a = self.shortcut(a_prev) + self.F(b_prev)  # rf:6
@@ -86,7 +88,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(64)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:4
 
 
 class Head(nn.Module):

@@ -29,13 +29,11 @@ class ResidualWBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv2(self.dropout(F.relu(self.bn1(self.conv1(x)))))
-        return self.bn2(x)
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:4
+        return self.bn2(self.conv2(self.dropout(x)))  # rf:4
 
 
-def residual_shortcut(
-    in_channels: int, channels: int, stride: int = 1
-) -> nn.Module:
+def residual_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -57,7 +55,7 @@ class ResidualStep(nn.Module):
     ) -> None:
         super().__init__()
         self.W = ResidualWBlock(in_channels, channels, drop, stride=stride)
-        self.shortcut = residual_shortcut(in_channels, channels, stride)
+        self.shortcut = residual_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = self.shortcut(x_prev) + self.W(x_prev)  # rf:8
@@ -137,13 +135,11 @@ class SkippingWBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv2(self.dropout(F.relu(self.bn1(self.conv1(x)))))
-        return self.bn2(x)
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:4
+        return self.bn2(self.conv2(self.dropout(x)))  # rf:4
 
 
-def skipping_shortcut(
-    in_channels: int, channels: int, stride: int = 1
-) -> nn.Module:
+def skipping_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -186,7 +182,7 @@ class SkippingStep(nn.Module):
     ) -> None:
         super().__init__()
         self.W = SkippingWBlock(in_channels, channels, drop, stride=stride)
-        self.shortcut = skipping_shortcut(16, channels, x_prev2_stride)
+        self.shortcut = skipping_shortcut(16, channels, stride=x_prev2_stride)
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev) + self.shortcut(x_prev2)  # rf:11

@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -51,9 +52,9 @@ class FirstStep(nn.Module):
         self.W = WBlock(16, 16)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        wx = self.W(x_prev)
-        scaled_wx = 0.5 * wx
-        partial = 0.25 * wx + x_prev
+        wx = self.W(x_prev)  # rf:4
+        scaled_wx = 0.5 * wx  # rf:4
+        partial = 0.25 * wx + x_prev  # rf:4
         return wx, scaled_wx, partial
 
 
@@ -61,7 +62,7 @@ class Step(nn.Module):
     """X_i = W_i*X_<i-1> + 0.5*W_<i-1>*X_<i-2> + 0.25*W_<i-2>*X_<i-3> + X_<i-3>
 
     Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
-    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
+    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
     Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>), 1/4*W_i*X_<i-1>
     + X_<i-1>.
     """
@@ -69,17 +70,17 @@ class Step(nn.Module):
     def __init__(self, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(16, channels, stride=stride)
-        self.shortcut = shortcut(16, channels, stride)
-        self.shortcut2 = shortcut(16, channels, stride)
-        self.shortcut3 = shortcut(16, channels, stride)
+        self.shortcut = shortcut(16, channels, stride=stride)
+        self.shortcut2 = shortcut(16, channels, stride=stride)
+        self.shortcut3 = shortcut(16, channels, stride=stride)
 
     def forward(
         self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:4
         x = wx + self.shortcut(partial_prev)  # rf:4
-        partial = 0.5 * wx + self.shortcut2(partial_prev2)
-        partial2 = 0.25 * wx + self.shortcut3(x_prev)
+        partial = 0.5 * wx + self.shortcut2(partial_prev2)  # rf:4
+        partial2 = 0.25 * wx + self.shortcut3(x_prev)  # rf:4
         return x, partial, partial2
 
 
@@ -87,7 +88,7 @@ class FifthStep(nn.Module):
     """X_5 = W_5*X_4 + 1/2*W_4*X_3 + 1/4*W_3*X_2 + X_2
 
     Takes x_prev = X_<i-1>, partial_prev = 1/2*W_<i-1>*X_<i-2> +
-    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
+    (1/4*W_<i-2>*X_<i-3> + X_<i-3>), partial_prev2 = 1/4*W_<i-1>*X_<i-2> + X_<i-2>.
     Hands on X_i, 1/2*W_i*X_<i-1> + (1/4*W_<i-1>*X_<i-2> + X_<i-2>).
     """
 
@@ -98,9 +99,9 @@ class FifthStep(nn.Module):
     def forward(
         self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
     ) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:4
         x = wx + partial_prev  # rf:4
-        partial = 0.5 * wx + partial_prev2
+        partial = 0.5 * wx + partial_prev2  # rf:4
         return x, partial
 
 

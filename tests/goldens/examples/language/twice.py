@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class Step(nn.Module):
@@ -41,7 +42,7 @@ class Step(nn.Module):
         self.W = WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:6
         x = x_prev + wx + self.W(wx)  # rf:6
         return x
 

@@ -23,7 +23,8 @@ class WBlock(nn.Module):
         self.fc2 = nn.Linear(4 * features, features)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc2(F.gelu(self.fc1(self.ln(x))))
+        x = F.gelu(self.fc1(self.ln(x)))
+        return self.fc2(x)
 
 
 class Step(nn.Module):

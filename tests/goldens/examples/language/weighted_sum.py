@@ -27,7 +27,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class FirstStep(nn.Module):
@@ -44,7 +45,7 @@ class FirstStep(nn.Module):
     def forward(
         self, a_1_shared: Tensor, a_2_shared: Tensor, a_3_shared: Tensor, x_prev: Tensor
     ) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:5
         return x_prev, wx
 
 
@@ -68,7 +69,7 @@ class SecondStep(nn.Module):
         wx_prev: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor]:
         x = x_prev + a_1_shared * wx_prev  # rf:5
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:5
         return x, wx_prev, wx
 
 
@@ -93,7 +94,7 @@ class ThirdStep(nn.Module):
         wx_prev: Tensor,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         x = x_prev + (a_1_shared * wx_prev + a_2_shared * wx_prev2)  # rf:5
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:5
         return x, wx_prev2, wx_prev, wx
 
 
@@ -122,7 +123,7 @@ class Step(nn.Module):
         x = x_prev + (
             a_1_shared * wx_prev + a_2_shared * wx_prev2 + a_3_shared * wx_prev3
         )  # rf:5
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:5
         return x, wx_prev2, wx_prev, wx
 
 

@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 class Shortcut(nn.Module):
@@ -42,7 +43,7 @@ class Shortcut(nn.Module):
         return F.pad(
             x[:, :, :: self.stride, :: self.stride],
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
-        )
+        )  # rf:4
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -62,7 +63,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:5

@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -72,7 +73,7 @@ class Step(nn.Module):
     ) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(x_prev2_channels, channels, x_prev2_stride)
+        self.shortcut = shortcut(x_prev2_channels, channels, stride=x_prev2_stride)
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev) + self.shortcut(x_prev2)  # rf:3

@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -51,7 +52,7 @@ class FirstStep(nn.Module):
         self.W = WBlock(64, 64)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:3
         x = x_prev + wx  # rf:4
         return x, wx
 
@@ -66,11 +67,11 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:3
         x = self.shortcut(x_prev) + wx - self.shortcut2(wx_prev)  # rf:3
         return x, wx
 

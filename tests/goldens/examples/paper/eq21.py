@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))
+        return self.bn2(self.conv2(x))
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -51,7 +52,7 @@ class Step(nn.Module):
     ) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(64, channels, x_0_stride)
+        self.shortcut = shortcut(64, channels, stride=x_0_stride)
 
     def forward(self, x_prev: Tensor, x_0: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev) + self.shortcut(x_0)  # rf:3

@@ -25,7 +25,7 @@ class FBlock(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:4
 
 
 class TBlock(nn.Module):
@@ -39,7 +39,7 @@ class TBlock(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.bn(self.conv(x)))
+        return torch.sigmoid(self.bn(self.conv(x)))  # rf:5
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -63,10 +63,10 @@ class Step(nn.Module):
         super().__init__()
         self.f = FBlock(in_channels, channels, stride=stride)
         self.t = TBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, y_prev: Tensor) -> Tensor:
-        ty = self.t(y_prev)
+        ty = self.t(y_prev)  # rf:6
         y = self.f(y_prev) * ty + self.shortcut(y_prev) * (1 - ty)  # rf:6
         return y
 

@@ -26,7 +26,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:13
+        return self.bn2(self.conv2(x))  # rf:13
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -49,11 +50,11 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:15
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:15
         return x, wx
 
@@ -67,7 +68,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(64)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:9
 
 
 class Head(nn.Module):
@@ -78,7 +79,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:11
 
 
 class ResNet18s(nn.Module):

@@ -14,7 +14,8 @@ __all__ = ["ResNet50s"]
 
 
 class WBlock(nn.Module):
-    """W = conv(1, c/4) > bn > relu > conv(3, c/4, stride=s) > bn > relu > conv(1, c) > bn
+    """W = conv(1, c/4) > bn > relu > conv(3, c/4, stride=s) > bn > relu > conv(1, c)
+    > bn
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -29,8 +30,9 @@ class WBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
-        return self.bn3(self.conv3(F.relu(x)))
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:12
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:12
+        return self.bn3(self.conv3(x))  # rf:12
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -53,11 +55,11 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:16
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:16
         return x, wx
 
@@ -71,7 +73,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(64)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:8
 
 
 class Head(nn.Module):
@@ -82,7 +84,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:10
 
 
 class ResNet50s(nn.Module):

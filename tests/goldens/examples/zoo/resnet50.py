@@ -40,11 +40,12 @@ class Step(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.downsample = shortcut(in_channels, channels, stride)
+        self.downsample = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        out = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x_prev)))))
-        wx = self.bn3(self.conv3(F.relu(out)))
+        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:15
+        out = F.relu(self.bn2(self.conv2(out)))  # rf:15
+        wx = self.bn3(self.conv3(out))  # rf:15
         x = F.relu(wx + self.downsample(x_prev))  # rf:15
         return x
 
@@ -78,10 +79,10 @@ class ResNet50(nn.Module):
                 )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:8
+        x = F.max_pool2d(x, 3, stride=2, padding=1)  # rf:8
         x = self.layer1(x)
         x = self.layer2(x)
         x = self.layer3(x)
         x = self.layer4(x)
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:10

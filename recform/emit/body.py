@@ -1,0 +1,188 @@
+"""The statements of a step: what is used once has no variable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from recform.algebra.expr import Apply, Input, Part, State, Tensor
+from recform.emit.expressions import ATOM, Writer
+from recform.emit.names import Namespace, variable
+from recform.emit.text import Lines
+from recform.graph.shapes import bare
+from recform.recurrence.model import Slot, Step
+
+#: Writes an inlined operator, given its argument and a local variable: statements and
+#: the expression of the result; None for an operator that is no inlined one.
+Inliner = Callable[[Tensor, str, str], tuple[list[str], str] | None]
+
+
+class BodyWriter:
+    """Writes the statements of a step's body; what is used once has no variable.
+
+    Args:
+        step: what is computed.
+        writer: for expressions; its variables are filled.
+        names: variables that are still free.
+        order: of the recurrence, for names.
+        mark: the comment that names the line of a tensor.
+    """
+
+    def __init__(
+        self,
+        step: Step,
+        writer: Writer,
+        names: Namespace,
+        order: int,
+        mark: Callable[[Tensor], str],
+    ) -> None:
+        self._step = step
+        self._writer = writer
+        self._names = names
+        self._order = order
+        self._mark = mark
+
+    def write(
+        self, lines: Lines, outputs: Iterable[Slot], inlined: Inliner | None = None
+    ) -> None:
+        """Statements in the order of computation."""
+        uses = self._uses(outputs)
+        adapted = self._adapted_twice()
+        for tensor in self._step.body:
+            if tensor in self._writer.variables:
+                continue
+            if isinstance(tensor, Part) and self._split(lines, tensor):
+                continue
+            if self._is_alias(tensor):
+                continue
+            if isinstance(tensor, Apply) and inlined is not None:
+                argument = self._writer.show(tensor.argument)
+                written = inlined(tensor, argument, "out")
+                if written is not None:
+                    self._assign_inlined(lines, tensor, *written)
+            if tensor in self._writer.variables:
+                pass
+            elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
+                self._assign(lines, tensor)
+            for value, attribute in adapted.pop(tensor, ()):
+                self._adapt(lines, value, attribute)
+        for pending in adapted.values():
+            for value, attribute in pending:
+                self._adapt(lines, value, attribute)
+
+    def _uses(self, outputs: Iterable[Slot]) -> dict[Tensor, int]:
+        """How often each tensor is read; one that is handed on counts as twice."""
+        uses: dict[Tensor, int] = {}
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                uses[part] = uses.get(part, 0) + 1
+        for slot in outputs:
+            if isinstance(slot, Tensor):
+                uses[slot] = uses.get(slot, 0) + 2
+        return uses
+
+    def _adapted_twice(self) -> dict[Tensor, list[tuple[Tensor, str]]]:
+        """Adapters whose result is read twice, by the tensor after which they can run."""
+        counts: dict[str, int] = {}
+        values: dict[str, Tensor] = {}
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                attribute = self._writer.adapter(bare(part), tensor)
+                if attribute:
+                    counts[attribute] = counts.get(attribute, 0) + 1
+                    values[attribute] = bare(part)
+        result: dict[Tensor, list[tuple[Tensor, str]]] = {}
+        first = self._step.body[0] if self._step.body else None
+        for attribute, count in counts.items():
+            if count > 1 and first is not None:
+                value = values[attribute]
+                after = value if value in self._step.body else first
+                result.setdefault(after, []).append((value, attribute))
+        return result
+
+    def _adapt(self, lines: Lines, value: Tensor, attribute: str) -> None:
+        name = self._names.new(f"{variable(value, self._step.at, self._order)}_short")
+        call = f"self.{attribute}({self._writer.show(value)})"
+        lines.assign(name, call, self._mark(value))
+        self._writer.variables["adapted", attribute] = name
+
+    def _is_alias(self, tensor: Tensor) -> bool:
+        """Whether an unknown is just another name of a tensor that has one."""
+        if isinstance(tensor, Input):
+            self._writer.variables[tensor] = "x"
+            return True
+        if not isinstance(tensor, State):
+            return False
+        (right,) = self._step.parts(tensor)
+        if self._writer.adapter(bare(right), tensor):
+            return False
+        if right in self._writer.variables:
+            self._writer.variables[tensor] = self._writer.variables[right]
+            return True
+        return False
+
+    def _assign(self, lines: Lines, tensor: Tensor) -> None:
+        name = self._names.new(variable(tensor, self._step.at, self._order))
+        text, _ = self._writer.made(tensor)
+        if not lines.has_room(f"{name} = {text}", self._mark(tensor)):
+            # A call on a line of its own can be found in a traceback by its comment.
+            for call in self._calls_in(tensor):
+                self._assign(lines, call)
+            text, _ = self._writer.made(tensor)
+        lines.assign(name, text, self._mark(tensor))
+        self._writer.variables[tensor] = name
+
+    def _calls_in(self, tensor: Tensor) -> list[Tensor]:
+        """The outermost operators that a statement applies."""
+        found: list[Tensor] = []
+        for part in self._step.parts(tensor):
+            if part in self._writer.variables:
+                continue
+            if isinstance(part, Apply):
+                found.append(part)
+            else:
+                found += self._calls_in(part)
+        return list(dict.fromkeys(found))
+
+    def _assign_inlined(
+        self, lines: Lines, tensor: Tensor, statements: list[str], result: str
+    ) -> None:
+        """An operator whose parts are the step's own."""
+        for statement in statements:
+            lines.statement(statement, self._mark(tensor))
+        name = self._names.new(variable(tensor, self._step.at, self._order))
+        lines.assign(name, result, self._mark(tensor))
+        self._writer.variables[tensor] = name
+
+    def _split(self, lines: Lines, tensor: Part) -> bool:
+        """All parts of a split in one statement."""
+        parts = [
+            t
+            for t in self._step.body
+            if isinstance(t, Part)
+            and t.tensor == tensor.tensor
+            and t.parts == tensor.parts
+        ]
+        if len(parts) < 2:
+            return False
+        if tensor.which == min(part.which for part in parts):
+            owners = {
+                self._step.parts(t)[0]: t
+                for t in self._step.body
+                if isinstance(t, State)
+            }
+            targets = []
+            by_number = {part.which: part for part in parts}
+            for number in range(tensor.parts):
+                part = by_number.get(number)
+                if part is None:
+                    targets.append("_")
+                    continue
+                named = owners.get(part, part)
+                name = self._names.new(variable(named, self._step.at, self._order))
+                self._writer.variables[part] = name
+                targets.append(name)
+            axis = self._writer.shape(tensor.tensor).feature_axis
+            value = self._writer.show(tensor.tensor, ATOM)
+            call = f"{value}.chunk({tensor.parts}, dim={axis})"
+            lines.assign(", ".join(targets), call, self._mark(tensor))
+        return True

@@ -1,0 +1,254 @@
+"""What the blocks of a step own, and the numbers that their constructors take."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.expr import Filled, I, L, Scaled, Tensor
+from recform.blocks import Shape
+from recform.emit.columns import Columns
+from recform.emit.expressions import learned
+from recform.emit.names import Namespace, identifier, variable
+from recform.emit.pipelines import GRID, PipelineCode
+from recform.graph.model import Block, NetworkGraph, Segment, Site
+from recform.graph.shapes import bare
+from recform.recurrence.model import ModuleSlot
+
+#: Which name a merged column gets.
+_PRIORITY = {
+    "in_channels": 0,
+    "in_features": 0,
+    "channels": 1,
+    "features": 1,
+    "stride": 2,
+}
+
+
+@dataclass
+class BlockClasses:
+    """The classes of operators and adapters, shared by all steps of a network.
+
+    Attributes:
+        operators: class names, by operator letter.
+        codes: what their constructors take.
+        adapter: the name of the adapter's function, or an empty string.
+        adapter_parameters: what it takes.
+        rates: parameters of the file that are no whole numbers.
+    """
+
+    operators: Mapping[str, str]
+    codes: Mapping[str, PipelineCode]
+    adapter: str
+    adapter_parameters: tuple[str, ...]
+    rates: frozenset[str]
+
+
+class Owned:
+    """Operators, adapters, learned scalars and numbers of one step's blocks.
+
+    Attributes:
+        segments: the blocks that take the step, those alike together.
+        blocks: what each segment looks like.
+        columns: the arguments of the step's constructor.
+        free: parameters of the file that the constructor passes on.
+        tables: the attribute of each adapter, by value and targets.
+        adapters: the same by the place in the formula.
+        scalars: the names of learned scalars.
+        needs_index: whether a coefficient depends on ``i``.
+    """
+
+    def __init__(
+        self,
+        network: NetworkGraph,
+        step: int,
+        classes: BlockClasses,
+        attributes: Namespace,
+    ) -> None:
+        self._recurrence = network.recurrence
+        self._formula = network.recurrence.formula
+        self._step = network.recurrence.steps[step]
+        self._classes = classes
+        self._attributes = attributes
+        self._length = [flow.length for flow in self._recurrence.flows]
+        self.segments: list[Segment] = [
+            segment
+            for stage in network.stages
+            for segment in stage.segments
+            if segment.step == step
+        ]
+        self.blocks: list[Block] = [segment.block for segment in self.segments]
+        self.columns = Columns(len(self.segments))
+        self.free: set[str] = set()
+        self._modules()
+        self._sites()
+        self._scalars()
+        self.columns.settle(_PRIORITY)
+
+    def coefficients(self) -> list[Any]:
+        """Every coefficient of the step; numbers in sums are no tensors of the body."""
+        found: list[Any] = []
+        for tensor in self._step.body:
+            for part in (tensor, *self._step.parts(tensor)):
+                if isinstance(part, Scaled | Filled) and part not in found:
+                    if part in self._step.inputs:
+                        continue
+                    if isinstance(part, Filled) or part in self._step.body:
+                        found.append(part)
+        return found
+
+    def operators(self) -> list[str]:
+        """The operators that the block owns, in the order of the formula."""
+        called = {name for block in self.blocks for name in block.calls}
+        return [name for name in self._formula.operators if name in called]
+
+    def _modules(self) -> None:
+        """Columns of the operators' constructors."""
+        for name in self.operators():
+            parameters = self._classes.codes[name].parameters
+            for parameter in parameters:
+                values = tuple(
+                    self.value(name, parameter, segment) for segment in self.segments
+                )
+                if any(value is None for value in values):
+                    self.free.add(parameter)
+                    continue
+                self.columns.add(kind(parameter), self._wanted(name, parameter), values)
+
+    def value(self, name: str, parameter: str, segment: Segment) -> Any:
+        """The number of a constructor's parameter in a segment; None if it is free."""
+        module = segment.block.calls[name]
+        shape = module.input
+        assert shape is not None
+        if parameter in ("in_channels", "in_features"):
+            return shape.features
+        if parameter in ("channels", "features"):
+            return module.place.width
+        if parameter == "stride":
+            return module.place.stride
+        if parameter == "i":
+            return (segment.first, segment.count)
+        if parameter == "depth":
+            return module.place.length
+        grid = GRID[shape.layout]
+        if parameter in grid:
+            return shape.grid[grid.index(parameter)]
+        return None
+
+    def _wanted(self, name: str, parameter: str) -> str:
+        """How an operator's parameter is called in the step, if it is not merged."""
+        if parameter in ("channels", "features", "i", "depth"):
+            return parameter
+        first = self.operators()[0] == name
+        return parameter if first else f"{identifier(name).lower()}_{parameter}"
+
+    def _sites(self) -> None:
+        """Adapters: one for each value and target, in the order of the formula."""
+        table: dict[tuple[Tensor, tuple[Any, ...]], str] = {}
+        adapters: dict[Site, str] = {}
+        for site in self._site_order():
+            pairs = tuple(block.sites.get(site) for block in self.blocks)
+            targets = tuple(
+                (pair[1] if pair is not None else self._target(site, block))
+                for pair, block in zip(pairs, self.blocks, strict=True)
+            )
+            key = (site.value, targets)
+            if key not in table:
+                wanted = self._formula.names.get("adapter", "shortcut")
+                table[key] = self._attributes.new(wanted)
+                for parameter in self._classes.adapter_parameters:
+                    values = tuple(
+                        adapter_value(parameter, block.shapes[site.value], target)
+                        for block, target in zip(self.blocks, targets, strict=True)
+                    )
+                    if any(value is None for value in values):
+                        self.free.add(parameter)
+                        continue
+                    wanted_name = self._adapter_name(parameter, site.value)
+                    self.columns.add(kind(parameter), wanted_name, values)
+            adapters[site] = table[key]
+        self.tables = table
+        self.adapters = adapters
+
+    def _site_order(self) -> list[Site]:
+        wanted = {site for block in self.blocks for site in block.sites}
+        order = []
+        for tensor in self._step.body:
+            for part in self._step.parts(tensor):
+                site = Site(bare(part), tensor)
+                if site in wanted and site not in order:
+                    order.append(site)
+        return order
+
+    def _target(self, site: Site, block: Block) -> Shape:
+        return block.shapes[site.parent]
+
+    def _adapter_name(self, parameter: str, value: Tensor) -> str:
+        if parameter in ("channels", "features"):
+            return parameter
+        base = variable(value, self._step.at, self._recurrence.order)
+        return f"{base}_{parameter.removeprefix('in_')}"
+
+    def _scalars(self) -> None:
+        """Learned scalars of the block, and numbers that depend on ``i``."""
+        self.scalars = [
+            name
+            for name, scalar in self._formula.scalars.items()
+            if scalar.indexed and self._uses_scalar(name)
+        ]
+        for name in self.scalars:
+            if self._formula.scalars[name].per_feature:
+                values = tuple(block.scalars.get(name, 1) for block in self.blocks)
+                self.columns.add("channels", f"{identifier(name)}_channels", values)
+        self.needs_index = any(
+            tensor.coefficient.has(I) for tensor in self.coefficients()
+        )
+        if self.needs_index:
+            counted = tuple((segment.first, segment.count) for segment in self.segments)
+            self.columns.add("index", "i", counted)
+        if any(tensor.coefficient.has(L) for tensor in self.coefficients()):
+            self.columns.add("number", "depth", self.depths())
+
+    def depths(self) -> tuple[int, ...]:
+        """How many blocks the network, or each segment's stage, has."""
+        by_stage = self._formula.scope == "stage"
+        return tuple(
+            self._length[segment.stage if by_stage else 0] for segment in self.segments
+        )
+
+    def _uses_scalar(self, name: str) -> bool:
+        at = self._step.at
+        return any(
+            item.name == name and item.index == at
+            for tensor in self.coefficients()
+            for item in learned(tensor.coefficient)
+        ) or any(
+            isinstance(slot, ModuleSlot) and slot.name == name and slot.index == at
+            for slot in self._step.outputs
+        )
+
+
+def kind(parameter: str) -> str:
+    """The kind of column that a constructor's parameter makes."""
+    if parameter.endswith("stride"):
+        return "stride"
+    if parameter == "i":
+        return "index"
+    if parameter == "depth":
+        return "number"
+    return "channels"
+
+
+def adapter_value(parameter: str, source: Shape, target: Shape) -> Any:
+    """The number of an adapter's parameter; None if it is free."""
+    if parameter in ("in_channels", "in_features"):
+        return source.features
+    if parameter in ("channels", "features"):
+        return target.features
+    if parameter == "stride":
+        return source.stride_to(target)
+    grid = GRID[source.layout]
+    if parameter in grid:
+        return source.grid[grid.index(parameter)]
+    return None
