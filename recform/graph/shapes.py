@@ -192,11 +192,12 @@ class BlockShapes:
         if self.starts_stage and not self._is_fresh(right):
             declared = self._declared()
             if declared is not None:
-                if isinstance(right, TensorSum | Pointwise | Combine):
-                    if right not in self.known:
-                        self.known[right] = self._meet(right, declared)
-                        return self.known[right]
-                elif self.shape(right) != declared:
+                sum_like = isinstance(right, TensorSum | Pointwise | Combine)
+                if sum_like and right not in self.known:
+                    self.known[right] = self._meet(right, declared)
+                    return self.known[right]
+                # A sum that an earlier block formed is adapted as a whole.
+                if self.shape(right) != declared:
                     self._adapt(state, right, declared)
                     return declared
         return self.shape(right)

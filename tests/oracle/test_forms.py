@@ -111,3 +111,25 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_form(name: str) -> None:
     agree(FORMS[name])
+
+
+#: The last stage has one block, so nothing comes after it to mend a wrong shape.
+SHORT = "input 3 x 8 x 8\nstem conv(3, 4)\nstages 4 x 3, 6 x 1 / 2\n"
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
+        "X_i = X_<i-1> + W_<i-1>*X_<i-2>",
+        "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+        "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2>",
+        "X_i = W_i*X_<i-1> + X_0",
+        "V_i = 0.9*V_<i-1> + F_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
+    ],
+)
+def test_a_stage_hands_on_what_it_declares(formula: str) -> None:
+    """The shape by the rule of the language: the stage's width, on a strided grid."""
+    item = agree(SHORT + formula)
+    assert [stage.shape.sizes for stage in item.graph.stages] == [(4, 8, 8), (6, 4, 4)]
+    assert item.graph.final.sizes == (6, 4, 4)

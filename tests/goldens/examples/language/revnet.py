@@ -131,5 +131,5 @@ class RevNet(nn.Module):
         for stage in stages:
             for block in stage:
                 state = block(*state)
-        a2, b2 = state
-        return self.head(torch.cat((a2, b2), dim=1))
+        a, b = state
+        return self.head(torch.cat((a, b), dim=1))
