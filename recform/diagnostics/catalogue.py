@@ -17,19 +17,29 @@ class Entry:
         cause: what happened, in the user's words, and how to mend it.
         wrong: a file that earns the code; empty for mistakes outside of a file's text.
         mended: the same file as it could be.
+        command: for those, what a user may have typed.
     """
 
     title: str
     cause: str
     wrong: str = ""
     mended: str = ""
+    command: str = ""
 
 
 _ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 
 CATALOGUE: dict[str, Entry] = {
-    "RF001": Entry("no such file", "The file does not exist; look at the name."),
-    "RF002": Entry("not UTF-8", "The file is no UTF-8 text. Save it as UTF-8."),
+    "RF001": Entry(
+        "no such file",
+        "The file does not exist; look at the name.",
+        command="recform check nett.rf",
+    ),
+    "RF002": Entry(
+        "not UTF-8",
+        "The file is no UTF-8 text. Save it as UTF-8.",
+        command="printf 'X_i = W_i*X_<i-1>  # caf\\351\\n' > latin.rf; recform check latin.rf",
+    ),
     "RF003": Entry(
         "empty file",
         "The file has no statement. One equation is enough.",
@@ -37,10 +47,20 @@ CATALOGUE: dict[str, Entry] = {
         _ONE,
     ),
     "RF004": Entry(
-        "too large", "A formula file has 128 KiB at most; this is something else."
+        "too large",
+        "A formula file has 128 KiB at most; this is something else.",
+        command="head -c 200000 /dev/zero > large.rf; recform check large.rf",
     ),
-    "RF005": Entry("`use` in a circle", "Files use each other in a circle."),
-    "RF006": Entry("not readable", "The file is a folder, or may not be read."),
+    "RF005": Entry(
+        "`use` in a circle",
+        "Files use each other in a circle.",
+        command="echo 'use \"b.rf\"' > a.rf; echo 'use \"a.rf\"' > b.rf; recform check a.rf",
+    ),
+    "RF006": Entry(
+        "not readable",
+        "The file is a folder, or may not be read.",
+        command="mkdir folder.rf; recform check folder.rf",
+    ),
     "RF007": Entry(
         "`use` outside of a file",
         "Text that comes from no file has no folder in which `use` could look.",
@@ -289,7 +309,19 @@ CATALOGUE: dict[str, Entry] = {
         f"adapter none\n{_ONE}",
         f"adapter none\nstages 64 x 4\n{_ONE}",
     ),
-    "RF501": Entry("no such parameter", "`--set` names a parameter that is not there."),
-    "RF502": Entry("no such network", "`--network` names a network that is not there."),
-    "RF503": Entry("not written", "The output cannot be written; nothing was changed."),
+    "RF501": Entry(
+        "no such parameter",
+        "`--set` names a parameter that is not there.",
+        command="recform compile net.rf --set clases=100",
+    ),
+    "RF502": Entry(
+        "no such network",
+        "`--network` names a network that is not there.",
+        command="recform compile net.rf --network Nett",
+    ),
+    "RF503": Entry(
+        "not written",
+        "The output cannot be written; nothing was changed.",
+        command="recform compile net.rf -o no/such/folder/net.py",
+    ),
 }

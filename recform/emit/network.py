@@ -3,62 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Apply, Learned, Tensor
-from recform.algebra.formula import InitRule, Pipeline
+from recform.algebra.expr import Learned
 from recform.algebra.pipelines import STRIDE, WIDTH
 from recform.blocks import Shape
-from recform.emit.body import BodyWriter
-from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import Namespace, class_name, identifier
+from recform.emit.forward import ForwardWriter, shared_names
+from recform.emit.initialise import write_initialisation
+from recform.emit.names import Namespace, identifier
+from recform.emit.operators import BlockWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
-    chain,
-    marked,
     pipeline_class,
     symbolic_shape,
-    symbols,
-    typed,
     write_pipeline,
 )
+from recform.emit.stages import StageWriter
 from recform.emit.step import StepCode, StepWriter
 from recform.emit.text import Lines, docstring, folded
-from recform.graph.model import Block, NetworkGraph, Piece, Segment, StageGraph
-from recform.recurrence.model import Flow, ModuleSlot, Step
-
-#: `init` rules as calls of torch.nn.init on a weight.
-_RULES = {
-    "kaiming_normal": "kaiming_normal_({w}, mode={mode!r}, nonlinearity='relu')",
-    "kaiming_uniform": "kaiming_uniform_({w}, mode={mode!r}, nonlinearity='relu')",
-    "xavier_normal": "xavier_normal_({w})",
-    "xavier_uniform": "xavier_uniform_({w})",
-    "normal": "normal_({w}, std={std})",
-    "trunc_normal": "trunc_normal_({w}, std={std})",
-    "constant": "constant_({w}, {value})",
-    "zeros": "zeros_({w})",
-    "ones": "ones_({w})",
-}
-_KINDS = {
-    "conv": "nn.Conv2d",
-    "linear": "nn.Linear",
-    "bn": "(nn.BatchNorm1d, nn.BatchNorm2d)",
-    "ln": "nn.LayerNorm",
-}
-
-
-@dataclass(frozen=True)
-class _Group:
-    """Blocks in a row with one constructor call; arguments may grow from block to block."""
-
-    step: int
-    count: int
-    start: tuple[Any, ...]
-    growth: tuple[int, ...]
+from recform.graph.model import Block, NetworkGraph, Piece
+from recform.recurrence.model import ModuleSlot
 
 
 class NetworkWriter:
@@ -97,162 +64,33 @@ class NetworkWriter:
             len(step.inputs) == len(step.outputs) == 1
             and not isinstance(step.inputs[0], ModuleSlot)
             for step in steps
-        ) and not any(self._shared_names(step) for step in steps)
-
-    def _shared_of_all(self) -> tuple[str, ...]:
-        """What the network hands to every block; all steps take the same."""
-        names: dict[str, None] = {}
-        for step in self._recurrence.steps:
-            names.update(dict.fromkeys(self._shared_names(step)))
-        return tuple(names)
-
-    def _shared_names(self, step: Step) -> list[str]:
-        found = [
-            t.operator
-            for t in step.body
-            if isinstance(t, Apply) and t.index is sympy.nan
-        ]
-        for tensor in step.body:
-            for part in (tensor, *step.parts(tensor)):
-                for item in getattr(part, "coefficient", sympy.S.Zero).atoms(Learned):
-                    if item.index is sympy.nan:
-                        found.append(item.name)
-        return found
-
-    # -- all classes
+        ) and not shared_names(self._recurrence)
 
     def write(self, lines: Lines) -> None:
         """Writes operators, adapter, steps and network."""
-        # Constructor parameters of the network come first in its own namespace.
-        classes = self._blocks(lines)
-        number = {"regular": "Step"}
+        classes = BlockWriter(
+            self._network, self._names, self._prefix, self._rates
+        ).write(lines)
         for index, step in enumerate(self._recurrence.steps):
-            wanted = number.get(step.role, "")
-            if not wanted:
-                words = step.role.split("_")
-                wanted = "".join(word.capitalize() for word in words) + "Step"
+            words = [] if step.role == "regular" else step.role.split("_")
+            wanted = "".join(word.capitalize() for word in [*words, "step"])
             name = self._names.new(self._prefix + wanted)
             writer = StepWriter(
-                self._network, index, classes, name, self._single, self._shared_of_all()
+                self._network,
+                index,
+                classes,
+                name,
+                self._single,
+                shared_names(self._recurrence),
             )
             self._writers[index] = writer
             self._steps[index] = writer.write(lines)
             lines.blank(2)
         self._class(lines, classes)
 
-    def _blocks(self, lines: Lines) -> BlockClasses:
-        """Classes of the operators, the stem, the head and the transitions."""
-        formula = self._formula
-        operators: dict[str, str] = {}
-        codes: dict[str, PipelineCode] = {}
-        for name, pipeline in formula.operators.items():
-            shape = self._shape_of(name)
-            if shape is None:
-                continue
-            if formula.names.get(name) == ".":
-                codes[name] = write_pipeline(
-                    pipeline,
-                    symbolic_shape(shape),
-                    symbols(shape),
-                    Namespace(attributes=True),
-                )
-                continue
-            operators[name] = self._names.new(self._prefix + class_name(name))
-            title = f"{name} = {pipeline.text}"
-            codes[name] = pipeline_class(
-                lines,
-                operators[name],
-                pipeline,
-                shape,
-                title,
-                self._rates,
-                formula.source,
-            )
-            lines.blank(2)
-        adapter, parameters = self._adapter(lines)
-        return BlockClasses(operators, codes, adapter, parameters, self._rates)
-
-    def _shape_of(self, name: str) -> Shape | None:
-        """The shape that an operator is called on somewhere."""
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                module = segment.block.calls.get(name)
-                if module is not None and module.input is not None:
-                    return module.input
-        for group in self._network.shared:
-            for shared in group:
-                if shared.name == name:
-                    return shared.input
-        for block in [*self._network.starts, *self._network.ends]:
-            module = block.calls.get(name)
-            if module is not None and module.input is not None:
-                return module.input
-        return None
-
-    def _adapter(self, lines: Lines) -> tuple[str, tuple[str, ...]]:
-        """The function that makes adapters, if any block has one."""
-        pipeline = self._formula.adapter
-        pairs = [
-            pair
-            for stage in self._network.stages
-            for segment in stage.segments
-            for pair in segment.block.sites.values()
-        ]
-        if pipeline is None or not pairs:
-            return "", ()
-        shape = pairs[0][0]
-        name = self._names.new(
-            self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
-        )
-        table = symbols(shape)
-        code = write_pipeline(
-            pipeline, symbolic_shape(shape), table, Namespace(attributes=True)
-        )
-        if not code.sequential:
-            cls = self._names.new(self._prefix + "Shortcut")
-            code = pipeline_class(
-                lines,
-                cls,
-                pipeline,
-                shape,
-                f"adapter {pipeline.text}",
-                self._rates,
-                self._formula.source,
-            )
-            arguments = [f"stride={p}" if p == "stride" else p for p in code.parameters]
-            made = f"{cls}({', '.join(arguments)})"
-            lines.blank(2)
-        else:
-            made = f"nn.Sequential({', '.join(m for _, m in code.modules)})"
-        image = shape.layout.value == "image"
-        ins, outs = (
-            ("in_channels", "channels") if image else ("in_features", "features")
-        )
-        needed = [ins, outs, *(["stride"] if image else [])]
-        parameters = [*needed, *(p for p in code.parameters if p not in needed)]
-        lines.signature(
-            name,
-            [typed(p, self._rates) for p in parameters],
-            "nn.Module",
-        )
-        condition = f"{ins} == {outs}" + (" and stride == 1" if image else "")
-        with lines.indented():
-            lines.extend(
-                docstring(
-                    f"{pipeline.text}, for a term whose shape differs from its sum's."
-                )
-            )
-            lines.add(f"if {condition}:")
-            with lines.indented():
-                lines.add("return nn.Identity()")
-            lines.returns(made)
-        lines.blank(2)
-        return name, tuple(parameters)
-
     # -- the network
 
     def _class(self, lines: Lines, classes: BlockClasses) -> None:
-        formula = self._formula
         pieces = self._pieces(lines)
         lines.add(f"class {self.name}(nn.Module):")
         with lines.indented():
@@ -268,10 +106,15 @@ class NetworkWriter:
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
-            if formula.scope == "stage":
-                self._staged_forward(lines, pieces)
-            else:
-                self._plain_forward(lines, pieces)
+            forward = ForwardWriter(
+                self._network,
+                self._single,
+                self._stage_names,
+                self._inlined,
+                self._attribute,
+                self._shared_attributes,
+            )
+            forward.write(lines)
 
     def _title(self) -> str:
         formula = self._formula
@@ -345,13 +188,14 @@ class NetworkWriter:
         network = self._network
         self._one_piece(lines, "stem", network.stem, pieces, used)
         self._shared(lines, classes, used)
+        stages = StageWriter(self._writers, self._single)
         for number, stage in enumerate(network.stages):
             if self._formula.scope == "stage" and number and network.transitions:
                 piece = network.transitions[number - 1]
                 self._one_piece(lines, "transition", piece, pieces, used, number + 1)
-            lines.assign(f"self.{self._stage_names[number]}", self._stage(stage, used))
+            lines.assign(f"self.{self._stage_names[number]}", stages.write(stage, used))
         self._one_piece(lines, "head", network.head, pieces, used)
-        self._initialise(lines)
+        write_initialisation(lines, network)
         return used
 
     def _one_piece(
@@ -502,325 +346,3 @@ class NetworkWriter:
                         if item.name == name:
                             return int(shape.features), shape.broadcast_view()
         return 1, (-1,)
-
-    def _stage(self, stage: StageGraph, used: set[str]) -> str:
-        """The container with the blocks of a stage."""
-        groups = self._groups(stage)
-        items = [self._construct(group, used) for group in groups]
-        parts = []
-        for group, item in zip(groups, items, strict=True):
-            if group.count == 1:
-                parts.append(item)
-                continue
-            variable = "k" if any(group.growth) else "_"
-            loop = f"{item} for {variable} in range({group.count})"
-            parts.append(f"*[{loop}]")
-        if self._single:
-            return f"nn.Sequential({', '.join(parts)})"
-        if len(parts) == 1 and parts[0].startswith("*["):
-            return f"nn.ModuleList({parts[0][1:]})"
-        return f"nn.ModuleList([{', '.join(parts)}])"
-
-    def _groups(self, stage: StageGraph) -> list[_Group]:
-        """Segments as constructor calls; a steady growth of arguments is one call."""
-        groups: list[_Group] = []
-        for segment in stage.segments:
-            start, kinds = self._arguments(segment)
-            growth = tuple(1 if kind == "index" else 0 for kind in kinds)
-            groups.append(_Group(segment.step, segment.count, start, growth))
-        return _merged(groups)
-
-    def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
-        position = self._writers[segment.step].positions[id(segment)]
-        values = []
-        kinds = []
-        for kind, _, column in self._steps[segment.step].arguments:
-            value = column[position]
-            values.append(value[0] if kind == "index" else value)
-            kinds.append(kind)
-        return tuple(values), kinds
-
-    def _construct(self, group: _Group, used: set[str]) -> str:
-        code = self._steps[group.step]
-        arguments = []
-        for (kind, name, _), value, growth in zip(
-            code.arguments, group.start, group.growth, strict=True
-        ):
-            text = str(value)
-            if growth and group.count > 1:
-                factor = "k" if growth == 1 else f"{growth} * k"
-                text = f"{value} + {factor}" if value else factor
-            if kind == "stride":
-                if text != "1":
-                    arguments.append(f"{name}={text}")
-            elif kind in ("index", "number") or any(
-                "=" in argument for argument in arguments
-            ):
-                arguments.append(f"{name}={text}")
-            else:
-                arguments.append(text)
-        for name in code.free:
-            used.add(name)
-            arguments.append(f"{name}={name}")
-        return f"{code.name}({', '.join(arguments)})"
-
-    def _initialise(self, lines: Lines) -> None:
-        """How weights start, where the rule is not torch's own."""
-        present = self._weights()
-        rules = [
-            (kind, rule)
-            for kind, rule in self._formula.init.items()
-            if kind in present and rule.rule != "torch"
-        ]
-        if not rules:
-            return
-        lines.blank()
-        lines.add("for module in self.modules():")
-        with lines.indented():
-            for number, (kind, rule) in enumerate(rules):
-                word = "elif" if number else "if"
-                lines.add(f"{word} isinstance(module, {_KINDS[kind]}):")
-                with lines.indented():
-                    lines.statement(f"nn.init.{_init_call(rule)}")
-
-    def _weights(self) -> set[str]:
-        formula = self._formula
-        pipelines: list[Pipeline | None] = [
-            formula.stem,
-            formula.head,
-            *formula.operators.values(),
-        ]
-        if any(s.block.sites for stage in self._network.stages for s in stage.segments):
-            pipelines.append(formula.adapter)
-        if self._network.transitions:
-            pipelines.append(formula.transition)
-        return {
-            step.operator.weights
-            for pipeline in pipelines
-            if pipeline is not None
-            for step in pipeline.steps
-        }
-
-    # -- the forward pass
-
-    def _plain_forward(self, lines: Lines, pieces: Mapping[str, str]) -> None:
-        flow = self._recurrence.flows[0]
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            self._apply_piece(lines, "stem", "x", pieces)
-            stages = [f"self.{name}" for name in self._stage_names]
-            result = self._follow(lines, flow, 0, stages)
-            self._return_piece(lines, "head", result, pieces)
-
-    def _staged_forward(self, lines: Lines, pieces: Mapping[str, str]) -> None:
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            self._apply_piece(lines, "stem", "x", pieces)
-            for number, flow in enumerate(self._recurrence.flows):
-                if number and self._network.transitions:
-                    attribute = self._attribute[f"transition{number + 1}"]
-                    lines.assign("x", f"self.{attribute}(x)")
-                result = self._follow(
-                    lines, flow, number, [f"self.{self._stage_names[number]}"]
-                )
-                if result != "x":
-                    lines.assign("x", result)
-            self._return_piece(lines, "head", "x", pieces)
-
-    def _apply_piece(
-        self, lines: Lines, role: str, x: str, pieces: Mapping[str, str]
-    ) -> None:
-        if role in self._inlined:
-            statements, result = chain(self._inlined[role], x, "x")
-            mark = marked(self._piece(role).pipeline.span, self._formula.source)
-            for statement in statements:
-                lines.statement(statement, mark)
-            lines.assign("x", result, mark)
-        elif role in pieces:
-            lines.assign("x", f"self.{self._attribute[role]}({x})")
-
-    def _return_piece(
-        self, lines: Lines, role: str, x: str, pieces: Mapping[str, str]
-    ) -> None:
-        if role in self._inlined:
-            statements, result = chain(self._inlined[role], x, "x")
-            mark = marked(self._piece(role).pipeline.span, self._formula.source)
-            for statement in statements:
-                lines.statement(statement, mark)
-            lines.returns(result, mark)
-        elif role in pieces:
-            lines.returns(f"self.{self._attribute[role]}({x})")
-        else:
-            lines.returns(x)
-
-    def _piece(self, role: str) -> Piece:
-        return self._network.stem if role == "stem" else self._network.head
-
-    def _follow(self, lines: Lines, flow: Flow, number: int, stages: list[str]) -> str:
-        """The blocks of a flow; returns the expression of its output."""
-        names = Namespace({"x"})
-        writer = self._writer(flow.start, number, {})
-        body = BodyWriter(flow.start, writer, names, self._recurrence.order, self._mark)
-        body.write(lines, flow.initial)
-        initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
-        if self._single:
-            if initial[0] != "x":
-                lines.assign("x", initial[0])
-            for stage in stages:
-                lines.assign("x", f"{stage}(x)")
-            final = ["x"]
-        else:
-            final = self._loop(lines, flow, number, stages, initial, names)
-        variables: dict[Any, str] = {}
-        for slot, text in zip(flow.end.inputs, final, strict=True):
-            variables[slot] = text
-        end = self._writer(flow.end, number, variables)
-        tail = BodyWriter(flow.end, end, names, self._recurrence.order, self._mark)
-        tail.write(lines, ())
-        return end.show(flow.output)
-
-    def _loop(
-        self,
-        lines: Lines,
-        flow: Flow,
-        number: int,
-        stages: list[str],
-        initial: list[str],
-        names: Namespace,
-    ) -> list[str]:
-        trailing = "," if len(initial) == 1 else ""
-        kind = "tuple[Tensor, ...]"
-        steps = [self._recurrence.steps[run.step] for run in flow.runs]
-        if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
-            kind = "tuple[Any, ...]"
-        first = "" if number else f": {kind}"
-        lines.statement(f"state{first} = ({', '.join(initial)}{trailing})")
-        shared = self._shared_arguments(flow, number)
-        arguments = ", ".join([*shared, "*state"])
-        if len(stages) == 1:
-            lines.add(f"for block in {stages[0]}:")
-            with lines.indented():
-                lines.assign("state", f"block({arguments})")
-        else:
-            lines.statement(f"stages = ({', '.join(stages)})")
-            lines.add("for stage in stages:")
-            with lines.indented():
-                lines.add("for block in stage:")
-                with lines.indented():
-                    lines.assign("state", f"block({arguments})")
-        used = self._needed(flow)
-        if len(flow.end.inputs) == 1:
-            lines.add("(x,) = state")
-            return ["x"]
-        targets = []
-        for slot in flow.end.inputs:
-            if slot not in used:
-                targets.append("_")
-            elif not isinstance(slot, Tensor) or slot == flow.output:
-                targets.append("x")
-            else:
-                from recform.emit.names import base_name
-
-                targets.append(names.new(base_name(slot)))
-        if sum(target != "_" for target in targets) == 1:
-            position = next(n for n, target in enumerate(targets) if target != "_")
-            return [
-                f"state[{position}]" if n == position else "_"
-                for n in range(len(targets))
-            ]
-        lines.assign(", ".join(targets), "state")
-        return targets
-
-    def _needed(self, flow: Flow) -> set[Any]:
-        needed: set[Any] = set()
-        for tensor in flow.end.body:
-            needed.update(flow.end.parts(tensor))
-        needed.add(flow.output)
-        return needed
-
-    def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
-        """What the network hands to every block: the same for all steps of a flow."""
-        return [
-            f"self.{self._shared_attributes[name, number]}"
-            for name in self._shared_of_all()
-        ]
-
-    def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:
-        network = self._network
-        shapes = (
-            network.starts[number].shapes
-            if step.role == "start"
-            else network.ends[number].shapes
-        )
-
-        def operator(tensor: Apply, argument: str) -> str:
-            name = tensor.operator
-            if tensor.index is not sympy.nan and int(tensor.index) == 0:
-                name = f"{name}_0"
-            return f"self.{self._shared_attributes[name, number]}({argument})"
-
-        def coefficient(tensor: Tensor) -> tuple[str, int]:
-            value = tensor.coefficient
-            names = {
-                item: f"self.{self._shared_attributes[item.name, number]}"
-                for item in value.atoms(Learned)
-            }
-            from recform.algebra.expr import L
-
-            value = value.xreplace(
-                {L: sympy.Integer(self._recurrence.flows[number].length)}
-            )
-            text = coefficient_text(value, names, torch=True)
-            return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
-
-        return Writer(
-            step.parts,
-            lambda tensor: shapes[tensor],
-            operator,
-            lambda value, parent: "",
-            coefficient,
-            variables,
-        )
-
-    def _mark(self, tensor: Tensor) -> str:
-        """The boundary equation that says what a tensor is, as a comment."""
-        for boundary in self._formula.boundaries:
-            if boundary.left == tensor:
-                return marked(boundary.span, self._formula.source)
-        return ""
-
-
-def _merged(groups: list[_Group]) -> list[_Group]:
-    """Joins single blocks whose arguments grow steadily, three or more in a row."""
-    result: list[_Group] = []
-    position = 0
-    while position < len(groups):
-        run = [groups[position]]
-        growth: tuple[int, ...] | None = None
-        while position + len(run) < len(groups):
-            following = groups[position + len(run)]
-            last = run[-1]
-            if following.step != last.step or last.count != 1 or following.count != 1:
-                break
-            difference = tuple(
-                b - a for a, b in zip(last.start, following.start, strict=True)
-            )
-            if growth is not None and difference != growth:
-                break
-            growth = difference
-            run.append(following)
-        if len(run) > 2 and growth is not None:
-            first = run[0]
-            result.append(_Group(first.step, len(run), first.start, growth))
-            position += len(run)
-        else:
-            result.append(groups[position])
-            position += 1
-    return result
-
-
-def _init_call(rule: InitRule) -> str:
-    text = _RULES[rule.rule].format(
-        w="module.weight", mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
-    )
-    return text.replace("'", '"')

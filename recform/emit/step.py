@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import sympy
@@ -13,7 +14,6 @@ from recform.algebra.expr import (
     I,
     L,
     Learned,
-    State,
     Tensor,
 )
 from recform.algebra.formula import Pipeline
@@ -33,16 +33,14 @@ from recform.emit.pipelines import (
     GRID,
     PipelineCode,
     chain,
-    marked,
     symbols,
     typed,
     write_pipeline,
 )
-from recform.emit.text import Lines, docstring, folded
+from recform.emit.says import line_mark, step_title
+from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph, Site
-from recform.recurrence.build import relative, show
-from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.source import Span
+from recform.recurrence.model import ModuleSlot, Slot
 
 
 @dataclass
@@ -107,37 +105,13 @@ class StepWriter:
         """Writes the class."""
         lines.add(f"class {self.code.name}(nn.Module):")
         with lines.indented():
-            lines.extend(docstring(self._title()))
+            lines.extend(
+                docstring(step_title(self._recurrence, self._step, self.code.shared))
+            )
             lines.blank()
             self._constructor(lines)
             self._forward(lines)
         return self.code
-
-    def _title(self) -> str:
-        """The formula, and what comes in and goes out."""
-        formula, step = self._formula, self._step
-        equations = [e.text for e in formula.equations]
-        if step.role != "regular":
-            equations = _written_out(step)
-        texts = [line for text in equations for line in folded(text, 80)]
-        names = Namespace({"out"})
-        for shared in self.code.shared:
-            names.new(f"{identifier(shared).lower()}_shared")
-        taken = [
-            f"{names.new(variable(slot, step.at, self._recurrence.order))}"
-            f" = {self._said(slot)}"
-            for slot in step.inputs
-        ]
-        made = [self._said(slot) for slot in step.outputs]
-        notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]
-        return "\n".join([*texts, "", *(x for n in notes for x in folded(n, 80))])
-
-    def _said(self, slot: Slot) -> str:
-        if self._step.role == "regular" or isinstance(slot, ModuleSlot):
-            return show(slot, self._step.at, self._step.absolute)
-        if self._step.at > self._recurrence.order + 1:
-            return show(slot, self._step.at, self._step.absolute)
-        return str(slot)
 
     def _constructor(self, lines: Lines) -> None:
         owned = self._own.operators()
@@ -313,7 +287,7 @@ class StepWriter:
                 writer,
                 names,
                 self._recurrence.order,
-                self._mark,
+                partial(line_mark, self._formula, self._step),
             )
             body.write(lines, outputs, self._inline_statements)
             texts = [self._output(slot, writer, variables) for slot in outputs]
@@ -328,26 +302,6 @@ class StepWriter:
                 return variables[slot]
             return self._module_names[slot.name]
         return writer.show(slot)
-
-    def _mark(self, tensor: Tensor) -> str:
-        """The line that says what a statement does, as a comment."""
-        span = self._line_of(tensor)
-        return marked(span, self._formula.source)
-
-    def _line_of(self, tensor: Tensor) -> Span | None:
-        formula = self._formula
-        if isinstance(tensor, State):
-            for boundary in formula.boundaries:
-                if boundary.left == tensor and self._step.role != "regular":
-                    return boundary.span
-            for equation in formula.equations:
-                if equation.unknown == tensor.name:
-                    return equation.span
-        if isinstance(tensor, Apply):
-            for equation in formula.equations:
-                if tensor.operator in _applied(equation.right):
-                    return equation.span
-        return formula.equations[0].span
 
     def _writer(
         self,
@@ -398,12 +352,6 @@ class StepWriter:
         return text, ATOM if value.is_Atom else PRODUCT
 
 
-def _applied(tensor: Tensor) -> set[str]:
-    """The operators of an expression."""
-    own = {tensor.operator} if isinstance(tensor, Apply) else set()
-    return own.union(*(_applied(child) for child in tensor.children))
-
-
 def _call_arguments(given: Mapping[str, str]) -> list[str]:
     """The arguments of a class; a stride is a keyword, and left out if it is 1."""
     return [
@@ -428,20 +376,3 @@ def _tuple_type(outputs: list[Slot], scalars: Mapping[str, Any]) -> str:
         for slot in outputs
     ]
     return f"tuple[{', '.join(kinds)}]"
-
-
-def _written_out(step: Step) -> list[str]:
-    """The equations of a special step, with the numbers of its block in them."""
-    texts = []
-    for tensor in step.body:
-        if isinstance(tensor, State):
-            (right,) = step.parts(tensor)
-            if step.role.endswith("last"):
-                left = relative(tensor, step.at, step.absolute)
-                right = relative(right, step.at, step.absolute)
-                texts.append(
-                    f"{left} = {right}".replace("_<i", "_<L").replace("_i", "_L")
-                )
-            else:
-                texts.append(f"{tensor} = {right}")
-    return texts

@@ -159,4 +159,5 @@ def _use(
     source = read_source(folder / item.path, report, item.span)
     if source is None:
         return []
-    return _parse(source, report, path.parent, (*above, _Frame(path, item.span)), seen)
+    folder = (folder / item.path).parent
+    return _parse(source, report, folder, (*above, _Frame(path, item.span)), seen)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -25,6 +29,27 @@ def answers(text: str) -> str:
     return render_text(compiled[0].warnings)
 
 
+def run(command: str) -> str:
+    """What a command prints on standard error, in a folder with one small network."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "net.rf").write_text("stages 8 x 2\nX_i = W_i*X_<i-1>\n")
+        result = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    return result.stderr
+
+
+@pytest.mark.parametrize("code", [c for c, e in CATALOGUE.items() if e.command])
+def test_the_command_earns_the_code(code: str) -> None:
+    assert f"error[{code}]" in run(CATALOGUE[code].command)
+
+
 def page() -> str:
     parts = [
         "# Diagnostics\n",
@@ -33,6 +58,9 @@ def page() -> str:
     ]
     for code, entry in CATALOGUE.items():
         parts.append(f"## {code}: {entry.title}\n\n{entry.cause}\n")
+        if entry.command:
+            shown = run(entry.command).rstrip()
+            parts.append(f"```text\n$ {entry.command}\n{shown}\n```\n")
         if not entry.wrong:
             continue
         if len(entry.wrong) < 400:

@@ -1,0 +1,255 @@
+"""The forward pass of a network: start, loop over the blocks, end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import Apply, L, Learned, Tensor
+from recform.emit.body import BodyWriter
+from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.names import Namespace, base_name
+from recform.emit.pipelines import PipelineCode, chain, marked
+from recform.emit.text import Lines
+from recform.graph.model import NetworkGraph, Piece
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+
+
+def shared_names(recurrence: Recurrence) -> tuple[str, ...]:
+    """What the network hands to every block; all steps take the same."""
+    names: dict[str, None] = {}
+    for step in recurrence.steps:
+        names.update(dict.fromkeys(_shared_in(step)))
+    return tuple(names)
+
+
+def _shared_in(step: Step) -> list[str]:
+    found = [
+        t.operator for t in step.body if isinstance(t, Apply) and t.index is sympy.nan
+    ]
+    for tensor in step.body:
+        for part in (tensor, *step.parts(tensor)):
+            for item in getattr(part, "coefficient", sympy.S.Zero).atoms(Learned):
+                if item.index is sympy.nan:
+                    found.append(item.name)
+    return found
+
+
+class ForwardWriter:
+    """Writes the forward pass.
+
+    Args:
+        network: the whole.
+        single: whether states are single tensors rather than tuples.
+        stage_names: the attributes of the stages.
+        inlined: the code of the stem and the head, if they have no class.
+        attributes: of stem, head and transitions that have one.
+        shared: the attributes of what all blocks share, by name and flow.
+    """
+
+    def __init__(
+        self,
+        network: NetworkGraph,
+        single: bool,
+        stage_names: Sequence[str],
+        inlined: Mapping[str, PipelineCode],
+        attributes: Mapping[str, str],
+        shared: Mapping[tuple[str, int], str],
+    ) -> None:
+        self._network = network
+        self._recurrence = network.recurrence
+        self._formula = network.recurrence.formula
+        self._single = single
+        self._stage_names = stage_names
+        self._inlined = inlined
+        self._attribute = attributes
+        self._shared_attributes = shared
+
+    def write(self, lines: Lines) -> None:
+        """Writes the method."""
+        if self._formula.scope == "stage":
+            self._staged_forward(lines)
+        else:
+            self._plain_forward(lines)
+
+    def _plain_forward(self, lines: Lines) -> None:
+        flow = self._recurrence.flows[0]
+        lines.add("def forward(self, x: Tensor) -> Tensor:")
+        with lines.indented():
+            self._apply_piece(lines, "stem", "x")
+            stages = [f"self.{name}" for name in self._stage_names]
+            result = self._follow(lines, flow, 0, stages)
+            self._return_piece(lines, "head", result)
+
+    def _staged_forward(self, lines: Lines) -> None:
+        lines.add("def forward(self, x: Tensor) -> Tensor:")
+        with lines.indented():
+            self._apply_piece(lines, "stem", "x")
+            for number, flow in enumerate(self._recurrence.flows):
+                if number and self._network.transitions:
+                    attribute = self._attribute[f"transition{number + 1}"]
+                    lines.assign("x", f"self.{attribute}(x)")
+                result = self._follow(
+                    lines, flow, number, [f"self.{self._stage_names[number]}"]
+                )
+                if result != "x":
+                    lines.assign("x", result)
+            self._return_piece(lines, "head", "x")
+
+    def _apply_piece(self, lines: Lines, role: str, x: str) -> None:
+        if role in self._inlined:
+            statements, result = chain(self._inlined[role], x, "x")
+            mark = marked(self._piece(role).pipeline.span, self._formula.source)
+            for statement in statements:
+                lines.statement(statement, mark)
+            lines.assign("x", result, mark)
+        elif role in self._attribute:
+            lines.assign("x", f"self.{self._attribute[role]}({x})")
+
+    def _return_piece(self, lines: Lines, role: str, x: str) -> None:
+        if role in self._inlined:
+            statements, result = chain(self._inlined[role], x, "x")
+            mark = marked(self._piece(role).pipeline.span, self._formula.source)
+            for statement in statements:
+                lines.statement(statement, mark)
+            lines.returns(result, mark)
+        elif role in self._attribute:
+            lines.returns(f"self.{self._attribute[role]}({x})")
+        else:
+            lines.returns(x)
+
+    def _piece(self, role: str) -> Piece:
+        return self._network.stem if role == "stem" else self._network.head
+
+    def _follow(self, lines: Lines, flow: Flow, number: int, stages: list[str]) -> str:
+        """The blocks of a flow; returns the expression of its output."""
+        names = Namespace({"x"})
+        writer = self._writer(flow.start, number, {})
+        body = BodyWriter(flow.start, writer, names, self._recurrence.order, self._mark)
+        body.write(lines, flow.initial)
+        initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
+        if self._single:
+            if initial[0] != "x":
+                lines.assign("x", initial[0])
+            for stage in stages:
+                lines.assign("x", f"{stage}(x)")
+            final = ["x"]
+        else:
+            final = self._loop(lines, flow, number, stages, initial, names)
+        variables: dict[Any, str] = {}
+        for slot, text in zip(flow.end.inputs, final, strict=True):
+            variables[slot] = text
+        end = self._writer(flow.end, number, variables)
+        tail = BodyWriter(flow.end, end, names, self._recurrence.order, self._mark)
+        tail.write(lines, ())
+        return end.show(flow.output)
+
+    def _loop(
+        self,
+        lines: Lines,
+        flow: Flow,
+        number: int,
+        stages: list[str],
+        initial: list[str],
+        names: Namespace,
+    ) -> list[str]:
+        trailing = "," if len(initial) == 1 else ""
+        kind = "tuple[Tensor, ...]"
+        steps = [self._recurrence.steps[run.step] for run in flow.runs]
+        if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
+            kind = "tuple[Any, ...]"
+        first = "" if number else f": {kind}"
+        lines.statement(f"state{first} = ({', '.join(initial)}{trailing})")
+        shared = self._shared_arguments(flow, number)
+        arguments = ", ".join([*shared, "*state"])
+        if len(stages) == 1:
+            lines.add(f"for block in {stages[0]}:")
+            with lines.indented():
+                lines.assign("state", f"block({arguments})")
+        else:
+            lines.statement(f"stages = ({', '.join(stages)})")
+            lines.add("for stage in stages:")
+            with lines.indented():
+                lines.add("for block in stage:")
+                with lines.indented():
+                    lines.assign("state", f"block({arguments})")
+        used = self._needed(flow)
+        if len(flow.end.inputs) == 1:
+            lines.add("(x,) = state")
+            return ["x"]
+        # What went into the loop is not needed any more: the same names serve again.
+        targets_of = Namespace({"x"})
+        targets = []
+        for slot in flow.end.inputs:
+            if slot not in used:
+                targets.append("_")
+            elif not isinstance(slot, Tensor) or slot == flow.output:
+                targets.append("x")
+            else:
+                targets.append(targets_of.new(base_name(slot)))
+        if sum(target != "_" for target in targets) == 1:
+            position = next(n for n, target in enumerate(targets) if target != "_")
+            return [
+                f"state[{position}]" if n == position else "_"
+                for n in range(len(targets))
+            ]
+        lines.assign(", ".join(targets), "state")
+        return targets
+
+    def _needed(self, flow: Flow) -> set[Any]:
+        needed: set[Any] = set()
+        for tensor in flow.end.body:
+            needed.update(flow.end.parts(tensor))
+        needed.add(flow.output)
+        return needed
+
+    def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
+        """What the network hands to every block: the same for all steps of a flow."""
+        return [
+            f"self.{self._shared_attributes[name, number]}"
+            for name in shared_names(self._recurrence)
+        ]
+
+    def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:
+        network = self._network
+        shapes = (
+            network.starts[number].shapes
+            if step.role == "start"
+            else network.ends[number].shapes
+        )
+
+        def operator(tensor: Apply, argument: str) -> str:
+            name = tensor.operator
+            if tensor.index is not sympy.nan and int(tensor.index) == 0:
+                name = f"{name}_0"
+            return f"self.{self._shared_attributes[name, number]}({argument})"
+
+        def coefficient(tensor: Tensor) -> tuple[str, int]:
+            value = tensor.coefficient
+            names = {
+                item: f"self.{self._shared_attributes[item.name, number]}"
+                for item in value.atoms(Learned)
+            }
+            value = value.xreplace(
+                {L: sympy.Integer(self._recurrence.flows[number].length)}
+            )
+            text = coefficient_text(value, names, torch=True)
+            return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
+
+        return Writer(
+            step.parts,
+            lambda tensor: shapes[tensor],
+            operator,
+            lambda value, parent: "",
+            coefficient,
+            variables,
+        )
+
+    def _mark(self, tensor: Tensor) -> str:
+        """The boundary equation that says what a tensor is, as a comment."""
+        for boundary in self._formula.boundaries:
+            if boundary.left == tensor:
+                return marked(boundary.span, self._formula.source)
+        return ""

@@ -1,0 +1,150 @@
+"""The classes of the operators, and the function that makes adapters."""
+
+from __future__ import annotations
+
+from recform.blocks import Shape
+from recform.emit.names import Namespace, class_name
+from recform.emit.owned import BlockClasses
+from recform.emit.pipelines import (
+    PipelineCode,
+    pipeline_class,
+    symbolic_shape,
+    symbols,
+    typed,
+    write_pipeline,
+)
+from recform.emit.text import Lines, docstring
+from recform.graph.model import NetworkGraph
+
+
+class BlockWriter:
+    """Writes what the blocks are made of.
+
+    Args:
+        network: from the graph stage.
+        names: class names that are still free.
+        prefix: put in front of class names, where the file has several networks.
+        rates: parameters of the file that are no whole numbers.
+    """
+
+    def __init__(
+        self,
+        network: NetworkGraph,
+        names: Namespace,
+        prefix: str,
+        rates: frozenset[str],
+    ) -> None:
+        self._network = network
+        self._formula = network.recurrence.formula
+        self._names = names
+        self._prefix = prefix
+        self._rates = rates
+
+    def write(self, lines: Lines) -> BlockClasses:
+        """Writes the classes of operators, and the function that makes adapters."""
+        formula = self._formula
+        operators: dict[str, str] = {}
+        codes: dict[str, PipelineCode] = {}
+        for name, pipeline in formula.operators.items():
+            shape = self._shape_of(name)
+            if shape is None:
+                continue
+            if formula.names.get(name) == ".":
+                codes[name] = write_pipeline(
+                    pipeline,
+                    symbolic_shape(shape),
+                    symbols(shape),
+                    Namespace(attributes=True),
+                )
+                continue
+            operators[name] = self._names.new(self._prefix + class_name(name))
+            title = f"{name} = {pipeline.text}"
+            codes[name] = pipeline_class(
+                lines,
+                operators[name],
+                pipeline,
+                shape,
+                title,
+                self._rates,
+                formula.source,
+            )
+            lines.blank(2)
+        adapter, parameters = self._adapter(lines)
+        return BlockClasses(operators, codes, adapter, parameters, self._rates)
+
+    def _shape_of(self, name: str) -> Shape | None:
+        """The shape that an operator is called on somewhere."""
+        for stage in self._network.stages:
+            for segment in stage.segments:
+                module = segment.block.calls.get(name)
+                if module is not None and module.input is not None:
+                    return module.input
+        for group in self._network.shared:
+            for shared in group:
+                if shared.name == name:
+                    return shared.input
+        for block in [*self._network.starts, *self._network.ends]:
+            module = block.calls.get(name)
+            if module is not None and module.input is not None:
+                return module.input
+        return None
+
+    def _adapter(self, lines: Lines) -> tuple[str, tuple[str, ...]]:
+        """The function that makes adapters, if any block has one."""
+        pipeline = self._formula.adapter
+        pairs = [
+            pair
+            for stage in self._network.stages
+            for segment in stage.segments
+            for pair in segment.block.sites.values()
+        ]
+        if pipeline is None or not pairs:
+            return "", ()
+        shape = pairs[0][0]
+        name = self._names.new(
+            self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
+        )
+        table = symbols(shape)
+        code = write_pipeline(
+            pipeline, symbolic_shape(shape), table, Namespace(attributes=True)
+        )
+        if not code.sequential:
+            cls = self._names.new(self._prefix + "Shortcut")
+            code = pipeline_class(
+                lines,
+                cls,
+                pipeline,
+                shape,
+                f"adapter {pipeline.text}",
+                self._rates,
+                self._formula.source,
+            )
+            arguments = [f"stride={p}" if p == "stride" else p for p in code.parameters]
+            made = f"{cls}({', '.join(arguments)})"
+            lines.blank(2)
+        else:
+            made = f"nn.Sequential({', '.join(m for _, m in code.modules)})"
+        image = shape.layout.value == "image"
+        ins, outs = (
+            ("in_channels", "channels") if image else ("in_features", "features")
+        )
+        needed = [ins, outs, *(["stride"] if image else [])]
+        parameters = [*needed, *(p for p in code.parameters if p not in needed)]
+        lines.signature(
+            name,
+            [typed(p, self._rates) for p in parameters],
+            "nn.Module",
+        )
+        condition = f"{ins} == {outs}" + (" and stride == 1" if image else "")
+        with lines.indented():
+            lines.extend(
+                docstring(
+                    f"{pipeline.text}, for a term whose shape differs from its sum's."
+                )
+            )
+            lines.add(f"if {condition}:")
+            with lines.indented():
+                lines.add("return nn.Identity()")
+            lines.returns(made)
+        lines.blank(2)
+        return name, tuple(parameters)

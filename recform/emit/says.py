@@ -1,0 +1,93 @@
+"""What the generated code says of itself: the docstrings of steps, and `rf:N` marks."""
+
+from __future__ import annotations
+
+from recform.algebra.expr import Apply, State, Tensor
+from recform.algebra.formula import Formula
+from recform.emit.names import Namespace, identifier, variable
+from recform.emit.pipelines import marked
+from recform.emit.text import folded
+from recform.recurrence.build import relative, show
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.steps import ordinal
+from recform.source import Span
+
+#: Names that the body of a forward pass uses for itself.
+LOCALS = ("out",)
+
+
+def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
+    """The formula, and what comes in and goes out."""
+    equations = [equation.text for equation in recurrence.formula.equations]
+    if step.role != "regular":
+        equations = _written_out(recurrence, step)
+    texts = [line for text in equations for line in folded(text, 80)]
+    names = Namespace(LOCALS)
+    for name in shared:
+        names.new(f"{identifier(name).lower()}_shared")
+    taken = [
+        f"{names.new(variable(slot, step.at, recurrence.order))}"
+        f" = {_said(recurrence, step, slot)}"
+        for slot in step.inputs
+    ]
+    made = [_said(recurrence, step, slot) for slot in step.outputs]
+    notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]
+    lines = [line for note in notes for line in folded(note, 80)]
+    return "\n".join([*texts, "", *lines] if texts else lines)
+
+
+def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
+    if step.role == "regular" or step.at > recurrence.order + 1:
+        return show(slot, step.at, step.absolute)
+    return f"{slot.name}_{slot.index}" if isinstance(slot, ModuleSlot) else str(slot)
+
+
+def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
+    """The equations of a special step, with the numbers of its block in them."""
+    texts = []
+    for tensor in step.body:
+        if isinstance(tensor, State):
+            (right,) = step.parts(tensor)
+            if step.role.endswith("last"):
+                end = step.at + _before_last(step.role)
+                left = relative(tensor, end, step.absolute)
+                right = relative(right, end, step.absolute)
+                text = f"{left} = {right}"
+                texts.append(text.replace("_<i", "_<L").replace("_i", "_L"))
+            else:
+                texts.append(f"{tensor} = {right}")
+    return texts
+
+
+def _before_last(role: str) -> int:
+    """How many blocks follow the ``third_last`` one: two."""
+    count = 0
+    while role not in ("last", f"{ordinal(count + 1)}_last"):
+        count += 1
+    return count
+
+
+def line_mark(formula: Formula, step: Step, tensor: Tensor) -> str:
+    """The line that says what a statement does, as a comment."""
+    return marked(_line_of(formula, step, tensor), formula.source)
+
+
+def _line_of(formula: Formula, step: Step, tensor: Tensor) -> Span:
+    if isinstance(tensor, State):
+        for boundary in formula.boundaries:
+            if boundary.left == tensor and step.role != "regular":
+                return boundary.span
+        for equation in formula.equations:
+            if equation.unknown == tensor.name:
+                return equation.span
+    if isinstance(tensor, Apply):
+        for equation in formula.equations:
+            if tensor.operator in _applied(equation.right):
+                return equation.span
+    return formula.equations[0].span
+
+
+def _applied(tensor: Tensor) -> set[str]:
+    """The operators of an expression."""
+    own = {tensor.operator} if isinstance(tensor, Apply) else set()
+    return own.union(*(_applied(child) for child in tensor.children))

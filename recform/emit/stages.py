@@ -1,0 +1,123 @@
+"""The containers of the stages: constructor calls, and loops over equal blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recform.emit.step import StepWriter
+from recform.graph.model import Segment, StageGraph
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Blocks in a row with one constructor call; arguments may grow from block to block."""
+
+    step: int
+    count: int
+    start: tuple[Any, ...]
+    growth: tuple[int, ...]
+
+
+class StageWriter:
+    """Writes the blocks of stages.
+
+    Args:
+        writers: of the steps, by their numbers.
+        single: whether states are single tensors rather than tuples.
+    """
+
+    def __init__(self, writers: Mapping[int, StepWriter], single: bool) -> None:
+        self._writers = writers
+        self._single = single
+
+    def write(self, stage: StageGraph, used: set[str]) -> str:
+        """The container with the blocks of a stage."""
+        groups = self._groups(stage)
+        items = [self._construct(group, used) for group in groups]
+        parts = []
+        for group, item in zip(groups, items, strict=True):
+            if group.count == 1:
+                parts.append(item)
+                continue
+            variable = "k" if any(group.growth) else "_"
+            loop = f"{item} for {variable} in range({group.count})"
+            parts.append(f"*[{loop}]")
+        if self._single:
+            return f"nn.Sequential({', '.join(parts)})"
+        if len(parts) == 1 and parts[0].startswith("*["):
+            return f"nn.ModuleList({parts[0][1:]})"
+        return f"nn.ModuleList([{', '.join(parts)}])"
+
+    def _groups(self, stage: StageGraph) -> list[_Group]:
+        """Segments as constructor calls; a steady growth of arguments is one call."""
+        groups: list[_Group] = []
+        for segment in stage.segments:
+            start, kinds = self._arguments(segment)
+            growth = tuple(1 if kind == "index" else 0 for kind in kinds)
+            groups.append(_Group(segment.step, segment.count, start, growth))
+        return _merged(groups)
+
+    def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
+        position = self._writers[segment.step].positions[id(segment)]
+        values = []
+        kinds = []
+        for kind, _, column in self._writers[segment.step].code.arguments:
+            value = column[position]
+            values.append(value[0] if kind == "index" else value)
+            kinds.append(kind)
+        return tuple(values), kinds
+
+    def _construct(self, group: _Group, used: set[str]) -> str:
+        code = self._writers[group.step].code
+        arguments = []
+        for (kind, name, _), value, growth in zip(
+            code.arguments, group.start, group.growth, strict=True
+        ):
+            text = str(value)
+            if growth and group.count > 1:
+                factor = "k" if growth == 1 else f"{growth} * k"
+                text = f"{value} + {factor}" if value else factor
+            if kind == "stride":
+                if text != "1":
+                    arguments.append(f"{name}={text}")
+            elif kind in ("index", "number") or any(
+                "=" in argument for argument in arguments
+            ):
+                arguments.append(f"{name}={text}")
+            else:
+                arguments.append(text)
+        for name in code.free:
+            used.add(name)
+            arguments.append(f"{name}={name}")
+        return f"{code.name}({', '.join(arguments)})"
+
+
+def _merged(groups: list[_Group]) -> list[_Group]:
+    """Joins single blocks whose arguments grow steadily, three or more in a row."""
+    result: list[_Group] = []
+    position = 0
+    while position < len(groups):
+        run = [groups[position]]
+        growth: tuple[int, ...] | None = None
+        while position + len(run) < len(groups):
+            following = groups[position + len(run)]
+            last = run[-1]
+            if following.step != last.step or last.count != 1 or following.count != 1:
+                break
+            difference = tuple(
+                b - a for a, b in zip(last.start, following.start, strict=True)
+            )
+            if growth is not None and difference != growth:
+                break
+            growth = difference
+            run.append(following)
+        if len(run) > 2 and growth is not None:
+            first = run[0]
+            result.append(_Group(first.step, len(run), first.start, growth))
+            position += len(run)
+        else:
+            result.append(groups[position])
+            position += 1
+    return result
