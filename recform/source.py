@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 #: The largest formula file that is read, in bytes. A formula of this size is a mistake.
-MAX_FILE_BYTES = 128 * 1024
+MAX_FILE_BYTES = 32 * 1024
 
 _COMMENT = re.compile(r'"[^"\n]*"|#[^\n]*')
 

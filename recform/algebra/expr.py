@@ -252,6 +252,8 @@ def signed(sign: int, term: Tensor) -> Tensor:
         return term
     if isinstance(term, Scaled):
         return Scaled(-term.coefficient, term.tensor, term.at)
+    if isinstance(term, Filled):
+        return Filled(-term.coefficient, term.at)
     return Scaled(-1, term)
 
 

@@ -207,6 +207,8 @@ class PipelineReader:
         names = {**SYMBOLS, **self._values}
         free = argument.kind is Kind.RATE or (head and argument.kind is Kind.SIZE)
         used = _names_in(expr) & self._params
+        if not used <= set(self._values):
+            return None  # its own mistake has been reported
         if free:
             # Left symbolic: such a parameter becomes one of the constructor.
             names |= {name: parameter(name) for name in used}

@@ -33,6 +33,10 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 CONSTANTS = {"pi": sympy.pi, "e": sympy.E}
 
 
+class Undefined(Exception):
+    """A number that does not exist, such as the root of a negative one."""
+
+
 class Unreasonable(Exception):
     """A number is larger than any that a network could need."""
 
@@ -43,6 +47,7 @@ def power(base: Any, exponent: Any) -> Any:
     Raises:
         Unreasonable: if the result would be out of all reason.
         ZeroDivisionError: for zero to a negative power.
+        Undefined: for a root of a negative number.
     """
     if exponent.is_number and abs(exponent) > _MAX_EXPONENT:
         if base in (0, 1):
@@ -50,6 +55,8 @@ def power(base: Any, exponent: Any) -> Any:
         raise Unreasonable
     if base == 0 and exponent.is_number and exponent < 0:
         raise ZeroDivisionError
+    if base.is_number and base < 0 and exponent.is_number and not exponent.is_Integer:
+        raise Undefined
     return bounded(base**exponent)
 
 
@@ -89,6 +96,10 @@ class ScalarReader:
             return self._read(expr)
         except Unreasonable:
             self._report.error("RF106", "this number is out of all reason", expr.span)
+        except Undefined:
+            self._report.error(
+                "RF211", "this is a root of a negative number", expr.span
+            )
         except ZeroDivisionError:
             self._report.error("RF211", "this divides by zero", expr.span)
         except _Reported:

@@ -54,7 +54,7 @@ from recform.syntax import nodes as n
 #: Most terms that sum(k, a, b, ...) and prod write out.
 MAX_TERMS = 512
 #: Furthest that an index may lie from ``i``, and largest absolute index.
-MAX_OFFSET = 64
+MAX_OFFSET = 32
 MAX_INDEX = 1_000_000
 
 _COMBINE = ("max", "min", "mean")
@@ -142,6 +142,8 @@ class Reader:
             value = self._value(expr)
         except sc.Unreasonable:
             self._fail("RF106", "this number is out of all reason", expr.span)
+        except sc.Undefined:
+            self._fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:
             self._fail("RF211", "this divides by zero", expr.span)
         if isinstance(value, Tensor):
@@ -222,6 +224,7 @@ class Reader:
             if isinstance(value, Tensor):
                 tensor = value
                 for operator, place in reversed(waiting):
+                    self._check_letters(operator, place)
                     tensor = apply(operator, tensor)
                     self.spans.setdefault(tensor, place.to(span))
                 tensors.append(tensor)
@@ -257,6 +260,17 @@ class Reader:
         result = tensors[0] if len(tensors) == 1 else Pointwise(*tensors)
         self.spans.setdefault(result, start.to(factors[-1][1]))
         return scaled(coefficient, result)
+
+    def _check_letters(self, operator: OperatorExpr, place: Span) -> None:
+        """Reports a letter that nothing says to be an operator."""
+        for name in _letters(operator):
+            if name not in self.names.operators:
+                self._fail(
+                    "RF208",
+                    f"{name} has no equation, and it is applied to nothing",
+                    place,
+                    hint=f"add an equation {name}_i = ...",
+                )
 
     def _no_tensor(self, factors: list[tuple[OperatorExpr, Span]]) -> None:
         """Reports an unknown without an equation at the end of a product."""
@@ -390,8 +404,7 @@ class Reader:
                 expr.span,
                 hint=f"did you mean {guess}?"
                 if guess
-                else f"add an equation {name}_i = ..., "
-                f"or apply it: {expr.span.text}*X_<i-1>",
+                else f"add an equation: {name}_i = ...",
             )
         hint = f"did you mean {guess!r}?" if guess else ""
         if not hint:
@@ -683,6 +696,11 @@ class Reader:
                 body.span,
                 hint="a sum over all of history is kept as one tensor that adds up",
             )
+        end = high - I if high.has(I) else high - L if high.has(L) else high
+        if not end.is_Integer:
+            self._fail("RF308", "the range ends at i-1, i-2, ... or a number", span)
+        if abs(end) > (MAX_OFFSET if high.has(I) or high.has(L) else MAX_INDEX):
+            self._fail("RF106", "this range reaches out of all reason", span)
         if not (0 <= low <= MAX_OFFSET):
             self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
         return History(kind, value, low, high)
@@ -719,6 +737,19 @@ class _BodyReader(Reader):
                 )
             return value
         return super()._index(expr)
+
+
+def _letters(operator: OperatorExpr) -> Iterator[str]:
+    """The names in an operator expression."""
+    match operator:
+        case OperatorRef():
+            yield operator.name
+        case OperatorSum():
+            for _, term in operator.terms:
+                yield from _letters(term)
+        case Composition():
+            for factor in operator.factors:
+                yield from _letters(factor)
 
 
 def _is_plain_name(expr: n.Expr) -> bool:

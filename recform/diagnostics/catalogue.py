@@ -48,7 +48,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF004": Entry(
         "too large",
-        "A formula file has 128 KiB at most; this is something else.",
+        "A formula file has 32 KiB at most; this is something else.",
         command="head -c 200000 /dev/zero > large.rf; recform check large.rf",
     ),
     "RF005": Entry(

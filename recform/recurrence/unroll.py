@@ -56,6 +56,10 @@ class Unroller:
 
     def output(self, tensor: Tensor) -> Tensor | None:
         """The output expression, for the last block."""
+        # From the oldest on, so that a long history needs no deep recursion.
+        for block in range(1, self.length + 1):
+            for name in self._equations:
+                self.settle(State(name, block))
         return self.settle(self.replaced(tensor, self.length, last=True))
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
@@ -86,7 +90,7 @@ class Unroller:
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
-                argument = self.settle(tensor.argument)
+                argument = self._shaped(tensor.argument)
                 if argument is None or (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
@@ -101,6 +105,9 @@ class Unroller:
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
                     return None
+                if isinstance(inner, Filled):
+                    at = inner.at if inner.coefficient.has(I) else tensor.at
+                    return Filled(tensor.coefficient * inner.coefficient, at)
                 return Scaled(tensor.coefficient, inner, tensor.at)
             case Filled():
                 return None if _dead_scalar(tensor.coefficient) else tensor
@@ -109,7 +116,11 @@ class Unroller:
             case Pointwise():
                 return self._product(tensor)
             case Combine() | Concat():
-                left = self._present(tensor)
+                left = [
+                    child
+                    for child in self._present(tensor)
+                    if not isinstance(child, Filled)
+                ]
                 if len(left) < 2:
                     return left[0] if left else None
                 return (
@@ -118,16 +129,21 @@ class Unroller:
                     else Concat(*left)
                 )
             case Elementwise():
-                inner = self.settle(tensor.argument)
+                inner = self._shaped(tensor.argument)
                 return None if inner is None else Elementwise(tensor.name, inner)
             case Part():
-                inner = self.settle(tensor.tensor)
+                inner = self._shaped(tensor.tensor)
                 return (
                     None if inner is None else Part(inner, tensor.parts, tensor.which)
                 )
             case History():
                 return self._history(tensor)
         raise TypeError(type(tensor).__name__)
+
+    def _shaped(self, tensor: Tensor) -> Tensor | None:
+        """What is left of an argument; a number that is left alone has no shape."""
+        inner = self.settle(tensor)
+        return None if isinstance(inner, Filled) else inner
 
     def _at_start(self, argument: Tensor) -> bool:
         """Whether block 0 (the start) may apply an operator: on the input alone."""

@@ -101,6 +101,9 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
             else f"write `*` in front of {str(token)!r}",
         )
         return
+    if token.type == "MINUS" and word in ("stages", "input"):
+        report.error("RF403", "sizes and numbers of blocks are at least 1", place)
+        return
     report.error(
         "RF101",
         f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",

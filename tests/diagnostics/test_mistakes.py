@@ -237,3 +237,37 @@ def _survives(text: str) -> None:
             compile(compiled.source, "generated", "exec")
     except CompileError as error:
         assert str(error)
+
+
+FOUND_BY_FUZZING = [
+    ("stages 8 x -2\n" + ONE, "RF403", "-"),
+    ("X_i = (0-1)^0.5*W_i*X_<i-1>", "RF211", "(0-1)^0.5"),
+    ("scalar k = true\nX_i = k*W_i*X_<i-1>", "RF212", "true"),
+    ("scalar k = 1/0\nX_i = k*W_i*X_<i-1>", "RF211", "1/0"),
+    ("X_i = f_i(V_i)*X_<i-1>", "RF208", None),
+    ("X_i = X_<i-1> + conv(X_<i-1>)", "RF203", "conv"),
+    ("X_i = W_i*concat(X_<0..i-65536>)", "RF106", None),
+    ("X_<i+10^12> = W_i*X_i", "RF106", "X_<i+10^12>"),
+    ("param labels = c\nhead avgpool > linear(labels)\n" + ONE, "RF201", "c"),
+]
+
+
+@pytest.mark.parametrize(("text", "code", "place"), FOUND_BY_FUZZING)
+def test_found_by_fuzzing(text: str, code: str, place: str | None) -> None:
+    (item,) = mistakes(text)
+    assert item.code == code
+    if place is not None:
+        assert item.labels[0].span.text == place
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_i = W_i*X_<i-1> + X_<i-32>",
+        "y_<i+1> = f_<i+1>(y_i)*t_<i+1>(y_<i-1>) + y_i*(1 - t_<i+1>(y_<i-1>))",
+        "y_<i+1> = y_i + y_i*(-1 - t_<i+1>(y_<i-1>))",
+    ],
+)
+def test_long_and_vanishing_history_compiles(text: str) -> None:
+    (compiled,) = compile_source(from_text(f"stages 4 x 3\n{text}"))
+    compile(compiled.source, "generated", "exec")

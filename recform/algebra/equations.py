@@ -1,0 +1,259 @@
+"""Reads the equations, boundary equations and the output of one network."""
+
+from __future__ import annotations
+
+from recform.algebra.expr import I, L, State, Tensor, offset
+from recform.algebra.formula import Boundary, Equation
+from recform.algebra.operators import Scalar as ScalarOperator
+from recform.algebra.scalars import ScalarReader
+from recform.algebra.sections import Section
+from recform.algebra.sorts import MAX_OFFSET, Reader, Reported, split_of
+from recform.algebra.survey import references
+from recform.diagnostics import Diagnostics, Label
+from recform.source import Span
+from recform.syntax import nodes as n
+
+
+class EquationReader:
+    """Reads the relations of one network.
+
+    Args:
+        section: the statements.
+        reader: knows the names, and reads the expressions.
+        report: gets RF207, RF214, RF216 and RF217.
+    """
+
+    def __init__(self, section: Section, reader: Reader, report: Diagnostics) -> None:
+        self._section = section
+        self._reader = reader
+        self._report = report
+
+    def equations(self) -> tuple[list[Equation], list[Boundary]]:
+        """The equations and boundary equations; those with mistakes are left out."""
+        reader = self._reader
+        equations: list[Equation] = []
+        boundaries: list[Boundary] = []
+        for item in self._section.equations:
+            try:
+                self._equation(item, reader, equations, boundaries)
+            except Reported:
+                continue
+        seen: dict[str, Equation] = {}
+        for equation in equations:
+            before = seen.get(equation.unknown)
+            if before is not None:
+                self._report.error(
+                    "RF207",
+                    f"{equation.unknown} has two equations",
+                    equation.span,
+                    others=[Label(before.span, "the first one")],
+                    hint="give the second unknown a name of its own",
+                )
+            seen.setdefault(equation.unknown, equation)
+        places: dict[Tensor, Boundary] = {}
+        for boundary in boundaries:
+            if boundary.left in places:
+                self._report.error(
+                    "RF207",
+                    f"{boundary.text.split('=')[0].strip()} has two boundary equations",
+                    boundary.span,
+                    others=[Label(places[boundary.left].span, "the first one")],
+                )
+            places.setdefault(boundary.left, boundary)
+        return equations, boundaries
+
+    def _equation(
+        self,
+        item: n.Relation,
+        reader: Reader,
+        equations: list[Equation],
+        boundaries: list[Boundary],
+    ) -> None:
+        if len(item.right.parts) != 1 or item.right.parts[0].label:
+            self._report.error(
+                "RF214",
+                "an equation has no `>`; flows define operators",
+                item.right.span,
+                hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
+            )
+            return
+        right = item.right.parts[0].expr
+        text = " ".join(item.span.text_without_comments.split())
+        if _is_general(item.left[0]):
+            self._report.error(
+                "RF216",
+                "this is a general formula, not a recursion",
+                item.span,
+                hint="a network is built from an equation for X_i",
+            )
+            return
+        if len(item.left) > 1:
+            self._split(item, right, reader, boundaries, text)
+            return
+        left = item.left[0]
+        shift = _shift(left)
+        if shift is not None:
+            value = reader.tensor(right)
+            assert isinstance(left, n.Reference)
+            if abs(shift) > MAX_OFFSET:
+                self._report.error(
+                    "RF106",
+                    f"this index reaches further than {MAX_OFFSET}: out of all reason",
+                    left.span,
+                )
+                return
+            if shift:
+                value = _moved(value, -shift, reader)
+            equations.append(Equation(left.name, value, item.span, text))
+            return
+        if _mentions_i(left):
+            self._report.error(
+                "RF217",
+                "the left side is one unknown, such as X_i, or has no i at all",
+                left.span,
+                hint="solve the equation for X_i",
+            )
+            return
+        target = reader.tensor(left)
+        if target.has(I) or target.has(L):
+            self._report.error(
+                "RF217",
+                "the left side is one unknown, such as X_i, or has no i at all",
+                left.span,
+                hint="solve the equation for X_i",
+            )
+            return
+        boundaries.append(
+            Boundary(target, self._boundary(reader, right), item.span, text)
+        )
+
+    def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
+        """The right side of a boundary equation; None for zero."""
+        value = reader.value(right)
+        if isinstance(value, ScalarOperator):
+            if value.value == 0:
+                return None
+            self._report.error(
+                "RF217", "a history starts at a tensor or at 0", right.span
+            )
+            raise Reported
+        value = reader.tensor(right)
+        if value.has(I):
+            self._report.error(
+                "RF217", "a boundary equation has no i on its right side", right.span
+            )
+        return value
+
+    def _split(
+        self,
+        item: n.Relation,
+        right: n.Expr,
+        reader: Reader,
+        boundaries: list[Boundary],
+        text: str,
+    ) -> None:
+        parts = split_of(right, reader) if isinstance(right, n.Call) else None
+        if parts is None:
+            self._report.error(
+                "RF217",
+                "several unknowns on the left need a split(...) on the right",
+                item.span,
+                hint="A_0, B_0 = split(input, 2)",
+            )
+            return
+        if len(parts) != len(item.left):
+            self._report.error(
+                "RF217",
+                f"{len(item.left)} unknowns on the left, but {len(parts)} parts",
+                right.span,
+            )
+            return
+        for left, part in zip(item.left, parts, strict=True):
+            target = reader.tensor(left)
+            if not isinstance(target, State) or target.has(I):
+                self._report.error(
+                    "RF217",
+                    "split is for boundary equations: A_0, B_0 = ...",
+                    left.span,
+                )
+                return
+            boundaries.append(Boundary(target, part, item.span, text))
+
+    def output(self, equations: list[Equation]) -> tuple[Tensor, Span] | None:
+        """What the head gets, and where the file says so."""
+        reader = self._reader
+        item = self._section.single.get("output")
+        if item is None:
+            if not equations:
+                return None
+            last = equations[-1]
+            if len({equation.unknown for equation in equations}) > 1:
+                self._report.warning(
+                    "RF306",
+                    "several unknowns and no output: "
+                    f"{last.unknown}_L is taken, from the last equation",
+                    last.span,
+                    hint=f"say so in the file: output {last.unknown}_L",
+                )
+            return State(last.unknown, L), last.span
+        assert isinstance(item, n.Output)
+        try:
+            value = reader.tensor(item.expr)
+        except Reported:
+            return None
+        if value.has(I):
+            self._report.error(
+                "RF304",
+                "the output has no i: the last block is L",
+                item.expr.span,
+                hint="output X_L",
+            )
+            return None
+        return value, item.span
+
+
+def _shift(left: n.Expr) -> int | None:
+    """How far the index on the left lies after ``i``; None if it has no ``i``."""
+    if not isinstance(left, n.Reference) or len(left.indices) != 1:
+        return None
+    index = left.indices[0]
+    if isinstance(index, n.Range):
+        return None
+    value = ScalarReader({"i": I, "L": L}, Diagnostics(), "an index").read(index)
+    if value is None or isinstance(value, bool) or not value.has(I):
+        return None
+    return offset(value) if (value - I).is_Integer else None
+
+
+def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
+    """The right side with another ``i``; its parts keep their places."""
+    for part, span in list(reader.spans.items()):
+        reader.spans.setdefault(part.xreplace({I: I + distance}), span)
+    return value.xreplace({I: I + distance})  # type: ignore[no-any-return]
+
+
+def _mentions_i(left: n.Expr) -> bool:
+    """Whether an index on the left side is ``i`` or near it."""
+    return any(
+        _names_i(index)
+        for reference in references(left)
+        for index in reference.indices
+        if not isinstance(index, n.Range)
+    )
+
+
+def _names_i(index: n.Expr) -> bool:
+    return any(reference.name == "i" for reference in references(index))
+
+
+def _is_general(left: n.Expr) -> bool:
+    """Whether the left side is ``dX_L/dX_<L-i>``."""
+    return (
+        isinstance(left, n.Product)
+        and len(left.factors) == 2
+        and left.factors[1][0] < 0
+        and all(
+            isinstance(f, n.Reference) and f.name.startswith("d")
+            for _, f in left.factors
+        )
+    )
