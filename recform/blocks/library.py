@@ -20,11 +20,15 @@ def _load() -> None:
     """Imports the families; each registers its operators."""
     from recform.blocks import (  # noqa: F401
         activation,
+        attention,
         convolution,
         linear,
         norm,
+        padding,
         pooling,
+        rearrange,
         regularise,
+        tokens,
     )
 
 

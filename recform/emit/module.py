@@ -7,6 +7,7 @@ from pathlib import PurePath
 
 from recform.emit.names import Namespace, identifier
 from recform.emit.network import NetworkWriter
+from recform.emit.support import support_classes
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
 
@@ -23,6 +24,9 @@ def emit(
     names = Namespace()
     for network in networks:
         names.take(identifier(network.recurrence.formula.name))
+    support = support_classes(networks)
+    for name in support:
+        names.take(name)
     body = Lines()
     classes = []
     for network in networks:
@@ -34,6 +38,9 @@ def emit(
         body.blank(2)
         classes.append(writer.name)
     code = str(body).rstrip("\n") + "\n"
+    for name, text in reversed(support.items()):
+        if re.search(rf"\b{name}\(", code):
+            code = f"{text.rstrip()}\n\n\n{code}"
     head = _header(networks, settings, classes, code)
     return head + "\n\n" + code
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -52,7 +53,9 @@ class PipelineCode:
     @property
     def sequential(self) -> bool:
         """Whether it is modules alone, so that nn.Sequential can hold it."""
-        return len(self.modules) == len(self.calls) > 0
+        return len(self.modules) == len(self.calls) > 0 and all(
+            re.fullmatch(r"[\w.]+\(\{x\}\)", call) for call in self.calls
+        )
 
 
 #: Constructor parameters in their order; free parameters of the file follow.
@@ -190,12 +193,31 @@ def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
     expression = start
     depth = 0
     for number, call in enumerate(code.calls):
-        if depth and (depth > 3 or (depth > 1 and code.cuts[number - 1])):
+        long = depth > 3 or (depth > 1 and code.cuts[number - 1])
+        after_methods = number > 0 and ")." in code.calls[number - 1]
+        if (depth and (long or after_methods)) or not _can_stand(expression, call):
             statements.append(f"{local} = {expression}")
             expression, depth = local, 0
         expression = call.replace("{x}", expression)
         depth += 1
     return statements, expression
+
+
+def _can_stand(expression: str, call: str) -> bool:
+    """Whether an expression can stand as it is where a call takes its input.
+
+    It can't where it would be computed twice, or an operator of it would bind weaker
+    than what the call does with it (`a + b` in ``{x}.flatten(1)``). Several methods in
+    a row begin a statement.
+    """
+    kind = type(ast.parse(expression, mode="eval").body)
+    if kind is ast.Name or call == "{x}":
+        return True
+    if call.count("{x}") > 1 or call.startswith("{x} ") or ")." in call:
+        return False
+    if kind in (ast.Attribute, ast.Call, ast.Subscript):
+        return True
+    return re.search(r"[(,] ?\{x\}[,)]", call) is not None
 
 
 def pipeline_class(

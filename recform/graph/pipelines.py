@@ -144,7 +144,7 @@ def _number(value: sympy.Expr, kind: Kind, name: str) -> int | float:
     Raises:
         Misfit: if it is no number of its kind.
     """
-    if kind in (Kind.SIZE, Kind.STRIDE):
+    if kind.symbolic:
         if not value.is_Integer or not 1 <= value <= MAX_SIZE:
             shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
             raise Misfit(
