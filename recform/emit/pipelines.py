@@ -13,7 +13,8 @@ import sympy
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.pipelines import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Layout, Shape
+from recform.blocks import Arguments, Layout, Misfit, Shape
+from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.names import Namespace
 from recform.emit.text import Lines, docstring
 from recform.source import Source, Span
@@ -114,7 +115,12 @@ def write_pipeline(
     table = {**values, INCOMING: x.features}
     for step, label in zip(pipeline.steps, labels, strict=True):
         arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
-        emitted = step.operator.emit(x, arguments)
+        try:
+            emitted = step.operator.emit(x, arguments)
+            y = step.operator.shape(x, arguments)
+        except Misfit as misfit:
+            # The library's own rules never do this on symbols; those of a plugin may.
+            raise _unwritten(step, misfit) from misfit
         if emitted.module:
             modules.append((label, emitted.module))
             used |= _names(emitted.module, x, arguments)
@@ -123,7 +129,7 @@ def write_pipeline(
             stored.add(name)
             call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"{prefix}{name}", call)
         calls.append(call)
-        x = step.operator.shape(x, arguments)
+        x = y
     used |= stored
     known = [name for name in _ORDER if name in used]
     extra = sorted(used - {*known, "stride"})
@@ -133,6 +139,13 @@ def write_pipeline(
     return PipelineCode(
         tuple(modules), tuple(calls), cuts, parameters, tuple(sorted(stored)), x
     )
+
+
+def _unwritten(step: Step, misfit: Misfit) -> CompileError:
+    report = Diagnostics()
+    message = f"{step.operator.name} {misfit.message}"
+    report.error(misfit.code, message, step.span, hint=misfit.hint)
+    return CompileError(report)
 
 
 def _ends(step: Step) -> bool:
