@@ -31,7 +31,7 @@ class Attention(Operator):
     weights = (Weights("attention", ("SelfAttention",), "in_proj_weight"), LINEAR)
     support = (template("self_attention"),)
     arguments = (
-        Argument("heads", Kind.COUNT, about="parts of the features that attend apart"),
+        Argument("heads", Kind.SIZE, about="parts of the features that attend apart"),
         Argument("bias", Kind.FLAG, True, "of queries, keys and values"),
         Argument("causal", Kind.FLAG, False, "no token sees those behind it"),
         Argument("dropout", Kind.RATE, 0.0, "of the attention weights, in training"),
@@ -39,7 +39,8 @@ class Attention(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.TOKENS)
-        if isinstance(x.features, int) and x.features % a.heads:
+        known = isinstance(x.features, int) and isinstance(a.heads, int)
+        if known and x.features % a.heads:
             raise Misfit(
                 "RF402",
                 f"has {a.heads} heads, which do not divide its {x.features} features",

@@ -117,6 +117,8 @@ class Cost:
         saves_input: whether autograd keeps the input for the backward pass.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
+        passes: whether the output is a view of the whole input, and so no memory of
+            its own.
     """
 
     parameters: int = 0
@@ -124,6 +126,7 @@ class Cost:
     saves_input: bool = False
     saves_output: bool = False
     saves_more: int = 0
+    passes: bool = False
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Tokens(Operator):
         require_layout(x, Layout.IMAGE)
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
 
+    # It is a view, but products of matrices copy what is turned: so it doesn't pass.
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.flatten(2).transpose(1, 2)")
 
@@ -104,6 +106,9 @@ class Image(Operator):
                 argument="height",
             )
         return Shape(Layout.IMAGE, x.features, (a.height, positions // a.height))
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted(f"{{x}}.transpose(1, 2).unflatten(2, ({code(a.height)}, -1))")

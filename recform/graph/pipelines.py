@@ -82,10 +82,11 @@ class PipelineRunner:
             L: place.length,
             **self._params,
         }
-        start = x
         parameters = multiply_adds = saved = 0
+        pending = 0  # an output that is kept, and inside of the pipeline if it goes on
         saves_input = last_saved = False
-        for number, step in enumerate(pipeline.steps):
+        first = True  # what comes in is the pipeline's input, or a view of it
+        for step in pipeline.steps:
             try:
                 arguments = self._arguments(step, values)
                 y = step.operator.shape(x, arguments)
@@ -95,13 +96,14 @@ class PipelineRunner:
                 raise Stuck from None
             parameters += cost.parameters
             multiply_adds += cost.multiply_adds
-            if cost.saves_input and number == 0:
+            if cost.saves_input and first:
                 saves_input = True
             elif cost.saves_input and not last_saved:
                 saved += x.elements
-            last_saved = cost.saves_output
-            if cost.saves_output and number < len(pipeline.steps) - 1:
-                saved += y.elements
+            if not cost.passes:
+                saved += pending
+                pending = y.elements if cost.saves_output else 0
+                last_saved, first = cost.saves_output, False
             saved += cost.saves_more
             x = y
         if x.elements > 1 << 40:
@@ -109,7 +111,6 @@ class PipelineRunner:
                 "RF106", f"a tensor of {x} is out of all reason", where or pipeline.span
             )
             raise Stuck
-        del start
         return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
 
     def _arguments(self, step: Step, values: Mapping[Any, Any]) -> Arguments:
