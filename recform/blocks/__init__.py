@@ -5,7 +5,7 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 package knows what a channel, a height or a width is.
 """
 
-from recform.blocks.code import code
+from recform.blocks.code import code, fraction
 from recform.blocks.library import elementwise, lookup, names, register
 from recform.blocks.operator import (
     Argument,
@@ -16,6 +16,7 @@ from recform.blocks.operator import (
     Misfit,
     Operator,
     Weights,
+    require_layout,
 )
 from recform.blocks.shape import Layout, Shape
 
@@ -32,7 +33,9 @@ __all__ = [
     "Weights",
     "code",
     "elementwise",
+    "fraction",
     "lookup",
     "names",
     "register",
+    "require_layout",
 ]
