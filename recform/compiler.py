@@ -14,7 +14,7 @@ emit       the network with shapes       Python source
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,7 +56,7 @@ class Compiled:
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
-    plugins: Plugins
+    plugins: Plugins = field(default_factory=Plugins)
 
     @property
     def recurrence(self) -> Recurrence:
