@@ -245,8 +245,8 @@ CATALOGUE: dict[str, Entry] = {
     "RF305": Entry(
         "nothing is left",
         "All terms reach before the start. A boundary equation says where to begin.",
-        "X_i = W_i*X_<i-2>",
-        "X_i = W_i*X_<i-2>\nX_1 = X_0",
+        "X_i = W_i*X_<i-2> + X_<i-3>",
+        "X_i = W_i*X_<i-2> + X_<i-1>",
     ),
     "RF306": Entry(
         "no output named (a warning)",
@@ -265,6 +265,12 @@ CATALOGUE: dict[str, Entry] = {
         "A range of a sum or a history is empty, or its ends are no numbers.",
         "X_i = W_i*X_<i-1> + sum(k, 3, 1, X_<i-k>)",
         "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF309": Entry(
+        "dead blocks",
+        "The output reads every second or third block only; the others would do nothing.",
+        "X_i = W_i*X_<i-2>\nX_1 = X_0",
+        "X_i = W_i*X_<i-2>\nX_1 = X_0\noutput X_L + X_<L-1>",
     ),
     "RF401": Entry(
         "shapes that do not meet",

@@ -27,6 +27,7 @@ from recform.graph.pipelines import PipelineRunner, Stuck, uses
 from recform.graph.shapes import BlockShapes
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.unroll import leading
 
 #: Most blocks of a stage that may all differ in shape.
 MAX_DIFFERENT = 1_000
@@ -257,8 +258,10 @@ class _Follower:
                         segments,
                     )
             first += stage.blocks
+            outputs = self._recurrence.steps[segments[-1].step].outputs
             totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
-            newest = next(s for s in carried.items if isinstance(s, Shape))
+            newest = carried.items[leading(outputs) or 0]
+            assert isinstance(newest, Shape)
             stages.append(StageGraph(tuple(segments), newest, totals))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
         end_block, after = self._follow(flow.end, carried, place, False, None, False)

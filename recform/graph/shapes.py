@@ -36,7 +36,7 @@ from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.pipelines import PipelineRunner, Stuck
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
-from recform.recurrence.unroll import newest
+from recform.recurrence.unroll import leading, newest
 from recform.source import Span
 
 
@@ -212,10 +212,12 @@ class BlockShapes:
 
     def _declared(self) -> Shape | None:
         """What the stage makes of the newest unknown that comes in."""
-        for slot in self.step.inputs:
-            if isinstance(slot, Tensor):
-                return self.known[slot].staged(self.place.width, self.place.stride)
-        return None
+        position = leading(self.step.inputs)
+        if position is None:
+            return None
+        slot = self.step.inputs[position]
+        assert isinstance(slot, Tensor)
+        return self.known[slot].staged(self.place.width, self.place.stride)
 
     def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
         """Brings the terms of a sum or product to one shape."""

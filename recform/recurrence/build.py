@@ -15,7 +15,6 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
@@ -30,8 +29,9 @@ from recform.recurrence.model import (
     Slot,
     Step,
 )
+from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
-from recform.recurrence.steps import Reach, Writer, move, ordinal
+from recform.recurrence.steps import Writer, move, ordinal
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:
@@ -45,7 +45,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         CompileError: if no block can compute what the formula says.
     """
     check(formula, report)
-    reach = reach_of(formula)
+    reach = reach_of(formula, report)
     model = Writer(formula, reach.length, reach)
     steps = model.follow() if model.output is not None else []
     pattern = replace(steps[reach.regular], role="regular") if steps else None
@@ -69,49 +69,6 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         early=_early(pattern),
         shared=_shared(pattern, formula),
     )
-
-
-def reach_of(formula: Formula) -> Reach:
-    """How far the equations look back, and which blocks they name."""
-    order, absolute, from_end = 1, 0, 0
-    for equation in formula.equations:
-        for index in _indices(equation.right):
-            step = offset(index)
-            if step is not None:
-                order = max(order, -step)
-            elif index.is_Integer:
-                absolute = max(absolute, int(index))
-    for boundary in formula.boundaries:
-        for index in _indices(boundary.left):
-            if index.is_Integer:
-                absolute = max(absolute, int(index))
-    for index in _indices(formula.output):
-        if index.is_Integer:
-            absolute = max(absolute, int(index))
-        else:
-            from_end = max(from_end, _from_end(index))
-    return Reach(order, absolute, from_end)
-
-
-def _from_end(index: sympy.Expr) -> int:
-    constant, _ = index.as_coeff_Add()
-    return -int(constant) if constant.is_Integer and constant < 0 else 0
-
-
-def _indices(tensor: Tensor) -> list[sympy.Expr]:
-    found: list[sympy.Expr] = []
-    for part in walk(tensor):
-        if isinstance(part, State | Apply):
-            found.append(part.index)
-        elif isinstance(part, History):
-            found.append(part.last)
-            found.extend(
-                I - 1 + (index - I).subs(I, 0) if index.has(I) else index
-                for index in _indices(part.body)
-            )
-        elif isinstance(part, Scaled | Filled):
-            found.extend(item.index for item in part.coefficient.atoms(Learned))
-    return [index for index in found if index is not sympy.nan]
 
 
 class _Builder:
@@ -352,4 +309,4 @@ def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
     return tuple(result)
 
 
-__all__ = ["build", "move", "reach_of", "relative", "show"]
+__all__ = ["build", "move", "relative", "show"]

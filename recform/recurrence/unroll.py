@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -315,4 +316,11 @@ def newest(tensor: Tensor) -> int:
     return max([result, *(newest(child) for child in tensor.children)])
 
 
-__all__ = ["Unroller", "newest", "scaled"]
+def leading(slots: Sequence[object]) -> int | None:
+    """The position of the tensor of the newest block; None if there is no tensor."""
+    ages = [newest(s) if isinstance(s, Tensor) else -1 for s in slots]
+    best = max(ages, default=-1)
+    return ages.index(best) if best >= 0 else None
+
+
+__all__ = ["Unroller", "leading", "newest", "scaled"]
