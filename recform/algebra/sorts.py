@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any, NoReturn
 
 import sympy
@@ -34,8 +35,10 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    at_time,
     scaled,
     signed,
+    untimed,
 )
 from recform.algebra.operators import (
     Composition,
@@ -45,6 +48,7 @@ from recform.algebra.operators import (
     Scalar,
     apply,
 )
+from recform.algebra.survey import references
 from recform.blocks import elementwise
 from recform.blocks import names as operator_names
 from recform.diagnostics import Diagnostics, Label, closest
@@ -73,6 +77,8 @@ class Names:
         learned: learned scalars, by name: whether each block has its own.
         numbers: constants and parameters, by name; constants may hold ``i`` and ``L``.
         indexed_numbers: the names among them that are written with an index.
+        times: how far a second index runs; 0 where there is none.
+        timed: unknowns with a second index.
     """
 
     unknowns: frozenset[str]
@@ -80,6 +86,8 @@ class Names:
     learned: Mapping[str, bool]
     numbers: Mapping[str, Any]
     indexed_numbers: frozenset[str] = frozenset()
+    times: int = 0
+    timed: frozenset[str] = frozenset()
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""
@@ -111,6 +119,7 @@ class Reader:
     used: dict[str, Span] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
+    _time: str = ""
 
     # -- entry points
 
@@ -264,10 +273,10 @@ class Reader:
     def _check_letters(self, operator: OperatorExpr, place: Span) -> None:
         """Reports a letter that nothing says to be an operator."""
         for name in _letters(operator):
-            if name not in self.names.operators:
+            if untimed(name) not in self.names.operators:
                 self._fail(
                     "RF208",
-                    f"{name} has no equation, and it is applied to nothing",
+                    f"{untimed(name)} has no equation, and it is applied to nothing",
                     place,
                     hint=f"add an equation {name}_i = ...",
                 )
@@ -278,7 +287,7 @@ class Reader:
         if (
             len(factors) > 1
             and isinstance(last, OperatorRef)
-            and last.name not in self.names.operators
+            and untimed(last.name) not in self.names.operators
         ):
             self._fail(
                 "RF208",
@@ -313,31 +322,19 @@ class Reader:
                 expr.span,
                 hint=f"concat({expr.span.text}), sum(...), max(...), min(...) or mean(...)",
             )
-        if len(expr.indices) > 1:
-            self._fail(
-                "RF307",
-                "two indices are read, but this version compiles formulas of one index",
-                expr.span,
-            )
         if not expr.indices:
             plain = self._plain(expr)
             if plain is not None:
                 return plain
-        index = self._index(expr.indices[0]) if expr.indices else sympy.nan
+        index, time = self._two_indices(expr)
         if name in self.names.unknowns:
-            if not expr.indices:
-                self._fail(
-                    "RF304",
-                    f"{name} needs an index",
-                    expr.span,
-                    hint=f"{name}_<i-1> is what the last block made of it",
-                )
-            return State(name, index)
+            return self._state(expr, index, time)
         if name in self.names.operators:
-            self.used.setdefault(name, expr.span)
-            return OperatorRef(name, index)
+            owner = name if time is None else at_time(name, time)
+            self.used.setdefault(owner, expr.span)
+            return OperatorRef(owner, index)
         if name in self.names.learned:
-            return self._learned(expr, index)
+            return self._learned(expr, index, time)
         if name in self.names.numbers and expr.indices:
             if name not in self.names.indexed_numbers:
                 self._fail("RF304", f"{name} was declared without an index", expr.span)
@@ -346,6 +343,92 @@ class Reader:
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)
         self._unknown(expr)
+
+    def _state(self, expr: n.Reference, index: Any, time: Any) -> State:
+        """An unknown at its index; one of a second index at its time."""
+        name = expr.name
+        if not expr.indices:
+            self._fail(
+                "RF304",
+                f"{name} needs an index",
+                expr.span,
+                hint=f"{name}_<i-1> is what the last block made of it",
+            )
+        if (time is None) == (name in self.names.timed):
+            one, two = f"{name}_<i-1>", f"{name}_<i-1,t>"
+            wanted, other = (two, one) if time is None else (one, two)
+            self._fail(
+                "RF304",
+                f"{name} has {'two indices' if time is None else 'one index'}, "
+                f"as in {wanted}",
+                expr.span,
+                hint=f"write {wanted}, or {other} everywhere",
+            )
+        return State(name if time is None else at_time(name, time), index)
+
+    def _two_indices(self, expr: n.Reference) -> tuple[Any, Any]:
+        """The index of the block, and of the time; NaN and None where there is none."""
+        if not expr.indices:
+            return sympy.nan, None
+        first = expr.indices[0]
+        assert not isinstance(first, n.Range)
+        if len(expr.indices) == 1:
+            if expr.name not in self.names.unknowns and self._is_time(first):
+                # W_t: one for each time, which all blocks share.
+                return sympy.nan, self._time_at(first)
+            return self._index(first), None
+        if len(expr.indices) > 2:
+            self._fail(
+                "RF307", "a name has two indices at most: block and time", expr.span
+            )
+        second = expr.indices[1]
+        assert not isinstance(second, n.Range)
+        if not self.names.times:
+            self._fail(
+                "RF304",
+                f"{expr.name} has a second index here, but no unknown has one",
+                expr.span,
+                hint="an equation with two indices starts with X_<i,t> = ...",
+            )
+        return self._index(first), self._time_at(second)
+
+    def _is_time(self, index: n.Expr) -> bool:
+        """Whether an index speaks of the time: ``t`` or ``t-1``."""
+        return bool(self._time) and self._time in {
+            part.name for part in references(index)
+        }
+
+    def _time_at(self, expr: n.Expr) -> Any:
+        """A second index, which is a number by now."""
+        time = self._value_of_index(expr)
+        if not time.is_Integer:
+            letter = self._time or "t"
+            self._fail(
+                "RF304",
+                f"a second index is {letter}, {letter}-1, ... or a number",
+                expr.span,
+            )
+        if time > self.names.times:
+            self._fail(
+                "RF302",
+                f"there is no time {time}: the times are 1 to {self.names.times}",
+                expr.span,
+                hint=f"times {time}" if time <= 64 and not self._time else "",
+            )
+        if time < -MAX_OFFSET:
+            self._fail("RF106", "this index is out of all reason", expr.span)
+        return time
+
+    @contextmanager
+    def at(self, letter: str, time: int) -> Iterator[None]:
+        """Gives the letter of the second index a value while a side is read."""
+        before = self._time
+        self._time = letter
+        try:
+            with self.binding(letter, sympy.Integer(time)):
+                yield
+        finally:
+            self._time = before
 
     def _plain(self, expr: n.Reference) -> Value | None:
         """A name without an index, if it is a number or the input."""
@@ -356,6 +439,8 @@ class Reader:
             return Scalar(I)
         if name == "L":
             return Scalar(L)
+        if name == "T" and self.names.times and name not in self.names.all():
+            return Scalar(sympy.Integer(self.names.times))
         if name == "input":
             return Input()
         if name in self.names.numbers:
@@ -369,8 +454,12 @@ class Reader:
             return Scalar(sc.CONSTANTS[name])
         return None
 
-    def _learned(self, expr: n.Reference, index: Any) -> Value:
+    def _learned(self, expr: n.Reference, index: Any, time: Any) -> Value:
         name = expr.name
+        if time is not None:
+            owner = at_time(name, time)
+            self.used.setdefault(owner, expr.span)
+            return Scalar(Learned(owner, index))
         if self.names.learned[name] != bool(expr.indices):
             wanted = f"{name}_i" if self.names.learned[name] else name
             self._fail(
@@ -639,27 +728,13 @@ class Reader:
         name = expr.function.name
         arguments = self._arguments(expr)
         if len(arguments) == 1 and _has_range(arguments[0]):
-            reference = arguments[0]
-            assert isinstance(reference, n.Reference)
-            (span_range,) = reference.indices
-            assert isinstance(span_range, n.Range)
-            low = self._value_of_index(span_range.first)
-            high = self._value_of_index(span_range.last)
-            if not low.is_Integer:
-                self._fail(
-                    "RF308", "the history starts at a number", span_range.first.span
-                )
-            body = n.Reference(
-                reference.span, reference.name, (n.Reference(reference.span, "_k"),)
-            )
-            if reference.name not in self.names.unknowns:
-                self._unknown(reference)
-            kind = "sum" if name == "mean" else name
-            history = self._history(kind, "_k", body, low, high, expr.span)
-            if name == "mean":
-                return scaled(1 / (high - low + 1), history)
-            return history
-        values = [self.value(argument) for argument in arguments]
+            return self._ranged(name, arguments[0])
+        values = [
+            self._ranged(name, argument)
+            if _has_range(argument) and name != "mean"
+            else self.value(argument)
+            for argument in arguments
+        ]
         if (
             name in ("min", "max")
             and values
@@ -680,6 +755,45 @@ class Reader:
         if len(tensors) == 1:
             return tensors[0]
         return Concat(*tensors) if name == "concat" else Combine(name, *tensors)
+
+    def _ranged(self, name: str, argument: n.Expr) -> Tensor:
+        """``concat(X_<0..i-1>)``, ``mean(X_<0..i-1>)``: a range of one unknown."""
+        assert isinstance(argument, n.Reference)
+        ends = argument.indices[0]
+        if not isinstance(ends, n.Range):
+            return self._over_time(name, argument)
+        low = self._value_of_index(ends.first)
+        high = self._value_of_index(ends.last)
+        if not low.is_Integer:
+            self._fail("RF308", "the history starts at a number", ends.first.span)
+        if argument.name not in self.names.unknowns:
+            self._unknown(argument)
+        here = argument.span
+        indices = (n.Reference(here, "_k"), *argument.indices[1:])
+        body = n.Reference(here, argument.name, indices)
+        kind = "sum" if name == "mean" else name
+        history = self._history(kind, "_k", body, low, high, here)
+        return scaled(1 / (high - low + 1), history) if name == "mean" else history
+
+    def _over_time(self, name: str, argument: n.Reference) -> Tensor:
+        """``mean(X_<L,1..T>)``: a range of the second index, written out."""
+        first, ends = argument.indices
+        assert isinstance(ends, n.Range)
+        low, high = self._time_at(ends.first), self._time_at(ends.last)
+        if not 1 <= low <= high:
+            self._fail("RF308", "the range is empty, or starts before 1", ends.span)
+        parts = []
+        for time in range(int(low), int(high) + 1):
+            second = n.Number(ends.span, Fraction(time))
+            value = self.value(replace(argument, indices=(first, second)))
+            if not isinstance(value, Tensor):
+                self._fail("RF206", f"{name} takes tensors", argument.span)
+            parts.append(value)
+        if len(parts) == 1:
+            return parts[0]
+        if name == "concat":
+            return Concat(*parts)
+        return TensorSum(*parts) if name == "sum" else Combine(name, *parts)
 
     def _history(
         self, kind: str, variable: str, body: n.Expr, low: Any, high: Any, span: Span
@@ -706,9 +820,11 @@ class Reader:
         return History(kind, value, low, high)
 
     def _body(self, body: n.Expr) -> Value:
-        return _BodyReader(
-            self.names, self.report, self.spans, self.used, self.members, self._bound
-        ).value(body)
+        reader = _BodyReader(
+            self.names, self.report, self.spans, self.used, self.members
+        )
+        reader._bound, reader._time = self._bound, self._time
+        return reader.value(body)
 
     def _fail(
         self,
@@ -759,8 +875,8 @@ def _is_plain_name(expr: n.Expr) -> bool:
 def _has_range(expr: n.Expr) -> bool:
     return (
         isinstance(expr, n.Reference)
-        and len(expr.indices) == 1
-        and isinstance(expr.indices[0], n.Range)
+        and 1 <= len(expr.indices) <= 2
+        and any(isinstance(index, n.Range) for index in expr.indices)
     )
 
 

@@ -255,10 +255,10 @@ CATALOGUE: dict[str, Entry] = {
         "Y_i = W_i*X_<i-1>\nX_i = X_<i-1> + Y_i\noutput X_L",
     ),
     "RF307": Entry(
-        "two indices",
-        "Formulas with two indices are read, but not compiled yet.",
-        "X_i = W_i*X_<i-1,2>",
-        "X_i = W_i*X_<i-1>",
+        "three indices",
+        "A name has two indices at most: the block, and the time.",
+        "X_<i,t> = W_<i,t,t>*X_<i-1,t>",
+        "X_<i,t> = W_<i,t>*X_<i-1,t>",
     ),
     "RF308": Entry(
         "a range that cannot be",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.algebra.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph
@@ -62,7 +63,7 @@ def _weights(network: NetworkGraph) -> set[str]:
         step.operator.weights
         for pipeline in pipelines
         if pipeline is not None
-        for step in pipeline.steps
+        for step in every_step(pipeline)
     }
 
 

@@ -18,7 +18,7 @@ LOCALS = ("out",)
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
-    equations = [equation.text for equation in recurrence.formula.equations]
+    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
     if step.role != "regular":
         equations = _written_out(recurrence, step)
     texts = [line for text in equations for line in folded(text, 80)]

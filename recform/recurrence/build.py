@@ -141,10 +141,11 @@ class _Builder:
                 if writer.unroller.settle(State(equation.unknown, k)) is None:
                     self._report.error(
                         "RF305",
-                        f"nothing is left of {equation.unknown}_{k}: "
+                        f"nothing is left of {State(equation.unknown, k)}: "
                         "all its terms reach before the start",
                         equation.span,
-                        hint=f"add a boundary equation: {equation.unknown}_{k} = ...",
+                        hint="add a boundary equation: "
+                        f"{State(equation.unknown, k)} = ...",
                     )
                     return
         self._report.error(
@@ -189,7 +190,7 @@ def show(slot: Slot, at: int, absolute: int) -> str:
 
 
 def _indexed(name: str, distance: int) -> str:
-    return f"{name}_i" if distance == 0 else f"{name}_<i{distance:+d}>"
+    return plain(State(name, I + distance))
 
 
 def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
@@ -267,7 +268,7 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
 def _label(tensor: Tensor) -> str:
     """The unknown or the operator that reads a tensor, for block i."""
     name = tensor.operator if isinstance(tensor, Apply) else str(tensor.args[0])
-    return f"{name}_i"
+    return _indexed(name, 0)
 
 
 def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
@@ -304,7 +305,7 @@ def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
             result.append(Shared(shown, texts, "the module of an earlier block"))
         elif len(applications) > 1:
             result.append(
-                Shared(f"{name}_i", texts, f"{len(texts)} calls in one block")
+                Shared(_indexed(name, 0), texts, f"{len(texts)} calls in one block")
             )
     return tuple(result)
 

@@ -472,7 +472,9 @@ class Writer:
         waiting = [t for t in self.live if self.anchored(t) and self.time(t) > block]
         before = dict(self.early)
         self.early.update(self._early_after(block))
-        border = Border((), (*waiting, _End(self.output)), self._parts_or_end)
+        # What was computed and is not handed on is gone: it is not computed again.
+        gone = tuple(t for t in self._past(block) if not _is_cheap(t))
+        border = Border(gone, (*waiting, _End(self.output)), self._parts_or_end)
         result = suffices(outputs, border)
         self.early = before
         return result
