@@ -19,6 +19,7 @@ from recform.algebra.definitions import (
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import INCOMING, MAX_SIZE, SYMBOLS, parameter, size
+from recform.algebra.where import WhereReader
 from recform.blocks import Argument, Arguments, Kind, Operator, lookup
 from recform.blocks import names as operator_names
 from recform.diagnostics import Diagnostics, closest
@@ -232,7 +233,9 @@ class PipelineReader:
             {**numbers, **fixed},
             self._report,
         )
-        found = builder.locals(self._is_operator)
+        known = {**numbers, **fixed}
+        where = WhereReader(definition.tensor, relation, known, self._report)
+        found = where.read(self._is_operator)
         tensors = {*found.unknowns, *found.scalars, definition.tensor}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}

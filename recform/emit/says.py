@@ -9,7 +9,7 @@ from recform.emit.pipelines import marked
 from recform.emit.text import folded
 from recform.recurrence.build import relative, show
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.steps import ordinal
+from recform.recurrence.moves import ordinal
 from recform.source import Span
 
 #: Names that the body of a forward pass uses for itself.

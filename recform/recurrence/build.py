@@ -29,9 +29,10 @@ from recform.recurrence.model import (
     Slot,
     Step,
 )
+from recform.recurrence.moves import move, ordinal
 from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
-from recform.recurrence.steps import Writer, move, ordinal
+from recform.recurrence.steps import Writer
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:

@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import sympy
@@ -26,20 +26,10 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.moves import move, scalars_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.state import Border, Cut, smallest, suffices
 from recform.recurrence.unroll import Unroller
-
-_ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-)
 
 
 @dataclass
@@ -503,60 +493,3 @@ def _is_cheap(tensor: Tensor) -> bool:
     if isinstance(tensor, Scaled):
         return not tensor.coefficient.atoms(Learned)
     return isinstance(tensor, TensorSum)
-
-
-def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
-    """The learned scalars with an index in a written-out coefficient."""
-    if not isinstance(tensor, Scaled | Filled):
-        return []
-    return sorted(
-        (
-            ModuleSlot(item.name, int(item.index))
-            for item in tensor.coefficient.atoms(Learned)
-            if item.index is not sympy.nan
-        ),
-        key=lambda slot: (slot.name, slot.index),
-    )
-
-
-def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
-    """A written-out tensor for another block; indices up to ``absolute`` stay."""
-
-    def index(value: sympy.Expr) -> sympy.Expr:
-        if value is sympy.nan or value <= absolute:
-            return value
-        return value + distance
-
-    match tensor:
-        case State():
-            return State(tensor.name, index(tensor.index))
-        case Apply():
-            argument = move(tensor.argument, distance, absolute)
-            return Apply(tensor.operator, index(tensor.index), argument)
-        case History():
-            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, index(item.index))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            coefficient = tensor.coefficient.xreplace(learned)
-            if isinstance(tensor, Filled):
-                return Filled(coefficient, index(tensor.at))
-            inner = move(tensor.tensor, distance, absolute)
-            return Scaled(coefficient, inner, index(tensor.at))
-    arguments = [
-        move(arg, distance, absolute) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
-
-
-def ordinal(number: int) -> str:
-    """``first``, ``second``, ... or ``block9``."""
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"
-
-
-def tensors_of(step: Step) -> Mapping[Tensor, tuple[Tensor, ...]]:
-    """Every tensor of a step's body with what it is made from."""
-    return {tensor: step.parts(tensor) for tensor in step.body}

@@ -40,7 +40,7 @@ class Adapters:
         from recform.emit.names import Namespace
         from recform.emit.network import NetworkWriter
         from recform.emit.text import Lines
-        from recform.recurrence.steps import move
+        from recform.recurrence.moves import move
 
         writer = NetworkWriter(compiled.graph, Namespace())
         writer.write(Lines())
