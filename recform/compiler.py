@@ -125,13 +125,17 @@ def _compile(
 
     file = parse(source, report, folder)
     report.check()
-    formulas = lower(file, source, settings, report)
     compiled = []
-    for formula in formulas:
-        steps = recurrence.build(formula, report)
-        network = graph.build(steps, report)
-        shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-        compiled.append(Compiled(network, shown, (), plugins))
+    try:
+        for formula in lower(file, source, settings, report):
+            steps = recurrence.build(formula, report)
+            network = graph.build(steps, report)
+            shown = tuple((k, str(value)) for k, value in sorted(settings.items()))
+            compiled.append(Compiled(network, shown, (), plugins))
+    except RecursionError:
+        # Each stage follows the author's brackets and names; some nest beyond reason.
+        report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from recform.blocks.shape import Shape, Size
+from recform.source import Span
 
 #: A number, a flag, None, or a SymPy expression (which has no types to check).
 Value: TypeAlias = Any
@@ -169,6 +170,9 @@ class Misfit(Exception):
         message: what is wrong, to follow the name of the operator.
         hint: how to mend it.
         argument: the argument at fault, if it is one.
+        operator: the name of the operator, where it is not the one that was called but
+            one inside of it.
+        place: where that one stands.
     """
 
     def __init__(
@@ -179,32 +183,34 @@ class Misfit(Exception):
         self.message = message
         self.hint = hint
         self.argument = argument
+        self.operator: str | None = None
+        self.place: Span | None = None
 
 
 class Operator:
     """Base of the operators; one subclass an operator, made once and without state.
 
-    A subclass sets the class variables and overrides the four rules.
+    A subclass sets the attributes and overrides the rules.
     """
 
     #: The name in formula files.
-    name: ClassVar[str]
+    name: str
     #: In the order in which they may be given without their names.
-    arguments: ClassVar[tuple[Argument, ...]] = ()
+    arguments: tuple[Argument, ...] = ()
     #: One line for the reference.
-    about: ClassVar[str]
+    about: str
     #: Where it comes from.
-    source: ClassVar[str] = ""
+    source: str = ""
     #: The attribute under which its module is kept, if it has one.
-    attribute: ClassVar[str] = ""
+    attribute: str = ""
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
-    elementwise: ClassVar[bool] = False
+    elementwise: bool = False
     #: Which `init` settings its weights follow.
-    weights: ClassVar[tuple[Weights, ...]] = ()
+    weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
     #: generated file holds those that it uses once, above its own classes.
-    support: ClassVar[tuple[str, ...]] = ()
+    support: tuple[str, ...] = ()
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         """The shape of the output.

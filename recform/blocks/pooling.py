@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
@@ -31,7 +29,7 @@ _COMMON = (
 
 
 class _Pool(Operator):
-    arguments: ClassVar[tuple[Argument, ...]] = _COMMON
+    arguments: tuple[Argument, ...] = _COMMON
     #: The name of torch's function.
     windows = ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.algebra.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
 from recform.blocks import Operator
 from recform.emit.text import Lines
@@ -68,7 +69,7 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
         pipelines.append(formula.transition)
     found: list[Operator] = []
     for pipeline in pipelines:
-        for step in pipeline.steps if pipeline is not None else ():
+        for step in every_step(pipeline) if pipeline is not None else ():
             if step.operator not in found:
                 found.append(step.operator)
     return found

@@ -6,16 +6,17 @@ import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sympy
 
+from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.pipelines import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Layout, Misfit, Shape
+from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
+from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.names import Namespace
+from recform.emit.names import Namespace, identifier
 from recform.emit.text import Lines, docstring
 from recform.source import Source, Span
 
@@ -29,6 +30,13 @@ GRID = {
     Layout.TOKENS: ("positions",),
     Layout.VECTOR: (),
 }
+
+
+class Bodies(Protocol):
+    """Writes the classes of definitions by equations."""
+
+    def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
+        """A call of a definition, and the expression that makes its module."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +104,7 @@ def write_pipeline(
     x: Shape,
     values: Mapping[Any, Any],
     names: Namespace,
-    prefix: str = "self.",
+    bodies: Bodies,
 ) -> PipelineCode:
     """The code of a pipeline.
 
@@ -105,7 +113,7 @@ def write_pipeline(
         x: the (symbolic) shape of the input.
         values: what ``c``, ``s``, ``i`` and ``L`` stand for: symbols or numbers.
         names: attribute names that are still free.
-        prefix: how modules are reached in the calls.
+        bodies: the classes of definitions by equations.
     """
     labels = _attributes(pipeline, names)
     modules: list[tuple[str, str]] = []
@@ -116,7 +124,10 @@ def write_pipeline(
     for step, label in zip(pipeline.steps, labels, strict=True):
         arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
         try:
-            emitted = step.operator.emit(x, arguments)
+            if isinstance(step.operator, Body):
+                emitted = bodies.emit(step.operator, x, arguments)
+            else:
+                emitted = step.operator.emit(x, arguments)
             y = step.operator.shape(x, arguments)
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
@@ -124,17 +135,14 @@ def write_pipeline(
         if emitted.module:
             modules.append((label, emitted.module))
             used |= _names(emitted.module, x, arguments)
-        call = emitted.call.replace("{m}", f"{prefix}{label}")
+        call = emitted.call.replace("{m}", f"self.{label}")
         for name in sorted(_names(emitted.call, x, arguments)):
             stored.add(name)
-            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"{prefix}{name}", call)
+            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
         x = y
     used |= stored
-    known = [name for name in _ORDER if name in used]
-    extra = sorted(used - {*known, "stride"})
-    last = ["stride"] if "stride" in used else []
-    parameters = (*known, *extra, *last)
+    parameters = ordered(used)
     cuts = tuple(_ends(step) for step in pipeline.steps)
     return PipelineCode(
         tuple(modules), tuple(calls), cuts, parameters, tuple(sorted(stored)), x
@@ -143,9 +151,17 @@ def write_pipeline(
 
 def _unwritten(step: Step, misfit: Misfit) -> CompileError:
     report = Diagnostics()
-    message = f"{step.operator.name} {misfit.message}"
-    report.error(misfit.code, message, step.span, hint=misfit.hint)
+    message = f"{misfit.operator or step.operator.name} {misfit.message}"
+    report.error(misfit.code, message, misfit.place or step.span, hint=misfit.hint)
     return CompileError(report)
+
+
+def ordered(used: set[str]) -> tuple[str, ...]:
+    """Parameters of a constructor in their order; a stride, which has a default, last."""
+    known = [name for name in _ORDER if name in used]
+    extra = sorted(used - {*known, "stride"})
+    last = ["stride"] if "stride" in used else []
+    return (*known, *extra, *last)
 
 
 def _ends(step: Step) -> bool:
@@ -173,27 +189,29 @@ def _names(text: str, x: Shape, arguments: Arguments) -> set[str]:
 
 def _attributes(pipeline: Pipeline, names: Namespace) -> list[str]:
     """Attribute names: as the author says, or ``conv1``, ``bn1``, ... by kind."""
-    counts: dict[str, int] = {}
-    for step in pipeline.steps:
-        if step.operator.attribute and not step.label:
-            counts[step.operator.attribute] = counts.get(step.operator.attribute, 0) + 1
+    kinds = [_kind(step) for step in pipeline.steps]
+    unnamed = [
+        kind for kind, step in zip(kinds, pipeline.steps, strict=True) if not step.label
+    ]
     numbers: dict[str, int] = {}
     labels = []
-    for step in pipeline.steps:
-        labels.append(_attribute(step, counts, numbers, names))
+    for kind, step in zip(kinds, pipeline.steps, strict=True):
+        if not kind or step.label:
+            labels.append(names.new(step.label) if kind else "")
+            continue
+        numbers[kind] = numbers.get(kind, 0) + 1
+        several = unnamed.count(kind) > 1
+        labels.append(names.new(f"{kind}{numbers[kind]}" if several else kind))
     return labels
 
 
-def _attribute(
-    step: Step, counts: Mapping[str, int], numbers: dict[str, int], names: Namespace
-) -> str:
+def _kind(step: Step) -> str:
+    """What the module of an operator is called; a definition's, as the definition."""
     kind = step.operator.attribute
-    if not kind:
-        return ""
-    if step.label:
-        return names.new(step.label)
-    numbers[kind] = numbers.get(kind, 0) + 1
-    return names.new(f"{kind}{numbers[kind]}" if counts[kind] > 1 else kind)
+    if isinstance(step.operator, Body):
+        kind = identifier(kind)
+        return kind.lower() if len(kind) > 1 else kind
+    return kind
 
 
 def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
@@ -241,10 +259,12 @@ def pipeline_class(
     title: str,
     rates: frozenset[str],
     source: Source,
+    bodies: Bodies,
 ) -> PipelineCode:
     """Writes a class for a pipeline; its constructor takes what is left open."""
     names = Namespace(attributes=True)
-    code = write_pipeline(pipeline, symbolic_shape(shape), symbols(shape), names)
+    x = symbolic_shape(shape)
+    code = write_pipeline(pipeline, x, symbols(shape), names, bodies)
     lines.add(f"class {name}(nn.Module):")
     with lines.indented():
         lines.extend(docstring(title))

@@ -319,3 +319,29 @@ def test_a_support_class_stands_once_in_a_file_of_two_networks() -> None:
 )
 def test_activations_in_equations(name: str) -> None:
     agree(f"{IMAGES}X_i = X_<i-1> + {name}(W_i*X_<i-1>)")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # A pair with an argument of a definition; windows that are pairs.
+        "Unit(k=3) = conv((1, k), c) > maxpool((k, 1), 1, (k/2 - 1/2, 0))\n"
+        f"W = Unit(k=5) > Unit > conv(1, c, stride=s)\n{ONE}",
+        # Operators with modules of their own inside of equations.
+        "D(x, rate=0.3) = x + A*x\n"
+        "    where A = tokens > attention(4) > droppath(rate) > image(12)\n"
+        f"stages 8 x 2\nW = conv(3, c) > D(rate=0.1)\n{ONE}",
+        # A gate on a grid of one, a shuffle between equations.
+        "SE(x) = x*hardsigmoid(G*x)\n"
+        "    where G = globalpool > conv(1, cin/2, bias=true) > relu6 > conv(1, cin)\n"
+        f"W = dwconv(3, stride=s) > SE > shuffle(2) > conv(1, c)\n{ONE}",
+    ],
+)
+def test_inside_of_definitions(text: str) -> None:
+    frame = IMAGES.split("stages", maxsplit=1)[0] if "stages" in text else IMAGES
+    agree(re.sub(r" > droppath\([^)]*\)", "", f"{frame}{text}"))
+    compiled = recform.compile(f"{frame}{text}")
+    compile(compiled.source, "<generated>", "exec")
+    net = compiled.module()
+    net(torch.randn(2, 3, 12, 12)).sum().backward()
+    assert not [n for n, p in net.named_parameters() if p.grad is None]

@@ -37,8 +37,8 @@ def default_texts() -> str:
         ("For every file:", defaults.FRAME),
         ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
         (
-            "Where a module is called on several tensors, is shared by all blocks, or all "
-            "tensors are put side by side:",
+            "Where a module is called on several tensors, is shared by all blocks, all "
+            "tensors are put side by side, or there are two indices:",
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),

@@ -112,7 +112,7 @@ class Inverted(nn.Module):
     def __init__(self, in_channels: int = 3) -> None:
         super().__init__()
         self.stem = Stem(in_channels)
-        self.stage1 = nn.Sequential(Step(16, 16), Step(16, 16))
+        self.stage1 = nn.Sequential(*[Step(16, 16) for _ in range(2)])
         self.stage2 = nn.Sequential(
             Step(16, 24, stride=2), *[Step(24, 24) for _ in range(2)]
         )
