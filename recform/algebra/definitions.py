@@ -19,7 +19,15 @@ from recform.source import Span
 from recform.syntax import nodes as n
 
 #: Kinds of arguments whose values shape the code and must be numbers.
-_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.FLAG, Kind.NUMBER)
+_FIXED = (
+    Kind.COUNT,
+    Kind.NATURAL,
+    Kind.KERNEL,
+    Kind.PADDING,
+    Kind.FLAG,
+    Kind.NUMBER,
+    Kind.CHOICE,
+)
 
 
 @dataclass(frozen=True)

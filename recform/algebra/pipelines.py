@@ -27,8 +27,16 @@ from recform.source import Span
 from recform.syntax import nodes as n
 
 _MAX_STEPS = 256
-_WHOLE = {Kind.SIZE: 1, Kind.STRIDE: 1, Kind.COUNT: 1, Kind.NATURAL: 0}
-_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.FLAG)
+_WHOLE = {
+    Kind.SIZE: 1,
+    Kind.STRIDE: 1,
+    Kind.COUNT: 1,
+    Kind.NATURAL: 0,
+    Kind.KERNEL: 1,
+    Kind.WINDOW: 1,
+    Kind.PADDING: 0,
+}
+_FIXED = (Kind.COUNT, Kind.NATURAL, Kind.KERNEL, Kind.PADDING, Kind.FLAG)
 
 
 class PipelineReader:
@@ -432,17 +440,54 @@ class PipelineReader:
         else:
             self.structural |= used
         what = f"{operator.name}'s {argument.name}"
-        value = ScalarReader(names, self._report, what).read(expr)
+        if argument.kind is Kind.CHOICE:
+            return self._choice(argument, expr, what)
+        reader = ScalarReader(names, self._report, what)
+        if argument.kind.paired and isinstance(expr, n.Tuple):
+            return self._pair(argument, expr, reader, what)
+        value = reader.read(expr)
         if value is None:
             return None
         checked = self._check(argument, value, used if free else set())
         if checked is None:
-            self._report.error(
-                "RF210",
-                f"{what} is {argument.kind.value}, not {_shown(value)}",
-                expr.span,
-            )
+            self._out_of_range(argument, what, _shown(value), expr.span)
         return checked
+
+    def _choice(self, argument: Argument, expr: n.Expr, what: str) -> str | None:
+        """One of the words of an argument."""
+        word = _word(expr)
+        if word in argument.choices:
+            return word
+        guess = closest(word, argument.choices)
+        hint = f"did you mean {guess!r}?" if guess else ""
+        self._out_of_range(argument, what, expr.span.text[:60], expr.span, hint)
+        return None
+
+    def _pair(
+        self, argument: Argument, expr: n.Tuple, reader: ScalarReader, what: str
+    ) -> Any:
+        """Height and width; one number if they are equal."""
+        values = [reader.read(item) for item in expr.items]
+        if any(value is None for value in values):
+            return None
+        checked = [
+            None
+            if isinstance(value, bool) or value.free_symbols
+            else self._number(argument, value)
+            for value in values
+        ]
+        if len(checked) != 2 or None in checked:
+            shown = f"({', '.join(map(_shown, values))})"
+            self._out_of_range(argument, what, shown, expr.span)
+            return None
+        return checked[0] if checked[0] == checked[1] else tuple(checked)
+
+    def _out_of_range(
+        self, argument: Argument, what: str, shown: str, span: Span, hint: str = ""
+    ) -> None:
+        self._report.error(
+            "RF210", f"{what} is {argument.takes}, not {shown}", span, hint=hint
+        )
 
     def _check(self, argument: Argument, value: Any, used: set[str]) -> Any:
         """The value in the form that the operator takes, or None."""
@@ -541,6 +586,8 @@ def _names_in(expr: n.Expr) -> set[str]:
             return _names_in(expr.base) | _names_in(expr.exponent)
         case n.Group():
             return _names_in(expr.inner)
+        case n.Tuple():
+            return set().union(*(_names_in(item) for item in expr.items))
         case n.Call():
             arguments = [
                 a.value if isinstance(a, n.Keyword) else a for a in expr.arguments

@@ -48,18 +48,21 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
     """
     values = {**values, INCOMING: x.features}
     parameters = multiply_adds = saved = 0
+    pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_input = last_saved = False
-    for number, step in enumerate(pipeline.steps):
+    first = True  # what comes in is the pipeline's input, or a view of it
+    for step in pipeline.steps:
         y, cost = _one(step, x, values)
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
-        if cost.saves_input and number == 0:
+        if cost.saves_input and first:
             saves_input = True
         elif cost.saves_input and not last_saved:
             saved += x.elements
-        last_saved = cost.saves_output
-        if cost.saves_output and number < len(pipeline.steps) - 1:
-            saved += y.elements
+        if not cost.passes:
+            saved += pending
+            pending = y.elements if cost.saves_output else 0
+            last_saved, first = cost.saves_output, False
         saved += cost.saves_more
         x = y
     return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
@@ -124,7 +127,7 @@ def number_of(value: Any, kind: Kind, name: str) -> int | float:
     Raises:
         Misfit: if it is no number of its kind.
     """
-    if kind in (Kind.SIZE, Kind.STRIDE):
+    if kind.symbolic:
         if not value.is_Integer or not 1 <= value <= MAX_SIZE:
             shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
             raise Misfit(
@@ -133,9 +136,7 @@ def number_of(value: Any, kind: Kind, name: str) -> int | float:
                 argument=name,
             )
         return int(value)
-    if value.is_Integer:
-        return int(value)
     number = float(value)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
-    return number
+    return int(value) if value.is_Integer and kind is not Kind.RATE else number

@@ -330,4 +330,34 @@ CATALOGUE: dict[str, Entry] = {
         "The output cannot be written; nothing was changed.",
         command="recform compile net.rf -o no/such/folder/net.py",
     ),
+    "RF511": Entry(
+        "a plugin that cannot be imported",
+        "The file or module does not exist, or fails when it is imported. A package that "
+        "brings operators and fails is left out, with a warning.",
+        command="recform check net.rf --plugin operatos.py",
+    ),
+    "RF512": Entry(
+        "two operators of one name",
+        "A plugin brings an operator, or a class for the generated file, whose name is "
+        "taken. Give it another name.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Conv(Operator):' ' name, about = \"conv\", \"another one\"' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "recform check net.rf --plugin mine.py",
+    ),
+    "RF513": Entry(
+        "not an operator",
+        "A plugin has no operator, or one whose declaration is not complete.",
+        command="echo 'x = 1' > mine.py; recform check net.rf --plugin mine.py",
+    ),
+    "RF514": Entry(
+        "an operator that fails",
+        "A rule of a plugin's operator raises an exception, or gives something else than "
+        "it should.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Mine(Operator):' ' name, about = \"mine\", \"divides by zero\"' "
+        "' def shape(self, x, a): return x/0' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
+    ),
 }

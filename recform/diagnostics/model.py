@@ -98,12 +98,17 @@ class Diagnostics:
         )
 
     def warning(
-        self, code: str, message: str, place: Span, label: str = "", *, hint: str = ""
+        self,
+        code: str,
+        message: str,
+        place: Span | None = None,
+        label: str = "",
+        *,
+        hint: str = "",
     ) -> None:
         """Reports something that compiles but is probably not meant."""
-        self._add(
-            Diagnostic(code, message, (Label(place, label),), hint, Severity.WARNING)
-        )
+        labels = (Label(place, label),) if place is not None else ()
+        self._add(Diagnostic(code, message, labels, hint, Severity.WARNING))
 
     def _add(self, diagnostic: Diagnostic) -> None:
         known = any(item.mistake == diagnostic.mistake for item in self._items)

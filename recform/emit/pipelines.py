@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Shape
+from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape
+from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.names import Namespace, identifier
 from recform.emit.text import Lines, docstring
 from recform.source import Source, Span
@@ -60,7 +62,9 @@ class PipelineCode:
     @property
     def sequential(self) -> bool:
         """Whether it is modules alone, so that nn.Sequential can hold it."""
-        return len(self.modules) == len(self.calls) > 0
+        return len(self.modules) == len(self.calls) > 0 and all(
+            re.fullmatch(r"[\w.]+\(\{x\}\)", call) for call in self.calls
+        )
 
 
 #: Constructor parameters in their order; free parameters of the file follow.
@@ -119,10 +123,15 @@ def write_pipeline(
     table = {**values, INCOMING: x.features}
     for step, label in zip(pipeline.steps, labels, strict=True):
         arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
-        if isinstance(step.operator, Body):
-            emitted = bodies.emit(step.operator, x, arguments)
-        else:
-            emitted = step.operator.emit(x, arguments)
+        try:
+            if isinstance(step.operator, Body):
+                emitted = bodies.emit(step.operator, x, arguments)
+            else:
+                emitted = step.operator.emit(x, arguments)
+            y = step.operator.shape(x, arguments)
+        except Misfit as misfit:
+            # The library's own rules never do this on symbols; those of a plugin may.
+            raise _unwritten(step, misfit) from misfit
         if emitted.module:
             modules.append((label, emitted.module))
             used |= _names(emitted.module, x, arguments)
@@ -131,7 +140,7 @@ def write_pipeline(
             stored.add(name)
             call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
-        x = step.operator.shape(x, arguments)
+        x = y
     used |= stored
     parameters = ordered(used)
     cuts = tuple(_ends(step) for step in pipeline.steps)
@@ -146,6 +155,13 @@ def ordered(used: set[str]) -> tuple[str, ...]:
     extra = sorted(used - {*known, "stride"})
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
+
+
+def _unwritten(step: Step, misfit: Misfit) -> CompileError:
+    report = Diagnostics()
+    message = f"{step.operator.name} {misfit.message}"
+    report.error(misfit.code, message, step.span, hint=misfit.hint)
+    return CompileError(report)
 
 
 def _ends(step: Step) -> bool:
@@ -208,12 +224,31 @@ def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
     expression = start
     depth = 0
     for number, call in enumerate(code.calls):
-        if depth and (depth > 3 or (depth > 1 and code.cuts[number - 1])):
+        long = depth > 3 or (depth > 1 and code.cuts[number - 1])
+        after_methods = number > 0 and ")." in code.calls[number - 1]
+        if (depth and (long or after_methods)) or not _can_stand(expression, call):
             statements.append(f"{local} = {expression}")
             expression, depth = local, 0
         expression = call.replace("{x}", expression)
         depth += 1
     return statements, expression
+
+
+def _can_stand(expression: str, call: str) -> bool:
+    """Whether an expression can stand as it is where a call takes its input.
+
+    It can't where it would be computed twice, or an operator of it would bind weaker
+    than what the call does with it (`a + b` in ``{x}.flatten(1)``). Several methods in
+    a row begin a statement.
+    """
+    kind = type(ast.parse(expression, mode="eval").body)
+    if kind is ast.Name or call == "{x}":
+        return True
+    if call.count("{x}") > 1 or call.startswith("{x} ") or ")." in call:
+        return False
+    if kind in (ast.Attribute, ast.Call, ast.Subscript):
+        return True
+    return re.search(r"[(,] ?\{x\}[,)]", call) is not None
 
 
 def pipeline_class(
