@@ -20,8 +20,13 @@ from recform.syntax import nodes as n
 
 #: Kinds of arguments whose values shape the code and must be numbers.
 _FIXED = (
-    *(Kind.COUNT, Kind.NATURAL, Kind.KERNEL, Kind.PADDING),
-    *(Kind.FLAG, Kind.NUMBER, Kind.CHOICE),
+    Kind.COUNT,
+    Kind.NATURAL,
+    Kind.KERNEL,
+    Kind.PADDING,
+    Kind.FLAG,
+    Kind.NUMBER,
+    Kind.CHOICE,
 )
 
 

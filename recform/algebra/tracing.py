@@ -136,7 +136,7 @@ def number_of(value: Any, kind: Kind, name: str) -> int | float:
                 argument=name,
             )
         return int(value)
-    number = int(value) if value.is_Integer else float(value)
+    number = float(value)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
-    return number
+    return int(value) if value.is_Integer and kind is not Kind.RATE else number

@@ -149,19 +149,19 @@ def write_pipeline(
     )
 
 
-def _unwritten(step: Step, misfit: Misfit) -> CompileError:
-    report = Diagnostics()
-    message = f"{misfit.operator or step.operator.name} {misfit.message}"
-    report.error(misfit.code, message, misfit.place or step.span, hint=misfit.hint)
-    return CompileError(report)
-
-
 def ordered(used: set[str]) -> tuple[str, ...]:
     """Parameters of a constructor in their order; a stride, which has a default, last."""
     known = [name for name in _ORDER if name in used]
     extra = sorted(used - {*known, "stride"})
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
+
+
+def _unwritten(step: Step, misfit: Misfit) -> CompileError:
+    report = Diagnostics()
+    message = f"{misfit.operator or step.operator.name} {misfit.message}"
+    report.error(misfit.code, message, misfit.place or step.span, hint=misfit.hint)
+    return CompileError(report)
 
 
 def _ends(step: Step) -> bool:
