@@ -79,12 +79,12 @@ class EquationReader:
             return
         right = item.right.parts[0].expr
         text = " ".join(item.span.text_without_comments.split())
-        if _is_general(item.left[0]):
+        if is_general(item.left[0]):
             self._report.error(
                 "RF216",
                 "this is a general formula, not a recursion",
                 item.span,
-                hint="a network is built from an equation for X_i",
+                hint="`recform derive` makes the equation for X_i from it",
             )
             return
         if len(item.left) > 1:
@@ -246,7 +246,7 @@ def _names_i(index: n.Expr) -> bool:
     return any(reference.name == "i" for reference in references(index))
 
 
-def _is_general(left: n.Expr) -> bool:
+def is_general(left: n.Expr) -> bool:
     """Whether the left side is ``dX_L/dX_<L-i>``."""
     return (
         isinstance(left, n.Product)

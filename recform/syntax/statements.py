@@ -33,6 +33,7 @@ KEYWORDS = (
     "names",
     "init",
     "output",
+    "paths",
 )
 
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "<": ">"}
