@@ -92,6 +92,11 @@ def minimal(series: Series) -> Reduced:
     return Reduced(reduced, words)
 
 
+def by_endings(reduced: Series) -> Series:
+    """The smallest automaton whose states are told by what leads to them from the end."""
+    return _reversed(_reachable(_reversed(reduced))[0])
+
+
 def _reversed(series: Series) -> Series:
     """The automaton of the reversed words."""
     steps: dict[Move, tuple[Row, ...]] = {}

@@ -233,7 +233,8 @@ def field_of(weights: Sequence[Any]) -> Any:
     )
     if not domain.is_Exact or domain.is_EX:
         raise NotExact
-    return domain
+    # Fractions of whole-number polynomials and of rational ones are two fields to SymPy.
+    return sympy.QQ.unify(domain).get_field()
 
 
 def constant(weight: Any) -> Series:
