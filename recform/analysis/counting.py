@@ -16,6 +16,8 @@ from typing import Any
 
 from sympy.external.gmpy import MPZ
 
+from recform.algebra.formula import Formula
+from recform.analysis.forms import numeric
 from recform.analysis.laws import STEM, Linear, Source
 from recform.analysis.packed import Jump, Small, size_of, unpacked, weights
 from recform.analysis.propagate import owner, propagate
@@ -29,19 +31,18 @@ _LARGE = 8
 _PRIMES = (2**61 - 1, 2**89 - 1, 2**107 - 1)
 
 
-def multiplicity(coefficient: Any, signed: bool) -> int:
-    """How many paths a coefficient stands for: 2 is two parallel ones.
+def multiplicity(formula: Formula, coefficient: Any, length: int) -> int:
+    """How many paths a coefficient stands for: 2 is two parallel ones, -1 takes one away.
 
-    A number that is not whole, or a learned one, is a weight on one path; what counts
-    for signed paths is its sign.
+    A number that is not whole, or one that is learned or depends on the block, is a
+    weight on one path; its sign counts (at the scalars' starts, in the last block).
     """
-    if coefficient.is_Number:
-        count = int(abs(coefficient)) if coefficient.is_Integer else 1
-        negative = bool(coefficient < 0)
-    else:
-        count = 1
-        negative = bool(coefficient.could_extract_minus_sign())
-    return -count if signed and negative else count
+    if coefficient.is_Integer:
+        return int(coefficient)
+    try:
+        return -1 if numeric(formula, coefficient, length, length) < 0 else 1
+    except (TypeError, ValueError):  # Not a number there, such as 1/(i - L).
+        return 1
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Counter:
                 for letter in operators
             ):
                 continue
-            count = multiplicity(coefficient, self.signed)
+            count = multiplicity(self.linear.formula, coefficient, self.length)
+            count = count if self.signed else abs(count)
             found[len(operators)] = found.get(len(operators), 0) + count
         return {length: count for length, count in found.items() if count}
 

@@ -28,14 +28,23 @@ class Source:
         """In the language of the files."""
         if self.unknown == INPUT:
             return INPUT
+        if "(" in self.unknown:
+            return _of_history(self.unknown, self.at.text())
         return plain(State(self.unknown, self.at.expression()))
 
     def latex(self) -> str:
         """As LaTeX."""
+        if "(" in self.unknown:
+            return rf"\mathrm{{{_of_history(self.unknown, self.at.text())}}}"
         name = self.unknown
         name = name if len(name) == 1 else rf"\mathrm{{{name}}}"
-        index = str(self.at.expression()).replace(" ", "")
+        index = self.at.text()
         return name if self.at.base == SHARED else f"{name}_{{{index}}}"
+
+
+def _of_history(name: str, index: str) -> str:
+    """``concat(X_<0..i>)`` with another end."""
+    return name.replace("..i>", f"..{index}>").replace(", i, ", f", {index}, ")
 
 
 INPUT = "input"

@@ -10,9 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import sympy
-
-from recform.algebra.expr import I, L, Learned
 from recform.analysis.laws import STEM, Gradient, Linear, Source
 from recform.analysis.words import BLOCK, LAST, SHARED, START, At, Letter, Polynomial
 
@@ -124,16 +121,3 @@ def place(at: At, block: int, length: int) -> int | None:
 def owner(letter: Letter, block: int, length: int) -> int | None:
     """The block that a letter of a law in a block belongs to."""
     return place(letter.at, block, length)
-
-
-def number(linear: Linear, coefficient: Any, block: int, length: int) -> float:
-    """A coefficient as a number; learned scalars have the values that they start from."""
-    if coefficient.is_Number:
-        return float(coefficient)
-    scalars = linear.formula.scalars
-    values = {
-        item: sympy.Float(scalars[item.name].start)
-        for item in coefficient.atoms(Learned)
-    }
-    values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
-    return float(coefficient.xreplace(values))

@@ -19,6 +19,8 @@ from recform.algebra.typeset import plain, plain_scalar
 
 #: What an index counts from: this block, the last block, the start; or no index at all.
 BLOCK, LAST, START, SHARED = "i", "L", "0", ""
+#: An index that counts back from the last block: ``L - i + number``.
+BACK = "L-i"
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,14 @@ class At:
         """As a SymPy expression; NaN where there is no index."""
         if self.base == SHARED:
             return sympy.nan
-        symbol = {BLOCK: I, LAST: L, START: sympy.S.Zero}[self.base]
+        symbol = {BLOCK: I, LAST: L, START: sympy.S.Zero, BACK: L - I}[self.base]
         return symbol + self.number
+
+    def text(self) -> str:
+        """As it is printed, without spaces."""
+        if self.base == BACK:  # SymPy would sort the letters.
+            return f"{BACK}{self.number:+d}" if self.number else BACK
+        return str(self.expression()).replace(" ", "")
 
     @classmethod
     def of(cls, index: Any) -> At:
@@ -93,7 +101,7 @@ class Letter:
 
     def value(self) -> Tensor | None:
         """The tensor at the letter's own block."""
-        if self.tensor is None or self.at.base not in (BLOCK, LAST, START):
+        if self.tensor is None or self.at.base == SHARED:
             return self.tensor
         return self.tensor.xreplace({I: self.at.expression()})  # type: ignore[no-any-return]
 
@@ -115,7 +123,7 @@ class Letter:
         name = self.name if len(self.name) == 1 else rf"\mathrm{{{self.name}}}"
         if self.kind == "activation":
             name += "'"
-        return name if self.at.base == SHARED else f"{name}_{{{_number(self.at)}}}"
+        return name if self.at.base == SHARED else f"{name}_{{{self.at.text()}}}"
 
 
 Word = tuple[Letter, ...]
@@ -135,14 +143,10 @@ def _primed(letter: Letter) -> str:
     return f"{letter.name}'" if letter.kind == "activation" else letter.name
 
 
-def _number(at: At) -> str:
-    return str(at.expression()).replace(" ", "")
-
-
 def _indexed(name: str, at: At) -> str:
     if at.base == SHARED:
         return name
-    text = _number(at)
+    text = at.text()
     short = len(text) == 1 or text.isdigit()
     return f"{name}_{text}" if short else f"{name}_<{text}>"
 
