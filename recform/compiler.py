@@ -108,14 +108,22 @@ def compile_source(
     file = parse(source, report, folder)
     report.check()
     formulas = lower(file, source, settings, report)
-    compiled = []
-    for formula in formulas:
-        steps = recurrence.build(formula, report)
-        network = graph.build(steps, report)
-        shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-        compiled.append(Compiled(network, shown, ()))
+    shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
+    compiled = [compile_formula(formula, report, shown) for formula in formulas]
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(Compiled(c.graph, c.settings, warnings) for c in compiled)
+
+
+def compile_formula(
+    formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
+) -> Compiled:
+    """One network from its formula: the stages behind the algebra.
+
+    Raises:
+        CompileError: if no block can compute what it says, or shapes do not meet.
+    """
+    steps = recurrence.build(formula, report)
+    return Compiled(graph.build(steps, report), settings, ())
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -204,6 +212,7 @@ __all__ = [
     "CompileError",
     "Compiled",
     "algebra",
+    "compile_formula",
     "compile_source",
     "emit_source",
     "from_text",

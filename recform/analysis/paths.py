@@ -136,12 +136,14 @@ def paths(
         length: the number of blocks.
         origin: where the paths start.
     """
-    net = Counter(linear, length).by_length(origin)
-    raw = net
-    if _subtracts(linear, length):
+    gated = _gated(linear)
+    raw = net = Counter(linear, length, signed=not gated).by_length(origin)
+    if not gated and _subtracts(linear, length):
         raw = Counter(linear, length, signed=False).by_length(origin)
     start = origin.at.number if origin != STEM else 0
-    through = _through(linear, length, origin, net) if length <= TABLE else ()
+    through = (
+        _through(linear, length, origin, net, not gated) if length <= TABLE else ()
+    )
     return Paths(
         origin=origin.text(),
         first=start,
@@ -169,13 +171,17 @@ def _subtracts(linear: Linear, length: int) -> bool:
 
 
 def _through(
-    linear: Linear, length: int, origin: Source, net: tuple[int, ...]
+    linear: Linear,
+    length: int,
+    origin: Source,
+    net: tuple[int, ...],
+    signed: bool,
 ) -> tuple[tuple[int, ...], ...]:
     """All paths less those that are left without a block are those that pass it."""
     start = origin.at.number if origin != STEM else 0
     columns = []
     for block in range(start + 1, length + 1):
-        left = Counter(linear, length, without=(block,)).by_length(origin)
+        left = Counter(linear, length, signed, (block,)).by_length(origin)
         columns.append(
             [n - (left[k] if k < len(left) else 0) for k, n in enumerate(net)]
         )
@@ -267,17 +273,23 @@ class Ablation:
 
 def deletion(linear: Linear, length: int, blocks: Sequence[int]) -> Ablation:
     """The paths without some blocks (their operators are zero)."""
-    left = Counter(linear, length, without=tuple(blocks)).by_length()
+    left = Counter(linear, length, not _gated(linear), tuple(blocks)).by_length()
     return Ablation(tuple(blocks), Distribution(left))
 
 
 def swap(linear: Linear, length: int, first: int, second: int) -> Ablation:
     """The paths that notice when two blocks change places."""
-    everything = Counter(linear, length).total()
-    one = Counter(linear, length, without=(first,)).total()
-    other = Counter(linear, length, without=(second,)).total()
-    neither = Counter(linear, length, without=(first, second))
+    signed = not _gated(linear)
+    everything = Counter(linear, length, signed).total()
+    one = Counter(linear, length, signed, (first,)).total()
+    other = Counter(linear, length, signed, (second,)).total()
+    neither = Counter(linear, length, signed, (first, second))
     none = neither.total()
     both = everything - one - other + none
     single = one + other - 2 * none
     return Ablation((first, second), Distribution(neither.by_length()), both, single)
+
+
+def _gated(linear: Linear) -> bool:
+    """Whether tensors are multiplied: gates are symbols, and do not cancel each other."""
+    return any(letter.kind in ("gate", "gain") for letter in linear.letters)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import check, compile, summary
+from recform.cli import analyze, check, compile, summary, verify
 from recform.version import __version__
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 app.command("compile")(compile.command)
 app.command("check")(check.command)
 app.command("summary")(summary.command)
+app.command("analyze")(analyze.command)
+app.command("verify")(verify.command)
 
 
 def _version(wanted: bool) -> None:

@@ -324,4 +324,33 @@ CATALOGUE: dict[str, Entry] = {
         "The output cannot be written; nothing was changed.",
         command="recform compile net.rf -o no/such/folder/net.py",
     ),
+    "RF601": Entry(
+        "no linearisation",
+        "Paths are read off derivatives, and a maximum has none that is the same "
+        "everywhere.",
+        command="echo 'X_i = max(X_<i-1>, W_i*X_<i-1>)' | recform analyze -",
+    ),
+    "RF602": Entry(
+        "growing coefficients (a warning)",
+        "Even with all operators at zero, values grow in every block. No training "
+        "changes that.",
+        command="echo 'X_i = 1.5*X_<i-1> + W_i*X_<i-1>' | recform analyze -",
+    ),
+    "RF603": Entry(
+        "no block of this number",
+        "A path is to start at a block, or a block is to be taken out, that the network "
+        "does not have.",
+        command="recform analyze net.rf --delete 40",
+    ),
+    "RF604": Entry(
+        "not drawn",
+        "A plot is an SVG, PNG or PDF file, and needs matplotlib.",
+        command="recform analyze net.rf -o paths.gif",
+    ),
+    "RF605": Entry(
+        "no such module",
+        "The file that is to be verified cannot be run, or has no class of the "
+        "network's name.",
+        command="recform verify net.rf --module net.rf",
+    ),
 }
