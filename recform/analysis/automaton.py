@@ -158,6 +158,21 @@ def first_word(series: Series) -> Word | None:
     return None
 
 
+def squared(series: Series) -> Series:
+    """The series of the squares of all weights."""
+    size = series.size
+    steps = {}
+    for move, rows in series.steps.items():
+        steps[move] = tuple(
+            {a * size + b: v * w for a, v in left.items() for b, w in right.items()}
+            for left in rows
+            for right in rows
+        )
+    initial = tuple(v * w for v in series.initial for w in series.initial)
+    final = tuple(v * w for v in series.final for w in series.final)
+    return Series(series.domain, initial, steps, final)
+
+
 def equal(left: Series, right: Series) -> bool:
     """Whether two series are equal, for words of every length."""
     return is_zero(left - right)

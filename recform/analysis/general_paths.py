@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from recform.algebra.sorts import Reported
-from recform.analysis.automaton import minimal
+from recform.analysis.automaton import is_zero, minimal, squared
 from recform.analysis.general_automaton import MAX_STATES, Refused
 from recform.analysis.series import (
     SKIP,
@@ -26,6 +26,8 @@ from recform.syntax import nodes as n
 _WORDS = ("skip", "pass")
 #: The operator that ``pass`` goes through.
 DEFAULT_OPERATOR = "W"
+#: Most states of an automaton whose weights are squared.
+_MOST_SQUARED = 24
 
 
 class PathReader:
@@ -139,8 +141,12 @@ def parts(route: n.Route) -> Iterator[n.Route]:
 def _each_once(series: Series) -> Series:
     """Every word that has a weight, with the weight 1; all weights are positive.
 
-    The subset construction: a state is the set of states that a word leads to.
+    Where every weight is its own square there is nothing to do. Otherwise the subset
+    construction: a state is the set of states that a word leads to.
     """
+    small = minimal(series).series
+    if small.size <= _MOST_SQUARED and is_zero(squared(small) - small):
+        return small
     domain = series.domain
     begin = frozenset(n for n, weight in enumerate(series.initial) if weight)
     numbers = {begin: 0}

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import analyze, check, compile, summary, verify
+from recform.cli import analyze, check, compile, derive, summary, verify
 from recform.version import __version__
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command("check")(check.command)
 app.command("summary")(summary.command)
 app.command("analyze")(analyze.command)
 app.command("verify")(verify.command)
+app.command("derive")(derive.command)
 
 
 def _version(wanted: bool) -> None:
