@@ -88,7 +88,7 @@ class Counter:
         if near or self.without or size_of(self.linear) > _LARGE:
             return unpacked(self._evaluated(origin, bound.bits), bound.bits)
         jump = Jump(self.linear, self.length, self.lengths, origin)
-        if self.signed:
+        if self.signed and self.total(origin) != bound.unsigned:
             # Where terms cancel, numbers are far smaller than what can be proved of
             # them: pack tightly, and compare the result with the recurrence itself.
             bits = 64 + 2 * self.length.bit_length()
@@ -113,11 +113,16 @@ class _Bound:
     origin: Source
 
     @cached_property
-    def bits(self) -> int:
-        """Enough for each number with its sign: all paths together, unsigned."""
+    def unsigned(self) -> int:
+        """All paths together, signs left aside."""
         counter = self.counter
         unsigned = Counter(counter.linear, counter.length, False, counter.without)
-        return unsigned.total(self.origin).bit_length() + 2
+        return unsigned.total(self.origin)
+
+    @property
+    def bits(self) -> int:
+        """Enough for each number with its sign."""
+        return self.unsigned.bit_length() + 2
 
     def agrees(self, result: Sequence[int], prime: int) -> bool:
         """Whether a polynomial has the right value at a point, modulo a prime."""
