@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import analyze, check, compile, derive, summary, verify
+from recform.cli import (
+    analyze,
+    check,
+    compile,
+    derive,
+    diff,
+    equiv,
+    summary,
+    verify,
+)
 from recform.version import __version__
 
 app = typer.Typer(
@@ -23,6 +32,8 @@ app.command("summary")(summary.command)
 app.command("analyze")(analyze.command)
 app.command("verify")(verify.command)
 app.command("derive")(derive.command)
+app.command("equiv")(equiv.command)
+app.command("diff")(diff.command)
 
 
 def _version(wanted: bool) -> None:
