@@ -161,7 +161,7 @@ class _Builder:
         )
 
     def _complete(self, writer: Writer) -> bool:
-        """Whether every unknown that is read has a value from block 1 on, or is said to be 0."""
+        """Whether every unknown that is read has a value from block 1 on, or is set to 0."""
         zero = {b.left for b in self._formula.boundaries if b.right is None}
         return all(
             writer.unroller.settle(State(equation.unknown, k)) is not None
