@@ -7,6 +7,7 @@ expressions with weights. The expression is found by eliminating states.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -16,6 +17,13 @@ import sympy
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.automaton import as_polynomial, by_endings, minimal
 from recform.analysis.series import SKIP, Move, Series, Word, constant, letter
+
+#: Most terms of a sum, and most moves and stars of an expression.
+_MOST_TERMS, _MOST_SIZE = 64, 400
+
+
+class _TooLong(Exception):
+    """An expression that nobody would read."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Regex:
         return _sum([*self.terms, *other.terms])
 
     def __mul__(self, other: Regex) -> Regex:
+        if len(self.terms) * len(other.terms) > _MOST_TERMS:
+            raise _TooLong
         return _sum(
             [(_joined(a + b), v * w) for a, v in self.terms for b, w in other.terms]
         )
@@ -160,8 +170,8 @@ def to_series(regex: Regex) -> Series:
     return total
 
 
-def regex_of(series: Series) -> Regex:
-    """A regular expression of a series, the shortest that is found."""
+def regex_of(series: Series) -> Regex | None:
+    """A regular expression of a series, the shortest that is found; None if it is long."""
     reduced = minimal(series).series
     if not reduced.size:
         return NONE
@@ -169,16 +179,24 @@ def regex_of(series: Series) -> Regex:
     orders = (
         list(permutations(states)) if reduced.size <= 4 else [tuple(reversed(states))]
     )
-    found = [
-        _eliminated(automaton, order)
-        for automaton in (reduced, by_endings(reduced))
-        for order in orders
-    ]
+    found = []
+    for automaton in (reduced, by_endings(reduced)):
+        for order in orders:
+            with suppress(_TooLong):
+                found.append(_eliminated(automaton, order))
     if reduced.constant == reduced.domain.one:
         direct = as_polynomial(constant(1) - reduced.inverse())
-        if direct is not None:
+        if direct is not None and len(direct) <= _MOST_TERMS:
             found.append(of_words(list(direct.items())).star())
+    if not found:
+        return None
     return min(found, key=lambda regex: (regex.size, text(regex)))
+
+
+def shown(series: Series) -> str:
+    """The paths of a series as text, for a reader."""
+    regex = regex_of(series)
+    return "(no short regular expression)" if regex is None else text(regex)
 
 
 def _eliminated(series: Series, order: tuple[int, ...]) -> Regex:
@@ -208,6 +226,8 @@ def _eliminated(series: Series, order: tuple[int, ...]) -> Regex:
         for a, first in into:
             for b, last in out:
                 connect(a, b, first * loop * last)
+                if edges[a, b].size[1] > _MOST_SIZE:
+                    raise _TooLong
     return edges.get((begin, end), NONE)
 
 
@@ -217,13 +237,13 @@ def _eliminated(series: Series, order: tuple[int, ...]) -> Regex:
 def text(regex: Regex) -> str:
     """In the language of ``paths``."""
     rest = [(p, w) for p, w in regex.terms if p or w != 1]
-    shown = " | ".join(_product(p, w) for p, w in rest)
+    line = " | ".join(_product(p, w) for p, w in rest)
     if len(rest) == len(regex.terms):
-        return shown or "[0] skip?"
+        return line or "[0] skip?"
     if not rest:
         return "skip{0}"
     short = len(rest) == 1 and len(rest[0][0]) == 1 and rest[0][1] == 1
-    return f"{shown}?" if short and shown[-1] not in "*?" else f"({shown})?"
+    return f"{line}?" if short and line[-1] not in "*?" else f"({line})?"
 
 
 def _product(product: tuple[Factor, ...], weight: Any) -> str:
@@ -258,8 +278,10 @@ def _latex_product(product: tuple[Factor, ...], weight: Any) -> str:
     if weight == -1:
         sign = "-"
     elif weight != 1 or not words:
-        shown = sympy.latex(weight)
-        words.insert(0, rf"\left({shown}\right)" if weight.is_Add and words else shown)
+        number = sympy.latex(weight)
+        words.insert(
+            0, rf"\left({number}\right)" if weight.is_Add and words else number
+        )
     return sign + r"\,".join(words)
 
 

@@ -39,6 +39,8 @@ from recform.analysis.series import Row, Series, Word, constant
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64
+#: A system of more unknowns than this is out of all reason.
+MAX_UNKNOWNS = 48
 #: With more new unknowns than this their signs are taken as they come.
 _MOST_SIGNS = 6
 

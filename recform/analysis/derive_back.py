@@ -218,7 +218,7 @@ class GeneralFormula:
         source, target: the unknowns.
         series: the paths.
         rank: of the Hankel matrix.
-        regex: the paths as a regular expression.
+        regex: the paths as a regular expression; None if it is long.
         closed: with sums and products, in the language of the files; empty if the paths
             are no row of stars.
         closed_latex: the same as LaTeX.
@@ -228,7 +228,7 @@ class GeneralFormula:
     target: str
     series: Series
     rank: int
-    regex: Regex
+    regex: Regex | None
     closed: str
     closed_latex: str
 
@@ -237,10 +237,10 @@ def general_formula(network: Network, source: str, target: str) -> GeneralFormul
     """The general formula from one unknown to another."""
     reduced = minimal(network.series(source, target))
     regex = regex_of(reduced.series)
-    closed = closed_form(PLAIN, regex)
+    closed = "" if regex is None else closed_form(PLAIN, regex)
     if closed and not _says(closed, reduced.series):
         closed = ""
-    shown = closed_form(LATEX, regex) if closed else ""
+    shown = closed_form(LATEX, regex) if closed and regex is not None else ""
     return GeneralFormula(
         source, target, reduced.series, reduced.rank, regex, closed, shown
     )

@@ -49,7 +49,7 @@ class Backward:
         result = [self.name, *(f"  {line}" for line in self.equations)]
         for formula in self.formulas:
             result.append(f"\nFrom {formula.source}_<L-i> to {formula.target}_L")
-            result.append(f"  paths    {regexes.text(formula.regex)}")
+            result.append(f"  paths    {regexes.shown(formula.series)}")
             if formula.closed:
                 result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
             for number, line in enumerate(written(formula, PLAIN)):
@@ -65,9 +65,11 @@ class Backward:
         """As LaTeX."""
         lines = []
         for formula in self.formulas:
-            shown = formula.closed_latex or regexes.latex(formula.regex)
-            left = _left(LATEX, formula) if formula.closed_latex else "F"
-            lines += [f"{left} = {shown}", *written(formula, LATEX)]
+            if formula.closed_latex:
+                lines.append(f"{_left(LATEX, formula)} = {formula.closed_latex}")
+            elif formula.regex is not None:
+                lines.append(f"F = {regexes.latex(formula.regex)}")
+            lines += written(formula, LATEX)
         body = " \\\\\n".join(f"  & {line}" for line in lines)
         return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
 
@@ -80,7 +82,7 @@ class Backward:
                 {
                     "from": formula.source,
                     "to": formula.target,
-                    "paths": regexes.text(formula.regex),
+                    "paths": regexes.shown(formula.series),
                     "formula": formula.closed,
                     "latex": formula.closed_latex,
                     "rank": formula.rank,

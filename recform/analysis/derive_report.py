@@ -9,7 +9,7 @@ from typing import Any
 
 from recform.algebra.sections import Section, sections
 from recform.analysis import automaton_regex as regexes
-from recform.analysis.derive import Derivation, derive
+from recform.analysis.derive import MAX_UNKNOWNS, Derivation, derive
 from recform.analysis.derive_rf import (
     derived_file,
     derived_lines,
@@ -81,7 +81,7 @@ class Forward:
             "network": self.name,
             "general": found.wanted.text,
             "reading": found.wanted.reading,
-            "paths": regexes.text(regexes.regex_of(found.reduced.series)),
+            "paths": regexes.shown(found.reduced.series),
             "rank": found.rank,
             "order": recursion.order,
             "unknowns": list(recursion.unknowns),
@@ -177,6 +177,14 @@ def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:
         report.error(
             "RF642",
             f"no path leads on: {found.wanted.unknown}_i gets nothing from older blocks",
+            place,
+        )
+        return False
+    if len(found.recursion.unknowns) > MAX_UNKNOWNS:
+        report.error(
+            "RF106",
+            f"these paths need {len(found.recursion.unknowns)} unknowns at least; "
+            f"the limit is {MAX_UNKNOWNS}",
             place,
         )
         return False

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from recform.algebra.sections import Section
+from recform.algebra.sorts import MAX_OFFSET
 from recform.analysis.derive import Derivation, Recursion
 from recform.source import Source
+from recform.syntax import nodes as n
+
+#: The blocks of a file without a `stages` statement.
+_DEFAULT_BLOCKS = 8
 
 
 def taken_names(section: Section) -> list[str]:
@@ -25,11 +30,27 @@ def derived_lines(found: Derivation, section: Section) -> list[str]:
     recursion = found.recursion
     given = " ".join(found.wanted.text.split())
     lines = [f"# Derived from the general formula {given}", *recursion.equations()]
-    for block, names in enumerate(silent_starts(recursion) or ()):
+    for block, names in enumerate(
+        (silent_starts(recursion) or ())[: _blocks(section) + 1]
+    ):
         lines += [f"{name}_{block} = 0" for name in names]
     if len(recursion.unknowns) > 1 and "output" not in section.single:
         lines.append(f"output {recursion.unknowns[0]}_L")
     return lines
+
+
+def _blocks(section: Section) -> int:
+    """How many blocks the index counts, as far as the file says so in numbers."""
+    item = section.single.get("stages")
+    if not isinstance(item, n.Stages):
+        return _DEFAULT_BLOCKS
+    counts = [
+        int(stage.blocks.value) if isinstance(stage.blocks, n.Number) else MAX_OFFSET
+        for stage in item.stages
+    ]
+    scope = section.single.get("scope")
+    own = isinstance(scope, n.Scope) and scope.where == "stage"
+    return min(counts) if own else sum(counts)
 
 
 def silent_starts(recursion: Recursion) -> list[list[str]] | None:
@@ -61,7 +82,7 @@ def silent_starts(recursion: Recursion) -> list[list[str]] | None:
                 if any(k <= block and source in alive[block - k] for k in lengths)
             }
         )
-    return [[n for n in recursion.unknowns if n not in names] for names in alive]
+    return [[u for u in recursion.unknowns if u not in names] for names in alive]
 
 
 def derived_file(source: Source, found: list[tuple[Derivation, Section]]) -> str:

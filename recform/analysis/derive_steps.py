@@ -9,7 +9,8 @@ from typing import Any
 import sympy
 
 from recform.analysis.automaton import words_up_to
-from recform.analysis.automaton_regex import latex, of_words, regex_of, text
+from recform.analysis.automaton_regex import latex, of_words, regex_of
+from recform.analysis.automaton_regex import shown as as_text
 from recform.analysis.derive import Derivation
 from recform.analysis.derive_text import (
     LATEX,
@@ -100,8 +101,8 @@ def _given(found: Derivation) -> Step:
 
 def _paths(found: Derivation) -> Step:
     regex = regex_of(found.reduced.series)
-    plain = [f"F = {text(regex)}"]
-    shown = [f"F = {latex(regex)}"]
+    plain = [f"F = {as_text(found.reduced.series)}"]
+    shown = [] if regex is None else [f"F = {latex(regex)}"]
     if found.direct is not None and len(found.direct) <= _MOST:
         inverse = {(): sympy.S.One} | {word: -w for word, w in found.direct.items()}
         plain += [

@@ -10,7 +10,7 @@ import sympy
 
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import first_word, minimal, words_up_to
-from recform.analysis.automaton_regex import regex_of, text
+from recform.analysis.automaton_regex import shown
 from recform.analysis.derive_back import NoSeries, network_of
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
@@ -65,14 +65,14 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
     blocks = tuple(sum(stage.blocks for stage in f.stages) for f in (left, right))
     first, why_first = _series(left)
     second, why_second = _series(right)
-    shown = (why_first, why_second)
+    paths = (why_first, why_second)
     if first is None or second is None:
-        return PathDifference(shown, None, (), 0, None, (blocks[0], blocks[1]))
+        return PathDifference(paths, None, (), 0, None, (blocks[0], blocks[1]))
     same = first_word(first - second) is None
     changes = [] if same else _changes(first, second)
     totals = (_total(first, blocks[0]), _total(second, blocks[1]))
     return PathDifference(
-        shown,
+        paths,
         same,
         tuple(changes[:_MOST]),
         max(len(changes) - _MOST, 0),
@@ -93,7 +93,7 @@ def _series(formula: Formula) -> tuple[Series | None, str]:
         return None, f"none ({reason})"
     except (CompileError, NotExact):
         return None, "none (it cannot be linearised)"
-    return series, text(regex_of(series))
+    return series, shown(series)
 
 
 def _changes(first: Series, second: Series) -> list[PathChange]:

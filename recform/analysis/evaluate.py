@@ -36,13 +36,18 @@ if TYPE_CHECKING:
     import torch
 
 
+class Missing(LookupError):
+    """A module does not have an operator or a scalar: nothing that is read needs it."""
+
+
 @dataclass(frozen=True)
 class Parts:
     """What the evaluator needs of a module.
 
     Attributes:
         network: the module itself.
-        operator: the submodule of an operator letter and a block (None: shared).
+        operator: the submodule of an operator letter and a block (None: shared); raises
+            Missing.
         scalar: the parameter of a learned scalar, likewise.
     """
 
@@ -156,6 +161,8 @@ class Evaluator:
             return float(coefficient)
         import torch
 
+        # Roots of numbers become numbers, since torch takes those of tensors only.
+        coefficient = sympy.N(coefficient, 17)
         return sympy.lambdify(symbols, coefficient, modules=[torch, "math"])(*values)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,13 +38,16 @@ from recform.source import Span
 LENGTH = "i"
 #: Most states; formulas of papers have a handful.
 MAX_STATES = 2000
+#: Highest power of a variable in a weight.
+MAX_DEGREE = 16
 
 
 class Refused(Exception):
     """The formula is no rational series of paths.
 
     Attributes:
-        kind: ``weight``, ``order``, ``ahead``, ``large`` or ``last``.
+        kind: ``weight`` (no recurrence has it), ``odd`` (a weight that is not read),
+            ``order``, ``ahead``, ``large`` or ``last``.
         what: a part of the formula, as text.
         place: where it stands, if that is known.
     """
@@ -162,34 +166,61 @@ def _starts(term: Term, least: int) -> Iterator[_Weighted]:
 def _monomials(term: Term, names: list[str]) -> Iterator[tuple[Any, Any]]:
     """The coefficient as sums of ``number * x^degree * base^x`` over the variables."""
     symbols = {symbol(name): name for name in names}
-    value = sympy.expand(sympy.expand(term.coefficient), power_exp=True)
+    value = sympy.expand(term.coefficient)
+    with suppress(sympy.PolynomialError):
+        value = sympy.expand(sympy.cancel(value))
     for part in sympy.Add.make_args(value):
         weight = sympy.S.One
-        growth: dict[str, tuple[int, Any]] = {}
+        degrees = dict.fromkeys(names, 0)
+        bases: dict[str, Any] = dict.fromkeys(names, sympy.S.One)
         for factor in sympy.Mul.make_args(part):
+            base, exponent = factor.as_base_exp()
             if not factor.free_symbols & set(symbols):
                 if factor.has(L):
                     raise Refused("last", str(factor))
                 weight *= factor
-                continue
-            base, exponent = factor.as_base_exp()
-            if base in symbols and exponent.is_Integer and exponent > 0:
-                name = symbols[base]
-                degree, grows = growth.get(name, (0, sympy.S.One))
-                growth[name] = (degree + int(exponent), grows)
-                continue
-            times = exponent.as_coeff_Mul()
-            if (
-                base.free_symbols & set(symbols)
-                or times[1] not in symbols
-                or not times[0].is_Integer
-            ):
-                raise Refused("weight", _plain_names(factor))
-            name = symbols[times[1]]
-            degree, grows = growth.get(name, (0, sympy.S.One))
-            growth[name] = (degree, grows * base ** times[0])
+            elif base in symbols and exponent.is_Integer and exponent > 0:
+                degrees[symbols[base]] += int(exponent)
+            else:
+                powers = _linear(base, exponent, symbols, factor)
+                weight *= base ** powers.pop("", sympy.S.Zero)
+                for name, times in powers.items():
+                    bases[name] *= base**times
+        if max(degrees.values()) > MAX_DEGREE:
+            raise Refused("large", _plain_names(part))
+        numbers = [weight, *bases.values()]
+        if any(number.is_real is False for number in numbers):
+            raise Refused("odd", _plain_names(part))
         if weight != 0:
-            yield weight, tuple((n, *growth[n]) for n in sorted(growth))
+            yield (
+                weight,
+                tuple(
+                    (n, degrees[n], bases[n])
+                    for n in names
+                    if degrees[n] or bases[n] != 1
+                ),
+            )
+
+
+def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, Any]:
+    """An exponent as multiples of variables, and a number under the empty name."""
+    counted = set(symbols)
+    if base.free_symbols & counted or not exponent.free_symbols & counted:
+        # 1/(k+1), sqrt(k) and k^k obey no linear recurrence; floor(k/2) does.
+        fraction = exponent.is_Integer and base.is_polynomial(*symbols)
+        wild = base in symbols and (exponent.is_Rational or exponent in symbols)
+        proper = factor.is_Pow and (fraction or wild)
+        raise Refused("weight" if proper else "odd", _plain_names(factor))
+    powers: dict[str, Any] = {}
+    for item, times in sympy.expand(exponent).as_coefficients_dict().items():
+        if item == 1:
+            powers[""] = times
+        elif item in symbols:
+            powers[symbols[item]] = times
+        else:
+            wild = exponent.is_polynomial(*symbols) and abs(base) != 1
+            raise Refused("weight" if wild else "odd", _plain_names(factor))
+    return powers
 
 
 def _plain_names(value: Any) -> str:

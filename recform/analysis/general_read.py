@@ -212,6 +212,13 @@ def _refused(refused: Refused, item: n.Node, report: Diagnostics) -> None:
                 hint="in a recurrence the weights of paths u v v ... v w obey a linear "
                 "recurrence themselves, as a^k and k^2 do",
             )
+        case "odd":
+            report.error(
+                "RF632",
+                f"the weight {refused.what} is not read in a general formula",
+                place,
+                hint="weights are sums of products of powers (a^k) and polynomials (k^2)",
+            )
         case "order":
             report.error(
                 "RF633",

@@ -54,7 +54,7 @@ class SumReader:
             Reported: after a diagnostic.
         """
         try:
-            found = self._read(expr)
+            found = _merged(self._read(expr))
         except sc.Unreasonable:
             self._fail("RF106", "this number is out of all reason", expr.span)
         except (sc.Undefined, ZeroDivisionError):
@@ -384,6 +384,15 @@ class SumReader:
     ) -> NoReturn:
         self.report.error(code, message, place, hint=hint, others=others)
         raise Reported
+
+
+def _merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Terms that differ in their coefficients alone, added up."""
+    total: dict[Any, Any] = {}
+    for term in terms:
+        key = (term.variables, term.factors)
+        total[key] = total.get(key, sympy.S.Zero) + term.coefficient
+    return tuple(Term(weight, *key) for key, weight in total.items())
 
 
 def _number(value: Any) -> tuple[Term, ...]:

@@ -15,7 +15,8 @@ def latex(analysis: Analysis) -> str:
             lines += ["% general formula", item.closed.latex]
     if analysis.start:
         lines += ["% by the input", *(row.latex for row in analysis.start)]
-    lines += ["% characteristic polynomial", analysis.stability.latex]
+    if analysis.stability.latex:
+        lines += ["% characteristic polynomial", analysis.stability.latex]
     for invariant in analysis.invariants:
         lines += ["% invariant", invariant.latex()]
     if analysis.inverse.exists:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy
+from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import Learned, Scaled, State
 from recform.algebra.formula import Formula
@@ -26,6 +27,8 @@ from recform.recurrence.check import walk
 
 #: A root counts as on the unit circle up to this.
 _CLOSE = 1e-9
+#: A larger characteristic polynomial is not written out: rows of its matrix, and terms.
+_LARGEST, _MOST_TERMS = 8, 24
 #: The name of the unknown of the characteristic polynomial.
 _Z = sympy.Symbol("z")
 
@@ -54,7 +57,7 @@ class Stability:
 
     Attributes:
         polynomial: the characteristic polynomial in z, factored where it factors; every
-            operator is the lower-case letter of its name.
+            operator is the lower-case letter of its name. Empty if it is large.
         latex: the same.
         roots: with all operators zero, the largest modulus first.
         growth: what a value is multiplied with in each block, far along, with all
@@ -76,11 +79,6 @@ def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
         linear: without activations.
         report: gets the warning RF602 where values grow without any operator.
     """
-    symbols: dict[tuple[str, str], Any] = {}
-    matrix = companion(
-        linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
-    )
-    polynomial = matrix.charpoly(_Z).as_expr()
     bare = companion(linear, lambda p: _number(linear, p))
     roots = _roots(bare)
     growth = max((root.modulus for root in roots), default=0.0)
@@ -91,7 +89,7 @@ def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
     regular = all(law.written for law in linear.laws)
     if report is not None and regular and growth > 1 + 1e-6:
         _warn(linear.formula, growth, report)
-    factors = _factors(polynomial)
+    factors = _factors(linear) if bare.rows <= _LARGEST else []
     return Stability(
         polynomial=_product(factors, plain_scalar, "*").replace("**", "^"),
         latex=_product(factors, sympy.latex, " "),
@@ -101,13 +99,26 @@ def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
     )
 
 
-def _factors(polynomial: Any) -> list[tuple[Any, int]]:
-    """The monic factors that hold z, with their multiplicities."""
-    found = []
-    for factor, multiplicity in sympy.factor_list(sympy.together(polynomial))[1]:
-        if factor.has(_Z):
-            poly = sympy.Poly(factor, _Z)
-            found.append((poly.monic(), multiplicity))
+def _factors(linear: Linear) -> list[tuple[Any, int]]:
+    """The monic factors of the characteristic polynomial, with their multiplicities."""
+    symbols: dict[tuple[str, str], Any] = {}
+    matrix = companion(
+        linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
+    )
+    dense = DomainMatrix.from_Matrix(matrix)
+    entries = [sympy.expand(dense.domain.to_sympy(c)) for c in dense.charpoly()]
+    if sum(len(sympy.Add.make_args(c)) for c in entries) > _MOST_TERMS:
+        return []
+    polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
+    try:
+        parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
+    except sympy.PolynomialError:  # Roots of i and L do not factor.
+        parts = [(polynomial, 1)]
+    found = [
+        (sympy.Poly(factor, _Z).monic(), multiplicity)
+        for factor, multiplicity in parts
+        if factor.has(_Z)
+    ]
     return sorted(found, key=lambda item: str(item[0].as_expr()))
 
 
@@ -115,6 +126,8 @@ def _product(
     factors: list[tuple[Any, int]], scalar: Callable[[Any], str], times: str
 ) -> str:
     """Factors, each with the highest power of z in front."""
+    if not factors:
+        return ""
     texts = []
     for poly, multiplicity in factors:
         text = ""

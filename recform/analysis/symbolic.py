@@ -7,8 +7,8 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I
-from recform.analysis.evaluate import Evaluator
+from recform.algebra.expr import I, Learned
+from recform.analysis.evaluate import Evaluator, Missing
 from recform.analysis.propagate import owner
 from recform.analysis.words import START, Letter, Polynomial
 
@@ -71,18 +71,24 @@ class Matrices:
         return _Weight(self, polynomial, block)
 
     def times(self, letter: Letter, value: Stack, block: int) -> Stack:
-        """A letter times a derivative."""
+        """A letter times a derivative; zero where nothing that is read needs it."""
+        try:
+            return self._times(letter, value, block)
+        except Missing:
+            whole = value.whole()
+            width = self._evaluator.formula.stages[0].width
+            rows = width if letter.kind == "operator" else whole.shape[0]
+            return Stack(whole.new_zeros(rows, whole.shape[1]))
+
+    def _times(self, letter: Letter, value: Stack, block: int) -> Stack:
         import torch
 
         evaluator = self._evaluator
         at = owner(letter, block, evaluator.length)
         if letter.kind == "operator":
-            weights = [
-                p
-                for p in evaluator.parts.operator(letter.name, at).parameters()
-                if p.dim() == 2
-            ]
-            return Stack(weights[0].detach() @ value.whole())
+            module = evaluator.parts.operator(letter.name, at)
+            (weight,) = [p for p in module.parameters() if p.dim() == 2]
+            return Stack(weight.detach() @ value.whole())
         if letter.kind == "embed":
             place = letter.part[0] if letter.part else int(letter.name[1:]) - 1
             return Stack(None, ((place, value),))
@@ -140,7 +146,10 @@ class _Weight:
             for letter in reversed(word):
                 term = self.matrices.times(letter, term, self.block)
             number = coefficient.xreplace({I: sympy.Integer(self.block)})
-            term = term.scaled(evaluator.number(_indexed(number, self.block)))
+            try:
+                term = term.scaled(evaluator.number(_indexed(number, self.block)))
+            except Missing:
+                term = term.scaled(0.0)
             total = term if total is None else total + term
         assert total is not None
         return total
@@ -148,8 +157,6 @@ class _Weight:
 
 def _indexed(coefficient: Any, block: int) -> Any:
     """Learned scalars with numbers for their indices."""
-    from recform.algebra.expr import Learned
-
     return coefficient.xreplace(
         {
             item: Learned(item.name, item.index.xreplace({I: sympy.Integer(block)}))

@@ -188,7 +188,8 @@ def whole(number: int) -> str:
 def _stability(analysis: Analysis, console: Console) -> None:
     found = analysis.stability
     _heading("Stability (equal blocks, every operator a number)", console)
-    _line(f"characteristic polynomial: {found.polynomial}", console)
+    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
+    _line(f"characteristic polynomial: {shown}", console)
     _line(f"roots with all operators zero: {_roots(found)}", console)
     if found.power:
         _line(f"a root is repeated: values grow like i^{found.power}", console)

@@ -15,7 +15,7 @@ from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis import twin
 from recform.analysis.counting import Counter
-from recform.analysis.evaluate import Evaluator, Parts
+from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.analysis.forms import equations, numeric, tensor_of
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import inverse
@@ -89,6 +89,8 @@ def _tried(
 ) -> list[Check]:
     try:
         holds, detail = check(formula, make)
+    except Missing as error:
+        return [Check(claim, None, f"nobody reads {error}: the network has none")]
     except CompileError as error:
         first = error.diagnostics[0]
         return [
@@ -204,7 +206,7 @@ def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
 
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
-            with torch.no_grad(), suppress(AttributeError):
+            with torch.no_grad(), suppress(Missing):
                 parts.scalar(name, index).fill_(scalar.start)
 
 
@@ -245,7 +247,8 @@ class _Row:
 
 
 def _invariant(formula: Formula, make: Make, found: Invariant) -> tuple[bool, str]:
-    blocks = depth(formula)
+    reach = reach_of(formula)
+    blocks = depth(formula) + reach.order
     made = (
         twin.flat(formula, blocks)
         if found.nonlinear
@@ -256,9 +259,10 @@ def _invariant(formula: Formula, make: Make, found: Invariant) -> tuple[bool, st
     parts = make(made)
     shake(parts.network)
     evaluator = Evaluator(made, blocks, parts, _start(made))
-    reach = reach_of(formula)
     first = reach.order + reach.absolute + 1
-    values = [evaluator.at(found.tensor, block) for block in range(first, blocks + 1)]
+    # The last blocks may lack operators that nobody reads.
+    last = blocks - reach.order
+    values = [evaluator.at(found.tensor, block) for block in range(first, last + 1)]
     expected = (
         values[0] * 0 if found.value is None else evaluator.at(found.value, first)
     )

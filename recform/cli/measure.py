@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from recform.analysis.evaluate import Missing
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 
@@ -64,7 +65,7 @@ def _operator(parts: Any, name: str, block: int) -> Any:
     """The operator of a block; None if the block has none of this name."""
     try:
         return parts.operator(name, block)
-    except AttributeError:
+    except Missing:
         return None
 
 

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform.analysis.evaluate import Parts
+from recform.analysis.evaluate import Missing, Parts
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.names import identifier
@@ -39,11 +39,11 @@ def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
 
     def member(name: str, index: int | None) -> Any:
         attribute = identifier(name)
-        if index is None:
-            return getattr(network, attribute)
-        if index == 0:
-            return getattr(network, f"{attribute}_0")
-        return getattr(blocks[index - 1], attribute)
+        owner = network if not index else blocks[index - 1]
+        found = getattr(owner, f"{attribute}_0" if index == 0 else attribute, None)
+        if found is None:
+            raise Missing(f"{name}_{index}")
+        return found
 
     return Parts(network, member, member)
 

@@ -207,19 +207,34 @@ routes = st.recursive(
 @settings(max_examples=20)
 def test_random_paths(route: str) -> None:
     """Equations in the file, read by the compiler, have the paths that were asked for."""
+    frame = "input 4\nstages 4 x 3\n"
     try:
-        found = derived(f"paths [1] ({route})? | skip*")
+        found = derived(f"{frame}paths [1] ({route})? | skip*")
     except CompileError as error:
         assert {d.code for d in error.diagnostics} == {"RF642"}
         return
-    frame = "input 4\nstages 4 x 3\n"
     wanted = found.reports[0].found.wanted.series
     for length in range(4):
         for word, weight in weights_of(found.reports[0].found, length).items():
             assert weight == wanted.weight(word)
-    formula = compile_source(from_text(frame + found.file))[0].formula
+    formula = compile_source(from_text(found.file))[0].formula
     again = next(f for f in backward(formula).formulas if f.source == f.target == "X")
     assert equal(again.series, wanted)
+
+
+def test_large_ones_are_refused_or_shown_in_short() -> None:
+    with pytest.raises(CompileError) as caught:
+        derived(says("1 + W_<L-60>"))
+    assert caught.value.diagnostics[0].code == "RF106"
+    report = derived("paths ((skip|pass)* pass (skip|pass){6})?").reports[0]
+    assert len(report.found.recursion.unknowns) == report.found.rank == 8
+    assert "F = (no short regular expression)" in report.text()
+
+
+def test_irrational_weights() -> None:
+    found = derivation(says("sum(k, 0, i, sqrt(2)^k*prod(j, 0, k-1, W_<L-j>))"))
+    (line,) = found.recursion.equations()
+    assert line == "X_i = (1 + sqrt(2)*W_i)*X_<i-1> - sqrt(2)*W_<i-1>*X_<i-2>"
 
 
 def test_systems_are_minimal() -> None:

@@ -150,6 +150,8 @@ PLAIN_FORMULAS = [
     "1 + sum(k, 3, i-1, W_<L-k>*prod(j, k+1, i-1, 1 + U_<L-j>))",
     "(1 + W_L)*(1 + W_<L-1>)",
     "W_<L-i+1>",
+    "sum(k, 0, i, 2^(i-k)*prod(j, 0, k-1, W_<L-j>))",
+    "1 + sum(k, 1, i, 2^k*(k^2-1)/(k+1)*W_<L-k+1>)",
 ]
 
 
@@ -272,6 +274,7 @@ def test_shown_paths_are_the_series(right: str) -> None:
     """What is printed as a regular expression is read as the same paths."""
     series = general(right).series
     regex = regex_of(series)
+    assert regex is not None
     again = to_series(regex)
     for length in range(5):
         for word in product(MOVES, repeat=length):
@@ -309,6 +312,11 @@ def test_shown_paths_are_the_series(right: str) -> None:
         ("dX_L/dX_<L-i> = sum(k, 1, i, W_<L-k+1>/k)", "RF636"),
         ("dX_L/dX_<L-i> = prod(j, 0, i-1, W_<L-j>)/i", "RF636"),
         ("dX_L/dX_<L-i> = sum(k, 1, i, k^k*W_<L-k+1>)", "RF636"),
+        # These have one, and are not read: nothing is claimed.
+        ("dX_L/dX_<L-i> = sum(k, 1, i, floor(k/2)*W_<L-k+1>)", "RF632"),
+        ("dX_L/dX_<L-i> = sum(k, 1, i, (-1)^(k^2)*W_<L-k+1>)", "RF632"),
+        ("dX_L/dX_<L-i> = max(i, 2)*W_L", "RF632"),
+        ("dX_L/dX_<L-i> = i^17*W_L", "RF106"),
         ("paths skip*\nX_i = W_i*X_<i-1>", "RF638"),
         ("dX_L/dX_<L-i> = W_L\ndX_L/dX_<L-i> = W_L", "RF638"),
         ("paths skp*", "RF640"),
