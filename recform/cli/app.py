@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import check, compile, summary
+from recform.cli import check, compile, render, summary
 from recform.version import __version__
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
 app.command("compile")(compile.command)
 app.command("check")(check.command)
 app.command("summary")(summary.command)
+app.command("render")(render.command)
 
 
 def _version(wanted: bool) -> None:

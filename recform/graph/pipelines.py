@@ -14,11 +14,8 @@ from recform.algebra.pipelines import INCOMING, MAX_SIZE, STRIDE, WIDTH, paramet
 from recform.blocks import Arguments, Kind, Misfit, Shape
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
+from recform.graph.partial import Stuck
 from recform.source import Span
-
-
-class Stuck(Exception):
-    """A diagnostic has been made; the network cannot be followed further."""
 
 
 @dataclass(frozen=True)
