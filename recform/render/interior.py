@@ -3,59 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Combine,
-    Concat,
-    Elementwise,
-    Filled,
-    History,
-    Input,
-    Part,
-    Pointwise,
-    Scaled,
-    State,
-    Tensor,
-    TensorSum,
-)
-from recform.algebra.formula import Formula
+from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
 from recform.blocks import Shape
-from recform.graph.model import Block, Site
+from recform.graph.model import Site
 from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.render import facts, text
 from recform.render.model import Edge, Kind, Node
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What an interior is drawn with.
-
-    Attributes:
-        formula: the network.
-        names: the step, and how its block is called.
-        prefix: in front of the ids.
-        cluster: the id of the cluster around it.
-        blocks: all that take the step, for what is said of parameters.
-        block: the one that is drawn; None for a step as such, without shapes.
-        shapes: of the tensors of that block, as far as they are known.
-        at, ends: where shapes do not meet, and what does not meet there.
-    """
-
-    formula: Formula
-    names: facts.Names
-    prefix: str
-    cluster: str
-    blocks: tuple[Block, ...] = ()
-    block: Block | None = None
-    shapes: Mapping[Tensor, Shape] | None = None
-    at: Tensor | None = None
-    ends: tuple[Tensor, ...] = ()
+from recform.render.parts import Setting, form, is_sum, slug, users, uses
 
 
 class Interior:
@@ -75,7 +35,7 @@ class Interior:
         self._at: dict[Tensor, str] = {
             slot: node for slot, node in sources.items() if isinstance(slot, Tensor)
         }
-        self._users = _users(self._step)
+        self._users = users(self._step)
         self._adapters: dict[facts.Adapter, str] = {}
         self._ids: set[str] = set()
         block = setting.block
@@ -116,7 +76,7 @@ class Interior:
             return
         if isinstance(tensor, Scaled) and self._is_sign(tensor):
             return
-        kind, label = _form(tensor)
+        kind, label = form(tensor)
         if isinstance(tensor, Apply):
             label = self._setting.names.owned(tensor.operator, tensor.index)
         elif isinstance(tensor, Scaled):
@@ -136,7 +96,7 @@ class Interior:
             if isinstance(tensor, Scaled):
                 self._edge(self._scaled(tensor), node, self._shape(part, tensor))
                 continue
-            sign = "−" if _is_sum(tensor) and self._negative(part) else ""
+            sign = "−" if is_sum(tensor) and self._negative(part) else ""
             if isinstance(part, Filled):
                 value = self._setting.names.tensor(part)
                 tail = self._add(Kind.constant, "constant", value, part)
@@ -186,7 +146,7 @@ class Interior:
     def _modules(self, tensor: Tensor, node: str) -> None:
         """Edges from modules that were handed on to what uses them."""
         for slot, source in self._sources.items():
-            if isinstance(slot, ModuleSlot) and _uses(tensor, slot):
+            if isinstance(slot, ModuleSlot) and uses(tensor, slot):
                 self._edge(source, node, "", module=True)
 
     def _add(
@@ -298,9 +258,9 @@ class Interior:
         return tensor.coefficient == -1 and self._only_sums(tensor)
 
     def _only_sums(self, tensor: Tensor) -> bool:
-        users = self._users.get(tensor, [])
+        found = self._users.get(tensor, [])
         handed_on = tensor in self._step.outputs
-        return not handed_on and bool(users) and all(_is_sum(user) for user in users)
+        return not handed_on and bool(found) and all(is_sum(user) for user in found)
 
     def _negative(self, part: Tensor) -> bool:
         return (
@@ -315,62 +275,3 @@ class Interior:
 
     def _owns(self, tensor: Apply, slot: ModuleSlot) -> bool:
         return (tensor.operator, tensor.index) == (slot.name, slot.index)
-
-
-def slug(name: str) -> str:
-    """A name as a part of an id: letters, digits, ``_`` and ``-``."""
-    kept = "".join(char if char.isascii() and char.isalnum() else "-" for char in name)
-    while "--" in kept:
-        kept = kept.replace("--", "-")
-    return kept.strip("-") or "x"
-
-
-def _users(step: Step) -> dict[Tensor, list[Tensor]]:
-    users: dict[Tensor, list[Tensor]] = {}
-    for tensor in step.body:
-        for part in step.parts(tensor):
-            users.setdefault(part, []).append(tensor)
-    return users
-
-
-def _is_sum(tensor: Tensor) -> bool:
-    return isinstance(tensor, TensorSum) or (
-        isinstance(tensor, History) and tensor.kind == "sum"
-    )
-
-
-def _uses(tensor: Tensor, slot: ModuleSlot) -> bool:
-    if isinstance(tensor, Apply):
-        return (tensor.operator, tensor.index) == (slot.name, slot.index)
-    if isinstance(tensor, Scaled):
-        learned = facts.owned_scalars_of(tensor)
-        return any((s.name, s.index) == (slot.name, slot.index) for s in learned)
-    return False
-
-
-def _form(tensor: Tensor) -> tuple[Kind, str]:
-    """The kind of node for a tensor, and its label where it does not depend on i."""
-    match tensor:
-        case Input():
-            return Kind.input, "input"
-        case State():
-            return Kind.name, ""
-        case Apply():
-            return Kind.operator, ""
-        case Scaled():
-            return Kind.scale, ""
-        case Pointwise():
-            return Kind.product, "×"
-        case Combine():
-            return Kind.combine, tensor.kind
-        case Concat():
-            return Kind.combine, "concat"
-        case Elementwise():
-            return Kind.activation, tensor.name
-        case Part():
-            return Kind.combine, f"part {tensor.which + 1} of {tensor.parts}"
-        case TensorSum():
-            return Kind.sum, "+"
-        case History():
-            return (Kind.sum, "+") if _is_sum(tensor) else (Kind.combine, tensor.kind)
-    raise TypeError(type(tensor).__name__)

@@ -10,8 +10,8 @@ from recform.algebra.expr import L, State
 from recform.algebra.typeset import plain, plain_scalar
 from recform.graph.model import NetworkGraph
 from recform.render import facts, text
-from recform.render.interior import slug
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.parts import slug
 from recform.render.routes import Base, Call, Link, Route, Routes, TooMany
 from recform.render.step import caption_of
 

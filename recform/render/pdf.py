@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.render import text
@@ -18,13 +19,21 @@ MAX_PIXELS = 10_000
 
 
 def write(picture: Picture, look: Theme) -> bytes:
-    """The picture as a PDF of one page, in the standard fonts Times and Helvetica."""
+    """The picture as a PDF of one page with vector text.
+
+    The fonts are embedded where matplotlib is installed, which brings some that may be;
+    otherwise the PDF names the standard fonts Times and Helvetica.
+    """
     from reportlab.pdfgen.canvas import Canvas
 
     buffer = BytesIO()
     size = (picture.width, picture.height)
     # `invariant` leaves the date out: the same picture gives the same bytes.
-    canvas = Canvas(buffer, pagesize=size, invariant=1, pageCompression=1)
+    fonts = _embedded()
+    first = fonts.get("Times-Roman", "Times-Roman")
+    canvas = Canvas(
+        buffer, pagesize=size, invariant=1, pageCompression=1, initialFontName=first
+    )
     canvas.setTitle(picture.title)
     canvas.setSubject(picture.description)
     canvas.setAuthor("")
@@ -35,7 +44,7 @@ def write(picture: Picture, look: Theme) -> bytes:
             if isinstance(part, Shape):
                 _shape(canvas, part, look)
             else:
-                _words(canvas, part, look)
+                _words(canvas, part, look, fonts)
     canvas.showPage()
     canvas.save()
     return buffer.getvalue()
@@ -78,16 +87,54 @@ def _shape(canvas: Canvas, shape: Shape, look: Theme) -> None:
     canvas.drawPath(path, stroke=bool(shape.line), fill=bool(shape.fill))
 
 
-def _words(canvas: Canvas, words: Words, look: Theme) -> None:
-    from reportlab.lib.colors import HexColor
+#: Which of matplotlib's fonts stands for which standard font.
+_STAND_INS = {
+    "Times-Roman": "STIXGeneral",
+    "Times-Italic": "STIXGeneralItalic",
+    "Helvetica": "DejaVuSans",
+    "Helvetica-Oblique": "DejaVuSans-Oblique",
+}
 
-    canvas.setFillColor(HexColor(colour(words.ink, look)))
+
+def _embedded() -> dict[str, str]:
+    """Fonts that can be embedded, by the standard font that each stands for."""
+    from importlib.util import find_spec
+
+    from reportlab.pdfbase import pdfmetrics, ttfonts
+
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        return {}
+    folder = Path(found.origin).parent / "mpl-data" / "fonts" / "ttf"
+    files = {name: folder / f"{file}.ttf" for name, file in _STAND_INS.items()}
+    if not all(file.is_file() for file in files.values()):
+        return {}
+    for name, file in _STAND_INS.items():
+        if file not in pdfmetrics.getRegisteredFontNames():
+            pdfmetrics.registerFont(ttfonts.TTFont(file, str(files[name])))
+    return _STAND_INS
+
+
+def _words(canvas: Canvas, words: Words, look: Theme, fonts: dict[str, str]) -> None:
+    from reportlab.lib.colors import HexColor
+    from reportlab.pdfbase.pdfmetrics import stringWidth
+
     total = text.width(words.text, words.size, words.family)
     x, y = words.at
     x -= {"start": 0.0, "middle": total / 2, "end": total}[words.anchor]
     for run in words.text:
         size = words.size * (text.INDEX_SIZE if run.index else 1.0)
         drop = words.size * text.INDEX_DROP if run.index else 0.0
-        canvas.setFont(text.face(run, words.family), size)
-        canvas.drawString(x, -(y + drop), run.text)
-        x += text.run_width(run, words.size, words.family)
+        standard = text.face(run, words.family)
+        face = fonts.get(standard, standard)
+        width = text.run_width(run, words.size, words.family)
+        line = canvas.beginText(x, -(y + drop))
+        line.setFont(face, size)
+        line.setFillColor(HexColor(colour(words.ink, look)))
+        if face != standard:
+            # A stand-in takes the room that the standard font would.
+            own = float(stringWidth(run.text, face, size))
+            line.setHorizScale(100 * width / own if own else 100)
+        line.textOut(run.text)
+        canvas.drawText(line)
+        x += width

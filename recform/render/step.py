@@ -11,8 +11,9 @@ from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot
 from recform.render import facts, text
-from recform.render.interior import Interior, Setting, slug
+from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.parts import Setting, slug
 
 
 @dataclass(frozen=True)

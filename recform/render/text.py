@@ -194,7 +194,7 @@ _TEX_WORDS = {
 }
 _TEX_MATHS = {
     "−": "-",
-    "·": r"\cdot ",
+    "·": r"{\cdot}",
     "×": r"\times ",
     "→": r"\to ",
     "≠": r"\ne ",

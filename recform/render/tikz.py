@@ -46,8 +46,9 @@ def document(picture: Picture, look: Theme) -> str:
             r"\pagestyle{empty}",
             r"\parindent=0pt \topskip=0pt \hoffset=-1in \voffset=-1in",
             r"\oddsidemargin=0pt \topmargin=0pt \headheight=0pt \headsep=0pt",
-            rf"\pdfpagewidth={width}bp \pdfpageheight={height}bp",
-            rf"\textwidth={width}bp \textheight={height}bp",
+            # The graphics driver takes the size of the page from that of the paper.
+            rf"\paperwidth={width}bp \paperheight={height}bp",
+            rf"\textwidth={width}bp \textheight={height}bp \hfuzz=20pt",
             r"\begin{document}",
             r"\vspace*{6bp}\hspace*{6bp}%",
             write(picture, look) + r"\end{document}",

@@ -8,8 +8,9 @@ from recform.algebra.expr import I
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import ModuleSlot
 from recform.render import facts, text
-from recform.render.interior import Interior, Setting, slug
+from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.parts import Setting, slug
 from recform.render.step import caption_of, coloured, state_node
 
 #: Most blocks that are drawn side by side.
