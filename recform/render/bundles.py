@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from recform.graph.model import Segment
@@ -52,21 +53,40 @@ def bundled(segments: list[Segment], *, expand: bool) -> list[Bundle]:
             for number in range(s.count)
         ]
     bundles = [Bundle(s.stage, s.first, s.count, ((s, s.count),)) for s in segments]
-    if len(bundles) <= MAX_NODES:
-        return bundles
-    merged: list[Bundle] = []
+    bundles = _joined(bundles, _equal)
+    return bundles if len(bundles) <= MAX_NODES else _joined(bundles, _alike)
+
+
+def _joined(
+    bundles: list[Bundle], fits: Callable[[Bundle, Bundle], bool]
+) -> list[Bundle]:
+    """Neighbours that fit become one."""
+    joined: list[Bundle] = []
     for bundle in bundles:
-        before = merged[-1] if merged else None
-        if before is not None and _alike(before, bundle):
-            merged[-1] = Bundle(
+        before = joined[-1] if joined else None
+        if before is not None and fits(before, bundle):
+            joined[-1] = Bundle(
                 before.stage,
                 before.first,
                 before.count + bundle.count,
                 (*before.segments, *bundle.segments),
             )
         else:
-            merged.append(bundle)
-    return merged
+            joined.append(bundle)
+    return joined
+
+
+def _equal(a: Bundle, b: Bundle) -> bool:
+    """Whether a picture shows the same of both (what autograd keeps may differ)."""
+    one, other = a.last, b.lead
+    return (
+        a.stage == b.stage
+        and one.step == other.step
+        and one.inputs == other.inputs
+        and one.block.shapes == other.block.shapes
+        and one.block.sites == other.block.sites
+        and one.block.totals.parameters == other.block.totals.parameters
+    )
 
 
 def _alike(a: Bundle, b: Bundle) -> bool:

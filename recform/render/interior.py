@@ -167,8 +167,12 @@ class Interior:
         meaning = "" if tensor is None else self._setting.names.tensor(tensor)
         sizes = self._operator_sizes(tensor) if isinstance(tensor, Apply) else []
         drawn = self._setting.block is not None
+        # A module that is called again is the same module: it counts once.
+        first = not isinstance(tensor, Apply) or self._calls(tensor)[0] is tensor
         note: tuple[text.Text, ...] = ()
-        if drawn and (sizes or parameters):
+        if drawn and not first:
+            note = (text.words("the same again"),)
+        elif drawn and (sizes or parameters):
             note = (text.words(facts.count((sizes or [parameters])[0], "parameter")),)
         self.nodes.append(
             Node(
@@ -178,9 +182,9 @@ class Interior:
                 tooltip or self._tooltip(tensor, meaning, sizes),
                 meaning,
                 self._setting.cluster,
-                shared=isinstance(tensor, Apply) and tensor.index is sympy.nan,
+                shared=isinstance(tensor, Apply) and self._is_shared(tensor),
                 note=note,
-                parameters=sizes[0] if drawn and sizes else parameters,
+                parameters=sizes[0] if drawn and sizes and first else parameters,
             )
         )
         return identifier
@@ -272,6 +276,18 @@ class Interior:
 
     def _magnitude(self, tensor: Scaled) -> Any:
         return -tensor.coefficient if self._negative(tensor) else tensor.coefficient
+
+    def _calls(self, tensor: Apply) -> list[Apply]:
+        """All calls of the module that makes a tensor, in this step."""
+        return [
+            other
+            for other in self._step.body
+            if isinstance(other, Apply)
+            and (other.operator, other.index) == (tensor.operator, tensor.index)
+        ]
+
+    def _is_shared(self, tensor: Apply) -> bool:
+        return tensor.index is sympy.nan or len(self._calls(tensor)) > 1
 
     def _owns(self, tensor: Apply, slot: ModuleSlot) -> bool:
         return (tensor.operator, tensor.index) == (slot.name, slot.index)

@@ -58,7 +58,7 @@ class Node:
         cluster: the id of the cluster that it lies in, or an empty string.
         group: which of the colours of unknowns it has; 0 for none.
         wrong: whether it is one of two ends that do not meet.
-        shared: whether other blocks use the same module.
+        shared: whether its module is called in another place too.
         note: smaller lines under the label.
         count: how many equal things it stands for.
         end: ``"source"`` or ``"sink"`` for what stands on the edge of the picture.
