@@ -38,13 +38,19 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         cluster = f"{own}-block"
         names = facts.Names(step, I + number)
         setting = Setting(formula, names, own, cluster, same)
-        if number == 0:
-            before = [
-                replace(state_node(setting, groups, slot, "in"), column=position == 0)
-                for position, slot in enumerate(step.inputs)
-            ]
-            nodes += before
-        sources = {s: n.id for s, n in zip(step.inputs, before, strict=True)}
+        # By name: what is known from the start need not be handed on in its place.
+        known = {node.meaning: node for node in before}
+        sources = {}
+        for position, slot in enumerate(step.inputs):
+            node = known.get(names.slot(slot))
+            if node is None:
+                node = state_node(setting, groups, slot, "in")
+                node = replace(
+                    node, column=position == 0, end="" if number else "source"
+                )
+                nodes.append(node)
+                before.append(node)
+            sources[slot] = node.id
         interior = Interior(setting, sources)
         last = number == blocks - 1
         after = [

@@ -26,7 +26,7 @@ def test_the_nodes_own_all_parameters(name: str) -> None:
     assert len(diagram.clusters) == len(compiled.formula.stages)
 
 
-@pytest.mark.parametrize("name", ["paper/resnet18_s.rf", "language/densenet.rf"])
+@pytest.mark.parametrize("name", ["language/third_order.rf", "language/densenet.rf"])
 def test_the_nodes_own_what_the_module_has(name: str) -> None:
     module = example(name).module()
     learned = sum(p.numel() for p in module.parameters())
