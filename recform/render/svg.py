@@ -9,8 +9,8 @@ from recform.render.text import INDEX_DROP, INDEX_SIZE, Run
 from recform.render.theme import COLOURS, Theme, colour
 
 _FAMILIES = {
-    "serif": "'Times New Roman', Tinos, 'Liberation Serif', Times, serif",
-    "sans": "Helvetica, Arimo, 'Liberation Sans', Arial, sans-serif",
+    "serif": "Times, 'Times New Roman', Tinos, serif",
+    "sans": "Helvetica, Arial, Arimo, sans-serif",
 }
 
 
@@ -33,7 +33,8 @@ class _Writer:
         return (
             f'<svg xmlns="http://www.w3.org/2000/svg" id="{name}" class="recform" '
             f'width="{width}pt" height="{height}pt" viewBox="0 0 {width} {height}" '
-            f'role="img" aria-labelledby="{name}-title {name}-description">\n'
+            f'font-family="{_FAMILIES["serif"]}" role="img" '
+            f'aria-labelledby="{name}-title {name}-description">\n'
             f'<title id="{name}-title">{escape(picture.title)}</title>\n'
             f'<desc id="{name}-description">{escape(picture.description)}</desc>\n'
             f"{self._style()}{body}\n</svg>\n"
@@ -82,11 +83,13 @@ class _Writer:
         x, y = words.at
         anchor = "" if words.anchor == "start" else f' text-anchor="{words.anchor}"'
         kind = f' class="f-{words.ink}"' if self._look is Theme.auto else ""
+        family = f' font-family="{_FAMILIES["sans"]}"' if words.family == "sans" else ""
+        spaces = any("  " in run.text or run.text[:1] == " " for run in words.text)
+        keep = ' xml:space="preserve"' if spaces else ""
         return (
-            f'<text x="{number(x)}" y="{number(y)}"{anchor} '
-            f'font-family="{_FAMILIES[words.family]}" '
+            f'<text x="{number(x)}" y="{number(y)}"{anchor}{family} '
             f'font-size="{number(words.size)}" {self._paint("fill", words.ink)}'
-            f'{kind} xml:space="preserve">{_runs(words)}</text>'
+            f"{kind}{keep}>{_runs(words)}</text>"
         )
 
     def _paint(self, use: str, role: str) -> str:
