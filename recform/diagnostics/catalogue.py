@@ -342,6 +342,14 @@ CATALOGUE: dict[str, Entry] = {
         "The program that places nodes and edges failed.",
         command="recform render net.rf --renderer false",
     ),
+    "RF664": Entry(
+        "a package is missing",
+        "The format is written with a package that is not installed (they come with "
+        "recform, so somebody has taken it out again).",
+        command="python -c \"import sys; sys.modules['pypdfium2'] = None; "
+        "sys.argv[1:] = ['render', 'net.rf', '-o', 'net.png']; "
+        'from recform.cli import main; main()"',
+    ),
     "RF665": Entry(
         "no such block",
         "`--block` is the number of a block, counted from 1 through the network.",

@@ -123,7 +123,12 @@ def write(diagram: Diagram, look: Theme) -> str:
         if edge.label:
             result["label"] = f"<{text.html(edge.label)}>"
         if edge.sign:
-            result["headlabel"] = edge.sign
+            result.update(
+                headlabel=edge.sign,
+                labelfontsize="14",
+                labeldistance="1.7",
+                labelangle="35",
+            )
         return result
 
     def cluster_look(label: text.Text) -> dict[str, str]:

@@ -156,6 +156,19 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
     if form is Format.json:
         return plain.write(drawn).encode()
     program = renderer.find(request.renderer)
+    try:
+        return _drawn(drawn, request, form, program)
+    except ModuleNotFoundError as missing:
+        _refuse(
+            "RF664",
+            f"a {form.value} needs the package {missing.name}, which is not installed",
+            f"pip install {missing.name}; --to dot, mermaid and json need no package",
+        )
+        raise
+
+
+def _drawn(drawn: Diagram, request: Request, form: Format, program: str) -> bytes:
+    look = request.theme
     picture = compose(drawn, place(drawn, program), legend=request.legend)
     if form is Format.svg:
         return svg.write(picture, look).encode()

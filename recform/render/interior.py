@@ -9,7 +9,6 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
-from recform.blocks import Shape
 from recform.graph.model import Site
 from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot, Slot, Step
@@ -94,7 +93,9 @@ class Interior:
     def _feed(self, tensor: Tensor, node: str) -> None:
         for part in self._step.parts(tensor):
             if isinstance(tensor, Scaled):
-                self._edge(self._scaled(tensor), node, self._shape(part, tensor))
+                self._edge(
+                    self._scaled(tensor), node, self._shape(part, tensor), carried=part
+                )
                 continue
             sign = "−" if is_sum(tensor) and self._negative(part) else ""
             if isinstance(part, Filled):
@@ -103,7 +104,8 @@ class Interior:
             else:
                 tail = self._source(part, tensor)
             shape = self._shape(part, tensor)
-            self._edge(tail, node, shape, sign, wrong=self._clashes(part, tensor))
+            wrong = self._clashes(part, tensor)
+            self._edge(tail, node, shape, sign, wrong=wrong, carried=bare(part))
 
     def _source(self, part: Tensor, parent: Tensor) -> str:
         """The node from which a part of ``parent`` comes, behind its adapter."""
@@ -139,7 +141,8 @@ class Interior:
             node = self._add(
                 Kind.adapter, "adapter", "adapter", tooltip=tooltip, parameters=size
             )
-            self._edge(self._at[adapter.value], node, str(adapter.source))
+            tail, value = self._at[adapter.value], adapter.value
+            self._edge(tail, node, str(adapter.source), carried=value)
             self._adapters[adapter] = node
         return self._adapters[adapter]
 
@@ -198,13 +201,18 @@ class Interior:
         *,
         module: bool = False,
         wrong: bool = False,
+        carried: Tensor | None = None,
     ) -> None:
+        setting = self._setting
+        said = "" if carried is None else setting.names.tensor(carried)
+        known = "" if carried is None else shape or setting.said_shape(carried)
         self.edges.append(
             Edge(
                 f"{self._setting.prefix}-edge-{len(self.edges) + 1}",
                 tail,
                 head,
                 text.words(shape.replace(" x ", "×")),
+                "; ".join(part for part in (said, known) if part),
                 sign=sign,
                 module=module,
                 wrong=wrong,
@@ -219,9 +227,7 @@ class Interior:
         parts = [meaning]
         if isinstance(tensor, Apply):
             parts[0] += f": {self._setting.formula.operators[tensor.operator].text}"
-        shape = self._shape_of(tensor)
-        if shape is not None:
-            parts.append(str(shape))
+        parts.append(self._setting.said_shape(tensor))
         if sizes:
             parts.append(f"{facts.spread(sizes)} parameters")
         parts.append(facts.line(self._setting.formula, self._step, tensor))
@@ -238,16 +244,13 @@ class Interior:
             if tensor.index == self._step.at and name in block.calls
         ]
 
-    def _shape_of(self, tensor: Tensor) -> Shape | None:
-        return (self._setting.shapes or {}).get(tensor)
-
     def _shape(self, part: Tensor, parent: Tensor) -> str:
         """The shape that arrives at ``parent``."""
         block = self._setting.block
         site = Site(bare(part), parent)
         if block is not None and site in block.sites:
             return str(block.sites[site][1])
-        shape = self._shape_of(part)
+        shape = self._setting.shape(part)
         return "" if shape is None else str(shape)
 
     def _clashes(self, part: Tensor, parent: Tensor) -> bool:

@@ -52,6 +52,19 @@ class Setting:
     at: Tensor | None = None
     ends: tuple[Tensor, ...] = ()
 
+    def shape(self, tensor: Tensor) -> Shape | None:
+        """The shape of a tensor of the block, if one block is drawn."""
+        return (self.shapes or {}).get(tensor)
+
+    def said_shape(self, tensor: Tensor) -> str:
+        """Its shape, or those that it has in the first and last block of the step."""
+        one = self.shape(tensor)
+        if one is not None:
+            return str(one)
+        found = [str(b.shapes[tensor]) for b in self.blocks if tensor in b.shapes]
+        several = list(dict.fromkeys(found))
+        return " to ".join(several if len(several) < 2 else [several[0], several[-1]])
+
 
 def slug(name: str) -> str:
     """A name as a part of an id: letters, digits, ``_`` and ``-``."""

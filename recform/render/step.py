@@ -113,6 +113,7 @@ def _draw(
                 interior.tail(slot),
                 outputs[number].id,
                 shape_text(setting, slot),
+                outputs[number].tooltip,
                 group=outputs[number].group,
                 module=isinstance(slot, ModuleSlot),
                 spine=number == 0,
@@ -140,7 +141,7 @@ def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) ->
     is_module = isinstance(slot, ModuleSlot)
     what = "the module" if is_module else "the tensor"
     verb = "comes in" if side == "in" else "is handed on"
-    shape = text.plain(shape_text(setting, slot))
+    shape = "" if isinstance(slot, ModuleSlot) else setting.said_shape(slot)
     tooltip = f"{what} {name} {verb}" + (f"; {shape}" if shape else "")
     lines = text.wrapped(text.formula(name), 26)
     return Node(
@@ -162,9 +163,7 @@ def coloured(edges: list[Edge], states: list[Node]) -> list[Edge]:
 
 def shape_text(setting: Setting, slot: Slot) -> text.Text:
     """The shape of what is handed on, where shapes are drawn."""
-    shape = None
-    if not isinstance(slot, ModuleSlot):
-        shape = (setting.shapes or {}).get(slot)
+    shape = None if isinstance(slot, ModuleSlot) else setting.shape(slot)
     return text.words("" if shape is None else str(shape).replace(" x ", "×"))
 
 

@@ -30,10 +30,13 @@ class Run:
 Text: TypeAlias = tuple[Run, ...]
 
 _TOKEN = re.compile(
-    r"(?P<name>[A-Za-z]\w*?)(?:_(?:<(?P<angle>[^<>]*)>|\{(?P<brace>[^{}]*)\}"
+    # Of LaTeX's commands only those that say how large a bracket is are left out.
+    r"(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z]))"
+    r"|\\?(?P<name>[A-Za-z]\w*?)(?:_(?:<(?P<angle>[^<>]*)>|\{(?P<brace>[^{}]*)\}"
     r"|(?P<short>\d+|[A-Za-z])))(?![A-Za-z0-9])"
-    r"|(?P<word>[A-Za-z][A-Za-z0-9]*)"
-    r"|(?P<times>\s*(?:\*|\\cdot)\s*)|(?P<minus>-)|(?P<dots>\.\.)"
+    r"|(?P<times>\s*(?:\*|\\cdot(?![A-Za-z]))\s*)"
+    r"|\\?(?P<word>[A-Za-z][A-Za-z0-9]*)"
+    r"|(?P<minus>-)|(?P<dots>\.\.)"
     r"|(?P<space>\s+)|(?P<other>.)",
     re.DOTALL,
 )
@@ -67,6 +70,8 @@ def formula(text: str) -> Text:
     """Text of the language, typeset: ``W_<i-1>*X_<i-2>`` with indices below the line."""
     runs: list[Run] = []
     for found in _TOKEN.finditer(text):
+        if found["size"]:
+            continue
         if found["name"]:
             runs.append(_variable(found["name"]))
             index = found["angle"] or found["brace"] or found["short"] or ""

@@ -69,6 +69,7 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                     f"{own}-hands-on-{position}",
                     interior.tail(slot),
                     node.id,
+                    tooltip=node.tooltip,
                     group=node.group,
                     module=isinstance(slot, ModuleSlot),
                     spine=position == 1,
