@@ -15,6 +15,7 @@ from recform.render.dot import (
     edge_line,
     size_of,
 )
+from recform.render.labels import placed, sampled
 from recform.render.layout import Curve, Layout
 from recform.render.margin import below
 from recform.render.model import Cluster, Diagram, Edge, Kind, Node
@@ -46,12 +47,13 @@ def compose(diagram: Diagram, layout: Layout, *, legend: bool = False) -> Pictur
     width = max(layout.width, foot.width)
     shift = (MARGIN + (width - layout.width) / 2, MARGIN)
     ways = [sampled(curve.points) for curve in layout.edges]
+    labels = placed(diagram, layout)
     items = [_cluster(c, layout, ways, shift) for c in diagram.clusters]
     for number, (edge, curve) in enumerate(
         zip(diagram.edges, layout.edges, strict=True)
     ):
         others = [p for n, way in enumerate(ways) if n != number for p in way]
-        items.append(_edge(edge, curve, others, shift))
+        items.append(_edge(edge, curve, labels.get(edge.id), others, shift))
     items += [_node(node, layout.nodes[node.id], shift) for node in diagram.nodes]
     items += foot.placed(MARGIN + width / 2, MARGIN + layout.height)
     height = layout.height + foot.height + 2 * MARGIN
@@ -152,7 +154,9 @@ def _note_ink(ink: str) -> str:
 # --------------------------------------------------------------------------------- edges
 
 
-def _edge(edge: Edge, curve: Curve, others: list[Point], shift: Point) -> Item:
+def _edge(
+    edge: Edge, curve: Curve, label: Point | None, others: list[Point], shift: Point
+) -> Item:
     role, dashed, width = edge_line(edge)
     points = [_moved(point, shift) for point in curve.points]
     tip = _moved(curve.tip, shift)
@@ -167,8 +171,8 @@ def _edge(edge: Edge, curve: Curve, others: list[Point], shift: Point) -> Item:
     if edge.sign:
         crowd = [_moved(point, shift) for point in others]
         parts.append(_minus(tip, along, role, crowd))
-    if edge.label and curve.label is not None:
-        x, y = _moved(curve.label, shift)
+    if label is not None:
+        x, y = _moved(label, shift)
         ink = "wrong" if edge.wrong else "muted"
         at = (x, y + NOTE * _BASE)
         parts.append(Words(edge.label, at, NOTE, ink, family="sans"))
@@ -207,23 +211,6 @@ def _minus(tip: Point, along: Point, role: str, crowd: list[Point]) -> Shape:
 
 def _room(place: Point, crowd: list[Point]) -> float:
     return min((math.dist(place, point) for point in crowd), default=0.0)
-
-
-def sampled(points: tuple[Point, ...]) -> list[Point]:
-    """Points along a Bezier spline."""
-    result = [points[0]]
-    for n in range(1, len(points) - 2, 3):
-        a, b, c, d = points[n - 1 : n + 3]
-        for step in range(1, 13):
-            t = step / 12
-            u = 1 - t
-            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
-            x, y = (
-                sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True))
-                for axis in (0, 1)
-            )
-            result.append((x, y))
-    return result
 
 
 # ------------------------------------------------------------------------------ clusters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from recform.algebra.expr import Apply, Input, Scaled, State, Tensor
+from recform.algebra.expr import Apply, I, Input, L, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
@@ -60,7 +60,8 @@ class Overview(Sketch):
         self, step: Step, shapes: list[Shape | None], parameters: int, name: str
     ) -> None:
         """What is computed before the first block, or after the last one."""
-        names = facts.Names(step)
+        # Behind block L nothing has a number of its own: X_<i-1> is X_L there.
+        names = facts.Names(step, L + 1 if step.role == "end" else I)
         made = [t for t in step.body if not isinstance(t, Input | State)]
         if made or parameters:
             lines = [names.slot(slot) for slot in step.outputs]

@@ -132,6 +132,9 @@ class Sketch:
         module: bool = False,
         wrong: bool = False,
     ) -> None:
+        # Blocks stand in a column, adapters beside it: one edge to each keeps it straight.
+        aside = module or "-adapter-" in tail + head
+        spine = not aside and not any(e.spine and e.head == head for e in self.edges)
         self.edges.append(
             Edge(
                 f"{self.prefix}-edge-{len(self.edges) + 1}",
@@ -142,7 +145,6 @@ class Sketch:
                 group=group,
                 module=module,
                 wrong=wrong,
-                # Blocks stand in a column; adapters beside it.
-                spine=not module and "-adapter-" not in tail + head,
+                spine=spine,
             )
         )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from itertools import combinations
+from typing import Any
 
 import pytest
 
 from recform.render import View
-from recform.render.compose import sampled
 from recform.render.dot import LABEL, NOTE, size_of
+from recform.render.labels import placed, sampled
 from recform.render.layout import place
-from recform.render.model import Diagram, Kind, Node
+from recform.render.model import Diagram, Direction, Kind, Node
 from recform.render.picture import Picture, Words
 from recform.render.renderer import PINNED, find
 from recform.render.text import width
@@ -111,3 +112,38 @@ def test_all_of_it_is_on_the_page(name: str, view: View) -> None:
     for x, y in extent(made):
         assert -0.5 <= x <= made.width + 0.5
         assert -0.5 <= y <= made.height + 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("paper/eq20.rf", {"view": View.network}),
+        ("paper/resnet18.rf", {"view": View.network}),
+        ("paper/eq20.rf", {"block": 1}),
+        ("paper/resnet18_s.rf", {"block": 3}),
+        ("paper/resnet18_s.rf", {"block": 3, "direction": Direction.down}),
+    ],
+)
+def test_labels_of_edges_stand_apart(name: str, options: dict[str, Any]) -> None:
+    """From each other, from nodes, and from their own line."""
+    diagram = drawn(name, **options)
+    layout = place(diagram, find(PINNED))
+    boxes = []
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if edge.label:
+            (x, y), w = (
+                placed(diagram, layout)[edge.id],
+                width(edge.label, NOTE, "sans"),
+            )
+            box = (x - w / 2, y - NOTE / 2, x + w / 2, y + NOTE / 2)
+            boxes.append(box)
+            assert not any(
+                box[0] < px < box[2] and box[1] < py < box[3]
+                for px, py in sampled(curve.points, 60)
+            )
+    for node in diagram.nodes:
+        (x, y), size = layout.nodes[node.id], size_of(node)
+        w, h = size.width / 2, size.height / 2
+        boxes.append((x - w, y - h, x + w, y + h))
+    for a, b in combinations(boxes, 2):
+        assert a[2] <= b[0] or b[2] <= a[0] or a[3] <= b[1] or b[3] <= a[1]
