@@ -62,8 +62,9 @@ def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
             touched = sum(1 for point in lines if box.holds(point))
             return touched + 20 * sum(1 for other in solid if box.meets(other))
 
-        places = [curve.label, *_beside(ways[edge.id], width, height)]
-        best = min(places, key=cost)
+        best = curve.label
+        if cost(best):
+            best = min([best, *_beside(ways[edge.id], width, height)], key=cost)
         result[edge.id] = best
         solid.append(_box(*best, width, height))
     return result
