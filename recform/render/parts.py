@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.algebra.expr import (
     Apply,
@@ -24,7 +24,7 @@ from recform.blocks import Shape
 from recform.graph.model import Block
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import facts
-from recform.render.model import Kind
+from recform.render.model import Kind, Node
 
 
 @dataclass(frozen=True)
@@ -126,3 +126,14 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
         case History():
             return (Kind.sum, "+") if is_sum(tensor) else (Kind.combine, tensor.kind)
     raise TypeError(type(tensor).__name__)
+
+
+def distinct(nodes: list[Node]) -> list[Node]:
+    """The nodes, with a number behind ids that several would have."""
+    seen: dict[str, int] = {}
+    result = []
+    for node in nodes:
+        seen[node.id] = seen.get(node.id, 0) + 1
+        number = seen[node.id]
+        result.append(node if number == 1 else replace(node, id=f"{node.id}-{number}"))
+    return result

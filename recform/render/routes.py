@@ -182,7 +182,9 @@ class Routes:
             return {(base, (call, *calls)): f for (base, calls), f in inner.items()}
         if isinstance(tensor, Scaled):
             inner = self._terms(tensor.tensor, block, last=last)
-            return {key: tensor.coefficient * f for key, f in inner.items()}
+            # The number of the block, as counted from the last one.
+            here = tensor.coefficient.xreplace({I: L - (self.blocks - block)})
+            return {key: here * f for key, f in inner.items()}
         if isinstance(tensor, History):
             end = number(tensor.last)
             bodies = [

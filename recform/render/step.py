@@ -13,7 +13,7 @@ from recform.recurrence.model import ModuleSlot, Slot
 from recform.render import facts, text
 from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import Setting, slug
+from recform.render.parts import Setting, distinct, slug
 
 
 @dataclass(frozen=True)
@@ -101,10 +101,12 @@ def _draw(
     formula, step = setting.formula, setting.names.step
     prefix = f"{slug(formula.name)}-step"
     setting = replace(setting, prefix=prefix, cluster=f"{prefix}-block")
-    inputs = [state_node(setting, groups, slot, "in") for slot in step.inputs]
+    inputs = distinct([state_node(setting, groups, slot, "in") for slot in step.inputs])
     sources = {s: n.id for s, n in zip(step.inputs, inputs, strict=True)}
     interior = Interior(setting, sources)
-    outputs = [state_node(setting, groups, slot, "out") for slot in step.outputs]
+    outputs = distinct(
+        [state_node(setting, groups, slot, "out") for slot in step.outputs]
+    )
     edges = coloured(interior.edges, [*inputs, *outputs])
     for number, slot in enumerate(step.outputs):
         edges.append(

@@ -10,7 +10,7 @@ from recform.recurrence.model import ModuleSlot
 from recform.render import facts, text
 from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import Setting, slug
+from recform.render.parts import Setting, distinct, slug
 from recform.render.step import caption_of, coloured, state_node
 
 #: Most blocks that are drawn side by side.
@@ -53,14 +53,16 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
             sources[slot] = node.id
         interior = Interior(setting, sources)
         last = number == blocks - 1
-        after = [
-            replace(
-                state_node(setting, groups, slot, "out"),
-                end="sink" if last else "",
-                column=position == 0,
-            )
-            for position, slot in enumerate(step.outputs)
-        ]
+        after = distinct(
+            [
+                replace(
+                    state_node(setting, groups, slot, "out"),
+                    end="sink" if last else "",
+                    column=position == 0,
+                )
+                for position, slot in enumerate(step.outputs)
+            ]
+        )
         edges += coloured(interior.edges, before)
         for position, slot in enumerate(step.outputs, start=1):
             node = after[position - 1]

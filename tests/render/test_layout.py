@@ -128,13 +128,11 @@ def test_labels_of_edges_stand_apart(name: str, options: dict[str, Any]) -> None
     """From each other, from nodes, and from their own line."""
     diagram = drawn(name, **options)
     layout = place(diagram, find(PINNED))
+    places = placed(diagram, layout)
     boxes = []
     for edge, curve in zip(diagram.edges, layout.edges, strict=True):
         if edge.label:
-            (x, y), w = (
-                placed(diagram, layout)[edge.id],
-                width(edge.label, NOTE, "sans"),
-            )
+            (x, y), w = places[edge.id], width(edge.label, NOTE, "sans")
             box = (x - w / 2, y - NOTE / 2, x + w / 2, y + NOTE / 2)
             boxes.append(box)
             assert not any(

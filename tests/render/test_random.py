@@ -37,5 +37,7 @@ def test_random_recurrences(text: str) -> None:
         diagram(compiled.graph, Request(block=number))
     for view in (View.unrolled, View.paths):
         drawn = diagram(compiled.graph, Request(view=view, blocks=3))
+        ids = [n.id for n in drawn.nodes] + [e.id for e in drawn.edges]
+        assert len(ids) == len(set(ids))
         write(drawn, Request(), Format.mermaid)
         write(drawn, Request(), Format.dot)

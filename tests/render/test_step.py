@@ -269,3 +269,18 @@ def test_numbers_and_constants() -> None:
     momentum = drawn("language/momentum.rf")
     factors = [n.meaning for n in momentum.nodes if n.kind is Kind.scale]
     assert factors == ["9/10*V_<i-1>", "1/10*F_i*X_<i-1>"]
+
+
+def test_states_that_read_alike_have_ids_of_their_own() -> None:
+    """`X + Y + Z` and `X - Y + Z` are spelled alike in an id."""
+    older = "X_<i-2> {} Y_<i-2> + Z_<i-2>"
+    plus, minus = older.format("+"), older.format("-")
+    compiled = network(
+        f"stages 8 x 5\nX_i = W_i*X_<i-1> + U_i*({plus}) + V_i*({minus})\n"
+        "Y_i = F_i*X_<i-1>\nZ_i = G_i*X_<i-1>\noutput X_L"
+    )
+    diagram = draw(compiled.graph, Request())
+    states = {node.meaning: node.id for node in diagram.nodes if node.end == "source"}
+    assert states[minus] == f"{states[plus]}-2"
+    check_nodes(compiled, diagram)
+    check_edges(compiled, diagram)
