@@ -16,7 +16,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast lint format bench goldens docs install clean
+.PHONY: help demo test test-fast lint format bench goldens gallery docs install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -48,7 +48,10 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
 
-docs: $(STAMP) ## Run the examples in docs/ and README.md
+gallery: $(STAMP) ## Draw every example into docs/gallery
+	$(PY) docs/make_gallery.py
+
+docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
 	$(PY) -m pytest -n $(JOBS) tests/docs $(ARGS)
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools

@@ -1,9 +1,10 @@
 """How fast recform compiles, and how fast what it emits runs.
 
-Three questions, each answered side by side in one run, with medians and ratios:
+Four questions, each answered side by side in one run, with medians and ratios:
 
 - `recform compile` of a 101-layer network as a whole process;
 - depth 10,000 against depth 10: time of the process, and length of the source;
+- `recform render` of a thousand blocks that all differ;
 - the emitted ResNet-18 against torchvision's, forward and backward on the CPU.
 
     python benchmarks/compile.py [--runs 11] [--json FILE]
@@ -29,6 +30,7 @@ stages 256 x 3, 512 x 4 / 2, 1024 x 23 / 2, 2048 x 3 / 2
 X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
 W_0*X_<-1> = X_0
 """
+DENSE = "stages 4 x 1000\nX_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)\n"
 DEEP = "stages 16 x {depth}\nX_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>\n"
 
 
@@ -84,6 +86,19 @@ def processes(runs: int) -> dict[str, float]:
     }
 
 
+def rendering(runs: int) -> dict[str, float]:
+    """`recform render` of a thousand blocks that all differ, as a whole process."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dense.rf"
+        path.write_text(DENSE)
+        command = [sys.executable, "-m", "recform", "render", str(path), "--view"]
+        command += ["network", "-o", str(path.with_suffix(".svg"))]
+        times = interleaved(
+            {"render": lambda: subprocess.run(command, check=True, cwd=folder)}, runs
+        )
+    return {"render 1000 blocks, process [s]": statistics.median(times["render"])}
+
+
 def training_step(model: object, images: object) -> Callable[[], object]:
     """Forward and backward."""
 
@@ -126,7 +141,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=11)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = processes(options.runs) | against_torchvision(3 * options.runs)
+    figures = processes(options.runs) | rendering(options.runs)
+    figures |= against_torchvision(3 * options.runs)
     for name, value in figures.items():
         print(f"{name:<46} {value:8.3f}")
     if options.json is not None:

@@ -14,6 +14,7 @@ emit       the network with shapes       Python source
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -77,6 +78,30 @@ class Compiled:
     def source(self) -> str:
         """The generated module."""
         return emit_source([self])
+
+    def picture(self, form: str = "svg", **options: Any) -> bytes:
+        """A diagram of the network.
+
+        Args:
+            form: ``svg``, ``png``, ``pdf``, ``dot``, ``tikz``, ``tex``, ``mermaid`` or
+                ``json``.
+            options: of :class:`recform.render.Request`, such as ``view="network"``.
+
+        Raises:
+            CompileError: if it cannot be drawn.
+            ValueError: if there is no such format or view.
+        """
+        from recform.render import Format, render, request
+
+        return render(self.graph, request(**options), Format(form))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows: the block as a picture."""
+        equations = "; ".join(item.text for item in self.formula.equations)
+        shown = {"text/plain": f"{self.name}: {equations}"}
+        with suppress(CompileError):
+            shown["image/svg+xml"] = self.picture().decode()
+        return shown
 
     def module(self, **arguments: Any) -> torch.nn.Module:
         """The network, made from the generated source.

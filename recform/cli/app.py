@@ -14,6 +14,7 @@ from recform.cli import (
     derive,
     diff,
     equiv,
+    render,
     summary,
     verify,
 )
@@ -35,6 +36,7 @@ app.command("verify")(verify.command)
 app.command("derive")(derive.command)
 app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
+app.command("render")(render.command)
 
 
 def _version(wanted: bool) -> None:

@@ -462,4 +462,45 @@ CATALOGUE: dict[str, Entry] = {
         "name in common.",
         command="echo 'X_i = F_i*X_<i-1>' | recform equiv net.rf -",
     ),
+    "RF661": Entry(
+        "too many blocks to draw",
+        "`--expand` draws a node for each block, and the network has too many for a "
+        "picture. Without it, equal blocks are one node.",
+        command="printf 'stages 8 x 10000\\nX_i = W_i*X_<i-1>\\n' > deep.rf; "
+        "recform render deep.rf --view network --expand",
+    ),
+    "RF662": Entry(
+        "nothing to lay the picture out",
+        "Graphviz places nodes and edges; neither the system's `dot` nor the package "
+        "graphviz-pure is there, or not the program that `--renderer` names.",
+        command="recform render net.rf --renderer no-such-program",
+    ),
+    "RF663": Entry(
+        "not laid out",
+        "The program that places nodes and edges failed.",
+        command="recform render net.rf --renderer false",
+    ),
+    "RF664": Entry(
+        "a package is missing",
+        "The format is written with a package that is not installed (they come with "
+        "recform, so somebody has taken it out again).",
+        command="python -c \"import sys; sys.modules['pypdfium2'] = None; "
+        "sys.argv[1:] = ['render', 'net.rf', '-o', 'net.png']; "
+        'from recform.cli import main; main()"',
+    ),
+    "RF665": Entry(
+        "no such block",
+        "`--block` is the number of a block, counted from 1 through the network.",
+        command="recform render net.rf --block 99",
+    ),
+    "RF666": Entry(
+        "too many blocks side by side",
+        "`--blocks` asks for more blocks than the view can show.",
+        command="recform render net.rf --view unrolled --blocks 500",
+    ),
+    "RF667": Entry(
+        "too many pixels",
+        "`--dpi` makes the picture larger than a PNG should be.",
+        command="recform render net.rf --view network -o net.png --dpi 2400",
+    ),
 }

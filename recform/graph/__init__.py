@@ -2,5 +2,15 @@
 
 from recform.graph.build import build
 from recform.graph.model import Block, NetworkGraph, Segment, Site, StageGraph
+from recform.graph.partial import Partial, ShapeError
 
-__all__ = ["Block", "NetworkGraph", "Segment", "Site", "StageGraph", "build"]
+__all__ = [
+    "Block",
+    "NetworkGraph",
+    "Partial",
+    "Segment",
+    "ShapeError",
+    "Site",
+    "StageGraph",
+    "build",
+]

@@ -10,7 +10,7 @@ from recform.algebra.expr import I, Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.coefficients import check
 from recform.graph.model import (
     Block,
@@ -24,7 +24,8 @@ from recform.graph.model import (
     StageGraph,
     Totals,
 )
-from recform.graph.pipelines import PipelineRunner, Stuck, uses
+from recform.graph.partial import Partial, ShapeError, Stuck
+from recform.graph.pipelines import PipelineRunner, uses
 from recform.graph.shapes import BlockShapes
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
@@ -42,13 +43,17 @@ def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
         report: gets RF106 and RF4xx.
 
     Raises:
-        CompileError: if shapes do not meet.
+        ShapeError: if shapes do not meet; it holds what could be followed.
     """
     follower = _Follower(recurrence, report)
     try:
         network = follower.network()
-    except Stuck:
-        report.check()
+    except Stuck as stuck:
+        try:
+            report.check()
+        except CompileError as error:
+            partial = follower.partial(stuck)
+            raise ShapeError(error.diagnostics, partial) from None
         raise
     report.check()
     return network
@@ -75,6 +80,25 @@ class _Follower:
         self._by_index = any(uses(p, I) for p in self._formula.operators.values())
         self._modules: dict[tuple[str, int | None], Module] = {}
         self._scalars: dict[str, int] = {}
+        # How far it came, for a picture of a network whose shapes do not meet.
+        self._stem: Piece | None = None
+        self._followed: list[list[Segment]] = []
+        self._block: BlockShapes | None = None
+
+    def partial(self, stuck: Stuck) -> Partial:
+        """The network up to the place where it could not be followed."""
+        block = self._block
+        return Partial(
+            recurrence=self._recurrence,
+            stem=self._stem,
+            segments=tuple(s for segments in self._followed for s in segments),
+            step=None if block is None else block.step,
+            index=0 if block is None else block.place.index,
+            stage=max(0, len(self._followed) - 1),
+            shapes={} if block is None else dict(block.known),
+            at=stuck.at,
+            ends=stuck.ends,
+        )
 
     # -- the whole
 
@@ -82,6 +106,7 @@ class _Follower:
         formula, recurrence = self._formula, self._recurrence
         first = formula.stages[0]
         stem, kept = self._piece(formula.stem, formula.input, first.width, 1, False)
+        self._stem = stem
         stages: list[StageGraph] = []
         transitions: list[Piece] = []
         shared: list[tuple[SharedModule, ...]] = []
@@ -244,6 +269,7 @@ class _Follower:
             stage = formula.stages[number]
             stride = stage.stride if formula.scope == "network" or number == 0 else 1
             segments: list[Segment] = []
+            self._followed.append(segments)
             for run in flow.runs:
                 begin = max(run.first, first)
                 end = min(run.last, first + stage.blocks - 1)
@@ -366,7 +392,9 @@ class _Follower:
             frozenset(saved),
         )
         shapes.shared_scalars = self._scalars
+        self._block = shapes
         block = shapes.block()
+        self._block = None
         for key, module in shapes.modules.items():
             if key[1] is None:
                 self._modules[key] = module

@@ -11,11 +11,8 @@ from recform.algebra.tracing import Trace, trace
 from recform.blocks import Misfit, Shape
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
+from recform.graph.partial import Stuck
 from recform.source import Span
-
-
-class Stuck(Exception):
-    """A diagnostic has been made; the network cannot be followed further."""
 
 
 class PipelineRunner:

@@ -33,7 +33,8 @@ from recform.blocks import Shape, elementwise
 from recform.blocks.operator import Arguments
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Block, Module, Place, Site, Totals
-from recform.graph.pipelines import PipelineRunner, Stuck
+from recform.graph.partial import Stuck
+from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
@@ -258,11 +259,13 @@ class BlockShapes:
             if declared in fresh:
                 return declared
             first = next(n for n, s in enumerate(shapes) if s != shapes[0])
-            self._cannot_meet(parts[0], shapes[0], parts[first], shapes[first])
+            self._cannot_meet(tensor, parts[0], shapes[0], parts[first], shapes[first])
         ages = [newest(part) for part in parts]
         return shapes[ages.index(max(ages))]
 
-    def _cannot_meet(self, a: Tensor, x: Shape, b: Tensor, y: Shape) -> None:
+    def _cannot_meet(
+        self, parent: Tensor, a: Tensor, x: Shape, b: Tensor, y: Shape
+    ) -> None:
         self.report.error(
             "RF401",
             f"two operators of one block make different shapes: {x} and {y}",
@@ -271,7 +274,7 @@ class BlockShapes:
             others=[Label(self.span(a), f"this is {x}")],
             hint="give their blocks the same width, stride and padding",
         )
-        raise Stuck
+        raise Stuck(parent, (a, b))
 
     # -- adapters
 
@@ -291,7 +294,7 @@ class BlockShapes:
                 place,
                 hint="adapter conv(1, c, stride=s) > bn",
             )
-            raise Stuck
+            raise Stuck(parent, (value, parent))
         stride = source.stride_to(target)
         if stride is None:
             self.report.error(
@@ -301,7 +304,7 @@ class BlockShapes:
                 hint="no stride leads from one to the other; "
                 "`scope stage` starts the index anew in each stage",
             )
-            raise Stuck
+            raise Stuck(parent, (value, parent))
         where = Place(int(target.features), stride, 0, self.place.length)
         trace = self.runner.run(pipeline, source, where, place)
         if trace.output != target:
@@ -312,7 +315,7 @@ class BlockShapes:
                 hint="c and s in an adapter are the width and the stride that it needs",
                 others=[Label(place, "for this term")],
             )
-            raise Stuck
+            raise Stuck(parent, (value, parent))
         first = not any(
             other.value == value and pair[1] == target
             for other, pair in self.sites.items()
@@ -354,8 +357,11 @@ class BlockShapes:
                 "count the index anew in each stage, with a transition between them: "
                 "scope stage",
             )
-            raise Stuck
-        trace = self.runner.run(pipeline, x, place, where)
+            raise Stuck(tensor, (tensor.argument, tensor))
+        try:
+            trace = self.runner.run(pipeline, x, place, where)
+        except Stuck:
+            raise Stuck(tensor, (tensor.argument, tensor)) from None
         if own and before is None:
             self._parameters += trace.parameters
         self._multiply_adds += trace.multiply_adds
@@ -405,7 +411,7 @@ class BlockShapes:
                         f"but scales {before} and {shape.features} channels",
                         self.span(tensor),
                     )
-                    raise Stuck
+                    raise Stuck(tensor, (tensor.tensor, tensor))
         if learned:
             self._keep(tensor.tensor, shape, adapted=adapted)
 
@@ -422,7 +428,7 @@ class BlockShapes:
                     hint="`scope stage` starts the index anew in each stage, "
                     "with a transition between them",
                 )
-                raise Stuck
+                raise Stuck(tensor, (parts[0], part))
         features = sum(int(shape.features) for shape in shapes)
         return shapes[0].with_features(features)
 
@@ -446,7 +452,7 @@ class BlockShapes:
                 f"which do not divide {shape.features} channels",
                 self.span(tensor),
             )
-            raise Stuck
+            raise Stuck(tensor, (tensor.tensor, tensor))
         return shape.with_features(int(shape.features) // tensor.parts)
 
     def _keep(self, tensor: Tensor, shape: Shape, *, adapted: bool = False) -> None:

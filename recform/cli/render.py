@@ -1,0 +1,124 @@
+"""``recform render``: a diagram of a network, in one of several views and formats."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recform.cli import common
+from recform.compiler import choose
+from recform.graph import ShapeError
+from recform.render import Direction, Format, Request, Subject, Theme, View, render
+
+_SUFFIXES = {
+    ".gv": Format.dot,
+    ".mmd": Format.mermaid,
+    **{f".{form.value}": form for form in Format},
+}
+_BINARY = (Format.png, Format.pdf)
+
+
+def command(
+    file: common.File,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT.svg",
+            help="Where to write; names the format.",
+        ),
+    ] = None,
+    form: Annotated[
+        Format | None, typer.Option("--to", help="The format, if OUT does not name it.")
+    ] = None,
+    view: Annotated[
+        View, typer.Option("--view", help="What of the network is drawn.")
+    ] = View.step,
+    direction: Annotated[
+        Direction | None,
+        typer.Option("--direction", help="Left to right, or top to bottom."),
+    ] = None,
+    expand: Annotated[
+        bool, typer.Option("--expand", help="In `network`: a node for each block.")
+    ] = False,
+    blocks: Annotated[
+        int | None,
+        typer.Option("--blocks", help="In `unrolled` and `paths`: how many blocks."),
+    ] = None,
+    block: Annotated[
+        int | None,
+        typer.Option("--block", help="In `step`: this block, with its shapes."),
+    ] = None,
+    legend: Annotated[
+        bool, typer.Option("--legend", help="Explain forms and colours below.")
+    ] = False,
+    theme: Annotated[
+        Theme, typer.Option("--theme", help="Colours; auto is both, in an SVG.")
+    ] = Theme.auto,
+    dpi: Annotated[
+        int, typer.Option("--dpi", min=20, max=2400, help="Of a PNG.")
+    ] = 200,
+    renderer: Annotated[
+        str,
+        typer.Option(
+            "--renderer", metavar="PROGRAM", help="What lays the picture out."
+        ),
+    ] = "auto",
+    settings: common.Settings = None,
+    network: common.NetworkName = None,
+    diagnostics: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
+
+    A file with a shape error is drawn too, with the ends that do not meet in red.
+    """
+    chosen = _format(output, form)
+    request = Request(
+        view, direction, expand, blocks, block, legend, theme, dpi, renderer
+    )
+    with common.diagnosed(diagnostics):
+        status = 0
+        subject: Subject
+        try:
+            networks = common.compiled(file, settings)
+            picked = choose(networks, network)
+            common.show(picked.warnings, diagnostics)
+            subject = picked.graph
+        except ShapeError as error:
+            common.show(error.diagnostics, diagnostics)
+            subject, status = error.partial, 1
+        data = render(subject, request, chosen)
+        if output is not None:
+            common.write_whole(output, data)
+        else:
+            sys.stdout.buffer.write(data)
+            sys.stdout.flush()
+    if status:
+        raise typer.Exit(status)
+
+
+def _format(output: Path | None, form: Format | None) -> Format:
+    """The format that is asked for.
+
+    Raises:
+        typer.BadParameter: if there is none, or if it cannot be shown on a terminal.
+    """
+    if form is None:
+        if output is None:
+            return Format.svg
+        form = _SUFFIXES.get(output.suffix.lower())
+        if form is None:
+            known = ", ".join(sorted(_SUFFIXES))
+            raise typer.BadParameter(
+                f"{output.name!r} names no format; its ending may be {known}",
+                param_hint="-o",
+            )
+    if output is None and form in _BINARY and sys.stdout.isatty():
+        raise typer.BadParameter(
+            f"a {form.value} is not for a terminal; name a file", param_hint="-o"
+        )
+    return form

@@ -1,0 +1,205 @@
+"""From a network to the bytes of a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from recform.diagnostics import Diagnostics
+from recform.graph.model import NetworkGraph
+from recform.graph.partial import Partial
+from recform.render import (
+    dot,
+    mermaid,
+    network,
+    paths,
+    pdf,
+    plain,
+    renderer,
+    step,
+    svg,
+    tikz,
+    unrolled,
+)
+from recform.render.compose import compose
+from recform.render.layout import place
+from recform.render.model import Diagram, Direction, View
+from recform.render.theme import Theme
+
+#: Most blocks that `--expand` draws one by one.
+MAX_EXPANDED = 200
+
+#: A network, or one whose shapes do not meet.
+Subject: TypeAlias = NetworkGraph | Partial
+
+
+class Format(StrEnum):
+    """What a picture is written as."""
+
+    svg = "svg"
+    png = "png"
+    pdf = "pdf"
+    dot = "dot"
+    tikz = "tikz"
+    tex = "tex"
+    mermaid = "mermaid"
+    json = "json"
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be drawn, and how.
+
+    Attributes:
+        view: what of the network.
+        direction: None for what suits the view.
+        expand: in the network, a node for each block.
+        blocks: in ``unrolled`` and ``paths``, how many; None for a few.
+        block: in ``step``, the number of a block to draw with its shapes and adapters;
+            None for the block as the formula says it.
+        legend: whether all forms and colours are explained below.
+        theme: ``auto`` is light and dark in one SVG, and light elsewhere.
+        dpi: pixels per inch of a PNG.
+        renderer: the program that lays out; ``auto`` for the first that is there.
+    """
+
+    view: View = View.step
+    direction: Direction | None = None
+    expand: bool = False
+    blocks: int | None = None
+    block: int | None = None
+    legend: bool = False
+    theme: Theme = Theme.auto
+    dpi: int = 200
+    renderer: str = "auto"
+
+
+def request(
+    view: str = View.step,
+    direction: str | None = None,
+    theme: str = Theme.auto,
+    **others: Any,
+) -> Request:
+    """A request from plain words, as Python code says them.
+
+    Raises:
+        ValueError: if there is no such view, direction or theme.
+    """
+    way = None if direction is None else Direction(direction)
+    return Request(view=View(view), direction=way, theme=Theme(theme), **others)
+
+
+def render(subject: Subject, request: Request, form: Format) -> bytes:
+    """A picture of a network.
+
+    Raises:
+        CompileError: if it cannot be drawn (RF661 to RF667).
+    """
+    return write(diagram(subject, request), request, form)
+
+
+def diagram(subject: Subject, request: Request) -> Diagram:
+    """What is drawn, before it has a place.
+
+    Raises:
+        CompileError: if the request is out of reason (RF661, RF665, RF666).
+    """
+    view = request.view
+    down = view is View.network
+    direction = request.direction or (Direction.down if down else Direction.right)
+    if isinstance(subject, Partial):
+        # What does not meet lies in one block: other views have nothing to mark.
+        if view is View.network or subject.step is None:
+            return network.of_partial(subject, request.direction or Direction.down)
+        return step.of_partial(subject, direction)
+    blocks = sum(flow.length for flow in subject.recurrence.flows)
+    if view is View.network:
+        if request.expand and blocks > MAX_EXPANDED:
+            _refuse(
+                "RF661",
+                f"{blocks:,} blocks are too many to draw one by one",
+                f"leave --expand out: equal blocks become one node with ×N; "
+                f"--expand draws {MAX_EXPANDED} blocks at most",
+            )
+        return network.of_network(subject, direction, expand=request.expand)
+    if view is View.paths:
+        count = _blocks(request, paths.MAX_BLOCKS)
+        return paths.of_formula(subject, count, direction)
+    if view is View.unrolled:
+        count = _blocks(request, unrolled.MAX_BLOCKS, 3)
+        return unrolled.of_pattern(subject, count, direction)
+    if request.block is None:
+        return step.of_pattern(subject, direction)
+    where = step.locate(subject, request.block) if request.block > 0 else None
+    if where is None:
+        _refuse(
+            "RF665",
+            f"there is no block {request.block:,}",
+            f"the network has blocks 1 to {blocks:,}",
+        )
+    assert where is not None
+    return step.of_block(subject, where, direction)
+
+
+def write(drawn: Diagram, request: Request, form: Format) -> bytes:
+    """A diagram in a format.
+
+    Raises:
+        CompileError: if it cannot be laid out, or a package is missing.
+    """
+    look = request.theme
+    if form is Format.dot:
+        return dot.write(drawn, look).encode()
+    if form is Format.mermaid:
+        return mermaid.write(drawn, look).encode()
+    if form is Format.json:
+        return plain.write(drawn).encode()
+    program = renderer.find(request.renderer)
+    try:
+        return _drawn(drawn, request, form, program)
+    except ModuleNotFoundError as missing:
+        _refuse(
+            "RF664",
+            f"a {form.value} needs the package {missing.name}, which is not installed",
+            f"pip install {missing.name}; --to dot, mermaid and json need no package",
+        )
+        raise
+
+
+def _drawn(drawn: Diagram, request: Request, form: Format, program: str) -> bytes:
+    look = request.theme
+    picture = compose(drawn, place(drawn, program), legend=request.legend)
+    if form is Format.svg:
+        return svg.write(picture, look).encode()
+    if form is Format.tikz:
+        return tikz.write(picture, look).encode()
+    if form is Format.tex:
+        return tikz.document(picture, look).encode()
+    if form is Format.pdf:
+        return pdf.write(picture, look)
+    if max(picture.width, picture.height) * request.dpi / 72 > pdf.MAX_PIXELS:
+        _refuse(
+            "RF667",
+            f"a PNG of {request.dpi} dpi would be more than {pdf.MAX_PIXELS:,} "
+            "pixels long",
+            "take a smaller --dpi, or -o OUT.svg",
+        )
+    return pdf.png(picture, look, request.dpi)
+
+
+def _blocks(request: Request, most: int, usual: int = 4) -> int:
+    count = usual if request.blocks is None else request.blocks
+    if not 1 <= count <= most:
+        _refuse(
+            "RF666",
+            f"the view {request.view.value} cannot show {count:,} blocks",
+            f"--blocks takes 1 to {most}; --view network shows them all",
+        )
+    return count
+
+
+def _refuse(code: str, message: str, hint: str) -> None:
+    report = Diagnostics()
+    report.error(code, message, hint=hint)
+    report.check()

@@ -1,0 +1,203 @@
+"""What is said of the parts of a step: names, places in the file, sizes, colours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, Learned, Scaled, State, Tensor
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.graph.model import Block, Module, NetworkGraph, Place, Segment, Site
+from recform.graph.pipelines import PipelineRunner
+from recform.recurrence.build import relative
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.unroll import newest
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the tensors of a step are called.
+
+    Attributes:
+        step: written out for one block.
+        index: what its number is called: ``i``, ``i + 1``, or the number of a block.
+    """
+
+    step: Step
+    index: Any = I
+
+    def tensor(self, tensor: Tensor) -> str:
+        """A tensor in the language of the files."""
+        symbolic = relative(tensor, self.step.at, self.step.absolute)
+        return plain(symbolic.xreplace({I: self.index}))
+
+    def owned(self, name: str, index: Any) -> str:
+        """An operator or a scalar of a block."""
+        return self.tensor(State(name, index))
+
+    def slot(self, slot: Slot) -> str:
+        """What is handed on."""
+        if isinstance(slot, ModuleSlot):
+            return self.owned(slot.name, slot.index)
+        return self.tensor(slot)
+
+    def coefficient(self, tensor: Scaled, value: Any) -> str:
+        """A coefficient (of ``tensor``, or a part of it) as the formula says it."""
+        text = self.tensor(Scaled(value, State("_", 0), tensor.at))
+        return text.rpartition("*")[0] or text
+
+
+class Groups:
+    """A number for each tensor that blocks hand on, the same in all blocks."""
+
+    def __init__(self, recurrence: Recurrence) -> None:
+        self._numbers: dict[str, int] = {}
+        self._texts: list[str] = []
+        starts = [flow.start for flow in recurrence.flows]
+        for step in [recurrence.pattern, *recurrence.steps, *starts]:
+            for slot in step.outputs:
+                if self._key(slot) not in self._numbers:
+                    self._numbers[self._key(slot)] = len(self._numbers) + 1
+                    self._texts.append(Names(step).slot(slot))
+
+    def of(self, slot: Slot) -> int:
+        """The number of a tensor; 0 if no block hands it on."""
+        return self._numbers.get(self._key(slot), 0)
+
+    def texts(self) -> tuple[str, ...]:
+        """What the numbers from 1 on stand for."""
+        return tuple(self._texts)
+
+    def _key(self, slot: Slot) -> str:
+        if isinstance(slot, ModuleSlot):
+            return f"module {slot.name}"
+        if isinstance(slot, State):
+            return slot.name
+        # Counted from its newest index, and X_0 like any other.
+        return plain(relative(slot, newest(slot), -64))
+
+
+def place_of(formula: Formula, step: Step, tensor: Tensor) -> Span | None:
+    """Where the formula says a tensor of a step, up to a shift of the index."""
+    symbolic = relative(tensor, step.at, step.absolute)
+    for distance in range(8):
+        for sign in (-1, 1):
+            moved = symbolic.xreplace({I: I + sign * distance})
+            if moved in formula.spans:
+                return formula.spans[moved]
+    return None
+
+
+def line(formula: Formula, step: Step, tensor: Tensor) -> str:
+    """``line 3``, or the equation's line, or nothing for a formula of another file."""
+    span = place_of(formula, step, tensor)
+    if span is None:
+        names = [tensor.name] if isinstance(tensor, State) else []
+        spans = [e.span for e in formula.equations if not names or e.unknown in names]
+        span = spans[0] if spans else None
+    if span is None or span.source != formula.source:
+        return ""
+    return f"line {span.line}"
+
+
+class Sizes:
+    """Parameters of the parts of a network."""
+
+    def __init__(self, formula: Formula) -> None:
+        self._formula = formula
+        self._runner = PipelineRunner(formula, Diagnostics())
+
+    def operator(self, name: str, module: Module) -> int:
+        """How many parameters an operator has where it is owned."""
+        pipeline = self._formula.operators[name]
+        if module.input is None:
+            return 0
+        return self._runner.run(pipeline, module.input, module.place, None).parameters
+
+    def adapter(self, adapter: Adapter) -> int:
+        """How many parameters an adapter has."""
+        pipeline = self._formula.adapter
+        assert pipeline is not None
+        stride = adapter.source.stride_to(adapter.target) or 1
+        place = Place(int(adapter.target.features), stride)
+        return self._runner.run(pipeline, adapter.source, place, None).parameters
+
+
+def segments(network: NetworkGraph) -> list[tuple[int, Segment]]:
+    """All segments, with the number of their stage."""
+    return [
+        (number, segment)
+        for number, stage in enumerate(network.stages)
+        for segment in stage.segments
+    ]
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """An adapter of a block.
+
+    Attributes:
+        value: what it adapts.
+        source, target: its shapes.
+        sites: the places where its output is read.
+    """
+
+    value: Tensor
+    source: Shape
+    target: Shape
+    sites: tuple[Site, ...]
+
+
+def adapters(blocks: Iterable[Block], block: Block) -> tuple[Adapter, ...]:
+    """The adapters of a block.
+
+    Two sites have one adapter if all blocks of the step bring both to the same shape.
+
+    Args:
+        blocks: all that take the step.
+        block: the one that is asked for.
+    """
+    several = list(blocks)
+    groups: dict[object, list[Site]] = {}
+    for site in block.sites:
+        targets = []
+        for other in several:
+            pair = other.sites.get(site)
+            targets.append(pair[1] if pair else other.shapes.get(site.parent))
+        key = (site.value, block.sites[site][1], tuple(targets))
+        groups.setdefault(key, []).append(site)
+    return tuple(
+        Adapter(sites[0].value, *block.sites[sites[0]], tuple(sites))
+        for sites in groups.values()
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """``1 block``, ``2 blocks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def spread(numbers: Iterable[int]) -> str:
+    """One number, or the smallest and the largest of several."""
+    values = sorted(set(numbers))
+    if not values:
+        return "0"
+    low, high = values[0], values[-1]
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def owned_scalars_of(tensor: Scaled) -> tuple[Learned, ...]:
+    """The learned scalars of a coefficient, in a fixed order."""
+    return tuple(sorted(tensor.coefficient.atoms(Learned), key=str))
+
+
+def is_number(value: Any) -> bool:
+    """Whether a coefficient has no symbol in it."""
+    return bool(sympy.sympify(value).is_number)

@@ -1,0 +1,162 @@
+"""What is drawn: nodes, edges and clusters, before anything has a place on the page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from recform.render.text import Text
+
+
+class View(StrEnum):
+    """What of a network is shown."""
+
+    step = "step"
+    network = "network"
+    paths = "paths"
+    unrolled = "unrolled"
+
+
+class Direction(StrEnum):
+    """Which way the data flows on the page."""
+
+    down = "tb"
+    right = "lr"
+
+
+class Kind(StrEnum):
+    """What a node stands for; the visual grammar has one form for each."""
+
+    operator = "operator"
+    adapter = "adapter"
+    sum = "sum"
+    product = "product"
+    activation = "activation"
+    scale = "scale"
+    combine = "combine"
+    constant = "constant"
+    name = "name"
+    state = "state"
+    module = "module"
+    input = "input"
+    output = "output"
+    piece = "piece"
+    block = "block"
+    unknown = "unknown"
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something that computes, holds or is a tensor.
+
+    Attributes:
+        id: stable: the same formula gives the same ids.
+        kind: what it stands for.
+        label: lines of typeset text.
+        tooltip: what a reader is told who points at it.
+        meaning: the tensor that it makes, in the language of the files.
+        cluster: the id of the cluster that it lies in, or an empty string.
+        group: which of the colours of unknowns it has; 0 for none.
+        wrong: whether it is one of two ends that do not meet.
+        shared: whether its module is called in another place too.
+        note: smaller lines under the label.
+        count: how many equal things it stands for.
+        end: ``"source"`` or ``"sink"`` for what stands on the edge of the picture.
+        parameters: learned numbers of all of them.
+        column: whether it stands in the line that runs through the picture.
+    """
+
+    id: str
+    kind: Kind
+    label: tuple[Text, ...]
+    tooltip: str = ""
+    meaning: str = ""
+    cluster: str = ""
+    group: int = 0
+    wrong: bool = False
+    shared: bool = False
+    note: tuple[Text, ...] = ()
+    count: int = 1
+    end: str = ""
+    parameters: int = 0
+    column: bool = False
+
+
+@dataclass(frozen=True)
+class Edge:
+    """A tensor (or a module) on its way.
+
+    Attributes:
+        id: stable.
+        tail, head: ids of nodes.
+        label: a few words beside it, such as a shape.
+        sign: ``"−"`` where a sum subtracts what arrives.
+        group: which of the colours of unknowns it has; 0 for what stays in the block.
+        module: whether it is a module that is handed on.
+        wrong: whether what it carries does not fit.
+        optional: whether it is a way that a path may take or not.
+        spine: whether the picture should keep it straight.
+    """
+
+    id: str
+    tail: str
+    head: str
+    label: Text = ()
+    tooltip: str = ""
+    sign: str = ""
+    group: int = 0
+    module: bool = False
+    wrong: bool = False
+    optional: bool = False
+    spine: bool = False
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Nodes that belong together: a block, a stage."""
+
+    id: str
+    label: Text
+    tooltip: str = ""
+    wrong: bool = False
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of the histogram of paths.
+
+    Attributes:
+        length: the number of operators that the paths pass.
+        count: how many paths there are.
+        routes: some of them, written as products.
+    """
+
+    length: int
+    count: int
+    routes: Text
+
+
+@dataclass(frozen=True)
+class Diagram:
+    """A picture, before it is laid out.
+
+    Attributes:
+        id: in front of all ids, so that several pictures can stand on one page.
+        title, description: for readers who cannot see it.
+        caption: the formula, typeset.
+        groups: what the colours of unknowns stand for, from 1 on.
+        bars, heading: the histogram of routes, and what stands above it.
+    """
+
+    id: str
+    view: View
+    direction: Direction
+    title: str
+    description: str
+    caption: tuple[Text, ...]
+    nodes: tuple[Node, ...]
+    edges: tuple[Edge, ...]
+    clusters: tuple[Cluster, ...] = ()
+    groups: tuple[Text, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    heading: Text = ()

@@ -1,0 +1,134 @@
+"""A picture with everything in its place: what the writers of all formats read.
+
+Lengths are in points; x runs to the right and y down.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from recform.render.text import Text
+
+Point: TypeAlias = tuple[float, float]
+#: ``M`` moves to a point, ``L`` draws a line, ``C`` a Bezier curve, ``Z`` closes.
+Segment: TypeAlias = tuple[str, tuple[Point, ...]]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A line or an area.
+
+    Attributes:
+        path: segments.
+        fill, line: roles of the theme; empty for none.
+        width: of the line.
+        dashes: lengths of strokes and gaps; empty for a solid line.
+    """
+
+    path: tuple[Segment, ...]
+    fill: str = ""
+    line: str = ""
+    width: float = 1.0
+    dashes: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Words:
+    """A line of text.
+
+    Attributes:
+        text: runs.
+        at: on the base line; the left end, the middle or the right end.
+        size: in points.
+        ink: a role of the theme.
+        anchor: ``start``, ``middle`` or ``end``.
+        family: ``serif`` or ``sans``.
+    """
+
+    text: Text
+    at: Point
+    size: float
+    ink: str = "ink"
+    anchor: str = "middle"
+    family: str = "serif"
+
+
+@dataclass(frozen=True)
+class Item:
+    """Something with an id that a reader can point at: a node, an edge, a cluster.
+
+    Attributes:
+        kind: ``node``, ``edge``, ``cluster``, ``legend``, ``caption`` or ``bar``.
+        detail: the kind of a node.
+    """
+
+    id: str
+    kind: str
+    detail: str
+    tooltip: str
+    parts: tuple[Shape | Words, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """All items, from the back to the front."""
+
+    id: str
+    title: str
+    description: str
+    width: float
+    height: float
+    items: tuple[Item, ...]
+
+
+def box(x: float, y: float, w: float, h: float) -> tuple[Segment, ...]:
+    """A rectangle around a point."""
+    left, top, right, bottom = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    return polygon((left, top), (right, top), (right, bottom), (left, bottom))
+
+
+def rounded(
+    x: float, y: float, w: float, h: float, radius: float
+) -> tuple[Segment, ...]:
+    """A rectangle with round corners around a point."""
+    a = min(radius, w / 2, h / 2)
+    # Where the control points of a Bezier curve make a quarter of a circle.
+    k = a * 0.4477
+    left, top, right, bottom = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    return (
+        ("M", ((left + a, top),)),
+        ("L", ((right - a, top),)),
+        ("C", ((right - k, top), (right, top + k), (right, top + a))),
+        ("L", ((right, bottom - a),)),
+        ("C", ((right, bottom - k), (right - k, bottom), (right - a, bottom))),
+        ("L", ((left + a, bottom),)),
+        ("C", ((left + k, bottom), (left, bottom - k), (left, bottom - a))),
+        ("L", ((left, top + a),)),
+        ("C", ((left, top + k), (left + k, top), (left + a, top))),
+        ("Z", ()),
+    )
+
+
+def hexagon(x: float, y: float, w: float, h: float) -> tuple[Segment, ...]:
+    """A box with a point at its left and right end."""
+    a = min(6.0, w / 4)
+    left, top, right, bottom = x - w / 2, y - h / 2, x + w / 2, y + h / 2
+    return polygon(
+        (left, y),
+        (left + a, top),
+        (right - a, top),
+        (right, y),
+        (right - a, bottom),
+        (left + a, bottom),
+    )
+
+
+def line(*points: Point) -> tuple[Segment, ...]:
+    """Straight lines from point to point."""
+    return (("M", (points[0],)), *(("L", (point,)) for point in points[1:]))
+
+
+def polygon(*corners: Point) -> tuple[Segment, ...]:
+    """Straight lines from corner to corner, and back."""
+    return (*line(*corners), ("Z", ()))

@@ -1,0 +1,81 @@
+"""The program that lays graphs out: the system's Graphviz, or the one from PyPI."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+from recform.diagnostics import CompileError, Diagnostics
+
+#: What is tried, in order.
+CANDIDATES = ("dot", "graphviz-pure")
+#: The one whose output is the same on every machine, which goldens are made with.
+PINNED = "graphviz-pure"
+#: Seconds after which a layout is given up.
+PATIENCE = 120
+
+
+def find(name: str = "auto") -> str:
+    """The path of a renderer.
+
+    Args:
+        name: ``auto`` for the system's ``dot`` where there is one, else graphviz-pure;
+            or a program that takes the options of ``dot``.
+
+    Raises:
+        CompileError: if there is none (RF662).
+    """
+    names = CANDIDATES if name == "auto" else (name,)
+    for candidate in names:
+        found = shutil.which(candidate) or _beside_python(candidate)
+        if found:
+            return found
+    report = Diagnostics()
+    what = "neither dot nor graphviz-pure" if name == "auto" else f"no program {name!r}"
+    report.error(
+        "RF662",
+        f"{what} was found to lay the picture out",
+        file=name if name != "auto" else "",
+        hint="pip install graphviz-pure; --to mermaid and --to json need neither",
+    )
+    raise CompileError(report)
+
+
+def _beside_python(name: str) -> str | None:
+    """A script of this Python's environment, which need not be on the PATH."""
+    path = Path(sysconfig.get_path("scripts")) / name
+    return shutil.which(str(path))
+
+
+def run(program: str, source: str, form: str) -> bytes:
+    """What the renderer makes of DOT source.
+
+    Raises:
+        CompileError: if it fails (RF663).
+    """
+    try:
+        done = subprocess.run(
+            [program, f"-T{form}"],
+            input=source.encode(),
+            capture_output=True,
+            check=False,
+            timeout=PATIENCE,
+        )
+        if done.returncode == 0 and done.stdout:
+            return done.stdout
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        problem = said[-1] if said else f"it ended with status {done.returncode}"
+    except subprocess.TimeoutExpired:
+        problem = f"it took more than {PATIENCE} seconds"
+    except OSError as error:
+        problem = error.strerror or str(error)
+    report = Diagnostics()
+    report.error(
+        "RF663",
+        f"the picture could not be laid out: {problem}",
+        file=Path(program).name,
+        hint="--renderer graphviz-pure takes the one that recform is tested with",
+    )
+    raise CompileError(report)

@@ -1,0 +1,50 @@
+"""Networks that the tests of this folder draw."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from recform.compiler import Compiled, compile_source, from_text, read
+from recform.graph import Partial, ShapeError
+from recform.render import Diagram, Request, View, diagram
+from recform.render.compose import compose
+from recform.render.layout import place
+from recform.render.picture import Picture
+from recform.render.renderer import PINNED, find
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FILES = sorted(EXAMPLES.rglob("*.rf"))
+NAMES = [path.relative_to(EXAMPLES).as_posix() for path in FILES]
+
+
+@cache
+def example(name: str) -> Compiled:
+    """The first network of an example."""
+    source, folder = read(EXAMPLES / name)
+    return compile_source(source, {}, folder)[0]
+
+
+def network(text: str) -> Compiled:
+    """A network from text."""
+    return compile_source(from_text(text))[0]
+
+
+def partial(text: str) -> Partial:
+    """What is known of a network whose shapes do not meet."""
+    try:
+        compile_source(from_text(text))
+    except ShapeError as error:
+        return error.partial
+    raise AssertionError("its shapes meet")
+
+
+def drawn(name: str, view: View = View.step, **options: object) -> Diagram:
+    """A view of an example."""
+    request = Request(view=view, **options)  # type: ignore[arg-type]
+    return diagram(example(name).graph, request)
+
+
+def picture(made: Diagram, *, legend: bool = True) -> Picture:
+    """A diagram, placed by the pinned renderer."""
+    return compose(made, place(made, find(PINNED)), legend=legend)

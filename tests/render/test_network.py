@@ -1,0 +1,120 @@
+"""The drawing of the whole network against the graph and the emitted module."""
+
+from __future__ import annotations
+
+import pytest
+
+from recform.diagnostics import CompileError
+from recform.render import Format, Request, View, render
+from recform.render import diagram as draw
+from recform.render.bundles import MAX_NODES
+from recform.render.model import Diagram, Kind
+from tests.render.networks import NAMES, drawn, example, network
+
+
+def blocks(diagram: Diagram) -> int:
+    return sum(node.count for node in diagram.nodes if node.kind is Kind.block)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_nodes_own_all_parameters(name: str) -> None:
+    compiled, diagram = example(name), drawn(name, View.network)
+    total = sum(node.parameters for node in diagram.nodes)
+    assert total == compiled.graph.totals.parameters
+    lengths = sum(flow.length for flow in compiled.recurrence.flows)
+    assert blocks(diagram) == lengths
+    assert len(diagram.clusters) == len(compiled.formula.stages)
+
+
+@pytest.mark.parametrize("name", ["language/third_order.rf", "language/densenet.rf"])
+def test_the_nodes_own_what_the_module_has(name: str) -> None:
+    module = example(name).module()
+    learned = sum(p.numel() for p in module.parameters())
+    total = sum(node.parameters for node in drawn(name, View.network).nodes)
+    assert total == learned
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_adapter_in_front_of_a_block_is_a_node(name: str) -> None:
+    compiled, diagram = example(name), drawn(name, View.network)
+    wanted = 0
+    for stage in compiled.graph.stages:
+        for segment in stage.segments:
+            step = compiled.recurrence.steps[segment.step]
+            sites = segment.block.sites
+            pairs = {(s.value, sites[s][1]) for s in sites if s.value in step.inputs}
+            wanted += len(pairs) * segment.count
+    adapters = [node for node in diagram.nodes if node.kind is Kind.adapter]
+    assert sum(node.count for node in adapters) == wanted
+    for node in adapters:
+        ways = [(e.tail == node.id, e.head == node.id) for e in diagram.edges]
+        assert ways.count((True, False)) == ways.count((False, True)) == 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_edge_a_state_tensor(name: str) -> None:
+    """Between two blocks run as many edges as tensors are handed on and read."""
+    compiled, diagram = example(name), drawn(name, View.network)
+    kinds = {node.id: node.kind for node in diagram.nodes}
+    between = [
+        e
+        for e in diagram.edges
+        if kinds[e.tail] is Kind.block and kinds[e.head] is Kind.block
+    ]
+    width = len(compiled.recurrence.state)
+    pairs = {(edge.tail, edge.head) for edge in between}
+    assert all(
+        1 <= sum((e.tail, e.head) == pair for e in between) <= width for pair in pairs
+    )
+
+
+def test_shapes_stand_on_the_edges() -> None:
+    diagram = drawn("paper/resnet18.rf", View.network)
+    labels = [edge.label[0].text for edge in diagram.edges]
+    assert labels[0] == "3×32×32"
+    assert labels[-1] == "10"
+    assert labels.count("64×32×32") == 3
+    assert labels.count("512×4×4") == 3
+
+
+def test_equal_blocks_are_one_node() -> None:
+    compiled = network("stages 16 x 50\nX_i = X_<i-1> + W_i*X_<i-1>")
+    closed = draw(compiled.graph, Request(view=View.network))
+    (node,) = [n for n in closed.nodes if n.kind is Kind.block]
+    assert node.count == 50
+    assert "×50" in node.label[0][0].text
+    opened = draw(compiled.graph, Request(view=View.network, expand=True))
+    nodes = [n for n in opened.nodes if n.kind is Kind.block]
+    assert [n.label[0][0].text for n in nodes] == [f"block {k}" for k in range(1, 51)]
+    assert sum(n.parameters for n in nodes) == node.parameters
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "stages 16 x 1000\nX_i = X_<i-1> + W_i*X_<i-1>",
+        "stages 16 x 500, 32 x 500 / 2\nX_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+        # All blocks differ: by what comes in, and by their number.
+        "stages 2 x 1000\nX_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)",
+        "stages 8 x 1000\nW = conv(3, c) > dropout(0.5*i/L)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    ],
+    ids=["equal", "two-stages", "growing", "by-index"],
+)
+def test_a_thousand_blocks_stay_legible(text: str) -> None:
+    compiled = network(text)
+    request = Request(view=View.network, renderer="graphviz-pure")
+    diagram = draw(compiled.graph, request)
+    assert blocks(diagram) == 1000
+    assert sum(1 for n in diagram.nodes if n.kind is Kind.block) <= MAX_NODES
+    total = sum(node.parameters for node in diagram.nodes)
+    assert total == compiled.graph.totals.parameters
+    assert render(compiled.graph, request, Format.svg).startswith(b"<svg ")
+
+
+def test_too_many_blocks_to_expand() -> None:
+    compiled = network("stages 16 x 10000\nX_i = X_<i-1> + W_i*X_<i-1>")
+    with pytest.raises(CompileError) as caught:
+        draw(compiled.graph, Request(view=View.network, expand=True))
+    (item,) = caught.value.diagnostics
+    assert item.code == "RF661"
+    assert "--expand" in item.hint

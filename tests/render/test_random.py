@@ -1,0 +1,43 @@
+"""Random recurrences: every view of every one is drawn, and agrees with the graph."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from recform.diagnostics import CompileError
+from recform.graph import ShapeError
+from recform.render import Format, Request, View, diagram, write
+from tests.oracle.test_random import recurrences
+from tests.render.networks import network
+from tests.render.test_step import check_edges, check_nodes
+
+
+@pytest.mark.slow
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=40)
+@given(recurrences())
+def test_random_recurrences(text: str) -> None:
+    try:
+        compiled = network(text)
+    except ShapeError as error:
+        for view in View:
+            drawn = diagram(error.partial, Request(view=view))
+            assert any(node.wrong for node in drawn.nodes)
+        return
+    except CompileError:
+        return
+    block = diagram(compiled.graph, Request())
+    check_nodes(compiled, block)
+    check_edges(compiled, block)
+    whole = diagram(compiled.graph, Request(view=View.network))
+    owned = sum(node.parameters for node in whole.nodes)
+    assert owned == compiled.graph.totals.parameters
+    blocks = sum(flow.length for flow in compiled.recurrence.flows)
+    for number in range(1, blocks + 1):
+        diagram(compiled.graph, Request(block=number))
+    for view in (View.unrolled, View.paths):
+        drawn = diagram(compiled.graph, Request(view=view, blocks=3))
+        ids = [n.id for n in drawn.nodes] + [e.id for e in drawn.edges]
+        assert len(ids) == len(set(ids))
+        write(drawn, Request(), Format.mermaid)
+        write(drawn, Request(), Format.dot)

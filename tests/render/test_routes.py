@@ -1,0 +1,193 @@
+"""Routes against matrices that are put in for the operators, and against the paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import comb
+
+import numpy as np
+import pytest
+
+from recform.render import View
+from recform.render.model import Kind
+from recform.render.paths import histogram
+from recform.render.routes import Routes
+from tests.render.networks import drawn, example, network
+
+Matrix = np.ndarray
+Operators = Callable[[str, int], Matrix]
+SIZE = 3
+
+
+def operators(seed: int = 0) -> Operators:
+    made: dict[tuple[str, int], Matrix] = {}
+    draw = np.random.default_rng(seed)
+
+    def get(name: str, index: int) -> Matrix:
+        if (name, index) not in made:
+            made[name, index] = draw.normal(size=(SIZE, SIZE))
+        return made[name, index]
+
+    return get
+
+
+# The linear recurrences by hand: f[k] is the derivative of X_k by X_0.
+
+
+def eq20(w: Operators, n: int) -> Matrix:
+    one = np.eye(SIZE)
+    f = [one, one + w("W", 1)]
+    for i in range(2, n + 1):
+        f.append((one + w("W", i)) @ f[i - 1] - w("W", i - 1) @ f[i - 2])
+    return f[n]
+
+
+def a41(w: Operators, n: int) -> Matrix:
+    f = [np.eye(SIZE), w("W", 1)]
+    for i in range(2, n + 1):
+        f.append(w("W", i) @ f[i - 1] + f[i - 2])
+    return f[n]
+
+
+def a42(w: Operators, n: int) -> Matrix:
+    f = [np.eye(SIZE), w("W", 1)]
+    for i in range(2, n + 1):
+        f.append(w("W", i) @ f[i - 1] + w("W", i - 1) @ f[i - 2])
+    return f[n]
+
+
+def twice(w: Operators, n: int) -> Matrix:
+    f = np.eye(SIZE)
+    for i in range(1, n + 1):
+        f = f + w("W", i) @ f + w("W", i) @ w("W", i) @ f
+    return f
+
+
+def dense(w: Operators, n: int) -> Matrix:
+    f = [np.eye(SIZE)]
+    for i in range(1, n + 1):
+        f.append(w("W", i) @ sum(f))
+    return sum(f)
+
+
+def momentum(w: Operators, n: int) -> Matrix:
+    x, v = np.eye(SIZE), np.zeros((SIZE, SIZE))
+    for i in range(1, n + 1):
+        v = 0.9 * v + 0.1 * w("F", i) @ x
+        x = x + v
+    return x
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 3, 5])
+@pytest.mark.parametrize(
+    ("name", "by_hand"),
+    [
+        ("paper/eq20.rf", eq20),
+        ("paper/one_line.rf", eq20),
+        ("paper/a41.rf", a41),
+        ("paper/a42.rf", a42),
+        ("language/twice.rf", twice),
+        ("language/densenet.rf", dense),
+        ("language/momentum.rf", momentum),
+    ],
+)
+def test_routes_add_up_to_the_derivative(
+    name: str, by_hand: Callable[[Operators, int], Matrix], blocks: int
+) -> None:
+    w = operators()
+    total = np.zeros((SIZE, SIZE))
+    for (_, _, word), factor in Routes(example(name).formula, blocks).routes().items():
+        product = np.eye(SIZE)
+        for letter, index in word:
+            assert index is not None
+            product = product @ w(letter, index)
+        total += float(factor) * product
+    np.testing.assert_allclose(total, by_hand(w, blocks), rtol=1e-9, atol=1e-9)
+
+
+def lengths(name: str, blocks: int) -> dict[int, int]:
+    bars, exact = histogram(Routes(example(name).formula, blocks))
+    assert exact
+    return {bar.length: bar.count for bar in bars}
+
+
+@pytest.mark.parametrize("blocks", [1, 4, 8])
+def test_counts_of_the_paper(blocks: int) -> None:
+    """Section 3: one path, binomial coefficients, one path of each length."""
+    assert lengths("paper/plain.rf", blocks) == {blocks: 1}
+    every = range(blocks + 1)
+    assert lengths("paper/resnet18.rf", blocks) == {k: comb(blocks, k) for k in every}
+    assert lengths("paper/eq20.rf", blocks) == dict.fromkeys(every, 1)
+    # A.4.1: Fibonacci polynomials.
+    fibonacci = {blocks - 2 * k: comb(blocks - k, k) for k in range(blocks // 2 + 1)}
+    assert lengths("paper/a41.rf", blocks) == dict(sorted(fibonacci.items()))
+
+
+@pytest.mark.parametrize("name", ["paper/eq20.rf", "paper/a42.rf", "language/twice.rf"])
+def test_counting_without_listing_agrees(name: str) -> None:
+    for blocks in (1, 4, 6):
+        assert Routes(example(name).formula, blocks).counts() == lengths(name, blocks)
+
+
+def test_too_many_routes_are_counted_all_the_same() -> None:
+    bars, exact = histogram(Routes(example("language/twice.rf").formula, 12))
+    assert not exact
+    assert sum(bar.count for bar in bars) == 3**12
+
+
+def test_a_gate_does_not_cancel() -> None:
+    """The ways through f, through t twice, and past both differ in their factors."""
+    routes = Routes(example("paper/highway.rf").formula, 1).routes()
+    assert {word for _, _, word in routes} == {(), (("f", 1),), (("t", 1),)}
+
+
+@pytest.mark.parametrize(
+    "name", ["paper/eq20.rf", "paper/a41.rf", "language/densenet.rf"]
+)
+def test_the_drawing_has_the_routes(name: str) -> None:
+    """Ways through the picture, with their signs, are the ways that are counted."""
+    diagram = drawn(name, View.paths, blocks=3)
+    kinds = {node.id: node.kind for node in diagram.nodes}
+    start = next(n.id for n in diagram.nodes if n.end == "source")
+    ways: dict[str, dict[int, int]] = {start: {0: 1}}
+    order = [start]
+    left = list(diagram.edges)
+    while left:
+        ready = {e.head for e in left} - {e.head for e in left if e.tail not in order}
+        for node in sorted(ready):
+            total: dict[int, int] = {}
+            for edge in [e for e in left if e.head == node]:
+                sign = -1 if edge.sign else 1
+                more = 1 if kinds[node] is Kind.operator else 0
+                for length, number in ways[edge.tail].items():
+                    total[length + more] = total.get(length + more, 0) + sign * number
+            ways[node] = total
+            order.append(node)
+        left = [e for e in left if e.head not in ready]
+    formula = example(name).formula
+    outputs = {
+        n.id for n in diagram.nodes if n.kind is Kind.unknown and "L" in n.meaning
+    }
+    ends = outputs if name == "language/densenet.rf" else {order[-1]}
+    found: dict[int, int] = {}
+    for end in sorted(ends):
+        for length, number in ways[end].items():
+            found[length] = found.get(length, 0) + number
+    found = {length: n for length, n in sorted(found.items()) if n}
+    assert found == Routes(formula, 3).counts()
+
+
+def test_several_unknowns() -> None:
+    """RevNet: A and B each reach A and B."""
+    bars, _ = histogram(Routes(example("language/revnet.rf").formula, 1))
+    assert {bar.length: bar.count for bar in bars} == {0: 2, 1: 2, 2: 1}
+
+
+def test_shared_operators_have_no_block() -> None:
+    compiled = network("stages 8 x 4\nX_i = relu(W*X_<i-1>) + X_<i-1>")
+    routes = Routes(compiled.formula, 2).routes()
+    assert {word for _, _, word in routes} == {
+        (),
+        (("W", None),),
+        (("W", None), ("W", None)),
+    }
