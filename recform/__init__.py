@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,27 @@ from recform.version import __version__
 if TYPE_CHECKING:
     import torch
 
+    from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
 
 __all__ = ["__version__", "compile", "load"]
 
 
 def compile(
-    formula: str | Path, /, network: str | None = None, **params: Any
+    formula: str | Path,
+    /,
+    network: str | None = None,
+    *,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
 
     Args:
         formula: a path (ending in ``.rf``), or text.
         network: which network, for a file with several.
+        plugins: operators of your own: a file, the name of a module, a module, or a
+            class that derives from :class:`recform.blocks.Operator`.
         params: values for the file's parameters.
 
     Returns:
@@ -42,20 +51,25 @@ def compile(
 
     if _is_path(formula):
         source, folder = read(formula)
-        compiled = compile_source(source, params, folder)
+        compiled = compile_source(source, params, folder, plugins)
     else:
-        compiled = compile_source(from_text(str(formula)), params)
+        compiled = compile_source(from_text(str(formula)), params, plugins=plugins)
     return choose(compiled, network)
 
 
 def load(
-    formula: str | Path, /, network: str | None = None, **params: Any
+    formula: str | Path,
+    /,
+    network: str | None = None,
+    *,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(formula, network, **params).module()
+    return compile(formula, network, plugins=plugins, **params).module()
 
 
 def _is_path(formula: str | Path) -> bool:

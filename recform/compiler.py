@@ -13,14 +13,16 @@ emit       the network with shapes       Python source
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, recurrence
+from recform.blocks import library
+from recform.blocks.plugins import Plugin, Plugins, load
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
@@ -49,11 +51,13 @@ class Compiled:
         graph: the network with shapes.
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
+        plugins: the operators that are not recform's own.
     """
 
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
+    plugins: Plugins = field(default_factory=Plugins)
 
     @property
     def recurrence(self) -> Recurrence:
@@ -115,6 +119,7 @@ def compile_source(
     source: Source,
     settings: Mapping[str, Any] | None = None,
     folder: Path | None = None,
+    plugins: Iterable[Plugin] = (),
 ) -> tuple[Compiled, ...]:
     """All networks of a source.
 
@@ -122,25 +127,42 @@ def compile_source(
         source: the text.
         settings: parameters that replace those of the file.
         folder: where ``use`` looks.
+        plugins: files or modules with operators of the user's own.
 
     Raises:
         CompileError: with all that is wrong.
     """
+    report = Diagnostics()
+    loaded = load(plugins, report)
+    report.check()
+    with library.using(loaded.operators):
+        return _compile(source, settings or {}, folder, loaded, report)
+
+
+def _compile(
+    source: Source,
+    settings: Mapping[str, Any],
+    folder: Path | None,
+    plugins: Plugins,
+    report: Diagnostics,
+) -> tuple[Compiled, ...]:
     from recform.algebra.lower import lower
 
-    settings = settings or {}
-    report = Diagnostics()
     file = parse(source, report, folder)
     report.check()
-    formulas = lower(file, source, settings, report)
     compiled = []
-    for formula in formulas:
-        steps = recurrence.build(formula, report)
-        network = graph.build(steps, report)
-        shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-        compiled.append(Compiled(network, shown, ()))
+    try:
+        for formula in lower(file, source, settings, report):
+            steps = recurrence.build(formula, report)
+            network = graph.build(steps, report)
+            shown = tuple((k, str(value)) for k, value in sorted(settings.items()))
+            compiled.append(Compiled(network, shown, (), plugins))
+    except RecursionError:
+        # Each stage follows the author's brackets and names; some nest beyond reason.
+        report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(Compiled(c.graph, c.settings, warnings) for c in compiled)
+    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -173,7 +195,10 @@ def emit_source(compiled: list[Compiled]) -> str:
     """The generated module of one or several networks of a file."""
     from recform.emit import emit
 
-    return emit([item.graph for item in compiled], compiled[0].settings)
+    first = compiled[0]
+    with library.using(first.plugins.operators):
+        graphs = [item.graph for item in compiled]
+        return emit(graphs, first.settings, first.plugins.named)
 
 
 def read(path: str | Path) -> tuple[Source, Path]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import I, L, State, Tensor, offset
+from recform.algebra.expr import I, L, State, Tensor, at_time, offset, untimed
 from recform.algebra.formula import Boundary, Equation
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
@@ -33,6 +33,7 @@ class EquationReader:
         reader = self._reader
         equations: list[Equation] = []
         boundaries: list[Boundary] = []
+        told: set[str] = set()
         for item in self._section.equations:
             try:
                 self._equation(item, reader, equations, boundaries)
@@ -41,10 +42,11 @@ class EquationReader:
         seen: dict[str, Equation] = {}
         for equation in equations:
             before = seen.get(equation.unknown)
-            if before is not None:
+            if before is not None and untimed(equation.unknown) not in told:
+                told.add(untimed(equation.unknown))
                 self._report.error(
                     "RF207",
-                    f"{equation.unknown} has two equations",
+                    f"{untimed(equation.unknown)} has two equations",
                     equation.span,
                     others=[Label(before.span, "the first one")],
                     hint="give the second unknown a name of its own",
@@ -91,6 +93,9 @@ class EquationReader:
             self._split(item, right, reader, boundaries, text)
             return
         left = item.left[0]
+        if isinstance(left, n.Reference) and len(left.indices) == 2:
+            self._timed(left, right, item, equations, boundaries, text)
+            return
         shift = _shift(left)
         if shift is not None:
             value = reader.tensor(right)
@@ -126,6 +131,82 @@ class EquationReader:
         boundaries.append(
             Boundary(target, self._boundary(reader, right), item.span, text)
         )
+
+    def _timed(
+        self,
+        left: n.Reference,
+        right: n.Expr,
+        item: n.Relation,
+        equations: list[Equation],
+        boundaries: list[Boundary],
+        text: str,
+    ) -> None:
+        """``X_<i,t> = ...``: one equation for each time; ``X_<i,0> = ...``: for one."""
+        reader = self._reader
+        first, second = left.indices
+        if isinstance(first, n.Range) or isinstance(second, n.Range):
+            self._report.error("RF217", "the left side has no ranges", left.span)
+            return
+        letter = next((ref.name for ref in references(second)), "")
+        if letter:
+            value = ScalarReader({letter: I}, Diagnostics(), "an index").read(second)
+            shift = None
+            if letter not in ("i", "L") and value is not None and value.has(I):
+                shift = offset(value) if (value - I).is_Integer else None
+            if shift is None:
+                self._report.error(
+                    "RF304",
+                    "the second index on the left is t, or a number",
+                    second.span,
+                )
+                return
+            times = [time - shift for time in range(1, reader.names.times + 1)]
+        else:
+            shift, times = 0, [int(reader._time_at(second))]
+        for time in times:
+            name = at_time(left.name, time + shift)
+            if letter and name in self._single_times() and _shift_of(first) is not None:
+                continue  # an equation for this one time stands for it
+            if letter:
+                with reader.at(letter, time):
+                    self._copy(name, first, right, item, equations, boundaries, text)
+            else:
+                self._copy(name, first, right, item, equations, boundaries, text)
+
+    def _single_times(self) -> set[str]:
+        """Unknowns at a time that has an equation of its own: ``X_<i,1> = ...``."""
+        names = set()
+        for item in self._section.equations:
+            left = item.left[0]
+            if not isinstance(left, n.Reference) or len(left.indices) != 2:
+                continue
+            first, second = left.indices
+            if isinstance(second, n.Number) and _shift_of(first) is not None:
+                names.add(at_time(left.name, second.value))
+        return names
+
+    def _copy(
+        self,
+        name: str,
+        first: n.Expr,
+        right: n.Expr,
+        item: n.Relation,
+        equations: list[Equation],
+        boundaries: list[Boundary],
+        text: str,
+    ) -> None:
+        """The equation, or boundary equation, of one time."""
+        reader = self._reader
+        shift = _shift_of(first)
+        if shift is not None:
+            value = reader.tensor(right)
+            if shift:
+                value = _moved(value, -shift, reader)
+            equations.append(Equation(name, value, item.span, text))
+            return
+        target = State(name, reader._index(first))
+        boundary = Boundary(target, self._boundary(reader, right), item.span, text)
+        boundaries.append(boundary)
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
         """The right side of a boundary equation; None for zero."""
@@ -187,15 +268,19 @@ class EquationReader:
             if not equations:
                 return None
             last = equations[-1]
-            if len({equation.unknown for equation in equations}) > 1:
+            name, times = untimed(last.unknown), reader.names.times
+            timed = name in reader.names.timed
+            shown = f"{name}_<L,{times}>" if timed else f"{name}_L"
+            if len({untimed(equation.unknown) for equation in equations}) > 1:
                 self._report.warning(
                     "RF306",
                     "several unknowns and no output: "
-                    f"{last.unknown}_L is taken, from the last equation",
+                    f"{shown} is taken, from the last equation",
                     last.span,
-                    hint=f"say so in the file: output {last.unknown}_L",
+                    hint=f"say so in the file: output {shown}",
                 )
-            return State(last.unknown, L), last.span
+            unknown = at_time(name, times) if timed else name
+            return State(unknown, L), last.span
         assert isinstance(item, n.Output)
         try:
             value = reader.tensor(item.expr)
@@ -216,7 +301,10 @@ def _shift(left: n.Expr) -> int | None:
     """How far the index on the left lies after ``i``; None if it has no ``i``."""
     if not isinstance(left, n.Reference) or len(left.indices) != 1:
         return None
-    index = left.indices[0]
+    return _shift_of(left.indices[0])
+
+
+def _shift_of(index: n.Expr | n.Range) -> int | None:
     if isinstance(index, n.Range):
         return None
     value = ScalarReader({"i": I, "L": L}, Diagnostics(), "an index").read(index)

@@ -25,6 +25,32 @@ L = sympy.Symbol("L", integer=True, positive=True)
 K = sympy.Symbol("_k", integer=True)
 
 
+def at_time(name: str, time: Any) -> str:
+    """The name of a tensor, operator or scalar at one value of a second index.
+
+    ``X_<i,2>`` is ``X.2`` at index i: formulas with two indices are written out over the
+    second one, so that everything after sees a system of equations with one index.
+    """
+    return f"{name}.{time}"
+
+
+def untimed(name: str) -> str:
+    """The name in the file: ``X`` for ``X.2``."""
+    return name.partition(".")[0]
+
+
+def time_of(name: str) -> int | None:
+    """The second index in a name; None if it has none."""
+    time = name.partition(".")[2]
+    return int(time) if time else None
+
+
+def is_before_time(name: str) -> bool:
+    """Whether a name is of a time before the first one, where nothing is."""
+    time = time_of(name)
+    return time is not None and time < 1
+
+
 class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.equations import EquationReader
-from recform.algebra.expr import I, L
+from recform.algebra.expr import I, L, untimed
 from recform.algebra.formula import (
     Formula,
     LearnedScalar,
@@ -18,7 +18,7 @@ from recform.algebra.formula import (
     StageSpec,
     Step,
 )
-from recform.algebra.pipelines import MAX_SIZE, PipelineReader, parameter, usage
+from recform.algebra.pipelines import PipelineReader, usage
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import (
     RESERVED,
@@ -30,6 +30,7 @@ from recform.algebra.sections import (
 from recform.algebra.settings import init_rules, name_rules
 from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
+from recform.algebra.symbols import MAX_SIZE, parameter
 from recform.blocks import Arguments, Shape, defaults, lookup
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
@@ -37,6 +38,7 @@ from recform.syntax import nodes as n
 
 MAX_BLOCKS = 100_000
 MAX_WIDTH = 65_536
+MAX_TIMES = 64
 _RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
 
 
@@ -125,6 +127,8 @@ class _Lowering:
             {name: scalar.indexed for name, scalar in scalars.items()},
             {**numbers, **self._values},
             frozenset(indexed),
+            self._times(found),
+            frozenset(found.timed),
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(section, reader, report)
@@ -134,7 +138,7 @@ class _Lowering:
         init = init_rules(section, self._values, report)
         if report.has_errors or output is None:
             return None
-        used = [name for name in reader.used if name in operators]
+        used = [name for name in reader.used if untimed(name) in operators]
         free = self._free(params, pipelines, operators)
         fix = _Fix(
             {p.name: p.value for p in params if not p.free or p.name not in free}
@@ -150,7 +154,7 @@ class _Lowering:
             transition=self._unless_none("transition", fix(pipelines["transition"])),
             stages=stages,
             scope=self._scope(),
-            operators={name: fix(operators[name]) for name in used},
+            operators={name: fix(operators[untimed(name)]) for name in used},
             scalars=self._used_scalars(reader, scalars),
             equations=tuple(equations),
             boundaries=tuple(boundaries),
@@ -168,7 +172,7 @@ class _Lowering:
         section.add_defaults(defaults.FRAME)
         if "head" not in section.single:
             section.add_defaults(defaults.PARAMS)
-        shared = found.shared or found.called_twice or found.grows
+        shared = found.shared or found.called_twice or found.grows or bool(found.timed)
         scope = section.single["scope"]
         flat = shared and isinstance(scope, n.Scope) and scope.where != "stage"
         given = section.single["input"]
@@ -296,6 +300,14 @@ class _Lowering:
             self._report.error("RF212", "the scope is network or stage", item.span)
         return item.where
 
+    def _times(self, found: Survey) -> int:
+        """How far the second index runs; 0 where there is none."""
+        item = self._section.single["times"]
+        assert isinstance(item, n.Times)
+        if not found.timed:
+            return 0
+        return self._whole(item.count, "the number of times", MAX_TIMES) or 1
+
     # -- declarations
 
     def _constants(self) -> tuple[dict[str, Any], set[str]]:
@@ -317,9 +329,10 @@ class _Lowering:
     def _is_index_i(self, target: n.Reference) -> bool:
         index = target.indices[0]
         if (
-            len(target.indices) == 1
+            len(target.indices) <= 2
             and isinstance(index, n.Reference)
             and index.name == "i"
+            and all(isinstance(other, n.Reference) for other in target.indices)
         ):
             return True
         self._report.error(
@@ -360,7 +373,11 @@ class _Lowering:
         self, reader: Reader, scalars: Mapping[str, LearnedScalar]
     ) -> dict[str, LearnedScalar]:
         """Those that the equations use; ``a_1`` stands for itself and all blocks."""
-        used = {name: scalars[name] for name in reader.used if name in scalars}
+        used = {
+            name: replace(scalars[untimed(name)], name=name)
+            for name in reader.used
+            if untimed(name) in scalars
+        }
         for member, name in reader.members.items():
             if name in used:
                 self._report.error(
@@ -391,7 +408,7 @@ class _Lowering:
         operators = {}
         for name in found.operators:
             if name in section.definitions:
-                operators[name] = reader.read(name, section.definitions[name].right)
+                operators[name] = reader.define(name)
             elif (operator := lookup(name)) is not None:
                 empty = Arguments({a.name: a.default for a in operator.arguments})
                 span = found.operators[name]
@@ -415,9 +432,9 @@ class _Lowering:
                     else defaults.VECTOR_BLOCK
                 )
                 operators[name] = reader.read(name, statement_text(text))
-        for name, item in section.definitions.items():
+        for name in section.definitions:
             if name not in operators:
-                reader.read(name, item.right)
+                reader.define(name)
         self._structural |= reader.structural
         return operators, pipelines
 

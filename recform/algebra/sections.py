@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import TypeVar
 
+from recform.algebra.definitions import defined_name, is_definition
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Source
@@ -161,16 +162,18 @@ class _Collector:
                 self._once(section.single, key, item, f"the statement {key!r}")
 
     def _relation(self, item: n.Relation) -> None:
-        first = item.left[0]
-        if len(item.left) == 1 and isinstance(first, n.Reference) and not first.indices:
-            self._once(
-                self._section.definitions,
-                first.name,
-                item,
-                f"the operator {first.name}",
+        if is_definition(item):
+            name = defined_name(item)
+            self._once(self._section.definitions, name, item, f"the operator {name}")
+            return
+        if item.where:
+            self._report.error(
+                "RF214",
+                "`where` belongs to a definition, not to an equation of the network",
+                item.where[0].span,
+                hint="give it a line of its own: W = conv(3, c) > bn",
             )
-        else:
-            self._section.equations.append(item)
+        self._section.equations.append(item)
 
     def _once(self, table: dict[str, _N], key: str, item: _N, what: str) -> None:
         before = table.get(key)

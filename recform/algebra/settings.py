@@ -33,6 +33,7 @@ RULES: dict[str, tuple[tuple[str, float], ...]] = {
     "torch": (),
 }
 _MODES = ("fan_in", "fan_out")
+_BY_FANS = ("kaiming", "xavier")
 #: As torchvision initialises ResNets; norms are left as torch makes them (ones, zeros).
 DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
 
@@ -82,10 +83,13 @@ def init_rules(
     section: Section, values: Mapping[str, Any], report: Diagnostics
 ) -> dict[str, InitRule]:
     """How weights start, by the kind of operator that owns them."""
-    kinds = sorted(
-        {operator.weights for name in operator_names() if (operator := lookup(name))}
-        - {""}
-    )
+    flat = {
+        weights.kind: weights.flat
+        for name in operator_names()
+        if (operator := lookup(name)) is not None
+        for weights in operator.weights
+    }
+    kinds = sorted(flat)
     rules = dict(DEFAULT_INIT)
     for key, setting in section.settings["init"].items():
         if key not in kinds:
@@ -100,7 +104,15 @@ def init_rules(
             )
             continue
         rule = _init_rule(setting.value, values, report)
-        if rule is not None:
+        if rule is not None and flat[key] and rule.rule.startswith(_BY_FANS):
+            report.error(
+                "RF210",
+                f"{rule.rule} looks at inputs and outputs of a weight, "
+                f"and those of {key} have one axis",
+                setting.value.span,
+                hint="for example ones, or constant(0.5)",
+            )
+        elif rule is not None:
             rules[key] = rule
     return rules
 

@@ -26,6 +26,7 @@ class Survey:
         shared: whether an operator stands without an index: one module for all blocks.
         called_twice: whether one module is applied to two different tensors.
         grows: whether tensors of all blocks are put side by side.
+        timed: names with a second index, and where.
     """
 
     unknowns: dict[str, Span] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Survey:
     shared: bool = False
     called_twice: bool = False
     grows: bool = False
+    timed: dict[str, Span] = field(default_factory=dict)
 
 
 def survey(section: Section, report: Diagnostics) -> Survey:
@@ -46,6 +48,9 @@ def survey(section: Section, report: Diagnostics) -> Survey:
         for left in item.left:
             if isinstance(left, n.Reference) and left.indices:
                 found.unknowns.setdefault(left.name, left.span)
+            for reference in references(left):
+                if len(reference.indices) > 1:
+                    found.timed.setdefault(reference.name, reference.span)
     declared = {*section.params, *section.consts, *section.scalars, "input"}
     for item in section.equations:
         for expr in [*item.left, *(part.expr for part in item.right.parts)]:

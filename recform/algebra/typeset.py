@@ -26,6 +26,8 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    time_of,
+    untimed,
 )
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
@@ -39,6 +41,11 @@ def plain(tensor: Tensor) -> str:
 def latex(tensor: Tensor) -> str:
     """A tensor as LaTeX, as the paper prints it."""
     return _Latex().show(tensor)
+
+
+def indexed(name: str, index: Any) -> str:
+    """A name with its index in the language of the files: ``X_<i-1>``, ``X_<i,2>``."""
+    return _Plain().index(name, index)
 
 
 def plain_scalar(expr: Any) -> str:
@@ -59,12 +66,21 @@ class _Plain:
         return f"({text})"
 
     def index(self, name: str, index: Any) -> str:
-        if index is sympy.nan:
+        text = self.indices(name, index)
+        name = untimed(name)
+        if not text:
             return name
-        text = self.number(index).replace(" ", "").replace("_k", "k")
         return (
             f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
         )
+
+    def indices(self, name: str, index: Any) -> str:
+        """The indices of a name, block first and time second."""
+        block = "" if index is sympy.nan else self.number(index)
+        time = time_of(name)
+        parts = [block, "" if time is None else str(time)]
+        text = ",".join(part for part in parts if part)
+        return text.replace(" ", "").replace("_k", "k")
 
     def number(self, value: Any) -> str:
         return str(sympy.sstr(value))
@@ -142,7 +158,9 @@ class _Plain:
         last = self.number(tensor.last).replace(" ", "")
         body = tensor.body
         if isinstance(body, State) and body.index == K:
-            return self.call(tensor.kind, f"{body.name}_<{tensor.first}..{last}>")
+            time = time_of(body.name)
+            ends = f"{tensor.first}..{last}" + ("" if time is None else f",{time}")
+            return self.call(tensor.kind, f"{untimed(body.name)}_<{ends}>")
         return self.call(tensor.kind, "k", str(tensor.first), last, self.show(body))
 
 
@@ -153,11 +171,10 @@ class _Latex(_Plain):
         return rf"\left({text}\right)"
 
     def index(self, name: str, index: Any) -> str:
+        text = self.indices(name, index)
+        name = untimed(name)
         name = name if len(name) == 1 else rf"\mathrm{{{name}}}"
-        if index is sympy.nan:
-            return name
-        text = self.number(index).replace(" ", "").replace("_k", "k")
-        return f"{name}_{{{text}}}"
+        return f"{name}_{{{text}}}" if text else name
 
     def scalar(self, value: Any) -> tuple[str, int]:
         text, level = super().scalar(value)

@@ -5,6 +5,7 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 package knows what a channel, a height or a width is.
 """
 
+from recform.blocks.code import code, fraction
 from recform.blocks.library import elementwise, lookup, names, register
 from recform.blocks.operator import (
     Argument,
@@ -14,7 +15,8 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
-    code,
+    Weights,
+    require_layout,
 )
 from recform.blocks.shape import Layout, Shape
 
@@ -28,9 +30,12 @@ __all__ = [
     "Misfit",
     "Operator",
     "Shape",
+    "Weights",
     "code",
     "elementwise",
+    "fraction",
     "lookup",
     "names",
     "register",
+    "require_layout",
 ]

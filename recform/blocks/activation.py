@@ -1,16 +1,31 @@
-"""Elementwise functions, for flows (`bn > relu`) and for equations (`relu(X_i)`)."""
+"""Activations: most are elementwise, and equations can use them too (`relu(X_i)`)."""
 
 from __future__ import annotations
 
+from recform.blocks.code import code
 from recform.blocks.library import register
-from recform.blocks.operator import Arguments, Cost, Emitted, Operator
-from recform.blocks.shape import Shape
+from recform.blocks.operator import (
+    Argument,
+    Arguments,
+    Cost,
+    Emitted,
+    Kind,
+    Operator,
+    Weights,
+    require_layout,
+)
+from recform.blocks.shape import Layout, Shape
 
 
 class _Elementwise(Operator):
     elementwise = True
     call = ""
-    saves = "output"
+    saves = "input"
+
+    def given(self, a: Arguments, number: int = 0) -> object:
+        """An argument; a function in an equation gives none, and gets the default."""
+        argument = self.arguments[number]
+        return a.get(argument.name, argument.default)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(
@@ -28,6 +43,45 @@ class ReLU(_Elementwise):
     name = "relu"
     about = "max(x, 0)"
     call = "F.relu({x})"
+    saves = "output"
+
+
+@register
+class ReLU6(_Elementwise):
+    """The rectifier that ends at 6."""
+
+    name = "relu6"
+    about = "min(max(x, 0), 6)"
+    source = "Krizhevsky (2010); Howard et al. (2017)"
+    call = "F.relu6({x})"
+
+
+@register
+class LeakyReLU(_Elementwise):
+    """The rectifier with a small slope below zero."""
+
+    name = "leaky_relu"
+    about = "max(x, 0) + slope * min(x, 0)"
+    source = "Maas, Hannun and Ng (2013)"
+    arguments = (Argument("slope", Kind.NUMBER, 0.01, "below zero"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        slope = self.given(a)
+        return Emitted(f"F.leaky_relu({{x}}, {code(slope)})")
+
+
+@register
+class ELU(_Elementwise):
+    """The exponential linear unit."""
+
+    name = "elu"
+    about = "x above zero, alpha * (exp(x) - 1) below"
+    source = "Clevert, Unterthiner and Hochreiter (2016)"
+    arguments = (Argument("alpha", Kind.NUMBER, 1.0, "minus where it ends below"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        alpha = self.given(a)
+        return Emitted("F.elu({x})" if alpha == 1 else f"F.elu({{x}}, {code(alpha)})")
 
 
 @register
@@ -37,8 +91,11 @@ class GELU(_Elementwise):
     name = "gelu"
     about = "x times the normal distribution function of x"
     source = "Hendrycks and Gimpel (2016)"
-    call = "F.gelu({x})"
-    saves = "input"
+    arguments = (Argument("tanh", Kind.FLAG, False, "by the tanh formula of GPT-2"),)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        how = ', approximate="tanh"' if self.given(a) else ""
+        return Emitted(f"F.gelu({{x}}{how})")
 
 
 @register
@@ -49,7 +106,26 @@ class SiLU(_Elementwise):
     about = "x * sigmoid(x)"
     source = "Elfwing, Uchibe and Doya (2018)"
     call = "F.silu({x})"
-    saves = "input"
+
+
+@register
+class HardSwish(_Elementwise):
+    """The sigmoid linear unit in straight pieces."""
+
+    name = "hardswish"
+    about = "x * hardsigmoid(x)"
+    source = "Howard et al. (2019)"
+    call = "F.hardswish({x})"
+
+
+@register
+class HardSigmoid(_Elementwise):
+    """The logistic function in straight pieces."""
+
+    name = "hardsigmoid"
+    about = "min(max(x/6 + 1/2, 0), 1)"
+    source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
+    call = "F.hardsigmoid({x})"
 
 
 @register
@@ -59,6 +135,7 @@ class Tanh(_Elementwise):
     name = "tanh"
     about = "hyperbolic tangent"
     call = "torch.tanh({x})"
+    saves = "output"
 
 
 @register
@@ -68,3 +145,61 @@ class Sigmoid(_Elementwise):
     name = "sigmoid"
     about = "1 / (1 + exp(-x))"
     call = "torch.sigmoid({x})"
+    saves = "output"
+
+
+@register
+class Softmax(Operator):
+    """Shares of the features, which add up to one."""
+
+    name = "softmax"
+    about = "exp(x) over its sum along the features"
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(saves_output=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted(f"F.softmax({{x}}, dim={x.feature_axis})")
+
+
+@register
+class PReLU(Operator):
+    """The rectifier whose slope below zero is learned."""
+
+    name = "prelu"
+    about = "leaky_relu with a learned slope, one for all or one for each channel"
+    source = "He et al. (2015)"
+    attribute = "prelu"
+    weights = (Weights("prelu", ("nn.PReLU",), flat=True),)
+    arguments = (
+        Argument("channelwise", Kind.FLAG, False, "a slope for each channel"),
+        Argument("start", Kind.NUMBER, 0.25, "the slope before training"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        if a.channelwise:
+            require_layout(x, Layout.IMAGE, Layout.VECTOR)
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(int(x.features) if a.channelwise else 1, saves_input=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(x.features)] if a.channelwise else []
+        if a.start != 0.25:
+            parts.append(f"init={code(a.start)}")
+        return Emitted("{m}({x})", f"nn.PReLU({', '.join(parts)})")
+
+
+@register
+class Identity(Operator):
+    """What comes in, unchanged."""
+
+    name = "identity"
+    about = "what comes in, unchanged"
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}")

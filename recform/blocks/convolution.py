@@ -1,7 +1,10 @@
-"""Convolutions of images."""
+"""Convolutions of images: plain, depthwise, transposed."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -11,90 +14,63 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
-    code,
+    Weights,
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.window import check_grid, divides, joined, pair, window
+
+#: Weights of nn.Conv2d.
+CONV = Weights("conv", ("nn.Conv2d",))
+
+_BIAS = Argument("bias", Kind.FLAG, False, "adds a learned number to each channel")
+_DILATION = Argument(
+    "dilation", Kind.COUNT, 1, "distance between the positions that the kernel reads"
+)
 
 
-def padding_of(a: Arguments) -> Size:
-    """The padding: as given, or what keeps the grid at stride 1 (odd kernels)."""
-    given = a["padding"]
-    if given is None:
-        return a.dilation * (a.kernel - 1) // 2
-    return a.padding
+class _Conv(Operator):
+    """What plain and depthwise convolutions share: all but channels and groups."""
 
-
-def window(
-    size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size
-) -> Size:
-    """How many positions a sliding window has along an axis."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
-
-
-def check_grid(grid: tuple[Size, ...], x: Shape) -> None:
-    """Raises a Misfit if the window does not fit into the input."""
-    if any(isinstance(size, int) and size < 1 for size in grid):
-        raise Misfit(
-            "RF401",
-            f"leaves nothing of a grid of {' x '.join(map(str, x.grid))}",
-            hint="a smaller kernel, more padding, or fewer strides before it",
-        )
-
-
-def divides(groups: Size, size: Size, what: str) -> None:
-    """Raises a Misfit if the groups don't divide a number of channels."""
-    if isinstance(groups, int) and isinstance(size, int) and size % groups:
-        raise Misfit(
-            "RF402",
-            f"has {groups} groups, which do not divide its {size} {what} channels",
-            hint="choose a width that is a multiple of the groups",
-            argument="groups",
-        )
-
-
-@register
-class Conv(Operator):
-    """A two-dimensional convolution."""
-
-    name = "conv"
-    about = "convolution; keeps height and width at stride 1 unless padding is given"
     attribute = "conv"
-    weights = "conv"
-    arguments = (
-        Argument("kernel", Kind.COUNT, about="height and width of the kernel"),
-        Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
-        Argument("stride", Kind.STRIDE, 1),
-        Argument("groups", Kind.SIZE, 1),
-        Argument("dilation", Kind.COUNT, 1),
-        Argument("padding", Kind.NATURAL, None, "as keeps the grid at stride 1"),
-        Argument("bias", Kind.FLAG, False),
-    )
+    weights = (CONV,)
+
+    def width(self, x: Shape, a: Arguments) -> Size:
+        """The output channels."""
+        raise NotImplementedError
+
+    def groups(self, x: Shape, a: Arguments) -> Size:
+        """Into how many parts the channels fall."""
+        raise NotImplementedError
+
+    def padding(self, a: Arguments) -> Any:
+        """The padding: as given, or what keeps the grid at stride 1 (odd kernels)."""
+        if a["padding"] is not None:
+            return a.padding
+        return joined(*(a.dilation * (k - 1) // 2 for k in pair(a.kernel)))
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
-        width = x.features if a["width"] is None else a.width
-        divides(a.groups, x.features, "input")
-        divides(a.groups, width, "output")
-        if a["padding"] is None and isinstance(a.kernel, int) and a.kernel % 2 == 0:
+        width, groups = self.width(x, a), self.groups(x, a)
+        divides(groups, x.features, "input channels")
+        divides(groups, width, "output channels")
+        if a["padding"] is None and any(k % 2 == 0 for k in pair(a.kernel)):
             raise Misfit(
                 "RF210",
-                f"with an even kernel ({a.kernel}) needs a padding",
+                f"with an even kernel ({code(a.kernel)}) needs a padding",
                 hint="say padding=...",
                 argument="kernel",
             )
-        grid = tuple(
-            window(size, a.kernel, a.stride, padding_of(a), a.dilation)
-            for size in x.grid
-        )
+        sides = zip(x.grid, pair(a.kernel), pair(self.padding(a)), strict=True)
+        grid = tuple(window(n, k, a.stride, p, a.dilation) for n, k, p in sides)
         check_grid(grid, x)
         return Shape(Layout.IMAGE, width, grid)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         y = self.shape(x, a)
-        weights = (
-            int(y.features) * int(x.features) // int(a.groups) * int(a.kernel) ** 2
-        )
+        high, wide = pair(a.kernel)
+        rows = int(x.features) // int(self.groups(x, a))
+        weights = int(y.features) * rows * high * wide
         positions = y.elements // int(y.features)
         return Cost(
             parameters=weights + (int(y.features) if a.bias else 0),
@@ -103,48 +79,154 @@ class Conv(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        width = x.features if a["width"] is None else a.width
-        parts = [code(x.features), code(width), code(a.kernel)]
+        parts = [code(x.features), code(self.width(x, a)), code(a.kernel)]
         if a.stride != 1:
             parts.append(f"stride={code(a.stride)}")
-        if padding_of(a) != 0:
-            parts.append(f"padding={code(padding_of(a))}")
+        if self.padding(a) != 0:
+            parts.append(f"padding={code(self.padding(a))}")
         if a.dilation != 1:
             parts.append(f"dilation={code(a.dilation)}")
-        if a.groups != 1:
-            parts.append(f"groups={code(a.groups)}")
+        if self.groups(x, a) != 1:
+            parts.append(f"groups={code(self.groups(x, a))}")
         if not a.bias:
             parts.append("bias=False")
         return Emitted("{m}({x})", f"nn.Conv2d({', '.join(parts)})")
 
 
 @register
-class ZeroPad(Operator):
-    """The parameter-free shortcut of He et al. (2016), option A."""
+class Conv(_Conv):
+    """A two-dimensional convolution."""
 
-    name = "zeropad"
-    about = "takes every stride-th position and fills new channels with zeros"
-    source = "He et al. (2016), section 3.3, option A"
+    name = "conv"
+    about = "convolution; keeps height and width at stride 1 unless padding is given"
     arguments = (
-        Argument("width", Kind.SIZE, about="output channels"),
-        Argument("stride", Kind.STRIDE, 1),
+        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
+        Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
+        Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
+        _DILATION,
+        Argument("padding", Kind.PADDING, None, "zeros around; as keeps the grid"),
+        _BIAS,
     )
+
+    def width(self, x: Shape, a: Arguments) -> Size:
+        return x.features if a["width"] is None else a.width
+
+    def groups(self, x: Shape, a: Arguments) -> Size:
+        return a.groups
+
+
+@register
+class DepthwiseConv(_Conv):
+    """A convolution of each channel by itself."""
+
+    name = "dwconv"
+    about = "depthwise convolution: each channel has a kernel of its own"
+    source = "Sifre (2014); Howard et al. (2017)"
+    arguments = (
+        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
+        Argument("multiplier", Kind.COUNT, 1, "output channels for each that comes in"),
+        _DILATION,
+        Argument("padding", Kind.PADDING, None, "zeros around; as keeps the grid"),
+        _BIAS,
+    )
+
+    def width(self, x: Shape, a: Arguments) -> Size:
+        return x.features * a.multiplier
+
+    def groups(self, x: Shape, a: Arguments) -> Size:
+        return x.features
+
+
+@register
+class TransposedConv(Operator):
+    """A transposed convolution, the backward pass of a convolution as a layer."""
+
+    name = "deconv"
+    about = (
+        "transposed convolution; a grid `stride` times as large unless padding is given"
+    )
+    source = "Zeiler et al. (2010)"
+    attribute = "deconv"
+    weights = (Weights("deconv", ("nn.ConvTranspose2d",)),)
+    arguments = (
+        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
+        Argument("stride", Kind.COUNT, 1, "how far apart the inputs are laid"),
+        Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
+        _DILATION,
+        Argument("padding", Kind.PADDING, None, "how much of the rim is cut off"),
+        Argument("outpad", Kind.PADDING, 0, "rows and columns added at the end"),
+        _BIAS,
+    )
+
+    def _padding(self, a: Arguments) -> tuple[Any, Any]:
+        """Padding and output padding, as given or so that the grid grows evenly.
+
+        Raises:
+            Misfit: if torch has none such.
+        """
+        if a["padding"] is not None:
+            padding, extra = a.padding, a.outpad
+        else:
+            over = [a.dilation * (k - 1) + 1 - a.stride for k in pair(a.kernel)]
+            padding = joined(*((n + 1) // 2 for n in over))
+            extra = joined(*(n % 2 for n in over))
+            if min(over) < 0 or a.outpad != 0:
+                raise Misfit(
+                    "RF210",
+                    f"with a kernel of {code(a.kernel)} and a stride of {a.stride} "
+                    "needs a padding",
+                    hint="say padding=...",
+                    argument="kernel",
+                )
+        if max(pair(extra)) >= max(a.stride, a.dilation):
+            raise Misfit(
+                "RF210",
+                f"has an output padding of {code(extra)}, "
+                "not less than its stride or its dilation",
+                hint="say padding=... and outpad=..., or take a kernel that fits",
+                argument="outpad",
+            )
+        return padding, extra
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
-        if isinstance(a.width, int) and a.width < int(x.features):
-            raise Misfit(
-                "RF401",
-                f"cannot make {a.width} channels of {x.features}: it only adds some",
-                argument="width",
-            )
-        return Shape(
-            Layout.IMAGE, a.width, tuple((n - 1) // a.stride + 1 for n in x.grid)
+        width = x.features if a["width"] is None else a.width
+        divides(a.groups, x.features, "input channels")
+        divides(a.groups, width, "output channels")
+        padding, extra = map(pair, self._padding(a))
+        sides = zip(x.grid, pair(a.kernel), padding, extra, strict=True)
+        grid = tuple(
+            (n - 1) * a.stride - 2 * p + a.dilation * (k - 1) + e + 1
+            for n, k, p, e in sides
+        )
+        check_grid(grid, x)
+        return Shape(Layout.IMAGE, width, grid)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        y = self.shape(x, a)
+        high, wide = pair(a.kernel)
+        weights = int(x.features) * int(y.features) // int(a.groups) * high * wide
+        positions = x.elements // int(x.features)
+        return Cost(
+            parameters=weights + (int(y.features) if a.bias else 0),
+            multiply_adds=weights * positions,
+            saves_input=True,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        step, extra = f"::{code(a.stride)}", code(a.width - x.features)
-        if not isinstance(a.stride, int):
-            # It becomes an attribute, `self.stride`, and ruff format sets those apart.
-            step = f":: {code(a.stride)}"
-        return Emitted(f"F.pad({{x}}[:, :, {step}, {step}], (0, 0, 0, 0, 0, {extra}))")
+        width = x.features if a["width"] is None else a.width
+        padding, extra = self._padding(a)
+        parts = [code(x.features), code(width), code(a.kernel)]
+        given = (
+            ("stride", a.stride, 1),
+            ("padding", padding, 0),
+            ("output_padding", extra, 0),
+            ("groups", a.groups, 1),
+            ("bias", a.bias, True),
+            ("dilation", a.dilation, 1),
+        )
+        parts += [f"{name}={code(v)}" for name, v, plain in given if v != plain]
+        return Emitted("{m}({x})", f"nn.ConvTranspose2d({', '.join(parts)})")

@@ -10,6 +10,7 @@ from __future__ import annotations
 FRAME = """
 input      3 x 32 x 32
 scope      network
+times      4
 """
 
 #: For an image.

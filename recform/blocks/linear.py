@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -10,10 +11,13 @@ from recform.blocks.operator import (
     Emitted,
     Kind,
     Operator,
-    code,
+    Weights,
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape
+
+#: Weights of nn.Linear.
+LINEAR = Weights("linear", ("nn.Linear",))
 
 
 @register
@@ -23,10 +27,10 @@ class Linear(Operator):
     name = "linear"
     about = "matrix product with the features of a vector or of every token"
     attribute = "fc"
-    weights = "linear"
+    weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),
-        Argument("bias", Kind.FLAG, True),
+        Argument("bias", Kind.FLAG, True, "adds a learned number to each feature"),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -62,6 +66,9 @@ class Flatten(Operator):
         for size in x.grid:
             features = features * size
         return Shape(Layout.VECTOR, features)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}.flatten(1)")

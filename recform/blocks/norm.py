@@ -1,7 +1,8 @@
-"""Normalisation."""
+"""Normalisation: over the batch, over features, over groups of channels."""
 
 from __future__ import annotations
 
+from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -10,10 +11,13 @@ from recform.blocks.operator import (
     Emitted,
     Kind,
     Operator,
-    code,
+    Weights,
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape
+from recform.blocks.window import divides
+
+_EPS = "added to the variance, so that nothing divides by zero"
 
 
 @register
@@ -24,10 +28,10 @@ class BatchNorm(Operator):
     about = "batch normalisation with learned scale and shift"
     source = "Ioffe and Szegedy (2015)"
     attribute = "bn"
-    weights = "bn"
+    weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
     arguments = (
-        Argument("eps", Kind.NUMBER, 1e-5),
-        Argument("momentum", Kind.RATE, 0.1),
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("momentum", Kind.RATE, 0.1, "share of a batch in the running mean"),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -47,26 +51,82 @@ class BatchNorm(Operator):
         return Emitted("{m}({x})", f"nn.{kind}({', '.join(parts)})")
 
 
+def _over_features(x: Shape) -> str:
+    """The call of a norm that wants the features on the last axis."""
+    if x.layout is Layout.IMAGE:
+        return "{m}({x}.movedim(1, -1)).movedim(-1, 1)"
+    return "{m}({x})"
+
+
 @register
 class LayerNorm(Operator):
-    """Layer normalisation over the features of tokens or vectors."""
+    """Layer normalisation over the features, at each position by itself."""
 
     name = "ln"
-    about = "layer normalisation over the features"
+    about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
-    weights = "ln"
-    arguments = (Argument("eps", Kind.NUMBER, 1e-5),)
-
-    def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS, Layout.VECTOR)
-        return x
+    weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
+    arguments = (Argument("eps", Kind.NUMBER, 1e-5, _EPS),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        # Mean and deviation of each token are kept beside the input.
+        # Mean and deviation of each position are kept beside the input.
         rows = x.elements // int(x.features)
         return Cost(2 * int(x.features), saves_input=True, saves_more=2 * rows)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         eps = "" if a.eps == 1e-5 else f", eps={code(a.eps)}"
-        return Emitted("{m}({x})", f"nn.LayerNorm({code(x.features)}{eps})")
+        return Emitted(_over_features(x), f"nn.LayerNorm({code(x.features)}{eps})")
+
+
+@register
+class RMSNorm(Operator):
+    """Division by the root mean square of the features, with a learned scale."""
+
+    name = "rmsnorm"
+    about = "divides by the root mean square of the features; learned scale, no shift"
+    source = "Zhang and Sennrich (2019)"
+    attribute = "norm"
+    weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
+    arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # What each position is divided by, and the quotient before the learned scale.
+        rows = x.elements // int(x.features)
+        more = rows + x.elements
+        return Cost(int(x.features), saves_input=True, saves_more=more)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        made = f"nn.RMSNorm({code(x.features)}, eps={code(a.eps)})"
+        return Emitted(_over_features(x), made)
+
+
+@register
+class GroupNorm(Operator):
+    """Normalisation over the positions of a group of channels."""
+
+    name = "gn"
+    about = "normalisation over all positions of a group of channels"
+    source = "Wu and He (2018)"
+    attribute = "gn"
+    weights = (Weights("gn", ("nn.GroupNorm",), flat=True),)
+    arguments = (
+        Argument("groups", Kind.SIZE, 32, "parts into which the channels fall"),
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE, Layout.VECTOR)
+        divides(a.groups, x.features, "channels")
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # Mean and deviation of each group are kept beside the input.
+        more = 2 * int(a.groups)
+        return Cost(2 * int(x.features), saves_input=True, saves_more=more)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        parts = [code(a.groups), code(x.features)]
+        if a.eps != 1e-5:
+            parts.append(f"eps={code(a.eps)}")
+        return Emitted("{m}({x})", f"nn.GroupNorm({', '.join(parts)})")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, ClassVar, TypeAlias
-
-import sympy
+from typing import Any, TypeAlias
 
 from recform.blocks.shape import Shape, Size
+from recform.source import Span
 
 #: A number, a flag, None, or a SymPy expression (which has no types to check).
 Value: TypeAlias = Any
@@ -18,17 +17,32 @@ Value: TypeAlias = Any
 class Kind(Enum):
     """What values an argument takes.
 
-    SIZE and RATE may be left symbolic in the emitted code (a width, a dropout rate);
-    the others shape the code and are numbers by then, except for STRIDE.
+    SIZE, STRIDE, WINDOW and RATE may be left symbolic in the emitted code (a width, a
+    dropout rate); the others shape the code and are numbers by then. A pair is
+    (height, width); two equal numbers are read as one.
     """
 
     SIZE = "a whole number of at least 1"
     STRIDE = "a whole number of at least 1 (the stride)"
     COUNT = "a whole number of at least 1 (fixed)"
     NATURAL = "a whole number of at least 0"
+    KERNEL = "a fixed whole number of at least 1, or a pair (height, width)"
+    WINDOW = "a whole number of at least 1, or a pair (height, width)"
+    PADDING = "a whole number of at least 0, or a pair (height, width)"
     RATE = "a number from 0 to 1"
     NUMBER = "a number"
     FLAG = "true or false"
+    CHOICE = "one of a few words"
+
+    @property
+    def paired(self) -> bool:
+        """Whether it may be given for height and width apart."""
+        return self in (Kind.KERNEL, Kind.WINDOW, Kind.PADDING)
+
+    @property
+    def symbolic(self) -> bool:
+        """Whether it is a whole number that may depend on the block."""
+        return self in (Kind.SIZE, Kind.STRIDE, Kind.WINDOW)
 
 
 class _Required:
@@ -49,17 +63,26 @@ class Argument:
         default: its value if left out; REQUIRED if it must be given; None if the
             operator works it out.
         about: a few words for the reference.
+        choices: the words that a CHOICE takes.
     """
 
     name: str
     kind: Kind
     default: Value | _Required = REQUIRED
     about: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:
         """Whether it must be given."""
         return isinstance(self.default, _Required)
+
+    @property
+    def takes(self) -> str:
+        """What values it takes, in words."""
+        if self.kind is Kind.CHOICE:
+            return " or ".join(self.choices)
+        return str(self.kind.value)
 
 
 class Arguments(Mapping[str, Value]):
@@ -95,6 +118,8 @@ class Cost:
         saves_input: whether autograd keeps the input for the backward pass.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
+        passes: whether the output is a view of the whole input, and so no memory of
+            its own.
     """
 
     parameters: int = 0
@@ -102,6 +127,7 @@ class Cost:
     saves_input: bool = False
     saves_output: bool = False
     saves_more: int = 0
+    passes: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,11 +136,30 @@ class Emitted:
 
     Attributes:
         call: an expression with ``{x}`` for the input and ``{m}`` for the module.
-        module: the expression that makes the module, or an empty string for a function.
+        module: the expression that makes the module (or an nn.Parameter), or an empty
+            string for a function.
     """
 
     call: str
     module: str = ""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights that an ``init`` statement can start.
+
+    Attributes:
+        kind: the key in ``init``.
+        modules: the classes that hold them, as the generated file names them.
+        name: their attribute in these classes.
+        flat: whether they have a single axis, so that rules which look at the numbers
+            of inputs and outputs (kaiming, xavier) do not apply.
+    """
+
+    kind: str
+    modules: tuple[str, ...]
+    name: str = "weight"
+    flat: bool = False
 
 
 class Misfit(Exception):
@@ -125,6 +170,9 @@ class Misfit(Exception):
         message: what is wrong, to follow the name of the operator.
         hint: how to mend it.
         argument: the argument at fault, if it is one.
+        operator: the name of the operator, where it is not the one that was called but
+            one inside of it.
+        place: where that one stands.
     """
 
     def __init__(
@@ -135,29 +183,34 @@ class Misfit(Exception):
         self.message = message
         self.hint = hint
         self.argument = argument
+        self.operator: str | None = None
+        self.place: Span | None = None
 
 
 class Operator:
     """Base of the operators; one subclass an operator, made once and without state.
 
-    A subclass sets the class variables and overrides the four rules.
+    A subclass sets the attributes and overrides the rules.
     """
 
     #: The name in formula files.
-    name: ClassVar[str]
+    name: str
     #: In the order in which they may be given without their names.
-    arguments: ClassVar[tuple[Argument, ...]] = ()
+    arguments: tuple[Argument, ...] = ()
     #: One line for the reference.
-    about: ClassVar[str]
+    about: str
     #: Where it comes from.
-    source: ClassVar[str] = ""
+    source: str = ""
     #: The attribute under which its module is kept, if it has one.
-    attribute: ClassVar[str] = ""
+    attribute: str = ""
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
-    elementwise: ClassVar[bool] = False
-    #: Which `init` setting its weights follow ("" if it has none).
-    weights: ClassVar[str] = ""
+    elementwise: bool = False
+    #: Which `init` settings its weights follow.
+    weights: tuple[Weights, ...] = ()
+    #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
+    #: generated file holds those that it uses once, above its own classes.
+    support: tuple[str, ...] = ()
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         """The shape of the output.
@@ -174,47 +227,6 @@ class Operator:
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
-
-
-def code(value: Value) -> str:
-    """A number, a flag or a symbolic size as Python source."""
-    if value is None or isinstance(value, bool | str):
-        return repr(value)
-    number = sympy.sympify(value)
-    if number.is_Integer:
-        return str(int(number))
-    if number.is_Rational or number.is_Float:
-        if number.is_Rational and not _decimal(number):
-            return f"{number.p} / {number.q}"
-        return repr(float(number))
-    return _quotient(number)
-
-
-def _decimal(number: sympy.Rational) -> bool:
-    q = int(number.q)
-    for prime in (2, 5):
-        while q % prime == 0:
-            q //= prime
-    return q == 1
-
-
-def _quotient(expr: sympy.Expr) -> str:
-    """Sizes divide exactly (this has been checked), so they are divided with ``//``."""
-    numerator, denominator = sympy.fraction(sympy.together(expr))
-    text = _python(numerator)
-    if denominator == 1:
-        return text
-    if numerator.is_Add:
-        text = f"({text})"
-    below = _python(denominator)
-    if not denominator.is_Atom:
-        below = f"({below})"
-    return f"{text} // {below}"
-
-
-def _python(expr: sympy.Expr) -> str:
-    text = str(sympy.pycode(expr, fully_qualified_modules=False))
-    return text.replace("*", " * ").replace(" *  * ", "**")
 
 
 def require_layout(x: Shape, *layouts: object) -> None:

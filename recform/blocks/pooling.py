@@ -1,8 +1,8 @@
-"""Pooling."""
+"""Pooling: over windows, over a grid of a given size, over everything."""
 
 from __future__ import annotations
 
-from recform.blocks.convolution import check_grid, window
+from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -12,48 +12,78 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
-    code,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.shape import Layout, Shape
+from recform.blocks.window import check_grid, pair, window, window_up
+
+_COMMON = (
+    Argument("kernel", Kind.WINDOW, None, "the whole grid, made a vector, if left out"),
+    Argument("stride", Kind.STRIDE, None, "distance between windows; as the kernel"),
+    Argument("padding", Kind.PADDING, 0, "positions around that count as nothing"),
+    Argument("ceil", Kind.FLAG, False, "a last window may run over the end"),
+    Argument(
+        "size", Kind.KERNEL, None, "in place of a kernel: the grid that comes out"
+    ),
+)
 
 
 class _Pool(Operator):
-    arguments = (
-        Argument(
-            "kernel", Kind.STRIDE, None, "the whole grid, made a vector, if left out"
-        ),
-        Argument("stride", Kind.STRIDE, None, "as the kernel"),
-        Argument("padding", Kind.NATURAL, 0),
-    )
-    module = ""
-
-    def _stride(self, a: Arguments) -> Size:
-        return a.kernel if a["stride"] is None else a.stride
+    arguments: tuple[Argument, ...] = _COMMON
+    #: The name of torch's function.
+    windows = ""
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
+        if a["size"] is not None:
+            return self._adapted(x, a)
         if a["kernel"] is None:
             require_layout(x, Layout.IMAGE, Layout.TOKENS)
+            self._alone(a, "kernel", ("stride", "padding", "ceil"))
             return Shape(Layout.VECTOR, x.features)
         require_layout(x, Layout.IMAGE)
-        numbers = isinstance(a.padding, int) and isinstance(a.kernel, int)
-        if numbers and 2 * a.padding > a.kernel:
-            raise Misfit(
-                "RF210",
-                f"has a padding of {a.padding}, more than half its kernel",
-                argument="padding",
-            )
-        grid = tuple(window(n, a.kernel, self._stride(a), a.padding, 1) for n in x.grid)
+        kernel, padding = pair(a.kernel), pair(a.padding)
+        for k, p in zip(kernel, padding, strict=True):
+            if isinstance(k, int) and 2 * p > k:
+                raise Misfit(
+                    "RF210",
+                    f"has a padding of {p}, more than half its kernel",
+                    argument="padding",
+                )
+        count = window_up if a.ceil else window
+        stride = kernel if a["stride"] is None else pair(a.stride)
+        sides = zip(x.grid, kernel, stride, padding, strict=True)
+        grid = tuple(count(n, k, s, p, 1) for n, k, s, p in sides)
         check_grid(grid, x)
         return Shape(Layout.IMAGE, x.features, grid)
 
-    def emit_local(self, a: Arguments) -> str:
+    def _adapted(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE)
+        self._alone(a, "", ("kernel", "stride", "padding", "ceil"))
+        return Shape(Layout.IMAGE, x.features, pair(a.size))
+
+    def _alone(self, a: Arguments, lacks: str, names: tuple[str, ...]) -> None:
+        """Raises a Misfit for arguments that say nothing here."""
+        plain = {argument.name: argument.default for argument in self.arguments}
+        for name in names:
+            if a[name] != plain[name]:
+                raise Misfit(
+                    "RF203",
+                    f"has a {name} but no {lacks}"
+                    if lacks
+                    else f"has a size, which leaves nothing for its {name} to say",
+                    argument=name,
+                )
+
+    def windowed(self, a: Arguments, more: str = "") -> Emitted:
+        """The call of torch's function with windows."""
         parts = [code(a.kernel)]
         if a["stride"] is not None and a.stride != a.kernel:
             parts.append(f"stride={code(a.stride)}")
         if a.padding != 0:
             parts.append(f"padding={code(a.padding)}")
-        return ", ".join(parts)
+        if a.ceil:
+            parts.append("ceil_mode=True")
+        return Emitted(f"F.{self.windows}({{x}}, {', '.join(parts)}{more})")
 
 
 @register
@@ -62,15 +92,23 @@ class AvgPool(_Pool):
 
     name = "avgpool"
     about = "average over windows; without a kernel over the whole grid, to a vector"
+    windows = "avg_pool2d"
+    arguments = (
+        *_COMMON,
+        Argument("countpad", Kind.FLAG, True, "whether padding counts as zeros"),
+    )
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(saves_input=a["kernel"] is not None)
+        # A mean over everything keeps nothing; torch computes a grid of one as such.
+        return Cost(saves_input=a["kernel"] is not None or a["size"] not in (None, 1))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        if a["size"] is not None:
+            return Emitted(f"F.adaptive_avg_pool2d({{x}}, {code(a['size'])})")
         if a["kernel"] is None:
             axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
             return Emitted(f"{{x}}.mean({axes})")
-        return Emitted(f"F.avg_pool2d({{x}}, {self.emit_local(a)})")
+        return self.windowed(a, "" if a.countpad else ", count_include_pad=False")
 
 
 @register
@@ -79,15 +117,35 @@ class MaxPool(_Pool):
 
     name = "maxpool"
     about = "maximum over windows; without a kernel over the whole grid, to a vector"
+    windows = "max_pool2d"
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        if a["kernel"] is None:
+        if a["kernel"] is None and a["size"] is None:
             return Cost(saves_input=True, saves_output=True)
         # The positions of the maxima are kept as 64-bit integers: two numbers each.
         return Cost(saves_input=True, saves_more=2 * self.shape(x, a).elements)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        if a["size"] is not None:
+            return Emitted(f"F.adaptive_max_pool2d({{x}}, {code(a['size'])})")
         if a["kernel"] is None:
             axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
             return Emitted(f"{{x}}.amax({axes})")
-        return Emitted(f"F.max_pool2d({{x}}, {self.emit_local(a)})")
+        return self.windowed(a)
+
+
+@register
+class GlobalPool(Operator):
+    """The average over the grid, kept as a grid of one (for gates, before `conv(1)`)."""
+
+    name = "globalpool"
+    about = "average over the whole grid, which stays as a grid of 1 x 1"
+    source = "Lin, Chen and Yan (2014)"
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE, Layout.TOKENS)
+        return Shape(x.layout, x.features, (1,) * len(x.grid))
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
+        return Emitted(f"{{x}}.mean({axes}, keepdim=True)")

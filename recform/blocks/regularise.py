@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.blocks.code import fraction
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -10,9 +11,9 @@ from recform.blocks.operator import (
     Emitted,
     Kind,
     Operator,
-    code,
 )
 from recform.blocks.shape import Shape
+from recform.blocks.support import template
 
 
 @register
@@ -23,10 +24,30 @@ class Dropout(Operator):
     about = "in training, sets numbers to zero with this probability"
     source = "Srivastava et al. (2014)"
     attribute = "dropout"
-    arguments = (Argument("rate", Kind.RATE, 0.5),)
+    arguments = (Argument("rate", Kind.RATE, 0.5, "the probability"),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(saves_more=x.elements)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("{m}({x})", f"nn.Dropout({code(a.rate)})")
+        return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
+
+
+@register
+class DropPath(Operator):
+    """Stochastic depth: drops what a block adds, for whole examples."""
+
+    name = "droppath"
+    about = "stochastic depth: in training, drops whole examples with this probability"
+    source = "Huang et al. (2016)"
+    attribute = "drop_path"
+    support = (template("drop_path"),)
+    arguments = (
+        Argument("rate", Kind.RATE, about="the probability; may depend on i and L"),
+    )
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(saves_more=1)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{m}({x})", f"DropPath({fraction(a.rate)})")

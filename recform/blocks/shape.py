@@ -83,6 +83,19 @@ class Shape:
             return self
         return replace(self, grid=tuple(-(-int(size) // stride) for size in self.grid))
 
+    def spreads_over(self, target: Shape) -> bool:
+        """Whether this is one number a feature for a tensor with a grid: a gate.
+
+        A vector is, and so is an image of one position; sizes may be symbols.
+        """
+        if not target.grid or target.grid == self.grid:
+            return False
+        alone = not self.grid or all(size == 1 for size in self.grid)
+        if self.layout is not target.layout and self.grid:
+            return False
+        numbers = isinstance(self.features, int) and isinstance(target.features, int)
+        return alone and (not numbers or self.features == target.features)
+
     def stride_to(self, target: Shape) -> int | None:
         """The stride that leads from this grid to another; None if there is none."""
         if self.layout is not target.layout or len(self.grid) != len(target.grid):

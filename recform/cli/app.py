@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import check, compile, render, summary
+from recform.cli import check, common, compile, render, summary
 from recform.version import __version__
 
-app = typer.Typer(
+app = common.Commands(
     name="recform",
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from enum import StrEnum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from recform.blocks import library
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
@@ -21,6 +25,8 @@ from recform.diagnostics import (
     render_json,
     render_text,
 )
+
+_C = TypeVar("_C", bound=Callable[..., None])
 
 
 class Format(StrEnum):
@@ -33,6 +39,14 @@ class Format(StrEnum):
 File = Annotated[
     str, typer.Argument(metavar="FILE.rf", help="A formula file; - is standard input.")
 ]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--plugin",
+        metavar="FILE.py",
+        help="Operators of your own: a file, or the name of a module.",
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter of the file."),
@@ -44,6 +58,40 @@ NetworkName = Annotated[
     str | None,
     typer.Option("--network", metavar="NAME", help="One network of several."),
 ]
+
+
+#: What `--plugin` named.
+_PLUGINS: ContextVar[tuple[str, ...]] = ContextVar("plugins", default=())
+
+
+class Commands(typer.Typer):
+    """The commands; every one of them takes ``--plugin``."""
+
+    def command(self, *names: Any, **options: Any) -> Callable[[_C], _C]:
+        """Registers a command, as typer does, with one option more."""
+        register = super().command(*names, **options)
+
+        def add(function: _C) -> _C:
+            register(_with_plugins(function))
+            return function
+
+        return add
+
+
+def _with_plugins(function: Callable[..., None]) -> Callable[..., None]:
+    @wraps(function)
+    def wrapper(*arguments: Any, plugins: list[str] | None, **options: Any) -> None:
+        _PLUGINS.set(tuple(plugins or ()))
+        function(*arguments, **options)
+
+    signature = inspect.signature(function, eval_str=True)
+    option = inspect.Parameter(
+        "plugins", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Plugins
+    )
+    parameters = [*signature.parameters.values(), option]
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {item.name: item.annotation for item in parameters}
+    return wrapper
 
 
 @contextmanager
@@ -71,12 +119,16 @@ def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
         CompileError: with all that is wrong in it.
     """
     values = parse_settings(settings or [])
+    folder: Path | None = None
     if file == "-":
         data = sys.stdin.buffer.read()
         text = data.decode("utf-8", "surrogateescape")
-        return compile_source(from_text(text, "<stdin>"), values)
-    source, folder = read(file)
-    return compile_source(source, values, folder)
+        source = from_text(text, "<stdin>")
+    else:
+        source, folder = read(file)
+    networks = compile_source(source, values, folder, _PLUGINS.get())
+    library.activate(networks[0].plugins.operators)
+    return networks
 
 
 def parse_settings(settings: list[str]) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recform.cli import common
 from recform.compiler import choose
-from recform.report import summarise
+from recform.diagnostics import Diagnostics
+from recform.report import TableRow, published, summarise, tabulate
 
 
 def command(
@@ -21,9 +23,28 @@ def command(
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
     ] = False,
+    table: Annotated[
+        bool,
+        typer.Option(
+            "--table",
+            help="All networks of a file or a folder side by side, beside the figures "
+            "in its published.csv.",
+        ),
+    ] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show formula, order, state, stages, parameters and costs."""
+    if table:
+        with common.diagnosed(form):
+            rows = _rows(Path(file), settings)
+        if as_json:
+            data_rows = [row.as_dict() for row in rows]
+            sys.stdout.write(json.dumps(data_rows, indent=2) + "\n")
+        else:
+            from recform.report.text import render_table
+
+            render_table(rows)
+        return
     with common.diagnosed(form):
         networks = common.compiled(file, settings)
         if network is not None:
@@ -46,3 +67,28 @@ def command(
         if number:
             typer.echo()
         render(summary)
+
+
+def _rows(path: Path, settings: list[str] | None) -> list[TableRow]:
+    """A row for each network of a file, or of all files of a folder.
+
+    Raises:
+        CompileError: with all that is wrong in them.
+    """
+    folder = path if path.is_dir() else path.parent
+    files = sorted(path.glob("*.rf")) if path.is_dir() else [path]
+    report = Diagnostics()
+    if not files:
+        report.error("RF001", f"{path} has no formula file", file=path.as_posix())
+    networks = [
+        (file.stem, item.graph)
+        for file in files
+        for item in common.compiled(str(file), settings)
+    ]
+    told = folder / "published.csv"
+    try:
+        known = published(told.read_text("utf-8")) if told.exists() else {}
+    except (OSError, ValueError) as error:
+        report.error("RF006", f"{told} cannot be read: {error}", file=told.as_posix())
+    report.check()
+    return tabulate(networks, known)

@@ -245,8 +245,8 @@ CATALOGUE: dict[str, Entry] = {
     "RF305": Entry(
         "nothing is left",
         "All terms reach before the start. A boundary equation says where to begin.",
-        "X_i = W_i*X_<i-2>",
-        "X_i = W_i*X_<i-2>\nX_1 = X_0",
+        "X_i = W_i*X_<i-2> + X_<i-3>",
+        "X_i = W_i*X_<i-2> + X_<i-1>",
     ),
     "RF306": Entry(
         "no output named (a warning)",
@@ -255,16 +255,22 @@ CATALOGUE: dict[str, Entry] = {
         "Y_i = W_i*X_<i-1>\nX_i = X_<i-1> + Y_i\noutput X_L",
     ),
     "RF307": Entry(
-        "two indices",
-        "Formulas with two indices are read, but not compiled yet.",
-        "X_i = W_i*X_<i-1,2>",
-        "X_i = W_i*X_<i-1>",
+        "three indices",
+        "A name has two indices at most: the block, and the time.",
+        "X_<i,t> = W_<i,t,t>*X_<i-1,t>",
+        "X_<i,t> = W_<i,t>*X_<i-1,t>",
     ),
     "RF308": Entry(
         "a range that cannot be",
         "A range of a sum or a history is empty, or its ends are no numbers.",
         "X_i = W_i*X_<i-1> + sum(k, 3, 1, X_<i-k>)",
         "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF309": Entry(
+        "dead blocks",
+        "The output reads every second or third block only; the others would do nothing.",
+        "X_i = W_i*X_<i-2>\nX_1 = X_0",
+        "X_i = W_i*X_<i-2>\nX_1 = X_0\noutput X_L + X_<L-1>",
     ),
     "RF401": Entry(
         "shapes that do not meet",
@@ -323,6 +329,36 @@ CATALOGUE: dict[str, Entry] = {
         "not written",
         "The output cannot be written; nothing was changed.",
         command="recform compile net.rf -o no/such/folder/net.py",
+    ),
+    "RF511": Entry(
+        "a plugin that cannot be imported",
+        "The file or module does not exist, or fails when it is imported. A package that "
+        "brings operators and fails is left out, with a warning.",
+        command="recform check net.rf --plugin operatos.py",
+    ),
+    "RF512": Entry(
+        "two operators of one name",
+        "A plugin brings an operator, or a class for the generated file, whose name is "
+        "taken. Give it another name.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Conv(Operator):' ' name, about = \"conv\", \"another one\"' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "recform check net.rf --plugin mine.py",
+    ),
+    "RF513": Entry(
+        "not an operator",
+        "A plugin has no operator, or one whose declaration is not complete.",
+        command="echo 'x = 1' > mine.py; recform check net.rf --plugin mine.py",
+    ),
+    "RF514": Entry(
+        "an operator that fails",
+        "A rule of a plugin's operator raises an exception, or gives something else than "
+        "it should.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Mine(Operator):' ' name, about = \"mine\", \"divides by zero\"' "
+        "' def shape(self, x, a): return x/0' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
     ),
     "RF661": Entry(
         "too many blocks to draw",

@@ -45,6 +45,11 @@ class Diagnostic:
     severity: Severity = Severity.ERROR
     file: str = ""
 
+    @property
+    def mistake(self) -> tuple[str, object]:
+        """What makes it the same mistake as another: its code, and its place."""
+        return (self.code, self.labels[0].span if self.labels else self.message)
+
 
 class CompileError(Exception):
     """The input has errors.
@@ -64,7 +69,7 @@ class CompileError(Exception):
 
 
 class Diagnostics:
-    """Collects diagnostics; the same mistake at the same place is kept once."""
+    """Collects diagnostics; of several of one code at one place the first is kept."""
 
     #: A file with more errors than this is shown the first ones only.
     LIMIT = 100
@@ -93,15 +98,21 @@ class Diagnostics:
         )
 
     def warning(
-        self, code: str, message: str, place: Span, label: str = "", *, hint: str = ""
+        self,
+        code: str,
+        message: str,
+        place: Span | None = None,
+        label: str = "",
+        *,
+        hint: str = "",
     ) -> None:
         """Reports something that compiles but is probably not meant."""
-        self._add(
-            Diagnostic(code, message, (Label(place, label),), hint, Severity.WARNING)
-        )
+        labels = (Label(place, label),) if place is not None else ()
+        self._add(Diagnostic(code, message, labels, hint, Severity.WARNING))
 
     def _add(self, diagnostic: Diagnostic) -> None:
-        if diagnostic not in self._items and len(self._items) < self.LIMIT:
+        known = any(item.mistake == diagnostic.mistake for item in self._items)
+        if not known and len(self._items) < self.LIMIT:
             self._items.append(diagnostic)
 
     @property

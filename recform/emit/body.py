@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from recform.algebra.expr import Apply, Input, Part, State, Tensor
 from recform.emit.expressions import ATOM, Writer
-from recform.emit.names import Namespace, variable
+from recform.emit.names import Namespace
 from recform.emit.text import Lines
 from recform.graph.shapes import bare
 from recform.recurrence.model import Slot, Step
@@ -23,7 +23,7 @@ class BodyWriter:
         step: what is computed.
         writer: for expressions; its variables are filled.
         names: variables that are still free.
-        order: of the recurrence, for names.
+        name_of: the variable that a tensor would like.
         mark: the comment that names the line of a tensor.
     """
 
@@ -32,13 +32,13 @@ class BodyWriter:
         step: Step,
         writer: Writer,
         names: Namespace,
-        order: int,
+        name_of: Callable[[Slot], str],
         mark: Callable[[Tensor], str],
     ) -> None:
         self._step = step
         self._writer = writer
         self._names = names
-        self._order = order
+        self._name_of = name_of
         self._mark = mark
 
     def write(
@@ -100,7 +100,7 @@ class BodyWriter:
         return result
 
     def _adapt(self, lines: Lines, value: Tensor, attribute: str) -> None:
-        name = self._names.new(f"{variable(value, self._step.at, self._order)}_short")
+        name = self._names.new(f"{self._name_of(value)}_short")
         call = f"self.{attribute}({self._writer.show(value)})"
         lines.assign(name, call, self._mark(value))
         self._writer.variables["adapted", attribute] = name
@@ -121,7 +121,7 @@ class BodyWriter:
         return False
 
     def _assign(self, lines: Lines, tensor: Tensor) -> None:
-        name = self._names.new(variable(tensor, self._step.at, self._order))
+        name = self._names.new(self._name_of(tensor))
         text, _ = self._writer.made(tensor)
         if not lines.has_room(f"{name} = {text}", self._mark(tensor)):
             # A call on a line of its own can be found in a traceback by its comment.
@@ -149,7 +149,7 @@ class BodyWriter:
         """An operator whose parts are the step's own."""
         for statement in statements:
             lines.statement(statement, self._mark(tensor))
-        name = self._names.new(variable(tensor, self._step.at, self._order))
+        name = self._names.new(self._name_of(tensor))
         lines.assign(name, result, self._mark(tensor))
         self._writer.variables[tensor] = name
 
@@ -178,7 +178,7 @@ class BodyWriter:
                     targets.append("_")
                     continue
                 named = owners.get(part, part)
-                name = self._names.new(variable(named, self._step.at, self._order))
+                name = self._names.new(self._name_of(named))
                 self._writer.variables[part] = name
                 targets.append(name)
             axis = self._writer.shape(tensor.tensor).feature_axis

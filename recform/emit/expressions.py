@@ -202,7 +202,7 @@ class Writer:
             value = value.tensor
         attribute = self.adapter(value, parent)
         if not attribute:
-            return self.write(tensor)
+            return self.spread(parent, tensor)
         key = ("adapted", attribute)
         if key in self.variables:
             result = self.variables[key], ATOM
@@ -211,6 +211,17 @@ class Writer:
         for scale in reversed(scales):
             result = self.scaled(scale, result)
         return result
+
+    def spread(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
+        """A term as it is; a vector gets the axes of the grid over which it spreads."""
+        text, own = self.write(tensor)
+        if isinstance(tensor, Filled) or isinstance(parent, State):
+            return text, own
+        shape, target = self.shape(tensor), self.shape(parent)
+        if shape.layout is target.layout or not shape.spreads_over(target):
+            return text, own
+        axes = "[:, :, None, None]" if target.layout is Layout.IMAGE else "[:, None]"
+        return (f"({text}){axes}" if own < ATOM else f"{text}{axes}"), ATOM
 
     def scaled(self, tensor: Scaled, inner: tuple[str, int]) -> tuple[str, int]:
         """A scalar times an expression."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import sympy
@@ -10,11 +11,11 @@ import sympy
 from recform.algebra.expr import Apply, L, Learned, Tensor
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import Namespace, base_name
+from recform.emit.names import Namespace, base_name, variable
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
-from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Slot, Step
 
 
 def shared_names(recurrence: Recurrence) -> tuple[str, ...]:
@@ -127,7 +128,9 @@ class ForwardWriter:
         """The blocks of a flow; returns the expression of its output."""
         names = Namespace({"x"})
         writer = self._writer(flow.start, number, {})
-        body = BodyWriter(flow.start, writer, names, self._recurrence.order, self._mark)
+        body = BodyWriter(
+            flow.start, writer, names, self._name_of(flow.start), self._mark
+        )
         body.write(lines, flow.initial)
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
         if self._single:
@@ -142,7 +145,7 @@ class ForwardWriter:
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
         end = self._writer(flow.end, number, variables)
-        tail = BodyWriter(flow.end, end, names, self._recurrence.order, self._mark)
+        tail = BodyWriter(flow.end, end, names, self._name_of(flow.end), self._mark)
         tail.write(lines, ())
         return end.show(flow.output)
 
@@ -246,6 +249,9 @@ class ForwardWriter:
             coefficient,
             variables,
         )
+
+    def _name_of(self, step: Step) -> Callable[[Slot], str]:
+        return partial(variable, at=step.at, order=self._recurrence.order)
 
     def _mark(self, tensor: Tensor) -> str:
         """The boundary equation that says what a tensor is, as a comment."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from recform.algebra.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
+from recform.blocks import Operator
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph
 
@@ -18,36 +20,43 @@ _RULES = {
     "zeros": "zeros_({w})",
     "ones": "ones_({w})",
 }
-_KINDS = {
-    "conv": "nn.Conv2d",
-    "linear": "nn.Linear",
-    "bn": "(nn.BatchNorm1d, nn.BatchNorm2d)",
-    "ln": "nn.LayerNorm",
-}
 
 
 def write_initialisation(lines: Lines, network: NetworkGraph) -> None:
     """Writes the loop over the modules that a network's constructor ends with."""
+    rules = network.recurrence.formula.init
     present = _weights(network)
-    rules = [
-        (kind, rule)
-        for kind, rule in network.recurrence.formula.init.items()
-        if kind in present and rule.rule != "torch"
+    branches = [
+        (present[key], key[1], rule)
+        for kind, rule in rules.items()
+        for key in present
+        if key[0] == kind and rule.rule != "torch"
     ]
-    if not rules:
+    if not branches:
         return
     lines.blank()
     lines.add("for module in self.modules():")
     with lines.indented():
-        for number, (kind, rule) in enumerate(rules):
+        for number, (classes, name, rule) in enumerate(branches):
             word = "elif" if number else "if"
-            lines.add(f"{word} isinstance(module, {_KINDS[kind]}):")
+            either = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
+            lines.add(f"{word} isinstance(module, {either}):")
             with lines.indented():
-                lines.statement(f"nn.init.{_init_call(rule)}")
+                lines.statement(f"nn.init.{_init_call(rule, f'module.{name}')}")
 
 
-def _weights(network: NetworkGraph) -> set[str]:
-    """The kinds of weights that the network has."""
+def _weights(network: NetworkGraph) -> dict[tuple[str, str], list[str]]:
+    """The classes that hold weights, by their kind and attribute."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for operator in used_operators(network):
+        for weights in operator.weights:
+            classes = found.setdefault((weights.kind, weights.name), [])
+            classes += [name for name in weights.modules if name not in classes]
+    return found
+
+
+def used_operators(network: NetworkGraph) -> list[Operator]:
+    """The operators of all pipelines that the network may run, each once."""
     formula = network.recurrence.formula
     pipelines: list[Pipeline | None] = [
         formula.stem,
@@ -58,16 +67,16 @@ def _weights(network: NetworkGraph) -> set[str]:
         pipelines.append(formula.adapter)
     if network.transitions:
         pipelines.append(formula.transition)
-    return {
-        step.operator.weights
-        for pipeline in pipelines
-        if pipeline is not None
-        for step in pipeline.steps
-    }
+    found: list[Operator] = []
+    for pipeline in pipelines:
+        for step in every_step(pipeline) if pipeline is not None else ():
+            if step.operator not in found:
+                found.append(step.operator)
+    return found
 
 
-def _init_call(rule: InitRule) -> str:
+def _init_call(rule: InitRule, weight: str) -> str:
     text = _RULES[rule.rule].format(
-        w="module.weight", mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
+        w=weight, mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
     )
     return text.replace("'", '"')

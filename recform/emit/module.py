@@ -7,22 +7,29 @@ from pathlib import PurePath
 
 from recform.emit.names import Namespace, identifier
 from recform.emit.network import NetworkWriter
+from recform.emit.support import support_classes
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
 
 
 def emit(
-    networks: list[NetworkGraph], settings: tuple[tuple[str, str], ...] = ()
+    networks: list[NetworkGraph],
+    settings: tuple[tuple[str, str], ...] = (),
+    plugins: tuple[str, ...] = (),
 ) -> str:
     """The source of a module with these networks.
 
     Args:
         networks: of one file, in its order.
         settings: parameters that were set, for the header.
+        plugins: those that were named, for the header.
     """
     names = Namespace()
     for network in networks:
         names.take(identifier(network.recurrence.formula.name))
+    support = support_classes(networks)
+    for name in support:
+        names.take(name)
     body = Lines()
     classes = []
     for network in networks:
@@ -34,13 +41,18 @@ def emit(
         body.blank(2)
         classes.append(writer.name)
     code = str(body).rstrip("\n") + "\n"
-    head = _header(networks, settings, classes, code)
+    for name, text in reversed(support.items()):
+        if re.search(rf"\b{name}\(", code):
+            code = f"{text.rstrip()}\n\n\n{code}"
+    options = "".join(f" --set {name}={value}" for name, value in settings)
+    options += "".join(f" --plugin {PurePath(name).name}" for name in plugins)
+    head = _header(networks, options, classes, code)
     return head + "\n\n" + code
 
 
 def _header(
     networks: list[NetworkGraph],
-    settings: tuple[tuple[str, str], ...],
+    options: str,
     classes: list[str],
     code: str,
 ) -> str:
@@ -48,7 +60,6 @@ def _header(
 
     source = networks[0].recurrence.formula.source
     file = PurePath(source.name).name
-    options = "".join(f" --set {name}={value}" for name, value in settings)
     stem = PurePath(file).stem or "network"
     lines = Lines()
     lines.extend(

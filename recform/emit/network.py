@@ -8,8 +8,9 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Learned
-from recform.algebra.pipelines import STRIDE, WIDTH
+from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
+from recform.emit.bodies import BodyClasses
 from recform.emit.forward import ForwardWriter, shared_names
 from recform.emit.initialise import write_initialisation
 from recform.emit.names import Namespace, identifier
@@ -19,6 +20,7 @@ from recform.emit.pipelines import (
     PipelineCode,
     pipeline_class,
     symbolic_shape,
+    symbols,
     write_pipeline,
 )
 from recform.emit.stages import StageWriter
@@ -68,8 +70,12 @@ class NetworkWriter:
 
     def write(self, lines: Lines) -> None:
         """Writes operators, adapter, steps and network."""
+        self._bodies = BodyClasses(
+            lines, self._names, self._prefix, self._rates, self._formula.source
+        )
+        self._prepare()
         classes = BlockWriter(
-            self._network, self._names, self._prefix, self._rates
+            self._network, self._names, self._prefix, self._rates, self._bodies
         ).write(lines)
         for index, step in enumerate(self._recurrence.steps):
             words = [] if step.role == "regular" else step.role.split("_")
@@ -87,6 +93,14 @@ class NetworkWriter:
             self._steps[index] = writer.write(lines)
             lines.blank(2)
         self._class(lines, classes)
+
+    def _prepare(self) -> None:
+        """Writes what the pieces around the blocks need, before any class is open."""
+        network = self._network
+        for piece in [network.stem, *network.transitions[:1], network.head]:
+            x = symbolic_shape(piece.input)
+            spare = Namespace(attributes=True)
+            write_pipeline(piece.pipeline, x, symbols(x), spare, self._bodies)
 
     # -- the network
 
@@ -162,6 +176,7 @@ class NetworkWriter:
                 f"{role} {piece.pipeline.text}",
                 self._rates,
                 self._formula.source,
+                self._bodies,
             )
             self._piece_codes[role] = code
             lines.blank(2)
@@ -215,7 +230,9 @@ class NetworkWriter:
         if wanted == ".":
             x = self._piece_shape(role, piece)
             table = {WIDTH: piece.width, STRIDE: piece.stride}
-            code = write_pipeline(piece.pipeline, x, table, self._attributes)
+            code = write_pipeline(
+                piece.pipeline, x, table, self._attributes, self._bodies
+            )
             self._inlined[role] = code
             used.update(code.parameters)
             for attribute, made in code.modules:

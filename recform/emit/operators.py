@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from recform.blocks import Shape
+from recform.algebra.body import Body
+from recform.algebra.expr import untimed
+from recform.algebra.formula import Pipeline
+from recform.blocks import Layout, Shape
+from recform.emit.bodies import BodyClasses
 from recform.emit.names import Namespace, class_name
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
@@ -25,6 +29,7 @@ class BlockWriter:
         names: class names that are still free.
         prefix: put in front of class names, where the file has several networks.
         rates: parameters of the file that are no whole numbers.
+        bodies: the classes of definitions by equations.
     """
 
     def __init__(
@@ -33,21 +38,29 @@ class BlockWriter:
         names: Namespace,
         prefix: str,
         rates: frozenset[str],
+        bodies: BodyClasses,
     ) -> None:
         self._network = network
         self._formula = network.recurrence.formula
         self._names = names
         self._prefix = prefix
         self._rates = rates
+        self._bodies = bodies
 
     def write(self, lines: Lines) -> BlockClasses:
         """Writes the classes of operators, and the function that makes adapters."""
         formula = self._formula
         operators: dict[str, str] = {}
         codes: dict[str, PipelineCode] = {}
+        timed: dict[tuple[str, Layout], str] = {}
         for name, pipeline in formula.operators.items():
             shape = self._shape_of(name)
             if shape is None:
+                continue
+            first = timed.setdefault((untimed(name), shape.layout), name)
+            if first in operators:
+                # One class for an operator at all times.
+                operators[name], codes[name] = operators[first], codes[first]
                 continue
             if formula.names.get(name) == ".":
                 codes[name] = write_pipeline(
@@ -55,10 +68,18 @@ class BlockWriter:
                     symbolic_shape(shape),
                     symbols(shape),
                     Namespace(attributes=True),
+                    self._bodies,
                 )
                 continue
-            operators[name] = self._names.new(self._prefix + class_name(name))
-            title = f"{name} = {pipeline.text}"
+            body = _single_body(pipeline)
+            if body is not None:
+                made = self._bodies.code(body, shape)
+                operators[name] = made.name
+                own = tuple(p for p in made.parameters if p not in body.defaults)
+                codes[name] = PipelineCode((), (), (), own, (), made.output)
+                continue
+            operators[name] = self._names.new(self._prefix + class_name(untimed(name)))
+            title = f"{untimed(name)} = {pipeline.text}"
             codes[name] = pipeline_class(
                 lines,
                 operators[name],
@@ -67,10 +88,13 @@ class BlockWriter:
                 title,
                 self._rates,
                 formula.source,
+                self._bodies,
             )
             lines.blank(2)
         adapter, parameters = self._adapter(lines)
-        return BlockClasses(operators, codes, adapter, parameters, self._rates)
+        return BlockClasses(
+            operators, codes, adapter, parameters, self._rates, self._bodies
+        )
 
     def _shape_of(self, name: str) -> Shape | None:
         """The shape that an operator is called on somewhere."""
@@ -106,7 +130,11 @@ class BlockWriter:
         )
         table = symbols(shape)
         code = write_pipeline(
-            pipeline, symbolic_shape(shape), table, Namespace(attributes=True)
+            pipeline,
+            symbolic_shape(shape),
+            table,
+            Namespace(attributes=True),
+            self._bodies,
         )
         if not code.sequential:
             cls = self._names.new(self._prefix + "Shortcut")
@@ -118,6 +146,7 @@ class BlockWriter:
                 f"adapter {pipeline.text}",
                 self._rates,
                 self._formula.source,
+                self._bodies,
             )
             arguments = [f"stride={p}" if p == "stride" else p for p in code.parameters]
             made = f"{cls}({', '.join(arguments)})"
@@ -148,3 +177,15 @@ class BlockWriter:
             lines.returns(made)
         lines.blank(2)
         return name, tuple(parameters)
+
+
+def _single_body(pipeline: Pipeline) -> Body | None:
+    """The definition by equations that is all of a pipeline, called with its defaults."""
+    if len(pipeline.steps) != 1:
+        return None
+    (step,) = pipeline.steps
+    if not isinstance(step.operator, Body) or step.label:
+        return None
+    body = step.operator
+    plain = all(step.arguments[name] == value for name, value in body.defaults.items())
+    return body if plain and None not in body.defaults.values() else None

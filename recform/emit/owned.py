@@ -8,6 +8,7 @@ from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks import Shape
+from recform.emit.bodies import BodyClasses
 from recform.emit.columns import Columns
 from recform.emit.expressions import learned
 from recform.emit.names import Namespace, identifier, variable
@@ -36,6 +37,7 @@ class BlockClasses:
         adapter: the name of the adapter's function, or an empty string.
         adapter_parameters: what it takes.
         rates: parameters of the file that are no whole numbers.
+        bodies: the classes of definitions by equations.
     """
 
     operators: Mapping[str, str]
@@ -43,6 +45,7 @@ class BlockClasses:
     adapter: str
     adapter_parameters: tuple[str, ...]
     rates: frozenset[str]
+    bodies: BodyClasses
 
 
 class Owned:

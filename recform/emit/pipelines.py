@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import sympy
 
+from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.pipelines import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Layout, Shape
-from recform.emit.names import Namespace
+from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
+from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape
+from recform.diagnostics import CompileError, Diagnostics
+from recform.emit.names import Namespace, identifier
 from recform.emit.text import Lines, docstring
 from recform.source import Source, Span
 
@@ -27,6 +30,13 @@ GRID = {
     Layout.TOKENS: ("positions",),
     Layout.VECTOR: (),
 }
+
+
+class Bodies(Protocol):
+    """Writes the classes of definitions by equations."""
+
+    def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
+        """A call of a definition, and the expression that makes its module."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +62,9 @@ class PipelineCode:
     @property
     def sequential(self) -> bool:
         """Whether it is modules alone, so that nn.Sequential can hold it."""
-        return len(self.modules) == len(self.calls) > 0
+        return len(self.modules) == len(self.calls) > 0 and all(
+            re.fullmatch(r"[\w.]+\(\{x\}\)", call) for call in self.calls
+        )
 
 
 #: Constructor parameters in their order; free parameters of the file follow.
@@ -92,7 +104,7 @@ def write_pipeline(
     x: Shape,
     values: Mapping[Any, Any],
     names: Namespace,
-    prefix: str = "self.",
+    bodies: Bodies,
 ) -> PipelineCode:
     """The code of a pipeline.
 
@@ -101,7 +113,7 @@ def write_pipeline(
         x: the (symbolic) shape of the input.
         values: what ``c``, ``s``, ``i`` and ``L`` stand for: symbols or numbers.
         names: attribute names that are still free.
-        prefix: how modules are reached in the calls.
+        bodies: the classes of definitions by equations.
     """
     labels = _attributes(pipeline, names)
     modules: list[tuple[str, str]] = []
@@ -111,25 +123,45 @@ def write_pipeline(
     table = {**values, INCOMING: x.features}
     for step, label in zip(pipeline.steps, labels, strict=True):
         arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
-        emitted = step.operator.emit(x, arguments)
+        try:
+            if isinstance(step.operator, Body):
+                emitted = bodies.emit(step.operator, x, arguments)
+            else:
+                emitted = step.operator.emit(x, arguments)
+            y = step.operator.shape(x, arguments)
+        except Misfit as misfit:
+            # The library's own rules never do this on symbols; those of a plugin may.
+            raise _unwritten(step, misfit) from misfit
         if emitted.module:
             modules.append((label, emitted.module))
             used |= _names(emitted.module, x, arguments)
-        call = emitted.call.replace("{m}", f"{prefix}{label}")
+        call = emitted.call.replace("{m}", f"self.{label}")
         for name in sorted(_names(emitted.call, x, arguments)):
             stored.add(name)
-            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"{prefix}{name}", call)
+            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
-        x = step.operator.shape(x, arguments)
+        x = y
     used |= stored
-    known = [name for name in _ORDER if name in used]
-    extra = sorted(used - {*known, "stride"})
-    last = ["stride"] if "stride" in used else []
-    parameters = (*known, *extra, *last)
+    parameters = ordered(used)
     cuts = tuple(_ends(step) for step in pipeline.steps)
     return PipelineCode(
         tuple(modules), tuple(calls), cuts, parameters, tuple(sorted(stored)), x
     )
+
+
+def ordered(used: set[str]) -> tuple[str, ...]:
+    """Parameters of a constructor in their order; a stride, which has a default, last."""
+    known = [name for name in _ORDER if name in used]
+    extra = sorted(used - {*known, "stride"})
+    last = ["stride"] if "stride" in used else []
+    return (*known, *extra, *last)
+
+
+def _unwritten(step: Step, misfit: Misfit) -> CompileError:
+    report = Diagnostics()
+    message = f"{misfit.operator or step.operator.name} {misfit.message}"
+    report.error(misfit.code, message, misfit.place or step.span, hint=misfit.hint)
+    return CompileError(report)
 
 
 def _ends(step: Step) -> bool:
@@ -157,27 +189,29 @@ def _names(text: str, x: Shape, arguments: Arguments) -> set[str]:
 
 def _attributes(pipeline: Pipeline, names: Namespace) -> list[str]:
     """Attribute names: as the author says, or ``conv1``, ``bn1``, ... by kind."""
-    counts: dict[str, int] = {}
-    for step in pipeline.steps:
-        if step.operator.attribute and not step.label:
-            counts[step.operator.attribute] = counts.get(step.operator.attribute, 0) + 1
+    kinds = [_kind(step) for step in pipeline.steps]
+    unnamed = [
+        kind for kind, step in zip(kinds, pipeline.steps, strict=True) if not step.label
+    ]
     numbers: dict[str, int] = {}
     labels = []
-    for step in pipeline.steps:
-        labels.append(_attribute(step, counts, numbers, names))
+    for kind, step in zip(kinds, pipeline.steps, strict=True):
+        if not kind or step.label:
+            labels.append(names.new(step.label) if kind else "")
+            continue
+        numbers[kind] = numbers.get(kind, 0) + 1
+        several = unnamed.count(kind) > 1
+        labels.append(names.new(f"{kind}{numbers[kind]}" if several else kind))
     return labels
 
 
-def _attribute(
-    step: Step, counts: Mapping[str, int], numbers: dict[str, int], names: Namespace
-) -> str:
+def _kind(step: Step) -> str:
+    """What the module of an operator is called; a definition's, as the definition."""
     kind = step.operator.attribute
-    if not kind:
-        return ""
-    if step.label:
-        return names.new(step.label)
-    numbers[kind] = numbers.get(kind, 0) + 1
-    return names.new(f"{kind}{numbers[kind]}" if counts[kind] > 1 else kind)
+    if isinstance(step.operator, Body):
+        kind = identifier(kind)
+        return kind.lower() if len(kind) > 1 else kind
+    return kind
 
 
 def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
@@ -190,12 +224,31 @@ def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
     expression = start
     depth = 0
     for number, call in enumerate(code.calls):
-        if depth and (depth > 3 or (depth > 1 and code.cuts[number - 1])):
+        long = depth > 3 or (depth > 1 and code.cuts[number - 1])
+        after_methods = number > 0 and ")." in code.calls[number - 1]
+        if (depth and (long or after_methods)) or not _can_stand(expression, call):
             statements.append(f"{local} = {expression}")
             expression, depth = local, 0
         expression = call.replace("{x}", expression)
         depth += 1
     return statements, expression
+
+
+def _can_stand(expression: str, call: str) -> bool:
+    """Whether an expression can stand as it is where a call takes its input.
+
+    It can't where it would be computed twice, or an operator of it would bind weaker
+    than what the call does with it (`a + b` in ``{x}.flatten(1)``). Several methods in
+    a row begin a statement.
+    """
+    kind = type(ast.parse(expression, mode="eval").body)
+    if kind is ast.Name or call == "{x}":
+        return True
+    if call.count("{x}") > 1 or call.startswith("{x} ") or ")." in call:
+        return False
+    if kind in (ast.Attribute, ast.Call, ast.Subscript):
+        return True
+    return re.search(r"[(,] ?\{x\}[,)]", call) is not None
 
 
 def pipeline_class(
@@ -206,10 +259,12 @@ def pipeline_class(
     title: str,
     rates: frozenset[str],
     source: Source,
+    bodies: Bodies,
 ) -> PipelineCode:
     """Writes a class for a pipeline; its constructor takes what is left open."""
     names = Namespace(attributes=True)
-    code = write_pipeline(pipeline, symbolic_shape(shape), symbols(shape), names)
+    x = symbolic_shape(shape)
+    code = write_pipeline(pipeline, x, symbols(shape), names, bodies)
     lines.add(f"class {name}(nn.Module):")
     with lines.indented():
         lines.extend(docstring(title))

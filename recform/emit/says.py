@@ -9,7 +9,7 @@ from recform.emit.pipelines import marked
 from recform.emit.text import folded
 from recform.recurrence.build import relative, show
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.steps import ordinal
+from recform.recurrence.moves import ordinal
 from recform.source import Span
 
 #: Names that the body of a forward pass uses for itself.
@@ -18,7 +18,7 @@ LOCALS = ("out",)
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
-    equations = [equation.text for equation in recurrence.formula.equations]
+    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
     if step.role != "regular":
         equations = _written_out(recurrence, step)
     texts = [line for text in equations for line in folded(text, 80)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recform.emit.step import StepWriter
@@ -94,9 +94,26 @@ class StageWriter:
         return f"{code.name}({', '.join(arguments)})"
 
 
+def _joined(groups: list[_Group]) -> list[_Group]:
+    """Joins neighbours that are constructed alike (and differ in costs, say)."""
+    result: list[_Group] = []
+    for group in groups:
+        last = result[-1] if result else None
+        if (
+            last is not None
+            and (last.step, last.start) == (group.step, group.start)
+            and not any((*last.growth, *group.growth))
+        ):
+            result[-1] = replace(last, count=last.count + group.count)
+        else:
+            result.append(group)
+    return result
+
+
 def _merged(groups: list[_Group]) -> list[_Group]:
     """Joins single blocks whose arguments grow steadily, three or more in a row."""
     result: list[_Group] = []
+    groups = _joined(groups)
     position = 0
     while position < len(groups):
         run = [groups[position]]

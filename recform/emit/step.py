@@ -180,7 +180,9 @@ class StepWriter:
         features = _symbol(arguments.get(incoming, incoming))
         grid = tuple(_symbol(arguments.get(g, g)) for g in GRID[shape.layout])
         x = Shape(shape.layout, features, grid)
-        return write_pipeline(pipeline, x, table, self._attributes)
+        return write_pipeline(
+            pipeline, x, table, self._attributes, self._classes.bodies
+        )
 
     def _argument(self, name: str, parameter: str) -> str:
         if parameter in self._own.free:
@@ -286,7 +288,7 @@ class StepWriter:
                 step,
                 writer,
                 names,
-                self._recurrence.order,
+                partial(variable, at=step.at, order=self._recurrence.order),
                 partial(line_mark, self._formula, self._step),
             )
             body.write(lines, outputs, self._inline_statements)

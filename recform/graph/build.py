@@ -11,6 +11,7 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
+from recform.graph.coefficients import check
 from recform.graph.model import (
     Block,
     Module,
@@ -28,6 +29,7 @@ from recform.graph.pipelines import PipelineRunner, uses
 from recform.graph.shapes import BlockShapes
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.unroll import leading
 
 #: Most blocks of a stage that may all differ in shape.
 MAX_DIFFERENT = 1_000
@@ -128,6 +130,7 @@ class _Follower:
             shared.append(self._shared(flow.start))
             shape = end.outputs[0] or shape
         stages = self._adapters_apart(stages)
+        check(recurrence, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, last.width, 1, kept)
         parts = [
@@ -161,9 +164,10 @@ class _Follower:
         bring both to the same shape, and two otherwise.
         """
         targets: dict[tuple[int, Site], list[Shape]] = {}
+        sites = self._sites(stages)
         for stage in stages:
             for segment in stage.segments:
-                for site in self._sites_of(segment.step, stages):
+                for site in sites[segment.step]:
                     pair = segment.block.sites.get(site)
                     shape = pair[1] if pair else segment.block.shapes[site.parent]
                     targets.setdefault((segment.step, site), []).append(shape)
@@ -178,14 +182,14 @@ class _Follower:
             result.append(replace(stage, segments=tuple(segments), totals=totals))
         return result
 
-    def _sites_of(self, step: int, stages: list[StageGraph]) -> dict[Site, None]:
-        return {
-            site: None
-            for stage in stages
-            for segment in stage.segments
-            if segment.step == step
-            for site in segment.block.sites
-        }
+    def _sites(self, stages: list[StageGraph]) -> dict[int, dict[Site, None]]:
+        """For each step, the places where some of its blocks have adapters."""
+        found: dict[int, dict[Site, None]] = {}
+        for stage in stages:
+            for segment in stage.segments:
+                here = found.setdefault(segment.step, {})
+                here.update(dict.fromkeys(segment.block.sites))
+        return found
 
     def _more_adapters(
         self, segment: Segment, targets: dict[tuple[int, Site], list[Shape]]
@@ -283,8 +287,10 @@ class _Follower:
                         segments,
                     )
             first += stage.blocks
+            outputs = self._recurrence.steps[segments[-1].step].outputs
             totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
-            newest = next(s for s in carried.items if isinstance(s, Shape))
+            newest = carried.items[leading(outputs) or 0]
+            assert isinstance(newest, Shape)
             stages.append(StageGraph(tuple(segments), newest, totals))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
         end_block, after = self._follow(flow.end, carried, place, False, None, False)

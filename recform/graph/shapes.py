@@ -35,9 +35,10 @@ from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
+from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
-from recform.recurrence.unroll import newest
+from recform.recurrence.unroll import leading, newest
 from recform.source import Span
 
 
@@ -213,10 +214,12 @@ class BlockShapes:
 
     def _declared(self) -> Shape | None:
         """What the stage makes of the newest unknown that comes in."""
-        for slot in self.step.inputs:
-            if isinstance(slot, Tensor):
-                return self.known[slot].staged(self.place.width, self.place.stride)
-        return None
+        position = leading(self.step.inputs)
+        if position is None:
+            return None
+        slot = self.step.inputs[position]
+        assert isinstance(slot, Tensor)
+        return self.known[slot].staged(self.place.width, self.place.stride)
 
     def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
         """Brings the terms of a sum or product to one shape."""
@@ -225,20 +228,25 @@ class BlockShapes:
         if target is None:
             target = self._target(tensor, parts, shapes)
         for part, shape in zip(parts, shapes, strict=True):
-            if shape != target:
+            if shape != target and not shape.spreads_over(target):
                 self._adapt(tensor, part, target)
         if isinstance(tensor, Pointwise) or (
             isinstance(tensor, Combine) and tensor.kind != "mean"
         ):
             for part, shape in zip(parts, shapes, strict=True):
-                self._keep(part, target, adapted=shape != target)
+                if shape.spreads_over(target):
+                    self._keep(part, shape)
+                else:
+                    self._keep(part, target, adapted=shape != target)
         return target
 
     def _target(
         self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
     ) -> Shape:
-        if len(set(shapes)) == 1:
-            return shapes[0]
+        # A gate, one number a feature, spreads over the grid of the others.
+        full = [s for s in shapes if not any(s.spreads_over(t) for t in shapes)]
+        if len(set(full)) == 1:
+            return full[0]
         fresh = [
             shape
             for part, shape in zip(parts, shapes, strict=True)
@@ -465,24 +473,12 @@ class BlockShapes:
         """The place of a written-out tensor in the formula."""
         formula = self.formula
         symbolic = relative(tensor, self.step.at, self.step.absolute)
-        found = _find(formula, symbolic)
+        found = find(formula, symbolic)
         if found is not None:
             return found
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
-
-
-def _find(formula: Formula, tensor: Tensor) -> Span | None:
-    """The place of a tensor in the formula, up to a shift of ``i``."""
-    from recform.algebra.expr import I
-
-    for distance in range(8):
-        for sign in (-1, 1):
-            moved = tensor.xreplace({I: I + sign * distance}) if distance else tensor
-            if moved in formula.spans:
-                return formula.spans[moved]
-    return None
 
 
 def bare(term: Tensor) -> Tensor:

@@ -15,7 +15,6 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
@@ -30,8 +29,10 @@ from recform.recurrence.model import (
     Slot,
     Step,
 )
+from recform.recurrence.moves import move, ordinal
+from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
-from recform.recurrence.steps import Reach, Writer, move, ordinal
+from recform.recurrence.steps import Writer
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:
@@ -45,7 +46,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         CompileError: if no block can compute what the formula says.
     """
     check(formula, report)
-    reach = reach_of(formula)
+    reach = reach_of(formula, report)
     model = Writer(formula, reach.length, reach)
     steps = model.follow() if model.output is not None else []
     pattern = replace(steps[reach.regular], role="regular") if steps else None
@@ -69,49 +70,6 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         early=_early(pattern),
         shared=_shared(pattern, formula),
     )
-
-
-def reach_of(formula: Formula) -> Reach:
-    """How far the equations look back, and which blocks they name."""
-    order, absolute, from_end = 1, 0, 0
-    for equation in formula.equations:
-        for index in _indices(equation.right):
-            step = offset(index)
-            if step is not None:
-                order = max(order, -step)
-            elif index.is_Integer:
-                absolute = max(absolute, int(index))
-    for boundary in formula.boundaries:
-        for index in _indices(boundary.left):
-            if index.is_Integer:
-                absolute = max(absolute, int(index))
-    for index in _indices(formula.output):
-        if index.is_Integer:
-            absolute = max(absolute, int(index))
-        else:
-            from_end = max(from_end, _from_end(index))
-    return Reach(order, absolute, from_end)
-
-
-def _from_end(index: sympy.Expr) -> int:
-    constant, _ = index.as_coeff_Add()
-    return -int(constant) if constant.is_Integer and constant < 0 else 0
-
-
-def _indices(tensor: Tensor) -> list[sympy.Expr]:
-    found: list[sympy.Expr] = []
-    for part in walk(tensor):
-        if isinstance(part, State | Apply):
-            found.append(part.index)
-        elif isinstance(part, History):
-            found.append(part.last)
-            found.extend(
-                I - 1 + (index - I).subs(I, 0) if index.has(I) else index
-                for index in _indices(part.body)
-            )
-        elif isinstance(part, Scaled | Filled):
-            found.extend(item.index for item in part.coefficient.atoms(Learned))
-    return [index for index in found if index is not sympy.nan]
 
 
 class _Builder:
@@ -184,10 +142,11 @@ class _Builder:
                 if writer.unroller.settle(State(equation.unknown, k)) is None:
                     self._report.error(
                         "RF305",
-                        f"nothing is left of {equation.unknown}_{k}: "
+                        f"nothing is left of {State(equation.unknown, k)}: "
                         "all its terms reach before the start",
                         equation.span,
-                        hint=f"add a boundary equation: {equation.unknown}_{k} = ...",
+                        hint="add a boundary equation: "
+                        f"{State(equation.unknown, k)} = ...",
                     )
                     return
         self._report.error(
@@ -232,7 +191,7 @@ def show(slot: Slot, at: int, absolute: int) -> str:
 
 
 def _indexed(name: str, distance: int) -> str:
-    return f"{name}_i" if distance == 0 else f"{name}_<i{distance:+d}>"
+    return plain(State(name, I + distance))
 
 
 def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
@@ -310,7 +269,7 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
 def _label(tensor: Tensor) -> str:
     """The unknown or the operator that reads a tensor, for block i."""
     name = tensor.operator if isinstance(tensor, Apply) else str(tensor.args[0])
-    return f"{name}_i"
+    return _indexed(name, 0)
 
 
 def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
@@ -347,9 +306,9 @@ def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
             result.append(Shared(shown, texts, "the module of an earlier block"))
         elif len(applications) > 1:
             result.append(
-                Shared(f"{name}_i", texts, f"{len(texts)} calls in one block")
+                Shared(_indexed(name, 0), texts, f"{len(texts)} calls in one block")
             )
     return tuple(result)
 
 
-__all__ = ["build", "move", "reach_of", "relative", "show"]
+__all__ = ["build", "move", "relative", "show"]

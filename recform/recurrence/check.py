@@ -19,8 +19,11 @@ from recform.algebra.expr import (
     State,
     Tensor,
     offset,
+    time_of,
+    untimed,
 )
 from recform.algebra.formula import Boundary, Equation, Formula
+from recform.algebra.typeset import indexed
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 
@@ -82,21 +85,27 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
             if step is not None and (step > 0 or (step == 0 and tensor.name == name)):
                 span = span_in(formula, tensor, equation)
                 what = "itself" if step == 0 else f"{tensor}, which comes later"
+                hint = f"did you mean {indexed(tensor.name, I - 1)}?"
+                if time_of(tensor.name) is not None and step > 0:
+                    hint = (
+                        "a block runs through all times before the next block starts, "
+                        "so feedback comes from the same block or from earlier ones"
+                    )
                 report.error(
                     "RF301",
-                    f"{name}_i is computed from {what}",
+                    f"{indexed(name, I)} is computed from {what}",
                     span,
-                    hint=f"did you mean {tensor.name}_<i-1>?",
+                    hint=hint,
                 )
         elif isinstance(tensor, Apply):
             step = offset(tensor.index)
             if step is not None and step > 0:
                 report.error(
                     "RF303",
-                    f"block i cannot use {tensor.operator}_<i+{step}>: "
+                    f"block i cannot use {indexed(tensor.operator, I + step)}: "
                     "the operator of a later block",
                     span_in(formula, tensor, equation),
-                    hint=f"did you mean {tensor.operator}_i?",
+                    hint=f"did you mean {indexed(tensor.operator, I)}?",
                 )
         elif isinstance(tensor, History):
             step = offset(tensor.last)
@@ -104,9 +113,9 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
             if step is None or step > limit:
                 report.error(
                     "RF301",
-                    f"{name}_i is computed from a history that is not complete yet",
+                    f"{indexed(name, I)} is computed from a history that is not complete yet",
                     span_in(formula, tensor, equation),
-                    hint=f"a history ends at i-1: {name}_<0..i-1>",
+                    hint=f"a history ends at i-1: {untimed(name)}_<0..i-1>",
                 )
         elif isinstance(tensor, Scaled | Filled):
             for item in tensor.coefficient.atoms(Learned):
@@ -116,7 +125,7 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
                         "RF303",
                         f"block i cannot use the scalar {item.name} of a later block",
                         span_in(formula, tensor, equation),
-                        hint=f"did you mean {item.name}_i?",
+                        hint=f"did you mean {indexed(item.name, I)}?",
                     )
 
 
@@ -140,7 +149,7 @@ def _indices(
     if index.has(L):
         report.error(
             "RF301",
-            f"{equation.unknown}_i is computed from the last block",
+            f"{indexed(equation.unknown, I)} is computed from the last block",
             place,
             hint="L stands in the output: output X_L",
         )
@@ -163,15 +172,15 @@ def _indices(
                 "RF301",
                 f"block {missing[0]} would need {tensor}, which is not known there",
                 place,
-                hint=f"give {equation.unknown}_1 to {equation.unknown}_{index} "
-                "boundary equations",
+                hint=f"give {indexed(equation.unknown, 1)} to "
+                f"{indexed(equation.unknown, index)} boundary equations",
             )
     elif isinstance(tensor, Apply):
         report.error(
             "RF302",
             f"{tensor.operator}_{index} is the operator of one block; "
             "an equation for all blocks uses "
-            f"{tensor.operator}_i, or {tensor.operator} for one that all share",
+            f"{indexed(tensor.operator, I)}, or {tensor.operator} for one that all share",
             place,
         )
 
@@ -200,7 +209,7 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
     except nx.NetworkXNoCycle:
         return
     first, *others = [by_name[name] for name, _ in cycle]
-    names = [f"{name}_i" for name, _ in cycle]
+    names = [f"{indexed(name, I)}" for name, _ in cycle]
     report.error(
         "RF301",
         f"{' needs '.join([*names, names[0]])}: none of them can be the first",
@@ -226,7 +235,7 @@ def _boundary(
                 "RF208",
                 f"{tensor.name} has a boundary equation, but no equation",
                 boundary.span,
-                hint=f"add one: {tensor.name}_i = ...",
+                hint=f"add one: {indexed(tensor.name, I)} = ...",
             )
     if boundary.right is None:
         return

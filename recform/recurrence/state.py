@@ -207,6 +207,7 @@ def suffices(carried: Iterable[Tensor], border: Border) -> bool:
     """Whether everything that waits can be computed from these tensors."""
     have = set(carried)
     waiting = set(border.waiting)
+    known = set(border.known)
     done: dict[Tensor, bool] = {}
 
     def can(tensor: Tensor) -> bool:
@@ -216,9 +217,7 @@ def suffices(carried: Iterable[Tensor], border: Border) -> bool:
             parts = border.parts(tensor)
             done[tensor] = False
             done[tensor] = (
-                tensor not in border.known
-                and bool(parts)
-                and all(can(part) for part in parts)
+                tensor not in known and bool(parts) and all(can(part) for part in parts)
             )
         return done[tensor]
 

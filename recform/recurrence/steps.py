@@ -7,7 +7,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import sympy
@@ -22,47 +22,14 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
+    TensorSum,
 )
 from recform.algebra.formula import Formula
 from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.moves import move, scalars_in
+from recform.recurrence.reach import Reach
 from recform.recurrence.state import Border, Cut, smallest, suffices
 from recform.recurrence.unroll import Unroller
-
-_ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-)
-
-
-@dataclass(frozen=True)
-class Reach:
-    """How far the equations look.
-
-    Attributes:
-        order: how many blocks back.
-        absolute: the highest block that they name by number.
-        from_end: how many blocks before the last one the output reaches.
-    """
-
-    order: int
-    absolute: int
-    from_end: int
-
-    @property
-    def regular(self) -> int:
-        """A block that is regular: its history lies behind all that is special."""
-        return self.order + self.absolute + 2
-
-    @property
-    def length(self) -> int:
-        """A network in which every case occurs."""
-        return self.regular + max(self.order, self.from_end) + 3
 
 
 @dataclass
@@ -84,7 +51,6 @@ class Writer:
     live: list[Tensor] = field(init=False)
     early: dict[Tensor, Tensor] = field(default_factory=dict)
     cuts: dict[int, Cut] = field(default_factory=dict)
-    _pieces: list[Tensor] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._now = 0
@@ -171,7 +137,7 @@ class Writer:
                 for tensor in targets:
                     self._compute(tensor, have, body)
                 everything = dict.fromkeys([*carried, *body, *self._past(block)])
-                known = tuple(t for t in everything if not _is_multiple(t))
+                known = tuple(t for t in everything if not _is_cheap(t))
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
                 )
@@ -249,8 +215,9 @@ class Writer:
         """All that blocks so far have computed, carried or not.
 
         The cut is made among all of it, so that it does not depend on the cuts before:
-        then it is the same between any two regular blocks, and (cuts nearest to the past
-        being nested) nothing is wanted that was dropped earlier.
+        then it is the same between any two regular blocks. Nor is anything wanted that was
+        dropped earlier: from border to border there is more past and less future, and both
+        move a cut that lies nearest to the past forward.
         """
         past: dict[Tensor, None] = {}
         stack = [t for t in self.live if self.anchored(t) and self.time(t) <= block]
@@ -259,7 +226,6 @@ class Writer:
             if tensor not in past:
                 past[tensor] = None
                 stack.extend(p for p in self.parts(tensor) if not isinstance(p, Filled))
-        past.update(dict.fromkeys(self._pieces))
         return list(past)
 
     def _compute(self, tensor: Tensor, have: set[Tensor], body: list[Tensor]) -> None:
@@ -281,8 +247,6 @@ class Writer:
         cut = smallest(border)
         self.cuts[block] = cut
         self.early.update(cut.early)
-        known = set(border.known)
-        self._pieces.extend(tensor for tensor in cut.tensors if tensor not in known)
         return sorted(cut.tensors, key=lambda tensor: self._rank(tensor, block))
 
     def _rank(self, tensor: Tensor, block: int) -> tuple[int, int, int]:
@@ -498,7 +462,9 @@ class Writer:
         waiting = [t for t in self.live if self.anchored(t) and self.time(t) > block]
         before = dict(self.early)
         self.early.update(self._early_after(block))
-        border = Border((), (*waiting, _End(self.output)), self._parts_or_end)
+        # What was computed and is not handed on is gone: it is not computed again.
+        gone = tuple(t for t in self._past(block) if not _is_cheap(t))
+        border = Border(gone, (*waiting, _End(self.output)), self._parts_or_end)
         result = suffices(outputs, border)
         self.early = before
         return result
@@ -519,63 +485,11 @@ def _costs(tensor: Tensor) -> bool:
     )
 
 
-def _is_multiple(tensor: Tensor) -> bool:
-    """Whether a tensor is a fixed multiple of another: that one is carried instead."""
-    return isinstance(tensor, Scaled) and not tensor.coefficient.atoms(Learned)
+def _is_cheap(tensor: Tensor) -> bool:
+    """Whether a tensor may be formed again from its terms, rather than be carried.
 
-
-def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
-    """The learned scalars with an index in a written-out coefficient."""
-    if not isinstance(tensor, Scaled | Filled):
-        return []
-    return sorted(
-        (
-            ModuleSlot(item.name, int(item.index))
-            for item in tensor.coefficient.atoms(Learned)
-            if item.index is not sympy.nan
-        ),
-        key=lambda slot: (slot.name, slot.index),
-    )
-
-
-def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
-    """A written-out tensor for another block; indices up to ``absolute`` stay."""
-
-    def index(value: sympy.Expr) -> sympy.Expr:
-        if value is sympy.nan or value <= absolute:
-            return value
-        return value + distance
-
-    match tensor:
-        case State():
-            return State(tensor.name, index(tensor.index))
-        case Apply():
-            argument = move(tensor.argument, distance, absolute)
-            return Apply(tensor.operator, index(tensor.index), argument)
-        case History():
-            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, index(item.index))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            coefficient = tensor.coefficient.xreplace(learned)
-            if isinstance(tensor, Filled):
-                return Filled(coefficient, index(tensor.at))
-            inner = move(tensor.tensor, distance, absolute)
-            return Scaled(coefficient, inner, index(tensor.at))
-    arguments = [
-        move(arg, distance, absolute) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
-
-
-def ordinal(number: int) -> str:
-    """``first``, ``second``, ... or ``block9``."""
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"
-
-
-def tensors_of(step: Step) -> Mapping[Tensor, tuple[Tensor, ...]]:
-    """Every tensor of a step's body with what it is made from."""
-    return {tensor: step.parts(tensor) for tensor in step.body}
+    Sums and fixed multiples are; functions and operators are computed once.
+    """
+    if isinstance(tensor, Scaled):
+        return not tensor.coefficient.atoms(Learned)
+    return isinstance(tensor, TensorSum)

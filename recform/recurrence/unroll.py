@@ -7,6 +7,7 @@ own.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sympy
@@ -29,6 +30,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_before_time,
     scaled,
 )
 from recform.algebra.formula import Formula
@@ -89,6 +91,8 @@ class Unroller:
                 return self._state(tensor)
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
+                    return None
+                if is_before_time(tensor.operator):
                     return None
                 argument = self._shaped(tensor.argument)
                 if argument is None or (
@@ -156,7 +160,8 @@ class Unroller:
         if state in self._boundaries:
             right = self._boundaries[state]
             written = None if right is None else _replace(right, index, None)
-        elif index < 0:
+        elif index < 0 or state.name not in self._equations:
+            # A second index before the first time has no equation, unless the file says so.
             return None
         elif index == 0:
             written = Input()
@@ -246,7 +251,7 @@ def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor
 def _dead_scalar(coefficient: Any) -> bool:
     """Whether a coefficient has the scalar of a block that does not exist."""
     return any(
-        item.index is not sympy.nan and item.index < 1
+        (item.index is not sympy.nan and item.index < 1) or is_before_time(item.name)
         for item in coefficient.atoms(Learned)
     )
 
@@ -315,4 +320,11 @@ def newest(tensor: Tensor) -> int:
     return max([result, *(newest(child) for child in tensor.children)])
 
 
-__all__ = ["Unroller", "newest", "scaled"]
+def leading(slots: Sequence[object]) -> int | None:
+    """The position of the tensor of the newest block; None if there is no tensor."""
+    ages = [newest(s) if isinstance(s, Tensor) else -1 for s in slots]
+    best = max(ages, default=-1)
+    return ages.index(best) if best >= 0 else None
+
+
+__all__ = ["Unroller", "leading", "newest", "scaled"]

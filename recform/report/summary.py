@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from recform.algebra.expr import Apply, State
+from recform.algebra.expr import Apply, I, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex, plain
 from recform.graph.model import NetworkGraph, StageGraph, Totals
@@ -92,7 +92,10 @@ def summarise(network: NetworkGraph) -> Summary:
         name=formula.name,
         equations=tuple(_equation(formula)),
         boundaries=tuple(_boundaries(formula)),
-        latex=tuple(f"{e.unknown}_{{i}} = {latex(e.right)}" for e in formula.equations),
+        latex=tuple(
+            f"{latex(State(e.unknown, I))} = {latex(e.right)}"
+            for e in formula.equations
+        ),
         order=recurrence.order,
         state=tuple(_state(recurrence)),
         bound=recurrence.bound,
@@ -108,7 +111,7 @@ def summarise(network: NetworkGraph) -> Summary:
 
 def _equation(formula: Formula) -> list[str]:
     """The equations as the author wrote them."""
-    return [equation.text for equation in formula.equations]
+    return list(dict.fromkeys(equation.text for equation in formula.equations))
 
 
 def _boundaries(formula: Formula) -> list[str]:

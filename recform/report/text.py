@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from recform.report.summary import Summary
+from recform.report.table import HEADINGS, TableRow, cells
+
+
+def render_table(rows: list[TableRow], console: Console | None = None) -> None:
+    """Prints networks side by side."""
+    if console is None:
+        console = Console(highlight=False)
+        console.width = max(console.width, 120)
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for position, heading in enumerate(HEADINGS):
+        justify: Literal["left", "right"] = "left" if position < 2 else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in cells(row)))
+    console.print(table)
+    if any(row.published is not None for row in rows):
+        sources = dict.fromkeys(r.published.source for r in rows if r.published)
+        console.print(f"printed: {'; '.join(sources)}")
 
 
 def render(summary: Summary, console: Console | None = None) -> None:

@@ -27,6 +27,10 @@ _SHOWN = {
 }
 
 
+#: A name or a number with its index.
+_FACTOR = re.compile(r"\w+(<[^<>]*>|\{[^{}]*\})?'?")
+
+
 def explain(error: UnexpectedInput, statement: Span, report: Diagnostics) -> None:
     """Reports a parse error of a statement."""
     if isinstance(error, UnexpectedCharacters):
@@ -88,6 +92,9 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         and "TIMES" in expected
     ):
         stop = statement.start + (previous.end_pos or 0)
+        factor = _FACTOR.match(statement.source.text, place.start, statement.end)
+        if factor is not None:
+            place = Span(statement.source, place.start, factor.end())
         # An index belongs to the name in front of it.
         before = re.search(r"[\w']*$", statement.source.text[statement.start : stop])
         left = before.group() if before is not None else ""
@@ -96,7 +103,7 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
             "RF104",
             "a `*` is missing between two factors",
             Span(statement.source, begin, place.end),
-            hint=f"write {left}*{token}"
+            hint=f"write {left}*{place.text}"
             if previous.type in {"NAME", "NUMBER", "SUBSCRIPT"}
             else f"write `*` in front of {str(token)!r}",
         )

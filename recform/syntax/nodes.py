@@ -212,6 +212,13 @@ class Scope(Node):
 
 
 @dataclass(frozen=True)
+class Times(Node):
+    """``times 4``: how far a second index runs."""
+
+    count: Expr
+
+
+@dataclass(frozen=True)
 class Pipeline(Node):
     """``stem``, ``head``, ``adapter`` or ``transition`` with a flow."""
 
@@ -244,10 +251,17 @@ class Output(Node):
 
 @dataclass(frozen=True)
 class Relation(Node):
-    """``left = flow``: a definition, an equation or a boundary equation."""
+    """``left = flow``: a definition, an equation or a boundary equation.
+
+    Attributes:
+        left: one expression, or several for the parts of a split.
+        right: a flow; of one part for an equation.
+        where: the local equations and declarations of a definition, in their order.
+    """
 
     left: tuple[Expr, ...]
     right: Flow
+    where: tuple[Relation | Scalar, ...] = ()
 
 
 Statement = (
@@ -259,6 +273,7 @@ Statement = (
     | Input
     | Stages
     | Scope
+    | Times
     | Pipeline
     | Settings
     | Output

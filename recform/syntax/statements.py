@@ -26,6 +26,7 @@ KEYWORDS = (
     "input",
     "stages",
     "scope",
+    "times",
     "stem",
     "head",
     "adapter",
@@ -41,7 +42,7 @@ _START = re.compile(
 )
 # A line that ends so goes on in the next one; one that starts so belongs to the last.
 _GOES_ON = re.compile(r"(?:[-+*/,=:\u2212]|(?<![\w>)\]}])>|\s>|\\cdot|\\times)\s*$")
-_CONTINUES = re.compile(r"\s*(?:[-+*/>,)\]\u2212]|\\cdot|\\times)")
+_CONTINUES = re.compile(r"\s*(?:[-+*/>,)\]\u2212]|\\cdot|\\times|where\b)")
 
 
 @dataclass(frozen=True)

@@ -85,6 +85,9 @@ class _ToNodes:
     def scope(self, span: Span, children: list[Any]) -> n.Scope:
         return n.Scope(span, str(children[0]))
 
+    def times(self, span: Span, children: list[Any]) -> n.Times:
+        return n.Times(span, children[-1])
+
     def stem(self, span: Span, children: list[Any]) -> n.Pipeline:
         return n.Pipeline(span, "stem", children[0])
 
@@ -110,7 +113,20 @@ class _ToNodes:
         return n.Output(span, children[0])
 
     def relation(self, span: Span, children: list[Any]) -> n.Relation:
-        return n.Relation(span, tuple(_nodes(children[:-1])), children[-1])
+        sides = [child for child in children if not isinstance(child, list)]
+        where = [
+            item for child in children if isinstance(child, list) for item in child
+        ]
+        *left, right = _nodes(sides)
+        return n.Relation(span, tuple(left), right, tuple(where))
+
+    def where(self, span: Span, children: list[Any]) -> list[Any]:
+        return _nodes(children)
+
+    local = relation
+
+    def local_scalar(self, span: Span, children: list[Any]) -> n.Scalar:
+        return self.scalar(span, children)
 
     # -- flows
 

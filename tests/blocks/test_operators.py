@@ -7,16 +7,19 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from recform.blocks import Arguments, Misfit, Shape, lookup, names
+from recform.blocks import Misfit, Shape, lookup, names
+from tests.blocks.calls import arguments, build, operator
 
 IMAGE = Shape.of((8, 15, 12))
 TOKENS = Shape.of((5, 8))
 VECTOR = Shape.of((8,))
 
+ACTIVATIONS = [
+    *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish"),
+    *("hardsigmoid", "tanh", "sigmoid"),
+]
 CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": 3}),
     ("conv", IMAGE, {"kernel": 3, "width": 12, "stride": 2}),
@@ -24,81 +27,110 @@ CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": 5, "width": 16, "groups": 4, "dilation": 2}),
     ("conv", IMAGE, {"kernel": 4, "width": 6, "stride": 3, "padding": 1}),
     ("conv", IMAGE, {"kernel": 3, "padding": 0}),
+    ("conv", IMAGE, {"kernel": (1, 7), "width": 4}),
+    ("conv", IMAGE, {"kernel": (3, 1), "padding": (0, 1), "stride": 2}),
+    ("dwconv", IMAGE, {"kernel": 3}),
+    ("dwconv", IMAGE, {"kernel": (5, 1), "stride": 2, "multiplier": 3, "bias": True}),
+    ("deconv", IMAGE, {"kernel": 3}),
+    ("deconv", IMAGE, {"kernel": 4, "width": 6, "stride": 2}),
+    ("deconv", IMAGE, {"kernel": (2, 3), "stride": 2, "groups": 2, "bias": True}),
+    ("deconv", IMAGE, {"kernel": 3, "stride": 3, "padding": 1, "outpad": 2}),
+    ("deconv", IMAGE, {"kernel": 3, "padding": 2, "dilation": 2}),
     ("zeropad", IMAGE, {"width": 11, "stride": 2}),
     ("zeropad", IMAGE, {"width": 8, "stride": 1}),
+    ("pad", IMAGE, {"before": 1}),
+    ("pad", IMAGE, {"before": (0, 2), "after": 1}),
+    ("pad", IMAGE, {"before": 0, "after": 2, "mode": "reflect"}),
+    ("pad", IMAGE, {"before": 3, "mode": "replicate"}),
+    ("pad", IMAGE, {"before": (3, 1), "mode": "circular"}),
     ("bn", IMAGE, {}),
     ("bn", VECTOR, {"eps": 1e-3, "momentum": 0.2}),
     ("ln", TOKENS, {}),
+    ("ln", IMAGE, {}),
     ("ln", VECTOR, {"eps": 1e-6}),
-    *[(name, IMAGE, {}) for name in ("relu", "gelu", "silu", "tanh", "sigmoid")],
+    ("gn", IMAGE, {"groups": 4}),
+    ("gn", IMAGE, {"groups": 1, "eps": 1e-3}),
+    ("rmsnorm", TOKENS, {}),
+    ("rmsnorm", IMAGE, {"eps": 1e-3}),
+    *[(name, IMAGE, {}) for name in ACTIVATIONS],
+    ("leaky_relu", TOKENS, {"slope": 0.2}),
+    ("elu", VECTOR, {"alpha": 0.5}),
+    ("gelu", TOKENS, {"tanh": True}),
+    ("softmax", IMAGE, {}),
+    ("softmax", TOKENS, {}),
+    ("prelu", TOKENS, {}),
+    ("prelu", IMAGE, {"channelwise": True, "start": 0.1}),
+    ("identity", IMAGE, {}),
     ("avgpool", IMAGE, {}),
     ("avgpool", TOKENS, {}),
     ("avgpool", IMAGE, {"kernel": 2}),
     ("avgpool", IMAGE, {"kernel": 3, "stride": 2, "padding": 1}),
+    ("avgpool", IMAGE, {"kernel": (3, 2), "stride": 2, "padding": (1, 0)}),
+    ("avgpool", IMAGE, {"kernel": 2, "ceil": True}),
+    ("avgpool", IMAGE, {"kernel": 3, "stride": 1, "padding": 1, "countpad": False}),
+    ("avgpool", IMAGE, {"size": 1}),
+    ("avgpool", IMAGE, {"size": (7, 4)}),
     ("maxpool", IMAGE, {}),
     ("maxpool", TOKENS, {}),
     ("maxpool", IMAGE, {"kernel": 3, "stride": 2, "padding": 1}),
+    ("maxpool", IMAGE, {"kernel": 3, "stride": 2, "ceil": True}),
+    ("maxpool", IMAGE, {"kernel": (2, 4), "padding": (1, 2)}),
+    ("maxpool", IMAGE, {"size": 3}),
+    ("globalpool", IMAGE, {}),
+    ("globalpool", TOKENS, {}),
     ("linear", VECTOR, {"width": 5}),
     ("linear", TOKENS, {"width": 3, "bias": False}),
     ("linear", VECTOR, {}),
     ("flatten", IMAGE, {}),
     ("flatten", TOKENS, {}),
+    ("shuffle", IMAGE, {"groups": 4}),
+    ("pixelshuffle", IMAGE, {"scale": 2}),
+    ("pixelunshuffle", IMAGE, {"scale": 3}),
+    ("upsample", IMAGE, {"scale": 2}),
+    ("upsample", IMAGE, {"scale": (1, 3), "mode": "bilinear"}),
+    ("patches", IMAGE, {"size": 3, "width": 10}),
+    ("patches", IMAGE, {"size": (5, 2), "bias": False}),
+    ("tokens", IMAGE, {}),
+    ("image", TOKENS, {"height": 5}),
+    ("classtoken", TOKENS, {}),
+    ("positions", TOKENS, {"std": 0.1}),
+    ("token", TOKENS, {}),
+    ("token", TOKENS, {"index": 4}),
+    ("attention", TOKENS, {"heads": 2}),
+    ("attention", TOKENS, {"heads": 4, "bias": False, "causal": True}),
     ("dropout", IMAGE, {"rate": 0.3}),
+    ("droppath", IMAGE, {"rate": 0.3}),
+    ("droppath", TOKENS, {"rate": 1.0}),
 ]
-
-
-def arguments(name: str, given: dict[str, Any]) -> Arguments:
-    operator = lookup(name)
-    assert operator is not None
-    defaults = {a.name: a.default for a in operator.arguments if not a.required}
-    return Arguments({**defaults, **given})
-
-
-def build(name: str, x: Shape, a: Arguments) -> tuple[nn.Module | None, Any]:
-    """The emitted module, and a function that runs the emitted call."""
-    operator = lookup(name)
-    assert operator is not None
-    emitted = operator.emit(x, a)
-    scope: dict[str, Any] = {"torch": torch, "nn": nn, "F": F}
-    module = eval(emitted.module, scope) if emitted.module else None
-    call = emitted.call.replace("{x}", "value").replace("{m}", "module")
-
-    def run(value: torch.Tensor) -> Any:
-        return eval(call, {**scope, "module": module, "value": value})
-
-    return module, run
+#: torch copies what these put side by side, so that views of the same numbers are kept.
+IDS = [f"{name}-{n}" for n, (name, _, _) in enumerate(CALLS)]
 
 
 def test_every_operator_is_here() -> None:
     assert sorted({name for name, _, _ in CALLS}) == names()
 
 
-@pytest.mark.parametrize(("name", "x", "given"), CALLS)
+@pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)
 def test_rules_against_torch(name: str, x: Shape, given: dict[str, Any]) -> None:
-    operator = lookup(name)
-    assert operator is not None
     a = arguments(name, given)
     with torch.device("meta"):
-        module, run = build(name, x, a)
+        parameters, run, _ = build(name, x, a)
         value = torch.empty(2, *x.sizes)
         counter = FlopCounterMode(display=False)
         with counter:
             result = run(value)
-    assert tuple(result.shape) == (2, *operator.shape(x, a).sizes)
-    cost = operator.cost(x, a)
-    parameters = 0 if module is None else sum(p.numel() for p in module.parameters())
-    assert cost.parameters == parameters
+    assert tuple(result.shape) == (2, *operator(name).shape(x, a).sizes)
+    cost = operator(name).cost(x, a)
+    assert cost.parameters == sum(p.numel() for p in parameters)
     assert cost.multiply_adds * 2 * 2 == counter.get_total_flops()
 
 
-@pytest.mark.parametrize(("name", "x", "given"), CALLS)
+@pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)
 def test_what_autograd_keeps(name: str, x: Shape, given: dict[str, Any]) -> None:
-    operator = lookup(name)
-    assert operator is not None
     a = arguments(name, given)
-    module, run = build(name, x, a)
+    parameters, run, _ = build(name, x, a)
     value = torch.randn(2, *x.sizes, requires_grad=True)
-    own = set() if module is None else {p.data_ptr() for p in module.parameters()}
+    own = {p.data_ptr() for p in parameters}
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -110,48 +142,21 @@ def test_what_autograd_keeps(name: str, x: Shape, given: dict[str, Any]) -> None
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         result = run(value)
-    cost = operator.cost(x, a)
+    cost = operator(name).cost(x, a)
     expected = cost.saves_more
     expected += x.elements if cost.saves_input else 0
-    expected += operator.shape(x, a).elements if cost.saves_output else 0
+    expected += operator(name).shape(x, a).elements if cost.saves_output else 0
     assert sum(kept.values()) == 2 * expected, (kept, result.grad_fn)
-
-
-def test_layouts_are_checked() -> None:
-    for name, x, given in [
-        ("conv", VECTOR, {"kernel": 3}),
-        ("linear", IMAGE, {"width": 4}),
-        ("ln", IMAGE, {}),
-        ("maxpool", VECTOR, {"kernel": 2}),
-    ]:
-        operator = lookup(name)
-        assert operator is not None
-        with pytest.raises(Misfit) as caught:
-            operator.shape(x, arguments(name, given))
-        assert caught.value.code == "RF405"
-
-
-def test_misfits() -> None:
-    conv = lookup("conv")
-    assert conv is not None
-    cases = {
-        "RF402": {"kernel": 3, "width": 8, "groups": 3},
-        "RF401": {"kernel": 17, "padding": 0},
-        "RF210": {"kernel": 2},
-    }
-    for code, given in cases.items():
-        with pytest.raises(Misfit) as caught:
-            conv.shape(IMAGE, arguments("conv", given))
-        assert caught.value.code == code
 
 
 @pytest.mark.parametrize("name", names())
 def test_every_operator_is_documented(name: str) -> None:
-    operator = lookup(name)
-    assert operator is not None
-    assert operator.about
-    assert type(operator).__doc__
-    assert re.fullmatch(r"[a-z]+", name)
+    found = lookup(name)
+    assert found is not None
+    assert found.about
+    assert type(found).__doc__
+    assert re.fullmatch(r"[a-z]\w+", name)
+    assert all(argument.about for argument in found.arguments)
 
 
 def test_strides_between_shapes() -> None:
@@ -161,3 +166,15 @@ def test_strides_between_shapes() -> None:
     assert small.stride_to(large) is None
     assert TOKENS.stride_to(Shape.of((5, 3))) == 1
     assert TOKENS.stride_to(VECTOR) is None
+
+
+def test_layouts_are_checked() -> None:
+    for name, x, given in [
+        ("conv", VECTOR, {"kernel": 3}),
+        ("linear", IMAGE, {"width": 4}),
+        ("bn", TOKENS, {}),
+        ("maxpool", VECTOR, {"kernel": 2}),
+    ]:
+        with pytest.raises(Misfit) as caught:
+            operator(name).shape(x, arguments(name, given))
+        assert caught.value.code == "RF405"

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from recform.algebra.pipelines import usage
-from recform.blocks import defaults, lookup, names
+from recform.blocks import Argument, defaults, lookup, names
 from recform.compiler import compile_source, from_text
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
@@ -17,12 +17,19 @@ BLOCKS = re.findall(r"```rf\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
 def operators() -> str:
-    rows = ["| operator | what it does |", "|---|---|"]
+    rows = ["| operator | what it does | arguments |", "|---|---|---|"]
     for name in names():
         operator = lookup(name)
         assert operator is not None
-        rows.append(f"| `{usage(operator)}` | {operator.about} |")
+        about = "<br>".join(f"`{a.name}` {argument(a)}" for a in operator.arguments)
+        rows.append(f"| `{usage(operator)}` | {operator.about} | {about} |")
     return "\n".join(rows)
+
+
+def argument(found: Argument) -> str:
+    """What an argument is, and which words it takes."""
+    words = f" ({', '.join(found.choices)})" if found.choices else ""
+    return f"{found.about}{words}"
 
 
 def default_texts() -> str:
@@ -30,8 +37,8 @@ def default_texts() -> str:
         ("For every file:", defaults.FRAME),
         ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
         (
-            "Where a module is called on several tensors, is shared by all blocks, or all "
-            "tensors are put side by side:",
+            "Where a module is called on several tensors, is shared by all blocks, all "
+            "tensors are put side by side, or there are two indices:",
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from recform.compiler import compile_source, emit_source, read
+from tests.blocks.test_in_files import sources
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
@@ -34,6 +35,8 @@ def test_goldens_pass_ruff_and_mypy(path: Path, tmp_path: Path) -> None:
         source, folder = read(example)
         text = emit_source(list(compile_source(source, {}, folder)))
         (tmp_path / name(example).replace("/", "_")).write_text(text)
+    for number, text in enumerate(sources()):
+        (tmp_path / f"operators_{number}.py").write_text(text)
     for command in (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--isolated", "--check", "."],

@@ -29,6 +29,11 @@ FUNCTIONS = {
     "silu": F.silu,
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
+    "relu6": F.relu6,
+    "elu": F.elu,
+    "leaky_relu": F.leaky_relu,
+    "hardswish": F.hardswish,
+    "hardsigmoid": F.hardsigmoid,
 }
 NUMBERS = {sympy.exp: torch.exp, sympy.tanh: torch.tanh, sympy.log: torch.log}
 
@@ -40,7 +45,7 @@ class Adapters:
         from recform.emit.names import Namespace
         from recform.emit.network import NetworkWriter
         from recform.emit.text import Lines
-        from recform.recurrence.steps import move
+        from recform.recurrence.moves import move
 
         writer = NetworkWriter(compiled.graph, Namespace())
         writer.write(Lines())
@@ -65,6 +70,15 @@ class Adapters:
                 for whole, split in step.definitions.items():
                     if isinstance(whole, e.TensorSum):
                         self.brackets[moved(whole)] = moved(split)
+
+
+def spread(parts: list[Tensor]) -> list[Tensor]:
+    """Vectors get the axes of the images that they scale."""
+    rank = max(part.dim() for part in parts)
+    return [
+        part[:, :, None, None] if (part.dim(), rank) == (2, 4) else part
+        for part in parts
+    ]
 
 
 def _plain(tensor: Any) -> Any:
@@ -141,7 +155,7 @@ class Interpreter:
             case e.Pointwise():
                 if not all(self.present(part) for part in tensor.children):
                     return None
-                factors = [self.term(part, tensor) for part in tensor.children]
+                factors = spread([self.term(p, tensor) for p in tensor.children])
                 return math.prod(factors[1:], start=factors[0])
             case e.Combine():
                 return self.combined(
@@ -179,12 +193,17 @@ class Interpreter:
 
     def state(self, tensor: e.State) -> Any:
         index = int(tensor.index)
-        if index < 0:
+        if index < 0 or self.before_time(tensor.name):
             return None
         if index == 0:
             return self.input
         right = self.written(self.equations[tensor.name], index)
         return self.term(right, tensor)
+
+    def before_time(self, name: str) -> bool:
+        """Whether a second index lies before the first time, where nothing is."""
+        time = name.partition(".")[2]
+        return bool(time) and int(time) < 1 and name not in self.equations
 
     def applied(self, tensor: e.Apply) -> Any:
         if not self.present(tensor):
@@ -197,6 +216,8 @@ class Interpreter:
         if tensor in self.boundaries:
             return self.boundaries[tensor] is not None
         match tensor:
+            case e.State() if self.before_time(tensor.name):
+                return False
             case e.State() if int(tensor.index) > 0:
                 return self.present(
                     self.written(self.equations[tensor.name], int(tensor.index))
@@ -207,10 +228,13 @@ class Interpreter:
                 exists = tensor.index is sympy.nan or tensor.index > 0
                 if not exists and tensor.index == 0:
                     exists = isinstance(tensor.argument, e.Input)
+                if self.before_time(tensor.operator):
+                    return False
                 return bool(exists) and self.present(tensor.argument)
             case e.Scaled() | e.Filled():
                 dead = any(
-                    item.index is not sympy.nan and item.index < 1
+                    (item.index is not sympy.nan and item.index < 1)
+                    or self.before_time(item.name)
                     for item in tensor.coefficient.atoms(e.Learned)
                 )
                 return not dead and all(map(self.present, tensor.children))

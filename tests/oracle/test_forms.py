@@ -86,6 +86,14 @@ FORMS = {
     + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2>",
     "formed early twice": FLAT
     + "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2> + X_<i-2> + W_<i-2>*X_<i-3> + X_<i-3>",
+    "lags 4 and 7": "input 3 x 8 x 8\nstages 4 x 45\n"
+    + "X_i = W_i*X_<i-4> + X_<i-7> + X_0",
+    "long memory": "input 3 x 8 x 8\nstages 4 x 9, 6 x 5 / 2\n"
+    + "X_i = W_i*X_<i-5> + X_<i-1> + X_0",
+    "three chains": "input 3 x 8 x 8\nstages 4 x 11\n"
+    + "X_i = W_i*X_<i-3> + X_0\noutput X_L + X_<L-1> + X_<L-2>",
+    "a constant sum": FLAT
+    + "X_i = X_0 + W_i*X_<i-3> + Z_<i-1>\nZ_i = X_0 + U_i*X_<i-3> + X_0\noutput Z_L",
     "nothing dead": FRAME + "X_i = X_<i-1> + W_<i-1>*X_<i-2>",
     "sum inside an operator": FRAME + "X_i = W_i*(X_<i-1> + X_<i-2>)",
     "pre-activation": FRAME

@@ -78,7 +78,7 @@ class Started(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.blocks = nn.Sequential(Step(), Step())
+        self.blocks = nn.Sequential(*[Step() for _ in range(2)])
         self.head = Head(16, classes)
 
         for module in self.modules():

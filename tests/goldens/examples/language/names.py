@@ -67,7 +67,7 @@ class Named(nn.Module):
         super().__init__()
         self.first = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
         self.norm = nn.BatchNorm2d(16)
-        self.layer1 = nn.Sequential(Step(16, 16), Step(16, 16))
+        self.layer1 = nn.Sequential(*[Step(16, 16) for _ in range(2)])
         self.layer2 = nn.Sequential(Step(16, 32, stride=2), Step(32, 32))
         self.classifier = nn.Linear(32, classes)
 

@@ -30,7 +30,7 @@ class WBlock(nn.Module):
             in_channels, channels, 3, stride=stride, padding=1, bias=False
         )
         self.bn1 = nn.BatchNorm2d(channels)
-        self.dropout = nn.Dropout(drop * i // depth)
+        self.dropout = nn.Dropout(drop * i / depth)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(channels)
 

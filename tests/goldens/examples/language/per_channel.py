@@ -91,7 +91,7 @@ class LayerScale(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.stage1 = nn.Sequential(Step(16, 16), Step(16, 16))
+        self.stage1 = nn.Sequential(*[Step(16, 16) for _ in range(2)])
         self.stage2 = nn.Sequential(Step(16, 32, stride=2), Step(32, 32))
         self.head = Head(32, classes)
 

@@ -113,7 +113,7 @@ class RevNet(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels)
-        self.stage1 = nn.ModuleList([Step(32, 32), Step(32, 32)])
+        self.stage1 = nn.ModuleList([Step(32, 32) for _ in range(2)])
         self.stage2 = nn.ModuleList([Step(32, 64, stride=2), Step(64, 64)])
         self.head = Head(128, classes)
 

@@ -97,7 +97,7 @@ class Residual(nn.Module):
         super().__init__()
         self.stem = ResidualStem(in_channels, 16)
         self.stage1 = nn.Sequential(
-            ResidualStep(16, 16, drop=drop), ResidualStep(16, 16, drop=drop)
+            *[ResidualStep(16, 16, drop=drop) for _ in range(2)]
         )
         self.stage2 = nn.Sequential(
             ResidualStep(16, 32, stride=2, drop=drop), ResidualStep(32, 32, drop=drop)

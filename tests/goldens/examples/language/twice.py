@@ -91,9 +91,9 @@ class PolyNet(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.stage1 = nn.Sequential(Step(16), Step(16))
+        self.stage1 = nn.Sequential(*[Step(16) for _ in range(2)])
         self.transition2 = Transition(16, 32, stride=2)
-        self.stage2 = nn.Sequential(Step(32), Step(32))
+        self.stage2 = nn.Sequential(*[Step(32) for _ in range(2)])
         self.head = Head(32, classes)
 
         for module in self.modules():

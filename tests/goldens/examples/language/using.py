@@ -89,7 +89,7 @@ class Small(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 8)
-        self.stage1 = nn.Sequential(Step(8, 8), Step(8, 8))
+        self.stage1 = nn.Sequential(*[Step(8, 8) for _ in range(2)])
         self.stage2 = nn.Sequential(Step(8, 16, stride=2), Step(16, 16))
         self.head = Head(16, classes)
 

@@ -74,7 +74,7 @@ class Perceptron(nn.Module):
     def __init__(self, in_features: int = 20, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_features, 32)
-        self.blocks = nn.Sequential(Step(), *[Step() for _ in range(2)])
+        self.blocks = nn.Sequential(*[Step() for _ in range(3)])
         self.head = Head(32, classes)
 
     def forward(self, x: Tensor) -> Tensor:

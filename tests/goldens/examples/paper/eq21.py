@@ -91,7 +91,7 @@ class Eq21(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 64)
-        self.stage1 = nn.ModuleList([Step(64, 64), Step(64, 64)])
+        self.stage1 = nn.ModuleList([Step(64, 64) for _ in range(2)])
         self.stage2 = nn.ModuleList(
             [Step(64, 128, stride=2, x_0_stride=2), Step(128, 128, x_0_stride=2)]
         )

@@ -78,7 +78,7 @@ class Plain(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 64)
-        self.stage1 = nn.Sequential(Step(64, 64), Step(64, 64))
+        self.stage1 = nn.Sequential(*[Step(64, 64) for _ in range(2)])
         self.stage2 = nn.Sequential(Step(64, 128, stride=2), Step(128, 128))
         self.stage3 = nn.Sequential(Step(128, 256, stride=2), Step(256, 256))
         self.stage4 = nn.Sequential(Step(256, 512, stride=2), Step(512, 512))

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  resnet18.rf
-sha256:  4ca35806b5515acd320bbec8bc5279fb9cbf2593004f46f54958fed215473374
+sha256:  f0cb3c5f060bbf5dd7c79735b2a9fd78d6f1d36948a191a20656472bffc21f2c
 recform: 0.1.0
 command: recform compile resnet18.rf -o resnet18.py
 """
@@ -41,7 +41,7 @@ def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
 
 
 class Step(nn.Module):
-    """X_i = relu((1 + W_i)*X_<i-1>)
+    """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
     Takes x_prev = X_<i-1>.
     Hands on X_i.
@@ -81,7 +81,7 @@ class Head(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """X_i = relu((1 + W_i)*X_<i-1>)
+    """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
     Takes N x 3 x 32 x 32, returns N x 10.
     """
@@ -89,7 +89,7 @@ class ResNet18(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels)
-        self.stage1 = nn.Sequential(Step(64, 64), Step(64, 64))
+        self.stage1 = nn.Sequential(*[Step(64, 64) for _ in range(2)])
         self.stage2 = nn.Sequential(Step(64, 128, stride=2), Step(128, 128))
         self.stage3 = nn.Sequential(Step(128, 256, stride=2), Step(256, 256))
         self.stage4 = nn.Sequential(Step(256, 512, stride=2), Step(512, 512))

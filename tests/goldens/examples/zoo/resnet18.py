@@ -57,7 +57,7 @@ class ResNet18(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
-        self.layer1 = nn.Sequential(Step(64, 64), Step(64, 64))
+        self.layer1 = nn.Sequential(*[Step(64, 64) for _ in range(2)])
         self.layer2 = nn.Sequential(Step(64, 128, stride=2), Step(128, 128))
         self.layer3 = nn.Sequential(Step(128, 256, stride=2), Step(256, 256))
         self.layer4 = nn.Sequential(Step(256, 512, stride=2), Step(512, 512))

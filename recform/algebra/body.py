@@ -1,0 +1,298 @@
+"""An operator whose inside is written as equations: ``SE(x) = x*sigmoid(G*x)``.
+
+To everything outside it is an operator of a flow like ``conv``: it has arguments, a shape
+rule and a cost rule. The equations have been written out when it is made; there is no
+index left in them but numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import LearnedScalar, Pipeline, Step
+from recform.algebra.tracing import output_of, trace
+from recform.blocks import (
+    Argument,
+    Arguments,
+    Cost,
+    Misfit,
+    Operator,
+    Shape,
+    elementwise,
+)
+from recform.source import Span
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Body(Operator):
+    """A definition by equations, written out for one choice of its fixed arguments.
+
+    Attributes:
+        name: as in the file.
+        arguments: those that may still be symbols, then the symbols of the place
+            (``c``, ``s``, ``i``, ``L``) that its operators use.
+        defaults: of its own arguments that may be symbols; None where a default is one.
+        tensors: everything that it computes, parts before what uses them.
+        definitions: what each local unknown is.
+        output: what it returns.
+        operators: the pipelines that it applies, by their letters.
+        scalars: its learned scalars.
+        about: the definition as it stands in the file (spaces folded).
+        attribute: its module's name, where the author gives none.
+        span: where it stands.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...]
+    defaults: Mapping[str, int | float | None]
+    tensors: tuple[Tensor, ...]
+    definitions: Mapping[State, Tensor]
+    output: Tensor
+    operators: Mapping[str, Pipeline]
+    scalars: Mapping[str, LearnedScalar]
+    about: str
+    attribute: str
+    span: Span
+    spans: Mapping[Tensor, Span] = field(repr=False, default_factory=dict)
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from, in the author's order."""
+        if isinstance(tensor, State):
+            return (self.definitions[tensor],)
+        return tensor.children
+
+    def calls(self) -> Iterator[Apply]:
+        """The applications of its operators, in the order of computation."""
+        return (tensor for tensor in self.tensors if isinstance(tensor, Apply))
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        """The shape of the output; sizes may be symbols."""
+        return Inside(self, x, a).shape(self.output)
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        """The costs of all its operators."""
+        return Inside(self, x, a).cost()
+
+    def values(self, a: Arguments) -> dict[Any, Any]:
+        """What the symbols in the arguments of its operators stand for.
+
+        The default of an argument is the symbol that it has inside.
+        """
+        return {argument.default: a[argument.name] for argument in self.arguments}
+
+
+def every_step(pipeline: Pipeline) -> Iterator[Step]:
+    """The operators of a pipeline, those inside of definitions by equations included."""
+    for step in pipeline.steps:
+        yield step
+        if isinstance(step.operator, Body):
+            for inner in step.operator.operators.values():
+                yield from every_step(inner)
+
+
+class Inside:
+    """The shapes inside a body, for one input."""
+
+    def __init__(self, body: Body, x: Shape, a: Arguments) -> None:
+        self._body = body
+        self._x = x
+        self._values = body.values(a)
+        self._known: dict[Tensor, Shape] = {}
+
+    def shape(self, tensor: Tensor) -> Shape:
+        """The shape of a tensor of the body."""
+        if tensor not in self._known:
+            # Parts first, so that a long recurrence needs no deep recursion.
+            for part in self._body.tensors:
+                if part not in self._known:
+                    self._known[part] = self._made(part)
+                if part == tensor:
+                    break
+            else:
+                self._known[tensor] = self._made(tensor)
+        return self._known[tensor]
+
+    def _made(self, tensor: Tensor) -> Shape:
+        match tensor:
+            case Input():
+                return self._x
+            case State():
+                return self.shape(self._body.definitions[tensor])
+            case Apply():
+                pipeline = self._body.operators[tensor.operator]
+                return output_of(pipeline, self.shape(tensor.argument), self._values)
+            case Scaled():
+                return self.shape(tensor.tensor)
+            case Elementwise():
+                return self.shape(tensor.argument)
+            case TensorSum() | Pointwise() | Combine():
+                return self._met(tensor)
+            case Concat():
+                return self._joined(tensor)
+            case Part():
+                return self._part(tensor)
+        raise TypeError(type(tensor).__name__)
+
+    def _met(self, tensor: Tensor) -> Shape:
+        """The shape of a sum or product; a gate for each feature spreads over a grid."""
+        parts = [p for p in tensor.children if not isinstance(p, Filled)]
+        shapes = [self.shape(part) for part in parts]
+        full = next(
+            (s for s in shapes if not any(s.spreads_over(t) for t in shapes)), shapes[0]
+        )
+        for part, shape in zip(parts, shapes, strict=True):
+            if _sized(shape, full) and shape != full and not shape.spreads_over(full):
+                raise self._misfit(
+                    "RF401",
+                    f"adds or multiplies {full} and {shape}",
+                    part,
+                    "inside a definition there are no adapters: give both one shape",
+                )
+        return full
+
+    def _joined(self, tensor: Concat) -> Shape:
+        shapes = [self.shape(part) for part in tensor.children]
+        for part, shape in zip(tensor.children, shapes, strict=True):
+            if shape.layout is not shapes[0].layout or (
+                _sized(shape, shapes[0]) and shape.grid != shapes[0].grid
+            ):
+                raise self._misfit(
+                    "RF401",
+                    f"cannot put {shapes[0]} and {shape} side by side: "
+                    "only the channels may differ",
+                    part,
+                )
+        return shapes[0].with_features(_total([s.features for s in shapes]))
+
+    def _part(self, tensor: Part) -> Shape:
+        shape = self.shape(tensor.tensor)
+        features = shape.features
+        if isinstance(features, int) and features % tensor.parts:
+            raise self._misfit(
+                "RF402",
+                f"makes {tensor.parts} equal parts, "
+                f"which do not divide {features} channels",
+                tensor,
+            )
+        if isinstance(features, int):
+            return shape.with_features(features // tensor.parts)
+        return shape.with_features(features / tensor.parts)
+
+    def _misfit(
+        self, code: str, message: str, tensor: Tensor, hint: str = ""
+    ) -> Misfit:
+        misfit = Misfit(code, message, hint)
+        misfit.operator = self._body.name
+        misfit.place = self._body.spans.get(tensor, self._body.span)
+        return misfit
+
+    # -- costs, for sizes that are numbers
+
+    def cost(self) -> Cost:
+        """What a call costs: a module that runs twice has its parameters once."""
+        self._keeps: dict[Tensor, int] = {}
+        parameters = multiply_adds = inside = 0
+        owned: set[tuple[str, Any]] = set()
+        for call in self._body.calls():
+            x = self.shape(call.argument)
+            one = trace(self._body.operators[call.operator], x, self._values)
+            if (call.operator, call.index) not in owned:
+                owned.add((call.operator, call.index))
+                parameters += one.parameters
+            multiply_adds += one.multiply_adds
+            inside += one.saved
+            if one.saves_input:
+                self._keep(call.argument)
+            if one.saves_output:
+                self._keep(call)
+        for tensor in self._body.tensors:
+            self._function(tensor)
+        parameters += self._scalars()
+        output = self._root(self._body.output)
+        saved = {k: v for k, v in self._keeps.items() if k not in (Input(), output)}
+        return Cost(
+            parameters=parameters,
+            multiply_adds=multiply_adds,
+            saves_input=Input() in self._keeps,
+            saves_output=output in self._keeps and output != Input(),
+            saves_more=inside + sum(saved.values()),
+        )
+
+    def _function(self, tensor: Tensor) -> None:
+        """What an elementwise function or a product keeps for its gradient."""
+        if isinstance(tensor, Elementwise):
+            operator = elementwise(tensor.name)
+            assert operator is not None
+            cost = operator.cost(self.shape(tensor), Arguments({}))
+            if cost.saves_input:
+                self._keep(tensor.argument)
+            if cost.saves_output:
+                self._keep(tensor)
+        elif isinstance(tensor, Pointwise) or (
+            isinstance(tensor, Combine) and tensor.kind != "mean"
+        ):
+            for part in tensor.children:
+                self._keep(part)
+        elif isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned):
+            self._keep(tensor.tensor)
+
+    def _scalars(self) -> int:
+        total = 0
+        for name, scalar in self._body.scalars.items():
+            total += self.scalar_size(name) if scalar.per_feature else 1
+        return total
+
+    def scalar_size(self, name: str) -> Any:
+        """How many numbers a scalar has that is one for each feature."""
+        for tensor in self._body.tensors:
+            if isinstance(tensor, Scaled) and any(
+                item.name == name for item in tensor.coefficient.atoms(Learned)
+            ):
+                return self.shape(tensor).features
+        return 1
+
+    def _keep(self, tensor: Tensor) -> None:
+        root = self._root(tensor)
+        self._keeps.setdefault(root, self.shape(root).elements)
+
+    def _root(self, tensor: Tensor) -> Tensor:
+        """What holds the numbers: a name or a part of a tensor is only a view."""
+        while isinstance(tensor, State | Part):
+            tensor = (
+                self._body.definitions[tensor]
+                if isinstance(tensor, State)
+                else tensor.tensor
+            )
+        return tensor
+
+
+def _sized(*shapes: Shape) -> bool:
+    """Whether all sizes are numbers, so that they can be compared."""
+    return all(isinstance(size, int) for shape in shapes for size in shape.sizes)
+
+
+def _total(sizes: list[Any]) -> Any:
+    total = sizes[0]
+    for size in sizes[1:]:
+        total = total + size
+    return total
+
+
+__all__ = ["Body", "Inside"]

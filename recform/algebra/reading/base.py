@@ -1,0 +1,165 @@
+"""What every rule of reading needs: the names, the report, the places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+import sympy
+
+from recform.algebra import scalars as sc
+from recform.algebra.expr import Tensor
+from recform.algebra.operators import OperatorExpr, Scalar
+from recform.diagnostics import Diagnostics, Label
+from recform.source import Span
+from recform.syntax import nodes as n
+
+#: Most terms that sum(k, a, b, ...) and prod write out.
+MAX_TERMS = 512
+#: Furthest that an index may lie from ``i``, and largest absolute index.
+MAX_OFFSET = 32
+MAX_INDEX = 1_000_000
+
+COMBINE = ("max", "min", "mean")
+BUILT_IN = ("sum", "prod", "concat", "split", *COMBINE)
+
+Value = Tensor | OperatorExpr
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the names of a network stand for.
+
+    Attributes:
+        unknowns: names with an equation.
+        operators: operator letters, defined or inferred.
+        learned: learned scalars, by name: whether each block has its own.
+        numbers: constants and parameters, by name; constants may hold ``i`` and ``L``.
+        indexed_numbers: the names among them that are written with an index.
+        times: how far a second index runs; 0 where there is none.
+        timed: unknowns with a second index.
+    """
+
+    unknowns: frozenset[str]
+    operators: frozenset[str]
+    learned: Mapping[str, bool]
+    numbers: Mapping[str, Any]
+    indexed_numbers: frozenset[str] = frozenset()
+    times: int = 0
+    timed: frozenset[str] = frozenset()
+
+    def all(self) -> list[str]:
+        """Every name that an equation can use."""
+        return sorted(
+            {*self.unknowns, *self.operators, *self.learned, *self.numbers, "input"}
+        )
+
+
+class Reported(Exception):
+    """A diagnostic has been made; this equation is given up."""
+
+
+@dataclass
+class Base:
+    """Reads the expressions of one network.
+
+    Attributes:
+        names: what is known.
+        report: gets the diagnostics.
+        spans: filled with the place where each tensor first stands.
+        used: filled with the names of operators and scalars, in order of appearance.
+        members: filled with learned scalars of a fixed number (``a_1``), and what they
+            are members of (``a``).
+    """
+
+    names: Names
+    report: Diagnostics
+    spans: dict[Tensor, Span] = field(default_factory=dict)
+    used: dict[str, Span] = field(default_factory=dict)
+    members: dict[str, str] = field(default_factory=dict)
+    _bound: dict[str, Any] = field(default_factory=dict)
+    _time: str = ""
+
+    def tensor(self, expr: n.Expr) -> Tensor:
+        """Reads an expression that must be a tensor.
+
+        Raises:
+            Reported: after a diagnostic.
+        """
+        value = self.value(expr)
+        if isinstance(value, Tensor):
+            return value
+        if isinstance(value, Scalar):
+            self._fail("RF208", "this is a number, where a tensor is needed", expr.span)
+        self._fail(
+            "RF208",
+            f"{expr.span.text} is an operator that is applied to nothing",
+            expr.span,
+            hint=f"write {expr.span.text}*X_<i-1>",
+        )
+
+    def value(self, expr: n.Expr) -> Value:
+        """Reads an expression of any sort.
+
+        Raises:
+            Reported: after a diagnostic.
+        """
+        try:
+            value = self._value(expr)
+        except sc.Unreasonable:
+            self._fail("RF106", "this number is out of all reason", expr.span)
+        except sc.Undefined:
+            self._fail("RF211", "this is a root of a negative number", expr.span)
+        except ZeroDivisionError:
+            self._fail("RF211", "this divides by zero", expr.span)
+        if isinstance(value, Tensor):
+            self.spans.setdefault(value, expr.span)
+        return value
+
+    def _value(self, expr: n.Expr) -> Value:
+        raise NotImplementedError
+
+    def _add(self, terms: list[tuple[int, Value, Span]]) -> Value:
+        raise NotImplementedError
+
+    def _multiply(self, factors: list[tuple[Value, Span]]) -> Value:
+        raise NotImplementedError
+
+    @contextmanager
+    def binding(self, name: str, value: Any) -> Iterator[None]:
+        """Gives a name a value while a body is read."""
+        before = self._bound.get(name)
+        self._bound[name] = value
+        try:
+            yield
+        finally:
+            if before is None:
+                del self._bound[name]
+            else:
+                self._bound[name] = before
+
+    @contextmanager
+    def at(self, letter: str, time: int) -> Iterator[None]:
+        """Gives the letter of the second index a value while a side is read."""
+        before = self._time
+        self._time = letter
+        try:
+            with self.binding(letter, sympy.Integer(time)):
+                yield
+        finally:
+            self._time = before
+
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        label: str = "",
+        *,
+        hint: str = "",
+        others: list[Label] | None = None,
+    ) -> NoReturn:
+        self.report.error(code, message, place, label, hint=hint, others=others or ())
+        raise Reported

@@ -1,0 +1,138 @@
+"""Calls: functions of tensors and numbers, and operators with their argument."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import sympy
+
+from recform.algebra import scalars as sc
+from recform.algebra.expr import Elementwise, Tensor
+from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
+from recform.algebra.reading.base import BUILT_IN, COMBINE, Value
+from recform.algebra.reading.ranges import Ranges
+from recform.blocks import elementwise
+from recform.blocks import names as operator_names
+from recform.diagnostics import Label, closest
+from recform.syntax import nodes as n
+
+
+class Calls(Ranges):
+    """Reads ``name(...)``."""
+
+    def _call(self, expr: n.Call) -> Value:
+        name = expr.function.name
+        indexed = bool(expr.function.indices)
+        if not indexed and name not in self.names.operators:
+            if name in ("sum", "prod"):
+                return self._repeated(expr)
+            if name == "concat" or name in COMBINE:
+                return self._combined(expr)
+            if name == "split":
+                self._fail(
+                    "RF206",
+                    "split makes several tensors, so it stands alone on the right",
+                    expr.span,
+                    hint="A_0, B_0 = split(input, 2)",
+                )
+            if elementwise(name) is not None or name in sc.FUNCTIONS:
+                return self._function(expr)
+        return self._application(expr)
+
+    def _function(self, expr: n.Call) -> Value:
+        name = expr.function.name
+        arguments = self._arguments(expr)
+        values = [self.value(argument) for argument in arguments]
+        if values and all(isinstance(value, Scalar) for value in values):
+            if name not in sc.FUNCTIONS:
+                self._fail("RF206", f"{name} takes a tensor, not a number", expr.span)
+            numbers = [value.value for value in values]  # type: ignore[union-attr]
+            return Scalar(sc.call(name, numbers, expr.span, self._fail))
+        if len(values) != 1:
+            self._fail(
+                "RF203", f"{name} takes one tensor, not {len(values)}", expr.span
+            )
+        (value,) = values
+        if not isinstance(value, Tensor):
+            self._fail(
+                "RF206",
+                f"{name} takes a tensor, and {arguments[0].span.text} is an operator",
+                arguments[0].span,
+                hint=f"apply it first: {name}({arguments[0].span.text}*X_<i-1>)",
+            )
+        if elementwise(name) is None:
+            self._fail("RF206", f"{name} is a function of numbers", arguments[0].span)
+        return Elementwise(name, value)
+
+    def _application(self, expr: n.Call) -> Value:
+        """``F_i(X)``; ``F(X, theta_i)`` is the paper's way to write the same."""
+        name = expr.function.name
+        if name not in self.names.operators:
+            self._no_operator(expr)
+        self.used.setdefault(name, expr.function.span)
+        index = sympy.nan
+        if expr.function.indices:
+            reference = self._reference(expr.function)
+            assert isinstance(reference, OperatorRef)
+            index = reference.index
+        arguments = self._arguments(expr)
+        tensors = []
+        for argument in arguments:
+            if self._is_parameters(argument):
+                assert isinstance(argument, n.Reference)
+                given = (
+                    self._index(argument.indices[0]) if argument.indices else sympy.nan
+                )
+                if index is not sympy.nan and given != index:
+                    self._fail(
+                        "RF304",
+                        f"{name} has two different indices",
+                        argument.span,
+                        others=[Label(expr.function.span, "the other one")],
+                    )
+                index = given
+            else:
+                tensors.append((self.value(argument), argument))
+        if len(tensors) != 1:
+            self._fail(
+                "RF203",
+                f"the operator {name} takes one tensor, not {len(tensors)}",
+                expr.span,
+                hint="put tensors together with concat(...) or a sum first",
+            )
+        value, argument = tensors[0]
+        if isinstance(value, Scalar):
+            self._fail("RF206", f"{name} takes a tensor, not a number", argument.span)
+        operator = OperatorRef(name, index)
+        if isinstance(value, Tensor):
+            return apply(operator, value)
+        return Composition((operator, value))
+
+    def _is_parameters(self, argument: n.Expr) -> bool:
+        """Whether this is ``theta_i``: a name that means nothing but its index."""
+        return (
+            isinstance(argument, n.Reference)
+            and argument.name not in self.names.all()
+            and argument.name not in self._bound
+            and argument.name in ("theta", "\u03b8", "omega", "\u03c9", "Theta", "w")
+        )
+
+    def _no_operator(self, expr: n.Call) -> NoReturn:
+        name = expr.function.name
+        known = [*self.names.operators, *operator_names(), *BUILT_IN, *sc.FUNCTIONS]
+        if name in self.names.unknowns:
+            self._fail(
+                "RF206",
+                f"{name} is a tensor and cannot be called",
+                expr.function.span,
+                hint="write a product with `*`",
+            )
+        guess = closest(name, known)
+        self._fail(
+            "RF202",
+            f"there is no function or operator {name!r}",
+            expr.function.span,
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else f"define it: {name} = conv(3, c) > bn > relu",
+        )

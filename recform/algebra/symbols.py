@@ -1,0 +1,29 @@
+"""The symbols that stand in the arguments of operators."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L
+
+#: The width of the stage and the stride of the block.
+WIDTH = sympy.Symbol("c", integer=True, positive=True)
+STRIDE = sympy.Symbol("s", integer=True, positive=True)
+#: The features that come into the pipeline.
+INCOMING = sympy.Symbol("cin", integer=True, positive=True)
+SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
+
+#: The largest width, kernel, stride ... that is taken seriously.
+MAX_SIZE = 1_000_000
+
+
+def parameter(name: str) -> Any:
+    """The symbol of a parameter of the file that is left to the constructor."""
+    return sympy.Symbol(name, positive=True)
+
+
+def size(name: str) -> Any:
+    """The symbol of an argument of a definition: ``ratio`` in ``SE(x, ratio=16)``."""
+    return sympy.Symbol(name, integer=True, positive=True)

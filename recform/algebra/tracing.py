@@ -1,0 +1,142 @@
+"""The rules of a pipeline: what its operators make of a shape, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import sympy
+
+from recform.algebra.formula import Pipeline, Step
+from recform.algebra.symbols import INCOMING, MAX_SIZE
+from recform.blocks import Arguments, Cost, Kind, Misfit, Shape
+
+
+@dataclass(frozen=True)
+class Trace:
+    """A pipeline on one shape.
+
+    Attributes:
+        output: the shape of what it makes.
+        parameters, multiply_adds: its costs.
+        saves_input: whether the input of the pipeline is kept for the backward pass.
+        saves_output: whether its output is.
+        saved: numbers in between that are kept.
+    """
+
+    output: Shape
+    parameters: int
+    multiply_adds: int
+    saves_input: bool
+    saves_output: bool
+    saved: int
+
+
+def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
+    """A pipeline on a shape whose sizes are numbers.
+
+    Args:
+        pipeline: the operators.
+        x: what comes in.
+        values: what its symbols stand for (``cin`` is the features of ``x``).
+
+    Raises:
+        Misfit: if an operator does not fit; it says which one, and where it stands.
+    """
+    values = {**values, INCOMING: x.features}
+    parameters = multiply_adds = saved = 0
+    pending = 0  # an output that is kept, and inside of the pipeline if it goes on
+    saves_input = last_saved = False
+    first = True  # what comes in is the pipeline's input, or a view of it
+    for step in pipeline.steps:
+        y, cost = _one(step, x, values)
+        parameters += cost.parameters
+        multiply_adds += cost.multiply_adds
+        if cost.saves_input and first:
+            saves_input = True
+        elif cost.saves_input and not last_saved:
+            saved += x.elements
+        if not cost.passes:
+            saved += pending
+            pending = y.elements if cost.saves_output else 0
+            last_saved, first = cost.saves_output, False
+        saved += cost.saves_more
+        x = y
+    return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
+
+
+def _one(step: Step, x: Shape, values: Mapping[Any, Any]) -> tuple[Shape, Cost]:
+    with _blamed(step):
+        arguments = arguments_of(step, values)
+        return step.operator.shape(x, arguments), step.operator.cost(x, arguments)
+
+
+@contextmanager
+def _blamed(step: Step) -> Iterator[None]:
+    """A misfit says which operator it is about, and where that stands."""
+    try:
+        yield
+    except Misfit as misfit:
+        if misfit.place is None:
+            misfit.operator, misfit.place = step.operator.name, step.span
+        raise
+
+
+def output_of(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Shape:
+    """The shape that a pipeline makes; sizes may be symbols."""
+    values = {**values, INCOMING: x.features}
+    for step in pipeline.steps:
+        with _blamed(step):
+            x = step.operator.shape(x, arguments_of(step, values))
+    return x
+
+
+def arguments_of(step: Step, values: Mapping[Any, Any]) -> Arguments:
+    """The arguments of an operator with values in the place of symbols.
+
+    Raises:
+        Misfit: if an argument comes out as a number that the operator does not take.
+    """
+    kinds = {argument.name: argument.kind for argument in step.operator.arguments}
+    filled: dict[str, Any] = {}
+    for name, value in step.arguments.items():
+        free = getattr(value, "free_symbols", None)
+        if free:
+            # SymPy is slow, and most blocks put in the same few numbers.
+            known = sorted((s for s in free if s in values), key=str)
+            pairs = tuple((symbol, sympy.sympify(values[symbol])) for symbol in known)
+            value = _put_in(value, pairs, kinds.get(name, Kind.NUMBER), name)
+        filled[name] = value
+    return Arguments(filled)
+
+
+@lru_cache(maxsize=4096)
+def _put_in(
+    value: Any, pairs: tuple[tuple[Any, Any], ...], kind: Kind, name: str
+) -> Any:
+    number = value.subs(dict(pairs), simultaneous=True)
+    return number if number.free_symbols else number_of(number, kind, name)
+
+
+def number_of(value: Any, kind: Kind, name: str) -> int | float:
+    """A symbolic argument with numbers put in.
+
+    Raises:
+        Misfit: if it is no number of its kind.
+    """
+    if kind.symbolic:
+        if not value.is_Integer or not 1 <= value <= MAX_SIZE:
+            shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
+            raise Misfit(
+                "RF404",
+                f"gets {shown} as its {name} here, which is no whole number of at least 1",
+                argument=name,
+            )
+        return int(value)
+    number = float(value)
+    if kind is Kind.RATE and not 0 <= number <= 1:
+        raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
+    return int(value) if value.is_Integer and kind is not Kind.RATE else number

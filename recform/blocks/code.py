@@ -1,0 +1,106 @@
+"""Argument values and sizes, numbers or symbols, as Python source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+from sympy.printing.precedence import PRECEDENCE, precedence
+from sympy.printing.pycode import PythonCodePrinter
+
+
+def code(value: Any) -> str:
+    """A number, a flag, a word, a pair or a symbolic size as Python source."""
+    if value is None or isinstance(value, bool):
+        return repr(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"({', '.join(map(code, value))})"
+    number = sympy.sympify(value)
+    if number.is_Integer:
+        return str(int(number))
+    if number.is_Rational or number.is_Float:
+        if number.is_Rational and not _decimal(number):
+            return f"{number.p} / {number.q}"
+        return repr(float(number))
+    return _quotient(number)
+
+
+def _decimal(number: sympy.Rational) -> bool:
+    q = int(number.q)
+    for prime in (2, 5):
+        while q % prime == 0:
+            q //= prime
+    return q == 1
+
+
+def fraction(value: Any) -> str:
+    """A rate, which need not be whole, as Python source."""
+    number = sympy.sympify(value)
+    if number.is_number:
+        return code(value)
+    constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
+    if not _decimal(constant):
+        constant, rest = sympy.S.One, constant * rest
+    numerator, denominator = sympy.fraction(rest)
+    if constant == denominator == 1:
+        return _python(numerator)
+    text = _factor(numerator)
+    if constant != 1:
+        text = f"{code(constant)} * {text}" if numerator != 1 else code(constant)
+    if denominator != 1:
+        below = _python(denominator)
+        text += (
+            f" / {f'({below})' if denominator.is_Add or denominator.is_Mul else below}"
+        )
+    return text
+
+
+def _factor(expr: sympy.Expr) -> str:
+    return f"({_python(expr)})" if expr.is_Add else _python(expr)
+
+
+def _quotient(expr: sympy.Expr) -> str:
+    """Sizes divide exactly (this has been checked), so they are divided with ``//``."""
+    numerator, denominator = sympy.fraction(sympy.together(expr))
+    text = _python(numerator)
+    if denominator == 1:
+        return text
+    if numerator.is_Add:
+        text = f"({text})"
+    below = _python(denominator)
+    if not denominator.is_Atom:
+        below = f"({below})"
+    return f"{text} // {below}"
+
+
+class _Printer(PythonCodePrinter):  # type: ignore[misc]
+    """Spaces around operators are set later; a rounded quotient is ``//``."""
+
+    def _print_Rational(self, expr: sympy.Rational) -> str:
+        text = code(expr)
+        return f"({text})" if "/" in text else text
+
+    def _print_floor(self, expr: sympy.Expr) -> str:
+        return f"({_floor(expr.args[0])})"
+
+    def _print_ceiling(self, expr: sympy.Expr) -> str:
+        return f"(-({_floor(-expr.args[0])}))"
+
+    def _print_Min(self, expr: sympy.Expr) -> str:
+        return f"min({', '.join(sorted(_python(part) for part in expr.args))})"
+
+
+def _floor(expr: sympy.Expr) -> str:
+    numerator, denominator = sympy.fraction(sympy.together(expr))
+    above = _python(numerator)
+    if precedence(numerator) < PRECEDENCE["Mul"]:
+        above = f"({above})"
+    return f"{above} // {_python(denominator)}"
+
+
+def _python(expr: sympy.Expr) -> str:
+    text = str(_Printer({"fully_qualified_modules": True}).doprint(expr))
+    text = text.replace("*", " * ").replace(" *  * ", "**")
+    return text[1:-1] if expr.func is sympy.floor else text

@@ -1,0 +1,188 @@
+"""Images as tokens and back, and what a transformer adds to its tokens."""
+
+from __future__ import annotations
+
+from recform.blocks.code import code
+from recform.blocks.convolution import CONV
+from recform.blocks.library import register
+from recform.blocks.operator import (
+    Argument,
+    Arguments,
+    Cost,
+    Emitted,
+    Kind,
+    Misfit,
+    Operator,
+    require_layout,
+)
+from recform.blocks.shape import Layout, Shape
+from recform.blocks.window import pair
+
+
+@register
+class Patches(Operator):
+    """Patch embedding: every patch of an image becomes a token."""
+
+    name = "patches"
+    about = "cuts an image into patches, and makes a token of each by a learned map"
+    source = "Dosovitskiy et al. (2021), Eq. (1)"
+    attribute = "patches"
+    weights = (CONV,)
+    arguments = (
+        Argument("size", Kind.KERNEL, about="height and width of a patch"),
+        Argument("width", Kind.SIZE, None, "features of a token; as many as come in"),
+        Argument("bias", Kind.FLAG, True, "adds a learned number to each feature"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE)
+        width = x.features if a["width"] is None else a.width
+        counts = []
+        for size, patch in zip(x.grid, pair(a["size"]), strict=True):
+            if isinstance(size, int) and size % patch:
+                raise Misfit(
+                    "RF402",
+                    f"has patches of {code(a['size'])}, which do not divide "
+                    f"a grid of {' x '.join(map(str, x.grid))}",
+                    hint="choose another size, or `pad` the image",
+                    argument="size",
+                )
+            counts.append(size // patch)
+        return Shape(Layout.TOKENS, width, (counts[0] * counts[1],))
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        y = self.shape(x, a)
+        high, wide = pair(a["size"])
+        weights = int(y.features) * int(x.features) * high * wide
+        return Cost(
+            parameters=weights + (int(y.features) if a.bias else 0),
+            multiply_adds=weights * int(y.grid[0]),
+            saves_input=True,
+        )
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        width = x.features if a["width"] is None else a.width
+        size = code(a["size"])
+        bias = "" if a.bias else ", bias=False"
+        return Emitted(
+            "{m}({x}).flatten(2).transpose(1, 2)",
+            f"nn.Conv2d({code(x.features)}, {code(width)}, {size}, stride={size}{bias})",
+        )
+
+
+@register
+class Tokens(Operator):
+    """An image as tokens, row by row."""
+
+    name = "tokens"
+    about = "an image as tokens, a position each, row by row"
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.IMAGE)
+        return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
+
+    # It is a view, but products of matrices copy what is turned: so it doesn't pass.
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.flatten(2).transpose(1, 2)")
+
+
+@register
+class Image(Operator):
+    """Tokens as an image, row by row."""
+
+    name = "image"
+    about = "tokens as an image of this many rows, the inverse of `tokens`"
+    arguments = (Argument("height", Kind.COUNT, about="rows of the image"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        positions = x.grid[0]
+        if isinstance(positions, int) and positions % a.height:
+            raise Misfit(
+                "RF402",
+                f"has {a.height} rows, which do not divide its {positions} tokens",
+                hint="take the class token off first: `image` wants the patches alone",
+                argument="height",
+            )
+        return Shape(Layout.IMAGE, x.features, (a.height, positions // a.height))
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=True)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted(f"{{x}}.transpose(1, 2).unflatten(2, ({code(a.height)}, -1))")
+
+
+@register
+class ClassToken(Operator):
+    """A learned token in front of the others, which gathers what the head reads."""
+
+    name = "classtoken"
+    about = "a learned token in front of the others"
+    source = "Dosovitskiy et al. (2021), Eq. (1)"
+    attribute = "class_token"
+    arguments = (Argument("std", Kind.NUMBER, 0.0, "deviation of its start around 0"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        return Shape(Layout.TOKENS, x.features, (x.grid[0] + 1,))
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(parameters=int(x.features))
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted(
+            "torch.cat(({m}.expand({x}.shape[0], -1, -1), {x}), dim=1)",
+            _parameter(f"1, 1, {code(x.features)}", a),
+        )
+
+
+@register
+class Positions(Operator):
+    """Position embedding: a learned vector for each position is added."""
+
+    name = "positions"
+    about = "adds a learned vector to the token at each position"
+    source = "Dosovitskiy et al. (2021), Eq. (1)"
+    attribute = "pos_embedding"
+    arguments = (Argument("std", Kind.NUMBER, 0.02, "deviation of its start around 0"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(parameters=x.elements)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        sizes = f"1, {code(x.grid[0])}, {code(x.features)}"
+        return Emitted("{x} + {m}", _parameter(sizes, a))
+
+
+def _parameter(sizes: str, a: Arguments) -> str:
+    if a.std == 0:
+        return f"nn.Parameter(torch.zeros({sizes}))"
+    return f"nn.Parameter({code(a.std)} * torch.randn({sizes}))"
+
+
+@register
+class Token(Operator):
+    """One token as a vector, such as the class token for the head."""
+
+    name = "token"
+    about = "one of the tokens as a vector; the class token is the first"
+    arguments = (Argument("index", Kind.NATURAL, 0, "which, counted from 0"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        if isinstance(x.grid[0], int) and a.index >= x.grid[0]:
+            raise Misfit(
+                "RF401",
+                f"takes token {a.index}, and there are {x.grid[0]}, counted from 0",
+                argument="index",
+            )
+        return Shape(Layout.VECTOR, x.features)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted(f"{{x}}[:, {code(a.index)}]")

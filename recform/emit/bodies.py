@@ -1,0 +1,397 @@
+"""The classes of definitions by equations: ``SE(x) = x*sigmoid(G*x)``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.body import Body, Inside
+from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
+from recform.algebra.formula import Pipeline
+from recform.algebra.symbols import STRIDE, WIDTH
+from recform.blocks import Arguments, Emitted, Layout, Shape, code
+from recform.emit.body import BodyWriter
+from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.names import Namespace, base_name, class_name, identifier
+from recform.emit.pipelines import (
+    GRID,
+    PipelineCode,
+    chain,
+    marked,
+    ordered,
+    pipeline_class,
+    symbolic_shape,
+    symbols,
+    typed,
+    write_pipeline,
+)
+from recform.emit.text import Lines, docstring, folded
+from recform.recurrence.model import Slot, Step
+from recform.source import Source
+
+
+@dataclass(frozen=True)
+class BodyCode:
+    """The class of a body.
+
+    Attributes:
+        name: of the class.
+        parameters: what its constructor takes.
+        output: the symbolic shape of what it returns.
+    """
+
+    name: str
+    parameters: tuple[str, ...]
+    output: Shape
+
+
+class BodyClasses:
+    """Writes the class of a body when it is first needed.
+
+    Args:
+        lines: where classes go.
+        names: class names that are still free.
+        prefix: put in front of class names, where the file has several networks.
+        rates: parameters of the file that are no whole numbers.
+        source: the file that was asked for.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        names: Namespace,
+        prefix: str,
+        rates: frozenset[str],
+        source: Source,
+    ) -> None:
+        self._lines = lines
+        self._names = names
+        self._prefix = prefix
+        self.rates = rates
+        self.source = source
+        self._written: dict[tuple[Body, Layout], BodyCode] = {}
+
+    def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
+        """A call of a body, and the expression that makes its module."""
+        made = self.code(body, x)
+        values = body.values(arguments)
+        given = constructor_arguments(made.parameters, x, values, body, arguments)
+        return Emitted("{m}({x})", f"{made.name}({', '.join(given)})")
+
+    def code(self, body: Body, x: Shape) -> BodyCode:
+        """The class of a body for inputs of this layout."""
+        key = (body, x.layout)
+        if key not in self._written:
+            wanted = identifier(body.name)
+            if len(wanted) == 1 or not wanted[0].isupper():
+                wanted = class_name(body.name)
+            name = self._names.new(self._prefix + wanted)
+            self._written[key] = _ClassWriter(self, body, x, name).write(self._lines)
+            self._lines.blank(2)
+        return self._written[key]
+
+    def class_for(
+        self, wanted: str, pipeline: Pipeline, shape: Shape, title: str
+    ) -> tuple[str, PipelineCode]:
+        """A class of its own for a pipeline inside of a body."""
+        name = self._names.new(wanted)
+        made = pipeline_class(
+            self._lines, name, pipeline, shape, title, self.rates, self.source, self
+        )
+        self._lines.blank(2)
+        return name, made
+
+
+def constructor_arguments(
+    parameters: tuple[str, ...],
+    x: Shape,
+    values: Mapping[Any, Any],
+    body: Body | None = None,
+    given: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """The arguments of a class, in terms of the place where it is made.
+
+    Args:
+        parameters: of its constructor.
+        x: the (symbolic) shape that comes in there.
+        values: what ``c``, ``s``, ``i`` and ``L`` stand for there.
+        body: the definition that the class is for, if it is one.
+        given: the arguments of its call.
+    """
+    known = {
+        "in_channels": x.features,
+        "in_features": x.features,
+        "channels": values.get(WIDTH),
+        "features": values.get(WIDTH),
+        "stride": values.get(STRIDE),
+        "i": values.get(I),
+        "depth": values.get(L),
+        **dict(zip(GRID[x.layout], x.grid, strict=True)),
+    }
+    own = (
+        {own_name(argument.name): argument for argument in body.arguments}
+        if body
+        else {}
+    )
+    result = []
+    for name in parameters:
+        argument = own.get(name)
+        if argument is not None and name not in known and body is not None and given:
+            value = given[argument.name]
+            default = body.defaults.get(argument.name)
+            if default is None or value != default:
+                keyword = f"{name}=" if default is not None else ""
+                result.append(f"{keyword}{code(value)}")
+        elif known.get(name) is None:
+            result.append(f"{name}={name}")
+        elif name != "stride":
+            result.append(code(known[name]))
+        elif known[name] != 1:
+            result.append(f"stride={code(known[name])}")
+    return sorted(result, key=lambda text: "=" in text)
+
+
+def own_name(name: str) -> str:
+    """The parameter of a constructor for an argument of a definition."""
+    return f"{name}_size" if name in _PLACE_NAMES else name
+
+
+_PLACE_NAMES = {
+    *("in_channels", "in_features", "channels", "features", "stride", "depth"),
+    *("height", "width", "positions", "x", "self"),
+}
+
+
+class _ClassWriter:
+    """Writes one class."""
+
+    def __init__(self, classes: BodyClasses, body: Body, x: Shape, name: str) -> None:
+        self._classes = classes
+        self._body = body
+        self._name = name
+        self._x = symbolic_shape(x)
+        self._table = self._arguments(x)
+        self._inside = Inside(body, self._x, Arguments(self._table))
+        self._values = body.values(Arguments(self._table))
+        self._attributes = Namespace(attributes=True)
+        self._inline: dict[tuple[str, Any], PipelineCode] = {}
+        self._modules: dict[tuple[str, Any], str] = {}
+        self._scalars: dict[Any, str] = {}
+        self._own_classes: dict[tuple[str, Layout], tuple[str, PipelineCode]] = {}
+        self._used: set[str] = set()
+
+    def _arguments(self, x: Shape) -> dict[str, Any]:
+        """The symbols that the arguments of the body have in the class."""
+        place = symbols(x)
+        return {
+            argument.name: place[argument.default]
+            if argument.default in place
+            else argument.default
+            if argument.name not in self._body.defaults
+            else sympy.Symbol(own_name(argument.name), integer=True, positive=True)
+            for argument in self._body.arguments
+        }
+
+    def write(self, lines: Lines) -> BodyCode:
+        made = Lines(offset=8)
+        self._constructor(made)
+        parameters = ordered(self._used)
+        lines.add(f"class {self._name}(nn.Module):")
+        with lines.indented():
+            says = [
+                line
+                for text in self._body.about.split("\n")
+                for line in folded(text, 80)
+            ]
+            lines.extend(docstring("\n".join(says)))
+            lines.blank()
+            if str(made).strip():
+                lines.signature("__init__", ["self", *self._typed(parameters)], "None")
+                with lines.indented():
+                    lines.add("super().__init__()")
+                    lines.extend(str(made).rstrip("\n").split("\n"))
+                lines.blank()
+            self._forward(lines)
+        return BodyCode(self._name, parameters, self._inside.shape(self._body.output))
+
+    def _typed(self, parameters: tuple[str, ...]) -> list[str]:
+        defaults = {own_name(k): v for k, v in self._body.defaults.items()}
+        texts = []
+        for name in parameters:
+            if name in defaults and defaults[name] is not None:
+                whole = isinstance(defaults[name], int)
+                kind = "int" if whole else "float"
+                texts.append(f"{name}: {kind} = {defaults[name]!r}")
+            else:
+                texts.append(typed(name, self._classes.rates))
+        return sorted(texts, key=lambda text: "=" in text)
+
+    # -- what it owns
+
+    def _constructor(self, lines: Lines) -> None:
+        families: dict[str, dict[Any, list[Apply]]] = {}
+        for call in self._body.calls():
+            families.setdefault(call.operator, {}).setdefault(call.index, []).append(
+                call
+            )
+        for name, members in families.items():
+            pipeline = self._body.operators[name]
+            calls = [call for group in members.values() for call in group]
+            if len(calls) == 1:
+                self._inlined(lines, calls[0], pipeline)
+            else:
+                self._owned(lines, name, pipeline, members)
+        for name, scalar in self._body.scalars.items():
+            self._scalar(lines, name, scalar.per_feature, scalar.start)
+
+    def _inlined(self, lines: Lines, call: Apply, pipeline: Pipeline) -> None:
+        """An operator with one call: its parts are the body's own."""
+        x = self._inside.shape(call.argument)
+        written = write_pipeline(
+            pipeline, x, self._values, self._attributes, self._classes
+        )
+        self._inline[call.operator, call.index] = written
+        self._used |= set(written.parameters)
+        for attribute, made in written.modules:
+            lines.assign(f"self.{attribute}", made)
+        for stored in written.stored:
+            lines.assign(f"self.{stored}", stored)
+
+    def _owned(
+        self,
+        lines: Lines,
+        name: str,
+        pipeline: Pipeline,
+        members: Mapping[Any, list[Apply]],
+    ) -> None:
+        """An operator with several calls, or one for each number: modules."""
+        shapes = [self._inside.shape(group[0].argument) for group in members.values()]
+        made = [self._make(name, pipeline, shape) for shape in shapes]
+        attribute = self._attributes.new(identifier(name))
+        if len(made) == 1:
+            (index,) = members
+            self._modules[name, index] = f"self.{attribute}"
+            lines.assign(f"self.{attribute}", made[0])
+            return
+        for position, index in enumerate(members):
+            self._modules[name, index] = f"self.{attribute}[{position}]"
+        if len(set(made)) == 1:
+            items = f"{made[0]} for _ in range({len(made)})"
+        else:
+            items = ", ".join(made)
+        lines.assign(f"self.{attribute}", f"nn.ModuleList([{items}])")
+
+    def _make(self, name: str, pipeline: Pipeline, x: Shape) -> str:
+        """The expression of a module of its own for a pipeline."""
+        alone = write_pipeline(
+            pipeline, x, self._values, Namespace(attributes=True), self._classes
+        )
+        if alone.sequential and len(alone.modules) == 1:
+            self._used |= set(alone.parameters)
+            return alone.modules[0][1]
+        key = (name, x.layout)
+        if key not in self._own_classes:
+            title = f"{name} = {pipeline.text}"
+            self._own_classes[key] = self._classes.class_for(
+                f"{self._name}{class_name(name).removesuffix('Block')}",
+                pipeline,
+                x,
+                title,
+            )
+        cls, made = self._own_classes[key]
+        texts = constructor_arguments(made.parameters, x, self._values)
+        free = [x.features, *x.grid, *self._values.values()]
+        known = {str(s) for v in free for s in getattr(v, "free_symbols", ())}
+        self._used |= {word for text in texts for word in _words(text) if word in known}
+        return f"{cls}({', '.join(texts)})"
+
+    def _scalar(self, lines: Lines, name: str, per_feature: bool, start: float) -> None:
+        attribute = self._attributes.new(identifier(name))
+        made = f"torch.tensor({start!r})"
+        if per_feature:
+            size = self._inside.scalar_size(name)
+            self._used |= {str(s) for s in getattr(size, "free_symbols", ())}
+            shape = self._inside.shape(self._scaled_by(name))
+            view = [code(size), *("1" for _ in shape.broadcast_view()[1:])]
+            inner = ", ".join(view) + ("," if len(view) == 1 else "")
+            made = f"torch.full(({inner}), {start!r})"
+        lines.assign(f"self.{attribute}", f"nn.Parameter({made})")
+        for tensor in self._body.tensors:
+            for item in _learned(tensor):
+                if item.name == name:
+                    self._scalars[item] = f"self.{attribute}"
+
+    def _scaled_by(self, name: str) -> Tensor:
+        return next(
+            t for t in self._body.tensors if any(i.name == name for i in _learned(t))
+        )
+
+    # -- the forward pass
+
+    def _forward(self, lines: Lines) -> None:
+        body = self._body
+        x = Input()
+        step = Step(
+            at=0,
+            inputs=(x,),
+            outputs=(body.output,),
+            body=tuple(t for t in body.tensors if t != x),
+            definitions=dict(body.definitions),
+        )
+        names = Namespace({"x"})
+        writer = Writer(
+            body.parts,
+            self._inside.shape,
+            self._called,
+            lambda value, parent: "",
+            self._coefficient,
+            {x: "x"},
+        )
+        lines.add("def forward(self, x: Tensor) -> Tensor:")
+        with lines.indented():
+            statements = BodyWriter(step, writer, names, local_name, self._mark)
+            statements.write(lines, (), self._inline_statements)
+            lines.returns(writer.show(body.output), self._mark(body.output))
+
+    def _called(self, tensor: Apply, argument: str) -> str:
+        return f"{self._modules[tensor.operator, tensor.index]}({argument})"
+
+    def _inline_statements(
+        self, tensor: Tensor, argument: str, local: str
+    ) -> tuple[list[str], str] | None:
+        if not isinstance(tensor, Apply):
+            return None
+        written = self._inline.get((tensor.operator, tensor.index))
+        return None if written is None else chain(written, argument, local)
+
+    def _coefficient(self, tensor: Any) -> tuple[str, int]:
+        value = tensor.coefficient
+        text = coefficient_text(value, self._scalars, torch=True)
+        return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
+
+    def _mark(self, tensor: Tensor) -> str:
+        made = self._body.definitions[tensor] if isinstance(tensor, State) else tensor
+        span = self._body.spans.get(made, self._body.span)
+        return marked(span, self._classes.source)
+
+
+def local_name(slot: Slot) -> str:
+    """The variable of a tensor of a body: ``Y_2`` is ``y2``."""
+    assert isinstance(slot, Tensor)
+    name = base_name(slot)
+    if isinstance(slot, State | Apply) and slot.index is not sympy.nan:
+        return f"{name}_{slot.index}" if name[-1].isdigit() else f"{name}{slot.index}"
+    return name
+
+
+def _learned(tensor: Tensor) -> list[Learned]:
+    found = getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)
+    return sorted(found, key=str)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z_]\w*", text)

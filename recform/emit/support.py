@@ -1,0 +1,50 @@
+"""Classes that operators bring along, such as one for stochastic depth."""
+
+from __future__ import annotations
+
+import re
+
+from recform.diagnostics import Diagnostics
+from recform.emit.initialise import used_operators
+from recform.graph.model import NetworkGraph
+
+
+def support_classes(networks: list[NetworkGraph]) -> dict[str, str]:
+    """Name and source of the classes that the operators of these networks need.
+
+    Raises:
+        CompileError: if a network has the name of one (RF209), or two operators bring
+            different ones of one name (RF512).
+    """
+    found: dict[str, str] = {}
+    owners: dict[str, str] = {}
+    report = Diagnostics()
+    for network in networks:
+        for operator in used_operators(network):
+            for text in operator.support:
+                name = support_name(text)
+                owner = owners.setdefault(name, operator.name)
+                if found.setdefault(name, text) != text:
+                    report.error(
+                        "RF512",
+                        f"{owner} and {operator.name} both bring a class {name}",
+                        file=network.recurrence.formula.source.name,
+                    )
+    for network in networks:
+        formula = network.recurrence.formula
+        if formula.name in found:
+            report.error(
+                "RF209",
+                f"the network is called {formula.name}, and so is the class that "
+                f"{owners[formula.name]} brings into the generated file",
+                file=formula.source.name,
+                hint=f"network {formula.name}Net",
+            )
+    report.check()
+    return found
+
+
+def support_name(text: str) -> str:
+    """The name of the class that a text defines; empty if it is none."""
+    match = re.match(r"class ([A-Za-z_]\w*)\(nn\.Module\):", text)
+    return match.group(1) if match else ""

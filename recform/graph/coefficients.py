@@ -1,0 +1,87 @@
+"""Coefficients that depend on the number of the block: they must exist in all blocks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import Filled, I, L, Learned, Scaled, Tensor
+from recform.diagnostics import Diagnostics
+from recform.graph.model import StageGraph
+from recform.graph.places import find
+from recform.recurrence.build import relative
+from recform.recurrence.model import Recurrence, Step
+
+
+def check(
+    recurrence: Recurrence, stages: tuple[StageGraph, ...], report: Diagnostics
+) -> None:
+    """Reports a coefficient that is undefined in a block that uses it.
+
+    Args:
+        recurrence: the steps.
+        stages: which blocks take them.
+        report: gets RF211: ``1/(i-1)`` has no value in block 1.
+    """
+    by_stage = recurrence.formula.scope == "stage"
+    for stage in stages:
+        for segment in stage.segments:
+            step = recurrence.steps[segment.step]
+            length = recurrence.flows[segment.stage if by_stage else 0].length
+            for tensor, value in _coefficients(step):
+                shift = int(tensor.at) - step.at if tensor.at is not sympy.nan else 0
+                last = segment.first + segment.count
+                for block in range(segment.first, last):
+                    if not _exists(value, block + shift, length):
+                        _undefined(recurrence, step, tensor, block, report)
+                        break
+
+
+def _coefficients(step: Step) -> Iterator[tuple[Any, Any]]:
+    """Every coefficient with ``i`` in it, as a function of ``i`` and ``L``."""
+    seen: set[Tensor] = set()
+    for tensor in step.body:
+        for part in (tensor, *step.parts(tensor)):
+            if part in seen or not isinstance(part, Scaled | Filled):
+                continue
+            seen.add(part)
+            if part in step.inputs or not part.coefficient.has(I):
+                continue
+            for value in _numeric(part.coefficient):
+                yield part, sympy.lambdify((I, L), value, modules="math")
+
+
+def _numeric(value: Any) -> list[Any]:
+    """The parts of a coefficient in which ``i`` stands, without learned scalars."""
+    if not value.atoms(Learned):
+        return [value]
+    return [
+        part
+        for arg in value.args
+        if getattr(arg, "has", None) and arg.has(I)
+        for part in _numeric(arg)
+    ]
+
+
+def _exists(function: Any, block: int, length: int) -> bool:
+    try:
+        return math.isfinite(function(block, length))
+    except (ArithmeticError, ValueError, TypeError):
+        return False
+
+
+def _undefined(
+    recurrence: Recurrence, step: Step, tensor: Any, block: int, report: Diagnostics
+) -> None:
+    formula = recurrence.formula
+    symbolic = relative(tensor, step.at, step.absolute)
+    span = find(formula, symbolic) or formula.equations[0].span
+    report.error(
+        "RF211",
+        f"this coefficient has no value in block {block}",
+        span,
+        hint="1/(i+1) and log(i+1) have one in every block",
+    )

@@ -1,0 +1,174 @@
+"""How far the equations look: how long a network must be to show every case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    History,
+    I,
+    L,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    offset,
+)
+from recform.algebra.formula import Formula
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import walk
+
+#: Most blocks at the end that may differ in what is read of them.
+MAX_TAIL = 96
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far the equations look.
+
+    Attributes:
+        order: how many blocks back.
+        absolute: the highest block that they name by number.
+        from_end: how many blocks before the last one the output reaches.
+        tail: how many blocks at the end differ in which of their unknowns are read.
+    """
+
+    order: int
+    absolute: int
+    from_end: int
+    tail: int = 0
+
+    @property
+    def regular(self) -> int:
+        """A block that is regular: its history lies behind all that is special."""
+        return self.order + self.absolute + 2
+
+    @property
+    def length(self) -> int:
+        """A network in which every case occurs."""
+        return self.regular + max(self.order, self.from_end, self.tail) + 3
+
+
+def reach_of(formula: Formula, report: Diagnostics) -> Reach:
+    """How far the equations look back, and which blocks they name.
+
+    Args:
+        formula: from the algebra.
+        report: gets RF309 where the output does not come to read all blocks alike.
+
+    Raises:
+        CompileError: then.
+    """
+    order, absolute, from_end = 1, 0, 0
+    for equation in formula.equations:
+        for index in _indices(equation.right):
+            step = offset(index)
+            if step is not None:
+                order = max(order, -step)
+            elif index.is_Integer:
+                absolute = max(absolute, int(index))
+    for boundary in formula.boundaries:
+        for index in _indices(boundary.left):
+            if index.is_Integer:
+                absolute = max(absolute, int(index))
+    for index in _indices(formula.output):
+        if index.is_Integer:
+            absolute = max(absolute, int(index))
+        else:
+            from_end = max(from_end, _from_end(index))
+    tail = _tail(formula, order, from_end, report)
+    return Reach(order, absolute, from_end, tail)
+
+
+def _from_end(index: sympy.Expr) -> int:
+    constant, _ = index.as_coeff_Add()
+    return -int(constant) if constant.is_Integer and constant < 0 else 0
+
+
+def _indices(tensor: Tensor) -> list[sympy.Expr]:
+    found: list[sympy.Expr] = []
+    for part in walk(tensor):
+        if isinstance(part, State | Apply):
+            found.append(part.index)
+        elif isinstance(part, History):
+            found.append(part.last)
+            found.extend(
+                I - 1 + (index - I).subs(I, 0) if index.has(I) else index
+                for index in _indices(part.body)
+            )
+        elif isinstance(part, Scaled | Filled):
+            found.extend(item.index for item in part.coefficient.atoms(Learned))
+    return [index for index in found if index is not sympy.nan]
+
+
+# --------------------------------------------------------------- what the output reads
+
+#: An unknown, how many blocks back, and whether all blocks before that are read too.
+_Read = tuple[str, int, bool]
+
+
+def _reads(tensor: Tensor, newest: sympy.Symbol) -> Iterator[_Read]:
+    """The unknowns that a tensor reads, counted back from ``i`` or from ``L``."""
+    for part in walk(tensor):
+        if isinstance(part, State) and part.index.has(newest):
+            yield part.name, int(newest - part.index), False
+        elif isinstance(part, History) and part.last.has(newest):
+            for inner in walk(part.body):
+                if isinstance(inner, State):
+                    yield inner.name, int(newest - part.last), True
+
+
+def _tail(formula: Formula, order: int, from_end: int, report: Diagnostics) -> int:
+    """How many blocks before the end differ in which unknowns the output needs.
+
+    Counted back from the last block, the output reads each unknown in some blocks and
+    not in others; with lags 3 and 5, say, it reads X_L, X_<L-3>, X_<L-5>, X_<L-6>, and
+    all from X_<L-8> on. With the one lag 3 it never comes to read all of them.
+    """
+    reads = {e.unknown: tuple(_reads(e.right, I)) for e in formula.equations}
+    wanted: list[set[str]] = [set() for _ in range(MAX_TAIL + 2 * order + from_end + 2)]
+    for name, back, beyond in _reads(formula.output, L):
+        _want(wanted, name, back, beyond)
+    columns: list[frozenset[str]] = []
+    for back in range(len(wanted)):
+        pending = sorted(wanted[back])
+        while pending:
+            for name, lag, beyond in reads.get(pending.pop(), ()):
+                if lag == 0 and name not in wanted[back]:
+                    pending.append(name)
+                _want(wanted, name, back + lag, beyond)
+        columns.append(frozenset(wanted[back]))
+        settled = columns[-order - 1 :]
+        if back > from_end + order and len(set(settled)) == 1:
+            return back - order
+    report.error(
+        "RF309",
+        "the output never comes to read all blocks: "
+        f"{_some(columns)} are read, and the others are dead",
+        formula.output_span,
+        hint="let the output read X_<L-1> and so on as well, or look at the lags: "
+        "their greatest common divisor is more than 1",
+    )
+    report.check()
+    raise AssertionError("an error was reported")
+
+
+def _want(wanted: list[set[str]], name: str, back: int, beyond: bool) -> None:
+    last = len(wanted) if beyond else back + 1
+    for position in range(back, min(last, len(wanted))):
+        wanted[position].add(name)
+
+
+def _some(columns: list[frozenset[str]]) -> str:
+    """The first few unknowns that are read, from the last block back."""
+    names = [
+        f"{name}_L" if back == 0 else f"{name}_<L-{back}>"
+        for back, column in enumerate(columns)
+        for name in sorted(column)
+    ]
+    return ", ".join(names[:4]) + ", ..."

@@ -1,0 +1,50 @@
+"""Builds what operators emit, for tests of their rules."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from recform.blocks import Arguments, Operator, Shape, lookup
+
+
+def operator(name: str) -> Operator:
+    found = lookup(name)
+    assert found is not None
+    return found
+
+
+def arguments(name: str, given: dict[str, Any]) -> Arguments:
+    """The arguments of a call, with the defaults filled in."""
+    defaults = {a.name: a.default for a in operator(name).arguments if not a.required}
+    return Arguments({**defaults, **given})
+
+
+def build(
+    name: str, x: Shape, a: Arguments
+) -> tuple[list[nn.Parameter], Callable[[Tensor], Any], Any]:
+    """The emitted module's parameters, a function that runs the call, the module."""
+    emitted = operator(name).emit(x, a)
+    scope: dict[str, Any] = {
+        "torch": torch,
+        "nn": nn,
+        "F": F,
+        "Tensor": Tensor,
+        "math": math,
+    }
+    for text in operator(name).support:
+        exec(text, scope)
+    module = eval(emitted.module, scope) if emitted.module else None
+    call = emitted.call.replace("{x}", "value").replace("{m}", "module")
+
+    def run(value: Tensor) -> Any:
+        return eval(call, {**scope, "module": module, "value": value})
+
+    if isinstance(module, nn.Parameter):
+        return [module], run, module
+    return [] if module is None else list(module.parameters()), run, module

@@ -1,0 +1,327 @@
+"""Operators of the user's own: how they are found, and what is said of bad ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+import recform
+from recform.blocks import Arguments, Emitted, Misfit, Operator, Shape, lookup, names
+from recform.compiler import Compiled, emit_source
+from recform.diagnostics import CompileError, Diagnostic
+
+ROOT = Path(__file__).resolve().parents[2]
+FRAME = "input 3 x 8 x 8\nstages 8 x 2\n"
+NET = f"{FRAME}W = conv(3, c) > mine\nX_i = X_<i-1> + W_i*X_<i-1>"
+MINE = """
+from recform.blocks import Argument, Cost, Emitted, Kind, Misfit, Operator
+
+class Mine(Operator):
+    name = "mine"
+    about = "twice its input"
+    arguments = (Argument("factor", Kind.NUMBER, 2, "how often"),)
+
+    def emit(self, x, a):
+        return Emitted("{x} * 2")
+"""
+
+
+class Half(Operator):
+    """Half of the channels."""
+
+    name = "half"
+    about = "the first half of the channels"
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        if isinstance(x.features, int) and x.features % 2:
+            raise Misfit("RF402", f"gets {x.features} channels, an odd number")
+        return x.with_features(x.features // 2)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.chunk(2, dim=1)[0]")
+
+
+def same_costs(compiled: Compiled) -> None:
+    """Parameters, multiply-adds and shape of the module are those that were told."""
+    net = compiled.module()
+    value = torch.randn(1, *[int(size) for size in compiled.formula.input.sizes])
+    counter = FlopCounterMode(display=False)
+    with counter:
+        out = net(value)
+    totals = compiled.graph.totals
+    assert sum(p.numel() for p in net.parameters()) == totals.parameters
+    assert counter.get_total_flops() == 2 * totals.multiply_adds
+    assert tuple(out.shape[1:]) == tuple(compiled.graph.output.sizes)
+
+
+def mistakes(text: str, *plugins: object) -> tuple[Diagnostic, ...]:
+    with pytest.raises(CompileError) as caught:
+        _ = recform.compile(text, plugins=plugins).source  # type: ignore[arg-type]
+    return caught.value.diagnostics
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    path = tmp_path / "mine.py"
+    path.write_text(MINE)
+    return path
+
+
+def test_a_file_a_path_a_module_and_a_class(
+    mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(mine.parent))
+    import mine as module  # type: ignore[import-not-found]
+
+    for plugin in (str(mine), mine, "mine", module, module.Mine):
+        compiled = recform.compile(NET, plugins=[plugin])
+        assert "x * 2" in compiled.source
+        same_costs(compiled)
+
+
+def test_a_plugin_is_known_where_it_was_named_and_nowhere_else(mine: Path) -> None:
+    compiled = recform.compile(NET, plugins=[mine])
+    assert lookup("mine") is None
+    assert "mine" not in names()
+    assert "RF202" in {item.code for item in mistakes(NET)}
+    # Code is written later, and knows it still.
+    assert "* 2" in compiled.source
+    assert "* 2" in emit_source([compiled])
+    assert "--plugin mine.py" in compiled.source
+    assert "/" not in compiled.source.split("command:")[1].split("\n")[0]
+
+
+def test_a_file_that_has_changed_is_read_again(mine: Path) -> None:
+    assert "* 2" in recform.compile(NET, plugins=[mine]).source
+    mine.write_text(MINE.replace("* 2", "* 3"))
+    assert "* 3" in recform.compile(NET, plugins=[mine]).source
+
+
+def test_one_class_may_be_named_twice() -> None:
+    text = f"{FRAME}W = conv(3, 2*c) > half\nX_i = W_i*X_<i-1>"
+    compiled = recform.compile(text, plugins=[Half, Half])
+    same_costs(compiled)
+
+
+def test_its_own_diagnostics_are_placed() -> None:
+    text = f"{FRAME}W = conv(3, 7) > half\nX_i = W_i*X_<i-1>"
+    (item,) = mistakes(text, Half)
+    assert item.code == "RF402"
+    assert item.message == "half gets 7 channels, an odd number"
+    assert item.labels[0].span.text == "half"
+
+
+def test_its_arguments_are_checked(mine: Path) -> None:
+    (item,) = mistakes(NET.replace("mine", "mine(times=3)"), mine)
+    assert item.code == "RF203"
+    assert "factor" in item.hint
+
+
+IMPORTS = {
+    "no such file": ("nothere.py", "No such file"),
+    "no such module": ("no_such_module_of_ours", "ModuleNotFoundError"),
+    "a folder": ("folder.py", "Is a directory"),
+    "syntax": ("syntax.py", "SyntaxError"),
+    "an exception": ("raises.py", "ZeroDivisionError"),
+    "an exit": ("exits.py", "SystemExit"),
+    "bytes": ("bytes.py", "SyntaxError"),
+}
+
+
+@pytest.mark.parametrize("case", IMPORTS)
+def test_what_cannot_be_imported(
+    case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.py").mkdir()
+    (tmp_path / "syntax.py").write_text("class = 3")
+    (tmp_path / "raises.py").write_text("1/0")
+    (tmp_path / "exits.py").write_text("import sys; sys.exit(0)")
+    (tmp_path / "bytes.py").write_bytes(b"x = '\xff'")
+    name, text = IMPORTS[case]
+    (item,) = mistakes(NET, name)
+    assert item.code == "RF511"
+    assert name in item.message
+    assert text in item.message
+
+
+@pytest.mark.parametrize("name", ["conv", "relu"])
+def test_a_name_of_the_library(name: str, mine: Path) -> None:
+    mine.write_text(MINE.replace('"mine"', f'"{name}"'))
+    (item,) = mistakes(NET, mine)
+    assert item.code == "RF512"
+    assert repr(name) in item.message
+
+
+def test_two_plugins_with_one_name(mine: Path) -> None:
+    other = mine.with_name("other.py")
+    other.write_text(MINE.replace("* 2", "* 3"))
+    (item,) = mistakes(NET, mine, other)
+    assert item.code == "RF512"
+    assert "mine.py" in item.message
+    assert "other.py" in item.message
+
+
+def test_two_classes_of_one_name_in_the_generated_file(mine: Path) -> None:
+    module = (
+        '    attribute = "m"\n    support = ("class S(nn.Module):\\n    pass # {0}\\n",)\n'
+        '    def emit(self, x, a):\n        return Emitted("{{m}}({{x}})", "S()")\n'
+    )
+    start = MINE.split("    def emit", maxsplit=1)[0]
+    other = mine.with_name("other.py")
+    mine.write_text(start + module.format(1))
+    other.write_text(start.replace('"mine"', '"other"') + module.format(2))
+    (item,) = mistakes(NET.replace("mine", "mine > other"), mine, other)
+    assert item.code == "RF512"
+
+
+DECLARATIONS = [
+    ('    name = "mine"\n', "", "the name None"),
+    ('"mine"', '"my mine"', "the name 'my mine'"),
+    ('"mine"', '"mine_2"', "the name 'mine_2'"),
+    ('"mine"', '"concat"', "the name 'concat'"),
+    ('    about = "twice its input"\n', "", "about"),
+    ("def emit", "def emits", "emit"),
+    ('Argument("factor", Kind.NUMBER, 2, "how often")', '"factor"', "no Argument"),
+    ("Kind.NUMBER, 2", 'Kind.CHOICE, "a"', "no choices"),
+    ('"factor"', '"the factor"', "the name 'the factor'"),
+    ("    arguments", "    elementwise = True\n    arguments", "elementwise"),
+    ("    arguments", '    weights = ("conv",)\n    arguments', "Weights"),
+    ("    arguments", '    support = ("def f(): ...",)\n    arguments', "support"),
+    (
+        "    arguments",
+        '    support = ("class A(nn.Module): (",)\n    arguments',
+        "support",
+    ),
+    ("class Mine(Operator)", "class _Mine(Operator)", "no operator"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "text"), DECLARATIONS)
+def test_bad_declarations(old: str, new: str, text: str, mine: Path) -> None:
+    assert old in MINE
+    mine.write_text(MINE.replace(old, new))
+    (item,) = mistakes(NET, mine)
+    assert item.code == "RF513"
+    assert text in item.message
+
+
+FAILURES = [
+    ("def shape(self, x, a): return x / 0", "TypeError"),
+    ("def shape(self, x, a): return 3", "gives a int in `shape`, and not a Shape"),
+    (
+        "def shape(self, x, a): return x if x.features == 8 else 1/0",
+        "ZeroDivisionError",
+    ),
+    ("def cost(self, x, a): return a.nothing", "AttributeError: nothing"),
+    ("def cost(self, x, a): return None", "gives a NoneType in `cost`"),
+    ('def emit(self, x, a): return "{x}"', "gives a str in `emit`"),
+    ('def emit(self, x, a): return Emitted("{x} +")', "no Python expression"),
+    ('def emit(self, x, a): return Emitted("{m}({x})", "nn.ReLU()")', "`attribute`"),
+    ("def emit(self, x, a): assert x.features % 3 == 0, x", "AssertionError"),
+]
+
+
+@pytest.mark.parametrize(("rule", "text"), FAILURES)
+def test_rules_that_fail(rule: str, text: str, mine: Path) -> None:
+    mine.write_text(f"{MINE}\n    {rule}\n")
+    (item,) = mistakes(NET, mine)
+    assert item.code == "RF514"
+    assert item.labels[0].span.text == "mine"
+    assert text in item.message
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "def shape(self, x, a): return x.with_features(2 * x.features)",
+        "def cost(self, x, a): return a.factor",
+        'def emit(self, x, a): return Emitted("{m}({x})", "nn.ReLU()")',
+    ],
+)
+def test_elementwise_operators_are_tried_first(rule: str, mine: Path) -> None:
+    start = MINE.replace("    arguments", "    elementwise = True\n    arguments")
+    start = start.replace('(Argument("factor", Kind.NUMBER, 2, "how often"),)', "()")
+    mine.write_text(f"{start}\n    {rule}\n")
+    text = f"{FRAME}X_i = mine(W_i*X_<i-1>)"
+    (item,) = mistakes(text, mine)
+    assert item.code == "RF514"
+    mine.write_text(start)
+    assert "* 2" in recform.compile(text, plugins=[mine]).source
+
+
+def recform_(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recform", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{folder}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", ["compile", "check", "summary"])
+def test_commands(command: str, mine: Path) -> None:
+    (mine.parent / "net.rf").write_text(NET)
+    good = recform_(mine.parent, command, "net.rf", "--plugin", "mine.py")
+    assert (good.returncode, good.stderr) == (0, "")
+    bad = recform_(mine.parent, command, "net.rf", "--plugin", "nine.py")
+    assert bad.returncode == 1
+    assert bad.stderr.startswith("error[RF511]: the plugin nine.py")
+
+
+def test_every_command_takes_plugins() -> None:
+    from recform.cli.app import app
+
+    for command in app.registered_commands:
+        assert command.callback is not None
+        assert "plugins" in command.callback.__annotations__, command.name
+
+
+def install(folder: Path, value: str) -> None:
+    """A package with an entry point, as pip would leave it."""
+    info = folder / "mine-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[recform.operators]\nmy-ops = {value}\n")
+    (folder / "net.rf").write_text(NET)
+    (folder / "other.rf").write_text(NET.replace("mine", "relu"))
+
+
+@pytest.mark.parametrize("value", ["mine", "mine:Mine"])
+def test_an_installed_package(value: str, mine: Path) -> None:
+    install(mine.parent, value)
+    result = recform_(mine.parent, "compile", "net.rf")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "x * 2" in result.stdout
+    assert "--plugin" not in result.stdout
+    # The same operators by their name as well are no clash.
+    result = recform_(mine.parent, "check", "net.rf", "--plugin", "mine")
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+def test_an_installed_package_that_fails_is_left_out(mine: Path) -> None:
+    mine.write_text("import nothing_of_this_name")
+    install(mine.parent, "mine")
+    result = recform_(mine.parent, "check", "other.rf", "--format", "json")
+    assert result.returncode == 0
+    (item,) = json.loads(result.stderr)
+    assert (item["code"], item["severity"]) == ("RF511", "warning")
+    assert "my-ops" in item["message"]
+    result = recform_(mine.parent, "check", "net.rf")
+    assert result.returncode == 1
+    assert "warning[RF511]" in result.stderr
+    assert "error[RF202]" in result.stderr
+
+
+def test_two_that_name_the_same_file_agree_to_the_byte(mine: Path) -> None:
+    sources = {recform.compile(NET, plugins=[mine]).source for _ in range(2)}
+    assert len(sources) == 1

@@ -1,0 +1,115 @@
+"""Feedback, from feedback.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  feedback.rf
+sha256:  f880f7b7632bf11873fe92c7624ec8edbfad6e5170687c2c362e17a88c44a806
+recform: 0.1.0
+command: recform compile feedback.rf -o feedback.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["Feedback"]
+
+
+class WBlock(nn.Module):
+    """W = conv(3, c, stride=s) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))  # rf:7
+
+
+class UBlock(nn.Module):
+    """U = conv(3, c, stride=s) > bn"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(
+            in_channels, channels, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))  # rf:8
+
+
+class Step(nn.Module):
+    """X_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)
+
+    Takes x1_prev = X_<i-1,1>, x2_prev = X_<i-1,2>, x3_prev = X_<i-1,3>.
+    Hands on X_<i,1>, X_<i,2>, X_<i,3>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = WBlock(in_channels, channels, stride=stride)
+        self.U = UBlock(channels, channels)
+
+    def forward(
+        self, x1_prev: Tensor, x2_prev: Tensor, x3_prev: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        x1 = F.relu(self.W(x1_prev))  # rf:10
+        x2 = F.relu(self.W(x2_prev) + self.U(x1))  # rf:10
+        x3 = F.relu(self.W(x3_prev) + self.U(x2))  # rf:10
+        return x1, x2, x3
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class Feedback(nn.Module):
+    """X_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 32)
+        self.stage1 = nn.ModuleList([Step(32, 32) for _ in range(2)])
+        self.stage2 = nn.ModuleList([Step(32, 64, stride=2), Step(64, 64)])
+        self.head = Head(64, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x, x)
+        stages = (self.stage1, self.stage2)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        x1, x2, x3 = state
+        return self.head((x1 + x2 + x3) / 3)

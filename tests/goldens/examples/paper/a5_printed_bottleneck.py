@@ -1,0 +1,125 @@
+"""A5PrintedBottleneck, from a5_printed_bottleneck.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  a5_printed_bottleneck.rf
+sha256:  8099e35ed098c3c6cc540acc74113ba6e7a22d6227a29a96d2f646c04e7788cf
+recform: 0.1.0
+command: recform compile a5_printed_bottleneck.rf -o a5_printed_bottleneck.py
+"""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["A5PrintedBottleneck"]
+
+
+class WBlock(nn.Module):
+    """W = conv(1, c/4) > bn > relu > conv(3, c/4, stride=s) > bn > relu > conv(1, c)
+    > bn
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(channels // 4)
+        self.conv2 = nn.Conv2d(
+            channels // 4, channels // 4, 3, stride=stride, padding=1, bias=False
+        )
+        self.bn2 = nn.BatchNorm2d(channels // 4)
+        self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
+        self.bn3 = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:6
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:6
+        return self.bn3(self.conv3(x))  # rf:6
+
+
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class Step(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - (1 + W_<i-1>)*X_<i-2>
+
+    Takes x_prev = X_<i-1>, x_plus_wx_prev = X_<i-2> + W_<i-1>*X_<i-2>.
+    Hands on X_i, X_<i-1> + W_i*X_<i-1>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = WBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor, x_plus_wx_prev: Tensor) -> tuple[Tensor, Tensor]:
+        x_plus_wx = self.shortcut(x_prev) + self.W(x_prev)
+        x = F.relu(x_plus_wx) - self.shortcut2(x_plus_wx_prev)
+        return x, x_plus_wx
+
+
+class Stem(nn.Module):
+    """stem conv(3, c) > bn > relu"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Head(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))
+
+
+class A5PrintedBottleneck(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - (1 + W_<i-1>)*X_<i-2>
+    (1 + W_0)*X_<-1> = X_0
+
+    Takes N x 3 x 32 x 32, returns N x 10.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_channels, 256)
+        self.stage1 = nn.ModuleList([Step(256, 256) for _ in range(3)])
+        self.stage2 = nn.ModuleList(
+            [Step(256, 512, stride=2), *[Step(512, 512) for _ in range(3)]]
+        )
+        self.stage3 = nn.ModuleList(
+            [Step(512, 1024, stride=2), *[Step(1024, 1024) for _ in range(5)]]
+        )
+        self.stage4 = nn.ModuleList(
+            [Step(1024, 2048, stride=2), *[Step(2048, 2048) for _ in range(2)]]
+        )
+        self.head = Head(2048, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])

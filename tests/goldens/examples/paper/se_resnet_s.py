@@ -1,0 +1,549 @@
+"""SEResNet18s, SEResNet34s, SEResNet50s, SEResNet101s, from se_resnet_s.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  se_resnet_s.rf
+sha256:  47a21b392b1a94cd40958c40815924e3c2aa5675ff99cb74e8b04bf4b5e56d89
+recform: 0.1.0
+command: recform compile se_resnet_s.rf -o se_resnet_s.py
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["SEResNet18s", "SEResNet34s", "SEResNet50s", "SEResNet101s"]
+
+
+class SEResNet18sSE(nn.Module):
+    """SE(x, ratio=16) = x*sigmoid(G*x)
+    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
+    """
+
+    def __init__(self, in_channels: int, ratio: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
+        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
+        gx = self.fc2(out)  # rf:9
+        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
+
+
+class SEResNet18sWBlock(nn.Module):
+    """W = Basic"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.se = SEResNet18sSE(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:22
+        return self.se(self.bn2(self.conv2(x)))  # rf:22
+
+
+def seresnet18s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
+    sum's.
+    """
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
+    )
+
+
+class SEResNet18sStep(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+
+    Takes x_prev = X_<i-1>, wx_prev = W_<i-1>*X_<i-2>.
+    Hands on X_i, W_i*X_<i-1>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = SEResNet18sWBlock(in_channels, channels, stride=stride)
+        self.shortcut = seresnet18s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = seresnet18s_shortcut(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        return x, wx
+
+
+class SEResNet18sStem(nn.Module):
+    """stem conv(3, 64, bias=true) > bn > relu"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
+        self.bn = nn.BatchNorm2d(64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:5
+
+
+class SEResNet18sHead(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))  # rf:6
+
+
+class SEResNet18s(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+    W_0*X_<-1> = X_0
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = SEResNet18sStem(in_channels)
+        self.stage1 = nn.ModuleList([SEResNet18sStep(64, 64) for _ in range(2)])
+        self.stage2 = nn.ModuleList(
+            [SEResNet18sStep(64, 128, stride=2), SEResNet18sStep(128, 128)]
+        )
+        self.stage3 = nn.ModuleList(
+            [SEResNet18sStep(128, 256, stride=2), SEResNet18sStep(256, 256)]
+        )
+        self.stage4 = nn.ModuleList(
+            [SEResNet18sStep(256, 512, stride=2), SEResNet18sStep(512, 512)]
+        )
+        self.head = SEResNet18sHead(512, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])
+
+
+class SEResNet34sSE(nn.Module):
+    """SE(x, ratio=16) = x*sigmoid(G*x)
+    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
+    """
+
+    def __init__(self, in_channels: int, ratio: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
+        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
+        gx = self.fc2(out)  # rf:9
+        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
+
+
+class SEResNet34sWBlock(nn.Module):
+    """W = Basic"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels, 3, stride=stride, padding=1)
+        self.bn1 = nn.BatchNorm2d(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.bn2 = nn.BatchNorm2d(channels)
+        self.se = SEResNet34sSE(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:26
+        return self.se(self.bn2(self.conv2(x)))  # rf:26
+
+
+def seresnet34s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
+    sum's.
+    """
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
+    )
+
+
+class SEResNet34sStep(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+
+    Takes x_prev = X_<i-1>, wx_prev = W_<i-1>*X_<i-2>.
+    Hands on X_i, W_i*X_<i-1>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = SEResNet34sWBlock(in_channels, channels, stride=stride)
+        self.shortcut = seresnet34s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = seresnet34s_shortcut(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        return x, wx
+
+
+class SEResNet34sStem(nn.Module):
+    """stem conv(3, 64, bias=true) > bn > relu"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
+        self.bn = nn.BatchNorm2d(64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:5
+
+
+class SEResNet34sHead(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))  # rf:6
+
+
+class SEResNet34s(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+    W_0*X_<-1> = X_0
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = SEResNet34sStem(in_channels)
+        self.stage1 = nn.ModuleList([SEResNet34sStep(64, 64) for _ in range(3)])
+        self.stage2 = nn.ModuleList(
+            [
+                SEResNet34sStep(64, 128, stride=2),
+                *[SEResNet34sStep(128, 128) for _ in range(3)],
+            ]
+        )
+        self.stage3 = nn.ModuleList(
+            [
+                SEResNet34sStep(128, 256, stride=2),
+                *[SEResNet34sStep(256, 256) for _ in range(5)],
+            ]
+        )
+        self.stage4 = nn.ModuleList(
+            [
+                SEResNet34sStep(256, 512, stride=2),
+                *[SEResNet34sStep(512, 512) for _ in range(2)],
+            ]
+        )
+        self.head = SEResNet34sHead(512, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])
+
+
+class SEResNet50sSE(nn.Module):
+    """SE(x, ratio=16) = x*sigmoid(G*x)
+    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
+    """
+
+    def __init__(self, in_channels: int, ratio: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
+        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
+        gx = self.fc2(out)  # rf:9
+        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
+
+
+class SEResNet50sWBlock(nn.Module):
+    """W = Bottleneck"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1)
+        self.bn1 = nn.BatchNorm2d(channels // 4)
+        self.conv2 = nn.Conv2d(
+            channels // 4, channels // 4, 3, stride=stride, padding=1
+        )
+        self.bn2 = nn.BatchNorm2d(channels // 4)
+        self.conv3 = nn.Conv2d(channels // 4, channels, 1)
+        self.bn3 = nn.BatchNorm2d(channels)
+        self.se = SEResNet50sSE(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:30
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:30
+        return self.se(self.bn3(self.conv3(x)))  # rf:30
+
+
+def seresnet50s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
+    sum's.
+    """
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
+    )
+
+
+class SEResNet50sStep(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+
+    Takes x_prev = X_<i-1>, wx_prev = W_<i-1>*X_<i-2>.
+    Hands on X_i, W_i*X_<i-1>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = SEResNet50sWBlock(in_channels, channels, stride=stride)
+        self.shortcut = seresnet50s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = seresnet50s_shortcut(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        return x, wx
+
+
+class SEResNet50sStem(nn.Module):
+    """stem conv(3, 64, bias=true) > bn > relu"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
+        self.bn = nn.BatchNorm2d(64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:5
+
+
+class SEResNet50sHead(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))  # rf:6
+
+
+class SEResNet50s(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+    W_0*X_<-1> = X_0
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = SEResNet50sStem(in_channels)
+        self.stage1 = nn.ModuleList(
+            [SEResNet50sStep(64, 256), *[SEResNet50sStep(256, 256) for _ in range(2)]]
+        )
+        self.stage2 = nn.ModuleList(
+            [
+                SEResNet50sStep(256, 512, stride=2),
+                *[SEResNet50sStep(512, 512) for _ in range(3)],
+            ]
+        )
+        self.stage3 = nn.ModuleList(
+            [
+                SEResNet50sStep(512, 1024, stride=2),
+                *[SEResNet50sStep(1024, 1024) for _ in range(5)],
+            ]
+        )
+        self.stage4 = nn.ModuleList(
+            [
+                SEResNet50sStep(1024, 2048, stride=2),
+                *[SEResNet50sStep(2048, 2048) for _ in range(2)],
+            ]
+        )
+        self.head = SEResNet50sHead(2048, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])
+
+
+class SEResNet101sSE(nn.Module):
+    """SE(x, ratio=16) = x*sigmoid(G*x)
+    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
+    """
+
+    def __init__(self, in_channels: int, ratio: int = 16) -> None:
+        super().__init__()
+        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
+        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
+        gx = self.fc2(out)  # rf:9
+        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
+
+
+class SEResNet101sWBlock(nn.Module):
+    """W = Bottleneck"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1)
+        self.bn1 = nn.BatchNorm2d(channels // 4)
+        self.conv2 = nn.Conv2d(
+            channels // 4, channels // 4, 3, stride=stride, padding=1
+        )
+        self.bn2 = nn.BatchNorm2d(channels // 4)
+        self.conv3 = nn.Conv2d(channels // 4, channels, 1)
+        self.bn3 = nn.BatchNorm2d(channels)
+        self.se = SEResNet101sSE(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:34
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:34
+        return self.se(self.bn3(self.conv3(x)))  # rf:34
+
+
+def seresnet101s_shortcut(
+    in_channels: int, channels: int, stride: int = 1
+) -> nn.Module:
+    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
+    sum's.
+    """
+    if in_channels == channels and stride == 1:
+        return nn.Identity()
+    return nn.Sequential(
+        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
+    )
+
+
+class SEResNet101sStep(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+
+    Takes x_prev = X_<i-1>, wx_prev = W_<i-1>*X_<i-2>.
+    Hands on X_i, W_i*X_<i-1>.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.W = SEResNet101sWBlock(in_channels, channels, stride=stride)
+        self.shortcut = seresnet101s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut2 = seresnet101s_shortcut(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        return x, wx
+
+
+class SEResNet101sStem(nn.Module):
+    """stem conv(3, 64, bias=true) > bn > relu"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
+        self.bn = nn.BatchNorm2d(64)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:5
+
+
+class SEResNet101sHead(nn.Module):
+    """head avgpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.mean((2, 3)))  # rf:6
+
+
+class SEResNet101s(nn.Module):
+    """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
+    W_0*X_<-1> = X_0
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = SEResNet101sStem(in_channels)
+        self.stage1 = nn.ModuleList(
+            [SEResNet101sStep(64, 256), *[SEResNet101sStep(256, 256) for _ in range(2)]]
+        )
+        self.stage2 = nn.ModuleList(
+            [
+                SEResNet101sStep(256, 512, stride=2),
+                *[SEResNet101sStep(512, 512) for _ in range(3)],
+            ]
+        )
+        self.stage3 = nn.ModuleList(
+            [
+                SEResNet101sStep(512, 1024, stride=2),
+                *[SEResNet101sStep(1024, 1024) for _ in range(22)],
+            ]
+        )
+        self.stage4 = nn.ModuleList(
+            [
+                SEResNet101sStep(1024, 2048, stride=2),
+                *[SEResNet101sStep(2048, 2048) for _ in range(2)],
+            ]
+        )
+        self.head = SEResNet101sHead(2048, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
+        for stage in stages:
+            for block in stage:
+                state = block(*state)
+        return self.head(state[0])

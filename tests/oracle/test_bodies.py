@@ -1,0 +1,209 @@
+"""Definitions by equations against the modules that others wrote by hand."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from timm.models.res2net import Bottle2neck
+from torch import Tensor, nn
+from torchvision.models.efficientnet import MBConv, MBConvConfig
+from torchvision.models.googlenet import Inception
+from torchvision.ops import SqueezeExcitation
+
+from recform.compiler import Compiled
+from tests.oracle.compare import agree, compiled
+
+torch.set_num_threads(1)
+
+SE = """
+SE(x, ratio=4) = x*sigmoid(G*x)
+    where G = avgpool > fc1: linear(cin/ratio, bias=true) > relu > fc2: linear(cin, bias=true)
+"""
+RES2 = """
+Res2(x, n=4) = concat(Y_<1..n-1>, S_4)
+    where S_<1..n> = split(x, n)
+    where K = conv(3, cin) > bn > relu
+    where Y_1 = K_1*S_1
+    where Y_k = K_k*(S_k + Y_<k-1>)
+"""
+INCEPTION = """
+Unit(kernel=1, width=8) = conv(kernel, width) > bn > relu
+I(x) = concat(A*x, B*x, C*x, D*x)
+    where A = Unit(1, 16)
+    where B = Unit(1, 8) > Unit(3, 16)
+    where C = Unit(1, 4) > Unit(3, 8)
+    where D = maxpool(3, stride=1, padding=1) > Unit(1, 8)
+"""
+MBCONV = """
+Gate(x, width=8) = sigmoid(G*x)*x
+    where G = avgpool > linear(width, bias=true) > silu > linear(cin, bias=true)
+MB(x, expand=4) = x + F*x
+    where F = conv(1, expand*cin) > bn > silu > conv(3, expand*c, groups=expand*c) > bn > silu
+            > Gate(width=c/4) > conv(1, c) > bn
+"""
+
+
+def one_block(definitions: str, letter: str, width: int) -> Compiled:
+    """A network of one block that is just this definition."""
+    return compiled(
+        f"input {width} x 8 x 8\nstem none\nhead none\nstages {width} x 1\n"
+        f"{definitions}\nX_i = {letter}_i*X_<i-1>"
+    )
+
+
+def transfer(ours: nn.Module, theirs: nn.Module) -> None:
+    """Gives our module their weights, in the order in which both list them."""
+    source = list(theirs.state_dict().values())
+    target = ours.state_dict()
+    assert len(source) == len(target)
+    ours.load_state_dict(
+        {
+            name: value.reshape(old.shape)
+            for (name, old), value in zip(target.items(), source, strict=True)
+        }
+    )
+
+
+def shaken(net: nn.Module) -> nn.Module:
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    return net.double()
+
+
+def judge_se() -> nn.Module:
+    return SqueezeExcitation(32, 8)
+
+
+def judge_res2() -> nn.Module:
+    whole = Bottle2neck(
+        32, 8, scale=4, base_width=64, act_layer=nn.ReLU, norm_layer=nn.BatchNorm2d
+    )
+
+    class Middle(nn.Module):
+        """The part between the two 1x1 convolutions, in timm's own words."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.units = nn.ModuleList(
+                nn.Sequential(conv, norm, nn.ReLU())
+                for conv, norm in zip(whole.convs, whole.bns, strict=True)
+            )
+
+        def forward(self, x: Tensor) -> Tensor:
+            parts = x.split(8, 1)
+            made = [self.units[0](parts[0])]
+            for unit, part in zip(self.units[1:], parts[1:3], strict=True):
+                made.append(unit(made[-1] + part))
+            return torch.cat([*made, parts[3]], 1)
+
+    return Middle()
+
+
+def judge_inception() -> nn.Module:
+    module = Inception(32, 16, 8, 16, 4, 8, 8)
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            norm.eps = 1e-5
+    return module
+
+
+def judge_mbconv() -> nn.Module:
+    config = MBConvConfig(4, 3, 1, 32, 32, 1)
+    return MBConv(config, 0.0, nn.BatchNorm2d)
+
+
+CASES = {
+    "squeeze and excitation": (SE, "SE", judge_se),
+    "Res2Net": (RES2, "Res2", judge_res2),
+    "Inception": (INCEPTION, "I", judge_inception),
+    "MBConv": (MBCONV, "MB", judge_mbconv),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("training", [False, True])
+def test_a_definition_is_the_module(name: str, training: bool) -> None:
+    text, letter, judge = CASES[name]
+    torch.manual_seed(1)
+    item = one_block(text, letter, 32)
+    theirs = shaken(judge())
+    ours = item.module().double()
+    transfer(ours, theirs)
+    ours.train(training)
+    theirs.train(training)
+    x = torch.randn(3, 32, 8, 8, dtype=torch.float64, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    a, b = ours(x), theirs(y)
+    assert torch.allclose(a, b, atol=1e-12, rtol=1e-10)
+    weights = torch.randn_like(a)
+    (a * weights).sum().backward()
+    (b * weights).sum().backward()
+    assert x.grad is not None
+    assert y.grad is not None
+    assert torch.allclose(x.grad, y.grad, atol=1e-10, rtol=1e-8)
+    count = sum(p.numel() for p in theirs.parameters())
+    assert item.graph.totals.parameters == count
+
+
+FRAME = "input 3 x 8 x 8\nstem conv(3, 8) > bn > relu\nstages 8 x 2, 12 x 2 / 2\n"
+FORMS = {
+    "a learned scalar": "S(x) = x + g*F*x where scalar g = 0.1 per channel, "
+    "F = conv(3, cin) > bn\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one scalar": "S(x) = (1-g)*x + g*relu(x) where scalar g = 0.3\n"
+    "W = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a module twice": "T(x) = A*(A*x) + x where A = conv(3, cin) > bn\n"
+    "W = conv(3, c, stride=s) > T\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a module for each number": "T(x, n=3) = sum(k, 1, n, A_k*x)/n where A = conv(3, cin)\n"
+    "W = conv(3, c, stride=s) > T(2)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a definition inside one": "G(x) = x*sigmoid(C*x) where C = conv(1, cin)\n"
+    "T(x) = max(x, G*x) + mean(x, relu(x))\nW = conv(3, c, stride=s) > T\n"
+    "X_i = X_<i-1> + W_i*X_<i-1>",
+    "the whole operator": "W(x) = A*x + B*x where A = conv(3, c, stride=s) > bn, "
+    "B = conv(1, c, stride=s) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "a flow with arguments": "U(kernel=3, width=c) = conv(kernel, width, stride=s) > bn\n"
+    "W = U(kernel=1, width=2*c) > relu > conv(3, c) > bn\n"
+    "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "a flow with its own operators": "W = conv(3, c, stride=s) > Post\n"
+    "    where Post = bn > relu\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "in the stem": "G(x) = x*sigmoid(C*x) where C = conv(1, cin)\n"
+    "stem conv(3, 8) > G\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "as the adapter": "A(x) = B*x + C*x where B = conv(1, c, stride=s), "
+    "C = conv(3, c, stride=s)\nadapter A\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a gate at the level of blocks": "G = avgpool > linear(cin) > sigmoid\n"
+    "F = conv(3, c) > bn\nstages 8 x 4\nX_i = X_<i-1> + (G_i*X_<i-1>)*(F_i*X_<i-1>)",
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_form(name: str) -> None:
+    lines = FORMS[name].split("\n")
+    given = {line.split()[0] for line in lines if line}
+    frame = [
+        line for line in FRAME.split("\n") if line and line.split()[0] not in given
+    ]
+    agree("\n".join([*frame, *lines]))
+
+
+def test_inlined_with_a_name() -> None:
+    item = compiled(
+        'names W = "."\nstages 8 x 2\nG(x) = x*sigmoid(C*x) where C = conv(1, cin)\n'
+        "W = conv(3, c, stride=s) > gate: G\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    step = item.module().blocks[0]
+    x = torch.randn(2, 8, 8, 8)
+    made = step.conv(x)
+    assert torch.allclose(step(x), x + made * torch.sigmoid(step.gate.conv(made)))
+
+
+def test_tokens_spread_over_positions() -> None:
+    item = compiled(
+        "input 5 x 6\nstages 6 x 2\n"
+        "G(x) = x*sigmoid(S*x) where S = avgpool > linear(cin)\n"
+        "X_i = X_<i-1> + G_i*X_<i-1>"
+    )
+    net = item.module()
+    step = net.blocks[0]
+    x = torch.randn(4, 5, 6)
+    gate = torch.sigmoid(step.G.fc(x.mean(1)))
+    assert torch.allclose(step(x), x + x * gate[:, None])
