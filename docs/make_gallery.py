@@ -17,7 +17,6 @@ from recform.render.model import Diagram
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "gallery"
 EXAMPLES = ROOT / "examples"
-VIEWS = (View.step, View.paths, View.network)
 
 HEAD = """# Gallery
 
@@ -26,18 +25,39 @@ and colours mean is said in [diagrams.md](../diagrams.md).
 """
 
 
-def networks() -> dict[str, tuple[Path, Compiled]]:
-    """All networks of all examples, by the name of their pictures."""
-    found: dict[str, tuple[Path, Compiled]] = {}
+def files() -> dict[str, tuple[Path, tuple[Compiled, ...]]]:
+    """All networks of each example, by the name of its pictures."""
+    found: dict[str, tuple[Path, tuple[Compiled, ...]]] = {}
     for path in sorted(EXAMPLES.rglob("*.rf")):
         source, folder = read(path)
-        several = compile_source(source, {}, folder)
-        for compiled in several:
-            name = f"{path.parent.name}-{path.stem}"
-            if len(several) > 1:
-                name += f"-{compiled.name}"
-            found[name] = (path, compiled)
+        name = f"{path.parent.name}-{path.stem}"
+        found[name] = (path, compile_source(source, {}, folder))
     return found
+
+
+def networks() -> dict[str, tuple[Path, Compiled]]:
+    """All networks of all examples, by the name of their pictures."""
+    return {
+        name if len(several) == 1 else f"{name}-{compiled.name}": (path, compiled)
+        for name, (path, several) in files().items()
+        for compiled in several
+    }
+
+
+def formulas() -> dict[str, tuple[Path, list[tuple[str, Compiled]]]]:
+    """Networks of one file and of the same equations, by the name of the first."""
+    found: dict[str, tuple[Path, list[tuple[str, Compiled]]]] = {}
+    leaders: dict[tuple[Path, str], str] = {}
+    for name, (path, compiled) in networks().items():
+        leader = leaders.setdefault((path, equations(compiled)), name)
+        found.setdefault(leader, (path, []))[1].append((name, compiled))
+    return found
+
+
+def equations(compiled: Compiled) -> str:
+    """The formula, a line an equation."""
+    texts = [equation.text for equation in compiled.formula.equations]
+    return "\n".join(dict.fromkeys(texts))
 
 
 def picture(compiled: Compiled, view: View) -> tuple[Diagram, bytes]:
@@ -47,29 +67,47 @@ def picture(compiled: Compiled, view: View) -> tuple[Diagram, bytes]:
     return diagram, write(diagram, request, Format.svg)
 
 
-def page(name: str, path: Path, compiled: Compiled, paths: Diagram) -> str:
-    """The part of the gallery on one network."""
+def page(leader: str, path: Path, several: list[tuple[str, Compiled]]) -> str:
+    """The part of the gallery on one formula."""
     source = path.relative_to(ROOT).as_posix()
-    formulas = "\n".join(equation.text for equation in compiled.formula.equations)
-    counts = ", ".join(f"{bar.count:,} of length {bar.length}" for bar in paths.bars)
-    parameters = compiled.graph.totals.parameters
+    first = several[0][1]
+    diagram, _ = picture(first, View.paths)
+    counts = ", ".join(f"{b.count:,} of length {b.length}" for b in diagram.bars)
+    rows = "\n".join(
+        f"| [{compiled.name}]({name}-network.svg) "
+        f"| {compiled.graph.totals.parameters:,} |"
+        for name, compiled in several
+    )
     return f"""
-## {compiled.name}
+## {first.name}
 
-From [{source}](../../{source}); {parameters:,} parameters.
+From [{source}](../../{source}).
 
 ```
-{formulas}
+{equations(first)}
 ```
 
-![One block of {compiled.name}]({name}-step.svg)
+![One block of {first.name}]({leader}-step.svg)
 
 Routes over four blocks: {counts}.
 
-![Routes through {compiled.name}]({name}-paths.svg)
+![Routes through {first.name}]({leader}-paths.svg)
 
-[The whole network]({name}-network.svg)
+| the whole network | parameters |
+|---|---|
+{rows}
 """
+
+
+def pictures() -> dict[str, tuple[Compiled, View]]:
+    """What is drawn, by the name of the file."""
+    made: dict[str, tuple[Compiled, View]] = {}
+    for leader, (_, several) in formulas().items():
+        for view in (View.step, View.paths):
+            made[f"{leader}-{view.value}.svg"] = (several[0][1], view)
+        for name, compiled in several:
+            made[f"{name}-network.svg"] = (compiled, View.network)
+    return made
 
 
 def main() -> None:
@@ -77,14 +115,11 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.svg"):
         old.unlink()
-    parts = [HEAD]
-    for name, (path, compiled) in networks().items():
-        made = {view: picture(compiled, view) for view in VIEWS}
-        for view, (_, data) in made.items():
-            (FOLDER / f"{name}-{view.value}.svg").write_bytes(data)
-        parts.append(page(name, path, compiled, made[View.paths][0]))
-    (FOLDER / "README.md").write_text("".join(parts), encoding="utf-8")
-    sys.stdout.write(f"{len(parts) - 1} networks in {FOLDER.relative_to(ROOT)}\n")
+    for name, (compiled, view) in pictures().items():
+        (FOLDER / name).write_bytes(picture(compiled, view)[1])
+    parts = [page(leader, *rest) for leader, rest in formulas().items()]
+    (FOLDER / "README.md").write_text("".join([HEAD, *parts]), encoding="utf-8")
+    sys.stdout.write(f"{len(parts)} formulas in {FOLDER.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

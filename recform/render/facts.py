@@ -15,6 +15,7 @@ from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Block, Module, NetworkGraph, Place, Segment, Site
 from recform.graph.pipelines import PipelineRunner
+from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.unroll import newest
@@ -86,13 +87,7 @@ class Groups:
 
 def place_of(formula: Formula, step: Step, tensor: Tensor) -> Span | None:
     """Where the formula says a tensor of a step, up to a shift of the index."""
-    symbolic = relative(tensor, step.at, step.absolute)
-    for distance in range(8):
-        for sign in (-1, 1):
-            moved = symbolic.xreplace({I: I + sign * distance})
-            if moved in formula.spans:
-                return formula.spans[moved]
-    return None
+    return find(formula, relative(tensor, step.at, step.absolute))
 
 
 def line(formula: Formula, step: Step, tensor: Tensor) -> str:

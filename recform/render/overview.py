@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+import sympy
+
 from recform.algebra.expr import Apply, I, Input, L, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
+from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
@@ -89,7 +92,8 @@ class Overview(Sketch):
     def shared(self, modules: Iterable[SharedModule], number: int) -> None:
         """Modules that the network has once, for all blocks."""
         for module in modules:
-            name = module.name if module.index is None else f"{module.name}_0"
+            index = sympy.nan if module.index is None else module.index
+            name = plain(State(module.name, index))
             pipeline = self.formula.operators[module.name]
             node = self.node(
                 Kind.operator,

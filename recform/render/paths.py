@@ -6,7 +6,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import L, State
+from recform.algebra.expr import I, L, State
 from recform.algebra.typeset import plain, plain_scalar
 from recform.graph.model import NetworkGraph
 from recform.render import facts, text
@@ -48,7 +48,7 @@ def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         caption_of(formula),
         tuple(writer.nodes),
         tuple(writer.edges),
-        groups=tuple(text.formula(f"{u}_i") for u in writer.unknowns),
+        groups=tuple(text.formula(plain(State(u, I))) for u in writer.unknowns),
         bars=bars,
         heading=typeset,
     )
@@ -197,5 +197,8 @@ class _Writer:
 
 def _said(link: Link) -> str:
     """What is counted along a link, in words."""
-    passed = "*".join(name for name, _ in link.word) or "no operator"
+    passed = (
+        "*".join(plain(State(name, sympy.nan)) for name, _ in link.word)
+        or "no operator"
+    )
     return f"passes {passed}"
