@@ -13,6 +13,7 @@ from recform.blocks import Argument, defaults, lookup, names
 from recform.compiler import compile_source, from_text
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
+GRAMMAR = PAGE.parents[1] / "grammars" / "recform.lark"
 BLOCKS = re.findall(r"```rf\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 
@@ -55,7 +56,12 @@ def default_texts() -> str:
 
 def page() -> str:
     text = PAGE.read_text()
-    for key, content in (("operators", operators()), ("defaults", default_texts())):
+    grammar = GRAMMAR.read_text().rstrip()
+    for key, content in (
+        ("operators", operators()),
+        ("defaults", default_texts()),
+        ("grammar", f"```lark\n{grammar}\n```"),
+    ):
         begin, end = f"<!-- {key}: begin -->", f"<!-- {key}: end -->"
         head, _, rest = text.partition(begin)
         text = f"{head}{begin}\n{content}\n{end}{rest.partition(end)[2]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import shutil
 import subprocess
 import sys
 import traceback
@@ -28,6 +29,13 @@ FORMULAS = {
     "shared": "stages 8 x 3\nX_i = relu(W*X_<i-1> + U*X_0)",
     "scalars": "stages 8 x 3\nscalar k_i = 0.5\n"
     "X_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + sqrt(i/L)*W_i*X_<i-1>",
+    "definition": "stages 8 x 2, 16 x 2 / 2\nSE(x, ratio=4) = x*sigmoid(G*x)\n"
+    "    where G = avgpool > linear(cin/ratio) > relu > linear(cin)\n"
+    "R(x, n=2) = concat(Y_<1..n>) where S_<1..n> = split(x, n), Y_1 = S_1,\n"
+    "    K = conv(3, cin) > bn, Y_k = K_k*(S_k + Y_<k-1>)\n"
+    "W = conv(3, c, stride=s) > R > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "times": "stages 8 x 2, 16 x 2 / 2\ntimes 2\n"
+    "X_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\noutput mean(X_<L,1..T>)",
     "inlined": 'stages 8 x 2, 16 x 2 / 2\nnames W = ".", stem = ".", head = "."\n'
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)",
 }
@@ -66,6 +74,15 @@ def test_torch_compile_in_one_graph(name: str, backend: str) -> None:
     torch._dynamo.reset()
     compiled = torch.compile(net, fullgraph=True, backend=backend)
     torch.testing.assert_close(compiled(x), net(x))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="inductor needs a C++ compiler")
+def test_torch_compile_with_inductor() -> None:
+    net, x = network(NAMES[0]).eval(), images()
+    torch._dynamo.reset()
+    compiled = torch.compile(net, fullgraph=True)
+    torch.testing.assert_close(compiled(x), net(x), atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", NAMES)
