@@ -43,6 +43,7 @@ format: $(STAMP) ## Sort imports, mend what ruff can mend, format
 
 bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/compile.py
+	$(PY) benchmarks/analysis.py
 
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)

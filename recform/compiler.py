@@ -150,19 +150,29 @@ def _compile(
 
     file = parse(source, report, folder)
     report.check()
+    shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     compiled = []
     try:
         for formula in lower(file, source, settings, report):
-            steps = recurrence.build(formula, report)
-            network = graph.build(steps, report)
-            shown = tuple((k, str(value)) for k, value in sorted(settings.items()))
-            compiled.append(Compiled(network, shown, (), plugins))
+            compiled.append(compile_formula(formula, report, shown))
     except RecursionError:
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
+
+
+def compile_formula(
+    formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
+) -> Compiled:
+    """One network from its formula: the stages behind the algebra.
+
+    Raises:
+        CompileError: if no block can compute what it says, or shapes do not meet.
+    """
+    steps = recurrence.build(formula, report)
+    return Compiled(graph.build(steps, report), settings, ())
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -254,6 +264,7 @@ __all__ = [
     "CompileError",
     "Compiled",
     "algebra",
+    "compile_formula",
     "compile_source",
     "emit_source",
     "from_text",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import I, L, State, Tensor, at_time, offset, untimed
+from dataclasses import replace
+
+from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
 from recform.algebra.formula import Boundary, Equation
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import Section
 from recform.algebra.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.algebra.survey import references
+from recform.algebra.typeset import indexed
+from recform.algebra.vanish import present
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -62,7 +66,29 @@ class EquationReader:
                     others=[Label(places[boundary.left].span, "the first one")],
                 )
             places.setdefault(boundary.left, boundary)
-        return equations, boundaries
+        return self._present(equations), boundaries
+
+    def _present(self, equations: list[Equation]) -> list[Equation]:
+        """Equations of several times without what lies before the first one."""
+        unknowns = frozenset(equation.unknown for equation in equations)
+        result = []
+        for equation in equations:
+            right = equation.right
+            if time_of(equation.unknown) is not None:
+                left = present(right, unknowns)
+                if left is None:
+                    self._report.error(
+                        "RF305",
+                        f"nothing is left of {indexed(equation.unknown, I)}: "
+                        "all its terms lie before the first time",
+                        equation.span,
+                        hint=f"add an equation: {indexed(equation.unknown, I)} = ...",
+                    )
+                    continue
+                self._reader.spans.setdefault(left, equation.span)
+                equation = replace(equation, right=left)
+            result.append(equation)
+        return result
 
     def _equation(
         self,
@@ -81,12 +107,12 @@ class EquationReader:
             return
         right = item.right.parts[0].expr
         text = " ".join(item.span.text_without_comments.split())
-        if _is_general(item.left[0]):
+        if is_general(item.left[0]):
             self._report.error(
                 "RF216",
                 "this is a general formula, not a recursion",
                 item.span,
-                hint="a network is built from an equation for X_i",
+                hint="`recform derive` makes the equation for X_i from it",
             )
             return
         if len(item.left) > 1:
@@ -334,7 +360,7 @@ def _names_i(index: n.Expr) -> bool:
     return any(reference.name == "i" for reference in references(index))
 
 
-def _is_general(left: n.Expr) -> bool:
+def is_general(left: n.Expr) -> bool:
     """Whether the left side is ``dX_L/dX_<L-i>``."""
     return (
         isinstance(left, n.Product)

@@ -101,6 +101,15 @@ class _Lowering:
 
     def formula(self) -> Formula | None:
         section, report = self._section, self._report
+        paths = section.single.get("paths")
+        if paths is not None:
+            report.error(
+                "RF216",
+                "this says which paths there are, not how a block is built",
+                paths.span,
+                hint="`recform derive` makes the equation for X_i from it",
+            )
+            return None
         if not section.equations:
             report.error(
                 "RF215",

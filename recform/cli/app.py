@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import check, common, compile, render, summary
+from recform.cli import (
+    analyze,
+    check,
+    common,
+    compile,
+    derive,
+    diff,
+    equiv,
+    render,
+    summary,
+    verify,
+)
 from recform.version import __version__
 
 app = common.Commands(
@@ -21,6 +32,11 @@ app.command("compile")(compile.command)
 app.command("check")(check.command)
 app.command("summary")(summary.command)
 app.command("render")(render.command)
+app.command("analyze")(analyze.command)
+app.command("verify")(verify.command)
+app.command("derive")(derive.command)
+app.command("equiv")(equiv.command)
+app.command("diff")(diff.command)
 
 
 def _version(wanted: bool) -> None:

@@ -360,6 +360,108 @@ CATALOGUE: dict[str, Entry] = {
         "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
         "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
     ),
+    "RF601": Entry(
+        "no linearisation",
+        "Paths are read off derivatives, and a maximum has none that is the same "
+        "everywhere.",
+        command="echo 'X_i = max(X_<i-1>, W_i*X_<i-1>)' | recform analyze -",
+    ),
+    "RF602": Entry(
+        "growing coefficients (a warning)",
+        "Even with all operators at zero, values grow in every block. No training "
+        "changes that.",
+        command="echo 'X_i = 1.5*X_<i-1> + W_i*X_<i-1>' | recform analyze -",
+    ),
+    "RF603": Entry(
+        "no block of this number",
+        "A path is to start at a block, or a block is to be taken out, that the network "
+        "does not have.",
+        command="recform analyze net.rf --delete 40",
+    ),
+    "RF604": Entry(
+        "not drawn",
+        "A plot is an SVG, PNG or PDF file, and needs matplotlib.",
+        command="recform analyze net.rf -o paths.gif",
+    ),
+    "RF605": Entry(
+        "no such module",
+        "The file that is to be verified cannot be run, or has no class of the "
+        "network's name.",
+        command="recform verify net.rf --module net.rf",
+    ),
+    "RF631": Entry(
+        "not a function of i",
+        "A general formula says what X_L gets from X_<L-i>, for every i, and depends on "
+        "the distance i alone.",
+        command="echo 'dX_L/dX_<L-3> = 1 + W_L' | recform derive -",
+    ),
+    "RF632": Entry(
+        "no sum over paths",
+        "A general formula has sums, products, numbers, and operators of blocks that are "
+        "counted from L.",
+        command="echo 'dX_L/dX_<L-i> = 1 + W_i' | recform derive -",
+    ),
+    "RF633": Entry(
+        "no path goes this way",
+        "A path meets older blocks first, so their operators stand on the right; and it "
+        "ends at block L.",
+        command="echo 'dX_L/dX_<L-i> = 1 + W_<L-1>*W_L' | recform derive -",
+    ),
+    "RF634": Entry(
+        "the path over no block (a warning)",
+        "X_L is what it is: the path that makes no move is there, with the weight 1.",
+        command="echo 'paths skip* pass' | recform derive -",
+    ),
+    "RF635": Entry(
+        "an ellipsis with no unique reading",
+        "The terms in front of `...` and the last one behind it must say how it goes on, "
+        "in one way.",
+        command="echo 'dX_L/dX_<L-i> = 1 + W_L + ...' | recform derive -",
+    ),
+    "RF636": Entry(
+        "no finite recurrence",
+        "Paths with these weights are not those of any recurrence of finite order, with "
+        "any number of unknowns.",
+        command="echo 'dX_L/dX_<L-i> = 1 + sum(k, 1, i, W_<L-k+1>/k)' | recform derive -",
+    ),
+    "RF637": Entry(
+        "order too low",
+        "The recursion reaches further back than `--order` allows.",
+        command="echo 'paths (pass | skip skip)*' | recform derive - --order 1",
+    ),
+    "RF638": Entry(
+        "one general formula",
+        "A network is said by one general formula or by equations.",
+        command="printf 'paths skip*\\nX_i = W_i*X_<i-1>\\n' | recform derive -",
+    ),
+    "RF639": Entry(
+        "no general formula",
+        "The paths of this recursion have no weights of their own: they depend on the "
+        "input or on the block, or its operators belong to no single block.",
+        command="echo 'X_i = W*X_<i-1>' | recform derive -",
+    ),
+    "RF640": Entry(
+        "not a move",
+        "A path skips a block, passes it, or passes an operator that is named.",
+        command="echo 'paths skp* pass*' | recform derive -",
+    ),
+    "RF641": Entry(
+        "weights without end",
+        "What is repeated any number of times may be the path over no block, and has a "
+        "weight: the ways add up without end.",
+        command="echo 'paths ([2] pass?)*' | recform derive -",
+    ),
+    "RF642": Entry(
+        "blocks that get nothing",
+        "No path leads to some blocks, so they have nothing to compute from.",
+        command="echo 'paths (skip pass)*' | recform derive -",
+    ),
+    "RF643": Entry(
+        "nothing to compare",
+        "Operators are the same where they have the same name; these networks have no "
+        "name in common.",
+        command="echo 'X_i = F_i*X_<i-1>' | recform equiv net.rf -",
+    ),
     "RF661": Entry(
         "too many blocks to draw",
         "`--expand` draws a node for each block, and the network has too many for a "

@@ -119,9 +119,11 @@ class _Builder:
         )
 
     def _complete(self, writer: Writer) -> bool:
-        """Whether every unknown that is read has a value from block 1 on."""
+        """Whether every unknown that is read has a value from block 1 on, or is 0."""
+        zero = {b.left for b in self._formula.boundaries if b.right is None}
         return all(
             writer.unroller.settle(State(equation.unknown, k)) is not None
+            or State(equation.unknown, k) in zero
             or not self._is_read(writer, equation.unknown, k)
             for equation in self._formula.equations
             for k in range(1, writer.length + 1)

@@ -54,12 +54,13 @@ class Reach:
         return self.regular + max(self.order, self.from_end, self.tail) + 3
 
 
-def reach_of(formula: Formula, report: Diagnostics) -> Reach:
+def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
     """How far the equations look back, and which blocks they name.
 
     Args:
         formula: from the algebra.
-        report: gets RF309 where the output does not come to read all blocks alike.
+        report: gets RF309 where the output does not come to read all blocks alike; one
+            of its own if there is none.
 
     Raises:
         CompileError: then.
@@ -81,7 +82,7 @@ def reach_of(formula: Formula, report: Diagnostics) -> Reach:
             absolute = max(absolute, int(index))
         else:
             from_end = max(from_end, _from_end(index))
-    tail = _tail(formula, order, from_end, report)
+    tail = _tail(formula, order, from_end, report or Diagnostics())
     return Reach(order, absolute, from_end, tail)
 
 

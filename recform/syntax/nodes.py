@@ -119,8 +119,23 @@ class Tuple(Node):
     items: tuple[Expr, ...]
 
 
+@dataclass(frozen=True)
+class Ellipsis(Node):
+    """``...`` among the terms or factors of a general formula."""
+
+
 Expr = (
-    Number | String | Boolean | Reference | Call | Sum | Product | Power | Group | Tuple
+    Number
+    | String
+    | Boolean
+    | Reference
+    | Call
+    | Sum
+    | Product
+    | Power
+    | Group
+    | Tuple
+    | Ellipsis
 )
 
 
@@ -137,6 +152,56 @@ class Flow(Node):
     """``conv(3, c) > bn > relu``; an expression is a flow of one part."""
 
     parts: tuple[Part, ...]
+
+
+# ---------------------------------------------------------------------------------- paths
+
+
+@dataclass(frozen=True)
+class Move(Node):
+    """``skip``, ``pass`` or an operator: what a path does at one block."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Weighted(Node):
+    """``[1/2] pass``: a weight for the paths behind it."""
+
+    weight: Expr
+    route: Route
+
+
+@dataclass(frozen=True)
+class Either(Node):
+    """``skip | pass``."""
+
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
+class Run(Node):
+    """``skip pass``: one after the other, the oldest block first."""
+
+    routes: tuple[Route, ...]
+
+
+@dataclass(frozen=True)
+class Repeat(Node):
+    """``pass*``, ``pass+``, ``pass?``, ``pass{2}``, ``pass{1,3}``, ``pass{2,}``.
+
+    Attributes:
+        route: what is repeated.
+        least: how often at least.
+        most: how often at most; None for any number.
+    """
+
+    route: Route
+    least: int
+    most: int | None
+
+
+Route = Move | Weighted | Either | Run | Repeat
 
 
 # ----------------------------------------------------------------------------- statements
@@ -264,6 +329,13 @@ class Relation(Node):
     where: tuple[Relation | Scalar, ...] = ()
 
 
+@dataclass(frozen=True)
+class Paths(Node):
+    """``paths skip* pass*``: a general formula as a regular expression."""
+
+    route: Route
+
+
 Statement = (
     Network
     | Use
@@ -277,6 +349,7 @@ Statement = (
     | Pipeline
     | Settings
     | Output
+    | Paths
     | Relation
 )
 

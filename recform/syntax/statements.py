@@ -34,6 +34,7 @@ KEYWORDS = (
     "names",
     "init",
     "output",
+    "paths",
 )
 
 _CLOSERS = {"(": ")", "[": "]", "{": "}", "<": ">"}

@@ -13,6 +13,8 @@ from recform.syntax import nodes as n
 
 #: Numbers with more digits than this are out of all reason.
 _MAX_DIGITS = 40
+#: Most repetitions that a route writes out.
+MAX_REPEAT = 32
 
 
 def statement(
@@ -128,6 +130,57 @@ class _ToNodes:
     def local_scalar(self, span: Span, children: list[Any]) -> n.Scalar:
         return self.scalar(span, children)
 
+    # -- paths
+
+    def paths(self, span: Span, children: list[Any]) -> n.Paths:
+        return n.Paths(span, children[0])
+
+    def either(self, span: Span, children: list[Any]) -> n.Node:
+        return n.Either(span, tuple(children)) if len(children) > 1 else children[0]
+
+    def run(self, span: Span, children: list[Any]) -> n.Node:
+        return n.Run(span, tuple(children)) if len(children) > 1 else children[0]
+
+    def move(self, span: Span, children: list[Any]) -> n.Move:
+        return n.Move(span, _name(children[0]))
+
+    def weighted(self, span: Span, children: list[Any]) -> n.Weighted:
+        return n.Weighted(span, children[0], children[1])
+
+    def route_group(self, span: Span, children: list[Any]) -> Any:
+        return children[0]
+
+    def any_times(self, span: Span, children: list[Any]) -> n.Repeat:
+        return n.Repeat(span, children[0], 0, None)
+
+    def once_or_more(self, span: Span, children: list[Any]) -> n.Repeat:
+        return n.Repeat(span, children[0], 1, None)
+
+    def perhaps(self, span: Span, children: list[Any]) -> n.Repeat:
+        return n.Repeat(span, children[0], 0, 1)
+
+    def exactly(self, span: Span, children: list[Any]) -> n.Repeat:
+        times = self._times(children[1])
+        return n.Repeat(span, children[0], times, times)
+
+    def between(self, span: Span, children: list[Any]) -> n.Repeat:
+        least = self._times(children[1])
+        most = None if children[2] is None else self._times(children[2])
+        if most is not None and most < least:
+            self._report.error("RF101", "this repeats at most less than at least", span)
+        return n.Repeat(span, children[0], least, most)
+
+    def _times(self, token: Any) -> int:
+        text = str(token)
+        if not text.isdecimal() or len(text) > 2 or int(text) > MAX_REPEAT:
+            self._report.error(
+                "RF106" if text.isdecimal() else "RF101",
+                f"a path repeats a whole number of times, up to {MAX_REPEAT}",
+                self._at(token),
+            )
+            return 1
+        return int(text)
+
     # -- flows
 
     def flow(self, span: Span, children: list[Any]) -> n.Flow:
@@ -190,6 +243,9 @@ class _ToNodes:
 
     def false(self, span: Span, children: list[Any]) -> n.Boolean:
         return n.Boolean(span, False)
+
+    def ellipsis(self, span: Span, children: list[Any]) -> n.Ellipsis:
+        return n.Ellipsis(span)
 
     def group(self, span: Span, children: list[Any]) -> n.Group:
         return n.Group(span, children[0])

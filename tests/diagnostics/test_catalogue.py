@@ -47,7 +47,7 @@ def run(command: str) -> str:
 
 @pytest.mark.parametrize("code", [c for c, e in CATALOGUE.items() if e.command])
 def test_the_command_earns_the_code(code: str) -> None:
-    assert f"error[{code}]" in run(CATALOGUE[code].command)
+    assert re.search(rf"^(error|warning)\[{code}\]", run(CATALOGUE[code].command), re.M)
 
 
 def page() -> str:

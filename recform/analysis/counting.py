@@ -1,0 +1,158 @@
+"""How many paths pass through how many blocks: exact, at any depth.
+
+A path is a term of the Jacobian with all products multiplied out. Nothing is ever
+multiplied out: the number of paths of each length is a polynomial in one variable, which
+obeys the recurrence of the blocks. A polynomial is packed into one integer (its value
+at a power of two), so that a step is a few shifts and additions of integers; over many
+equal blocks the recurrence is not stepped through but raised to a power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sympy.external.gmpy import MPZ
+
+from recform.algebra.formula import Formula
+from recform.analysis.forms import numeric
+from recform.analysis.laws import STEM, Linear, Source
+from recform.analysis.packed import Jump, Small, size_of, unpacked, weights
+from recform.analysis.propagate import owner, propagate
+from recform.analysis.words import Polynomial
+
+#: From so many blocks on the recurrence is raised to a power.
+_FAR = 96
+#: The matrix of a recurrence that is raised to a power has at most so many rows.
+_LARGE = 8
+#: Numbers modulo which a result is tried that has been packed tighter than is proved.
+_PRIMES = (2**61 - 1, 2**89 - 1, 2**107 - 1)
+
+
+def multiplicity(formula: Formula, coefficient: Any, length: int) -> int:
+    """How many paths a coefficient stands for: 2 is two parallel ones, -1 takes one away.
+
+    A number that is not whole, or one that is learned or depends on the block, is a
+    weight on one path; its sign counts (at the scalars' starts, in the last block).
+    """
+    if coefficient.is_Integer:
+        return int(coefficient)
+    try:
+        return -1 if numeric(formula, coefficient, length, length) < 0 else 1
+    except (TypeError, ValueError):  # Not a number there, such as 1/(i - L).
+        return 1
+
+
+@dataclass(frozen=True)
+class Counter:
+    """Counts paths through one flow of blocks.
+
+    Attributes:
+        linear: the laws.
+        length: the number of blocks.
+        signed: whether terms with a minus sign cancel others; otherwise all are added.
+        without: blocks whose operators are taken out.
+    """
+
+    linear: Linear
+    length: int
+    signed: bool = True
+    without: Collection[int] = ()
+
+    def lengths(self, polynomial: Polynomial, block: int) -> Small:
+        """The words of a polynomial in a block, by length."""
+        found: dict[int, int] = {}
+        for word, coefficient in polynomial.terms.items():
+            operators = [letter for letter in word if letter.counts]
+            if self.without and any(
+                owner(letter, block, self.length) in self.without
+                for letter in operators
+            ):
+                continue
+            count = multiplicity(self.linear.formula, coefficient, self.length)
+            count = count if self.signed else abs(count)
+            found[len(operators)] = found.get(len(operators), 0) + count
+        return {length: count for length, count in found.items() if count}
+
+    def total(self, origin: Source = STEM) -> int:
+        """The number of all paths."""
+        return int(self._evaluated(origin, 0))
+
+    def by_length(self, origin: Source = STEM) -> tuple[int, ...]:
+        """The number of paths that pass through 0, 1, 2, ... blocks."""
+        bound = _Bound(self, origin)
+        start = origin.at.number if origin != STEM else 0
+        near = self.length - max(start, self.linear.first) <= _FAR
+        if near or self.without or size_of(self.linear) > _LARGE:
+            return unpacked(self._evaluated(origin, bound.bits), bound.bits)
+        jump = Jump(self.linear, self.length, self.lengths, origin)
+        if self.signed and self.total(origin) != bound.unsigned:
+            # Where terms cancel, numbers are far smaller than what can be proved of
+            # them: pack tightly, and compare the result with the recurrence itself.
+            bits = 64 + 2 * self.length.bit_length()
+            result = unpacked(jump.value(bits), bits)
+            if all(bound.agrees(result, prime) for prime in _PRIMES):
+                return result
+        # However large the powers are, integers are exact: only what is unpacked in the
+        # end must fit.
+        return unpacked(jump.value(bound.bits), bound.bits)
+
+    def _evaluated(self, origin: Source, bits: int) -> Any:
+        """The polynomial's value at 2 to the power of ``bits``."""
+        weigh = weights(self.lengths, bits)
+        return propagate(self.linear, self.length, weigh, MPZ(1), origin) or MPZ(0)
+
+
+@dataclass(frozen=True)
+class _Bound:
+    """What is known of a result in advance."""
+
+    counter: Counter
+    origin: Source
+
+    @cached_property
+    def unsigned(self) -> int:
+        """All paths together, signs left aside."""
+        counter = self.counter
+        unsigned = Counter(counter.linear, counter.length, False, counter.without)
+        return unsigned.total(self.origin)
+
+    @property
+    def bits(self) -> int:
+        """Enough for each number with its sign."""
+        return self.unsigned.bit_length() + 2
+
+    def agrees(self, result: Sequence[int], prime: int) -> bool:
+        """Whether a polynomial has the right value at a point, modulo a prime."""
+        point = prime // 3
+
+        def weigh(polynomial: Polynomial, block: int) -> _Modular:
+            small = self.counter.lengths(polynomial, block)
+            values = (count * pow(point, n, prime) for n, count in small.items())
+            return _Modular(sum(values) % prime, prime)
+
+        found = propagate(
+            self.counter.linear,
+            self.counter.length,
+            weigh,
+            _Modular(1, prime),
+            self.origin,
+        )
+        expected = 0
+        for coefficient in reversed(result):
+            expected = (expected * point + coefficient) % prime
+        return expected == (found.value if found is not None else 0)
+
+
+@dataclass(frozen=True)
+class _Modular:
+    value: int
+    prime: int
+
+    def __add__(self, other: _Modular) -> _Modular:
+        return _Modular((self.value + other.value) % self.prime, self.prime)
+
+    def __mul__(self, other: _Modular) -> _Modular:
+        return _Modular(self.value * other.value % self.prime, self.prime)

@@ -1,0 +1,260 @@
+"""From a recursion to its general formula: ``F = 1/(1 - A)``.
+
+The linearised recurrence becomes an automaton whose states are the unknowns and what has
+been read of a term so far. Its series is the general formula, which is then written as a
+regular expression, and with sums and products where it is a row of stars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, Learned
+from recform.algebra.sorts import Reported
+from recform.algebra.typeset import plain_scalar
+from recform.analysis.automaton import equal, minimal
+from recform.analysis.automaton_regex import Regex, regex_of
+from recform.analysis.derive_closed import closed_form
+from recform.analysis.derive_text import LATEX, PLAIN
+from recform.analysis.general import General
+from recform.analysis.general_automaton import Refused, series_of
+from recform.analysis.general_sums import SumReader
+from recform.analysis.general_text import read_back
+from recform.analysis.linear import Linear
+from recform.analysis.series import (
+    Move,
+    NotExact,
+    Row,
+    Series,
+    add_to,
+    constant,
+    field_of,
+)
+from recform.analysis.words import BLOCK, SHARED, Letter, Polynomial
+from recform.analysis.words import Word as Product
+from recform.diagnostics import Diagnostics
+
+
+class NoSeries(Exception):
+    """A recurrence is no series of moves; the argument says why."""
+
+
+Words = Mapping[tuple[Move, ...], Any]
+
+
+def words_of(polynomial: Polynomial, length: int) -> dict[tuple[Move, ...], Any]:
+    """A coefficient ``a_k(i)`` as words over the blocks ``i-k+1`` to ``i``.
+
+    Raises:
+        NoSeries: if operators stand in another order than their blocks, or belong to no
+            block in between.
+    """
+    result: dict[tuple[Move, ...], Any] = {}
+    for product, weight in polynomial.terms.items():
+        moves = _operators(product, length)
+        for gains, number in _gains(weight, length):
+            word = tuple(
+                Move(move.operators, gain)
+                for move, gain in zip(moves, gains, strict=True)
+            )
+            result[word] = sympy.expand(result.get(word, sympy.S.Zero) + number)
+    return {word: number for word, number in result.items() if number != 0}
+
+
+def _operators(product: Product, length: int) -> list[Move]:
+    """The moves of a product of operators, newest block on the left."""
+    found: list[list[str]] = [[] for _ in range(length)]
+    last = 0
+    for item in product:
+        _check(item)
+        back = -item.at.number
+        if not 0 <= back < length:
+            raise NoSeries(f"{item.text()} belongs to no block between the two tensors")
+        if back < last:
+            raise NoSeries(
+                f"{item.text()} is applied before an operator of an older block"
+            )
+        last = back
+        found[length - 1 - back].append(item.name)
+    return [Move(tuple(names)) for names in found]
+
+
+def _check(item: Letter) -> None:
+    if item.kind == "gate":
+        raise NoSeries(
+            f"{item.text()} depends on the input: its paths have no fixed weights"
+        )
+    if item.kind in ("embed", "project"):
+        raise NoSeries("features are put side by side or split")
+    if item.kind != "operator":
+        raise NoSeries(f"{item.text()} is no operator of a block")
+    if item.at.base == SHARED:
+        raise NoSeries(f"{item.name} is one module for all blocks")
+    if item.at.base != BLOCK:
+        raise NoSeries(f"{item.text()} belongs to one block alone")
+
+
+def _gains(weight: Any, length: int) -> list[tuple[list[tuple[str, ...]], Any]]:
+    """A coefficient as sums of products of the blocks' learned scalars and a number."""
+    weight = sympy.expand(weight)
+    free = {
+        item: sympy.Symbol(item.name)
+        for item in weight.atoms(Learned)
+        if item.index is sympy.nan
+    }
+    weight = weight.xreplace(free)
+    own = sorted(weight.atoms(Learned), key=str)
+    dummies = {item: sympy.Dummy(str(n)) for n, item in enumerate(own)}
+    bare = weight.xreplace(dummies)
+    if bare.has(I):
+        raise NoSeries(f"the weight {plain_scalar(weight)} differs from block to block")
+    if not own:
+        return [([()] * length, bare)]
+    try:
+        poly = sympy.Poly(bare, *dummies.values())
+    except sympy.PolynomialError:
+        raise NoSeries(f"{plain_scalar(weight)} is no polynomial") from None
+    result = []
+    for powers, number in poly.terms():
+        gains: list[tuple[str, ...]] = [()] * length
+        for item, power in zip(own, powers, strict=True):
+            if not power:
+                continue
+            back = -int(item.index - I) if item.index.has(I) else -1
+            if not 0 <= back < length:
+                raise NoSeries(
+                    f"{item.name} belongs to no block between the two tensors"
+                )
+            place = length - 1 - back
+            gains[place] = tuple(sorted((*gains[place], *[item.name] * power)))
+        result.append((gains, number))
+    return result
+
+
+# ------------------------------------------------------------------------------- automaton
+
+
+@dataclass(frozen=True)
+class Network:
+    """A linearised recurrence as an automaton.
+
+    Attributes:
+        domain: of the weights.
+        states: unknowns with what has been read of a term, the unknowns themselves first.
+        steps: for each move, a sparse row for each state.
+    """
+
+    domain: Any
+    states: tuple[tuple[str, tuple[Move, ...]], ...]
+    steps: Mapping[Move, tuple[Row, ...]]
+
+    def series(self, source: str, target: str) -> Series:
+        """What ``target`` of a later block gets from ``source``."""
+        one, zero = self.domain.one, self.domain.zero
+        initial = tuple(one if s == (source, ()) else zero for s in self.states)
+        final = tuple(one if s == (target, ()) else zero for s in self.states)
+        return Series(self.domain, initial, self.steps, final)
+
+
+def network_of(linear: Linear) -> Network:
+    """The automaton of the regular blocks.
+
+    Raises:
+        NoSeries: if there is none, with the reason.
+    """
+    words: dict[tuple[str, str, int], Words] = {}
+    for law in linear.solved:
+        for source, polynomial in law.gradient.items():
+            if source.at.base != BLOCK:
+                # A fixed block, such as X_0: no path from a later one leads through it.
+                continue
+            length = -source.at.number
+            key = (law.unknown, source.unknown, length)
+            words[key] = words_of(polynomial, length)
+    return automaton(words, linear.unknowns)
+
+
+def automaton(
+    words: Mapping[tuple[str, str, int], Words], unknowns: tuple[str, ...]
+) -> Network:
+    """The automaton of laws: for ``(U, V, k)`` the words of ``U_i`` in ``V_<i-k>``."""
+    weights = [w for group in words.values() for w in group.values()]
+    domain = field_of(weights)
+    numbers: dict[tuple[str, tuple[Move, ...]], int] = {
+        (unknown, ()): n for n, unknown in enumerate(unknowns)
+    }
+    edges: list[tuple[int, Move, int, Any]] = []
+    for (target, source, _), group in words.items():
+        for word, weight in group.items():
+            before = numbers[source, ()]
+            for length in range(1, len(word)):
+                state = (source, word[:length])
+                if state not in numbers:
+                    numbers[state] = len(numbers)
+                    edges.append((before, word[length - 1], numbers[state], domain.one))
+                before = numbers[state]
+            value = domain.from_sympy(sympy.expand(weight))
+            edges.append((before, word[-1], numbers[target, ()], value))
+    steps: dict[Move, list[Row]] = {}
+    for before, move, after, value in edges:
+        rows = steps.setdefault(move, [{} for _ in numbers])
+        add_to(rows[before], after, value)
+    ordered = {move: tuple(steps[move]) for move in sorted(steps)}
+    return Network(domain, tuple(numbers), ordered)
+
+
+# ---------------------------------------------------------------------------------- showing
+
+
+@dataclass(frozen=True)
+class GeneralFormula:
+    """What X_L gets from X_<L-i>, for every i.
+
+    Attributes:
+        source, target: the unknowns.
+        series: the paths.
+        rank: of the Hankel matrix.
+        regex: the paths as a regular expression; None if it is long.
+        closed: with sums and products, in the language of the files; empty if the paths
+            are no row of stars.
+        closed_latex: the same as LaTeX.
+    """
+
+    source: str
+    target: str
+    series: Series
+    rank: int
+    regex: Regex | None
+    closed: str
+    closed_latex: str
+
+
+def general_formula(network: Network, source: str, target: str) -> GeneralFormula:
+    """The general formula from one unknown to another."""
+    reduced = minimal(network.series(source, target))
+    regex = regex_of(reduced.series)
+    closed = "" if regex is None else closed_form(PLAIN, regex)
+    if closed and not _says(closed, reduced.series):
+        closed = ""
+    shown = closed_form(LATEX, regex) if closed and regex is not None else ""
+    return GeneralFormula(
+        source, target, reduced.series, reduced.rank, regex, closed, shown
+    )
+
+
+def _says(text: str, series: Series) -> bool:
+    """Whether a formula, read as any other, has the paths of a series."""
+    silent = Diagnostics()
+    learned = {name: True for move in series.moves for name in move.gains}
+    free = {str(s): s for s in getattr(series.domain, "symbols", ())}
+    expr = read_back(text)
+    try:
+        terms = SumReader(free, learned, silent).terms(expr)
+        again = series_of(General(terms, text, expr.span))
+    except (Reported, Refused, NotExact):
+        return False
+    return equal(again, series - constant(series.domain.to_sympy(series.constant)))

@@ -1,0 +1,167 @@
+"""The general formulas of a recursion, as ``recform derive`` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.expr import Elementwise
+from recform.algebra.formula import Formula
+from recform.analysis import automaton_regex as regexes
+from recform.analysis.automaton import words_up_to
+from recform.analysis.derive_back import (
+    GeneralFormula,
+    NoSeries,
+    general_formula,
+    network_of,
+)
+from recform.analysis.derive_steps import sorted_words
+from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
+from recform.analysis.linear import linearise
+from recform.analysis.series import NotExact, Word
+from recform.analysis.words import LAST
+from recform.diagnostics import CompileError, Diagnostics
+from recform.recurrence.check import walk
+
+_LAST = Place("L")
+#: For how many i a general formula is written out, and how many terms it may have.
+_SHOWN, _MOST = 3, 16
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A recursion made into its general formulas.
+
+    Attributes:
+        name: of the network.
+        equations: as in the file.
+        formulas: one for each pair of unknowns that a path joins.
+        assumptions: what was taken for granted.
+    """
+
+    name: str
+    equations: tuple[str, ...]
+    formulas: tuple[GeneralFormula, ...]
+    assumptions: tuple[str, ...]
+
+    def text(self) -> str:
+        """For the terminal."""
+        result = [self.name, *(f"  {line}" for line in self.equations)]
+        for formula in self.formulas:
+            result.append(f"\nFrom {formula.source}_<L-i> to {formula.target}_L")
+            result.append(f"  paths    {regexes.shown(formula.series)}")
+            if formula.closed:
+                result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
+            for number, line in enumerate(written(formula, PLAIN)):
+                result.append(
+                    f"  {'' if number else 'i = 1, 2, ...':13}  {line}".rstrip()
+                )
+            result.append(f"  rank     {formula.rank} (of the Hankel matrix)")
+        result.append("\nFor blocks whose history does not reach the start, and if:")
+        result += [f"  {line}" for line in self.assumptions]
+        return "\n".join(result)
+
+    def latex(self) -> str:
+        """As LaTeX."""
+        lines = []
+        for formula in self.formulas:
+            if formula.closed_latex:
+                lines.append(f"{_left(LATEX, formula)} = {formula.closed_latex}")
+            elif formula.regex is not None:
+                lines.append(f"F = {regexes.latex(formula.regex)}")
+            lines += written(formula, LATEX)
+        body = " \\\\\n".join(f"  & {line}" for line in lines)
+        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "network": self.name,
+            "equations": list(self.equations),
+            "formulas": [
+                {
+                    "from": formula.source,
+                    "to": formula.target,
+                    "paths": regexes.shown(formula.series),
+                    "formula": formula.closed,
+                    "latex": formula.closed_latex,
+                    "rank": formula.rank,
+                    "written": list(written(formula, PLAIN)),
+                }
+                for formula in self.formulas
+            ],
+            "assumptions": list(self.assumptions),
+        }
+
+
+def backward(formula: Formula) -> Backward:
+    """The general formulas of a recursion.
+
+    Raises:
+        CompileError: if the linearised recurrence has none.
+    """
+    report = Diagnostics()
+    linear = linearise(formula, report, activations=False)
+    report.check()
+    targets = list(
+        dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
+    ) or [formula.equations[-1].unknown]
+    sources = [equation.unknown for equation in formula.equations]
+    try:
+        network = network_of(linear)
+        formulas = tuple(
+            made
+            for target in targets
+            for source in sources
+            if (made := general_formula(network, source, target)).rank
+        )
+    except (NoSeries, NotExact) as reason:
+        why = str(reason) or "its weights cannot be compared exactly"
+        report.error(
+            "RF639",
+            f"this recursion has no general formula over paths: {why}",
+            formula.equations[0].span,
+        )
+        raise CompileError(report) from None
+    assumptions = ["operators are linear", *linear.assumptions]
+    if any(
+        isinstance(part, Elementwise)
+        for equation in formula.equations
+        for part in walk(equation.right)
+    ):
+        assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
+    return Backward(
+        formula.name,
+        tuple(dict.fromkeys(e.text for e in formula.equations)),
+        formulas,
+        tuple(dict.fromkeys(assumptions)),
+    )
+
+
+def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
+    """The general formula for the first few i, as Eqs. 9 to 12 are written."""
+    words = words_up_to(formula.series, _SHOWN) or {}
+    lines = []
+    for length in range(1, _SHOWN + 1):
+        here: dict[Word, Any] = {w: v for w, v in words.items() if len(w) == length}
+        if len(here) > _MOST:
+            break
+        source = _LAST.plus(-length)
+        lines.append(
+            f"{_derivative(style, formula, source)} = "
+            f"{polynomial(style, sorted_words(here), source)}"
+        )
+    return tuple(lines)
+
+
+def _left(style: Plain, formula: GeneralFormula) -> str:
+    return _derivative(style, formula, Place("L-i"))
+
+
+def _derivative(style: Plain, formula: GeneralFormula, source: Place) -> str:
+    above = style.name(f"d{formula.target}", _LAST)
+    below = style.name(f"d{formula.source}", source)
+    if style is PLAIN:
+        return f"{above}/{below}"
+    up, down = style.name(formula.target, _LAST), style.name(formula.source, source)
+    return rf"\frac{{\partial {up}}}{{\partial {down}}}"

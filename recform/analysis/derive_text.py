@@ -1,0 +1,205 @@
+"""Words as operators with indices: in the language of the files, and as LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.analysis.series import Move, Word
+
+
+@dataclass(frozen=True)
+class Place:
+    """A block: ``i - 1``, ``L - i + 2``, ``3``.
+
+    Attributes:
+        base: ``i``, ``L``, ``L-i`` or nothing.
+        number: what is added.
+    """
+
+    base: str
+    number: int = 0
+
+    def plus(self, number: int) -> Place:
+        """The block that many blocks later."""
+        return Place(self.base, self.number + number)
+
+    def text(self) -> str:
+        """As it stands in an index."""
+        if not self.base:
+            return str(self.number)
+        return self.base + (f"{self.number:+d}" if self.number else "")
+
+
+class Plain:
+    """The language of the files."""
+
+    times = "*"
+    newline = "\n"
+
+    def name(self, name: str, place: Place) -> str:
+        """A name with an index."""
+        text = place.text()
+        short = len(text) == 1 or text.isdigit()
+        return f"{name}_{text}" if short else f"{name}_<{text}>"
+
+    def bracket(self, text: str) -> str:
+        return f"({text})"
+
+    def scalar(self, weight: Any) -> str:
+        named = weight.xreplace({sympy.E: sympy.Symbol("e")})
+        return str(sympy.sstr(named)).replace("**", "^")
+
+    def derivative(self, of: str, above: Place, below: Place) -> str:
+        """``dX_L/dX_<L-i>``."""
+        return f"{self.name('d' + of, above)}/{self.name('d' + of, below)}"
+
+    def dots(self) -> str:
+        return "..."
+
+
+class Latex(Plain):
+    """LaTeX, as the paper prints formulas."""
+
+    times = r" \cdot "
+
+    def name(self, name: str, place: Place) -> str:
+        letters = name if len(name) == 1 else rf"\mathrm{{{name}}}"
+        return f"{letters}_{{{place.text()}}}"
+
+    def bracket(self, text: str) -> str:
+        return rf"\left({text}\right)"
+
+    def scalar(self, weight: Any) -> str:
+        return str(sympy.latex(weight))
+
+    def derivative(self, of: str, above: Place, below: Place) -> str:
+        up, down = self.name(of, above), self.name(of, below)
+        return rf"\frac{{\partial {up}}}{{\partial {down}}}"
+
+    def dots(self) -> str:
+        return r"\cdots"
+
+
+PLAIN, LATEX = Plain(), Latex()
+
+
+def factors(style: Plain, word: Word, source: Place) -> list[str]:
+    """The operators of a word that starts behind block ``source``, newest block first."""
+    result: list[str] = []
+    for distance in range(len(word), 0, -1):
+        result += _at(style, word[distance - 1], source.plus(distance))
+    return result
+
+
+def _at(style: Plain, move: Move, place: Place) -> list[str]:
+    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+
+
+def term(style: Plain, weight: Any, parts: list[str]) -> str:
+    """A weight times factors; a weight of 1 or -1 is only a sign."""
+    negative = is_negative(weight)
+    size = -weight if negative else weight
+    shown = list(parts)
+    if size != 1 or not parts:
+        text = style.scalar(size)
+        shown.insert(0, style.bracket(text) if size.is_Add and parts else text)
+    return ("-" if negative else "") + style.times.join(shown)
+
+
+def is_negative(weight: Any) -> bool:
+    """Whether a weight is written with a minus in front."""
+    return bool(not weight.is_Add and weight.could_extract_minus_sign())
+
+
+def added(terms: Iterable[str]) -> str:
+    """Terms with their signs between them."""
+    text = ""
+    for item in terms:
+        if not text:
+            text = item
+        elif item.startswith("-"):
+            text += f" - {item[1:]}"
+        else:
+            text += f" + {item}"
+    return text or "0"
+
+
+def polynomial(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
+    """A sum of words, all behind the same block."""
+    return added(
+        term(style, w, factors(style, word, source)) for word, w in words.items()
+    )
+
+
+def coefficient(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
+    """The same as a factor: in brackets if it is a sum, nothing if it is 1."""
+    text = polynomial(style, words, source)
+    if len(words) > 1:
+        return style.bracket(text)
+    return "" if text == "1" else text
+
+
+def by_length(words: Mapping[Word, Any]) -> dict[int, dict[Word, Any]]:
+    """Words sorted by their length."""
+    result: dict[int, dict[Word, Any]] = {}
+    for word in sorted(words, key=lambda w: (len(w), [m.operators for m in w[::-1]])):
+        result.setdefault(len(word), {})[word] = words[word]
+    return result
+
+
+def grouped(
+    style: Plain, sources: Mapping[str, Mapping[Word, Any]], here: Place
+) -> list[str]:
+    """What several unknowns give to the next block, an operator applied to their sum.
+
+    ``W_i*(X_<i-1> + Y_<i-1>)`` is one call of ``W_i`` where ``W_i*X_<i-1> + W_i*Y_<i-1>``
+    would be two.
+    """
+    before = here.plus(-1)
+    by_move: dict[Word, dict[str, Any]] = {}
+    for name, words in sources.items():
+        for word, weight in words.items():
+            by_move.setdefault(word, {})[name] = weight
+    result = []
+    for word in sorted(by_move):
+        weights = by_move[word]
+        parts = factors(style, word, before)
+        first = next(iter(weights.values()))
+        if len(weights) == 1 or not parts:
+            result += [
+                term(style, weight, [*parts, style.name(name, before)])
+                for name, weight in weights.items()
+            ]
+            continue
+        inner = added(
+            term(style, sympy.cancel(weight / first), [style.name(name, before)])
+            for name, weight in weights.items()
+        )
+        result.append(term(style, first, [*parts, style.bracket(inner)]))
+    return result
+
+
+def applied(
+    style: Plain, words: Mapping[Word, Any], unknown: str, here: Place
+) -> list[str]:
+    """What ``unknown`` of older blocks gives to block ``here``, as terms.
+
+    What the block before gives is bracketed, as the paper does; older blocks get a term
+    for each word.
+    """
+    result = []
+    for length, group in by_length(words).items():
+        source = here.plus(-length)
+        tensor = style.name(unknown, source)
+        if length == 1 and len(group) > 1:
+            result.append(coefficient(style, group, source) + style.times + tensor)
+        else:
+            result += [
+                term(style, weight, [*factors(style, word, source), tensor])
+                for word, weight in group.items()
+            ]
+    return result

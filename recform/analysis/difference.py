@@ -1,0 +1,168 @@
+"""What two recursions have in common and what not, as paths between later blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.formula import Formula
+from recform.analysis.automaton import first_word, minimal, words_up_to
+from recform.analysis.automaton_regex import shown
+from recform.analysis.derive_back import NoSeries, network_of
+from recform.analysis.derive_steps import sorted_words
+from recform.analysis.derive_text import PLAIN, Place, factors, term
+from recform.analysis.linear import linearise
+from recform.analysis.series import NotExact, Series, Word
+from recform.analysis.words import LAST
+from recform.diagnostics import CompileError, Diagnostics
+
+#: How many blocks the paths that are listed go over, and how many are listed.
+_BLOCKS, _MOST = 3, 24
+
+
+@dataclass(frozen=True)
+class PathChange:
+    """A path that has another weight in the second network.
+
+    Attributes:
+        blocks: how many blocks it goes over.
+        path: the operators on it, the newest first; ``1`` if it skips all.
+        before, after: its weights; zero where there is no such path.
+    """
+
+    blocks: int
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class PathDifference:
+    """The paths of two networks.
+
+    Attributes:
+        paths: of each network as a regular expression, or why there is none.
+        same: whether all paths are equal; None if that is unknown.
+        changes: those that differ over few blocks.
+        more: how many of those are not listed.
+        totals: of each network, the sum of the weights of all paths over ``blocks``.
+        blocks: how many blocks the networks have.
+    """
+
+    paths: tuple[str, str]
+    same: bool | None
+    changes: tuple[PathChange, ...]
+    more: int
+    totals: tuple[Any, Any] | None
+    blocks: tuple[int, int]
+
+
+def path_difference(left: Formula, right: Formula) -> PathDifference:
+    """Compares the paths from a block's output to the network's."""
+    blocks = tuple(sum(stage.blocks for stage in f.stages) for f in (left, right))
+    first, why_first = _series(left)
+    second, why_second = _series(right)
+    paths = (why_first, why_second)
+    if first is None or second is None:
+        return PathDifference(paths, None, (), 0, None, (blocks[0], blocks[1]))
+    same = first_word(first - second) is None
+    changes = [] if same else _changes(first, second)
+    totals = (_total(first, blocks[0]), _total(second, blocks[1]))
+    return PathDifference(
+        paths,
+        same,
+        tuple(changes[:_MOST]),
+        max(len(changes) - _MOST, 0),
+        totals,
+        (blocks[0], blocks[1]),
+    )
+
+
+def _series(formula: Formula) -> tuple[Series | None, str]:
+    """The series from the output's unknown to itself, and how it reads."""
+    report = Diagnostics()
+    try:
+        linear = linearise(formula, report, activations=False)
+        names = [s.unknown for s in linear.output if s.at.base == LAST]
+        name = names[0] if names else formula.equations[-1].unknown
+        series = minimal(network_of(linear).series(name, name)).series
+    except NoSeries as reason:
+        return None, f"none ({reason})"
+    except (CompileError, NotExact):
+        return None, "none (it cannot be linearised)"
+    return series, shown(series)
+
+
+def _changes(first: Series, second: Series) -> list[PathChange]:
+    before, after = (words_up_to(s, _BLOCKS) or {} for s in (first, second))
+    result = []
+    for length in range(1, _BLOCKS + 1):
+        words: dict[Word, Any] = {
+            word: None for word in (*before, *after) if len(word) == length
+        }
+        for word in sorted_words(words):
+            old = before.get(word, sympy.S.Zero)
+            new = after.get(word, sympy.S.Zero)
+            if sympy.expand(old - new) != 0:
+                parts = factors(PLAIN, word, Place("L", -length))
+                result.append(
+                    PathChange(length, term(PLAIN, sympy.S.One, parts), old, new)
+                )
+    return result
+
+
+def _total(series: Series, blocks: int) -> Any:
+    row = series.forward(())
+    for _ in range(blocks):
+        moved = [series.step(row, move) for move in series.moves]
+        row = {}
+        for part in moved:
+            for state, weight in part.items():
+                row[state] = row.get(state, series.domain.zero) + weight
+    return series.domain.to_sympy(series.ends(row))
+
+
+def path_lines(found: PathDifference) -> list[str]:
+    """For the terminal."""
+    result = [f"  - {found.paths[0]}", f"  + {found.paths[1]}"]
+    if found.same:
+        return ["  the same between all later blocks", f"    {found.paths[0]}"]
+    for change in found.changes:
+        where = f"over {change.blocks} block{'s' * (change.blocks > 1)}: {change.path}"
+        if change.after == 0:
+            note = "" if change.before == 1 else f" (weight {change.before})"
+            result.append(f"  - {where}{note}")
+        elif change.before == 0:
+            note = "" if change.after == 1 else f" (weight {change.after})"
+            result.append(f"  + {where}{note}")
+        else:
+            result.append(f"  ~ {where} (weight {change.before} -> {change.after})")
+    if found.more:
+        result.append(f"    and {found.more} more")
+    if found.totals is not None:
+        old, new = found.totals
+        result.append(f"  in all, with their signs: {old} -> {new}")
+    return result
+
+
+def as_dict(found: PathDifference) -> Mapping[str, Any]:
+    """For ``--json``."""
+    return {
+        "expressions": list(found.paths),
+        "same": found.same,
+        "changes": [
+            {
+                "blocks": change.blocks,
+                "path": change.path,
+                "before": str(change.before),
+                "after": str(change.after),
+            }
+            for change in found.changes
+        ],
+        "more": found.more,
+        "totals": None if found.totals is None else [str(t) for t in found.totals],
+        "blocks": list(found.blocks),
+    }

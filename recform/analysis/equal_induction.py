@@ -1,0 +1,387 @@
+"""Equality for every depth, by induction over blocks.
+
+Both networks are run side by side, with the same operators. What is kept from block to
+block, of both, is a list of tensors. Linear relations among them that hold at one block
+are candidates; those that follow at the next block from all of them are kept, until
+nothing changes. What is left holds at every later block, and the outputs are equal if
+that follows from it. With linear operators this finds every linear relation there is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    History,
+    I,
+    Input,
+    K,
+    L,
+    Pointwise,
+    State,
+    Tensor,
+    offset,
+)
+from recform.algebra.formula import Formula
+from recform.analysis.automaton import Span
+from recform.analysis.equal_values import (
+    Atoms,
+    Evaluator,
+    Value,
+    frozen,
+    plus,
+    scaled,
+    written_out,
+)
+from recform.analysis.series import Row, add_to, field_of
+from recform.recurrence.check import walk
+from recform.recurrence.reach import reach_of
+from recform.recurrence.unroll import Unroller
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor of one network at a block, or of a fixed one.
+
+    Attributes:
+        side: 0 or 1, the network.
+        tensor: with its newest index at i; without i for a fixed one.
+        back: how many blocks ago.
+    """
+
+    side: int
+    tensor: Tensor
+    back: int = 0
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same at every block."""
+        return not self.tensor.has(I)
+
+
+#: Weights of kept tensors whose sum is zero.
+Relation = Mapping[Kept, Any]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Relations that hold at every block from ``first`` on.
+
+    Attributes:
+        relations: a basis of them.
+        outputs: whether the outputs are equal because of them.
+        first: the block at which they were computed.
+    """
+
+    relations: tuple[Relation, ...]
+    outputs: bool
+    first: int
+
+
+def regular_from(formulas: tuple[Formula, Formula]) -> int:
+    """The first block at which both equations hold as they are, with all of history."""
+    reaches = [reach_of(formula) for formula in formulas]
+    return max(reach.order + reach.absolute + 1 for reach in reaches)
+
+
+def prove(formulas: tuple[Formula, Formula], *, linear: bool) -> Proof:
+    """What can be proved about two networks for every depth.
+
+    Raises:
+        TooLarge: if values have too many terms.
+    """
+    return _Induction(formulas, linear).proof()
+
+
+class _Induction:
+    def __init__(self, formulas: tuple[Formula, Formula], linear: bool) -> None:
+        self._formulas = formulas
+        self._linear = linear
+        self._window = max(reach_of(formula).order for formula in formulas) + 1
+        self._first = regular_from(formulas) + self._window
+        self._kept = [
+            item
+            for side in (0, 1)
+            for item in _kept(side, formulas[side], self._window)
+        ]
+
+    def proof(self) -> Proof:
+        values = self._at_first()
+        weights = [w for value in values for w in value.values()]
+        self._domain = field_of(weights or [sympy.S.One])
+        relations = self._kernel(values)
+        while relations:
+            after, _ = self._step(relations)
+            left = self._holding(relations, after)
+            if len(left) == len(relations):
+                break
+            relations = left
+        _, outputs = self._step(relations)
+        shown = tuple(
+            {
+                self._kept[n]: self._domain.to_sympy(weight)
+                for n, weight in sorted(relation.items())
+            }
+            for relation in relations
+        )
+        return Proof(
+            shown,
+            not plus(outputs[0], scaled(sympy.S.NegativeOne, outputs[1])),
+            self._first,
+        )
+
+    # -- the block at which candidates are computed
+
+    def _at_first(self) -> list[Value]:
+        atoms = Atoms()
+        result: dict[Kept, Value] = {}
+        for side, formula in enumerate(self._formulas):
+            unroller = Unroller(formula, self._first)
+            for block in range(self._first + 1):
+                for equation in formula.equations:
+                    unroller.settle(State(equation.unknown, block))
+            settled = {
+                item: unroller.settle(
+                    unroller.replaced(item.tensor, self._first - item.back)
+                )
+                for item in self._kept
+                if item.side == side
+            }
+            value = written_out(atoms, unroller.definitions, linear=self._linear)
+            for item, tensor in settled.items():
+                result[item] = {} if tensor is None else value(tensor)
+        return [result[item] for item in self._kept]
+
+    def _kernel(self, values: list[Value]) -> list[Row]:
+        """All relations among values, as sparse rows over the kept tensors."""
+        span = Span(self._domain)
+        basis: list[int] = []
+        columns: dict[Any, int] = {}
+        relations = []
+        for number, value in enumerate(values):
+            row = {
+                columns.setdefault(monomial, len(columns)): self._domain.from_sympy(
+                    weight
+                )
+                for monomial, weight in value.items()
+            }
+            made = span.coordinates(row)
+            if made is None:
+                span.add(row)
+                basis.append(number)
+                continue
+            relation = {number: self._domain.one}
+            for position, weight in made.items():
+                add_to(relation, basis[position], -weight)
+            relations.append(relation)
+        return relations
+
+    # -- one block on
+
+    def _step(self, relations: list[Row]) -> tuple[list[Value], list[Value]]:
+        """The kept tensors of the next block and the outputs, if the relations hold."""
+        atoms = Atoms()
+        before = self._reduced(relations, atoms)
+        after: dict[Kept, Value] = {}
+        outputs = []
+        for side, formula in enumerate(self._formulas):
+            run = _Next(side, formula, before, atoms, self._linear)
+            for item in self._kept:
+                if item.side == side:
+                    after[item] = run.at(item)
+            outputs.append(run.output())
+        return [after[item] for item in self._kept], outputs
+
+    def _reduced(self, relations: list[Row], atoms: Atoms) -> dict[Kept, Value]:
+        """The kept tensors of the block before, dependent ones by the others."""
+        pivots: dict[int, Row] = {}
+        for relation in relations:
+            # The last tensor of a relation is the one that it was found for.
+            row = dict(relation)
+            for pivot, other in pivots.items():
+                factor = row.get(pivot)
+                if factor:
+                    for column, weight in other.items():
+                        add_to(row, column, -factor * weight)
+            if not row:
+                continue
+            pivot = max(row)
+            scale = self._domain.one / row[pivot]
+            row = {n: scale * w for n, w in row.items()}
+            for known, other in pivots.items():
+                factor = other.get(pivot)
+                if factor:
+                    fixed = dict(other)
+                    for column, weight in row.items():
+                        add_to(fixed, column, -factor * weight)
+                    pivots[known] = fixed
+            pivots[pivot] = row
+        values: dict[Kept, Value] = {}
+        for number, item in enumerate(self._kept):
+            row = pivots.get(number, {number: -self._domain.one})
+            total: Value = {}
+            for column, weight in row.items():
+                if column == number and number in pivots:
+                    continue
+                atom = self._symbol(self._kept[column], atoms)
+                total = plus(total, scaled(-self._domain.to_sympy(weight), atom))
+            values[item] = total
+        return values
+
+    def _symbol(self, item: Kept, atoms: Atoms) -> Value:
+        if item.fixed and isinstance(item.tensor, Input):
+            return atoms.value("input")
+        return atoms.value("kept", item)
+
+    def _holding(self, relations: list[Row], after: list[Value]) -> list[Row]:
+        """The combinations of relations that hold among new values."""
+        sums = []
+        for relation in relations:
+            total: Value = {}
+            for number, weight in relation.items():
+                total = plus(
+                    total, scaled(self._domain.to_sympy(weight), after[number])
+                )
+            sums.append(total)
+        domain = field_of(
+            [w for value in sums for w in value.values()] or [sympy.S.One]
+        )
+        if domain != self._domain:
+            # Weights that hold i itself: what fails is dropped whole.
+            return [r for r, value in zip(relations, sums, strict=True) if not value]
+        result = []
+        for combination in self._kernel(sums):
+            total_row: Row = {}
+            for position, factor in combination.items():
+                for number, weight in relations[position].items():
+                    add_to(total_row, number, factor * weight)
+            result.append(total_row)
+        return result
+
+
+class _Next:
+    """One network at block i, by what is kept of the blocks before."""
+
+    def __init__(
+        self,
+        side: int,
+        formula: Formula,
+        before: Mapping[Kept, Value],
+        atoms: Atoms,
+        linear: bool,
+    ) -> None:
+        self._side = side
+        self._formula = formula
+        self._equations = {e.unknown: e.right for e in formula.equations}
+        self._before = before
+        self._atoms = atoms
+        self._memo: dict[Tensor, Value] = {}
+        self._evaluator = Evaluator(
+            atoms,
+            linear=linear,
+            index=lambda index: "" if index is sympy.nan else str(index),
+            number=lambda at: I if at is sympy.nan else at,
+        )
+
+    def at(self, item: Kept) -> Value:
+        """A kept tensor at the new block."""
+        if item.fixed:
+            return self._before[item]
+        if item.back:
+            return self._before[Kept(self._side, item.tensor, item.back - 1)]
+        return self.value(item.tensor)
+
+    def output(self) -> Value:
+        """The output, with L for i."""
+        return self.value(self._formula.output.xreplace({L: I}))
+
+    def value(self, tensor: Tensor) -> Value:
+        return self._evaluator.value(tensor, self._known)
+
+    def _known(self, tensor: Tensor) -> Value | None:
+        if tensor in self._memo:
+            return self._memo[tensor]
+        found = self._find(tensor)
+        if found is not None:
+            self._memo[tensor] = found
+        return found
+
+    def _find(self, tensor: Tensor) -> Value | None:
+        if not isinstance(
+            tensor, State | Apply | Elementwise | Pointwise | History | Input
+        ):
+            return None
+        delay = _delay(tensor)
+        found = None
+        if delay is None:
+            found = self._before.get(Kept(self._side, tensor))
+        elif delay >= 1:
+            moved = tensor.xreplace({I: I + delay})
+            found = self._before.get(Kept(self._side, moved, delay - 1))
+        elif isinstance(tensor, State):
+            found = self.value(self._equations[tensor.name])
+        elif isinstance(tensor, History):
+            found = self._history(tensor)
+        if found is None and isinstance(tensor, State | History):
+            # Nothing is known of it: it is like no other tensor.
+            return self._atoms.value("unknown", self._side, tensor)
+        return found
+
+    def _history(self, tensor: History) -> Value:
+        before = self.value(
+            History(tensor.kind, tensor.body, tensor.first, tensor.last - 1)
+        )
+        body = self.value(tensor.body.xreplace({K: tensor.last}))
+        if tensor.kind == "sum":
+            return plus(before, body)
+        return self._atoms.value("history", tensor.kind, frozen(before), frozen(body))
+
+
+def _delay(tensor: Tensor) -> int | None:
+    """How many blocks ago the newest part of a tensor is; None for a fixed one."""
+    found = []
+    for part in walk(tensor):
+        if isinstance(part, History):
+            indices = [part.last, *(part.last + n for n in _reaches(part.body))]
+        elif isinstance(part, State | Apply):
+            indices = [part.index]
+        else:
+            continue
+        found += [-n for index in indices if (n := offset(index)) is not None]
+    return min(found, default=None)
+
+
+def _reaches(body: Tensor) -> list[int]:
+    """How far the indices of a history's body lie behind its variable."""
+    return [
+        int(part.index - K)
+        for part in walk(body)
+        if isinstance(part, State | Apply) and part.index.has(K)
+    ]
+
+
+def _kept(side: int, formula: Formula, window: int) -> list[Kept]:
+    """The tensors of a formula that later blocks may need, the unknowns first."""
+    fixed: dict[Tensor, None] = {Input(): None}
+    moving: dict[Tensor, None] = {State(e.unknown, I): None for e in formula.equations}
+    for equation in formula.equations:
+        for part in walk(equation.right):
+            if isinstance(part, History) or (
+                isinstance(part, State | Apply | Elementwise | Pointwise)
+                and not part.has(K)
+            ):
+                delay = _delay(part)
+                if delay is not None:
+                    moving[part.xreplace({I: I + delay})] = None
+                elif isinstance(part, State):
+                    fixed[part] = None
+    return [
+        *(Kept(side, tensor) for tensor in fixed),
+        *(Kept(side, tensor, back) for back in range(window) for tensor in moving),
+    ]

@@ -1,0 +1,242 @@
+"""Tensors of written-out equations in a normal form: what is equal for all operators.
+
+A value is a polynomial: sums of elementwise products of atoms, with numbers in front. An
+atom is the input, an operator or a function applied to a value, or features put side by
+side. Operators are free: two atoms are equal if operator, block and argument are. So two
+values are equal for every choice of the operators if and only if their normal forms are,
+as far as the functions (relu, tanh, max) have no laws of their own. With linear operators
+an atom's argument is a single product, and a sum is taken apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    I,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+
+#: An atom's number.
+Atom = int
+Monomial = tuple[Atom, ...]
+#: Weights (SymPy numbers) by monomial; none is zero.
+Value = dict[Monomial, Any]
+
+ONE: Monomial = ()
+#: Most terms of a value.
+MAX_TERMS = 4096
+
+
+class TooLarge(Exception):
+    """A value has more terms than is reasonable."""
+
+
+class Atoms:
+    """Numbers for atoms: equal ones get the same."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[Any, Atom] = {}
+
+    def number(self, *key: Any) -> Atom:
+        """The number of an atom, told by what it is made of."""
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def value(self, *key: Any) -> Value:
+        """An atom as a value."""
+        return {(self.number(*key),): sympy.S.One}
+
+
+def frozen(value: Value) -> Any:
+    """A value as a key."""
+    return tuple(sorted(value.items()))
+
+
+def plus(*values: Value) -> Value:
+    """The sum."""
+    total: Value = {}
+    for value in values:
+        for monomial, weight in value.items():
+            total[monomial] = total[monomial] + weight if monomial in total else weight
+    return _cleaned(total)
+
+
+def scaled(weight: Any, value: Value) -> Value:
+    """A number times a value."""
+    return _cleaned({monomial: weight * w for monomial, w in value.items()})
+
+
+def _cleaned(value: Value) -> Value:
+    if len(value) > MAX_TERMS:
+        raise TooLarge
+    result = {}
+    for monomial, weight in value.items():
+        plain = weight if weight.is_Number else sympy.cancel(weight)
+        if plain != 0:
+            result[monomial] = plain
+    return result
+
+
+def product(left: Value, right: Value) -> Value:
+    """The elementwise product."""
+    total: Value = {}
+    for a, v in left.items():
+        for b, w in right.items():
+            monomial = tuple(sorted(a + b))
+            total[monomial] = total.get(monomial, sympy.S.Zero) + v * w
+    return _cleaned(total)
+
+
+#: Gives the value of an unknown, a history or any other tensor that is known already.
+Known = Callable[[Tensor], Value | None]
+
+
+class Evaluator:
+    """Evaluates tensors.
+
+    Args:
+        atoms: shared by all that is compared.
+        linear: whether operators are linear.
+        index: what an operator's or a scalar's index becomes in an atom.
+        number: the number of the block that stands for ``i`` in coefficients.
+    """
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        *,
+        linear: bool,
+        index: Callable[[Any], Any],
+        number: Callable[[Any], Any],
+    ) -> None:
+        self._atoms = atoms
+        self._linear = linear
+        self._index = index
+        self._number = number
+
+    def value(self, tensor: Tensor, known: Known) -> Value:
+        """The value of a tensor."""
+        found = known(tensor)
+        if found is not None:
+            return found
+
+        def inner(part: Tensor) -> Value:
+            return self.value(part, known)
+
+        match tensor:
+            case Input():
+                return self._atoms.value("input")
+            case Apply():
+                return self._apply(tensor, inner(tensor.argument))
+            case Elementwise():
+                argument = inner(tensor.argument)
+                return self._atoms.value("f", tensor.name, frozen(argument))
+            case Scaled():
+                return scaled(
+                    self._weight(tensor.coefficient, tensor.at), inner(tensor.tensor)
+                )
+            case Filled():
+                return _cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
+            case TensorSum():
+                return plus(*map(inner, tensor.children))
+            case Pointwise():
+                result: Value = {ONE: sympy.S.One}
+                for child in tensor.children:
+                    result = product(result, inner(child))
+                return result
+            case Combine() if tensor.kind == "mean":
+                parts = plus(*map(inner, tensor.children))
+                return scaled(sympy.Rational(1, len(tensor.children)), parts)
+            case Combine():
+                arguments = tuple(sorted({frozen(inner(c)) for c in tensor.children}))
+                return self._atoms.value(tensor.kind, arguments)
+            case Concat():
+                flat = [frozen(inner(child)) for child in tensor.children]
+                return self._atoms.value("concat", *flat)
+            case Part():
+                made = frozen(inner(tensor.tensor))
+                return self._atoms.value("part", tensor.parts, tensor.which, made)
+            case State() | History():
+                # What is not known here has vanished before the start.
+                return {}
+        raise TypeError(type(tensor).__name__)
+
+    def _apply(self, tensor: Apply, argument: Value) -> Value:
+        key = ("apply", tensor.operator, self._index(tensor.index))
+        if not self._linear:
+            return self._atoms.value(*key, frozen(argument))
+        return plus(
+            *(
+                scaled(weight, self._atoms.value(*key, frozen({monomial: sympy.S.One})))
+                for monomial, weight in argument.items()
+            )
+        )
+
+    def _weight(self, coefficient: Any, at: Any) -> Any:
+        learned = {
+            item: sympy.Symbol(
+                item.name
+                if item.index is sympy.nan
+                else f"{item.name}@{self._index(item.index)}"
+            )
+            for item in coefficient.atoms(Learned)
+        }
+        value = coefficient.xreplace(learned)
+        if value.has(I):
+            value = value.xreplace({I: self._number(at)})
+        return _rational(value)
+
+
+def _rational(value: Any) -> Any:
+    """A number with names for roots, functions and pi in it: fractions can be compared.
+
+    What is equal with names is equal; what is not may still be, and is tried on numbers.
+    """
+    if value.is_Rational or value.is_Symbol:
+        return value
+    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
+        return value.func(*map(_rational, value.args))
+    return sympy.Symbol(f"[{value}]")
+
+
+def written_out(
+    atoms: Atoms, definitions: Mapping[Tensor, Tensor], *, linear: bool
+) -> Callable[[Tensor], Value]:
+    """Evaluates tensors that are written out for single blocks.
+
+    Args:
+        atoms: shared by all that is compared.
+        definitions: of unknowns and histories.
+        linear: whether operators are linear.
+    """
+    memo: dict[Tensor, Value] = {}
+    evaluator = Evaluator(
+        atoms,
+        linear=linear,
+        index=lambda i: "" if i is sympy.nan else int(i),
+        number=lambda at: at,
+    )
+
+    def known(tensor: Tensor) -> Value | None:
+        if tensor not in memo and isinstance(tensor, State | History):
+            made = definitions.get(tensor)
+            memo[tensor] = {} if made is None else evaluator.value(made, known)
+        return memo.get(tensor)
+
+    return lambda tensor: evaluator.value(tensor, known)

@@ -1,0 +1,126 @@
+"""Equations as sums over opaque tensors: what holds for blocks that are not linear.
+
+``W_i*X_<i-1>`` is one opaque tensor here, ``relu(...)`` another. Only sums and scalar
+factors are seen through, so that what follows holds whatever W computes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Elementwise,
+    Filled,
+    I,
+    L,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+    scaled,
+)
+from recform.algebra.formula import Formula
+
+#: A sum of opaque tensors with scalar coefficients; none is zero.
+Form = Mapping[Tensor, Any]
+
+
+def form(tensor: Tensor, *, activations: bool = True) -> Form:
+    """A tensor as a sum of opaque tensors.
+
+    Args:
+        tensor: with the index i, or written out.
+        activations: whether elementwise functions are opaque; otherwise left out.
+    """
+    result: dict[Tensor, Any] = {}
+
+    def add(part: Tensor, factor: Any) -> None:
+        match part:
+            case TensorSum():
+                for child in part.children:
+                    add(child, factor)
+            case Scaled():
+                coefficient = part.coefficient
+                if part.at is not sympy.nan:
+                    coefficient = coefficient.xreplace({I: part.at})
+                add(part.tensor, factor * coefficient)
+            case Elementwise() if not activations:
+                add(part.argument, factor)
+            case _:
+                result[part] = result.get(part, sympy.S.Zero) + factor
+
+    add(tensor if activations else without_activations(tensor), sympy.S.One)
+    return cleaned(result)
+
+
+def without_activations(tensor: Tensor) -> Tensor:
+    """A tensor with every elementwise function left out."""
+    if isinstance(tensor, Elementwise):
+        return without_activations(tensor.argument)
+    args = [
+        without_activations(arg) if isinstance(arg, Tensor) else arg
+        for arg in tensor.args
+    ]
+    return tensor.func(*args) if args else tensor
+
+
+def cleaned(terms: Mapping[Tensor, Any]) -> Form:
+    """Without what has cancelled."""
+    expanded = {tensor: sympy.expand(value) for tensor, value in terms.items()}
+    return {tensor: value for tensor, value in expanded.items() if value != 0}
+
+
+def combined(*parts: tuple[Any, Form]) -> Form:
+    """The sum of multiples of forms."""
+    result: dict[Tensor, Any] = {}
+    for factor, terms in parts:
+        for tensor, value in terms.items():
+            result[tensor] = result.get(tensor, sympy.S.Zero) + factor * value
+    return cleaned(result)
+
+
+def shifted(tensor: Tensor, by: int) -> Tensor:
+    """A tensor with ``i + by`` for ``i``."""
+    return tensor.xreplace({I: I + by}) if by else tensor
+
+
+def tensor_of(terms: Form) -> Tensor | None:
+    """A form as a tensor, for printing; None for zero."""
+    parts: list[Tensor] = []
+    for tensor, value in terms.items():
+        if isinstance(tensor, Filled):
+            parts.append(Filled(value * tensor.coefficient))
+        else:
+            parts.append(scaled(value, tensor))
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else TensorSum(*parts)
+
+
+def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
+    """The right sides of a formula, by unknown, in the order of computation."""
+    return {
+        equation.unknown: form(equation.right, activations=activations)
+        for equation in formula.equations
+    }
+
+
+def numeric(formula: Formula, value: Any, block: int = 1, length: int = 1) -> float:
+    """A coefficient as a number; learned scalars have the values that they start from."""
+    if value.is_Number:
+        return float(value)
+    values: dict[Any, Any] = {
+        item: sympy.Float(formula.scalars[item.name].start)
+        for item in value.atoms(Learned)
+    }
+    values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
+    return float(value.xreplace(values))
+
+
+def state(name: str, lag: int) -> State:
+    """``X_<i-lag>``."""
+    return State(name, I - lag)

@@ -1,0 +1,404 @@
+"""Reads sums and products as the terms of a general formula.
+
+Blocks are counted from L, as the paper does: ``W_L``, ``W_<L-1>``, ``W_<L-j>``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
+
+import sympy
+
+from recform.algebra import scalars as sc
+from recform.algebra.expr import I, L
+from recform.algebra.sorts import MAX_TERMS, Reported
+from recform.analysis.general import (
+    Bound,
+    Factor,
+    Term,
+    Variable,
+    choices,
+    local,
+    symbol,
+)
+from recform.analysis.series import SKIP, Move
+from recform.diagnostics import Diagnostics, Label, closest
+from recform.source import Span
+from recform.syntax import nodes as n
+
+_BUILT_IN = ("sum", "prod")
+
+
+@dataclass
+class SumReader:
+    """Reads the right side of a general formula.
+
+    Attributes:
+        numbers: constants and parameters, by name.
+        learned: learned scalars, by name: whether each block has its own.
+        report: gets RF201, RF632 and what the scalars' rules say.
+    """
+
+    numbers: Mapping[str, Any]
+    learned: Mapping[str, bool]
+    report: Diagnostics
+    _bound: dict[str, Any] = field(default_factory=dict)
+    _count: int = 0
+
+    def terms(self, expr: n.Expr) -> tuple[Term, ...]:
+        """The terms whose sum an expression is.
+
+        Raises:
+            Reported: after a diagnostic.
+        """
+        try:
+            found = _merged(self._read(expr))
+        except sc.Unreasonable:
+            self._fail("RF106", "this number is out of all reason", expr.span)
+        except (sc.Undefined, ZeroDivisionError):
+            self._fail("RF211", "this divides by zero", expr.span)
+        if len(found) > MAX_TERMS:
+            self._fail(
+                "RF106", f"this is a sum of more than {MAX_TERMS} terms", expr.span
+            )
+        return found
+
+    def _read(self, expr: n.Expr) -> tuple[Term, ...]:
+        match expr:
+            case n.Number():
+                return _number(
+                    sympy.Rational(expr.value.numerator, expr.value.denominator)
+                )
+            case n.Group():
+                return self.terms(expr.inner)
+            case n.Sum():
+                return tuple(
+                    term.scaled(sign)
+                    for sign, inner in expr.terms
+                    for term in self.terms(inner)
+                )
+            case n.Product():
+                return self._product(expr)
+            case n.Power():
+                return self._power(expr)
+            case n.Reference():
+                return self._reference(expr)
+            case n.Call():
+                return self._call(expr)
+        self._fail(
+            "RF632",
+            "this has no place in a general formula",
+            expr.span,
+            hint="a general formula has sums and products of operators",
+        )
+
+    def _product(self, expr: n.Product) -> tuple[Term, ...]:
+        result: tuple[Term, ...] = (Term(sympy.S.One),)
+        for direction, factor in expr.factors:
+            terms = self.terms(factor)
+            if direction < 0:
+                divisor = self._scalar(terms, factor, "a divisor")
+                if divisor == 0:
+                    raise ZeroDivisionError
+                terms = _number(1 / divisor)
+            result = tuple(a.times(self._fresh(b)) for a in result for b in terms)
+            if len(result) > MAX_TERMS:
+                self._fail(
+                    "RF106",
+                    f"written out, this has more than {MAX_TERMS} terms",
+                    expr.span,
+                    hint="a product of equal factors is prod(j, 0, i-1, ...)",
+                )
+        return result
+
+    def _fresh(self, term: Term) -> Term:
+        """The term with variables of its own, where it stands a second time."""
+        names = {
+            variable.name: self._name(variable.name) for variable in term.variables
+        }
+        if not names:
+            return term
+
+        def bound(item: Bound) -> Bound:
+            return Bound(names.get(item.base, item.base), item.number)
+
+        renamed = {symbol(old): symbol(new) for old, new in names.items()}
+        return Term(
+            term.coefficient.xreplace(renamed),
+            tuple(
+                Variable(names[v.name], bound(v.low), bound(v.high))
+                for v in term.variables
+            ),
+            tuple(
+                replace(f, low=bound(f.low), high=bound(f.high)) for f in term.factors
+            ),
+        )
+
+    def _name(self, name: str) -> str:
+        self._count += 1
+        return f"{name.partition('#')[0]}#{self._count}"
+
+    def _power(self, expr: n.Power) -> tuple[Term, ...]:
+        base = self.terms(expr.base)
+        exponent = self._scalar(self.terms(expr.exponent), expr.exponent, "an exponent")
+        if all(not term.factors and not term.variables for term in base):
+            return _number(sc.power(self._scalar(base, expr.base, "a base"), exponent))
+        if not (exponent.is_Integer and 1 <= exponent <= 16):
+            self._fail(
+                "RF632",
+                "a power of an operator has a whole number from 1 to 16 as exponent",
+                expr.exponent.span,
+                hint="a product over blocks is prod(j, 0, i-1, W_<L-j>)",
+            )
+        product = n.Product(expr.span, ((1, expr.base),) * int(exponent))
+        return self._product(product)
+
+    def _scalar(self, terms: tuple[Term, ...], expr: n.Expr, what: str) -> Any:
+        if any(term.factors or term.variables for term in terms):
+            self._fail("RF632", f"{what} is a number, without operators", expr.span)
+        return sum((term.coefficient for term in terms), sympy.S.Zero)
+
+    # -- names
+
+    def _reference(self, expr: n.Reference) -> tuple[Term, ...]:
+        name = expr.name
+        if not expr.indices:
+            return _number(self._plain(expr))
+        if len(expr.indices) > 1 or isinstance(expr.indices[0], n.Range):
+            self._fail("RF632", "an index here is one block: L, L-1, L-k", expr.span)
+        if name in self.learned:
+            move = Move(gains=(name,))
+        elif name[0].isupper() or name not in self.numbers:
+            move = Move((name,))
+        else:
+            self._fail(
+                "RF632",
+                f"the number {name} may not differ from block to block in a general formula",
+                expr.span,
+            )
+        index = self._index(expr.indices[0])
+        return (
+            Term(
+                sympy.S.One,
+                (),
+                (Factor(index, index.plus(1), choices({move: 1}), expr.span),),
+            ),
+        )
+
+    def _plain(self, expr: n.Reference) -> Any:
+        name = expr.name
+        if name in self._bound:
+            return self._bound[name]
+        if name == "i":
+            return I
+        if name == "L":
+            return L
+        if name in self.numbers:
+            return self.numbers[name]
+        if name in self.learned:
+            if self.learned[name]:
+                self._fail("RF304", f"{name} needs an index: {name}_L", expr.span)
+            return sympy.Symbol(name)
+        if name in sc.CONSTANTS:
+            return sc.CONSTANTS[name]
+        if name[0].isupper():
+            self._fail(
+                "RF632",
+                f"{name} needs an index: which block does it belong to?",
+                expr.span,
+                hint=f"{name}_L is that of the last block, {name}_<L-1> of the one before",
+            )
+        known = [*self._bound, *self.numbers, *self.learned, "i", "L"]
+        guess = closest(name, known)
+        self._fail(
+            "RF201",
+            f"the name {name!r} is not known",
+            expr.span,
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else f"declare it: `const {name} = 0.5`, or `sum({name}, 1, i, ...)`",
+        )
+
+    # -- indices and ranges
+
+    def _index(self, expr: n.Expr) -> Bound:
+        """How many blocks behind L an index is."""
+        value = sympy.expand(L - self._scalar(self.terms(expr), expr, "an index"))
+        if value.has(L):
+            self._fail(
+                "RF632",
+                "blocks are counted from the last one, L, in a general formula",
+                expr.span,
+                hint="W_L, W_<L-1>, W_<L-j>; the oldest one is W_<L-i+1>",
+            )
+        return self._as_bound(value, expr)
+
+    def _range(self, expr: n.Expr) -> Bound:
+        value = sympy.expand(self._scalar(self.terms(expr), expr, "a range's end"))
+        return self._as_bound(value, expr)
+
+    def _as_bound(self, value: Any, expr: n.Expr) -> Bound:
+        symbols = sorted(value.free_symbols, key=str)
+        base = symbols[0] if symbols else None
+        number = value - base if base is not None else value
+        if len(symbols) > 1 or not number.is_Integer or value.has(L):
+            self._fail(
+                "RF632",
+                "how many blocks this goes back is not one variable and a number",
+                expr.span,
+                hint="let a sum run over the block itself: "
+                "sum(k, 0, i-1, sum(j, k+1, i-1, W_<L-k>*W_<L-j>))",
+            )
+        if abs(int(number)) > MAX_TERMS:
+            self._fail("RF106", "this number is out of all reason", expr.span)
+        name = "" if base is None else "i" if base == I else str(base)
+        return Bound(name, int(number))
+
+    # -- sums and products
+
+    def _call(self, expr: n.Call) -> tuple[Term, ...]:
+        name = expr.function.name
+        if expr.function.indices or name not in _BUILT_IN:
+            return self._function(expr)
+        arguments = [a for a in expr.arguments if not isinstance(a, n.Keyword)]
+        variable = arguments[0] if arguments else None
+        if (
+            len(expr.arguments) != 4
+            or len(arguments) != 4
+            or not isinstance(variable, n.Reference)
+            or variable.indices
+        ):
+            self._fail(
+                "RF203",
+                f"{name} takes a variable, its first and last value, and a body",
+                expr.span,
+                hint=f"{name}(k, 1, i, W_<L-k+1>)",
+            )
+        if variable.name in ("i", "L", *self.numbers, *self.learned, *self._bound):
+            self._fail(
+                "RF209",
+                f"{variable.name!r} already means something else",
+                variable.span,
+                hint="use k, j or another free letter",
+            )
+        low, high = self._range(arguments[1]), self._range(arguments[2])
+        if name == "sum" and not low.base and not high.base:
+            return self._summed(variable.name, low.number, high.number, arguments[3])
+        inner = self._name(variable.name)
+        self._bound[variable.name] = symbol(inner)
+        try:
+            body = self.terms(arguments[3])
+        finally:
+            del self._bound[variable.name]
+        if name == "prod":
+            return (self._repeated(inner, low, high, body, expr),)
+        return tuple(
+            replace(term, variables=(Variable(inner, low, high), *term.variables))
+            for term in body
+        )
+
+    def _summed(self, name: str, low: int, high: int, body: n.Expr) -> tuple[Term, ...]:
+        """A sum over fixed numbers, written out."""
+        result: list[Term] = []
+        for value in range(low, high + 1):
+            self._bound[name] = sympy.Integer(value)
+            try:
+                result += map(self._fresh, self.terms(body))
+            finally:
+                del self._bound[name]
+        return tuple(result)
+
+    def _repeated(
+        self, name: str, low: Bound, high: Bound, body: tuple[Term, ...], expr: n.Call
+    ) -> Term:
+        moves = local(body)
+        starts = {factor.low for term in body for factor in term.factors}
+        if (
+            moves is None
+            or any(start.base != name for start in starts)
+            or len(starts) > 1
+        ):
+            self._fail(
+                "RF632",
+                "each factor of a product stands on one block, that of its variable",
+                expr.arguments[3].span,
+                hint="prod(j, 0, i-1, 1 + W_<L-j>)",
+            )
+        if any(symbol(name) in term.coefficient.free_symbols for term in body):
+            self._fail(
+                "RF632",
+                "a number in a product may not depend on the product's variable",
+                expr.arguments[3].span,
+            )
+        if any(weight.free_symbols & _counts(weight) for weight in moves.values()):
+            self._fail(
+                "RF632",
+                "a number in a product may not depend on i or a sum's variable",
+                expr.arguments[3].span,
+                hint="write the power that it comes to: a^k",
+            )
+        shift = next(iter(starts)).number if starts else 0
+        return Term(
+            sympy.S.One,
+            (),
+            (
+                Factor(
+                    low.plus(shift),
+                    high.plus(shift + 1),
+                    choices(moves) or ((SKIP, sympy.S.Zero),),
+                    expr.span,
+                ),
+            ),
+        )
+
+    def _function(self, expr: n.Call) -> tuple[Term, ...]:
+        name = expr.function.name
+        if expr.function.indices or name not in sc.FUNCTIONS:
+            guess = closest(name, [*_BUILT_IN, *sc.FUNCTIONS])
+            self._fail(
+                "RF632",
+                f"{expr.function.span.text} cannot be called in a general formula",
+                expr.function.span,
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else "operators are factors: W_L*W_<L-1>",
+            )
+        values = []
+        for argument in expr.arguments:
+            if isinstance(argument, n.Keyword):
+                self._fail(
+                    "RF203", f"{name} takes no names of arguments", argument.span
+                )
+            values.append(self._scalar(self.terms(argument), argument, "an argument"))
+        return _number(sc.call(name, values, expr.span, self._fail))
+
+    def _fail(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        hint: str = "",
+        others: tuple[Label, ...] = (),
+    ) -> NoReturn:
+        self.report.error(code, message, place, hint=hint, others=others)
+        raise Reported
+
+
+def _merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Terms that differ in their coefficients alone, added up."""
+    total: dict[Any, Any] = {}
+    for term in terms:
+        key = (term.variables, term.factors)
+        total[key] = total.get(key, sympy.S.Zero) + term.coefficient
+    return tuple(Term(weight, *key) for key, weight in total.items())
+
+
+def _number(value: Any) -> tuple[Term, ...]:
+    return (Term(value),)
+
+
+def _counts(weight: Any) -> set[Any]:
+    """The symbols of a weight that count blocks: ``i`` and variables of sums."""
+    return {s for s in weight.free_symbols if s == I or "#" in str(s)}

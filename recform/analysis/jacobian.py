@@ -1,0 +1,303 @@
+"""The Jacobian of the output by older blocks: its recurrence, and written out.
+
+``f_j``, the derivative of the output by ``X_j``, obeys ``f_j = sum of f_<j+d>*a_d(j+d)`` where
+``a_d(i)`` is what ``X_i`` gets from ``X_<i-d>``: the factors stand on the right (Liao et al.,
+Eq. (14), corrected), so that products come out in the order of Eqs. (6), (9) and (12).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import combinations
+
+from recform.algebra.expr import I
+from recform.algebra.typeset import latex, plain
+from recform.analysis.laws import STEM, Linear, Source, merged
+from recform.analysis.propagate import propagate
+from recform.analysis.words import (
+    BACK,
+    BLOCK,
+    LAST,
+    SHARED,
+    START,
+    At,
+    Letter,
+    Polynomial,
+)
+
+#: The general formula is written out to so many blocks back, and so many terms.
+STEPS, MOST = 4, 40
+
+
+@dataclass(frozen=True)
+class Formulas:
+    """An equation, in the language of the files and as LaTeX."""
+
+    left: str
+    right: str
+    latex: str
+
+    def text(self) -> str:
+        """The equation on one line."""
+        return f"{self.left} = {self.right}"
+
+
+@dataclass(frozen=True)
+class Jacobian:
+    """The derivative of the output by one unknown.
+
+    Attributes:
+        unknown: by which.
+        recurrence: in ``f``, from newer to older blocks.
+        written: the general formula for i = 0, 1, 2, ...
+        terms: the numbers of terms of these.
+        closed: the general formula for any i, where one was found.
+    """
+
+    unknown: str
+    recurrence: Formulas
+    written: tuple[Formulas, ...]
+    terms: tuple[int, ...]
+    closed: Formulas | None
+
+
+def jacobians(linear: Linear) -> tuple[Jacobian, ...]:
+    """The derivatives of the output by every unknown that has an equation."""
+    written = _written(linear)
+    result = []
+    for law in linear.laws:
+        if not law.written:
+            continue
+        rows = written[law.unknown]
+        result.append(
+            Jacobian(
+                unknown=law.unknown,
+                recurrence=_recurrence(linear, law.unknown),
+                written=tuple(
+                    _formula(linear, law.unknown, LAST, -back, polynomial)
+                    for back, polynomial in enumerate(rows)
+                ),
+                terms=tuple(len(polynomial.terms) for polynomial in rows),
+                closed=_closed(linear, law.unknown),
+            )
+        )
+    return tuple(result)
+
+
+def by_input(linear: Linear, length: int) -> Formulas | None:
+    """The derivative of a short network by its input; None if it has too many terms."""
+    polynomial = propagate(
+        linear,
+        length,
+        lambda p, block: p.moved(START, block).mapped(
+            lambda letter: _numbered(letter, block)
+        ),
+        Polynomial.one(),
+        STEM,
+    )
+    polynomial = ordered(polynomial or Polynomial())
+    if len(polynomial.terms) > MOST:
+        return None
+    left = f"d({plain(linear.formula.output)})/d(input), L = {length}"
+    side = rf"\left.\frac{{\partial {latex(linear.formula.output)}}}"
+    side += rf"{{\partial \mathrm{{input}}}}\right|_{{L={length}}}"
+    return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
+
+
+def _numbered(letter: Letter, block: int) -> Letter:
+    """A letter of the output, which counts from L, of a network of so many blocks."""
+    if letter.at.base != LAST:
+        return letter
+    return Letter(
+        letter.kind,
+        letter.name,
+        At(START, block + letter.at.number),
+        letter.tensor,
+        letter.part,
+    )
+
+
+def ordered(polynomial: Polynomial) -> Polynomial:
+    """Short words first, among equals those with the newer blocks, as in Eq. (9)."""
+
+    def key(word: tuple[Letter, ...]) -> tuple[int, tuple[int, ...], str]:
+        return (
+            len(word),
+            tuple(-letter.at.number for letter in word),
+            "".join(letter.name for letter in word),
+        )
+
+    words = sorted(polynomial.terms, key=key)
+    return Polynomial({word: polynomial.terms[word] for word in words})
+
+
+# -- the recurrence
+
+
+def _names(linear: Linear, unknown: str, at: At) -> tuple[str, str]:
+    output = linear.formula.output
+    by = Source(unknown, at)
+    top, under = plain(output), by.text()
+    left = f"d{top}/d{under}" if "(" not in top else f"d({top})/d{under}"
+    return left, rf"\frac{{\partial {latex(output)}}}{{\partial {by.latex()}}}"
+
+
+def _formula(
+    linear: Linear, unknown: str, base: str, origin: int, polynomial: Polynomial
+) -> Formulas:
+    left, side = _names(linear, unknown, At(base, origin))
+    return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
+
+
+def _recurrence(linear: Linear, unknown: str) -> Formulas:
+    left, side = _names(linear, unknown, At(BACK))
+    plain_parts, latex_parts = [], []
+    for law in linear.laws:
+        for source, polynomial in law.gradient.items():
+            if source.unknown != unknown or source.at.base != BLOCK:
+                continue
+            distance = -source.at.number
+            factor = polynomial.moved(BACK, distance)
+            names = _names(linear, law.unknown, At(BACK, distance))
+            plain_parts.append(_product(names[0], factor, factor.text(), "*"))
+            latex_parts.append(_product(names[1], factor, factor.latex(), r" \cdot "))
+    right, tex = _joined(plain_parts) or "0", _joined(latex_parts) or "0"
+    return Formulas(left, right, f"{side} = {tex}")
+
+
+def _product(left: str, factor: Polynomial, text: str, times: str) -> str:
+    if text == "1":
+        return left
+    if text == "-1":
+        return f"-{left}"
+    if not factor.letters and len(factor.terms) == 1 and "+" not in text:
+        return f"{text}{times}{left}"
+    if len(factor.terms) > 1:
+        opening, closing = (r"\left(", r"\right)") if "\\" in times else ("(", ")")
+        return f"{left}{times}{opening}{text}{closing}"
+    return (
+        f"-{left}{times}{text[1:]}" if text.startswith("-") else f"{left}{times}{text}"
+    )
+
+
+def _joined(parts: list[str]) -> str:
+    text = ""
+    for part in parts:
+        if not text:
+            text = part
+        else:
+            text += f" - {part[1:]}" if part.startswith("-") else f" + {part}"
+    return text
+
+
+# -- written out
+
+
+def _written(linear: Linear) -> dict[str, list[Polynomial]]:
+    """``f_<L-i>`` for i = 0, 1, 2, ... by unknown."""
+    found: dict[tuple[str, int], Polynomial] = {}
+    rows: dict[str, list[Polynomial]] = {law.unknown: [] for law in linear.laws}
+    for back in range(STEPS + 1):
+        for law in reversed(linear.laws):
+            found[law.unknown, back] = _entry(linear, law.unknown, back, found)
+        sizes = [len(found[name, back].terms) for name in rows]
+        if max(sizes) > MOST:
+            break
+        for name, made in rows.items():
+            made.append(ordered(found[name, back]))
+    return rows
+
+
+def _entry(
+    linear: Linear,
+    unknown: str,
+    back: int,
+    found: dict[tuple[str, int], Polynomial],
+) -> Polynomial:
+    parts = [linear.output.get(Source(unknown, At(LAST, -back)), Polynomial())]
+    for law in linear.laws:
+        for source, polynomial in law.gradient.items():
+            distance = -source.at.number
+            if (
+                source.unknown == unknown
+                and source.at.base == BLOCK
+                and (law.unknown, back - distance) in found
+            ):
+                factor = polynomial.moved(LAST, distance - back)
+                parts.append(found[law.unknown, back - distance] * factor)
+    here = Source(unknown, At(SHARED))
+    total = merged([(here, part) for part in parts])
+    return total.get(here, Polynomial())
+
+
+# -- closed forms
+
+
+def _closed(linear: Linear, unknown: str) -> Formulas | None:
+    """The general formula, if the only law is of order one or a product of two such."""
+    law = linear.single
+    if law is None or linear.output != {Source(unknown, At(LAST)): Polynomial.one()}:
+        return None
+    steps = {
+        -source.at.number: polynomial
+        for source, polynomial in law.gradient.items()
+        if source.at.base == BLOCK
+    }
+    left, side = _names(linear, unknown, At(BACK))
+    first = steps.get(1, Polynomial())
+    if set(steps) == {1}:
+        right, tex = _prod("0", "i-1", first)
+        return Formulas(left, right, f"{side} = {tex}")
+    if set(steps) != {1, 2}:
+        return None
+    split = factors(first, steps[2])
+    if split is None:
+        return None
+    # X_i = (a_i + b_i)*X_<i-1> - a_i*b_<i-1>*X_<i-2>: a path goes through a number of the
+    # newest blocks by b and through the others by a.
+    a, b = split
+    new, old = _prod("0", "k-1", b), _prod("k", "i-1", a)
+    parts = [part for part, p in ((new, b), (old, a)) if p != Polynomial.one()]
+    text, tex = "*".join(text for text, _ in parts), " ".join(t for _, t in parts)
+    if a == Polynomial.one():  # As Eq. (12) has it.
+        right, tex = f"1 + sum(k, 1, i, {text})", rf"1 + \sum_{{k=1}}^{{i}} {tex}"
+    else:
+        right, tex = f"sum(k, 0, i, {text})", rf"\sum_{{k=0}}^{{i}} {tex}"
+    return Formulas(left, right, f"{side} = {tex}")
+
+
+def factors(
+    first: Polynomial, second: Polynomial
+) -> tuple[Polynomial, Polynomial] | None:
+    """Polynomials with ``a_i + b_i = first`` and ``a_i*b_<i-1> = -second``, if there are any.
+
+    Searched among the ways to share out the terms of ``first``.
+    """
+    words = list(first.terms.items())
+    for size in range(len(words) + 1):
+        for chosen in combinations(range(len(words)), size):
+            a = Polynomial({words[n][0]: words[n][1] for n in chosen})
+            b = first - a
+            if a * b.shifted(-1) == -second:
+                return a, b
+    return None
+
+
+def _prod(first: str, last: str, polynomial: Polynomial) -> tuple[str, str]:
+    """A product over blocks L-j, the newest on the left, as text and as LaTeX."""
+    index = Polynomial(
+        {
+            tuple(letter.moved(BACK) for letter in word): coefficient.xreplace(
+                {I: At(BACK).expression()}
+            )
+            for word, coefficient in polynomial.terms.items()
+        }
+    )
+    text = index.text().replace("L-i", "L-j").replace("L - i", "L - j")
+    tex = index.latex().replace("L-i", "L-j").replace("L - i", "L - j")
+    several = len(index.terms) > 1
+    shown = rf"\left({tex}\right)" if several else tex
+    return (
+        f"prod(j, {first}, {last}, {text})",
+        rf"\prod_{{j={first}}}^{{{last}}} {shown}",
+    )

@@ -1,0 +1,123 @@
+"""The linearised recurrence: what each unknown of block i gets from older ones.
+
+Operators become matrices, elementwise functions their derivatives (or nothing, as in
+section 3.2 of Liao et al.), products follow the product rule with the other factor as a
+gate, a concatenation becomes a sum of embedded parts. A history that grows or adds up is
+an unknown of its own, so that every law reaches back a fixed number of blocks.
+
+Far from the start the laws hold as they are; the first blocks, where history vanishes
+and boundary equations hold, are written out one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import networkx as nx
+
+from recform.algebra.formula import Formula
+from recform.analysis.differentiate import Differentiator
+from recform.analysis.laws import (
+    INPUT,
+    STEM,
+    Gradient,
+    Law,
+    Linear,
+    Source,
+    merged,
+)
+from recform.analysis.words import BLOCK, At, Polynomial
+from recform.diagnostics import Diagnostics
+from recform.recurrence.reach import reach_of
+
+
+def linearise(
+    formula: Formula,
+    report: Diagnostics,
+    *,
+    activations: bool = True,
+) -> Linear:
+    """The linearised recurrence of a formula.
+
+    Args:
+        formula: from the algebra, checked by the recurrence.
+        report: gets RF601.
+        activations: whether to keep the derivatives of elementwise functions.
+
+    Raises:
+        CompileError: if a part has no derivative (``max``, ``min``).
+    """
+    reach = reach_of(formula)
+    reader = Differentiator(formula, report, activations)
+    laws = _ordered(reader.laws())
+    report.check()
+    first = reach.order + reach.absolute + 1
+    starts = reader.starts(laws, first)
+    output = reader.gradient(formula.output)
+    report.check()
+    solved = _solve(laws)
+    order = max(
+        (
+            -source.at.number
+            for law in solved
+            for source in law.gradient
+            if source.at.base == BLOCK
+        ),
+        default=1,
+    )
+    return Linear(
+        formula=formula,
+        activations=activations,
+        laws=laws,
+        solved=solved,
+        order=max(order, 1),
+        first=first,
+        starts=starts,
+        output=output,
+        assumptions=tuple(reader.assumptions),
+    )
+
+
+def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+    """The laws with unknowns of the same block replaced by theirs."""
+    done: dict[str, Gradient] = {}
+    result = []
+    for law in laws:
+
+        def parts(law: Law = law) -> Iterator[tuple[Source, Polynomial]]:
+            for source, polynomial in law.gradient.items():
+                if source.at == At(BLOCK) and source.unknown in done:
+                    for inner, factor in done[source.unknown].items():
+                        yield inner, polynomial * factor
+                else:
+                    yield source, polynomial
+
+        done[law.unknown] = merged(parts())
+        result.append(Law(law.unknown, done[law.unknown], law.written))
+    return tuple(result)
+
+
+def _ordered(laws: list[Law]) -> tuple[Law, ...]:
+    """Laws in the order of computation: what the same block reads comes first."""
+    by_name = {law.unknown: law for law in laws}
+    graph = nx.DiGraph()
+    graph.add_nodes_from(by_name)
+    for law in laws:
+        for source in law.gradient:
+            if source.at == At(BLOCK) and source.unknown in by_name:
+                graph.add_edge(source.unknown, law.unknown)
+    rank = {name: number for number, name in enumerate(by_name)}
+    order = nx.lexicographical_topological_sort(graph, key=rank.__getitem__)
+    return tuple(by_name[name] for name in order)
+
+
+__all__ = [
+    "INPUT",
+    "STEM",
+    "Gradient",
+    "Law",
+    "Linear",
+    "Source",
+    "linearise",
+    "merged",
+]

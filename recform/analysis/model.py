@@ -1,0 +1,291 @@
+"""All that is found out about a formula, ready to be printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.formula import Formula
+from recform.analysis.invariants import Invariant, invariants
+from recform.analysis.inverse import Inverse, inverse
+from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
+from recform.analysis.laws import Linear
+from recform.analysis.linear import linearise
+from recform.analysis.moments import Moments, moments
+from recform.analysis.paths import (
+    Ablation,
+    Flow,
+    Paths,
+    deletion,
+    flows,
+    origins,
+    paths,
+    swap,
+)
+from recform.analysis.stability import Stability, stability
+from recform.diagnostics import Diagnostics
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a user asks beyond the formula.
+
+    Attributes:
+        depth: another number of blocks, or None for the file's.
+        origin: paths start at this block (0: at the input).
+        gain: what each block is assumed to multiply a signal by.
+        activations: whether derivatives of elementwise functions stay in the Jacobian.
+        delete: blocks to take out.
+        swap: two blocks that change places, or nothing.
+    """
+
+    depth: int | None = None
+    origin: int = 0
+    gain: float = 0.5
+    activations: bool = False
+    delete: tuple[int, ...] = ()
+    swap: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class FlowAnalysis:
+    """What is known of one flow of blocks."""
+
+    flow: Flow
+    paths: tuple[Paths, ...]
+    moments: Moments | None
+    random: Moments | None
+    ablations: tuple[Ablation, ...]
+    swapped: Ablation | None
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The analysis of a network.
+
+    Attributes:
+        name: of the network.
+        equations: as the author wrote them.
+        asked: the question.
+        linear: the linearised recurrence that the Jacobian is written in.
+        jacobians: of the output by each unknown.
+        start: the derivative of short networks by their input.
+        stability: of equal blocks.
+        invariants: combinations that stay constant.
+        inverse: the blocks run backwards.
+        flows: the network, or its stages.
+        borders: blocks where the shape changes, so that adapters stand in front of terms.
+    """
+
+    name: str
+    equations: tuple[str, ...]
+    asked: Asked
+    linear: Linear
+    jacobians: tuple[Jacobian, ...]
+    start: tuple[Formulas, ...]
+    stability: Stability
+    invariants: tuple[Invariant, ...]
+    inverse: Inverse
+    flows: tuple[FlowAnalysis, ...]
+    borders: tuple[int, ...]
+
+
+def analyse(
+    formula: Formula, report: Diagnostics, asked: Asked | None = None
+) -> Analysis:
+    """The analysis of a network.
+
+    Args:
+        formula: from the algebra, checked by the recurrence.
+        report: gets RF601 and RF603, and the warning RF602.
+        asked: the question.
+
+    Raises:
+        CompileError: if a part of the formula has no linearisation, or if a block is
+            asked for that is not there.
+    """
+    asked = asked or Asked()
+    _check(formula, asked, report)
+    plain = linearise(formula, report, activations=False)
+    shown = linearise(formula, report, activations=True) if asked.activations else plain
+    return Analysis(
+        name=formula.name,
+        equations=tuple(dict.fromkeys(e.text for e in formula.equations)),
+        asked=asked,
+        linear=shown,
+        jacobians=jacobians(shown),
+        start=tuple(
+            row
+            for length in range(1, 4)
+            if length <= max(f.length for f in flows(formula, asked.depth))
+            and (row := by_input(shown, length)) is not None
+        ),
+        stability=stability(plain, report),
+        invariants=invariants(formula),
+        inverse=inverse(formula, asked.gain),
+        flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
+        borders=_borders(formula),
+    )
+
+
+def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
+    return FlowAnalysis(
+        flow=flow,
+        paths=tuple(
+            paths(linear, flow.stages, flow.length, origin)
+            for origin in origins(linear, asked.origin)
+        ),
+        moments=moments(linear, flow.length, asked.gain),
+        random=moments(linear, flow.length, 1.0),
+        ablations=tuple(
+            deletion(linear, flow.length, (block,)) for block in asked.delete
+        ),
+        swapped=swap(linear, flow.length, *asked.swap) if asked.swap else None,
+    )
+
+
+def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
+    """Reports blocks that are not there."""
+    shortest = min(flow.length for flow in flows(formula, asked.depth))
+    blocks = [asked.origin, *asked.delete, *(asked.swap or ())]
+    spans = [stage.span for stage in formula.stages if stage.span is not None]
+    for number, block in enumerate(blocks):
+        if (0 if number == 0 else 1) <= block <= shortest:
+            continue
+        what = f"there is no block {block}: the blocks are 1 to {shortest}"
+        if formula.scope == "stage":
+            what += " (of the shortest stage)"
+        if spans and asked.depth is None:
+            inside = [span for span in spans if span.source is formula.source]
+            if inside:
+                report.error("RF603", what, inside[-1], "the last block is made here")
+                continue
+        report.error("RF603", what, formula.equations[0].span)
+    report.check()
+
+
+def _borders(formula: Formula) -> tuple[int, ...]:
+    """The first blocks of stages whose shape differs from what comes in."""
+    if formula.scope == "stage":
+        return ()
+    borders, before = [], 0
+    width: int | None = None
+    for stage in formula.stages:
+        if width is not None and (stage.width != width or stage.stride != 1):
+            borders.append(before + 1)
+        before += stage.blocks
+        width = stage.width
+    return tuple(borders)
+
+
+def as_dict(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain data, for JSON. Numbers of paths are whole numbers."""
+    inverse_ = analysis.inverse
+    return {
+        "name": analysis.name,
+        "equations": list(analysis.equations),
+        "gain": analysis.asked.gain,
+        "activations": analysis.asked.activations,
+        "assumptions": list(analysis.linear.assumptions),
+        "jacobians": [_jacobian(item) for item in analysis.jacobians],
+        "by_input": [_formula(item) for item in analysis.start],
+        "stability": {
+            "characteristic_polynomial": analysis.stability.polynomial,
+            "roots": [
+                {
+                    "real": root.value.real,
+                    "imaginary": root.value.imag,
+                    "multiplicity": root.multiplicity,
+                }
+                for root in analysis.stability.roots
+            ],
+            "growth": analysis.stability.growth,
+            "power": analysis.stability.power,
+        },
+        "invariants": [
+            {
+                "invariant": item.text(),
+                "nonlinear": item.nonlinear,
+                "activations": item.activations,
+                "equal_form": item.equal_form() or None,
+            }
+            for item in analysis.invariants
+        ],
+        "inverse": {
+            "exists": inverse_.exists,
+            "equations": [step.text() for step in inverse_.steps]
+            if inverse_.exists
+            else [],
+            "divisors": [step.divisor for step in inverse_.steps if step.divisor],
+            "obstacle": inverse_.obstacle or None,
+            "error_growth": inverse_.lost if inverse_.exists else None,
+            "error_bound": inverse_.bound if inverse_.exists else None,
+            "adapters_in_blocks": list(analysis.borders),
+        },
+        "flows": [_flow_dict(item, analysis.asked.gain) for item in analysis.flows],
+    }
+
+
+def _formula(item: Formulas) -> dict[str, str]:
+    return {"text": item.text(), "latex": item.latex}
+
+
+def _jacobian(item: Jacobian) -> dict[str, Any]:
+    return {
+        "unknown": item.unknown,
+        "recurrence": _formula(item.recurrence),
+        "written_out": [_formula(row) for row in item.written],
+        "closed_form": _formula(item.closed) if item.closed else None,
+    }
+
+
+def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
+    return {
+        "name": item.flow.name,
+        "blocks": item.flow.length,
+        "paths": [_paths(found, gain) for found in item.paths],
+        "variance": [
+            _moments(found)
+            for found in (item.random, item.moments)
+            if found is not None
+        ],
+        "deleted": [
+            {"block": found.blocks[0], "left": list(found.left.counts)}
+            for found in item.ablations
+        ],
+        "swapped": None
+        if item.swapped is None
+        else {
+            "blocks": list(item.swapped.blocks),
+            "through_both": item.swapped.both,
+            "through_one": item.swapped.one,
+            "through_none": item.swapped.left.total,
+        },
+    }
+
+
+def _paths(found: Paths, gain: float) -> dict[str, Any]:
+    return {
+        "origin": found.origin,
+        "by_length": list(found.net.counts),
+        "by_length_before_cancelling": list(found.raw.counts),
+        "total": found.net.total,
+        "mean": found.net.mean,
+        "spread": found.net.spread,
+        "share_with_gain": list(found.net.weighted(gain)),
+        "through": [list(row) for row in found.through],
+        "mean_width": list(found.widths),
+    }
+
+
+def _moments(found: Moments) -> Mapping[str, Any]:
+    return {
+        "gain": found.gain,
+        "blocks": found.blocks,
+        "variance": found.variance,
+        "terms": {share.term: share.variance for share in found.shares},
+        "gain_for_variance_1": found.steady,
+        "gain_for_variance_2": found.double,
+        "scale_for_variance_1": found.scale,
+    }

@@ -1,0 +1,249 @@
+"""Growth of signal and gradient with depth.
+
+For equal blocks (every operator a number of its own) the recurrence has a characteristic
+polynomial; the roots that are left when all operators are zero belong to the formula
+alone, and no training changes them. For random blocks the second moments are followed
+exactly: an operator with independent entries of mean zero makes, of whatever it gets, a
+tensor that is uncorrelated with all others and has ``gain**2`` times the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+from sympy.polys.matrices import DomainMatrix
+
+from recform.algebra.expr import Learned, Scaled, State
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain_scalar
+from recform.analysis.forms import numeric
+from recform.analysis.laws import Linear
+from recform.analysis.words import BLOCK, Letter, Polynomial
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import walk
+
+#: A root counts as on the unit circle up to this.
+_CLOSE = 1e-9
+#: A larger characteristic polynomial is not written out: rows of its matrix, and terms.
+_LARGEST, _MOST_TERMS = 8, 24
+#: The name of the unknown of the characteristic polynomial.
+_Z = sympy.Symbol("z")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root of the characteristic polynomial.
+
+    Attributes:
+        value: as a number.
+        multiplicity: how often.
+    """
+
+    value: complex
+    multiplicity: int
+
+    @property
+    def modulus(self) -> float:
+        """Its distance from zero."""
+        return abs(self.value)
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The recurrence of equal blocks.
+
+    Attributes:
+        polynomial: the characteristic polynomial in z, factored where it factors; every
+            operator is the lower-case letter of its name. Empty if it is large.
+        latex: the same.
+        roots: with all operators zero, the largest modulus first.
+        growth: what a value is multiplied with in each block, far along, with all
+            operators zero.
+        power: further growth by a power of the depth, from a repeated root.
+    """
+
+    polynomial: str
+    latex: str
+    roots: tuple[Root, ...]
+    growth: float
+    power: int
+
+
+def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
+    """The characteristic polynomial of equal blocks, and what its roots say.
+
+    Args:
+        linear: without activations.
+        report: gets the warning RF602 where values grow without any operator.
+    """
+    bare = companion(linear, lambda p: _number(linear, p))
+    roots = _roots(bare)
+    growth = max((root.modulus for root in roots), default=0.0)
+    power = max(
+        (r.multiplicity - 1 for r in roots if abs(r.modulus - growth) <= _CLOSE),
+        default=0,
+    )
+    regular = all(law.written for law in linear.laws)
+    if report is not None and regular and growth > 1 + 1e-6:
+        _warn(linear.formula, growth, report)
+    factors = _factors(linear) if bare.rows <= _LARGEST else []
+    return Stability(
+        polynomial=_product(factors, plain_scalar, "*").replace("**", "^"),
+        latex=_product(factors, sympy.latex, " "),
+        roots=roots,
+        growth=growth,
+        power=power,
+    )
+
+
+def _factors(linear: Linear) -> list[tuple[Any, int]]:
+    """The monic factors of the characteristic polynomial, with their multiplicities."""
+    symbols: dict[tuple[str, str], Any] = {}
+    matrix = companion(
+        linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
+    )
+    dense = DomainMatrix.from_Matrix(matrix)
+    entries = [sympy.expand(dense.domain.to_sympy(c)) for c in dense.charpoly()]
+    if sum(len(sympy.Add.make_args(c)) for c in entries) > _MOST_TERMS:
+        return []
+    polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
+    try:
+        parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
+    except sympy.PolynomialError:  # Roots of i and L do not factor.
+        parts = [(polynomial, 1)]
+    found = [
+        (sympy.Poly(factor, _Z).monic(), multiplicity)
+        for factor, multiplicity in parts
+        if factor.has(_Z)
+    ]
+    return sorted(found, key=lambda item: str(item[0].as_expr()))
+
+
+def _product(
+    factors: list[tuple[Any, int]], scalar: Callable[[Any], str], times: str
+) -> str:
+    """Factors, each with the highest power of z in front."""
+    if not factors:
+        return ""
+    texts = []
+    for poly, multiplicity in factors:
+        text = ""
+        for (power,), coefficient in poly.terms():
+            term = scalar(_Z**power) if power else ""
+            value = sympy.simplify(coefficient)
+            if value != 1 or not power:
+                shown = scalar(value)
+                if power and value == -1:
+                    shown = "-"
+                elif power:
+                    shown = f"({shown}){times}" if value.is_Add else f"{shown}{times}"
+                term = shown + term
+            joint = f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+            text = text + joint if text else term
+        alone = len(factors) == 1 and multiplicity == 1
+        text = text if alone or poly.as_expr() == _Z else f"({text})"
+        texts.append(text + (f"^{multiplicity}" if multiplicity > 1 else ""))
+    return times.join(texts)
+
+
+def companion(linear: Linear, weigh: Any) -> Any:
+    """The matrix that takes the unknowns of ``order`` blocks one block further.
+
+    Args:
+        linear: the laws.
+        weigh: a polynomial of words as an entry.
+    """
+    names = [law.unknown for law in linear.solved]
+    size = len(names) * linear.order
+    matrix = sympy.zeros(size, size)
+    for row, law in enumerate(linear.solved):
+        for source, polynomial in law.gradient.items():
+            if source.at.base == BLOCK:
+                column = (-source.at.number - 1) * len(names)
+                matrix[row, column + names.index(source.unknown)] += weigh(polynomial)
+    for row in range(len(names), size):
+        matrix[row, row - len(names)] = 1
+    return matrix
+
+
+def _commuting(polynomial: Polynomial, symbols: dict[tuple[str, str], Any]) -> Any:
+    """A polynomial with all blocks equal: letters are numbers."""
+    total = sympy.S.Zero
+    for word, coefficient in polynomial.terms.items():
+        term = _same(coefficient)
+        for letter in word:
+            if letter.kind in ("embed", "project"):
+                continue
+            key = (letter.kind, letter.name)
+            if key not in symbols:
+                symbols[key] = sympy.Symbol(_symbol(letter))
+            term *= symbols[key]
+        total += term
+    return total
+
+
+def _symbol(letter: Letter) -> str:
+    return letter.name.lower() if letter.kind == "operator" else f"[{letter.text()}]"
+
+
+def _plain(polynomial: Polynomial) -> Any:
+    return sum((_same(value) for value in polynomial.terms.values()), sympy.S.Zero)
+
+
+def _same(coefficient: Any) -> Any:
+    """A coefficient of equal blocks: the scalars of all of them are one."""
+    return coefficient.xreplace(
+        {item: sympy.Symbol(item.name) for item in coefficient.atoms(Learned)}
+    )
+
+
+def _number(linear: Linear, polynomial: Polynomial) -> Any:
+    """What is left of a polynomial with all operators zero, at the end of the network."""
+    total = 0.0
+    length = sum(stage.blocks for stage in linear.formula.stages)
+    for word, coefficient in polynomial.terms.items():
+        if any(letter.kind in ("operator", "gate") for letter in word):
+            continue
+        factor = numeric(linear.formula, coefficient, length, length)
+        for letter in word:
+            if letter.kind == "gain" and letter.tensor is not None:
+                factor *= numeric(linear.formula, letter.tensor.args[0], length, length)
+        total += factor
+    return sympy.nsimplify(total, rational=True, tolerance=1e-15)
+
+
+def _roots(matrix: Any) -> tuple[Root, ...]:
+    polynomial = sympy.Poly(matrix.charpoly(_Z).as_expr(), _Z)
+    found = []
+    for factor, multiplicity in polynomial.sqf_list()[1]:
+        for root in factor.nroots(n=20, maxsteps=500):
+            found.append(Root(complex(root), multiplicity))
+    return tuple(
+        sorted(found, key=lambda r: (-round(r.modulus, 9), -r.value.real, r.value.imag))
+    )
+
+
+def _warn(formula: Formula, growth: float, report: Diagnostics) -> None:
+    """Warns at the largest coefficient of a tensor that is carried on."""
+    length = sum(stage.blocks for stage in formula.stages)
+    best: tuple[float, Any, Any] | None = None
+    for equation in formula.equations:
+        for tensor in walk(equation.right):
+            if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):
+                size = abs(numeric(formula, tensor.coefficient, length, length))
+                if best is None or size > best[0]:
+                    best = (size, tensor, equation)
+    equation = best[2] if best is not None else formula.equations[0]
+    span = equation.span
+    if best is not None:
+        span = formula.spans.get(best[1], span)
+    report.warning(
+        "RF602",
+        f"with its operators at zero the recurrence grows by {growth:.4g} in each block: "
+        f"{growth**length:.3g} times over {length} blocks",
+        span,
+        hint="make the coefficients of older blocks add up to at most 1",
+    )

@@ -1,0 +1,166 @@
+"""Words as matrices: the letters get the numbers of a module at one input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, Learned
+from recform.analysis.evaluate import Evaluator, Missing
+from recform.analysis.propagate import owner
+from recform.analysis.words import START, Letter, Polynomial
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A derivative: a matrix, or parts of a concatenation that lie on one another.
+
+    Attributes:
+        matrix: the whole; None where it is in parts.
+        parts: by their place, each a stack; a place that is not there is zero.
+    """
+
+    matrix: Any
+    parts: tuple[tuple[int, Stack], ...] = ()
+
+    def __add__(self, other: Stack) -> Stack:
+        if self.matrix is not None and other.matrix is not None:
+            return Stack(self.matrix + other.matrix)
+        if self.matrix is not None or other.matrix is not None:
+            return Stack(self.whole() + other.whole())
+        merged = dict(self.parts)
+        for place, part in other.parts:
+            merged[place] = merged[place] + part if place in merged else part
+        return Stack(None, tuple(sorted(merged.items(), key=lambda item: item[0])))
+
+    def scaled(self, factor: Any) -> Stack:
+        """Every entry times a number."""
+        if self.matrix is not None:
+            return Stack(factor * self.matrix)
+        return Stack(None, tuple((n, part.scaled(factor)) for n, part in self.parts))
+
+    def whole(self) -> Any:
+        """The matrix of all parts."""
+        import torch
+
+        if self.matrix is not None:
+            return self.matrix
+        return torch.cat([part.whole() for _, part in self.parts])
+
+
+class Matrices:
+    """Weights of a walk whose values are derivatives by the input."""
+
+    def __init__(self, evaluator: Evaluator) -> None:
+        self._evaluator = evaluator
+
+    def one(self, features: int) -> Stack:
+        """The derivative of the input by itself."""
+        import torch
+
+        return Stack(torch.eye(features, dtype=torch.float64))
+
+    def whole(self, found: Stack | None, like: Any) -> Any:
+        """The result as a matrix; zeros where nothing arrives."""
+        return like * 0 if found is None else found.whole()
+
+    def weigh(self, polynomial: Polynomial, block: int) -> _Weight:
+        """The weight of a polynomial in a block."""
+        return _Weight(self, polynomial, block)
+
+    def times(self, letter: Letter, value: Stack, block: int) -> Stack:
+        """A letter times a derivative; zero where nothing that is read needs it."""
+        try:
+            return self._times(letter, value, block)
+        except Missing:
+            whole = value.whole()
+            width = self._evaluator.formula.stages[0].width
+            rows = width if letter.kind == "operator" else whole.shape[0]
+            return Stack(whole.new_zeros(rows, whole.shape[1]))
+
+    def _times(self, letter: Letter, value: Stack, block: int) -> Stack:
+        import torch
+
+        evaluator = self._evaluator
+        at = owner(letter, block, evaluator.length)
+        if letter.kind == "operator":
+            module = evaluator.parts.operator(letter.name, at)
+            (weight,) = [p for p in module.parameters() if p.dim() == 2]
+            return Stack(weight.detach() @ value.whole())
+        if letter.kind == "embed":
+            place = letter.part[0] if letter.part else int(letter.name[1:]) - 1
+            return Stack(None, ((place, value),))
+        if letter.kind == "project":
+            assert letter.part is not None
+            which, count = letter.part
+            return Stack(value.whole().chunk(count)[which])
+        assert letter.tensor is not None
+        if letter.kind == "gain":
+            coefficient = letter.tensor.args[0]
+            if letter.at.base != START and at is not None:
+                coefficient = coefficient.xreplace({I: sympy.Integer(at)})
+            factor = evaluator.number(coefficient, sympy.nan if at is None else at)
+            return Stack(factor.detach().reshape(-1, 1) * value.whole())
+        tensor = letter.tensor
+        if letter.at.base == START or at is None:
+            inner = evaluator.unroller.settle(tensor)
+        else:
+            inner = evaluator.unroller.at(tensor, at)
+        assert inner is not None
+        here = torch.as_tensor(evaluator.value(inner), dtype=torch.float64).detach()
+        if letter.kind == "activation":
+            here = _slope(letter.name.rstrip("0123456789"), here)
+        return Stack(here.reshape(-1, 1) * value.whole())
+
+
+def _slope(function: str, at: Any) -> Any:
+    """The derivative of an elementwise function."""
+    import torch
+    import torch.nn.functional as F
+
+    functions: dict[str, Any] = {
+        "relu": F.relu,
+        "gelu": F.gelu,
+        "silu": F.silu,
+        "tanh": torch.tanh,
+        "sigmoid": torch.sigmoid,
+    }
+    leaf = at.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(functions[function](leaf).sum(), leaf)
+    return slope
+
+
+@dataclass(frozen=True)
+class _Weight:
+    matrices: Matrices
+    polynomial: Polynomial
+    block: int
+
+    def __mul__(self, value: Stack) -> Stack:
+        evaluator = self.matrices._evaluator
+        total: Stack | None = None
+        for word, coefficient in self.polynomial.terms.items():
+            term = value
+            for letter in reversed(word):
+                term = self.matrices.times(letter, term, self.block)
+            number = coefficient.xreplace({I: sympy.Integer(self.block)})
+            try:
+                term = term.scaled(evaluator.number(_indexed(number, self.block)))
+            except Missing:
+                term = term.scaled(0.0)
+            total = term if total is None else total + term
+        assert total is not None
+        return total
+
+
+def _indexed(coefficient: Any, block: int) -> Any:
+    """Learned scalars with numbers for their indices."""
+    return coefficient.xreplace(
+        {
+            item: Learned(item.name, item.index.xreplace({I: sympy.Integer(block)}))
+            for item in coefficient.atoms(Learned)
+            if item.index is not sympy.nan
+        }
+    )

@@ -1,0 +1,313 @@
+"""Polynomials over words of operators: matrices that do not commute.
+
+A word is a product of letters, the one that is applied last on the left, as the paper
+writes it: ``W_i*W_<i-1>``. A polynomial is a sum of words with scalar coefficients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L, Learned, Tensor
+from recform.algebra.typeset import latex as tensor_latex
+from recform.algebra.typeset import plain, plain_scalar
+
+#: What an index counts from: this block, the last block, the start; or no index at all.
+BLOCK, LAST, START, SHARED = "i", "L", "0", ""
+#: An index that counts back from the last block: ``L - i + number``.
+BACK = "L-i"
+
+
+@dataclass(frozen=True)
+class At:
+    """An index: ``i + number``, ``L + number``, a number, or none (shared by all blocks)."""
+
+    base: str
+    number: int = 0
+
+    def shifted(self, by: int) -> At:
+        """The index with ``i + by`` for ``i``."""
+        if self.base != BLOCK or not by:
+            return self
+        return At(BLOCK, self.number + by)
+
+    def moved(self, base: str, origin: int = 0) -> At:
+        """The index with ``base + origin`` for ``i``."""
+        return At(base, self.number + origin) if self.base == BLOCK else self
+
+    def expression(self) -> Any:
+        """As a SymPy expression; NaN where there is no index."""
+        if self.base == SHARED:
+            return sympy.nan
+        symbol = {BLOCK: I, LAST: L, START: sympy.S.Zero, BACK: L - I}[self.base]
+        return symbol + self.number
+
+    def text(self) -> str:
+        """As it is printed, without spaces."""
+        if self.base == BACK:  # SymPy would sort the letters.
+            return f"{BACK}{self.number:+d}" if self.number else BACK
+        return str(self.expression()).replace(" ", "")
+
+    @classmethod
+    def of(cls, index: Any) -> At:
+        """From an index of the algebra: ``i - 1``, ``L``, ``3`` or NaN."""
+        if index is sympy.nan:
+            return cls(SHARED)
+        if index.is_Integer:
+            return cls(START, int(index))
+        base, symbol = (BLOCK, I) if index.has(I) else (LAST, L)
+        return cls(base, int(index - symbol))
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A linear map that a path goes through.
+
+    Attributes:
+        kind: ``operator``; ``activation``, the derivative of an elementwise function;
+            ``gate``, a tensor that another is multiplied with; ``gain``, a scalar for
+            each feature; ``embed`` and ``project``, a part's place in a concatenation
+            and a part of a split.
+        name: ``W``, ``relu``, ...
+        at: the block that it belongs to.
+        tensor: for an activation its argument, for a gate its value, in the index i
+            (with ``at.number`` zero where there is an i).
+        part: for ``embed`` and ``project``: which part of how many.
+    """
+
+    kind: str
+    name: str
+    at: At
+    tensor: Tensor | None = None
+    part: tuple[int, int] | None = None
+
+    def shifted(self, by: int) -> Letter:
+        """The letter with ``i + by`` for ``i``."""
+        return replace(self, at=self.at.shifted(by)) if by else self
+
+    def moved(self, base: str, origin: int = 0) -> Letter:
+        """The letter with ``base + origin`` for ``i``."""
+        return replace(self, at=self.at.moved(base, origin))
+
+    @property
+    def counts(self) -> bool:
+        """Whether going through it is passing a block."""
+        return self.kind == "operator"
+
+    def value(self) -> Tensor | None:
+        """The tensor at the letter's own block."""
+        if self.tensor is None or self.at.base == SHARED:
+            return self.tensor
+        return self.tensor.xreplace({I: self.at.expression()})  # type: ignore[no-any-return]
+
+    def text(self) -> str:
+        """In the language of the files; an activation is ``relu'_i``."""
+        if self.kind == "gate":
+            assert self.tensor is not None
+            return f"diag({plain(_value(self))})"
+        if self.kind == "gain":
+            return plain_scalar(_coefficient(self))
+        return _indexed(_primed(self), self.at)
+
+    def latex(self) -> str:
+        """As LaTeX."""
+        if self.kind == "gate":
+            return rf"\operatorname{{diag}}\left({tensor_latex(_value(self))}\right)"
+        if self.kind == "gain":
+            return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
+        name = self.name if len(self.name) == 1 else rf"\mathrm{{{self.name}}}"
+        if self.kind == "activation":
+            name += "'"
+        return name if self.at.base == SHARED else f"{name}_{{{self.at.text()}}}"
+
+
+Word = tuple[Letter, ...]
+
+
+def _value(letter: Letter) -> Tensor:
+    value = letter.value()
+    assert value is not None
+    return value
+
+
+def _coefficient(letter: Letter) -> Any:
+    return _value(letter).args[0]
+
+
+def _primed(letter: Letter) -> str:
+    return f"{letter.name}'" if letter.kind == "activation" else letter.name
+
+
+def _indexed(name: str, at: At) -> str:
+    if at.base == SHARED:
+        return name
+    text = at.text()
+    short = len(text) == 1 or text.isdigit()
+    return f"{name}_{text}" if short else f"{name}_<{text}>"
+
+
+def _symbols(value: Any) -> Any:
+    """Learned scalars as symbols that SymPy can print."""
+    return value.xreplace(
+        {
+            item: sympy.Symbol(
+                item.name
+                if item.index is sympy.nan
+                else f"{item.name}_{{{str(item.index).replace(' ', '')}}}"
+            )
+            for item in value.atoms(Learned)
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A sum of words with scalar coefficients; zero has no terms.
+
+    Attributes:
+        terms: coefficients by word; none is zero.
+    """
+
+    terms: Mapping[Word, Any] = field(default_factory=dict)
+
+    @classmethod
+    def one(cls) -> Polynomial:
+        """The identity."""
+        return cls({(): sympy.S.One})
+
+    @classmethod
+    def letter(cls, letter: Letter) -> Polynomial:
+        """A word of one letter."""
+        return cls({(letter,): sympy.S.One})
+
+    @classmethod
+    def total(cls, items: Iterable[tuple[Word, Any]]) -> Polynomial:
+        """The sum of words; what cancels is gone."""
+        terms: dict[Word, Any] = {}
+        for word, coefficient in items:
+            terms[word] = terms[word] + coefficient if word in terms else coefficient
+        if any(_open(value) for value in terms.values()):
+            terms = {w: sympy.expand(v) if _open(v) else v for w, v in terms.items()}
+        return cls({word: value for word, value in terms.items() if value != 0})
+
+    def __bool__(self) -> bool:
+        return bool(self.terms)
+
+    def __add__(self, other: Polynomial) -> Polynomial:
+        return Polynomial.total([*self.terms.items(), *other.terms.items()])
+
+    def __neg__(self) -> Polynomial:
+        return self.scaled(-1)
+
+    def __sub__(self, other: Polynomial) -> Polynomial:
+        return self + -other
+
+    def __mul__(self, other: Polynomial) -> Polynomial:
+        """The product, this one on the left (applied last)."""
+        return Polynomial.total(
+            (product, a * b)
+            for first, a in self.terms.items()
+            for second, b in other.terms.items()
+            if (product := joined(first, second)) is not None
+        )
+
+    def scaled(self, factor: Any) -> Polynomial:
+        """Every coefficient times a scalar."""
+        return Polynomial.total((word, factor * c) for word, c in self.terms.items())
+
+    def shifted(self, by: int) -> Polynomial:
+        """The polynomial with ``i + by`` for ``i``."""
+        if not by:
+            return self
+        return self.mapped(
+            lambda letter: letter.shifted(by), lambda c: _replaced(c, I + by)
+        )
+
+    def moved(self, base: str, origin: int = 0) -> Polynomial:
+        """The polynomial with ``base + origin`` for ``i``."""
+        index = At(base, origin).expression()
+        return self.mapped(
+            lambda letter: letter.moved(base, origin), lambda c: _replaced(c, index)
+        )
+
+    def mapped(
+        self,
+        letters: Callable[[Letter], Letter],
+        scalars: Callable[[Any], Any] = lambda value: value,
+    ) -> Polynomial:
+        """Every letter and every coefficient replaced."""
+        return Polynomial.total(
+            (tuple(letters(letter) for letter in word), scalars(coefficient))
+            for word, coefficient in self.terms.items()
+        )
+
+    @cached_property
+    def letters(self) -> tuple[Letter, ...]:
+        """All letters, each once, in the order of appearance."""
+        return tuple(dict.fromkeys(letter for word in self.terms for letter in word))
+
+    def text(self) -> str:
+        """In the language of the files."""
+        return _sum(self, lambda letter: letter.text(), "*", plain_scalar)
+
+    def latex(self) -> str:
+        """As LaTeX."""
+        return _sum(
+            self,
+            lambda letter: letter.latex(),
+            r" \cdot ",
+            lambda value: sympy.latex(_symbols(value)),
+        )
+
+
+def joined(first: Word, second: Word) -> Word | None:
+    """The product of two words; None where a part of a split meets another part's place."""
+    while first and second:
+        left, right = first[-1], second[0]
+        if left.kind != "project" or right.kind != "embed" or not right.part:
+            break
+        if not left.part or left.part[1] != right.part[1]:
+            break
+        if left.part != right.part:
+            return None
+        first, second = first[:-1], second[1:]
+    return first + second
+
+
+def _open(value: Any) -> bool:
+    """Whether a coefficient may be zero without being the number 0."""
+    return bool(value.is_Add or value.is_Mul) and not value.is_Number
+
+
+def _replaced(coefficient: Any, index: Any) -> Any:
+    return coefficient.xreplace({I: index}) if coefficient.free_symbols else coefficient
+
+
+def _sum(
+    polynomial: Polynomial,
+    letter: Callable[[Letter], str],
+    times: str,
+    scalar: Callable[[Any], str],
+) -> str:
+    text = ""
+    for word, coefficient in polynomial.terms.items():
+        term = times.join(letter(item) for item in word)
+        if coefficient == -1 and word:
+            term = f"-{term}"
+        elif coefficient != 1 or not word:
+            factor = scalar(coefficient)
+            if coefficient.is_Add and word:
+                factor = f"({factor})"
+            term = f"{factor}{times}{term}" if word else factor
+        if not text:
+            text = term
+        elif term.startswith("-"):
+            text += f" - {term[1:]}"
+        else:
+            text += f" + {term}"
+    return text or "0"

@@ -1,0 +1,127 @@
+"""``recform analyze``: what a formula says of its paths, stability and inverse."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recform.cli import common
+from recform.compiler import Compiled, choose
+from recform.diagnostics import Diagnostics
+
+if TYPE_CHECKING:
+    from recform.analysis.model import Asked
+
+
+def command(
+    file: common.File,
+    settings: common.Settings = None,
+    network: common.NetworkName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    latex: Annotated[
+        bool, typer.Option("--latex", help="The formulas as LaTeX.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="A plot: OUT.svg, OUT.png or OUT.pdf."),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option("--depth", min=1, max=100_000, help="Another number of blocks."),
+    ] = None,
+    origin: Annotated[
+        int, typer.Option("--from", min=0, help="Paths start at this block.")
+    ] = 0,
+    gain: Annotated[
+        float,
+        typer.Option("--gain", help="What a block multiplies a signal by, assumed."),
+    ] = 0.5,
+    activations: Annotated[
+        bool,
+        typer.Option("--activations", help="Keep g' in the Jacobian."),
+    ] = False,
+    delete: Annotated[
+        list[int] | None, typer.Option("--delete", min=1, help="Take a block out.")
+    ] = None,
+    swap: Annotated[
+        str | None, typer.Option("--swap", metavar="J,K", help="Swap two blocks.")
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Do it to a module, too (imports torch)."),
+    ] = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Show Jacobian, paths, stability, invariants and inverse of a formula."""
+    from recform.analysis.model import Asked, analyse, as_dict
+
+    if not 0 < gain <= 16:
+        raise typer.BadParameter("it lies above 0 and up to 16", param_hint="--gain")
+    asked = Asked(depth, origin, gain, activations, tuple(delete or ()), _pair(swap))
+    report = Diagnostics()
+    with common.diagnosed(form):
+        networks = common.compiled(file, settings)
+        if network is not None:
+            networks = (choose(networks, network),)
+        found = [analyse(item.formula, report, asked) for item in networks]
+        if output is not None:
+            from recform.analysis.plot import plot
+
+            common.write_whole(output, plot(found, output, report))
+        measured = [_measured(item, asked) if measure else [] for item in networks]
+    common.show([*networks[0].warnings, *report], form)
+    # Numbers of paths have any number of digits.
+    sys.set_int_max_str_digits(0)
+    if as_json:
+        data = [
+            as_dict(item) | ({"measured": rows} if measure else {})
+            for item, rows in zip(found, measured, strict=True)
+        ]
+        text = json.dumps(data[0] if len(data) == 1 else data, indent=2)
+        sys.stdout.write(text + "\n")
+        return
+    if latex:
+        from recform.analysis.latex import latex as typeset
+
+        sys.stdout.write("\n".join(map(typeset, found)))
+        return
+    from recform.analysis.text import render
+
+    for number, (item, rows) in enumerate(zip(found, measured, strict=True)):
+        if number:
+            typer.echo()
+        render(item)
+        for row in rows:
+            moved = (
+                "not measured"
+                if row["change"] is None
+                else f"the output changes by {row['change']:.3g} of its size"
+            )
+            typer.echo(f"  on a random network, {row['what']}: {moved}")
+
+
+def _pair(text: str | None) -> tuple[int, int] | None:
+    """``3,5`` as two blocks.
+
+    Raises:
+        typer.BadParameter: if it is anything else.
+    """
+    if text is None:
+        return None
+    parts = text.split(",")
+    if len(parts) != 2 or not all(p.strip().isdecimal() and len(p) < 9 for p in parts):
+        raise typer.BadParameter(f"{text!r} is not J,K", param_hint="--swap")
+    first, second = int(parts[0]), int(parts[1])
+    if first == second:
+        raise typer.BadParameter("these are one block", param_hint="--swap")
+    return first, second
+
+
+def _measured(compiled: Compiled, asked: Asked) -> list[dict[str, Any]]:
+    from recform.cli.measure import ablate
+
+    return ablate(compiled, asked.delete, asked.swap)

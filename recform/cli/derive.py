@@ -1,0 +1,73 @@
+"""``recform derive``: from a general formula to its recursion, and back."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from recform.cli import common
+from recform.compiler import choose, compile_source, from_text, read
+
+
+def command(
+    file: common.File,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="OUT.rf", help="Where the recursion goes."
+        ),
+    ] = None,
+    order: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most blocks that the recursion may reach back."),
+    ] = None,
+    settings: common.Settings = None,
+    network: common.NetworkName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="The steps as LaTeX.")] = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Make the recursion of a general formula, or the general formula of a recursion."""
+    from recform.analysis.derive_back_report import backward
+    from recform.analysis.derive_report import Derived, forward
+
+    values = common.parse_settings(settings or [])
+    with common.diagnosed(form):
+        if file == "-":
+            data = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
+            source, folder = from_text(data, "<stdin>"), None
+        else:
+            source, folder = read(file)
+        reports: list[Any]
+        derived: Derived | None = forward(source, folder, values, network, order)
+        if derived is not None:
+            name = output.as_posix() if output is not None else "<derived>"
+            compile_source(from_text(derived.file, name), values, folder)
+            common.show(derived.warnings, form)
+            reports = list(derived.reports)
+        else:
+            if output is not None:
+                raise typer.BadParameter(
+                    "the file has a recursion already", param_hint="-o"
+                )
+            compiled = compile_source(source, values, folder)
+            if network is not None:
+                compiled = (choose(compiled, network),)
+            reports = [backward(item.formula) for item in compiled]
+        if output is not None and derived is not None:
+            common.write_whole(output, derived.file)
+            if not as_json and not latex:
+                return
+    if as_json:
+        data_out = [report.as_dict() for report in reports]
+        shown = data_out[0] if len(data_out) == 1 else data_out
+        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        return
+    for number, report in enumerate(reports):
+        if number:
+            typer.echo()
+        typer.echo(report.latex() if latex else report.text())

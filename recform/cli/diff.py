@@ -1,0 +1,77 @@
+"""``recform diff``: what another formula changes, in terms of what it means."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from recform.cli import common
+from recform.cli.equiv import Other, OtherName
+from recform.compiler import choose
+from recform.report import summarise
+from recform.report.summary import Summary
+
+_FIGURES = (
+    ("order", "order"),
+    ("parameters", "parameters"),
+    ("multiply_adds", "multiply-adds"),
+    ("kept", "activations kept"),
+)
+
+
+def command(
+    file: common.File,
+    other: Other,
+    settings: common.Settings = None,
+    network: common.NetworkName = None,
+    other_network: OtherName = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Show which paths, state, parameters and costs another formula adds or removes."""
+    from recform.analysis.difference import as_dict, path_difference, path_lines
+
+    with common.diagnosed(form):
+        compiled = [
+            choose(common.compiled(file, settings), network),
+            choose(common.compiled(other, settings), other_network),
+        ]
+    paths = path_difference(compiled[0].formula, compiled[1].formula)
+    before, after = (summarise(item.graph) for item in compiled)
+    if as_json:
+        data: dict[str, Any] = {
+            "networks": [before.name, after.name],
+            "equations": [list(before.equations), list(after.equations)],
+            "paths": as_dict(paths),
+            "state": [_state(before), _state(after)],
+        }
+        data |= {key: [getattr(s, key) for s in (before, after)] for key, _ in _FIGURES}
+        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        return
+    typer.echo(f"{before.name} -> {after.name}")
+    for mark, summary in (("-", before), ("+", after)):
+        for line in (*summary.equations, *summary.boundaries):
+            typer.echo(f"  {mark} {line}")
+    typer.echo("\nPaths between later blocks, with linear operators")
+    typer.echo("\n".join(path_lines(paths)))
+    typer.echo("\nState from block to block")
+    old, new = _state(before), _state(after)
+    for what in dict.fromkeys((*old, *new)):
+        mark = " " if what in old and what in new else "-" if what in old else "+"
+        typer.echo(f"  {mark} {what}")
+    typer.echo("\nFigures")
+    for key, name in _FIGURES:
+        typer.echo(f"  {name:17} {_change(getattr(before, key), getattr(after, key))}")
+
+
+def _state(summary: Summary) -> list[str]:
+    return [row.what for row in summary.state]
+
+
+def _change(before: int, after: int) -> str:
+    if before == after:
+        return f"{before:,}"
+    return f"{before:,} -> {after:,} ({after - before:+,})"

@@ -1,0 +1,73 @@
+"""Modules made from formulas, with a hold on their operators."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from recform.analysis.evaluate import Missing, Parts
+from recform.compiler import Compiled, compile_formula
+from recform.diagnostics import CompileError, Diagnostics
+from recform.emit.names import identifier
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from recform.algebra.formula import Formula
+
+
+def build(formula: Formula) -> Parts:
+    """The emitted module of a formula, in float64 and for inference.
+
+    Raises:
+        CompileError: if it does not compile.
+    """
+    compiled = compile_formula(formula, Diagnostics())
+    return parts_of(compiled, compiled.module().double().eval())
+
+
+def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
+    """Operators and scalars of an emitted module with the default names."""
+    count = len(compiled.formula.stages)
+    lists = (
+        [network.blocks]
+        if count == 1
+        else [getattr(network, f"stage{number + 1}") for number in range(count)]
+    )
+    blocks: list[Any] = [block for stage in lists for block in stage]  # type: ignore[union-attr]
+
+    def member(name: str, index: int | None) -> Any:
+        attribute = identifier(name)
+        owner = network if not index else blocks[index - 1]
+        found = getattr(owner, f"{attribute}_0" if index == 0 else attribute, None)
+        if found is None:
+            raise Missing(f"{name}_{index}")
+        return found
+
+    return Parts(network, member, member)
+
+
+def load(path: Path, name: str) -> nn.Module:
+    """The network of a generated file.
+
+    Raises:
+        CompileError: if the file cannot be run, or has no such class (RF605).
+    """
+    report = Diagnostics()
+    try:
+        spec = importlib.util.spec_from_file_location("recform_verified", path)
+        if spec is None or spec.loader is None:
+            raise ImportError("its name does not end in .py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        network: nn.Module = getattr(module, name)()
+    except Exception as error:  # The file may hold anything.
+        report.error(
+            "RF605",
+            f"{path.as_posix()} gives no network {name}: {type(error).__name__}: {error}",
+            hint=f"recform compile FILE.rf -o {path.as_posix()}",
+            file=path.as_posix(),
+        )
+        raise CompileError(report) from None
+    return network

@@ -1,0 +1,234 @@
+"""``recform equiv``: verdicts against modules and against programs that run on their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recform.algebra.formula import Formula
+from recform.analysis.equal import ANY, DIFFERENT, LINEAR, Verdict, compare
+from recform.analysis.equal_example import example
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"
+EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+EQ21 = "X_i = W_i*X_<i-1> + X_0"
+
+
+def formula(text: str) -> Formula:
+    return compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
+
+
+def verdict(left: str, right: str) -> Verdict:
+    return compare(formula(left), formula(right))
+
+
+EQUAL = [
+    (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
+    (EQ20, EQ21),
+    ("X_i = relu((1 + W_i)*X_<i-1>)", "X_i = relu(W_i*X_<i-1> + X_<i-1>)"),
+    (
+        "V_i = 0.9*V_<i-1> + 0.1*W_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
+        "X_i = 1.9*X_<i-1> - 0.9*X_<i-2> + 0.1*W_i*X_<i-1>\nX_1 = X_0 + 0.1*W_1*X_0",
+    ),
+    ("X_i = X_<i-1> + W_i*X_<i-1>", "X_i = X_0 + sum(k, 0, i-1, W_<k+1>*X_k)"),
+    (
+        "X_i = W_i*X_<i-1>*U_i*X_<i-1> + X_<i-1>*(1 - U_i*X_<i-1>)",
+        "X_i = X_<i-1> + U_i*X_<i-1>*(W_i*X_<i-1> - X_<i-1>)",
+    ),
+    (
+        "Y_i = X_<i-1> - X_<i-2>\nX_i = W_i*Y_i + X_<i-1>\nY_0 = 0\noutput X_L",
+        "X_i = W_i*(X_<i-1> - X_<i-2>) + X_<i-1>",
+    ),
+    (
+        "scalar k = 0.5\nX_i = (k + 1)^2*W_i*X_<i-1>",
+        "scalar k = 0.5\nX_i = k^2*W_i*X_<i-1> + (2*k + 1)*W_i*X_<i-1>",
+    ),
+    ("X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>", "X_i = (1 + sqrt(i/L)*W_i)*X_<i-1>"),
+    # A boundary in the middle that says what the equation says.
+    ("X_i = W_i*X_<i-1>\nX_3 = W_3*X_2", "X_i = W_i*X_<i-1>"),
+]
+
+ONLY_LINEAR = [
+    ("X_i = W_i*(X_<i-1> + X_<i-2>)", "X_i = W_i*X_<i-1> + W_i*X_<i-2>"),
+    ("X_i = W_i*(2*X_<i-1>)", "X_i = 2*W_i*X_<i-1>"),
+    (
+        "X_i = X_<i-1> + Y_<i-1>\nY_i = W_i*X_<i-1> + W_i*Y_<i-1>\nY_0 = 0\noutput X_L",
+        "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
+    ),
+]
+
+UNEQUAL = [
+    ("X_i = (1+W_i)*X_<i-1>", EQ21),
+    (f"{EQ20}\nX_1 = W_1*X_0", EQ21),
+    ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>"),
+    ("X_i = W_i*U_i*X_<i-1>", "X_i = U_i*W_i*X_<i-1>"),
+    ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + 1.001*X_<i-2>"),
+    ("X_i = relu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>"),
+    # Only in block 4, and only late.
+    ("X_i = W_i*X_<i-1>\nX_4 = W_4*X_3 + X_0", "X_i = W_i*X_<i-1>"),
+    ("X_i = W_i*X_<i-1> + X_<i-5>", "X_i = W_i*X_<i-1>"),
+    ("X_i = X_<i-1> + i*W_i*X_<i-1>", "X_i = X_<i-1> + W_i*X_<i-1>"),
+    ("X_i = W_i*max(X_<i-1>, X_<i-2>)", "X_i = W_i*min(X_<i-1>, X_<i-2>)"),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL)
+def test_equal_for_any_operators(left: str, right: str) -> None:
+    for found in (verdict(left, right), verdict(right, left)):
+        assert found.answer == ANY and found.example is None
+        assert "X_i = X'_i" in found.relations
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL[:-2])
+def test_equal_ones_compute_the_same(left: str, right: str) -> None:
+    """The compiled networks, with blocks that are not linear, in float64."""
+    frame = "input 4\nstem none\nhead none\nstages 4 x 6\n"
+    frame += "W = linear(c) > tanh\nU = linear(c) > sigmoid\n"
+    first, second = (
+        compile_source(from_text(frame + text))[0].module().double()
+        for text in (left, right)
+    )
+    torch.manual_seed(1)
+    weights = {name: torch.randn_like(p) for name, p in first.named_parameters()}
+    assert set(weights) == {name for name, _ in second.named_parameters()}
+    for network in (first, second):
+        network.load_state_dict(weights)
+    x = torch.randn(3, 4, dtype=torch.float64)
+    assert torch.allclose(first(x), second(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("left", "right"), ONLY_LINEAR)
+def test_equal_if_linear(left: str, right: str) -> None:
+    found = verdict(left, right)
+    assert found.answer == LINEAR
+    assert found.example is not None and not found.example.linear
+
+
+@pytest.mark.parametrize(("left", "right"), UNEQUAL)
+def test_different(left: str, right: str, tmp_path: Path) -> None:
+    found = verdict(left, right)
+    assert found.answer == DIFFERENT
+    assert found.example is not None and found.example.linear
+    assert found.example.depth == found.differs
+    program = tmp_path / "example.py"
+    program.write_text(found.example.program)
+    result = subprocess.run(
+        [sys.executable, "-I", str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (line.partition(": ")[2] for line in result.stdout.splitlines())
+    assert first != second
+
+
+def test_a_difference_is_found_at_the_depth_where_it_starts() -> None:
+    assert verdict(*UNEQUAL[6]).differs == 4
+    assert verdict(*UNEQUAL[7]).differs == 5
+
+
+def test_the_start_matters_for_eq_20_and_21() -> None:
+    found = verdict(*EQUAL[0])
+    assert found.interior is False
+    assert found.starts == (("X_1 = (1+W_1)*X_0",), ())
+    assert "X_i = W_i*X_<i-1> + input" in found.relations
+    assert verdict("X_i = X_<i-1> + W_i*X_<i-1>", "X_i = (1 + W_i)*X_<i-1>").interior
+
+
+def test_functions_are_not_taken_for_equal_or_different() -> None:
+    """relu(relu(x)) is relu(x); the normal form doesn't know, and nothing is claimed."""
+    left = "X_i = relu(relu(W_i*X_<i-1>))"
+    right = "X_i = relu(W_i*X_<i-1>)"
+    assert verdict(left, right).answer == "undecided"
+
+
+# ---------------------------------------------------------------------- random recursions
+
+terms = st.sampled_from(
+    [
+        "W_i*X_<i-1>",
+        "X_<i-1>",
+        "W_<i-1>*X_<i-2>",
+        "X_<i-2>",
+        "2*W_i*X_<i-2>",
+        "relu(X_<i-1>)",
+        "W_i*(X_<i-1> + X_<i-2>)",
+        "W_i*X_<i-2>",
+        "X_0",
+    ]
+)
+signs = st.sampled_from([" + ", " - "])
+
+
+@st.composite
+def recursions(draw: st.DrawFn) -> str:
+    rest = draw(st.lists(st.tuples(signs, terms), max_size=3))
+    return "X_i = W_i*X_<i-1>" + "".join(sign + term for sign, term in rest)
+
+
+@given(recursions(), recursions())
+@settings(max_examples=25)
+def test_verdicts_agree_with_numbers(left: str, right: str) -> None:
+    """An equal pair agrees on numbers at depths that no comparison has seen."""
+    try:
+        formulas = (formula(left), formula(right))
+    except CompileError:
+        return
+    found = compare(*formulas)
+    if found.answer == ANY:
+        for depth in (9, 12):
+            assert example(formulas, depth, linear=False) is None
+    elif found.answer == LINEAR:
+        assert example(formulas, 9, linear=True) is None
+    elif found.answer == DIFFERENT:
+        assert found.example is not None
+
+
+# ---------------------------------------------------------------------------- the command
+
+
+def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recform", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command(tmp_path: Path) -> None:
+    files = [str(EXAMPLES / name) for name in ("eq20.rf", "eq21.rf", "a41.rf")]
+    result = recform(tmp_path, "equiv", *files[:2])
+    assert result.returncode == 0
+    assert result.stdout.startswith("Eq20 and Eq21: equal\n")
+    assert "X_1 = (1 + W_1)*X_0" in result.stdout
+    result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
+    assert result.returncode == 1
+    data = json.loads(result.stdout)
+    assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
+    assert (tmp_path / "out.py").read_text() == data["example"]["program"]
+
+
+def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
+    for name, text in zip(("a.rf", "b.rf"), ONLY_LINEAR[0], strict=True):
+        (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
+
+
+def test_operators_without_a_name_in_common() -> None:
+    with pytest.raises(CompileError) as caught:
+        verdict("X_i = W_i*X_<i-1>", "X_i = F_i*X_<i-1>")
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF643" and "W there, F here" in found.message

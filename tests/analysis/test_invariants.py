@@ -1,0 +1,201 @@
+"""Invariants and inverses: those of the paper, random ones, and their claims on modules."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recform.algebra.formula import Formula
+from recform.analysis.invariants import invariants
+from recform.analysis.inverse import inverse, spectral_radius
+from recform.analysis.verify import Check, verify
+from recform.cli.modules import build
+from recform.compiler import compile_source, from_text, read
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAT = "stages 8 x 6\n"
+EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+REVNET = (
+    "A_0, B_0 = split(input, 2)\nA_i = A_<i-1> + F_i*B_<i-1>\n"
+    "B_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)"
+)
+
+
+def formula(text: str) -> Formula:
+    return compile_source(from_text(FLAT + text))[0].formula
+
+
+# -- invariants
+
+
+def test_equation_20_and_21() -> None:
+    (found,) = invariants(formula(EQ20))
+    assert found.text() == "X_i - W_i*X_<i-1> = X_0"
+    assert found.nonlinear
+    assert found.activations
+    assert found.equal_form() == "X_i = W_i*X_<i-1> + X_0"
+
+
+def test_the_start_decides_what_the_constant_is() -> None:
+    (found,) = invariants(formula(EQ20 + "\nW_0*X_<-1> = X_0"))
+    assert found.text() == "X_i - W_i*X_<i-1> = 0"
+    assert found.equal_form() == "X_i = W_i*X_<i-1>"
+    (found,) = invariants(formula(EQ20 + "\nX_1 = 3*X_0 + W_1*X_0"))
+    assert found.text() == "X_i - W_i*X_<i-1> = 3*X_0"
+
+
+def test_an_activation_breaks_it() -> None:
+    text = "X_i = relu((1+W_i)*X_<i-1>) - W_<i-1>*X_<i-2>"
+    (found,) = invariants(formula(text))
+    assert found.nonlinear
+    assert not found.activations
+
+
+def test_only_for_linear_operators() -> None:
+    text = "X_i = X_<i-1> + W_i*(X_<i-1> + U_i*X_<i-1>)"
+    text += " - W_<i-1>*X_<i-2> - W_<i-1>*U_<i-1>*X_<i-2>"
+    (found,) = invariants(formula(text))
+    assert not found.nonlinear
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_i = (1+W_i)*X_<i-1>",
+        "X_i = W_i*X_<i-1> + X_<i-2>",
+        "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>",
+        "scalar k_i = 0.5\nX_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
+        REVNET,
+    ],
+)
+def test_none(text: str) -> None:
+    assert invariants(formula(text)) == ()
+
+
+TERMS = st.lists(
+    st.tuples(st.sampled_from([-2, -1, 1, 3]), st.sampled_from(["W", "U", "V"])),
+    min_size=1,
+    max_size=3,
+    unique_by=lambda term: term[1],
+)
+
+
+@settings(max_examples=15)
+@given(TERMS, st.integers(-2, 2))
+def test_one_that_was_put_in_is_found(
+    terms: list[tuple[int, str]], factor: int
+) -> None:
+    """X_i = b_i*X_<i-1> + constant, one difference further."""
+    new = " + ".join(f"({c})*{name}_i*X_<i-1>" for c, name in terms)
+    old = " - ".join(f"({c})*{name}_<i-1>*X_<i-2>" for c, name in terms)
+    text = f"X_i = X_<i-1> + {new} - {old}"
+    if factor:
+        text += f" + ({factor})*X_<i-1> - ({factor})*X_<i-2>"
+    made = formula(text)
+    found = [x for x in invariants(made) if x.nonlinear]
+    assert len(found) == 1
+    state = {str(t): int(c) for t, c in found[0].terms.items()}
+    assert state["X_i"] == 1
+    assert state.get("X_<i-1>", 0) == -factor
+    for c, name in terms:
+        assert state[f"{name}_i*X_<i-1>"] == -c
+
+
+# -- inverses
+
+INVERSES = {
+    "X_i = W_i*X_<i-1> + X_<i-2>": ["X_<i-2> = X_i - W_i*X_<i-1>"],
+    "X_i = W_i*X_<i-1> - 2*X_<i-3>": ["X_<i-3> = -1/2*X_i + 1/2*W_i*X_<i-1>"],
+    REVNET: ["B_<i-1> = B_i - G_i*A_i", "A_<i-1> = A_i - F_i*B_<i-1>"],
+    "X_i = relu(W_i*X_<i-1>) + X_<i-2>": ["X_<i-2> = X_i - relu(W_i*X_<i-1>)"],
+}
+
+
+@pytest.mark.parametrize("text", INVERSES)
+def test_inverse(text: str) -> None:
+    found = inverse(formula(text))
+    assert [step.text() for step in found.steps] == INVERSES[text]
+    assert found.exists
+
+
+OBSTACLES = {
+    "X_i = W_i*X_<i-1>": "the operator itself would have to be inverted",
+    "X_i = X_<i-1> + W_i*X_<i-1>": "only if the operator is a contraction",
+    EQ20: "the operator itself would have to be inverted",
+    "X_i = relu(X_<i-2> + W_i*X_<i-1>)": "relu would have to be undone",
+    "X_i = X_<i-1> + W_i*X_<i-1>*X_<i-2>": "a product of tensors would have to be divided",
+    "X_i = W_i*concat(X_<0..i-1>)": "nothing needs to be recomputed",
+}
+
+
+@pytest.mark.parametrize("text", OBSTACLES)
+def test_obstacles(text: str) -> None:
+    found = inverse(formula(text))
+    assert not found.exists
+    assert found.obstacle.endswith(OBSTACLES[text])
+    assert found.places
+
+
+def test_growth_of_rounding_errors() -> None:
+    # X_<i-1> = X_i - V_i, V_<i-1> = (V_i - F_i*X_<i-1>/10)*10/9: errors grow by 10/9.
+    text = "V_i = 0.9*V_<i-1> + 0.1*F_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0"
+    assert inverse(formula(text + "\noutput X_L")).lost == pytest.approx(10 / 9)
+    found = inverse(formula("X_i = W_i*X_<i-1> + X_<i-2>"), gain=1.0)
+    assert found.lost == pytest.approx(1)
+    assert found.bound == pytest.approx((1 + 5**0.5) / 2)
+    assert spectral_radius([[0.0, 1.0], [2.0, 1.0]]) == pytest.approx(2)
+
+
+def test_a_learned_divisor_is_named() -> None:
+    text = "scalar k_i = 0.5\nX_i = W_i*X_<i-1> + k_i*X_<i-2>"
+    (step,) = inverse(formula(text)).steps
+    assert step.divisor == "k_i"
+
+
+# -- on networks
+
+EXAMPLES = sorted((ROOT / "examples").glob("*/*.rf"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in EXAMPLES if path.stem != "gated"],
+    ids=lambda path: f"{path.parent.name}/{path.stem}",
+)
+def test_every_example_holds(path: Path) -> None:
+    source, folder = read(path)
+    for item in compile_source(source, {}, folder):
+        checks = verify(item.formula, build)
+        failed = [check for check in checks if check.holds is False]
+        assert not failed
+        assert sum(check.holds is True for check in checks) >= 2
+
+
+def failures(claimed: str, emitted: str) -> list[str]:
+    """The checks that fail when another network is emitted than was analysed."""
+    other = formula(emitted)
+
+    def make(asked: Formula) -> object:
+        return build(
+            replace(asked, equations=other.equations, boundaries=other.boundaries)
+        )
+
+    checks: tuple[Check, ...] = verify(formula(claimed), make)  # type: ignore[arg-type]
+    return [check.claim for check in checks if check.holds is False]
+
+
+def test_a_wrong_network_is_noticed() -> None:
+    everything = failures(EQ20, "X_i = (1+W_i)*X_<i-1> + W_<i-1>*X_<i-2>")
+    assert "the equations are what the module computes" in everything
+    assert "the Jacobian by the input" in everything
+    assert "the numbers of paths" in everything
+    # A factor on the wrong side changes no number of paths, but the Jacobian.
+    swapped = failures(
+        "X_i = X_<i-1> + W_i*U_i*X_<i-1>", "X_i = X_<i-1> + U_i*W_i*X_<i-1>"
+    )
+    assert "the Jacobian by the input" in swapped
+    assert "the numbers of paths" not in swapped

@@ -1,0 +1,180 @@
+"""The Jacobian's recurrence and general formula: as the paper prints them, and as numbers.
+
+Closed forms are read back: their text is evaluated with random matrices and compared with
+torch's derivative of the recurrence itself.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recform.analysis.jacobian import Jacobian, by_input, factors, jacobians
+from recform.analysis.words import At, Letter, Polynomial
+from tests.analysis.test_linear import linear
+
+FLAT = "stages 8 x 6\n"
+
+
+def jacobian(text: str, *, activations: bool = False) -> Jacobian:
+    return jacobians(linear(FLAT + text, activations=activations))[-1]
+
+
+def test_equation_12_and_its_recurrence() -> None:
+    found = jacobian("X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>")
+    assert found.recurrence.text() == (
+        "dX_L/dX_<L-i> = dX_L/dX_<L-i+1>*(1 + W_<L-i+1>) - dX_L/dX_<L-i+2>*W_<L-i+1>"
+    )
+    assert [row.text() for row in found.written[:4]] == [
+        "dX_L/dX_L = 1",
+        "dX_L/dX_<L-1> = 1 + W_L",
+        "dX_L/dX_<L-2> = 1 + W_L + W_L*W_<L-1>",
+        "dX_L/dX_<L-3> = 1 + W_L + W_L*W_<L-1> + W_L*W_<L-1>*W_<L-2>",
+    ]
+    assert found.closed is not None
+    assert found.closed.right == "1 + sum(k, 1, i, prod(j, 0, k-1, W_<L-j>))"
+    assert found.closed.latex.endswith(r"1 + \sum_{k=1}^{i} \prod_{j=0}^{k-1} W_{L-j}")
+
+
+def test_equation_9() -> None:
+    found = jacobian("X_i = (1+W_i)*X_<i-1>")
+    assert found.written[2].right == "1 + W_L + W_<L-1> + W_L*W_<L-1>"
+    assert found.terms == (1, 2, 4, 8, 16)
+
+
+def test_activations_stay_in_their_place() -> None:
+    found = jacobian("X_i = relu((1+W_i)*X_<i-1>)", activations=True)
+    assert found.written[1].right == "relu'_L + relu'_L*W_L"
+
+
+def test_no_closed_form_is_claimed_where_there_is_none() -> None:
+    assert jacobian("X_i = W_i*X_<i-1> + X_<i-2>").closed is None
+    assert jacobian("X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>").closed is None
+
+
+def test_boundary_equations_show_in_the_derivative_by_the_input() -> None:
+    text = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+    rows = [by_input(linear(FLAT + text), n) for n in (1, 2)]
+    assert [row and row.right for row in rows] == ["1 + W_1", "1 + W_2 + W_2*W_1"]
+    # A.5 hands on (stem output, stem output): the paths past W_1 are gone.
+    rows = [by_input(linear(FLAT + text + "\nW_0*X_<-1> = X_0"), n) for n in (1, 2)]
+    assert [row and row.right for row in rows] == ["W_1", "W_2*W_1"]
+
+
+# -- closed forms as numbers
+
+#: The recurrences once more: w(d) is the operator of block i - d, x(d) its tensor.
+CLOSED: dict[str, Callable[[Callable[[int], Any], Callable[[int], Any]], Any]] = {
+    "X_i = W_i*X_<i-1>": lambda w, x: w(0) @ x(1),
+    "X_i = (1+W_i)*X_<i-1>": lambda w, x: x(1) + w(0) @ x(1),
+    "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>": lambda w, x: (
+        x(1) + w(0) @ x(1) - w(1) @ x(2)
+    ),
+    "X_i = (2+W_i)*X_<i-1> - 2*W_<i-1>*X_<i-2>": lambda w, x: (
+        2 * x(1) + w(0) @ x(1) - 2 * w(1) @ x(2)
+    ),
+    "X_i = (1+W_i)*X_<i-1> - W_i*X_<i-2>": lambda w, x: (
+        x(1) + w(0) @ x(1) - w(0) @ x(2)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", CLOSED)
+def test_closed_forms(text: str) -> None:
+    torch.manual_seed(0)
+    depth, size = 7, 3
+    w = {n: torch.randn(size, size, dtype=torch.float64) for n in range(-2, depth + 1)}
+    step = CLOSED[text]
+    closed = jacobian(text).closed
+    assert closed is not None
+    for back in range(4):
+        j = depth - back
+
+        def forward(vector: torch.Tensor, j: int = j) -> torch.Tensor:
+            values = {j: vector, j - 1: torch.zeros_like(vector)}
+            for i in range(j + 1, depth + 1):
+                values[i] = step(
+                    lambda d, i=i: w[i - d], lambda d, i=i, v=values: v[i - d]
+                )
+            return values[depth]
+
+        start = torch.randn(size, dtype=torch.float64)
+        expected = torch.func.jacrev(forward)(start)
+        found = evaluated(closed.right, back, depth, w, size)
+        torch.testing.assert_close(found, expected)
+
+
+class Matrix:
+    """A matrix in which a number stands for a multiple of the identity."""
+
+    def __init__(self, value: torch.Tensor) -> None:
+        self.value = value
+
+    def _of(self, other: Any) -> torch.Tensor:
+        eye = torch.eye(len(self.value), dtype=torch.float64)
+        return other.value if isinstance(other, Matrix) else other * eye
+
+    def __add__(self, other: Any) -> Matrix:
+        return Matrix(self.value + self._of(other))
+
+    __radd__ = __add__
+
+    def __mul__(self, other: Any) -> Matrix:
+        return Matrix(self.value @ self._of(other))
+
+    def __rmul__(self, other: Any) -> Matrix:
+        return Matrix(self._of(other) @ self.value)
+
+
+def evaluated(
+    text: str, i: int, last: int, w: dict[int, torch.Tensor], size: int
+) -> torch.Tensor:
+    """A closed form's text as Python, with functions for its sums and products."""
+    code = re.sub(r"W_<([^>]*)>", r"W(\1)", text)
+    code = re.sub(
+        r"(sum|prod)\((\w), ([^,]*), ([^,]*), ", r"\1_(\3, \4, lambda \2: ", code
+    )
+
+    def total(first: int, end: int, body: Callable[[int], Any]) -> Any:
+        result: Any = Matrix(torch.zeros(size, size, dtype=torch.float64))
+        for n in range(first, end + 1):
+            result = result + body(n)
+        return result
+
+    def product(first: int, end: int, body: Callable[[int], Any]) -> Any:
+        result: Any = Matrix(torch.eye(size, dtype=torch.float64))
+        for n in range(first, end + 1):
+            result = result * body(n)
+        return result
+
+    names = {"W": lambda n: Matrix(w[n]), "sum_": total, "prod_": product}
+    made: Matrix = eval(code, {**names, "i": i, "L": last})
+    return made.value
+
+
+LETTERS = st.sampled_from("WUV")
+WORDS = st.lists(LETTERS, max_size=2).map(
+    lambda names: tuple(Letter("operator", name, At("i")) for name in names)
+)
+
+
+@given(st.sets(WORDS, max_size=3), st.sets(WORDS, max_size=3))
+def test_products_of_two_first_order_recurrences_are_found(
+    first: set[Any], second: set[Any]
+) -> None:
+    a = Polynomial.total(
+        (w, Polynomial.one().terms[()]) for w in sorted(first, key=str)
+    )
+    left = sorted(second - first, key=str)
+    b = Polynomial.total((w, Polynomial.one().terms[()]) for w in left)
+    found = factors(a + b, -(a * b.shifted(-1)))
+    assert found is not None
+    x, y = found
+    assert x + y == a + b
+    assert x * y.shifted(-1) == a * b.shifted(-1)

@@ -1,0 +1,231 @@
+"""`recform analyze` and `recform verify`, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from recform.cli.app import app
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPER = ROOT / "examples" / "paper"
+EQ20 = str(PAPER / "eq20.rf")
+
+
+def run(*arguments: str, status: int = 0, text: str | None = None) -> Any:
+    result = CliRunner().invoke(app, list(arguments), input=text)
+    assert result.exit_code == status, result.output
+    return result
+
+
+def data(*arguments: str) -> Any:
+    return json.loads(run("analyze", *arguments, "--json").stdout)
+
+
+def test_text() -> None:
+    shown = run("analyze", EQ20).stdout
+    assert (
+        "for any i: dX_L/dX_<L-i> = 1 + sum(k, 1, i, prod(j, 0, k-1, W_<L-j>))" in shown
+    )
+    assert "X_i - W_i*X_<i-1> = X_0: whatever the operators compute" in shown
+    assert "all: 7-8" in shown
+
+
+@pytest.mark.parametrize("path", sorted(PAPER.glob("*.rf")), ids=lambda p: p.stem)
+def test_every_example_of_the_paper(path: Path) -> None:
+    shown = run("analyze", str(path)).stdout
+    found = data(str(path))
+    assert found["name"] in shown
+    assert found["flows"][0]["paths"][0]["total"] == sum(
+        found["flows"][0]["paths"][0]["by_length"]
+    )
+
+
+def test_json() -> None:
+    found = data(EQ20, "--depth", "30", "--gain", "0.25")
+    (flow,) = found["flows"]
+    assert flow["paths"][0]["by_length"] == [1] * 31
+    assert flow["paths"][0]["mean"] == 15
+    assert found["invariants"][0]["equal_form"] == "X_i = W_i*X_<i-1> + X_0"
+    assert found["inverse"]["exists"] is False
+    weights = [0.25**k for k in range(31)]
+    expected = [weight / sum(weights) for weight in weights]
+    assert flow["paths"][0]["share_with_gain"] == pytest.approx(expected)
+
+
+def test_numbers_of_any_size() -> None:
+    found = data(str(PAPER / "a41.rf"), "--depth", "4000")
+    counts = found["flows"][0]["paths"][0]["by_length"]
+    # Fibonacci's numbers: paths of steps of one and two blocks.
+    a, b = 1, 1
+    for _ in range(4000):
+        a, b = b, a + b
+    assert sum(counts) == a
+    assert (
+        "e+835 in all"
+        in run("analyze", str(PAPER / "a41.rf"), "--depth", "4000").stdout
+    )
+
+
+def test_from_a_block() -> None:
+    found = data(EQ20, "--from", "5")
+    (paths,) = found["flows"][0]["paths"]
+    assert paths["origin"] == "X_5"
+    assert paths["by_length"] == [1] * 4
+
+
+def test_latex() -> None:
+    shown = run("analyze", EQ20, "--latex").stdout
+    assert (
+        r"\frac{\partial X_{L}}{\partial X_{L-2}} = 1 + W_{L} + W_{L} \cdot W_{L-1}"
+        in shown
+    )
+    assert shown.count("{") == shown.count("}")
+
+
+def test_activations() -> None:
+    found = data(str(PAPER / "resnet18.rf"), "--activations")
+    assert "relu'_<L-i+1>" in found["jacobians"][0]["recurrence"]["text"]
+
+
+def test_lesions() -> None:
+    file = str(PAPER / "resnet18.rf")
+    found = data(file, "--delete", "3", "--delete", "4", "--swap", "2,6")
+    (flow,) = found["flows"]
+    assert [sum(row["left"]) for row in flow["deleted"]] == [128, 128]
+    assert flow["swapped"]["through_both"] == 64
+
+
+def test_lesions_measured(tmp_path: Path) -> None:
+    file = tmp_path / "net.rf"
+    file.write_text(
+        "input 3 x 8 x 8\nstages 4 x 3\nW = conv(3, c)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+        "names W = '.'\n".replace("'", '"')
+    )
+    found = data(str(file), "--delete", "2", "--swap", "1,3", "--measure")
+    deleted, swapped = found["measured"]
+    assert deleted["change"] > 1e-3
+    assert swapped["change"] > 1e-3
+    # In a plain network nothing is left without a block but what does not pass any.
+    file.write_text(
+        "input 3 x 8 x 8\nstages 4 x 3\nW = conv(3, c)\nX_i = W_i*X_<i-1>\n"
+        "head avgpool\n"
+    )
+    (deleted,) = data(str(file), "--delete", "2", "--measure")["measured"]
+    assert deleted["change"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["svg", "png", "pdf"])
+def test_plot(kind: str, tmp_path: Path) -> None:
+    first, second = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    for path in (first, second):
+        run("analyze", EQ20, "-o", str(path))
+    content = first.read_bytes()
+    assert content == second.read_bytes()
+    if kind == "svg":
+        tags = {
+            element.tag.rsplit("}", 1)[-1] for element in ET.fromstring(content).iter()
+        }
+        assert {"path", "text"} <= tags
+        assert "blocks passed" in content.decode()
+    else:
+        assert content.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF-"}[kind])
+
+
+def test_stages_and_several_networks() -> None:
+    language = ROOT / "examples" / "language"
+    flows = data(str(language / "densenet.rf"))["flows"]
+    assert [flow["blocks"] for flow in flows] == [3, 4, 3]
+    both = data(str(language / "several.rf"))
+    assert [item["name"] for item in both] == ["Residual", "Skipping"]
+    one = data(str(language / "several.rf"), "--network", "Skipping")
+    assert one["inverse"]["equations"] == ["X_<i-2> = X_i - W_i*X_<i-1>"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--from", "40"], "RF603"),
+        (["--delete", "9"], "RF603"),
+        (["--swap", "1,9"], "RF603"),
+        (["-o", "plot.gif"], "RF604"),
+        (["-o", "no/such/folder/plot.svg"], "RF503"),
+    ],
+)
+def test_mistakes(arguments: list[str], code: str) -> None:
+    assert f"error[{code}]" in run("analyze", EQ20, *arguments, status=1).stderr
+
+
+def test_the_stages_are_underlined() -> None:
+    text = "stages 8 x 2, 16 x 3 / 2\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    shown = run("analyze", "-", "--delete", "6", text=text, status=1).stderr
+    assert "there is no block 6: the blocks are 1 to 5" in shown
+    assert "--> <stdin>:1:15" in shown
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--swap", "1"], ["--swap", "2,2"], ["--gain", "0"], ["--depth", "0"]]
+)
+def test_wrong_usage(arguments: list[str]) -> None:
+    run("analyze", EQ20, *arguments, status=2)
+
+
+def test_no_linearisation() -> None:
+    for command in ("analyze", "verify"):
+        shown = run(command, "-", text="X_i = max(X_<i-1>, W_i*X_<i-1>)", status=1)
+        assert "error[RF601]" in shown.stderr
+
+
+def test_growth_is_a_warning() -> None:
+    shown = run("analyze", "-", text="X_i = 1.5*X_<i-1> + W_i*X_<i-1>").stderr
+    assert "warning[RF602]" in shown
+
+
+def test_analysis_does_not_import_torch() -> None:
+    code = (
+        "import sys\nfrom recform.cli.app import app\n"
+        f"app(['analyze', {EQ20!r}, '--json'], standalone_mode=False)\n"
+        "assert not {'torch', 'matplotlib', 'numpy'} & set(sys.modules)\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True
+    )
+
+
+# -- verify
+
+
+def test_verify() -> None:
+    shown = run("verify", EQ20).stdout
+    assert shown.count("  holds: ") == 4
+    found = json.loads(run("verify", EQ20, "--json").stdout)
+    assert all(check["holds"] for check in found["checks"])
+
+
+def test_verify_a_generated_file(tmp_path: Path) -> None:
+    file = tmp_path / "net.rf"
+    file.write_text(
+        "input 3 x 8 x 8\nstages 4 x 2, 8 x 2 / 2\nW = conv(3, c, stride=s)\n"
+        "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+    )
+    out = tmp_path / "net.py"
+    run("compile", str(file), "-o", str(out))
+    assert (
+        "is the network of the formula"
+        in run("verify", str(file), "--module", str(out)).stdout
+    )
+    text = out.read_text()
+    assert " - self.shortcut2(" in text
+    out.write_text(text.replace(" - self.shortcut2(", " + self.shortcut2("))
+    shown = run("verify", str(file), "--module", str(out), status=1).stdout
+    assert "FAILS: " in shown
+    out.write_text("x = (")
+    shown = run("verify", str(file), "--module", str(out), status=1)
+    assert "error[RF605]" in shown.stderr
