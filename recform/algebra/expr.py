@@ -12,6 +12,7 @@ has been written out for one block.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy
@@ -25,6 +26,9 @@ L = sympy.Symbol("L", integer=True, positive=True)
 K = sympy.Symbol("_k", integer=True)
 
 
+_TIME = re.compile(r"\.(-?\d+)$")
+
+
 def at_time(name: str, time: Any) -> str:
     """The name of a tensor, operator or scalar at one value of a second index.
 
@@ -36,13 +40,13 @@ def at_time(name: str, time: Any) -> str:
 
 def untimed(name: str) -> str:
     """The name in the file: ``X`` for ``X.2``."""
-    return name.partition(".")[0]
+    return _TIME.sub("", name)
 
 
 def time_of(name: str) -> int | None:
     """The second index in a name; None if it has none."""
-    time = name.partition(".")[2]
-    return int(time) if time else None
+    found = _TIME.search(name)
+    return None if found is None else int(found.group(1))
 
 
 def is_before_time(name: str) -> bool:

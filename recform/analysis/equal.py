@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import sympy
+
 from recform.algebra.expr import I, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
@@ -146,7 +148,12 @@ def _first_difference(
             for formula in formulas:
                 unroller = Unroller(formula, length)
                 output = unroller.output(formula.output)
-                value = written_out(atoms, unroller.definitions, linear=linear)
+                value = written_out(
+                    atoms,
+                    unroller.definitions,
+                    linear=linear,
+                    length=sympy.Integer(length),
+                )
                 values.append({} if output is None else value(output))
         except TooLarge:
             return None, length - 1

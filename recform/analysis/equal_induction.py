@@ -239,6 +239,32 @@ class _Induction:
             return atoms.value("input")
         return atoms.value("kept", item)
 
+    def _separated(self, values: list[Value]) -> list[Value]:
+        """Values in which i and other names in weights are parts of the monomials.
+
+        A combination has fixed weights, so it is zero for every i only if it is zero for
+        every power of i.
+        """
+        weights = [w for value in values for w in value.values()]
+        known = {str(name) for name in getattr(self._domain, "symbols", ())}
+        free = {s for w in weights for s in w.free_symbols if str(s) not in known}
+        if not free:
+            return values
+        names = sorted(free, key=str)
+        common = sympy.S.One
+        for weight in weights:
+            common = sympy.lcm(common, sympy.fraction(sympy.cancel(weight))[1])
+        result: list[Value] = []
+        for value in values:
+            parts: Any = {}
+            for monomial, weight in value.items():
+                for powers, number in sympy.Poly(
+                    sympy.cancel(weight * common), *names
+                ).terms():
+                    parts[monomial, powers] = number
+            result.append(parts)
+        return result
+
     def _holding(self, relations: list[Row], after: list[Value]) -> list[Row]:
         """The combinations of relations that hold among new values."""
         sums = []
@@ -249,14 +275,8 @@ class _Induction:
                     total, scaled(self._domain.to_sympy(weight), after[number])
                 )
             sums.append(total)
-        domain = field_of(
-            [w for value in sums for w in value.values()] or [sympy.S.One]
-        )
-        if domain != self._domain:
-            # Weights that hold i itself: what fails is dropped whole.
-            return [r for r, value in zip(relations, sums, strict=True) if not value]
         result = []
-        for combination in self._kernel(sums):
+        for combination in self._kernel(self._separated(sums)):
             total_row: Row = {}
             for position, factor in combination.items():
                 for number, weight in relations[position].items():

@@ -24,6 +24,7 @@ from recform.algebra.expr import (
     History,
     I,
     Input,
+    L,
     Learned,
     Part,
     Pointwise,
@@ -115,6 +116,7 @@ class Evaluator:
         linear: whether operators are linear.
         index: what an operator's or a scalar's index becomes in an atom.
         number: the number of the block that stands for ``i`` in coefficients.
+        length: what stands for ``L`` in them.
     """
 
     def __init__(
@@ -124,7 +126,9 @@ class Evaluator:
         linear: bool,
         index: Callable[[Any], Any],
         number: Callable[[Any], Any],
+        length: Any = L,
     ) -> None:
+        self._length = length
         self._atoms = atoms
         self._linear = linear
         self._index = index
@@ -200,6 +204,7 @@ class Evaluator:
         value = coefficient.xreplace(learned)
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
+        value = value.xreplace({L: self._length})
         return _rational(value)
 
 
@@ -216,7 +221,7 @@ def _rational(value: Any) -> Any:
 
 
 def written_out(
-    atoms: Atoms, definitions: Mapping[Tensor, Tensor], *, linear: bool
+    atoms: Atoms, definitions: Mapping[Tensor, Tensor], *, linear: bool, length: Any = L
 ) -> Callable[[Tensor], Value]:
     """Evaluates tensors that are written out for single blocks.
 
@@ -224,6 +229,7 @@ def written_out(
         atoms: shared by all that is compared.
         definitions: of unknowns and histories.
         linear: whether operators are linear.
+        length: the number of blocks, if that is fixed.
     """
     memo: dict[Tensor, Value] = {}
     evaluator = Evaluator(
@@ -231,6 +237,7 @@ def written_out(
         linear=linear,
         index=lambda i: "" if i is sympy.nan else int(i),
         number=lambda at: at,
+        length=length,
     )
 
     def known(tensor: Tensor) -> Value | None:

@@ -8,7 +8,7 @@ for blocks that are not linear; with words of operators, only for linear ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +18,17 @@ from recform.algebra.expr import (
     Apply,
     I,
     Input,
-    L,
-    Learned,
     State,
     Tensor,
-    offset,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
+from recform.analysis.constants import constants, offsets, oldest
 from recform.analysis.forms import (
     Form,
     combined,
     equations,
     form,
-    shifted,
     state,
     tensor_of,
     without_activations,
@@ -39,9 +36,6 @@ from recform.analysis.forms import (
 from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
-
-#: More candidates than this are not tried.
-_MOST = 60
 
 
 @dataclass(frozen=True)
@@ -113,7 +107,7 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
         )
         if laws is None:
             continue
-        for terms in _constant(laws, _order(formula)):
+        for terms in constants(laws, _order(formula)):
             if not _known(terms, found):
                 found.append(_finish(formula, laws, terms, opaque, activations))
     return tuple(found)
@@ -143,101 +137,6 @@ def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
     laws = {equation.unknown: spread(equation.right) for equation in formula.equations}
     same = equations(formula, activations=activations)
     return None if laws == same else laws
-
-
-def _constant(laws: Mapping[str, Form], order: int) -> list[Form]:
-    """All independent constant combinations."""
-    candidates = _candidates(laws, order)
-    if not candidates or len(candidates) > _MOST:
-        return []
-    current = {state(name, 0): right for name, right in laws.items()}
-    columns = []
-    for tensor in candidates:
-        here = current.get(tensor, {tensor: sympy.S.One})
-        # What the same block has made already is replaced in its turn.
-        for _ in laws:
-            here = combined(
-                *(
-                    (value, current.get(part, {part: sympy.S.One}))
-                    for part, value in here.items()
-                )
-            )
-        before = {shifted(tensor, -1): sympy.S.One}
-        columns.append(combined((1, here), (-1, before)))
-    return [
-        {
-            tensor: value
-            for tensor, value in zip(candidates, vector, strict=True)
-            if value
-        }
-        for vector in _kernel(columns)
-    ]
-
-
-def _candidates(laws: Mapping[str, Form], order: int) -> list[Tensor]:
-    """States and opaque tensors, as old as the state reaches."""
-    found: dict[Tensor, None] = {}
-    for name in laws:
-        for lag in range(order):
-            found.setdefault(state(name, lag))
-    for right in laws.values():
-        for tensor in right:
-            if isinstance(tensor, State):
-                continue
-            newest = _newest(tensor)
-            if newest is None:
-                continue
-            for lag in range(order):
-                moved = shifted(tensor, -newest - lag)
-                if _oldest(moved) >= -order:
-                    found.setdefault(moved)
-    return list(found)
-
-
-def _offsets(tensor: Tensor) -> list[int]:
-    return [
-        step
-        for part in walk(tensor)
-        if isinstance(part, State | Apply) and (step := offset(part.index)) is not None
-    ]
-
-
-def _newest(tensor: Tensor) -> int | None:
-    return max(_offsets(tensor), default=None)
-
-
-def _oldest(tensor: Tensor) -> int:
-    return min(_offsets(tensor), default=0)
-
-
-def _kernel(columns: list[Form]) -> list[list[Any]]:
-    """Numbers by which the columns add up to zero."""
-    rows: dict[tuple[Tensor, Any], dict[int, Any]] = {}
-    for number, column in enumerate(columns):
-        for tensor, value in column.items():
-            for monomial, coefficient in _monomials(value):
-                rows.setdefault((tensor, monomial), {})[number] = coefficient
-    matrix = sympy.zeros(len(rows), len(columns))
-    for row, entries in enumerate(rows.values()):
-        for number, coefficient in entries.items():
-            matrix[row, number] = coefficient
-    return [_normalised(list(vector)) for vector in matrix.nullspace()]
-
-
-def _monomials(value: Any) -> Iterable[tuple[Any, Any]]:
-    """A coefficient as numbers times products of learned scalars and indices.
-
-    The numbers of an invariant are the same for all blocks, so each product must cancel
-    by itself.
-    """
-    for term in sympy.Add.make_args(sympy.expand(value)):
-        coefficient, rest = term.as_independent(Learned, I, L, as_Add=False)
-        yield rest, sympy.nsimplify(coefficient, rational=True)
-
-
-def _normalised(vector: list[Any]) -> list[Any]:
-    leading = next(value for value in vector if value)
-    return [value / leading for value in vector]
 
 
 def _known(terms: Form, found: list[Invariant]) -> bool:
@@ -321,7 +220,7 @@ def _cheaper(
     laws: Mapping[str, Form], terms: Form, value: Form
 ) -> tuple[str, Form | None]:
     """The recurrence that the invariant leaves, if it is shorter than the old one."""
-    if any(_offsets(tensor) for tensor in value):
+    if any(offsets(tensor) for tensor in value):
         return "", None
     for name, right in laws.items():
         newest = state(name, 0)
@@ -339,4 +238,4 @@ def _cheaper(
 
 def _cost(terms: Form) -> tuple[int, int]:
     """How far a right side reaches back, and how many terms it has."""
-    return -min((_oldest(tensor) for tensor in terms), default=0), len(terms)
+    return -min((oldest(tensor) for tensor in terms), default=0), len(terms)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.formula import Formula
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import Inverse, inverse
 from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
 from recform.analysis.laws import Linear
+from recform.analysis.lesions import Ablation, deletion, swap
 from recform.analysis.linear import linearise
 from recform.analysis.moments import Moments, moments
 from recform.analysis.paths import (
-    Ablation,
+    Distribution,
     Flow,
     Paths,
-    deletion,
     flows,
+    joined,
     origins,
     paths,
-    swap,
 )
 from recform.analysis.stability import Stability, stability
 from recform.diagnostics import Diagnostics
@@ -89,6 +87,13 @@ class Analysis:
     inverse: Inverse
     flows: tuple[FlowAnalysis, ...]
     borders: tuple[int, ...]
+
+    @property
+    def whole(self) -> Distribution | None:
+        """The paths through all stages of ``scope stage``; None where there is one flow."""
+        if len(self.flows) == 1 or self.asked.origin:
+            return None
+        return joined([flow.paths[0].net for flow in self.flows])
 
 
 def analyse(
@@ -177,115 +182,3 @@ def _borders(formula: Formula) -> tuple[int, ...]:
         before += stage.blocks
         width = stage.width
     return tuple(borders)
-
-
-def as_dict(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain data, for JSON. Numbers of paths are whole numbers."""
-    inverse_ = analysis.inverse
-    return {
-        "name": analysis.name,
-        "equations": list(analysis.equations),
-        "gain": analysis.asked.gain,
-        "activations": analysis.asked.activations,
-        "assumptions": list(analysis.linear.assumptions),
-        "jacobians": [_jacobian(item) for item in analysis.jacobians],
-        "by_input": [_formula(item) for item in analysis.start],
-        "stability": {
-            "characteristic_polynomial": analysis.stability.polynomial,
-            "roots": [
-                {
-                    "real": root.value.real,
-                    "imaginary": root.value.imag,
-                    "multiplicity": root.multiplicity,
-                }
-                for root in analysis.stability.roots
-            ],
-            "growth": analysis.stability.growth,
-            "power": analysis.stability.power,
-        },
-        "invariants": [
-            {
-                "invariant": item.text(),
-                "nonlinear": item.nonlinear,
-                "activations": item.activations,
-                "equal_form": item.equal_form() or None,
-            }
-            for item in analysis.invariants
-        ],
-        "inverse": {
-            "exists": inverse_.exists,
-            "equations": [step.text() for step in inverse_.steps]
-            if inverse_.exists
-            else [],
-            "divisors": [step.divisor for step in inverse_.steps if step.divisor],
-            "obstacle": inverse_.obstacle or None,
-            "error_growth": inverse_.lost if inverse_.exists else None,
-            "error_bound": inverse_.bound if inverse_.exists else None,
-            "adapters_in_blocks": list(analysis.borders),
-        },
-        "flows": [_flow_dict(item, analysis.asked.gain) for item in analysis.flows],
-    }
-
-
-def _formula(item: Formulas) -> dict[str, str]:
-    return {"text": item.text(), "latex": item.latex}
-
-
-def _jacobian(item: Jacobian) -> dict[str, Any]:
-    return {
-        "unknown": item.unknown,
-        "recurrence": _formula(item.recurrence),
-        "written_out": [_formula(row) for row in item.written],
-        "closed_form": _formula(item.closed) if item.closed else None,
-    }
-
-
-def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
-    return {
-        "name": item.flow.name,
-        "blocks": item.flow.length,
-        "paths": [_paths(found, gain) for found in item.paths],
-        "variance": [
-            _moments(found)
-            for found in (item.random, item.moments)
-            if found is not None
-        ],
-        "deleted": [
-            {"block": found.blocks[0], "left": list(found.left.counts)}
-            for found in item.ablations
-        ],
-        "swapped": None
-        if item.swapped is None
-        else {
-            "blocks": list(item.swapped.blocks),
-            "through_both": item.swapped.both,
-            "through_one": item.swapped.one,
-            "through_none": item.swapped.left.total,
-        },
-    }
-
-
-def _paths(found: Paths, gain: float) -> dict[str, Any]:
-    return {
-        "origin": found.origin,
-        "by_length": list(found.net.counts),
-        "by_length_before_cancelling": list(found.raw.counts),
-        "total": found.net.total,
-        "mean": found.net.mean,
-        "spread": found.net.spread,
-        "share_with_gain": list(found.net.weighted(gain)),
-        "through": [list(row) for row in found.through],
-        "mean_width": list(found.widths),
-    }
-
-
-def _moments(found: Moments) -> Mapping[str, Any]:
-    return {
-        "gain": found.gain,
-        "blocks": found.blocks,
-        "variance": found.variance,
-        "terms": {share.term: share.variance for share in found.shares},
-        "gain_for_variance_1": found.steady,
-        "gain_for_variance_2": found.double,
-        "scale_for_variance_1": found.scale,
-    }

@@ -136,7 +136,7 @@ def paths(
         length: the number of blocks.
         origin: where the paths start.
     """
-    gated = _gated(linear)
+    gated = gated_by_tensors(linear)
     raw = net = Counter(linear, length, signed=not gated).by_length(origin)
     if not gated and _subtracts(linear, length):
         raw = Counter(linear, length, signed=False).by_length(origin)
@@ -254,42 +254,18 @@ def origins(linear: Linear, block: int) -> tuple[Source, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Ablation:
-    """What happens to the paths if blocks are taken out or change places.
-
-    Attributes:
-        blocks: which ones.
-        left: paths of each length that are left without any of them.
-        both, one: paths that pass through both of two blocks (their order changes when
-            the two are swapped), and through exactly one (it then passes the other).
-    """
-
-    blocks: tuple[int, ...]
-    left: Distribution
-    both: int = 0
-    one: int = 0
+def joined(stages: Sequence[Distribution]) -> Distribution:
+    """The paths of stages one after the other: each goes on in every way."""
+    counts = [1]
+    for stage in stages:
+        after = [0] * (len(counts) + max(len(stage.counts) - 1, 0))
+        for k, n in enumerate(counts):
+            for m, more in enumerate(stage.counts):
+                after[k + m] += n * more
+        counts = after
+    return Distribution(tuple(counts))
 
 
-def deletion(linear: Linear, length: int, blocks: Sequence[int]) -> Ablation:
-    """The paths without some blocks (their operators are zero)."""
-    left = Counter(linear, length, not _gated(linear), tuple(blocks)).by_length()
-    return Ablation(tuple(blocks), Distribution(left))
-
-
-def swap(linear: Linear, length: int, first: int, second: int) -> Ablation:
-    """The paths that notice when two blocks change places."""
-    signed = not _gated(linear)
-    everything = Counter(linear, length, signed).total()
-    one = Counter(linear, length, signed, (first,)).total()
-    other = Counter(linear, length, signed, (second,)).total()
-    neither = Counter(linear, length, signed, (first, second))
-    none = neither.total()
-    both = everything - one - other + none
-    single = one + other - 2 * none
-    return Ablation((first, second), Distribution(neither.by_length()), both, single)
-
-
-def _gated(linear: Linear) -> bool:
+def gated_by_tensors(linear: Linear) -> bool:
     """Whether tensors are multiplied: gates are symbols, and do not cancel each other."""
     return any(letter.kind in ("gate", "gain") for letter in linear.letters)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -32,6 +34,11 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
     _jacobians(analysis, console)
     for flow in analysis.flows:
         _flow(flow, analysis, console)
+    together = analysis.whole
+    if together is not None:
+        _heading("Paths through all stages", console)
+        spread = "" if together.spread is None else f", spread {together.spread:.4g}"
+        _line(f"{whole(together.total)} in all{_mean(together)}{spread}", console)
     _stability(analysis, console)
     _invariants(analysis, console)
     _inverse(analysis, console)
@@ -266,12 +273,15 @@ def _inverse(analysis: Analysis, console: Console) -> None:
     for step in found.steps:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         _line(step.text() + note, console)
+    depth = max(item.flow.length for item in analysis.flows)
     _line(
         f"rounding errors grow by {found.lost:.4g} a block with operators left out"
+        f"{_over(found.lost, depth)}"
         + (
             ""
             if found.bound is None
-            else f", by at most {found.bound:.4g} with a gain of {analysis.asked.gain:g}"
+            else f"; by at most {found.bound:.4g} with a gain of {analysis.asked.gain:g}"
+            f"{_over(found.bound, depth)}"
         ),
         console,
     )
@@ -281,3 +291,12 @@ def _inverse(analysis: Analysis, console: Console) -> None:
             + ranges(list(analysis.borders)),
             console,
         )
+
+
+def _over(growth: float, depth: int) -> str:
+    """What a growth comes to over all blocks, as a power of ten."""
+    if growth <= 1 + 1e-9:
+        return ""
+    power = depth * math.log10(growth)
+    times = f"{10**power:.3g}" if power < 6 else f"10^{power:.0f}"
+    return f" ({times} times over {depth} blocks)"

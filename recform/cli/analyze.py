@@ -57,7 +57,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show Jacobian, paths, stability, invariants and inverse of a formula."""
-    from recform.analysis.model import Asked, analyse, as_dict
+    from recform.analysis.data import as_dict
+    from recform.analysis.model import Asked, analyse
 
     if not 0 < gain <= 16:
         raise typer.BadParameter("it lies above 0 and up to 16", param_hint="--gain")

@@ -31,12 +31,12 @@ app = common.Commands(
 app.command("compile")(compile.command)
 app.command("check")(check.command)
 app.command("summary")(summary.command)
-app.command("render")(render.command)
 app.command("analyze")(analyze.command)
 app.command("verify")(verify.command)
 app.command("derive")(derive.command)
 app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
+app.command("render")(render.command)
 
 
 def _version(wanted: bool) -> None:

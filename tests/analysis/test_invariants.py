@@ -175,6 +175,11 @@ def test_every_example_holds(path: Path) -> None:
         assert sum(check.holds is True for check in checks) >= 2
 
 
+def test_numbers_that_are_added_are_no_paths() -> None:
+    checks = verify(formula("X_i = X_<i-1> + W_i*X_<i-1> + 0.5"), build)
+    assert all(check.holds for check in checks)
+
+
 def failures(claimed: str, emitted: str) -> list[str]:
     """The checks that fail when another network is emitted than was analysed."""
     other = formula(emitted)

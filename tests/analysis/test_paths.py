@@ -8,14 +8,14 @@ import statistics
 import pytest
 
 from recform.analysis.laws import STEM
+from recform.analysis.lesions import deletion, swap
 from recform.analysis.paths import (
     Distribution,
     Stage,
-    deletion,
     flows,
+    joined,
     origins,
     paths,
-    swap,
 )
 from recform.compiler import compile_source, from_text
 from tests.analysis.test_counting import NETWORKS, enumerated, of
@@ -116,3 +116,11 @@ def test_origins() -> None:
     made = of("RevNet")
     assert origins(made, 0) == (STEM,)
     assert [source.text() for source in origins(made, 3)] == ["A_3", "B_3"]
+
+
+def test_stages_one_after_the_other() -> None:
+    residual = [
+        Distribution(tuple(math.comb(n, k) for k in range(n + 1))) for n in (3, 4)
+    ]
+    assert joined(residual).counts == tuple(math.comb(7, k) for k in range(8))
+    assert joined([residual[0], Distribution(())]).total == 0

@@ -10,8 +10,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from rich.console import Console
 
+from recform.analysis.data import as_dict
 from recform.analysis.latex import latex
-from recform.analysis.model import analyse, as_dict
+from recform.analysis.model import analyse
 from recform.analysis.text import render
 from recform.analysis.verify import verify
 from recform.cli.modules import build
