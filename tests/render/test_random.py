@@ -14,7 +14,7 @@ from tests.render.test_step import check_edges, check_nodes
 
 
 @pytest.mark.slow
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=40)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=25)
 @given(recurrences())
 def test_random_recurrences(text: str) -> None:
     try:

@@ -8,6 +8,9 @@ from math import comb
 import numpy as np
 import pytest
 
+from recform.analysis.linear import linearise
+from recform.analysis.paths import flows, paths
+from recform.diagnostics import Diagnostics
 from recform.render import View
 from recform.render.model import Kind
 from recform.render.paths import histogram
@@ -191,3 +194,16 @@ def test_shared_operators_have_no_block() -> None:
         (("W", None),),
         (("W", None), ("W", None)),
     }
+
+
+@pytest.mark.parametrize("blocks", [3, 7])
+@pytest.mark.parametrize(
+    "name", ["paper/one_line.rf", "paper/resnet18.rf", "paper/a41.rf", "paper/a42.rf"]
+)
+def test_the_analysis_counts_the_same(name: str, blocks: int) -> None:
+    """Without boundary equations a network starts as it goes on in the middle."""
+    formula = example(name).formula
+    (flow,) = flows(formula, blocks)
+    linear = linearise(formula, Diagnostics(), activations=False)
+    counts = paths(linear, flow.stages, flow.length).net.counts
+    assert {k: n for k, n in enumerate(counts) if n} == lengths(name, blocks)
