@@ -83,7 +83,7 @@ def test_histories_are_unknowns() -> None:
     made = linear(text)
     assert made.unknowns == ("X", "concat(X_<0..i>)")
     assert law(text, "concat(X_<0..i>)") == {
-        "concat(X_<0..i>)_<i-1>": "E1_i + E2_i*W_i"
+        "concat(X_<0..i-1>)": "E1_i + E2_i*W_i"
     }
 
 

@@ -204,7 +204,7 @@ def test_analysis_does_not_import_torch() -> None:
 
 def test_verify() -> None:
     shown = run("verify", EQ20).stdout
-    assert shown.count("  holds: ") == 4
+    assert shown.count("  holds: ") == 5
     found = json.loads(run("verify", EQ20, "--json").stdout)
     assert all(check["holds"] for check in found["checks"])
 
