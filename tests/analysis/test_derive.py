@@ -204,7 +204,7 @@ routes = st.recursive(
 
 
 @given(routes)
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_random_paths(route: str) -> None:
     """Equations in the file, read by the compiler, have the paths that were asked for."""
     frame = "input 4\nstages 4 x 3\n"

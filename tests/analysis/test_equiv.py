@@ -182,7 +182,7 @@ def recursions(draw: st.DrawFn) -> str:
 
 
 @given(recursions(), recursions())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_verdicts_agree_with_numbers(left: str, right: str) -> None:
     """An equal pair agrees on numbers at depths that no comparison has seen."""
     try:
