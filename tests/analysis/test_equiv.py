@@ -34,6 +34,9 @@ def verdict(left: str, right: str) -> Verdict:
 EQUAL = [
     (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
     (EQ20, EQ21),
+    # The start of the printed code, a state of twice the stem's output, without the
+    # activation: what is subtracted in block 1 takes the skips away for good.
+    (f"{EQ20}\nW_0*X_<-1> = X_0", "X_i = W_i*X_<i-1>"),
     ("X_i = relu((1 + W_i)*X_<i-1>)", "X_i = relu(W_i*X_<i-1> + X_<i-1>)"),
     (
         "V_i = 0.9*V_<i-1> + 0.1*W_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
