@@ -139,6 +139,17 @@ def test_plot(kind: str, tmp_path: Path) -> None:
         assert content.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF-"}[kind])
 
 
+def test_plot_without_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    path = tmp_path / "paths.svg"
+    shown = run("analyze", EQ20, "-o", str(path), status=1).stderr
+    assert "error[RF604]" in shown
+    assert "pip install 'recform[analysis]'" in shown
+    assert not path.exists()
+
+
 def test_stages_and_several_networks() -> None:
     language = ROOT / "examples" / "language"
     flows = data(str(language / "densenet.rf"))["flows"]
