@@ -21,9 +21,10 @@ from recform.analysis.automaton_regex import Regex, regex_of
 from recform.analysis.derive_closed import closed_form
 from recform.analysis.derive_text import LATEX, PLAIN
 from recform.analysis.general import General
-from recform.analysis.general_automaton import Refused, series_of
+from recform.analysis.general_automaton import series_of
 from recform.analysis.general_sums import SumReader
 from recform.analysis.general_text import read_back
+from recform.analysis.general_weights import Refused
 from recform.analysis.linear import Linear
 from recform.analysis.series import (
     Move,
@@ -72,6 +73,12 @@ def _operators(product: Product, length: int) -> list[Move]:
     for item in product:
         _check(item)
         back = -item.at.number
+        if item.kind != "operator":
+            # What a tensor is multiplied with may be seen from any block.
+            here = min(max(back, last), length - 1)
+            found[length - 1 - here].append(_seen_from(item, here))
+            last = here
+            continue
         if not 0 <= back < length:
             raise NoSeries(f"{item.text()} belongs to no block between the two tensors")
         if back < last:
@@ -83,14 +90,16 @@ def _operators(product: Product, length: int) -> list[Move]:
     return [Move(tuple(names)) for names in found]
 
 
+def _seen_from(item: Letter, back: int) -> str:
+    """What a gate multiplies with, in the index of the block that far back."""
+    own = item.shifted(back).text()
+    return own if item.kind == "gate" else f"diag({own})"
+
+
 def _check(item: Letter) -> None:
-    if item.kind == "gate":
-        raise NoSeries(
-            f"{item.text()} depends on the input: its paths have no fixed weights"
-        )
     if item.kind in ("embed", "project"):
         raise NoSeries("features are put side by side or split")
-    if item.kind != "operator":
+    if item.kind not in ("operator", "gate", "gain"):
         raise NoSeries(f"{item.text()} is no operator of a block")
     if item.at.base == SHARED:
         raise NoSeries(f"{item.name} is one module for all blocks")
@@ -237,7 +246,8 @@ def general_formula(network: Network, source: str, target: str) -> GeneralFormul
     """The general formula from one unknown to another."""
     reduced = minimal(network.series(source, target))
     regex = regex_of(reduced.series)
-    closed = "" if regex is None else closed_form(PLAIN, regex)
+    gated = any("(" in n for move in reduced.series.moves for n in move.operators)
+    closed = "" if regex is None or gated else closed_form(PLAIN, regex)
     if closed and not _says(closed, reduced.series):
         closed = ""
     shown = closed_form(LATEX, regex) if closed and regex is not None else ""

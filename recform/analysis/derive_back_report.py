@@ -130,6 +130,11 @@ def backward(formula: Formula) -> Backward:
         for part in walk(equation.right)
     ):
         assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
+    letters = {n for f in formulas for m in f.series.moves for n in m.operators}
+    if any("(" in name for name in letters):
+        assumptions.append(
+            "what a tensor is multiplied with, diag(...), stays as it is"
+        )
     return Backward(
         formula.name,
         tuple(dict.fromkeys(e.text for e in formula.equations)),

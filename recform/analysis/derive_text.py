@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -41,10 +42,20 @@ class Plain:
     newline = "\n"
 
     def name(self, name: str, place: Place) -> str:
-        """A name with an index."""
+        """A name with an index; a gate such as ``diag(t_i)`` with its indices moved."""
+        if "(" in name:
+            return self.gate(name, place)
         text = place.text()
         short = len(text) == 1 or text.isdigit()
         return f"{name}_{text}" if short else f"{name}_<{text}>"
+
+    def gate(self, name: str, place: Place) -> str:
+        """What a gate multiplies with, at another block than i."""
+
+        def moved(found: re.Match[str]) -> str:
+            return self.name("", place.plus(int(found[1] or found[2] or 0)))
+
+        return re.sub(r"_<i([+-]\d+)?>|_i(?![A-Za-z0-9])()", moved, name)
 
     def bracket(self, text: str) -> str:
         return f"({text})"
@@ -67,7 +78,10 @@ class Latex(Plain):
     times = r" \cdot "
 
     def name(self, name: str, place: Place) -> str:
-        letters = name if len(name) == 1 else rf"\mathrm{{{name}}}"
+        if "(" in name:
+            moved = self.gate(name, place).replace("*", self.times)
+            return moved.replace("diag", r"\operatorname{diag}")
+        letters = name if len(name) < 2 else rf"\mathrm{{{name}}}"
         return f"{letters}_{{{place.text()}}}"
 
     def bracket(self, text: str) -> str:

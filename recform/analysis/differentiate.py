@@ -150,14 +150,11 @@ class Differentiator:
             case Pointwise():
                 yield from self._product(tensor, block)
             case Concat():
+                at, value = placed(tensor, block)
                 count = len(tensor.children)
                 for number, child in enumerate(tensor.children):
-                    letter = Letter(
-                        "embed",
-                        f"E{number + 1}",
-                        At(SHARED),
-                        part=(number, count),
-                    )
+                    part = (number, count)
+                    letter = Letter("embed", f"E{number + 1}", at, value, part)
                     yield from self._times(letter, child, block)
             case Part():
                 part = (tensor.which, tensor.parts)

@@ -88,10 +88,20 @@ def _cleaned(value: Value) -> Value:
         raise TooLarge
     result = {}
     for monomial, weight in value.items():
-        plain = weight if weight.is_Number else sympy.cancel(weight)
+        plain = _simple(weight)
         if plain != 0:
             result[monomial] = plain
     return result
+
+
+def _simple(weight: Any) -> Any:
+    """A weight in a form that is 0 if and only if it is zero."""
+    if weight.is_Number or weight.is_Symbol:
+        return weight
+    weight = sympy.expand(weight)
+    # Fractions need more than polynomials, and are rare.
+    fractions = any(p.exp.is_negative for p in weight.atoms(sympy.Pow))
+    return sympy.cancel(weight) if fractions else weight
 
 
 def product(left: Value, right: Value) -> Value:

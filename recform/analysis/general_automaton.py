@@ -14,17 +14,15 @@ coefficients, which such sequences do not.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import L
-from recform.analysis.general import Bound, Factor, General, Term, symbol
+from recform.analysis.general import Bound, Factor, General, Term
 from recform.analysis.general_ranges import ZERO, Ranges
+from recform.analysis.general_weights import Refused, monomials
 from recform.analysis.series import (
     SKIP,
     Move,
@@ -33,28 +31,10 @@ from recform.analysis.series import (
     add_to,
     field_of,
 )
-from recform.source import Span
 
 LENGTH = "i"
 #: Most states; formulas of papers have a handful.
 MAX_STATES = 2000
-#: Highest power of a variable in a weight.
-MAX_DEGREE = 16
-
-
-class Refused(Exception):
-    """The formula is no rational series of paths.
-
-    Attributes:
-        kind: ``weight`` (no recurrence has it), ``odd`` (a weight that is not read),
-            ``order``, ``ahead``, ``large`` or ``last``.
-        what: a part of the formula, as text.
-        place: where it stands, if that is known.
-    """
-
-    def __init__(self, kind: str, what: str, place: Span | None = None) -> None:
-        super().__init__(kind, what)
-        self.kind, self.what, self.place = kind, what, place
 
 
 @dataclass(frozen=True)
@@ -159,72 +139,8 @@ def _starts(term: Term, least: int) -> Iterator[_Weighted]:
     if ranges is None:
         return
     rows = tuple(_Row(f.low, f.high, f) for f in term.factors)
-    for weight, growth in _monomials(term, names):
+    for weight, growth in monomials(term, names):
         yield from _cleared(weight, _State(ranges, rows, growth))
-
-
-def _monomials(term: Term, names: list[str]) -> Iterator[tuple[Any, Any]]:
-    """The coefficient as sums of ``number * x^degree * base^x`` over the variables."""
-    symbols = {symbol(name): name for name in names}
-    value = sympy.expand(term.coefficient)
-    with suppress(sympy.PolynomialError):
-        value = sympy.expand(sympy.cancel(value))
-    for part in sympy.Add.make_args(value):
-        weight = sympy.S.One
-        degrees = dict.fromkeys(names, 0)
-        bases: dict[str, Any] = dict.fromkeys(names, sympy.S.One)
-        for factor in sympy.Mul.make_args(part):
-            base, exponent = factor.as_base_exp()
-            if not factor.free_symbols & set(symbols):
-                if factor.has(L):
-                    raise Refused("last", str(factor))
-                weight *= factor
-            elif base in symbols and exponent.is_Integer and exponent > 0:
-                degrees[symbols[base]] += int(exponent)
-            else:
-                powers = _linear(base, exponent, symbols, factor)
-                weight *= base ** powers.pop("", sympy.S.Zero)
-                for name, times in powers.items():
-                    bases[name] *= base**times
-        if max(degrees.values()) > MAX_DEGREE:
-            raise Refused("large", _plain_names(part))
-        numbers = [weight, *bases.values()]
-        if any(number.is_real is False for number in numbers):
-            raise Refused("odd", _plain_names(part))
-        if weight != 0:
-            yield (
-                weight,
-                tuple(
-                    (n, degrees[n], bases[n])
-                    for n in names
-                    if degrees[n] or bases[n] != 1
-                ),
-            )
-
-
-def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, Any]:
-    """An exponent as multiples of variables, and a number under the empty name."""
-    counted = set(symbols)
-    if base.free_symbols & counted or not exponent.free_symbols & counted:
-        # 1/(k+1), sqrt(k) and k^k obey no linear recurrence; floor(k/2) does.
-        fraction = exponent.is_Integer and base.is_polynomial(*symbols)
-        wild = base in symbols and (exponent.is_Rational or exponent in symbols)
-        proper = factor.is_Pow and (fraction or wild)
-        raise Refused("weight" if proper else "odd", _plain_names(factor))
-    powers: dict[str, Any] = {}
-    for item, times in sympy.expand(exponent).as_coefficients_dict().items():
-        if item == 1:
-            powers[""] = times
-        elif item in symbols:
-            powers[symbols[item]] = times
-        else:
-            wild = exponent.is_polynomial(*symbols) and abs(base) != 1
-            raise Refused("weight" if wild else "odd", _plain_names(factor))
-    return powers
-
-
-def _plain_names(value: Any) -> str:
-    return re.sub(r"#\d+", "", str(value)).replace("**", "^")
 
 
 def _cleared(weight: Any, state: _State) -> Iterator[_Weighted]:

@@ -20,8 +20,9 @@ from recform.algebra.scalars import ScalarReader
 from recform.algebra.sorts import Reported
 from recform.analysis.automaton import equal
 from recform.analysis.general import General
-from recform.analysis.general_automaton import Refused, series_of
+from recform.analysis.general_automaton import series_of
 from recform.analysis.general_text import number_text, parts, read_back, write
+from recform.analysis.general_weights import Refused
 from recform.analysis.series import NotExact, Series
 from recform.diagnostics import Diagnostics
 from recform.source import Span

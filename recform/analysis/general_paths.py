@@ -11,7 +11,8 @@ from typing import Any, NoReturn
 
 from recform.algebra.sorts import Reported
 from recform.analysis.automaton import is_zero, minimal, squared
-from recform.analysis.general_automaton import MAX_STATES, Refused
+from recform.analysis.general_automaton import MAX_STATES
+from recform.analysis.general_weights import Refused
 from recform.analysis.series import (
     SKIP,
     Move,

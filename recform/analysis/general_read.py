@@ -15,10 +15,11 @@ from recform.algebra.sections import Section
 from recform.algebra.sorts import Reported
 from recform.analysis.automaton import minimal
 from recform.analysis.general import General
-from recform.analysis.general_automaton import Refused, series_of
+from recform.analysis.general_automaton import series_of
 from recform.analysis.general_ellipsis import written_out
 from recform.analysis.general_paths import PathReader
 from recform.analysis.general_sums import SumReader
+from recform.analysis.general_weights import Refused
 from recform.analysis.series import NotExact, Series, constant
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span

@@ -10,6 +10,7 @@ tensor that is uncorrelated with all others and has ``gain**2`` times the varian
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -110,10 +111,12 @@ def _factors(linear: Linear) -> list[tuple[Any, int]]:
     if sum(len(sympy.Add.make_args(c)) for c in entries) > _MOST_TERMS:
         return []
     polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
-    try:
-        parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
-    except sympy.PolynomialError:  # Roots of i and L do not factor.
-        parts = [(polynomial, 1)]
+    parts = [(polynomial, 1)]
+    # With many symbols SymPy's factorisation takes seconds, or very long.
+    if len(polynomial.free_symbols) <= 3 and len(entries) <= 5:
+        # Roots of i and L do not factor.
+        with suppress(sympy.PolynomialError):
+            parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
     found = [
         (sympy.Poly(factor, _Z).monic(), multiplicity)
         for factor, multiplicity in parts

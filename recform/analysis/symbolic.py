@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, Learned
+from recform.algebra.expr import History, I, K, Learned, Tensor
 from recform.analysis.evaluate import Evaluator, Missing
 from recform.analysis.propagate import owner
 from recform.analysis.words import START, Letter, Polynomial
@@ -20,26 +20,27 @@ class Stack:
     Attributes:
         matrix: the whole; None where it is in parts.
         parts: by their place, each a stack; a place that is not there is zero.
+        sizes: the numbers of rows of all places.
     """
 
     matrix: Any
     parts: tuple[tuple[int, Stack], ...] = ()
+    sizes: tuple[int, ...] = ()
 
     def __add__(self, other: Stack) -> Stack:
-        if self.matrix is not None and other.matrix is not None:
-            return Stack(self.matrix + other.matrix)
         if self.matrix is not None or other.matrix is not None:
             return Stack(self.whole() + other.whole())
         merged = dict(self.parts)
         for place, part in other.parts:
             merged[place] = merged[place] + part if place in merged else part
-        return Stack(None, tuple(sorted(merged.items(), key=lambda item: item[0])))
+        return Stack(None, tuple(sorted(merged.items(), key=_place)), self.sizes)
 
     def scaled(self, factor: Any) -> Stack:
         """Every entry times a number."""
         if self.matrix is not None:
             return Stack(factor * self.matrix)
-        return Stack(None, tuple((n, part.scaled(factor)) for n, part in self.parts))
+        parts = tuple((n, part.scaled(factor)) for n, part in self.parts)
+        return Stack(None, parts, self.sizes)
 
     def whole(self) -> Any:
         """The matrix of all parts."""
@@ -47,7 +48,18 @@ class Stack:
 
         if self.matrix is not None:
             return self.matrix
-        return torch.cat([part.whole() for _, part in self.parts])
+        there = {place: part.whole() for place, part in self.parts}
+        some = next(iter(there.values()))
+        return torch.cat(
+            [
+                there.get(place, some.new_zeros(size, some.shape[1]))
+                for place, size in enumerate(self.sizes)
+            ]
+        )
+
+
+def _place(item: tuple[int, Stack]) -> int:
+    return item[0]
 
 
 class Matrices:
@@ -91,7 +103,7 @@ class Matrices:
             return Stack(weight.detach() @ value.whole())
         if letter.kind == "embed":
             place = letter.part[0] if letter.part else int(letter.name[1:]) - 1
-            return Stack(None, ((place, value),))
+            return Stack(None, ((place, value),), self._sizes(letter, at))
         if letter.kind == "project":
             assert letter.part is not None
             which, count = letter.part
@@ -103,16 +115,35 @@ class Matrices:
                 coefficient = coefficient.xreplace({I: sympy.Integer(at)})
             factor = evaluator.number(coefficient, sympy.nan if at is None else at)
             return Stack(factor.detach().reshape(-1, 1) * value.whole())
-        tensor = letter.tensor
-        if letter.at.base == START or at is None:
-            inner = evaluator.unroller.settle(tensor)
-        else:
-            inner = evaluator.unroller.at(tensor, at)
-        assert inner is not None
-        here = torch.as_tensor(evaluator.value(inner), dtype=torch.float64).detach()
+        here = evaluator.value(self._settled(letter.tensor, letter, at))
+        here = torch.as_tensor(here, dtype=torch.float64).detach()
         if letter.kind == "activation":
             here = _slope(letter.name.rstrip("0123456789"), here)
         return Stack(here.reshape(-1, 1) * value.whole())
+
+    def _settled(self, tensor: Tensor, letter: Letter, at: int | None) -> Tensor:
+        """A tensor of a letter, written out for the letter's block."""
+        evaluator = self._evaluator
+        if letter.at.base != START:
+            block = evaluator.length if at is None else at
+            tensor = evaluator.unroller.replaced(tensor, block, last=True)
+        inner = evaluator.unroller.settle(tensor)
+        assert inner is not None
+        return inner
+
+    def _sizes(self, letter: Letter, at: int | None) -> tuple[int, ...]:
+        """The numbers of features of the parts of a concatenation."""
+        whole = letter.tensor
+        assert whole is not None
+        parts = whole.children
+        if isinstance(whole, History):
+            # The history so far, and what this block adds to it.
+            before = History(whole.kind, whole.body, whole.first, whole.last - 1)
+            parts = (before, whole.body.xreplace({K: I}))
+        return tuple(
+            self._evaluator.value(self._settled(part, letter, at)).shape[1]
+            for part in parts
+        )
 
 
 def _slope(function: str, at: Any) -> Any:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from recform.algebra.expr import State, Tensor
+from recform.algebra.expr import Input, State, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis import twin
 from recform.analysis.counting import Counter
@@ -19,10 +19,11 @@ from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.analysis.forms import equations, numeric, tensor_of
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import inverse
+from recform.analysis.laws import Source
 from recform.analysis.linear import linearise
 from recform.analysis.propagate import propagate
 from recform.analysis.symbolic import Matrices
-from recform.analysis.words import Polynomial
+from recform.analysis.words import START, At, Polynomial
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 
@@ -65,6 +66,7 @@ def verify(formula: Formula, make: Make) -> tuple[Check, ...]:
     checks = [
         *_tried("the equations are what the module computes", _forward, formula, make),
         *_tried("the Jacobian by the input", _jacobian, formula, make),
+        *_tried("the Jacobian by every older block", _older, formula, make),
         *_tried("the numbers of paths", _paths, formula, make),
     ]
     for found in invariants(formula):
@@ -161,6 +163,56 @@ def _jacobian(formula: Formula, make: Make) -> tuple[bool, str]:
         found = propagate(law, length, matrices.weigh, matrices.one(start.shape[1]))
         worst = max(worst, _error(matrices.whole(found, expected), expected))
     return _judged(worst, f"up to {lengths[-1]} blocks, ")
+
+
+def _older(formula: Formula, make: Make) -> tuple[bool | None, str]:
+    """The derivative of the output by an unknown of a block, all older ones held.
+
+    The module hands on other tensors than unknowns, so it is the naive evaluation with
+    its operators that is differentiated.
+    """
+    import torch
+
+    length = depth(formula)
+    made = twin.linear(formula, length, WIDTH)
+    parts = make(made)
+    shake(parts.network)
+    known = Evaluator(made, length, parts, _start(made)[:1])
+    known.output()
+    law = linearise(made, Diagnostics())
+    worst, tried = 0.0, 0
+    for name in [item.unknown for item in law.laws if item.written]:
+        for block in range(1, length + 1):
+            state = State(name, block)
+            if state not in known.values:  # Nothing that is read needs it.
+                continue
+            width = known.values[state].shape[1]
+
+            def run(vector: Any, state: State = state) -> Any:
+                again = Evaluator(made, length, parts, known.values[Input()])
+                again.values |= {
+                    tensor: value
+                    for tensor, value in known.values.items()
+                    if isinstance(tensor, State) and tensor.index < state.index
+                }
+                again.values[state] = vector[None]
+                return again.output()[0]
+
+            start = known.values[state][0].detach()
+            expected = torch.func.jacrev(run)(start)
+            matrices = Matrices(known)
+            found = propagate(
+                law,
+                length,
+                matrices.weigh,
+                matrices.one(width),
+                Source(name, At(START, block)),
+            )
+            worst = max(worst, _error(matrices.whole(found, expected), expected))
+            tried += 1
+    if not tried:
+        return None, "no unknown of a block is read"
+    return _judged(worst, f"{tried} tensors of {length} blocks, ")
 
 
 def _paths(formula: Formula, make: Make) -> tuple[bool | None, str]:

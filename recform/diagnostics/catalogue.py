@@ -436,8 +436,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF639": Entry(
         "no general formula",
-        "The paths of this recursion have no weights of their own: they depend on the "
-        "input or on the block, or its operators belong to no single block.",
+        "The paths of this recursion have no fixed weights: they depend on the block, or "
+        "an operator belongs to no single block.",
         command="echo 'X_i = W*X_<i-1>' | recform derive -",
     ),
     "RF640": Entry(

@@ -204,7 +204,7 @@ routes = st.recursive(
 
 
 @given(routes)
-@settings(max_examples=20)
+@settings(max_examples=12)
 def test_random_paths(route: str) -> None:
     """Equations in the file, read by the compiler, have the paths that were asked for."""
     frame = "input 4\nstages 4 x 3\n"
@@ -276,6 +276,23 @@ def test_formulas_are_written_out_as_the_paper_does() -> None:
     line = "dX_L/dX_<L-3> = 1 + W_L + W_L*W_<L-1> + W_L*W_<L-1>*W_<L-2>"
     assert line in report.text()
     assert r"\frac{\partial X_{L}}{\partial X_{L-i}} = \sum_{k=0}^{i}" in report.latex()
+
+
+def test_gates_are_letters() -> None:
+    """Highway: the derivative by the product rule, gates at their own blocks."""
+    text = (EXAMPLES / "paper" / "highway.rf").read_text()
+    report = backward(compile_source(from_text(text))[0].formula)
+    (formula,) = report.formulas
+    assert formula.rank == 1 and formula.regex is not None
+    first = next(line for line in report.text().splitlines() if "dy_<L-1> =" in line)
+    for part in (
+        "diag(t_L*y_<L-1>)*f_L",
+        "diag(1 - t_L*y_<L-1>)",
+        "diag(f_L*y_<L-1>)*t_L",
+    ):
+        assert part in first
+    assert any("diag(...)" in line for line in report.assumptions)
+    assert r"\operatorname{diag}" in report.latex()
 
 
 @pytest.mark.parametrize(

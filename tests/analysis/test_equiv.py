@@ -34,6 +34,9 @@ def verdict(left: str, right: str) -> Verdict:
 EQUAL = [
     (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
     (EQ20, EQ21),
+    # The start of the printed code, a state of twice the stem's output, without the
+    # activation: what is subtracted in block 1 takes the skips away for good.
+    (f"{EQ20}\nW_0*X_<-1> = X_0", "X_i = W_i*X_<i-1>"),
     ("X_i = relu((1 + W_i)*X_<i-1>)", "X_i = relu(W_i*X_<i-1> + X_<i-1>)"),
     (
         "V_i = 0.9*V_<i-1> + 0.1*W_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
@@ -182,7 +185,7 @@ def recursions(draw: st.DrawFn) -> str:
 
 
 @given(recursions(), recursions())
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_verdicts_agree_with_numbers(left: str, right: str) -> None:
     """An equal pair agrees on numbers at depths that no comparison has seen."""
     try:

@@ -140,6 +140,17 @@ def test_plot(kind: str, tmp_path: Path) -> None:
         assert content.startswith({"png": b"\x89PNG\r\n", "pdf": b"%PDF-"}[kind])
 
 
+def test_plot_without_matplotlib(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    path = tmp_path / "paths.svg"
+    shown = run("analyze", EQ20, "-o", str(path), status=1).stderr
+    assert "error[RF604]" in shown
+    assert "pip install 'recform[analysis]'" in shown
+    assert not path.exists()
+
+
 def test_stages_and_several_networks() -> None:
     language = ROOT / "examples" / "language"
     flows = data(str(language / "densenet.rf"))["flows"]
@@ -205,7 +216,7 @@ def test_analysis_does_not_import_torch() -> None:
 
 def test_verify() -> None:
     shown = run("verify", EQ20).stdout
-    assert shown.count("  holds: ") == 4
+    assert shown.count("  holds: ") == 5
     found = json.loads(run("verify", EQ20, "--json").stdout)
     assert all(check["holds"] for check in found["checks"])
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
+import shlex
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
+
+from recform.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "analysis.md").read_text()
@@ -28,18 +29,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("number", range(len(COMMANDS)))
-def test_command(number: int, folder: Path) -> None:
+def test_command(number: int, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command, _, expected = COMMANDS[number]
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    result = subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        env={**os.environ, "PATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    shown = [line.rstrip() for line in (result.stdout + result.stderr).split("\n")]
+    before, _, last = command.rpartition(" | ")
+    arguments = shlex.split(last)
+    assert arguments[0] == "recform"
+    text = f"{shlex.split(before)[1]}\n" if before else None
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(app, arguments[1:], input=text)
+    shown = [line.rstrip() for line in result.output.split("\n")]
     for line in expected.rstrip("\n").split("\n"):
         assert line == "..." or line.rstrip() in shown, (line, shown)
 
