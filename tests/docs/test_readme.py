@@ -62,3 +62,9 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), (page.name, target)
+
+
+def test_no_page_has_traces_of_a_merge() -> None:
+    for page in [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]:
+        for line in page.read_text().split("\n"):
+            assert not line.startswith(("<<<<<<<", ">>>>>>>")), page.name
