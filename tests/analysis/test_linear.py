@@ -82,9 +82,7 @@ def test_histories_are_unknowns() -> None:
     text = FLAT + "X_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)"
     made = linear(text)
     assert made.unknowns == ("X", "concat(X_<0..i>)")
-    assert law(text, "concat(X_<0..i>)") == {
-        "concat(X_<0..i-1>)": "E1_i + E2_i*W_i"
-    }
+    assert law(text, "concat(X_<0..i>)") == {"concat(X_<0..i-1>)": "E1_i + E2_i*W_i"}
 
 
 def test_first_blocks_follow_the_boundary() -> None:
