@@ -68,7 +68,8 @@ def _same(compiled: Compiled, path: Path) -> Check:
     """Whether a generated file computes what the formula says, with the same weights."""
     import torch
 
-    from recform.analysis.verify import CLOSE, Check, shake
+    from recform.analysis.trials import CLOSE, shake
+    from recform.analysis.verify import Check
     from recform.cli.modules import load
 
     claim = f"{path.as_posix()} is the network of the formula"
