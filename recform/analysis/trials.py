@@ -7,7 +7,7 @@ from typing import Any
 
 from recform.algebra.formula import Formula
 from recform.analysis.evaluate import Parts
-from recform.recurrence.build import reach_of
+from recform.recurrence.reach import reach_of
 
 Make = Callable[[Formula], Parts]
 

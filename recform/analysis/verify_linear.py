@@ -27,7 +27,7 @@ from recform.analysis.trials import (
 )
 from recform.analysis.words import START, At, Polynomial
 from recform.diagnostics import Diagnostics
-from recform.recurrence.build import reach_of
+from recform.recurrence.reach import reach_of
 
 
 def by_input(formula: Formula, make: Make) -> tuple[bool, str]:
