@@ -18,7 +18,8 @@ from recform.algebra.formula import (
     StageSpec,
     Step,
 )
-from recform.algebra.pipelines import PipelineReader, usage
+from recform.algebra.operator_calls import names_in, usage
+from recform.algebra.pipelines import PipelineReader
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import (
     RESERVED,
@@ -489,9 +490,7 @@ class _Fix:
 
 
 def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
-    from recform.algebra.pipelines import _names_in
-
-    return _names_in(expr) & set(params)
+    return names_in(expr) & set(params)
 
 
 def _large(value: int) -> str:

@@ -2,20 +2,47 @@
 
 A view (``step``, ``network``, ``paths``, ``unrolled``) makes a
 :class:`~recform.render.model.Diagram` of the recurrence and the graph; Graphviz places
-it, and a writer for each format draws it.
+it, and a writer for each format draws it (:mod:`recform.render.draw`, which is imported
+when something is drawn: other commands don't wait for it).
 """
 
-from recform.render.draw import (
-    Format,
-    Request,
-    Subject,
-    diagram,
-    render,
-    request,
-    write,
-)
+from __future__ import annotations
+
 from recform.render.model import Diagram, Direction, View
+from recform.render.request import Format, Request, Subject, request
 from recform.render.theme import Theme
+
+
+def render(subject: Subject, request: Request, form: Format) -> bytes:
+    """A picture of a network.
+
+    Raises:
+        CompileError: if it cannot be drawn (RF661 to RF667).
+    """
+    return write(diagram(subject, request), request, form)
+
+
+def diagram(subject: Subject, request: Request) -> Diagram:
+    """What is drawn, before it has a place.
+
+    Raises:
+        CompileError: if the request is out of reason (RF661, RF665, RF666).
+    """
+    from recform.render import draw
+
+    return draw.diagram(subject, request)
+
+
+def write(drawn: Diagram, request: Request, form: Format) -> bytes:
+    """A diagram in a format.
+
+    Raises:
+        CompileError: if it cannot be laid out, or a package is missing.
+    """
+    from recform.render import draw
+
+    return draw.write(drawn, request, form)
+
 
 __all__ = [
     "Diagram",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recform.algebra.pipelines import usage
+from recform.algebra.operator_calls import usage
 from recform.blocks import Argument, defaults, lookup, names
 from recform.compiler import compile_source, from_text
 
