@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +14,8 @@ from recform.syntax import nodes as n
 
 #: Numbers with more digits than this are out of all reason.
 _MAX_DIGITS = 40
+#: What can name the parameters of an operator.
+_LABEL = re.compile(r"[^\W\d]\w*'?")
 #: Most repetitions that a route writes out.
 MAX_REPEAT = 32
 
@@ -191,7 +194,14 @@ class _ToNodes:
         return n.Flow(span, tuple(parts))
 
     def labelled(self, span: Span, children: list[Any]) -> n.Part:
-        return n.Part(span, children[1], _name(children[0]))
+        label = _name(children[0]).strip('"')
+        if not _LABEL.fullmatch(label):
+            self._report.error(
+                "RF212",
+                "a label is a name of letters, digits and underscores",
+                self._at(children[0]),
+            )
+        return n.Part(span, children[1], label)
 
     # -- expressions
 

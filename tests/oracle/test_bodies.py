@@ -11,6 +11,7 @@ from torchvision.models.googlenet import Inception
 from torchvision.ops import SqueezeExcitation
 
 from recform.compiler import Compiled
+from recform.diagnostics import CompileError
 from tests.oracle.compare import agree, compiled
 
 torch.set_num_threads(1)
@@ -194,6 +195,22 @@ def test_inlined_with_a_name() -> None:
     x = torch.randn(2, 8, 8, 8)
     made = step.conv(x)
     assert torch.allclose(step(x), x + made * torch.sigmoid(step.gate.conv(made)))
+
+
+def test_a_label_in_quotes() -> None:
+    item = compiled(
+        'stages 8 x 1\nW = "conv_1": conv(3, c) > "bn_1": bn\nX_i = W_i*X_<i-1>'
+    )
+    names = {
+        name.split(".")[2] for name, _ in item.module().blocks.named_parameters("b")
+    }
+    assert names == {"W"}
+    parts = {
+        name.split(".")[3] for name, _ in item.module().blocks.named_parameters("b")
+    }
+    assert parts == {"conv_1", "bn_1"}
+    with pytest.raises(CompileError, match="RF212"):
+        compiled('W = "a.b": conv(3, c)\nX_i = W_i*X_<i-1>')
 
 
 def test_tokens_spread_over_positions() -> None:
