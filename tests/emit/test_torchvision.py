@@ -1,52 +1,57 @@
-"""The ResNets of `examples/zoo` are torchvision's: names, numbers, initialisation."""
+"""The ResNets of `examples/zoo` are torchvision's and timm's: names, numbers, weights."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 import torchvision
 from torch import nn
 
-from recform.compiler import compile_source, from_text, read
+from recform.compiler import compile_source, read
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
-RESNET34 = """
-names   stem = ".", head = ".", W = ".", stages = "layer{}", adapter = "downsample"
-param   classes = 1000
-input   3 x 224 x 224
-stem    conv1: conv(7, 64, stride=2) > bn1: bn > relu > maxpool(3, stride=2, padding=1)
-stages  64 x 3, 128 x 4 / 2, 256 x 6 / 2, 512 x 3 / 2
-head    avgpool > fc: linear(classes)
-X_i = relu(W_i*X_<i-1> + X_<i-1>)
-"""
 
 
 def ours(name: str) -> nn.Module:
-    if name == "resnet34":
-        source, folder = from_text(RESNET34), ZOO
-    else:
-        source, folder = read(ZOO / f"{name}.rf")
+    source, folder = read(ZOO / f"{name}.rf")
     (compiled,) = compile_source(source, {}, folder)
     return compiled.module()
 
 
 def theirs(name: str) -> nn.Module:
+    if name in TIMM:
+        return timm.create_model(name)
     return getattr(torchvision.models, name)()
 
 
-DEPTHS = ["resnet18", pytest.param("resnet34", marks=pytest.mark.slow), "resnet50"]
+TIMM = ["seresnet50"]
+NAMES = [
+    "resnet18",
+    "resnet50",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            "resnet34",
+            "resnet101",
+            "resnext50_32x4d",
+            "wide_resnet50_2",
+            "seresnet50",
+        )
+    ),
+]
 
 
-@pytest.mark.parametrize("name", DEPTHS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_state_dict_loads_as_it_is_and_the_outputs_agree(name: str) -> None:
     torch.manual_seed(0)
     there = theirs(name).double()
     here = ours(name).double()
     here.load_state_dict(there.state_dict(), strict=True)
     assert list(here.state_dict()) == list(there.state_dict())
-    x = torch.randn(2, 3, 64, 64, dtype=torch.float64)
+    x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
     for training in (False, True):
         torch.testing.assert_close(
             here.train(training)(x), there.train(training)(x), rtol=0, atol=1e-6
@@ -56,7 +61,7 @@ def test_a_state_dict_loads_as_it_is_and_the_outputs_agree(name: str) -> None:
         torch.testing.assert_close(here.state_dict()[key], value, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", DEPTHS)
+@pytest.mark.parametrize("name", ["resnet18", "resnet50"])
 def test_weights_start_alike(name: str) -> None:
     """The same seed gives the same weights: rules and order are torchvision's."""
     torch.manual_seed(0)
