@@ -15,6 +15,10 @@ FILES = sorted(EXAMPLES.rglob("*.rf"))
 SMALLER = {"zoo": 64}
 #: More parameters than this take too long on a small machine.
 LARGE = 12_000_000
+#: And so do more multiply-adds, in the zoo.
+LONG = 200_000_000
+#: Files with networks of a thousand layers.
+DEEP = {"preact_resnet"}
 
 
 def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
@@ -22,24 +26,38 @@ def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
     return compile_source(source, settings, folder)
 
 
-def batch(path: Path, compiled: Compiled) -> torch.Tensor:
+def batch(path: Path, compiled: Compiled, device: str = "cpu") -> torch.Tensor:
     sizes = [int(size) for size in compiled.formula.input.sizes]
-    if path.parent.name in SMALLER:
-        sizes[1:] = [SMALLER[path.parent.name]] * (len(sizes) - 1)
+    if len(sizes) == 3 and path.parent.name in SMALLER:
+        limit = SMALLER[path.parent.name]
+        sizes[1:] = [min(size, limit) for size in sizes[1:]]
+    if device == "meta":
+        return torch.empty(2, *sizes, device=device)
     return torch.randn(2, *sizes, generator=torch.Generator().manual_seed(0))
 
 
 @pytest.mark.parametrize(
-    "path", FILES, ids=lambda path: path.relative_to(EXAMPLES).as_posix()
+    "path",
+    [
+        pytest.param(
+            path,
+            id=path.relative_to(EXAMPLES).as_posix(),
+            marks=[pytest.mark.slow] if path.stem in DEEP else [],
+        )
+        for path in FILES
+    ],
 )
 def test_it_runs_and_every_parameter_learns(path: Path) -> None:
     for compiled in networks(path):
         torch.manual_seed(0)
         # What is large runs without numbers: shapes and gradients all the same.
-        device = "meta" if compiled.graph.totals.parameters > LARGE else "cpu"
+        costs = compiled.graph.totals
+        long = path.parent.name in SMALLER and costs.multiply_adds > LONG
+        large = costs.parameters > LARGE or long
+        device = "meta" if large else "cpu"
         with torch.device(device):
             module = compiled.module()
-        y = module(batch(path, compiled).to(device))
+        y = module(batch(path, compiled, device))
         assert y.shape[0] == 2
         assert device == "meta" or torch.isfinite(y).all()
         y.square().sum().backward()
