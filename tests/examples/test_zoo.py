@@ -1,0 +1,164 @@
+"""Networks of the zoo that are judged by their papers: counts, figures, behaviour."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from recform.compiler import Compiled, compile_source, read
+from recform.report import TableRow
+from tests.examples import zoo_judges
+from tests.examples.zoo_counts import COUNTS, gpt2
+from tests.examples.zoo_judges import ZOO, Figure
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "zoo.md"
+
+
+@pytest.fixture(scope="module")
+def rows() -> dict[tuple[str, str], TableRow]:
+    return {(row.file, row.name): row for row in zoo_judges.rows()}
+
+
+def network(file: str, name: str | None = None, **settings: object) -> Compiled:
+    source, folder = read(ZOO / f"{file}.rf")
+    several = compile_source(source, settings, folder)
+    return next(c for c in several if name is None or c.name == name)
+
+
+@pytest.mark.parametrize("key", COUNTS, ids=lambda key: key[1])
+def test_parameters_are_those_of_the_paper(
+    key: tuple[str, str], rows: dict[tuple[str, str], TableRow]
+) -> None:
+    assert rows[key].parameters == COUNTS[key]()
+
+
+def test_every_network_has_a_judge(rows: dict[tuple[str, str], TableRow]) -> None:
+    judged = {key for key in rows if key[0] in zoo_judges.ELSEWHERE}
+    assert judged | set(COUNTS) == set(rows)
+
+
+def test_figures_are_those_printed(rows: dict[tuple[str, str], TableRow]) -> None:
+    known = zoo_judges.figures()
+    assert set(known) <= set(rows)
+    unmet = {key[1] for key in known if not zoo_judges.agrees(rows[key], known[key])}
+    assert unmet == zoo_judges.UNMET
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "agrees"),
+    [
+        ("1.7e6", 1_727_962, True),
+        ("1.7e6", 1_750_001, False),
+        ("0.77e6", 769_162, True),
+        ("137e6", 136_400_000, False),
+    ],
+)
+def test_a_figure_counts_to_its_digits(text: str, value: int, agrees: bool) -> None:
+    assert Figure(text, "parameters").agrees(value) is agrees
+
+
+def test_highway_layers_have_about_5000_parameters() -> None:
+    """As the paper says of layers of 50 units."""
+    deep = network("highway", "Highway100").graph.totals.parameters
+    shallow = network("highway", "Highway50").graph.totals.parameters
+    assert (deep - shallow) / 50 == pytest.approx(5000, rel=0.03)
+
+
+def small_gpt() -> nn.Module:
+    settings = {"width": 128, "depth": 2, "vocabulary": 11, "length": 8}
+    return network("gpt2", **settings).module().double().eval()
+
+
+def test_gpt_is_torchs_pre_norm_transformer() -> None:
+    ours = small_gpt()
+    assert sum(p.numel() for p in ours.parameters()) == gpt2(128, 2, 11, 8)
+    theirs = nn.TransformerEncoder(
+        nn.TransformerEncoderLayer(
+            128,
+            2,
+            512,
+            activation=partial(F.gelu, approximate="tanh"),
+            batch_first=True,
+            norm_first=True,
+        ),
+        2,
+        enable_nested_tensor=False,
+    )
+    theirs = theirs.double().eval()
+    names = (
+        ("self_attn", "A.attention"),
+        ("norm1", "norm.ln"),
+        ("norm2", "norm2.ln"),
+        ("linear1", "M.fc1"),
+        ("linear2", "M.fc2"),
+    )
+    weights = ours.state_dict()
+    for name, value in theirs.state_dict().items():
+        mine = name.replace("layers", "blocks")
+        for old, new in names:
+            mine = mine.replace(f".{old}.", f".{new}.")
+        value.copy_(weights[mine])
+    ids = torch.randint(0, 11, (3, 8))
+    with torch.no_grad():
+        x = weights["stem.fc.weight"].T[ids] + weights["stem.pos_embedding"]
+        mask = nn.Transformer.generate_square_subsequent_mask(8, dtype=torch.float64)
+        y = theirs(x, mask=mask, is_causal=True)
+        y = F.layer_norm(
+            y, (128,), weights["head.ln.weight"], weights["head.ln.bias"]
+        ) @ (weights["head.fc.weight"].T)
+        one_hot = F.one_hot(ids, 11).double()
+        torch.testing.assert_close(ours(one_hot), y)
+
+
+def test_stochastic_depth_drops_later_blocks_more_often() -> None:
+    """Eq. (4): block i of L is dropped with probability i/L * (1 - p_L), p_L = 0.5."""
+    with torch.device("meta"):
+        module = network("stochastic_depth").module()
+    rates = [m.rate for m in module.modules() if type(m).__name__ == "DropPath"]
+    assert rates == pytest.approx([0.5 * i / 54 for i in range(1, 55)])
+
+
+def test_rezero_starts_as_the_identity() -> None:
+    """ReZero's blocks do nothing at first: what comes in is what goes out."""
+    module = network("rezero", "ReZeroResNet56").module().eval()
+    x = torch.randn(1, 3, 16, 16)
+    with torch.no_grad():
+        start = module.stem(x)
+        pooled = F.avg_pool2d(F.avg_pool2d(start, 2), 2).mean((2, 3))
+        wanted = module.head.fc(F.pad(pooled, (0, 48)))
+        torch.testing.assert_close(module(x), wanted)
+
+
+def test_poly_2_applies_one_module_twice() -> None:
+    poly, mpoly = (network("polynet", name) for name in ("Poly2", "MPoly2"))
+    assert poly.graph.totals.multiply_adds == mpoly.graph.totals.multiply_adds
+    assert poly.graph.totals.parameters < mpoly.graph.totals.parameters
+
+
+def test_hyper_connections_start_as_pre_norm_residual() -> None:
+    """n streams with the paper's start hold alternating residual sums."""
+    module = network("hyper_connections").module().double().eval()
+    x = torch.randn(2, 64, 48, dtype=torch.float64)
+    with torch.no_grad():
+        a = b = module.stem(x)
+        for number, block in enumerate(module.blocks, start=1):
+            made = block.T(a if number % 2 else b)
+            a, b = a + made, b + made
+        torch.testing.assert_close(module(x), module.head(a + b))
+
+
+@pytest.mark.golden
+def test_page_has_the_table(request: pytest.FixtureRequest) -> None:
+    begin, end = "<!-- table: begin -->", "<!-- table: end -->"
+    text = PAGE.read_text()
+    head, _, rest = text.partition(begin)
+    made = zoo_judges.table()
+    wanted = f"{head}{begin}\n{made}\n{end}{rest.partition(end)[2]}"
+    if request.config.getoption("--update-goldens"):
+        PAGE.write_text(wanted)
+    assert PAGE.read_text() == wanted, "run `make goldens`"

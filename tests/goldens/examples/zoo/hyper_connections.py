@@ -1,0 +1,112 @@
+"""HyperConnections, from hyper_connections.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  hyper_connections.rf
+sha256:  caaa9d61bb3bac7b0da8b108e64ebae04ca4f700052013d9631c43d13cb45ac0
+recform: 0.1.0
+command: recform compile hyper_connections.rf -o hyper_connections.py
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+__all__ = ["HyperConnections"]
+
+
+class TBlock(nn.Module):
+    """T = ln > linear(4*c) > gelu > linear(c)"""
+
+    def __init__(self, in_features: int, features: int) -> None:
+        super().__init__()
+        self.ln = nn.LayerNorm(in_features)
+        self.fc1 = nn.Linear(in_features, 4 * features)
+        self.fc2 = nn.Linear(4 * features, features)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.gelu(self.fc1(self.ln(x)))  # rf:21
+        return self.fc2(x)  # rf:21
+
+
+class Step(nn.Module):
+    """U_i = T_i*((odd_i + m_i)*A_<i-1> + (1 - odd_i + n_i)*B_<i-1>)
+    A_i = b_i*U_i + p_i*A_<i-1> + q_i*B_<i-1>
+    B_i = d_i*U_i + r_i*A_<i-1> + w_i*B_<i-1>
+
+    Takes a_prev = A_<i-1>, b_prev = B_<i-1>.
+    Hands on A_i, B_i.
+    """
+
+    def __init__(self, i: int) -> None:
+        super().__init__()
+        self.T = TBlock(64, 64)
+        self.m = nn.Parameter(torch.tensor(0.0))
+        self.n = nn.Parameter(torch.tensor(0.0))
+        self.b = nn.Parameter(torch.tensor(1.0))
+        self.p = nn.Parameter(torch.tensor(1.0))
+        self.q = nn.Parameter(torch.tensor(0.0))
+        self.d = nn.Parameter(torch.tensor(1.0))
+        self.r = nn.Parameter(torch.tensor(0.0))
+        self.w = nn.Parameter(torch.tensor(1.0))
+        self.scale = -0.5 * (-1)**i
+        self.scale2 = (0.5) * (-1)**i
+
+    def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
+        t_partial = self.T(
+            (self.scale + self.m + 0.5) * a_prev + (self.scale2 + self.n + 0.5) * b_prev
+        )  # rf:25
+        u = t_partial  # rf:25
+        a = self.b * u + self.p * a_prev + self.q * b_prev  # rf:26
+        b = self.d * u + self.r * a_prev + self.w * b_prev  # rf:27
+        return a, b
+
+
+class Stem(nn.Module):
+    """stem linear(c) > positions"""
+
+    def __init__(self, in_features: int, features: int, positions: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_features, features)
+        self.pos_embedding = nn.Parameter(0.02 * torch.randn(1, positions, features))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.fc(x)  # rf:18
+        return x + self.pos_embedding  # rf:18
+
+
+class Head(nn.Module):
+    """head ln > avgpool > linear(classes)"""
+
+    def __init__(self, in_features: int, classes: int) -> None:
+        super().__init__()
+        self.ln = nn.LayerNorm(in_features)
+        self.fc = nn.Linear(in_features, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.ln(x).mean(1)  # rf:19
+        return self.fc(x)  # rf:19
+
+
+class HyperConnections(nn.Module):
+    """U_i = T_i*((odd_i + m_i)*A_<i-1> + (1 - odd_i + n_i)*B_<i-1>)
+    A_i = b_i*U_i + p_i*A_<i-1> + q_i*B_<i-1>
+    B_i = d_i*U_i + r_i*A_<i-1> + w_i*B_<i-1>
+    A_0 = input
+    B_0 = input
+
+    Takes N x 64 x 48, returns N x 10.
+    """
+
+    def __init__(self, in_features: int = 48, classes: int = 10) -> None:
+        super().__init__()
+        self.stem = Stem(in_features, 64, 64)
+        self.blocks = nn.ModuleList([Step(i=1), *[Step(i=2 + k) for k in range(5)]])
+        self.head = Head(64, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        state: tuple[Tensor, ...] = (x, x)
+        for block in self.blocks:
+            state = block(*state)
+        a, b = state
+        return self.head(a + b)
