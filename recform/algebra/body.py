@@ -71,6 +71,9 @@ class Body(Operator):
     attribute: str
     span: Span
     spans: Mapping[Tensor, Span] = field(repr=False, default_factory=dict)
+    # Definitions stand in definitions: what each makes of a shape is worked out once.
+    _shapes: dict[Any, Shape] = field(init=False, repr=False, default_factory=dict)
+    _costs: dict[Any, Cost] = field(init=False, repr=False, default_factory=dict)
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, in the author's order."""
@@ -84,11 +87,17 @@ class Body(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         """The shape of the output; sizes may be symbols."""
-        return Inside(self, x, a).shape(self.output)
+        key = (x, tuple(a.items()))
+        if key not in self._shapes:
+            self._shapes[key] = Inside(self, x, a).shape(self.output)
+        return self._shapes[key]
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """The costs of all its operators."""
-        return Inside(self, x, a).cost()
+        key = (x, tuple(a.items()))
+        if key not in self._costs:
+            self._costs[key] = Inside(self, x, a).cost()
+        return self._costs[key]
 
     def values(self, a: Arguments) -> dict[Any, Any]:
         """What the symbols in the arguments of its operators stand for.
@@ -98,13 +107,15 @@ class Body(Operator):
         return {argument.default: a[argument.name] for argument in self.arguments}
 
 
-def every_step(pipeline: Pipeline) -> Iterator[Step]:
-    """The operators of a pipeline, those inside of definitions by equations included."""
+def every_step(pipeline: Pipeline, seen: set[int] | None = None) -> Iterator[Step]:
+    """The operators of a pipeline; those inside of a definition by equations once."""
+    seen = set() if seen is None else seen
     for step in pipeline.steps:
         yield step
-        if isinstance(step.operator, Body):
+        if isinstance(step.operator, Body) and id(step.operator) not in seen:
+            seen.add(id(step.operator))
             for inner in step.operator.operators.values():
-                yield from every_step(inner)
+                yield from every_step(inner, seen)
 
 
 class Inside:

@@ -81,6 +81,8 @@ class PipelineReader(OperatorReader):
         if len(parts) == 1 and word(parts[0].expr) == "none":
             return
         for part in parts:
+            if len(steps) > _MAX_STEPS:
+                return  # it has been reported
             label = part.label or ""
             name, given = called(part.expr)
             if name in self._definitions:

@@ -21,7 +21,11 @@ _N = TypeVar("_N", bound=n.Node)
 
 #: Words of Python and names that the generated module uses itself.
 RESERVED = frozenset(
-    (*keyword.kwlist, *keyword.softkwlist, "torch", "nn", "F", "Tensor", "math", "self")
+    (
+        *(*keyword.kwlist, *keyword.softkwlist),
+        *("torch", "nn", "F", "Tensor", "math", "self", "Any"),
+        *("super", "range", "tuple", "int", "float", "bool"),
+    )
 )
 
 

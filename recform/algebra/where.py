@@ -61,6 +61,9 @@ class WhereReader:
         self._tensor = tensor
         self._relation = relation
         self._values = dict(values)
+        first = relation.left[0]
+        given = first.arguments if isinstance(first, n.Call) else ()
+        self._arguments = {a.name for a in given if isinstance(a, n.Keyword)}
         self._report = report
 
     def read(self, known: Callable[[str], bool]) -> Locals:
@@ -155,6 +158,14 @@ class WhereReader:
             found.exact[left.name, sympy.nan] = right
             return
         index = left.indices[0]
+        if isinstance(index, n.Reference) and index.name in self._arguments:
+            self._report.error(
+                "RF209",
+                f"{index.name} is an argument here, and cannot count as well",
+                index.span,
+                hint=f"another letter: {left.name}_j = ...",
+            )
+            return
         if (
             len(left.indices) == 1
             and isinstance(index, n.Reference)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from recform.algebra.expr import Elementwise
+from recform.algebra.expr import Elementwise, State
 from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain
 from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
 from recform.analysis.derive_back import (
@@ -103,11 +104,13 @@ def backward(formula: Formula) -> Backward:
     report = Diagnostics()
     linear = linearise(formula, report, activations=False)
     report.check()
-    targets = list(
-        dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
-    ) or [formula.equations[-1].unknown]
     sources = [equation.unknown for equation in formula.equations]
+    read = dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
+    targets = [name for name in read if name in sources]
+    targets = targets or [formula.equations[-1].unknown]
     try:
+        if set(linear.unknowns) - set(sources):
+            raise NoSeries("a block reads a whole history")
         network = network_of(linear)
         formulas = tuple(
             made
@@ -124,6 +127,11 @@ def backward(formula: Formula) -> Backward:
         )
         raise CompileError(report) from None
     assumptions = ["operators are linear", *linear.assumptions]
+    if not isinstance(formula.output, State):
+        names = ", ".join(f"{target}_L" for target in targets)
+        assumptions.append(
+            f"the output, {plain(formula.output)}, is not followed, but {names}"
+        )
     if any(
         isinstance(part, Elementwise)
         for equation in formula.equations
@@ -145,9 +153,15 @@ def backward(formula: Formula) -> Backward:
 
 def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
     """The general formula for the first few i, as Eqs. 9 to 12 are written."""
-    words = words_up_to(formula.series, _SHOWN) or {}
+    shown, words = 0, None
+    for shown in range(_SHOWN, 0, -1):
+        words = words_up_to(formula.series, shown)
+        if words is not None:
+            break
+    if words is None:
+        return ()
     lines = []
-    for length in range(1, _SHOWN + 1):
+    for length in range(1, shown + 1):
         here: dict[Word, Any] = {w: v for w, v in words.items() if len(w) == length}
         if len(here) > _MOST:
             break

@@ -31,7 +31,7 @@ def command(
     ] = None,
     depth: Annotated[
         int | None,
-        typer.Option("--depth", min=1, max=100_000, help="Another number of blocks."),
+        typer.Option("--depth", min=1, max=20_000, help="Another number of blocks."),
     ] = None,
     origin: Annotated[
         int, typer.Option("--from", min=0, help="Paths start at this block.")

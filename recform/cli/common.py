@@ -173,6 +173,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
     """
     temporary = ""
     try:
+        # A link stays a link; what is no file (a terminal, a pipe) is written to.
+        path = path.resolve() if path.is_symlink() else path
+        if path.exists() and not path.is_file() and not path.is_dir():
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+            return
         mode = path.stat().st_mode & 0o777 if path.exists() else _default_mode()
         handle, temporary = tempfile.mkstemp(
             dir=path.parent, prefix=f".{path.name[:40]}."

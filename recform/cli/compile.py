@@ -11,6 +11,7 @@ import typer
 
 from recform.cli import common
 from recform.compiler import choose, emit_source
+from recform.diagnostics import Diagnostics
 
 
 def command(
@@ -33,6 +34,8 @@ def command(
         networks = common.compiled(file, settings)
         if network is not None:
             networks = (choose(networks, network),)
+        if output is not None and output.suffix == ".rf":
+            _refuse(output)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         if check and output is not None:
@@ -41,6 +44,23 @@ def command(
             sys.stdout.write(source)
         else:
             common.write_whole(output, source)
+
+
+def _refuse(path: Path) -> None:
+    """Keeps a formula from being written over by its module.
+
+    Raises:
+        CompileError: always.
+    """
+    report = Diagnostics()
+    name = path.as_posix()
+    report.error(
+        "RF503",
+        f"{name} would be a formula file by its name, and this is a module",
+        hint=f"-o {path.with_suffix('.py').name}",
+        file=name,
+    )
+    report.check()
 
 
 def _compare(path: Path, source: str) -> None:

@@ -30,6 +30,7 @@ from recform.graph.shapes import BlockShapes
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 from recform.recurrence.unroll import leading
+from recform.source import Span
 
 #: Most blocks of a stage that may all differ in shape.
 MAX_DIFFERENT = 1_000
@@ -294,7 +295,26 @@ class _Follower:
             stages.append(StageGraph(tuple(segments), newest, totals))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
         end_block, after = self._follow(flow.end, carried, place, False, None, False)
+        self._no_adapters(start, formula.equations[0].span, "in front of the first")
+        self._no_adapters(end_block, formula.output_span, "behind the last")
         return start, stages, end_block, after.kept[0]
+
+    def _no_adapters(self, block: Block, span: Span, where: str) -> None:
+        """Reports terms of different shapes outside of the blocks.
+
+        Raises:
+            Stuck: then.
+        """
+        for source, target in block.sites.values():
+            self._report.error(
+                "RF401",
+                f"this puts {source} and {target} together, and there are no adapters "
+                f"{where} block",
+                span,
+                hint="adapters stand in blocks: give both one shape, or let a block "
+                "add them",
+            )
+            raise Stuck
 
     def _run(
         self,

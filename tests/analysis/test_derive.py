@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from recform.algebra.sections import sections
 from recform.analysis.automaton import equal
 from recform.analysis.derive import Derivation, derive
-from recform.analysis.derive_back_report import backward
+from recform.analysis.derive_back_report import backward, written
 from recform.analysis.derive_report import Derived, forward
-from recform.analysis.derive_text import LATEX
+from recform.analysis.derive_text import LATEX, PLAIN
 from recform.analysis.general_read import read, statement_of
 from recform.analysis.series import SKIP, Move, Series, Word
 from recform.compiler import compile_source, from_text
@@ -406,3 +406,29 @@ def test_weights_from_the_file() -> None:
     wanted = read(section, item, Diagnostics(), {})
     assert wanted is not None
     assert derive(wanted).recursion.equations() == ("X_i = (1/2 + a*W_i)*X_<i-1>",)
+
+
+def test_histories_have_no_general_formula() -> None:
+    for text in (
+        "X_i = W_i*sum(k, 0, i-1, X_k)",
+        "X_i = W_i*X_<i-1>\noutput mean(X_<0..L>)",
+    ):
+        with pytest.raises(CompileError) as caught:
+            backward(compile_source(from_text(text))[0].formula)
+        assert caught.value.diagnostics[0].code == "RF639"
+
+
+def test_an_output_that_is_not_followed_is_said() -> None:
+    made = backward(
+        compile_source(from_text("X_i = W_i*X_<i-1>\noutput X_L + X_<L-1>"))[0].formula
+    )
+    assert any("not followed" in line for line in made.assumptions)
+
+
+def test_many_letters_are_written_out_as_far_as_they_go() -> None:
+    letters = " + ".join(f"{letter}_i" for letter in "ABCDEFGH")
+    (found,) = backward(
+        compile_source(from_text(f"X_i = ({letters})*X_<i-1>"))[0].formula
+    ).formulas
+    (line,) = written(found, PLAIN)
+    assert line.endswith(letters.replace("_i", "_L"))

@@ -43,6 +43,36 @@ def test_compile_to_standard_output_is_the_same(folder: Path) -> None:
     assert result.stdout == (folder / "one.py").read_text()
 
 
+def test_a_formula_is_not_written_over(folder: Path) -> None:
+    result = recform(folder, "compile", "one.rf", "-o", "one.rf")
+    assert result.returncode == 1
+    assert "RF503" in result.stderr
+    assert (folder / "one.rf").read_text() == ONE_LINE
+
+
+def test_a_link_stays_a_link(folder: Path) -> None:
+    (folder / "real.py").write_text("old")
+    (folder / "link.py").symlink_to("real.py")
+    assert recform(folder, "compile", "one.rf", "-o", "link.py").returncode == 0
+    assert (folder / "link.py").is_symlink()
+    assert "class One" in (folder / "real.py").read_text()
+
+
+def test_a_pipe_is_written_to(folder: Path) -> None:
+    import os
+    import threading
+
+    os.mkfifo(folder / "pipe.py")
+    found: list[str] = []
+    reader = threading.Thread(
+        target=lambda: found.append((folder / "pipe.py").read_text())
+    )
+    reader.start()
+    assert recform(folder, "compile", "one.rf", "-o", "pipe.py").returncode == 0
+    reader.join(20)
+    assert "class One" in found[0]
+
+
 def test_standard_input(folder: Path) -> None:
     result = recform(folder, "compile", "-", text=ONE_LINE)
     assert result.returncode == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -268,6 +269,14 @@ FOUND_BY_FUZZING = [
     ("X_i = X_<i-1> + conv(X_<i-1>)", "RF203", "conv"),
     ("X_i = W_i*concat(X_<0..i-65536>)", "RF106", None),
     ("X_<i+10^12> = W_i*X_i", "RF106", "X_<i+10^12>"),
+    ("stages 8 x 2, 12 x 2 / 2\nX_i = W_i*X_<i-1>\noutput X_L + X_0", "RF401", None),
+    ("network super\n" + ONE, "RF209", "network super"),
+    ("X_i = sum(a, 1, 20, sum(b, 1, 20, sum(d, 1, 20, W_i*X_<i-1>)))", "RF106", None),
+    (
+        "R(x, k=3) = concat(Y_<1..2>) where Y_k = K_k*x, K = bn\nW = R\n" + ONE,
+        "RF209",
+        "k",
+    ),
     ("param labels = c\nhead avgpool > linear(labels)\n" + ONE, "RF201", "c"),
 ]
 
@@ -291,3 +300,17 @@ def test_found_by_fuzzing(text: str, code: str, place: str | None) -> None:
 def test_long_and_vanishing_history_compiles(text: str) -> None:
     (compiled,) = compile_source(from_text(f"stages 4 x 3\n{text}"))
     compile(compiled.source, "generated", "exec")
+
+
+def test_definitions_in_definitions_are_worked_out_once() -> None:
+    text = "".join(f"D{k}(x) = D{k + 1}*(D{k + 1}*x)\n" for k in range(14))
+    start = time.perf_counter()
+    (compiled,) = compile_source(
+        from_text(f"{text}D14(x) = x*x\nW = D0\nstages 8 x 2\nX_i = W_i*X_<i-1>")
+    )
+    compile(compiled.source, "generated", "exec")
+    tripled = "A = bn > bn\n" + "".join(
+        f"{b} = {a} > {a} > {a}\n" for a, b in pairwise("ABCDEGHJKMN")
+    )
+    assert mistakes(f"{tripled}W = N\n{ONE}")[0].code == "RF106"
+    assert time.perf_counter() - start < 10

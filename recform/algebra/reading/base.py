@@ -18,6 +18,8 @@ from recform.syntax import nodes as n
 
 #: Most terms that sum(k, a, b, ...) and prod write out.
 MAX_TERMS = 512
+#: And all of them together, those inside of others counted each time.
+MAX_WRITTEN = 2048
 #: Furthest that an index may lie from ``i``, and largest absolute index.
 MAX_OFFSET = 32
 MAX_INDEX = 1_000_000
@@ -81,6 +83,7 @@ class Base:
     members: dict[str, str] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
     _time: str = ""
+    _written: int = 0
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.

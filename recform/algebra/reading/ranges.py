@@ -20,7 +20,13 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.operators import Scalar
-from recform.algebra.reading.base import MAX_INDEX, MAX_OFFSET, MAX_TERMS, Value
+from recform.algebra.reading.base import (
+    MAX_INDEX,
+    MAX_OFFSET,
+    MAX_TERMS,
+    MAX_WRITTEN,
+    Value,
+)
 from recform.algebra.reading.references import References
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -67,6 +73,13 @@ class Ranges(References):
                 "RF106",
                 f"this writes out {int(high - low + 1):,} terms; "
                 f"the limit is {MAX_TERMS}",
+                expr.span,
+            )
+        self._written += int(high - low) + 1
+        if self._written > MAX_WRITTEN:
+            self._fail(
+                "RF106",
+                f"the ranges here write out more than {MAX_WRITTEN:,} terms together",
                 expr.span,
             )
         if high < low:
