@@ -109,9 +109,9 @@ def backward(formula: Formula) -> Backward:
     targets = [name for name in read if name in sources]
     targets = targets or [formula.equations[-1].unknown]
     try:
+        network = network_of(linear)
         if set(linear.unknowns) - set(sources):
             raise NoSeries("a block reads a whole history")
-        network = network_of(linear)
         formulas = tuple(
             made
             for target in targets

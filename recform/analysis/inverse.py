@@ -262,7 +262,10 @@ def _growth(
             inner = row(part)
             if inner is None:
                 return None
-            factor = numeric(formula, value)
+            try:
+                factor = numeric(formula, value)
+            except TypeError:
+                return None  # the inverse divides by a scalar that starts at 0
             factor = abs(factor) if gain is not None else factor
             result = [a + factor * b for a, b in zip(result, inner, strict=True)]
         return result

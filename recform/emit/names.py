@@ -92,7 +92,9 @@ def identifier(text: str) -> str:
     """Any text as an identifier: Greek letters are spelt out, the rest is dropped."""
     spelt = []
     for char in text:
-        if char.isascii():
+        if char == "'":
+            spelt.append("_prime")
+        elif char.isascii():
             spelt.append(char)
         else:
             name = unicodedata.name(char, "")

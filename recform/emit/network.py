@@ -357,9 +357,9 @@ class NetworkWriter:
         for stage in self._network.stages:
             for segment in stage.segments:
                 for tensor, shape in segment.block.shapes.items():
-                    for item in getattr(tensor, "coefficient", sympy.S.Zero).atoms(
-                        Learned
-                    ):
-                        if item.name == name:
+                    # A number in a sum has no shape of its own: it has that of the sum.
+                    for part in (tensor, *tensor.children):
+                        value = getattr(part, "coefficient", sympy.S.Zero)
+                        if any(item.name == name for item in value.atoms(Learned)):
                             return int(shape.features), shape.broadcast_view()
         return 1, (-1,)

@@ -383,6 +383,9 @@ class BlockShapes:
     def _scales(self) -> None:
         """Learned scalars: a term's is applied behind its adapter."""
         for tensor in self.step.body:
+            for part in self.step.parts(tensor):
+                if isinstance(part, Filled):
+                    self._sized(part, self.shape(tensor))
             for part in (tensor, *self.step.parts(tensor)):
                 if isinstance(part, Scaled) and part not in self.step.inputs:
                     pair = self.sites.get(Site(bare(part), tensor))
@@ -398,8 +401,13 @@ class BlockShapes:
         )
 
     def _scale(self, tensor: Scaled, shape: Shape, *, adapted: bool) -> None:
-        learned = tensor.coefficient.atoms(Learned)
-        for item in learned:
+        self._sized(tensor, shape)
+        if tensor.coefficient.atoms(Learned):
+            self._keep(tensor.tensor, shape, adapted=adapted)
+
+    def _sized(self, tensor: Scaled | Filled, shape: Shape) -> None:
+        """How many numbers the learned scalars of a coefficient have here."""
+        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
             scalar = self.formula.scalars[item.name]
             if scalar.per_feature:
                 table = self.scalars if scalar.indexed else self.shared_scalars
@@ -411,9 +419,8 @@ class BlockShapes:
                         f"but scales {before} and {shape.features} channels",
                         self.span(tensor),
                     )
-                    raise Stuck(tensor, (tensor.tensor, tensor))
-        if learned:
-            self._keep(tensor.tensor, shape, adapted=adapted)
+                    ends = (*tensor.children, tensor)
+                    raise Stuck(tensor, (ends[0], tensor))
 
     def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
         shapes = [self.shape(part) for part in parts]

@@ -161,10 +161,23 @@ def test_a_learned_divisor_is_named() -> None:
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.rf"))
 
 
+#: Of a width, a length or a number of equations that takes long to differentiate.
+LONG = {"albert", "feedback", "gpt2"}
+
+
 @pytest.mark.parametrize(
     "path",
-    [path for path in EXAMPLES if path.stem != "gated"],
-    ids=lambda path: f"{path.parent.name}/{path.stem}",
+    [
+        pytest.param(
+            path,
+            id=f"{path.parent.name}/{path.stem}",
+            marks=[pytest.mark.slow]
+            if path.parent.name == "zoo" and path.stem in LONG
+            else [],
+        )
+        for path in EXAMPLES
+        if path.stem != "gated"
+    ],
 )
 def test_every_example_holds(path: Path) -> None:
     source, folder = read(path)

@@ -12,19 +12,15 @@ from tests.examples.zoo_counts import COUNTS, preact_bottleneck
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
 #: Networks whose judge is another test, and what that finds.
+TORCHVISION = (
+    *("resnet18", "resnet34", "resnet50", "resnet101"),
+    *("resnext50_32x4d", "wide_resnet50_2"),
+)
+TIMM = ("seresnet50",)
 ELSEWHERE = {
-    **dict.fromkeys(
-        (
-            "resnet18",
-            "resnet34",
-            "resnet50",
-            "resnet101",
-            "resnext50_32x4d",
-            "wide_resnet50_2",
-        ),
-        ("torchvision", "its weights load, outputs equal"),
-    ),
-    "seresnet50": ("timm", "its weights load, outputs equal"),
+    file: (judge, "its weights load, outputs equal")
+    for judge, files in (("torchvision", TORCHVISION), ("timm", TIMM))
+    for file in files
 }
 #: What a published figure leaves out, in parameters or multiply-adds, and in words.
 LEFT_OUT = {

@@ -47,6 +47,12 @@ FORMS = {
     + "scalar k_i = 0.5\nX_i = (1-k_i)*X_<i-1> + k_i*X_<i-2> + W_i*X_<i-1>",
     "per channel": FRAME
     + "scalar k_i = 0.5 per channel\nX_i = k_i*X_<i-1> + W_i*X_<i-1>",
+    "per channel, in a sum": FLAT
+    + "scalar b_i = -2 per channel\nscalar d = 1 per channel\n"
+    + "X_i = sigmoid(W_i*X_<i-1> + b_i) + d*X_<i-1>",
+    "per channel for all, in a sum": FLAT
+    + "scalar d = 1 per channel\nX_i = W_i*X_<i-1> + d",
+    "names with a prime": FRAME + "X_i = X_<i-1> + W_i*X_<i-1> - W'_i*X_<i-1>",
     "one scalar for all": FRAME
     + "scalar k = 0.5\nX_i = k*X_<i-1> + tanh(k)*W_i*X_<i-1>",
     "scalar of the block before": FLAT

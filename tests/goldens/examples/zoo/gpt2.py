@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  gpt2.rf
-sha256:  0904a291d7a1a40b845c7f5d965ae16c2b8622e21137090fa4585aacb116d05d
+sha256:  9b16c50692a0c70d8e644d5c72afba959d61dfeeaa3134f49da40e25b1306d9a
 recform: 0.1.0
 command: recform compile gpt2.rf -o gpt2.py
 """
@@ -90,8 +90,8 @@ class MBlock(nn.Module):
         return self.dropout(self.fc2(x))  # rf:19
 
 
-class NormBlock2(nn.Module):
-    """norm' = ln"""
+class Norm2Block(nn.Module):
+    """norm2 = ln"""
 
     def __init__(self, in_features: int) -> None:
         super().__init__()
@@ -103,7 +103,7 @@ class NormBlock2(nn.Module):
 
 class Step(nn.Module):
     """Y_i = X_<i-1> + A_i*norm_i(X_<i-1>)
-    X_i = Y_i + M_i*norm'_i(Y_i)
+    X_i = Y_i + M_i*norm2_i(Y_i)
 
     Takes x_prev = X_<i-1>.
     Hands on X_i.
@@ -114,7 +114,7 @@ class Step(nn.Module):
         self.A = ABlock(768, 768)
         self.norm = NormBlock(768)
         self.M = MBlock(768, 768)
-        self.norm2 = NormBlock2(768)
+        self.norm2 = Norm2Block(768)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         y = x_prev + self.A(self.norm(x_prev))  # rf:21
@@ -150,7 +150,7 @@ class Head(nn.Module):
 
 class GPT2Small(nn.Module):
     """Y_i = X_<i-1> + A_i*norm_i(X_<i-1>)
-    X_i = Y_i + M_i*norm'_i(Y_i)
+    X_i = Y_i + M_i*norm2_i(Y_i)
 
     Takes N x 1024 x 50257, returns N x 1024 x 50257.
     """

@@ -2,10 +2,12 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  hyper_connections.rf
-sha256:  caaa9d61bb3bac7b0da8b108e64ebae04ca4f700052013d9631c43d13cb45ac0
+sha256:  2c78a1857f96b2708c45f6588a561aadf4fa45e3d2cc9ac4953a60759b6a83fd
 recform: 0.1.0
 command: recform compile hyper_connections.rf -o hyper_connections.py
 """
+
+import math
 
 import torch
 import torch.nn.functional as F
@@ -48,12 +50,15 @@ class Step(nn.Module):
         self.d = nn.Parameter(torch.tensor(1.0))
         self.r = nn.Parameter(torch.tensor(0.0))
         self.w = nn.Parameter(torch.tensor(1.0))
-        self.scale = -0.5 * (-1)**i
-        self.scale2 = (0.5) * (-1)**i
+        self.scale = i
+        self.scale2 = -2 * math.floor((0.5) * i)
+        self.scale3 = -i
+        self.scale4 = 2 * math.floor((0.5) * i)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         t_partial = self.T(
-            (self.scale + self.m + 0.5) * a_prev + (self.scale2 + self.n + 0.5) * b_prev
+            (self.scale - 2 * math.floor((0.5) * self.scale) + self.m) * a_prev
+            + (self.scale3 + self.scale4 + self.n + 1) * b_prev
         )  # rf:25
         u = t_partial  # rf:25
         a = self.b * u + self.p * a_prev + self.q * b_prev  # rf:26

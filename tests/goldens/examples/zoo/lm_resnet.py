@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  lm_resnet.rf
-sha256:  66db142976fa06c37958f9a0e6b6d915cd72ce85b4a7613aa6a109670903e0d7
+sha256:  9955eee35e4462c56e946bd95a68c5fdeda0659fd51abdfad7211def0b63bb19
 recform: 0.1.0
 command: recform compile lm_resnet.rf -o lm_resnet.py
 """
@@ -92,7 +92,7 @@ class LMResNet20Step(nn.Module):
         self.shortcut2 = lmresnet20_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
-        self.k = nn.Parameter(torch.tensor(0.0))
+        self.k = nn.Parameter(torch.tensor(-0.05))
 
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
@@ -249,7 +249,7 @@ class LMResNet56Step(nn.Module):
         self.shortcut2 = lmresnet56_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
-        self.k = nn.Parameter(torch.tensor(0.0))
+        self.k = nn.Parameter(torch.tensor(-0.05))
 
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
