@@ -77,6 +77,7 @@ class Inverse:
             operators left out: the largest modulus of a root of the inverse recurrence.
         bound: the factor that they cannot exceed with operators of the assumed gain;
             None where products of tensors leave it open.
+        endless: whether there is no such factor: a divisor starts at 0.
     """
 
     steps: tuple[Solved, ...]
@@ -84,6 +85,7 @@ class Inverse:
     places: tuple[Span, ...]
     lost: float = 0.0
     bound: float | None = None
+    endless: bool = False
 
     @property
     def exists(self) -> bool:
@@ -129,7 +131,8 @@ def inverse(formula: Formula, gain: float = 1.0) -> Inverse:
         return Inverse(tuple(solved.values()), obstacle, places)
     steps = tuple(solved.values())
     lost = _growth(formula, steps, None)
-    return Inverse(steps, "", (), lost or 0.0, _growth(formula, steps, gain))
+    bound = _growth(formula, steps, gain)
+    return Inverse(steps, "", (), lost or 0.0, bound, endless=lost is None)
 
 
 def _history(formula: Formula) -> History | None:

@@ -274,6 +274,9 @@ def _inverse(analysis: Analysis, console: Console) -> None:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         _line(step.text() + note, console)
     depth = max(item.flow.length for item in analysis.flows)
+    if found.endless:
+        _line("rounding errors have no bound: a divisor starts at 0", console)
+        return
     _line(
         f"rounding errors grow by {found.lost:.4g} a block with operators left out"
         f"{_over(found.lost, depth)}"

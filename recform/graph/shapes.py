@@ -147,8 +147,9 @@ class BlockShapes:
         return any(
             item.name == name and item.index == self.step.at
             for tensor in self.step.body
-            if isinstance(tensor, Scaled | Filled)
-            for item in tensor.coefficient.atoms(Learned)
+            for part in (tensor, *self.step.parts(tensor))
+            if isinstance(part, Scaled | Filled) and part not in self.step.inputs
+            for item in part.coefficient.atoms(Learned)
         ) or any(
             isinstance(slot, ModuleSlot)
             and slot.name == name

@@ -217,3 +217,11 @@ def test_a_wrong_network_is_noticed() -> None:
     )
     assert "the Jacobian by the input" in swapped
     assert "the numbers of paths" not in swapped
+
+
+def test_a_divisor_that_starts_at_zero() -> None:
+    text = "stages 8 x 4\nscalar k_i = 0\nX_i = W_i*X_<i-1> + k_i*X_<i-2>"
+    (made,) = compile_source(from_text(text))
+    found = inverse(made.formula)
+    assert found.exists
+    assert found.endless
