@@ -161,12 +161,48 @@ class Network:
     states: tuple[tuple[str, tuple[Move, ...]], ...]
     steps: Mapping[Move, tuple[Row, ...]]
 
-    def series(self, source: str, target: str) -> Series:
-        """What ``target`` of a later block gets from ``source``."""
+    def series(
+        self, source: str, target: str, seeds: Mapping[str, Any] | None = None
+    ) -> Series:
+        """What ``target`` of a later block gets from ``source``.
+
+        Args:
+            source: an unknown of an earlier block.
+            target: an unknown of the last one.
+            seeds: what the unknowns of the source's own block get from it.
+        """
         one, zero = self.domain.one, self.domain.zero
-        initial = tuple(one if s == (source, ()) else zero for s in self.states)
+        given = {source: sympy.S.One} if seeds is None else seeds
+        start = {name: self.domain.from_sympy(v) for name, v in given.items()}
+        initial = tuple(
+            zero if begun else start.get(name, zero) for name, begun in self.states
+        )
         final = tuple(one if s == (target, ()) else zero for s in self.states)
         return Series(self.domain, initial, self.steps, final)
+
+
+def seeds_of(linear: Linear, source: str) -> dict[str, Any] | None:
+    """What the unknowns of a block get from one of the same block, itself included.
+
+    A sum over history has the newest member at once, and so has an equation that reads
+    another one of its block. None if an operator of the block stands in between: no
+    word over later blocks begins with it.
+    """
+    seeds: dict[str, Any] = {source: sympy.S.One}
+    for law in linear.laws:
+        total = sympy.S.Zero
+        for read, polynomial in law.gradient.items():
+            if read.at.base != BLOCK or read.at.number or read.unknown not in seeds:
+                continue
+            if law.unknown == source:
+                continue
+            for product, weight in polynomial.terms.items():
+                if product or not weight.is_Rational:
+                    return None
+                total += weight * seeds[read.unknown]
+        if total != 0:
+            seeds[law.unknown] = total
+    return seeds
 
 
 def network_of(linear: Linear) -> Network:
@@ -242,9 +278,14 @@ class GeneralFormula:
     closed_latex: str
 
 
-def general_formula(network: Network, source: str, target: str) -> GeneralFormula:
+def general_formula(
+    network: Network,
+    source: str,
+    target: str,
+    seeds: Mapping[str, Any] | None = None,
+) -> GeneralFormula:
     """The general formula from one unknown to another."""
-    reduced = minimal(network.series(source, target))
+    reduced = minimal(network.series(source, target, seeds))
     regex = regex_of(reduced.series)
     gated = any("(" in n for move in reduced.series.moves for n in move.operators)
     closed = "" if regex is None or gated else closed_form(PLAIN, regex)

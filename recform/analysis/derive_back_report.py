@@ -15,6 +15,7 @@ from recform.analysis.derive_back import (
     NoSeries,
     general_formula,
     network_of,
+    seeds_of,
 )
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
@@ -110,13 +111,12 @@ def backward(formula: Formula) -> Backward:
     targets = targets or [formula.equations[-1].unknown]
     try:
         network = network_of(linear)
-        if set(linear.unknowns) - set(sources):
-            raise NoSeries("a block reads a whole history")
         formulas = tuple(
             made
             for target in targets
             for source in sources
-            if (made := general_formula(network, source, target)).rank
+            if (seeds := seeds_of(linear, source)) is not None
+            if (made := general_formula(network, source, target, seeds)).rank
         )
     except (NoSeries, NotExact) as reason:
         why = str(reason) or "its weights cannot be compared exactly"

@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import first_word, minimal, words_up_to
 from recform.analysis.automaton_regex import shown
-from recform.analysis.derive_back import NoSeries, network_of
+from recform.analysis.derive_back import NoSeries, network_of, seeds_of
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
 from recform.analysis.linear import linearise
@@ -88,7 +88,9 @@ def _series(formula: Formula) -> tuple[Series | None, str]:
         linear = linearise(formula, report, activations=False)
         names = [s.unknown for s in linear.output if s.at.base == LAST]
         name = names[0] if names else formula.equations[-1].unknown
-        series = minimal(network_of(linear).series(name, name)).series
+        series = minimal(
+            network_of(linear).series(name, name, seeds_of(linear, name))
+        ).series
     except NoSeries as reason:
         return None, f"none ({reason})"
     except (CompileError, NotExact):

@@ -12,7 +12,7 @@ from recform.algebra.expr import I, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.automaton import equal
-from recform.analysis.derive_back import NoSeries, network_of
+from recform.analysis.derive_back import NoSeries, network_of, seeds_of
 from recform.analysis.derive_text import PLAIN, added, term
 from recform.analysis.equal_example import Example, example
 from recform.analysis.equal_induction import Kept, Proof, Relation, prove, regular_from
@@ -172,7 +172,7 @@ def _interior(left: Formula, right: Formula) -> bool | None:
         try:
             linear = linearise(formula, report, activations=False)
             name = formula.equations[-1].unknown
-            series.append(network_of(linear).series(name, name))
+            series.append(network_of(linear).series(name, name, seeds_of(linear, name)))
         except (CompileError, NoSeries, NotExact):
             return None
     return equal(series[0], series[1])

@@ -408,14 +408,23 @@ def test_weights_from_the_file() -> None:
     assert derive(wanted).recursion.equations() == ("X_i = (1/2 + a*W_i)*X_<i-1>",)
 
 
-def test_histories_have_no_general_formula() -> None:
-    for text in (
-        "X_i = W_i*sum(k, 0, i-1, X_k)",
-        "X_i = W_i*X_<i-1>\noutput mean(X_<0..L>)",
-    ):
-        with pytest.raises(CompileError) as caught:
-            backward(compile_source(from_text(text))[0].formula)
-        assert caught.value.diagnostics[0].code == "RF639"
+def test_what_a_block_reads_of_itself_is_followed() -> None:
+    """Worked out by hand: a history, and momentum, have their newest member at once."""
+    history = backward(
+        compile_source(from_text("X_i = W_i*sum(k, 0, i-1, X_k)"))[0].formula
+    )
+    assert written(history.formulas[0], PLAIN) == (
+        "dX_L/dX_<L-1> = W_L",
+        "dX_L/dX_<L-2> = W_L + W_L*W_<L-1>",
+        "dX_L/dX_<L-3> = W_L + W_L*W_<L-1> + W_L*W_<L-2> + W_L*W_<L-1>*W_<L-2>",
+    )
+    text = "V_i = V_<i-1>/2 + W_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L"
+    momentum = backward(compile_source(from_text(text))[0].formula)
+    first = {f.source: written(f, PLAIN)[0] for f in momentum.formulas}
+    assert first == {
+        "V": "dX_L/dV_<L-1> = 3/2 + W_L",
+        "X": "dX_L/dX_<L-1> = 1 + W_L",
+    }
 
 
 def test_an_output_that_is_not_followed_is_said() -> None:
