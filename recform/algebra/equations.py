@@ -66,16 +66,22 @@ class EquationReader:
                     others=[Label(places[boundary.left].span, "the first one")],
                 )
             places.setdefault(boundary.left, boundary)
-        return self._present(equations), boundaries
+        self._unknowns = frozenset(equation.unknown for equation in equations)
+        return self._present(equations), [self._started(b) for b in boundaries]
+
+    def _started(self, boundary: Boundary) -> Boundary:
+        """A boundary equation without what lies before the first time; zero, if all."""
+        if boundary.right is None:
+            return boundary
+        return replace(boundary, right=present(boundary.right, self._unknowns))
 
     def _present(self, equations: list[Equation]) -> list[Equation]:
         """Equations of several times without what lies before the first one."""
-        unknowns = frozenset(equation.unknown for equation in equations)
         result = []
         for equation in equations:
             right = equation.right
             if time_of(equation.unknown) is not None:
-                left = present(right, unknowns)
+                left = present(right, self._unknowns)
                 if left is None:
                     self._report.error(
                         "RF305",
@@ -320,7 +326,15 @@ class EquationReader:
                 hint="output X_L",
             )
             return None
-        return value, item.span
+        left = present(value, self._unknowns)
+        if left is None:
+            self._report.error(
+                "RF305",
+                "nothing is left of the output: it lies before time 1",
+                item.span,
+            )
+            return None
+        return left, item.span
 
 
 def _shift(left: n.Expr) -> int | None:

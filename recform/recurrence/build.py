@@ -163,10 +163,8 @@ class _Builder:
         if step.at <= self._reach.regular:
             role = ordinal(step.at) if step.at < blocks or step.at == 1 else "last"
             return self._known(step, role)
-        distance = self._reach.length - length
         back = length - step.at
         role = "last" if back == 0 else f"{ordinal(back + 1)}_last"
-        del distance
         return self._known(step, role)
 
     def _is_pattern(self, step: Step) -> bool:

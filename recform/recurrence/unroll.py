@@ -30,7 +30,6 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    is_before_time,
     scaled,
 )
 from recform.algebra.formula import Formula
@@ -91,8 +90,6 @@ class Unroller:
                 return self._state(tensor)
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
-                    return None
-                if is_before_time(tensor.operator):
                     return None
                 argument = self._shaped(tensor.argument)
                 if argument is None or (
@@ -160,8 +157,7 @@ class Unroller:
         if state in self._boundaries:
             right = self._boundaries[state]
             written = None if right is None else _replace(right, index, None)
-        elif index < 0 or state.name not in self._equations:
-            # A second index before the first time has no equation, unless the file says so.
+        elif index < 0:
             return None
         elif index == 0:
             written = Input()
@@ -251,7 +247,7 @@ def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor
 def _dead_scalar(coefficient: Any) -> bool:
     """Whether a coefficient has the scalar of a block that does not exist."""
     return any(
-        (item.index is not sympy.nan and item.index < 1) or is_before_time(item.name)
+        item.index is not sympy.nan and item.index < 1
         for item in coefficient.atoms(Learned)
     )
 
