@@ -53,6 +53,7 @@ class StepCode:
         free: parameters of the network that it passes on.
         shared: operators and scalars that the network hands to each call.
         adapters: the attribute of each adapter, by what it adapts.
+        modules: the expression of each operator and learned scalar that the block owns.
     """
 
     name: str
@@ -60,6 +61,7 @@ class StepCode:
     free: tuple[str, ...]
     shared: tuple[str, ...]
     adapters: Mapping[Site, str] = field(default_factory=dict)
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 class StepWriter:
@@ -99,6 +101,7 @@ class StepWriter:
             tuple(sorted(self._own.free)),
             shared,
             self._own.adapters,
+            self._module_names,
         )
 
     def write(self, lines: Lines) -> StepCode:
