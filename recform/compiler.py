@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,12 +52,14 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         plugins: the operators that are not recform's own.
+        used: the other files that the formula uses.
     """
 
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     plugins: Plugins = field(default_factory=Plugins)
+    used: tuple[Source, ...] = ()
 
     @property
     def recurrence(self) -> Recurrence:
@@ -160,7 +162,9 @@ def _compile(
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
+    return tuple(
+        replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
+    )
 
 
 def compile_formula(

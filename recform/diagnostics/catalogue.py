@@ -503,4 +503,44 @@ CATALOGUE: dict[str, Entry] = {
         "`--dpi` makes the picture larger than a PNG should be.",
         command="recform render net.rf --view network -o net.png --dpi 2400",
     ),
+    "RF701": Entry(
+        "not a file of weights",
+        "The file is no safetensors file, a part of one, or what it says of its formula "
+        "is damaged.",
+        command="head -c 100 /dev/zero > cut.safetensors; "
+        "recform transplant cut.safetensors net.rf",
+    ),
+    "RF702": Entry(
+        "weights of another formula",
+        "The file says that its weights are of another formula. Comments, spaces and names "
+        "do not count, and where parameters live neither.",
+        command='python -c "import recform as r; '
+        "one, two = map(r.compile, ('X_i = W_i*X_<i-1>', 'X_i = (1 + W_i)*X_<i-1>')); "
+        "r.save_weights(one.module(), one, 'one.safetensors'); "
+        "r.load_weights(two.module(), two, 'one.safetensors')\" 2>&1 | "
+        "sed -n '/RF702/,$p' >&2",
+    ),
+    "RF703": Entry(
+        "tensors do not fit",
+        "The file, or the module, does not have the tensors of the network.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "r.save_weights(one.module(classes=5), one, 'one.safetensors'); "
+        "r.load_weights(one.module(), one, 'one.safetensors')\" 2>&1 | "
+        "sed -n '/RF703/,$p' >&2",
+    ),
+    "RF704": Entry(
+        "the formula of a file of weights",
+        "The file was written with operators or statements that are not known here.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "r.save_weights(one.module(), one, 'one.safetensors')\"; "
+        "sed -i 's/W_i/W i/' one.safetensors; "
+        "recform transplant one.safetensors net.rf",
+    ),
+    "RF705": Entry(
+        "no tensor in common",
+        "No tensor of the file is for anything in the network, or has another shape.",
+        command='python -c "import torch; from safetensors.torch import save_file; '
+        "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
+        "recform transplant other.safetensors net.rf",
+    ),
 }

@@ -18,7 +18,7 @@ from recform.emit.module import emit
 from recform.emit.names import Namespace, identifier
 from recform.emit.network import NetworkWriter
 from recform.emit.text import Lines
-from recform.graph.model import NetworkGraph, Site, StageGraph
+from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
 from recform.recurrence.build import relative
 from recform.recurrence.model import Step as BlockStep
 from recform.recurrence.moves import move
@@ -92,18 +92,17 @@ class _Relabelled:
 
     def graph(self, network: NetworkGraph) -> NetworkGraph:
         formula = self._formula(network.recurrence.formula)
-        pieces = {
-            name: replace(piece, pipeline=self._pipeline(piece.pipeline))
-            for name, piece in (("stem", network.stem), ("head", network.head))
-        }
-        transitions = tuple(
-            replace(piece, pipeline=self._pipeline(piece.pipeline))
-            for piece in network.transitions
-        )
         recurrence = replace(network.recurrence, formula=formula)
         return replace(
-            network, recurrence=recurrence, transitions=transitions, **pieces
+            network,
+            recurrence=recurrence,
+            stem=self._piece(network.stem),
+            head=self._piece(network.head),
+            transitions=tuple(map(self._piece, network.transitions)),
         )
+
+    def _piece(self, piece: Piece) -> Piece:
+        return replace(piece, pipeline=self._pipeline(piece.pipeline))
 
     def _formula(self, formula: Formula) -> Formula:
         adapter, transition = formula.adapter, formula.transition
@@ -126,7 +125,8 @@ class _Relabelled:
             if operator.attribute:
                 kind = identifier(operator.attribute)
                 numbers[kind] = numbers.get(kind, 0) + 1
-                label = f"{prefix}{kind}{numbers[kind]}"
+                join = "_" if kind[-1].isdigit() else ""
+                label = f"{prefix}{kind}{join}{numbers[kind]}"
             if isinstance(operator, Body):
                 operator = self._body(operator)
             steps.append(replace(step, operator=operator, label=label))

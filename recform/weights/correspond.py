@@ -98,7 +98,8 @@ def correspondence(
     """For each entry of the first module's state_dict the same one of the second.
 
     Args:
-        first, second: on the meta device; they compute the same.
+        first: on the meta device.
+        second: likewise; it computes the same.
         shape: of one example.
     """
     pairs = zip(

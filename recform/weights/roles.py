@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from recform.blocks import library
@@ -23,10 +22,13 @@ class Role:
         owner: what it belongs to.
         part: its part of the pipeline, by kind and number, and its name there, such as
             ``conv2.weight``; an empty string for a learned scalar.
+        place: its number among the tensors of the network. Networks whose formulas have
+            the same normal form count alike.
     """
 
     owner: Owner
     part: str
+    place: int = field(compare=False, default=0)
 
     def __str__(self) -> str:
         owner = self.owner
@@ -42,7 +44,11 @@ def roles(compiled: Compiled) -> dict[str, Role]:
         plain = emit_plain(compiled.graph)
     module, twin = on_meta(compiled), _made(plain.source, plain.name)
     same = correspondence(module, twin, compiled.formula.input.sizes)
-    return {name: _role(plain, same[name]) for name in module.state_dict()}
+    places = {name: place for place, name in enumerate(twin.state_dict())}
+    return {
+        name: replace(_role(plain, same[name]), place=places[same[name]])
+        for name in module.state_dict()
+    }
 
 
 def on_meta(compiled: Compiled) -> nn.Module:
@@ -74,8 +80,3 @@ def _part(plain: PlainCode, owner: Owner, words: list[str]) -> str:
     if owner.kind == "adapter" and words[0].isdigit():
         words = [plain.parts[int(words[0])], *words[1:]]
     return ".".join(words)
-
-
-def by_role(names: Mapping[str, Role]) -> dict[Role, str]:
-    """The tensor of each role."""
-    return {role: name for name, role in names.items()}
