@@ -45,9 +45,13 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
+    openings = {b.left: b.text for b in recurrence.formula.boundaries if b.opening}
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)
+            if step.role == "opening" and tensor in openings:
+                texts.append(openings[tensor])
+                continue
             if step.role.endswith("last"):
                 end = step.at + _before_last(step.role)
                 left = relative(tensor, end, step.absolute)

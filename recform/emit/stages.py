@@ -82,7 +82,7 @@ class StageWriter:
             if kind == "stride":
                 if text != "1":
                     arguments.append(f"{name}={text}")
-            elif kind in ("index", "number") or any(
+            elif kind.startswith(("index", "number", "table")) or any(
                 "=" in argument for argument in arguments
             ):
                 arguments.append(f"{name}={text}")

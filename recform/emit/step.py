@@ -190,7 +190,7 @@ class StepWriter:
         values = tuple(
             self._own.value(name, parameter, segment) for segment in self._own.segments
         )
-        return self._own.columns.text(kind(parameter), values)
+        return self._own.columns.text(self._own.kind(parameter), values)
 
     def _adapter_argument(
         self, parameter: str, value: Tensor, targets: tuple[Any, ...]

@@ -175,9 +175,54 @@ class _Builder:
     def _known(self, step: Step, role: str) -> int:
         key = (step, tuple(sorted(map(str, step.definitions.items()))))
         if key not in self._keys:
-            self._keys[key] = len(self.steps)
-            self.steps.append(replace(step, role=role))
+            number = self._like(step) if role != "regular" else None
+            if number is None:
+                number = len(self.steps)
+                self.steps.append(replace(step, role=role))
+            self._keys[key] = number
         return self._keys[key]
+
+    def _like(self, step: Step) -> int | None:
+        """The number of a special step that reads the same for another block.
+
+        The first blocks of two stages are such, if the file has an equation for them.
+        The later one takes the earlier one's place: what it reads is far from the start.
+        """
+        for number, known in enumerate(self.steps):
+            distance = known.at - step.at
+            if known.role == "regular" or not _is_moved(known, step, distance):
+                continue
+            if distance < 0:
+                later = replace(step, role="opening", absolute=0)
+                self.steps[number] = later
+            return number
+        return None
+
+
+def _is_moved(known: Step, step: Step, distance: int) -> bool:
+    """Whether a step is another one, so many blocks later or earlier."""
+    slots = (
+        *((step.inputs, known.inputs), (step.outputs, known.outputs)),
+        (step.body, known.body),
+    )
+    if any(len(mine) != len(theirs) for mine, theirs in slots):
+        return False
+    pairs = [pair for mine, theirs in slots for pair in zip(mine, theirs, strict=True)]
+    pairs += [
+        (mine, theirs)
+        for tensor, other in zip(step.body, known.body, strict=True)
+        for mine, theirs in [(step.parts(tensor), known.parts(other))]
+    ]
+    return all(_moved(mine, distance) == theirs for mine, theirs in pairs)
+
+
+def _moved(slot: Slot | tuple[Tensor, ...], distance: int) -> object:
+    """A slot, or the parts of a tensor, some blocks later; every index counts."""
+    if isinstance(slot, tuple):
+        return tuple(move(part, distance, -1 << 30) for part in slot)
+    if isinstance(slot, ModuleSlot):
+        return ModuleSlot(slot.name, slot.index + distance)
+    return move(slot, distance, -1 << 30)
 
 
 # ------------------------------------------------------------------------- what is said

@@ -231,10 +231,11 @@ class Param(Node):
 
 @dataclass(frozen=True)
 class Const(Node):
-    """``const gamma = 0.9``, ``const a_i = sqrt(i/L)``."""
+    """``const gamma = 0.9``, ``const a_i = sqrt(i/L)``, ``const k = (3, 5) per stage``."""
 
     target: Reference
     value: Expr
+    per: str | None = None
 
 
 @dataclass(frozen=True)

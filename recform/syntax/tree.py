@@ -71,7 +71,8 @@ class _ToNodes:
         return n.Param(span, _name(children[0]), children[2])
 
     def const(self, span: Span, children: list[Any]) -> n.Const:
-        return n.Const(span, children[0], children[2])
+        per = None if children[3] is None else str(children[3])
+        return n.Const(span, children[0], children[2], per)
 
     def scalar(self, span: Span, children: list[Any]) -> n.Scalar:
         per = None if children[3] is None else str(children[3])
