@@ -119,7 +119,8 @@ class EquationReader:
         equations: list[Equation],
         boundaries: list[Boundary],
     ) -> None:
-        if len(item.right.parts) != 1 or item.right.parts[0].label:
+        right = item.right.expression
+        if right is None:
             self._report.error(
                 "RF214",
                 "an equation has no `>`; flows define operators",
@@ -127,7 +128,6 @@ class EquationReader:
                 hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
             )
             return
-        right = item.right.parts[0].expr
         text = " ".join(item.span.text_without_comments.split())
         if is_general(item.left[0]):
             self._report.error(

@@ -222,10 +222,8 @@ CATALOGUE: dict[str, Entry] = {
         "a number of each stage or block",
         "`const k = (...) per stage` has a number for every stage, `per block` for every "
         "block, and only operators that belong to a block know which is theirs.",
-        "stages 16 x 2, 32 x 2 / 2\nconst  k = (3, 5, 7) per stage\nW = conv(k, c, stride=s) > bn\n"
-        + _ONE,
-        "stages 16 x 2, 32 x 2 / 2\nconst  k = (3, 5) per stage\nW = conv(k, c, stride=s) > bn\n"
-        + _ONE,
+        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
+        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
     ),
     "RF301": Entry(
         "not causal",

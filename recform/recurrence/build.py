@@ -201,25 +201,21 @@ class _Builder:
 
 def _is_moved(known: Step, step: Step, distance: int) -> bool:
     """Whether a step is another one, so many blocks later or earlier."""
-    slots = (
-        *((step.inputs, known.inputs), (step.outputs, known.outputs)),
-        (step.body, known.body),
-    )
-    if any(len(mine) != len(theirs) for mine, theirs in slots):
+    mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
+    theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
+    sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
+    if sizes[0] != sizes[1] or len(mine) != len(theirs):
         return False
-    pairs = [pair for mine, theirs in slots for pair in zip(mine, theirs, strict=True)]
-    pairs += [
-        (mine, theirs)
-        for tensor, other in zip(step.body, known.body, strict=True)
-        for mine, theirs in [(step.parts(tensor), known.parts(other))]
-    ]
-    return all(_moved(mine, distance) == theirs for mine, theirs in pairs)
+    return all(
+        _moved(here, distance) == there for here, there in zip(mine, theirs, strict=True)
+    ) and all(
+        tuple(_moved(part, distance) for part in step.parts(here)) == known.parts(there)
+        for here, there in zip(step.body, known.body, strict=True)
+    )
 
 
-def _moved(slot: Slot | tuple[Tensor, ...], distance: int) -> object:
-    """A slot, or the parts of a tensor, some blocks later; every index counts."""
-    if isinstance(slot, tuple):
-        return tuple(move(part, distance, -1 << 30) for part in slot)
+def _moved(slot: Slot, distance: int) -> Slot:
+    """A slot some blocks later; every index counts, those of the first blocks too."""
     if isinstance(slot, ModuleSlot):
         return ModuleSlot(slot.name, slot.index + distance)
     return move(slot, distance, -1 << 30)
