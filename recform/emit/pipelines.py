@@ -154,7 +154,7 @@ def pipeline_parts(
             Part(
                 path=tuple(step.label.split(".")) if emitted.module or nested else (),
                 call=emitted.call,
-                kind=_kind(step) or (step.operator.name if nested else ""),
+                kind=_kind(step) or step.operator.name,
                 made=emitted.module,
                 layer=emitted.sequential,
                 cut=_ends(step),
@@ -182,9 +182,9 @@ def assembled(
     for part, label in zip(parts, labels, strict=True):
         if part.made:
             modules.append((label, part.made))
-            used |= _words(part.made) & known
+            used |= words(part.made) & known
         call = part.call.replace("{m}", f"self.{label}")
-        for name in sorted(_words(part.call) & known):
+        for name in sorted(words(part.call) & known):
             stored.add(name)
             call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
@@ -232,7 +232,8 @@ def _symbols_of(x: Shape, arguments: Arguments) -> set[str]:
     return free
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """The names that occur in a piece of code."""
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
