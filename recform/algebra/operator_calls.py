@@ -54,6 +54,7 @@ class OperatorReader:
 
     def _step(self, part: n.Part, label: str, head: bool) -> Step | None:
         expr = part.expr
+        assert not isinstance(expr, n.Flow)
         if isinstance(expr, n.Call):
             function, given = expr.function, expr.arguments
         elif isinstance(expr, n.Reference):

@@ -218,6 +218,13 @@ CATALOGUE: dict[str, Entry] = {
         "2*X_i = W_i*X_<i-1>",
         "X_i = W_i*X_<i-1>/2",
     ),
+    "RF218": Entry(
+        "a number of each stage or block",
+        "`const k = (...) per stage` has a number for every stage, `per block` for every "
+        "block, and only operators that belong to a block know which is theirs.",
+        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
+        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
+    ),
     "RF301": Entry(
         "not causal",
         "A block would need what comes later, or itself.",

@@ -21,6 +21,7 @@ from recform.emit.pipelines import (
     GRID,
     PipelineCode,
     chain,
+    is_whole,
     marked,
     ordered,
     pipeline_class,
@@ -241,7 +242,7 @@ class _ClassWriter:
         for name, members in families.items():
             pipeline = self._body.operators[name]
             calls = [call for group in members.values() for call in group]
-            if len(calls) == 1:
+            if len(calls) == 1 and not is_whole(pipeline):
                 self._inlined(lines, calls[0], pipeline)
             else:
                 self._owned(lines, name, pipeline, members)

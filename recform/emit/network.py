@@ -11,6 +11,7 @@ from recform.algebra.expr import Learned
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
+from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter, shared_names
 from recform.emit.initialise import write_initialisation
 from recform.emit.names import Namespace, identifier
@@ -19,6 +20,7 @@ from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     pipeline_class,
+    pipeline_parts,
     symbolic_shape,
     symbols,
     write_pipeline,
@@ -100,7 +102,11 @@ class NetworkWriter:
         for index, step in enumerate(self._recurrence.steps):
             words = [] if step.role == "regular" else step.role.split("_")
             wanted = "".join(word.capitalize() for word in [*words, "step"])
-            name = self._names.new(self._prefix + wanted)
+            wanted = self._prefix + wanted
+            if self._formula.names.get("step") == ".":
+                # A function, which makes the modules of a block.
+                wanted = "_".join([*filter(None, [self._prefix]), *words, "step"]).lower()
+            name = self._names.new(wanted)
             writer = StepWriter(
                 self._network,
                 index,
@@ -119,20 +125,24 @@ class NetworkWriter:
         network = self._network
         for piece in [network.stem, *network.transitions[:1], network.head]:
             x = symbolic_shape(piece.input)
-            spare = Namespace(attributes=True)
-            write_pipeline(piece.pipeline, x, symbols(x), spare, self._bodies)
+            pipeline_parts(piece.pipeline, x, symbols(x), self._bodies)
 
     # -- the network
 
     def _class(self, lines: Lines, classes: BlockClasses) -> None:
-        pieces = self._pieces(lines)
+        chain = self._chain(lines)
+        pieces = {} if chain else self._pieces(lines)
         lines.add(f"class {self.name}(nn.Module):")
         with lines.indented():
             lines.extend(docstring(self._title()))
             lines.blank()
             body = Lines(offset=8)
-            self._stage_names = self._name_stages()
-            used = self._constructor(body, pieces, classes)
+            if chain is None:
+                self._stage_names = self._name_stages()
+                used = self._constructor(body, pieces, classes)
+            else:
+                used = chain.constructor(body, self._attributes)
+                write_initialisation(body, self._network)
             parameters = ["self", *self._parameters(used)]
             lines.signature("__init__", parameters, "None")
             with lines.indented():
@@ -140,6 +150,9 @@ class NetworkWriter:
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
+            if chain is not None:
+                chain.forward(lines)
+                return
             forward = ForwardWriter(
                 self._network,
                 self._single,
@@ -149,6 +162,15 @@ class NetworkWriter:
                 self._shared_attributes,
             )
             forward.write(lines)
+
+    def _chain(self, lines: Lines) -> ChainWriter | None:
+        """The network as a row of modules, if its names put it into containers."""
+        if not is_chain(self._formula):
+            return None
+        stages = StageWriter(self._writers, self._single)
+        return ChainWriter(
+            self._network, lines, self._names, self._bodies, stages, self._single
+        )
 
     def _title(self) -> str:
         formula = self._formula
@@ -206,7 +228,7 @@ class NetworkWriter:
         """The attribute of each stage."""
         pattern = self._formula.names.get("stages", "stage{}")
         names = [
-            self._attributes.new(pattern.replace("{}", str(number + 1)))
+            self._attributes.new(*path_of(pattern, number + 1))
             for number in range(len(self._formula.stages))
         ]
         if len(names) == 1 and "stages" not in self._formula.names:

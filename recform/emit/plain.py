@@ -114,6 +114,7 @@ class _Relabelled:
             transition=self._pipeline(transition) if transition else None,
             operators={n: self._pipeline(p) for n, p in formula.operators.items()},
             names={},
+            block_names=(),
         )
 
     def _pipeline(self, pipeline: Pipeline, prefix: str = "") -> Pipeline:

@@ -20,6 +20,25 @@ class _Group:
     growth: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class BlockItem:
+    """Blocks in a row as one expression.
+
+    Attributes:
+        made: the expression of a block; of a list of modules, if ``splat``.
+        count: how many blocks.
+        loop: ``for k in range(3)``; empty for a single block.
+        splat: whether the blocks are no modules of their own.
+        parts: how many modules each of them makes then.
+    """
+
+    made: str
+    count: int
+    loop: str
+    splat: bool
+    parts: int
+
+
 class StageWriter:
     """Writes the blocks of stages.
 
@@ -34,21 +53,27 @@ class StageWriter:
 
     def write(self, stage: StageGraph, used: set[str]) -> str:
         """The container with the blocks of a stage."""
-        groups = self._groups(stage)
-        items = [self._construct(group, used) for group in groups]
-        parts = []
-        for group, item in zip(groups, items, strict=True):
-            if group.count == 1:
-                parts.append(item)
-                continue
-            variable = "k" if any(group.growth) else "_"
-            loop = f"{item} for {variable} in range({group.count})"
-            parts.append(f"*[{loop}]")
+        parts = [
+            f"*[{item.made} {item.loop}]" if item.loop else item.made
+            for item in self.items(stage, used)
+        ]
         if self._single:
             return f"nn.Sequential({', '.join(parts)})"
         if len(parts) == 1 and parts[0].startswith("*["):
             return f"nn.ModuleList({parts[0][1:]})"
         return f"nn.ModuleList([{', '.join(parts)}])"
+
+    def items(self, stage: StageGraph, used: set[str]) -> list[BlockItem]:
+        """The blocks of a stage, those with one constructor call together."""
+        result = []
+        for group in self._groups(stage):
+            variable = "k" if any(group.growth) else "_"
+            several = group.count > 1
+            loop = f"for {variable} in range({group.count})" if several else ""
+            code = self._writers[group.step].code
+            made = self._construct(group, used)
+            result.append(BlockItem(made, group.count, loop, code.flat > 0, code.flat or 1))
+        return result
 
     def _groups(self, stage: StageGraph) -> list[_Group]:
         """Segments as constructor calls; a steady growth of arguments is one call."""
@@ -82,7 +107,7 @@ class StageWriter:
             if kind == "stride":
                 if text != "1":
                     arguments.append(f"{name}={text}")
-            elif kind in ("index", "number") or any(
+            elif kind.startswith(("index", "number", "table")) or any(
                 "=" in argument for argument in arguments
             ):
                 arguments.append(f"{name}={text}")

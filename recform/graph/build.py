@@ -78,7 +78,12 @@ class _Follower:
         self._formula: Formula = recurrence.formula
         self._report = report
         self._runner = PipelineRunner(self._formula, report)
-        self._by_index = any(uses(p, I) for p in self._formula.operators.values())
+        own = [t.symbol for t in self._formula.tables if t.by_block]
+        self._by_index = any(
+            uses(pipeline, symbol)
+            for pipeline in self._formula.operators.values()
+            for symbol in (I, *own)
+        )
         self._modules: dict[tuple[str, int | None], Module] = {}
         self._scalars: dict[str, int] = {}
         # How far it came, for a picture of a network whose shapes do not meet.
@@ -333,7 +338,8 @@ class _Follower:
         index = begin
         while index <= end:
             starts = index == first
-            place = Place(width, stride if starts else 1, index, length)
+            table = self._table(stage, index)
+            place = Place(width, stride if starts else 1, index, length, table)
             block, after = self._follow(
                 self._recurrence.steps[step], carried, place, starts, None, False
             )
@@ -372,6 +378,16 @@ class _Follower:
             carried = after
             index += count
         return carried
+
+    def _table(self, stage: int, index: int) -> tuple[int | float, ...]:
+        """The numbers of a block in the constants per stage or block."""
+        before = 0
+        if self._formula.scope == "stage":
+            before = sum(spec.blocks for spec in self._formula.stages[:stage])
+        return tuple(
+            table.values[before + index - 1 if table.by_block else stage]
+            for table in self._formula.tables
+        )
 
     def _follow(
         self,

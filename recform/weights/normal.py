@@ -138,6 +138,8 @@ class _Reader:
         self._bodies: dict[int, str] = {}
         free = [param.name for param in formula.params if param.free]
         self._free = {parameter(name): f"p{n + 1}" for n, name in enumerate(free)}
+        for number, table in enumerate(formula.tables, 1):
+            self._free[table.symbol] = f"t{number}"
 
     def read(self) -> Normal:
         formula = self._formula
@@ -173,6 +175,11 @@ class _Reader:
         )
         self._row("stages", stages, f"stages {stages.replace(' / 1', '')}")
         self._row("scope", formula.scope, f"scope {formula.scope}")
+        for number, table in enumerate(formula.tables, 1):
+            per = "per block" if table.by_block else "per stage"
+            values = ", ".join(self._value(value) for value in table.values)
+            shown = f"const {table.name} = ({values}) {per}"
+            self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
         if formula.scope == "stage":
