@@ -159,7 +159,10 @@ class StepWriter:
             STRIDE: place.stride,
             I: place.index,
             L: place.length,
-            **{t.symbol: v for t, v in zip(self._formula.tables, place.table, strict=True)},
+            **{
+                t.symbol: v
+                for t, v in zip(self._formula.tables, place.table, strict=True)
+            },
         }
         pipeline = self._formula.operators[name]
         parts, _, _ = pipeline_parts(

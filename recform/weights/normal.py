@@ -214,17 +214,16 @@ class _Reader:
         operator = step.operator
         given: list[str] = []
         changed: list[str] = []
-        names = {argument.name: argument for argument in operator.arguments}
-        for number, (name, value) in enumerate(step.arguments.items(), 1):
-            text = self._value(value)
-            argument = names.get(name)
-            given.append(f"{number if isinstance(operator, Body) else name}={text}")
-            if name in SYMBOLS or (argument is not None and argument.default == value):
+        for number, argument in enumerate(operator.arguments, 1):
+            name, value = argument.name, step.arguments[argument.name]
+            key = number if isinstance(operator, Body) else name
+            given.append(f"{key}={self._value(value)}")
+            if name in SYMBOLS or argument.default == value:
                 continue
-            # As long as none was left out, arguments need no names.
-            changed.append(
-                str(value) if len(changed) == number - 1 else f"{name}={value}"
-            )
+            # As long as none was left out, the first two need no names.
+            named = number > 2 or len(changed) < number - 1
+            text = str(value).lower() if isinstance(value, bool) else str(value)
+            changed.append(f"{name}={text}" if named else text)
         name = operator.name
         if isinstance(operator, Body):
             name = self._body(operator)
