@@ -123,7 +123,7 @@ def _paired(
         if origin in there:
             reason = f"{_sizes(there[origin])} in the source, {_sizes(shape)} here"
             reasons[origin] = reason
-        elif origin:
+        elif origin and theirs:
             reason = f"the source lacks {origin}"
         fresh.append(Apart(name, role, reason))
     used = {item.origin for item in taken}

@@ -8,7 +8,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import sympy
@@ -30,8 +30,8 @@ class Record:
 
     Attributes:
         formula: its text, as it stood in its file.
-        file: the name of that file, without folders.
-        used: the texts of the files that it uses, by their paths from there.
+        file: the name of that file; with folders only if it uses files of others.
+        used: the texts of the files that it uses, by their names.
         network: which network of the file.
         settings: the parameters that were set, as text.
         sha256: of the text; the header of a generated module has the same one.
@@ -53,21 +53,24 @@ class Record:
 def record_of(compiled: Compiled) -> Record:
     """What a file of weights says of a compiled network."""
     source = compiled.formula.source
-    folder = PurePath(source.name).parent
-    used = {
-        PurePath(os.path.relpath(other.name, folder)).as_posix(): other.text
-        for other in compiled.used
-    }
+    file, *used = _relative([source.name, *(other.name for other in compiled.used)])
     return Record(
         formula=source.text,
-        file=PurePath(source.name).name,
-        used=used,
+        file=file,
+        used={n: o.text for n, o in zip(used, compiled.used, strict=True)},
         network=compiled.name,
         settings=dict(compiled.settings),
         sha256=source.digest,
         normal=normal_form(compiled.formula).digest,
         recform=__version__,
     )
+
+
+def _relative(names: list[str]) -> list[str]:
+    """Names of files, from the innermost folder that has them all."""
+    paths = [Path(name).resolve() for name in names]
+    folder = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(folder).as_posix() for path in paths]
 
 
 def to_json(record: Record) -> str:
@@ -119,7 +122,7 @@ def compile_record(
         report = Diagnostics()
         report.error(
             "RF704",
-            f"the formula in {file} does not compile: {first.message} [{first.code}]",
+            f"the formula in {file} does not compile: {first.message} ({first.code})",
             file=file,
             notes=(f"written by recform {record.recform}, this is {__version__}",),
             hint="operators of a plugin need --plugin; --from FILE.rf names the formula",
@@ -129,13 +132,11 @@ def compile_record(
 
 def _unpacked(record: Record, folder: Path) -> Path:
     """The folder in which `use` finds the files that the formula uses."""
-    above = max(
-        (PurePosixPath(name).parts.count("..") for name in record.used), default=0
-    )
-    place = folder.joinpath(*["in"] * above)
-    place.mkdir(parents=True, exist_ok=True)
-    for name, text in record.used.items():
-        path = Path(os.path.normpath(place / name))
+    place = Path(os.path.normpath(folder / PurePosixPath(record.file).parent))
+    if not place.is_relative_to(folder):
+        place = folder
+    for name, text in {record.file: "", **record.used}.items():
+        path = Path(os.path.normpath(folder / name))
         # A name that leads elsewhere is left out; `use` will not find it.
         if path.is_relative_to(folder) and path.suffix == ".rf":
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -98,7 +98,7 @@ def _section(
     groups: dict[tuple[str, str, bool], _Group] = {}
     for role, name, reason in items:
         kind, label = ("", name) if role is None else (role.owner.kind, role.owner.name)
-        group = groups.setdefault((kind, label, "here" in reason), _Group())
+        group = groups.setdefault((kind, label, "in the source, " in reason), _Group())
         if role is not None and role.owner.index is not None:
             group.blocks[role.owner.index] = None
         group.tensors += 1
