@@ -161,9 +161,7 @@ class ChainWriter:
             )
             first += item.count
 
-    def _named(
-        self, item: BlockItem, path: tuple[str, ...], before: int
-    ) -> Iterator[Part]:
+    def _named(self, item: BlockItem, path: tuple[str, ...], before: int) -> Iterator[Part]:
         """Blocks that have a name each."""
         for k in range(item.count):
             made = re.sub(r"\bk\b", str(k), item.made) if item.loop else item.made
@@ -215,7 +213,9 @@ class ChainWriter:
         with lines.indented():
             self._statements(lines, self.parts, self._code)
 
-    def _statements(self, lines: Lines, parts: list[Part], code: PipelineCode) -> None:
+    def _statements(
+        self, lines: Lines, parts: list[Part], code: PipelineCode
+    ) -> None:
         """The parts one after the other; those of one pipeline share statements."""
         end = 0
         for _, group in groupby(parts, key=_statement):

@@ -174,15 +174,11 @@ def _item(part: Part) -> str:
 def _ordered(parts: list[Part]) -> str:
     """Modules by their names."""
     items = []
-    for part, name in zip(
-        parts, names_of(parts, Namespace(attributes=True)), strict=True
-    ):
+    for part, name in zip(parts, names_of(parts, Namespace(attributes=True)), strict=True):
         if not part.layer:
             return ""
         if part.loop:
-            counted = part.path[0].replace(
-                "{}", f"{{k + {part.first}}}" if part.first else "{k}"
-            )
+            counted = part.path[0].replace("{}", f"{{k + {part.first}}}" if part.first else "{k}")
             loop = part.loop.replace("for _ in", "for k in")
             items.append(f'*[(f"{counted}", {part.layer}) {loop}]')
         else:

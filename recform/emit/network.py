@@ -110,9 +110,7 @@ class NetworkWriter:
             wanted = self._prefix + wanted
             if self._formula.names.get("step") == ".":
                 # A function, which makes the modules of a block.
-                wanted = "_".join(
-                    [*filter(None, [self._prefix]), *words, "step"]
-                ).lower()
+                wanted = "_".join([*filter(None, [self._prefix]), *words, "step"]).lower()
             name = self._names.new(wanted)
             writer = StepWriter(
                 self._network,

@@ -60,9 +60,9 @@ class StepCode:
         free: parameters of the network that it passes on.
         shared: operators and scalars that the network hands to each call.
         adapters: the attribute of each adapter, by what it adapts.
-        modules: the expression of each operator and learned scalar that the block owns.
         flat: how many modules a block is, if it is no module of its own but a list.
         made: for each segment what makes its blocks, if they are an operator's modules.
+        modules: the expression of each operator and learned scalar that the block owns.
     """
 
     name: str
@@ -70,9 +70,9 @@ class StepCode:
     free: tuple[str, ...]
     shared: tuple[str, ...]
     adapters: Mapping[Site, str] = field(default_factory=dict)
-    modules: Mapping[str, str] = field(default_factory=dict)
     flat: int = 0
     made: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 class StepWriter:
@@ -112,7 +112,7 @@ class StepWriter:
             tuple(sorted(self._own.free)),
             shared,
             self._own.adapters,
-            self._module_names,
+            modules=self._module_names,
         )
 
     def write(self, lines: Lines) -> StepCode:
@@ -159,10 +159,7 @@ class StepWriter:
             STRIDE: place.stride,
             I: place.index,
             L: place.length,
-            **{
-                t.symbol: v
-                for t, v in zip(self._formula.tables, place.table, strict=True)
-            },
+            **{t.symbol: v for t, v in zip(self._formula.tables, place.table, strict=True)},
         }
         pipeline = self._formula.operators[name]
         parts, _, _ = pipeline_parts(

@@ -40,8 +40,8 @@ SAME = {
     ),
     "defaults that are written out": (
         "X_i = W_i*X_<i-1>",
-        "param classes = 10\nhead avgpool > linear(classes)\nadapter conv(1, c, stride=s) > bn\n"
-        "X_i = W_i*X_<i-1>",
+        "param classes = 10\nhead avgpool > linear(classes)\n"
+        "adapter conv(1, c, stride=s) > bn\nX_i = W_i*X_<i-1>",
     ),
     "arguments by name": (
         "W = conv(3, c, s) > bn(eps=0.00001)\nX_i = W_i*X_<i-1>",
