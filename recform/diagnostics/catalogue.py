@@ -520,7 +520,7 @@ CATALOGUE: dict[str, Entry] = {
     "RF702": Entry(
         "weights of another formula",
         "The file says that its weights are of another formula. Comments, spaces and names "
-        "do not count, and where parameters live neither.",
+        "do not count.",
         command='python -c "import recform as r; '
         "one, two = map(r.compile, ('X_i = W_i*X_<i-1>', 'X_i = (1 + W_i)*X_<i-1>')); "
         "r.save_weights(one.module(), one, 'one.safetensors'); "
