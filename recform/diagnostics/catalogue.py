@@ -550,4 +550,17 @@ CATALOGUE: dict[str, Entry] = {
         "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
         "recform transplant other.safetensors net.rf",
     ),
+    "RF706": Entry(
+        "a network that asks for numbers",
+        "What a parameter is for is found out by running the network on tensors without "
+        "numbers. An operator of a plugin that looks at numbers cannot be run so.",
+        command="printf 'from recform.blocks import Emitted, Operator\\n\\n"
+        'class Peek(Operator):\\n    name = "peek"\\n    about = "looks at the sum"\\n\\n'
+        "    def emit(self, x, a):\\n"
+        '        return Emitted("{x} * float({x}.sum())")\\n\' > peek.py; '
+        "printf 'W = conv(3, c, stride=s) > peek\\nX_i = W_i*X_<i-1>\\n' > peek.rf; "
+        'python -c "import torch; from safetensors.torch import save_file; '
+        "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
+        "recform transplant other.safetensors net.rf --from peek.rf --plugin peek.py",
+    ),
 }

@@ -63,20 +63,30 @@ def _tensors(value: Any) -> Iterator[Tensor]:
             yield from _tensors(item)
 
 
+class NotFollowed(Exception):
+    """A module does not run on the meta device; the text says why."""
+
+
 def parameters_met(module: nn.Module, shape: tuple[int, ...]) -> list[str]:
     """The entries of a state_dict, in the order in which the result leads to them.
 
     Args:
         module: on the meta device.
         shape: of one example.
+
+    Raises:
+        NotFollowed: if it asks for numbers, which operators of the user's own may do.
     """
     leaves = module.state_dict(keep_vars=True)
     trace = _Trace(leaves)
     # Two examples: what is normalised over the batch wants more than one number.
     with torch.device("meta"), torch.no_grad():
         x = torch.empty(2, *shape)
-        with trace:
-            result = module.eval()(x)
+        try:
+            with trace:
+                result = module.eval()(x)
+        except Exception as error:
+            raise NotFollowed(f"{type(error).__name__}: {error}") from error
     return list(_names(trace.node(result)))
 
 
@@ -101,6 +111,9 @@ def correspondence(
         first: on the meta device.
         second: likewise; it computes the same.
         shape: of one example.
+
+    Raises:
+        NotFollowed: if they do not run there.
     """
     pairs = zip(
         parameters_met(first, shape), parameters_met(second, shape), strict=True

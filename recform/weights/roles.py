@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from recform.blocks import library
 from recform.compiler import Compiled, load_source
+from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.plain import Owner, PlainCode, emit_plain
-from recform.weights.correspond import correspondence
+from recform.weights.correspond import NotFollowed, correspondence
 
 if TYPE_CHECKING:
     from torch import nn
@@ -39,11 +40,26 @@ class Role:
 
 
 def roles(compiled: Compiled) -> dict[str, Role]:
-    """The role of every entry of the state_dict of a compiled network, in its order."""
+    """The role of every entry of the state_dict of a compiled network, in its order.
+
+    Raises:
+        CompileError: if the network cannot be run without numbers (RF706).
+    """
     with library.using(compiled.plugins.operators):
         plain = emit_plain(compiled.graph)
     module, twin = on_meta(compiled), _made(plain.source, plain.name)
-    same = correspondence(module, twin, compiled.formula.input.sizes)
+    try:
+        same = correspondence(module, twin, compiled.formula.input.sizes)
+    except NotFollowed as failure:
+        report = Diagnostics()
+        report.error(
+            "RF706",
+            f"what the parameters of {compiled.name} are for cannot be found out",
+            file=compiled.formula.source.name,
+            notes=str(failure).splitlines()[:1],
+            hint="an operator of your own must not look at the numbers of a tensor",
+        )
+        raise CompileError(report) from None
     places = {name: place for place, name in enumerate(twin.state_dict())}
     return {
         name: replace(_role(plain, same[name]), place=places[same[name]])
