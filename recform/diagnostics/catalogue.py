@@ -229,8 +229,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF219": Entry(
         "names that no module can have",
-        "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. It "
-        "runs them in a row, counts them from 0, and holds modules of torch only.",
+        "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. "
+        "It runs them in a row, counts them from 0, and holds modules of torch only.",
         f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{_ONE}",
         f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{_ONE}",
     ),

@@ -342,9 +342,7 @@ class BlockShapes:
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            module = Module(
-                replace(self.place, stride=self._stride(x), table=table), x
-            )
+            module = Module(replace(self.place, stride=self._stride(x), table=table), x)
         elif module.input is None:
             module = Module(module.place, x)
         if own:
