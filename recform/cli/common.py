@@ -27,10 +27,6 @@ from recform.diagnostics import (
 _C = TypeVar("_C", bound=Callable[..., None])
 
 
-#: How every command writes its output.
-write_whole = files.write_whole
-
-
 class Format(StrEnum):
     """How diagnostics are shown."""
 
@@ -170,3 +166,23 @@ def _is_number(text: str) -> bool:
     import re
 
     return re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", text) is not None
+
+
+#: The name of standard output, where a command takes a file.
+STDOUT = Path("-")
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Writes a file in one go: it is there whole, or as it was; ``-`` is standard output.
+
+    Raises:
+        CompileError: if it cannot be written (RF503).
+    """
+    if path == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(
+            content.encode() if isinstance(content, str) else content
+        )
+        sys.stdout.buffer.flush()
+        return
+    files.write_whole(path, content)

@@ -64,13 +64,14 @@ def command(
 
         made = transplant(weights, target, source, seed=seed, plugins=common.plugins())
         if output is not None:
-            made.write(output)
+            common.write_whole(output, made.content())
     from recform.weights.text import render, transplant_dict
 
-    if as_json:
+    if as_json and output != common.STDOUT:
         sys.stdout.write(json.dumps(transplant_dict(made), indent=2) + "\n")
         return
-    render(made)
+    # Where the weights went to standard output, the report would be among them.
+    render(made, stderr=output == common.STDOUT)
     if output is None:
         typer.echo("Nothing was written: -o OUT.safetensors writes the weights.")
 

@@ -159,12 +159,13 @@ class StepWriter:
             STRIDE: place.stride,
             I: place.index,
             L: place.length,
-            **{t.symbol: v for t, v in zip(self._formula.tables, place.table, strict=True)},
+            **{
+                t.symbol: v
+                for t, v in zip(self._formula.tables, place.table, strict=True)
+            },
         }
         pipeline = self._formula.operators[name]
-        parts, _, _ = pipeline_parts(
-            pipeline, module.input, table, self._classes.bodies
-        )
+        parts, _ = pipeline_parts(pipeline, module.input, table, self._classes.bodies)
         return parts[0].made
 
     def _flat(self, lines: Lines) -> None:
@@ -181,7 +182,7 @@ class StepWriter:
         }
         pipeline = self._formula.operators[name]
         x, table = self._place(name, arguments)
-        parts, _, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
+        parts, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
         if is_whole(pipeline):
             parts = fold([replace(part, path=(WHOLE, *part.path)) for part in parts])
         culprit = next((part for part in parts if not part.layer), None)

@@ -12,11 +12,12 @@ from recform.analysis.equal import ANY, compare
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
+from recform.files import write_whole
 from recform.weights.match import Match, match
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
 from recform.weights.roles import on_meta
-from recform.weights.tensors import read_weights, write_weights
+from recform.weights.tensors import read_weights, weights_content
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -33,7 +34,8 @@ def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
             be written (RF503).
     """
     _same_module(module, compiled)
-    write_weights(file, module.state_dict(), record_of(compiled))
+    content = weights_content(module.state_dict(), record_of(compiled))
+    write_whole(file, content)
 
 
 def load(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recform.diagnostics import CompileError, Diagnostics
-from recform.files import write_whole
 from recform.weights.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
@@ -75,12 +74,11 @@ def read_weights(path: Path) -> Weights:
     return Weights(name, tensors, record)
 
 
-def write_weights(path: Path, tensors: Mapping[str, Tensor], record: Record) -> None:
-    """Writes a safetensors file, whole or not at all.
+def weights_content(tensors: Mapping[str, Tensor], record: Record) -> bytes:
+    """A safetensors file as bytes.
 
     Raises:
-        CompileError: if it cannot be written (RF503), or a tensor has no numbers
-            (RF703).
+        CompileError: if a tensor has no numbers (RF703).
     """
     from safetensors.torch import save
 
@@ -92,4 +90,5 @@ def write_weights(path: Path, tensors: Mapping[str, Tensor], record: Record) -> 
             )
             raise CompileError(report)
     kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    write_whole(path, save(kept, metadata={KEY: to_json(record)}))
+    content: bytes = save(kept, metadata={KEY: to_json(record)})
+    return content

@@ -34,12 +34,11 @@ class _Group:
     reasons: dict[str, None] = field(default_factory=dict)
 
 
-def render(made: Transplant, console: Console | None = None) -> None:
+def render(made: Transplant, *, stderr: bool = False) -> None:
     """Prints what was taken, what starts afresh, and what was left."""
-    if console is None:
-        console = Console(highlight=False)
-        # A table that is cut off tells less than one that wraps in a narrow window.
-        console.width = max(console.width, 96)
+    console = Console(highlight=False, stderr=stderr)
+    # A table that is cut off tells less than one that wraps in a narrow window.
+    console.width = max(console.width, 96)
     found = made.match
     title = Text(f"{_source(made)} -> {_named(made.target)}", style="bold")
     console.print(title, soft_wrap=True)

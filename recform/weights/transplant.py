@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
+from recform.files import write_whole
 from recform.weights.load import require, shapes
 from recform.weights.match import Match, Shapes, match
 from recform.weights.record import compile_record, record_of
-from recform.weights.tensors import Weights, read_weights, write_weights
+from recform.weights.tensors import Weights, read_weights, weights_content
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -49,7 +50,11 @@ class Transplant:
         Raises:
             CompileError: if the file cannot be written (RF503).
         """
-        write_weights(path, self.tensors, record_of(self.target))
+        write_whole(path, self.content())
+
+    def content(self) -> bytes:
+        """The weights as a safetensors file."""
+        return weights_content(self.tensors, record_of(self.target))
 
 
 def transplant(

@@ -205,6 +205,17 @@ def test_the_same_transplant_is_the_same_file(tmp_path: Path) -> None:
     assert first == second != third
 
 
+def test_a_dash_is_standard_output(tmp_path: Path) -> None:
+    compiled = small()
+    file, out = tmp_path / "net.safetensors", tmp_path / "out.safetensors"
+    recform.save_weights(scattered(compiled), compiled, file)
+    target = EXAMPLES / "language" / "squeeze_excitation.rf"
+    assert run(file, target, "-o", out).exit_code == 0
+    result = run(file, target, "-o", "-")
+    assert result.stdout_bytes == out.read_bytes()
+    assert "taken" in result.stderr
+
+
 def test_what_starts_afresh_has_the_precision_of_the_rest(tmp_path: Path) -> None:
     source, target = example("language/boundary"), example("paper/eq20")
     module = scattered(source).half()
