@@ -36,6 +36,12 @@ class Role:
         where = owner.name if owner.index is None else f"{owner.name}_{owner.index}"
         if owner.kind == "adapter":
             where = f"adapter of {owner.name} in block {owner.index}"
+        elif owner.kind == "transition":
+            where = f"transition {owner.stage}"
+        # With `scope stage` numbers and shared operators are those of a stage.
+        own = owner.index == owner.block if owner.index else owner.kind == "operator"
+        if own and owner.stage > 1:
+            where += f" of stage {owner.stage}"
         return f"{where} {self.part}".rstrip()
 
 

@@ -150,6 +150,7 @@ def test_files_that_use_others_are_what_they_say(tmp_path: Path) -> None:
     assert [file.text for file in compiled.used] == ["W = conv(3, c, stride=s) > bn\n"]
 
 
+@pytest.mark.slow
 def test_no_two_examples_have_one_normal_form_but_those_that_are_the_same() -> None:
     found: dict[str, list[str]] = {}
     for path in sorted((EXAMPLES / "paper").glob("*.rf")):

@@ -99,6 +99,7 @@ def test_networks_that_are_equal_give_equal_outputs(tmp_path: Path) -> None:
         torch.testing.assert_close(here(x), there(x), rtol=0, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_blocks_keep_their_places_in_their_stages(tmp_path: Path) -> None:
     """ResNet-18 in ResNet-34: the first two blocks of each stage."""
     module, made = taken_over(
@@ -254,6 +255,7 @@ def test_mistakes(
     assert Path("net.rf").read_text() == text
 
 
+@pytest.mark.slow
 def test_the_report_names_what_was_taken(resnet50: Path) -> None:
     target = EXAMPLES / "paper" / "resnet_imagenet_s.rf"
     origin = EXAMPLES / "zoo" / "resnet50.rf"
