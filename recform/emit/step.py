@@ -39,6 +39,7 @@ from recform.emit.pipelines import (
     chain,
     is_body,
     is_whole,
+    marked,
     pipeline_parts,
     symbols,
     typed,
@@ -424,13 +425,15 @@ class StepWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str] | None:
-        """The statements of an inlined operator and its result; None if it is not one."""
+    ) -> tuple[list[str], str, str] | None:
+        """The statements of an inlined operator, its result and line; None if it is none."""
         if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
             return None
         if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
             return None
-        return chain(self._inline[tensor.operator], argument, local)
+        span = self._formula.operators[tensor.operator].span
+        mark = marked(span, self._formula.source)
+        return (*chain(self._inline[tensor.operator], argument, local), mark)
 
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
         value = tensor.coefficient

@@ -60,7 +60,7 @@ class Fractal(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        ux = F.relu(self.bn(self.conv(x)))  # rf:7
+        ux = F.relu(self.bn(self.conv(x)))  # rf:9
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
