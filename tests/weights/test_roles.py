@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from recform.compiler import choose, compile_source, from_text, load_source, read
+from recform.compiler import (
+    Compiled,
+    choose,
+    compile_source,
+    from_text,
+    load_source,
+    read,
+)
 from recform.emit.plain import emit_plain
 from recform.weights.correspond import correspondence
 from recform.weights.roles import on_meta, roles
@@ -24,6 +32,14 @@ def name(path: Path) -> str:
     return path.relative_to(EXAMPLES).with_suffix("").as_posix()
 
 
+def twin_of(compiled: Compiled) -> nn.Module:
+    """The plain network, on the meta device."""
+    plain = emit_plain(compiled.graph)
+    with torch.device("meta"):
+        module: nn.Module = getattr(load_source(plain.source, plain.name), plain.name)()
+    return module
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -37,9 +53,13 @@ def test_every_tensor_of_an_example_has_a_role_of_its_own(path: Path) -> None:
     networks = compile_source(source, {}, folder)
     for compiled in networks:
         found = roles(compiled)
-        assert list(found) == list(on_meta(compiled).state_dict())
+        here = on_meta(compiled).state_dict()
+        there = list(twin_of(compiled).state_dict().values())
+        assert list(found) == list(here)
         assert len(set(found.values())) == len(found)
         assert sorted(role.place for role in found.values()) == [*range(len(found))]
+        for key, role in found.items():
+            assert here[key].shape == there[role.place].shape
 
 
 CONTAINERS = """
@@ -78,14 +98,10 @@ def test_corresponding_tensors_make_the_same_outputs(case: str) -> None:
         compiled = choose(compile_source(from_text(CONTAINERS)), None)
     else:
         compiled = example(case)
-    plain = emit_plain(compiled.graph)
-    made = getattr(load_source(plain.source, plain.name), plain.name)
-    with torch.device("meta"):
-        twin = made()
-    sizes = compiled.formula.input.sizes
-    same = correspondence(on_meta(compiled), twin, sizes)
+    twin = twin_of(compiled)
+    same = correspondence(on_meta(compiled), twin, compiled.formula.input.sizes)
     module = scattered(compiled).double()
-    there = made().double().eval()
+    there = twin.to_empty(device="cpu").double().eval()
     state = module.state_dict()
     there.load_state_dict({same[key]: value for key, value in state.items()})
     x = images(compiled).double()
