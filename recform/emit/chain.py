@@ -114,12 +114,20 @@ class ChainWriter:
 
     def _piece(self, role: str, piece: Piece, number: int) -> Iterator[Part]:
         """The parts of a stem, transition or head, in the container that is theirs."""
-        path = path_of(self._formula.names.get(role, role + ("{}" if number else "")), number)
+        given = self._formula.names.get(role)
+        path = path_of(given or role + ("{}" if number else ""), number)
         x = piece.input
         if role == "stem":
             x = Shape(x.layout, symbolic_shape(x).features, x.grid)
-        table = {WIDTH: piece.width, STRIDE: piece.stride}
+        tables = zip(self._formula.tables, piece.table, strict=False)
+        table = {
+            WIDTH: piece.width,
+            STRIDE: piece.stride,
+            **{t.symbol: value for t, value in tables},
+        }
         parts, _, _ = pipeline_parts(piece.pipeline, x, table, self._bodies)
+        if given is None and not any(part.made for part in parts):
+            path = ()  # functions alone need no name
         for part in parts:
             inner = part.path or ("",)
             kept = (*path, *inner) if path or part.made or part.path else ()

@@ -73,7 +73,12 @@ class NetworkWriter:
     def write(self, lines: Lines) -> None:
         """Writes operators, adapter, steps and network."""
         self._bodies = BodyClasses(
-            lines, self._names, self._prefix, self._rates, self._formula.source
+            lines,
+            self._names,
+            self._prefix,
+            self._rates,
+            self._formula.source,
+            tuple(table.name for table in self._formula.tables),
         )
         self._prepare()
         classes = BlockWriter(
@@ -97,7 +102,8 @@ class NetworkWriter:
             )
             self._writers[index] = writer
             self._steps[index] = writer.write(lines)
-            lines.blank(2)
+            if not writer.code.made:
+                lines.blank(2)
         self._class(lines, classes)
 
     def _prepare(self) -> None:
@@ -292,6 +298,8 @@ class NetworkWriter:
             width: piece.width,
             "stride": piece.stride,
         }
+        for table, value in zip(self._formula.tables, piece.table, strict=False):
+            values[table.name] = value
         names = {"image": ("height", "width"), "tokens": ("positions",), "vector": ()}
         for name, size in zip(names[x.layout.value], x.grid, strict=True):
             values[name] = size

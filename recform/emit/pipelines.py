@@ -170,6 +170,12 @@ def is_whole(pipeline: Pipeline) -> bool:
     return any(step.label[:1].isdigit() for step in pipeline.steps)
 
 
+def is_body(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one definition by equations, without a label."""
+    (first, *more) = pipeline.steps
+    return not more and not first.label and isinstance(first.operator, Body)
+
+
 def assembled(
     parts: Sequence[Part], output: Shape, known: frozenset[str], names: Namespace
 ) -> PipelineCode:
@@ -195,10 +201,18 @@ def assembled(
     )
 
 
-def ordered(used: set[str]) -> tuple[str, ...]:
-    """Parameters of a constructor in their order; a stride, which has a default, last."""
+def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
+    """Parameters of a constructor in their order; a stride, which has a default, last.
+
+    Args:
+        used: their names.
+        own: those that an author has put into an order.
+    """
     known = [name for name in _ORDER if name in used]
-    extra = sorted(used - {*known, "stride"})
+    rank = {name: number for number, name in enumerate(own)}
+    extra = sorted(
+        used - {*known, "stride"}, key=lambda name: (rank.get(name, len(rank)), name)
+    )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recform.emit.pipelines import words
 from recform.emit.step import StepWriter
 from recform.graph.model import Segment, StageGraph
 
@@ -85,7 +86,10 @@ class StageWriter:
         return _merged(groups)
 
     def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
-        position = self._writers[segment.step].positions[id(segment)]
+        writer = self._writers[segment.step]
+        position = writer.positions[id(segment)]
+        if writer.code.made:
+            return (writer.code.made[position],), ["module"]
         values = []
         kinds = []
         for kind, _, column in self._writers[segment.step].code.arguments:
@@ -96,6 +100,9 @@ class StageWriter:
 
     def _construct(self, group: _Group, used: set[str]) -> str:
         code = self._writers[group.step].code
+        if code.made:
+            used.update(words(group.start[0]))
+            return str(group.start[0])
         arguments = []
         for (kind, name, _), value, growth in zip(
             code.arguments, group.start, group.growth, strict=True
@@ -148,6 +155,8 @@ def _merged(groups: list[_Group]) -> list[_Group]:
             last = run[-1]
             if following.step != last.step or last.count != 1 or following.count != 1:
                 break
+            if any(isinstance(value, str) for value in last.start):
+                break  # whole modules, which do not grow
             difference = tuple(
                 b - a for a, b in zip(last.start, following.start, strict=True)
             )

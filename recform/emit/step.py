@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Tensor,
 )
 from recform.algebra.formula import Pipeline
+from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Layout, Shape
 from recform.emit.body import BodyWriter
 from recform.emit.containers import fail, fold
@@ -36,6 +37,7 @@ from recform.emit.pipelines import (
     WHOLE,
     PipelineCode,
     chain,
+    is_body,
     is_whole,
     pipeline_parts,
     symbols,
@@ -44,7 +46,7 @@ from recform.emit.pipelines import (
 )
 from recform.emit.says import line_mark, step_equations, step_title
 from recform.emit.text import Lines, docstring
-from recform.graph.model import NetworkGraph, Site
+from recform.graph.model import NetworkGraph, Segment, Site
 from recform.recurrence.model import ModuleSlot, Slot
 
 
@@ -59,6 +61,7 @@ class StepCode:
         shared: operators and scalars that the network hands to each call.
         adapters: the attribute of each adapter, by what it adapts.
         flat: how many modules a block is, if it is no module of its own but a list.
+        made: for each segment what makes its blocks, if they are an operator's modules.
     """
 
     name: str
@@ -67,6 +70,7 @@ class StepCode:
     shared: tuple[str, ...]
     adapters: Mapping[Site, str] = field(default_factory=dict)
     flat: int = 0
+    made: tuple[str, ...] = ()
 
 
 class StepWriter:
@@ -113,6 +117,9 @@ class StepWriter:
         if self._formula.names.get("step") == ".":
             self._flat(lines)
             return self.code
+        if self._is_operator():
+            self.code.made = tuple(map(self._operator, self._own.segments))
+            return self.code
         lines.add(f"class {self.code.name}(nn.Module):")
         with lines.indented():
             lines.extend(
@@ -123,17 +130,49 @@ class StepWriter:
             self._forward(lines)
         return self.code
 
+    def _is_plain(self) -> bool:
+        """Whether a block is one operator: ``X_i = W_i*X_<i-1>``."""
+        own = self._own
+        body = [t for t in self._step.body if not isinstance(t, State)]
+        alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
+        return alone and not own.tables and not own.scalars and self._single
+
+    def _is_operator(self) -> bool:
+        """Whether the blocks are modules of one definition by equations."""
+        if not self._is_plain():
+            return False
+        (name,) = self._own.operators()
+        inline = self._formula.names.get(name) == "."
+        return inline and is_body(self._formula.operators[name])
+
+    def _operator(self, segment: Segment) -> str:
+        """What makes the module of an operator that is all of a block."""
+        (name,) = self._own.operators()
+        module = segment.block.calls[name]
+        assert module.input is not None
+        place = module.place
+        table = {
+            WIDTH: place.width,
+            STRIDE: place.stride,
+            I: place.index,
+            L: place.length,
+            **{t.symbol: v for t, v in zip(self._formula.tables, place.table, strict=True)},
+        }
+        pipeline = self._formula.operators[name]
+        parts, _, _ = pipeline_parts(
+            pipeline, module.input, table, self._classes.bodies
+        )
+        return parts[0].made
+
     def _flat(self, lines: Lines) -> None:
         """A block that is one operator: a function that makes its modules."""
-        owned = self._own.operators()
-        body = [t for t in self._step.body if not isinstance(t, State)]
-        if len(owned) != 1 or len(body) != 1 or self._own.tables or self._own.scalars:
+        if not self._is_plain():
             fail(
                 'names step = "." is for blocks that are one operator, X_i = W_i*X_<i-1>',
                 self._formula.equations[0].span,
                 "leave it out, and the blocks are modules",
             )
-        (name,) = owned
+        (name,) = self._own.operators()
         arguments = {
             p: self._argument(name, p) for p in self._classes.codes[name].parameters
         }
