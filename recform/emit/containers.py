@@ -180,7 +180,10 @@ def _ordered(parts: list[Part]) -> str:
         if part.loop:
             counted = part.path[0].replace("{}", f"{{k + {part.first}}}" if part.first else "{k}")
             loop = part.loop.replace("for _ in", "for k in")
-            items.append(f'*[(f"{counted}", {part.layer}) {loop}]')
+            row = f'[(f"{counted}", {part.layer}) {loop}]'
+            if len(parts) == 1:
+                return f"nn.Sequential(OrderedDict({row}))"
+            items.append(f"*{row}")
         else:
             items.append(f'("{name}", {part.layer})')
     return f"nn.Sequential(OrderedDict([{', '.join(items)}]))"
