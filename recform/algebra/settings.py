@@ -81,9 +81,7 @@ def name_rules(
     return rules, listed
 
 
-def _block_names(
-    value: n.Tuple, blocks: int, report: Diagnostics
-) -> tuple[str, ...]:
+def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str, ...]:
     """The names of single blocks."""
     names = [item.value if isinstance(item, n.String) else "" for item in value.items]
     for name, item in zip(names, value.items, strict=True):

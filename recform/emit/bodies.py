@@ -369,11 +369,14 @@ class _ClassWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str] | None:
+    ) -> tuple[list[str], str, str] | None:
         if not isinstance(tensor, Apply):
             return None
         written = self._inline.get((tensor.operator, tensor.index))
-        return None if written is None else chain(written, argument, local)
+        if written is None:
+            return None
+        span = self._body.operators[tensor.operator].span
+        return (*chain(written, argument, local), marked(span, self._classes.source))
 
     def _coefficient(self, tensor: Any) -> tuple[str, int]:
         value = tensor.coefficient

@@ -125,7 +125,7 @@ class ChainWriter:
             STRIDE: piece.stride,
             **{t.symbol: value for t, value in tables},
         }
-        parts, _, _ = pipeline_parts(piece.pipeline, x, table, self._bodies)
+        parts, _ = pipeline_parts(piece.pipeline, x, table, self._bodies)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
         for part in parts:
@@ -142,12 +142,11 @@ class ChainWriter:
         shared = not _NUMBER.search(where)
         first = before + 1 if shared else 1
         for item in self._stages.items(stage, self.used):
-            if self._formula.block_names:
+            if self._formula.block_names or not path:
                 yield from self._named(item, path, before)
                 before += item.count
                 continue
             name = NEXT if step in ("", ".") else _NUMBER.sub("{}", step)
-            number = first + _start(step) - 1
             yield Part(
                 path=(*path, name),
                 call="{m}({x})",
@@ -156,17 +155,29 @@ class ChainWriter:
                 count=item.count * item.parts,
                 loop=item.loop,
                 splat=item.splat,
-                first=number,
+                first=first + _start(step) - 1,
                 origin=f"stage{position}",
             )
             first += item.count
 
-    def _named(self, item: BlockItem, path: tuple[str, ...], before: int) -> Iterator[Part]:
+    def _named(
+        self, item: BlockItem, path: tuple[str, ...], before: int
+    ) -> Iterator[Part]:
         """Blocks that have a name each."""
+        if item.splat:
+            fail(
+                'names step = "." puts the parts of blocks into a container, '
+                "and there is none",
+                self._formula.equations[0].span,
+                'give the stages one: stages = "features"',
+            )
+        step = self._formula.names.get("step", "block{}")
         for k in range(item.count):
             made = re.sub(r"\bk\b", str(k), item.made) if item.loop else item.made
-            name = self._formula.block_names[before + k]
-            yield Part((*path, name), "{m}({x})", made=made, layer=made, origin="block")
+            name = _NUMBER.sub(str(before + k + _start(step)), step)
+            if self._formula.block_names:
+                name = self._formula.block_names[before + k]
+            yield Part((*path, name), "{m}({x})", made=made, layer=made, origin="stage")
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""
@@ -195,7 +206,7 @@ class ChainWriter:
         return Part((head,), "{m}({x})", made=made, layer=made)
 
     def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
-        return assembled(parts, self._network.output, frozenset(), attributes)
+        return assembled(parts, self._network.output, attributes)
 
     # -- as code
 
@@ -213,9 +224,7 @@ class ChainWriter:
         with lines.indented():
             self._statements(lines, self.parts, self._code)
 
-    def _statements(
-        self, lines: Lines, parts: list[Part], code: PipelineCode
-    ) -> None:
+    def _statements(self, lines: Lines, parts: list[Part], code: PipelineCode) -> None:
         """The parts one after the other; those of one pipeline share statements."""
         end = 0
         for _, group in groupby(parts, key=_statement):

@@ -28,6 +28,7 @@ class Part:
         layer: what stands for it in nn.Sequential; empty if nothing can.
         cut: whether what follows is better a statement of its own.
         span: its place in the file.
+        symbols: the names of sizes and arguments that may stand in its code.
         count: how many modules in a row it makes: blocks of a stage.
         loop: the loop over them, such as ``for k in range(3)``.
         splat: whether it makes a list of modules, which take ``count`` numbers.
@@ -43,6 +44,7 @@ class Part:
     layer: str = ""
     cut: bool = False
     span: Span | None = None
+    symbols: frozenset[str] = frozenset()
     count: int = 1
     loop: str = ""
     splat: bool = False
@@ -100,7 +102,8 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
                 "a container holds what runs in a row; give one of them another name",
             )
         seen.add(part.path[0])
-        inner = [replace(member, path=member.path[1:]) for member in run]
+        # A function between two modules of a container is of it as well.
+        inner = [replace(member, path=member.path[1:] or ("",)) for member in run]
         result.append(_container(part.path[0], fold(inner, compose), compose))
         position += len(run)
     return result
@@ -129,9 +132,9 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     if not made:
         culprit = next((p for p in parts if not p.layer), parts[0])
         fail(
-            f"not all of {head} can stand in an nn.Sequential",
+            f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
             culprit.span or span,
-            "put what is no module of torch's outside of the brackets",
+            "put it outside of the brackets, or give it a name of its own",
         )
     origins = {part.origin for part in parts}
     return Part(
@@ -141,6 +144,7 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         layer=made,
         cut=parts[-1].cut,
         span=span,
+        symbols=frozenset().union(*(part.symbols for part in parts)),
         origin=parts[0].origin if len(origins) == 1 else "",
     )
 
@@ -157,6 +161,9 @@ def _sequential(parts: list[Part]) -> str:
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
                 "its parts from 0",
                 part.span,
+                "in `names`, {} counts from 1, and {0} from 0"
+                if part.origin.startswith("stage")
+                else "",
             )
         items.append(_item(part))
         number += part.count
@@ -174,11 +181,15 @@ def _item(part: Part) -> str:
 def _ordered(parts: list[Part]) -> str:
     """Modules by their names."""
     items = []
-    for part, name in zip(parts, names_of(parts, Namespace(attributes=True)), strict=True):
+    for part, name in zip(
+        parts, names_of(parts, Namespace(attributes=True)), strict=True
+    ):
         if not part.layer:
             return ""
         if part.loop:
-            counted = part.path[0].replace("{}", f"{{k + {part.first}}}" if part.first else "{k}")
+            counted = part.path[0].replace(
+                "{}", f"{{k + {part.first}}}" if part.first else "{k}"
+            )
             loop = part.loop.replace("for _ in", "for k in")
             row = f'[(f"{counted}", {part.layer}) {loop}]'
             if len(parts) == 1:

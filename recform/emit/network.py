@@ -19,6 +19,7 @@ from recform.emit.operators import BlockWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
+    is_whole,
     pipeline_class,
     pipeline_parts,
     symbolic_shape,
@@ -90,7 +91,9 @@ class NetworkWriter:
             wanted = self._prefix + wanted
             if self._formula.names.get("step") == ".":
                 # A function, which makes the modules of a block.
-                wanted = "_".join([*filter(None, [self._prefix]), *words, "step"]).lower()
+                wanted = "_".join(
+                    [*filter(None, [self._prefix]), *words, "step"]
+                ).lower()
             name = self._names.new(wanted)
             writer = StepWriter(
                 self._network,
@@ -194,6 +197,8 @@ class NetworkWriter:
         ):
             if piece is None or not piece.pipeline.steps or names.get(role) == ".":
                 continue
+            if is_whole(piece.pipeline):
+                continue
             cls = self._names.new(self._prefix + role.capitalize())
             classes[role] = cls
             code = pipeline_class(
@@ -256,11 +261,7 @@ class NetworkWriter:
         wanted = self._formula.names.get(role, role)
         values = self._piece_values(role, piece)
         if wanted == ".":
-            x = self._piece_shape(role, piece)
-            table = {WIDTH: piece.width, STRIDE: piece.stride}
-            code = write_pipeline(
-                piece.pipeline, x, table, self._attributes, self._bodies
-            )
+            code = self._written(role, piece, self._attributes)
             self._inlined[role] = code
             used.update(code.parameters)
             for attribute, made in code.modules:
@@ -270,6 +271,11 @@ class NetworkWriter:
             return
         attribute = self._attributes.new(f"{wanted}{number}" if number else wanted)
         self._attribute[f"{role}{number or ''}"] = attribute
+        if is_whole(piece.pipeline):
+            code = self._written(role, piece, Namespace(attributes=True))
+            used.update(code.parameters)
+            lines.assign(f"self.{attribute}", code.modules[0][1])
+            return
         arguments = []
         for parameter in self._piece_codes[role].parameters:
             value = values.get(parameter, parameter)
@@ -277,6 +283,17 @@ class NetworkWriter:
                 used.add(str(value))
             arguments.append(f"stride={value}" if parameter == "stride" else str(value))
         lines.assign(f"self.{attribute}", f"{pieces[role]}({', '.join(arguments)})")
+
+    def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
+        """The code of a pipeline in its place."""
+        tables = zip(self._formula.tables, piece.table, strict=False)
+        values = {
+            WIDTH: piece.width,
+            STRIDE: piece.stride,
+            **{table.symbol: value for table, value in tables},
+        }
+        x = self._piece_shape(role, piece)
+        return write_pipeline(piece.pipeline, x, values, names, self._bodies)
 
     def _piece_shape(self, role: str, piece: Piece) -> Shape:
         """The input of an inlined pipeline: numbers, but for the network's own input."""

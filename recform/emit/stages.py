@@ -73,7 +73,9 @@ class StageWriter:
             loop = f"for {variable} in range({group.count})" if several else ""
             code = self._writers[group.step].code
             made = self._construct(group, used)
-            result.append(BlockItem(made, group.count, loop, code.flat > 0, code.flat or 1))
+            result.append(
+                BlockItem(made, group.count, loop, code.flat > 0, code.flat or 1)
+            )
         return result
 
     def _groups(self, stage: StageGraph) -> list[_Group]:

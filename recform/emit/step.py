@@ -39,6 +39,7 @@ from recform.emit.pipelines import (
     chain,
     is_body,
     is_whole,
+    marked,
     pipeline_parts,
     symbols,
     typed,
@@ -156,12 +157,13 @@ class StepWriter:
             STRIDE: place.stride,
             I: place.index,
             L: place.length,
-            **{t.symbol: v for t, v in zip(self._formula.tables, place.table, strict=True)},
+            **{
+                t.symbol: v
+                for t, v in zip(self._formula.tables, place.table, strict=True)
+            },
         }
         pipeline = self._formula.operators[name]
-        parts, _, _ = pipeline_parts(
-            pipeline, module.input, table, self._classes.bodies
-        )
+        parts, _ = pipeline_parts(pipeline, module.input, table, self._classes.bodies)
         return parts[0].made
 
     def _flat(self, lines: Lines) -> None:
@@ -178,7 +180,7 @@ class StepWriter:
         }
         pipeline = self._formula.operators[name]
         x, table = self._place(name, arguments)
-        parts, _, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
+        parts, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
         if is_whole(pipeline):
             parts = fold([replace(part, path=(WHOLE, *part.path)) for part in parts])
         culprit = next((part for part in parts if not part.layer), None)
@@ -423,13 +425,15 @@ class StepWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str] | None:
-        """The statements of an inlined operator and its result; None if it is not one."""
+    ) -> tuple[list[str], str, str] | None:
+        """The statements of an inlined operator, its result and line; None if it is none."""
         if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
             return None
         if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
             return None
-        return chain(self._inline[tensor.operator], argument, local)
+        span = self._formula.operators[tensor.operator].span
+        mark = marked(span, self._formula.source)
+        return (*chain(self._inline[tensor.operator], argument, local), mark)
 
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
         value = tensor.coefficient

@@ -111,7 +111,9 @@ class _Follower:
     def network(self) -> NetworkGraph:
         formula, recurrence = self._formula, self._recurrence
         first = formula.stages[0]
-        stem, kept = self._piece(formula.stem, formula.input, Place(first.width, 1), False)
+        stem, kept = self._piece(
+            formula.stem, formula.input, Place(first.width, 1), False
+        )
         self._stem = stem
         stages: list[StageGraph] = []
         transitions: list[Piece] = []

@@ -63,7 +63,7 @@ class FractalNet20Three(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        ux = F.relu(self.bn(self.conv(x)))  # rf:7
+        ux = F.relu(self.bn(self.conv(x)))  # rf:9
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
@@ -203,7 +203,7 @@ class FractalNet20NarrowThree(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        ux = F.relu(self.bn(self.conv(x)))  # rf:7
+        ux = F.relu(self.bn(self.conv(x)))  # rf:9
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
@@ -369,7 +369,7 @@ class FractalNet40NarrowFour(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        tx = F.relu(self.bn(self.conv(x)))  # rf:10
+        tx = F.relu(self.bn(self.conv(x)))  # rf:14
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:11
         k2 = (self.U[0](x) + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:12
         q = (self.V[2](k2) + self.W[5](self.W[4](k2))) / 2  # rf:13
