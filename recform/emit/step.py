@@ -270,6 +270,9 @@ class StepWriter:
             symbol: _symbol(arguments.get(str(label), str(label)))
             for symbol, label in symbols(shape).items()
         }
+        for constant in self._formula.tables:
+            text = arguments.get(constant.name, constant.name)
+            table[constant.symbol] = _symbol(text)
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))
         grid = tuple(_symbol(arguments.get(g, g)) for g in GRID[shape.layout])
