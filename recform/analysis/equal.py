@@ -12,7 +12,12 @@ from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.automaton import equal
-from recform.analysis.derive_back import NoSeries, network_of, seeds_of
+from recform.analysis.derive_back import (
+    NoSeries,
+    has_free_letters,
+    network_of,
+    seeds_of,
+)
 from recform.analysis.derive_text import PLAIN, added, term
 from recform.analysis.equal_example import Example, example
 from recform.analysis.equal_frame import FrameChange, changes_shape, frame_changes
@@ -223,7 +228,9 @@ def _interior(left: Formula, right: Formula) -> bool | None:
             series.append(network_of(linear).series(name, name, seeds_of(linear, name)))
         except (CompileError, NoSeries, NotExact):
             return None
-    return equal(series[0], series[1])
+    if equal(series[0], series[1]):
+        return True
+    return None if any(map(has_free_letters, series)) else False
 
 
 def _starts(formula: Formula) -> tuple[str, ...]:
