@@ -23,6 +23,7 @@ from recform.analysis.general import (
     local,
     symbol,
 )
+from recform.analysis.general_weights import of_halves
 from recform.analysis.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
@@ -372,7 +373,7 @@ class SumReader:
                     "RF203", f"{name} takes no names of arguments", argument.span
                 )
             values.append(self._scalar(self.terms(argument), argument, "an argument"))
-        return _number(sc.call(name, values, expr.span, self._fail))
+        return _number(of_halves(sc.call(name, values, expr.span, self._fail)))
 
     def _fail(
         self,

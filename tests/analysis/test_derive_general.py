@@ -76,6 +76,10 @@ def evaluate(expr: Any, names: dict[str, int], i: int) -> Value:
         case n.Reference():
             block = number(expr.indices[0], {**names, "L": 0}, i)
             return {((expr.name, -int(block)),): sympy.S.One}
+        case n.Call() if expr.function.name in ("floor", "ceil"):
+            round_off = {"floor": sympy.floor, "ceil": sympy.ceiling}
+            (inside,) = expr.arguments
+            return {(): round_off[expr.function.name](number(inside, names, i))}
         case n.Call():
             variable, first, last, body = expr.arguments
             low, high = (int(number(e, names, i)) for e in (first, last))
@@ -152,6 +156,8 @@ PLAIN_FORMULAS = [
     "W_<L-i+1>",
     "sum(k, 0, i, 2^(i-k)*prod(j, 0, k-1, W_<L-j>))",
     "1 + sum(k, 1, i, 2^k*(k^2-1)/(k+1)*W_<L-k+1>)",
+    "1 + sum(k, 1, i, floor(k/2)*prod(j, 0, k-1, W_<L-j>))",
+    "1 + sum(k, 1, i, (ceil((i-k+1)/2) + 2*floor((3*k-2)/2))*W_<L-k+1>)",
 ]
 
 
