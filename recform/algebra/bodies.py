@@ -75,8 +75,10 @@ class BodyBuilder:
             self._values,
         )
         reader = FiniteReader(names, self._report, tensor=self._tensor)
+        right = self._relation.right.expression
+        assert right is not None
         try:
-            output = reader.tensor(self._relation.right.parts[0].expr)
+            output = reader.tensor(right)
             definitions = self._definitions(output, found, reader)
         except Reported:
             return None

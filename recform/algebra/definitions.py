@@ -182,12 +182,21 @@ def fixed_names(
             continue
         for left in item.left if item is not relation else ():
             found |= set(every_name(left))
-        for part in item.right.parts:
-            if _is_operator(part.expr, definitions, relation):
-                found |= _fixed_in(part.expr, definitions, seen)
+        for expr in _exprs(item.right):
+            if _is_operator(expr, definitions, relation):
+                found |= _fixed_in(expr, definitions, seen)
             else:
-                found |= set(every_name(part.expr))
+                found |= set(every_name(expr))
     return found
+
+
+def _exprs(flow: n.Flow) -> Iterator[n.Expr]:
+    """The operators of a flow, those in brackets too."""
+    for part in flow.parts:
+        if isinstance(part.expr, n.Flow):
+            yield from _exprs(part.expr)
+        else:
+            yield part.expr
 
 
 def _is_operator(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import sympy
+
+from recform.algebra.definitions import every_name
 from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
 from recform.algebra.formula import Boundary, Equation
 from recform.algebra.operators import Scalar as ScalarOperator
@@ -11,11 +14,13 @@ from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import Section
 from recform.algebra.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.algebra.survey import references
+from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
 from recform.algebra.vanish import present
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 from recform.syntax import nodes as n
+from recform.syntax.rename import renamed
 
 
 class EquationReader:
@@ -24,12 +29,20 @@ class EquationReader:
     Args:
         section: the statements.
         reader: knows the names, and reads the expressions.
+        starts: the first block of every stage.
         report: gets RF207, RF214, RF216 and RF217.
     """
 
-    def __init__(self, section: Section, reader: Reader, report: Diagnostics) -> None:
+    def __init__(
+        self,
+        section: Section,
+        reader: Reader,
+        starts: tuple[int, ...],
+        report: Diagnostics,
+    ) -> None:
         self._section = section
         self._reader = reader
+        self._starts = starts
         self._report = report
 
     def equations(self) -> tuple[list[Equation], list[Boundary]]:
@@ -57,6 +70,9 @@ class EquationReader:
                 )
             seen.setdefault(equation.unknown, equation)
         places: dict[Tensor, Boundary] = {}
+        # An equation for one block stands for that of the first blocks of all stages.
+        own = {b.left for b in boundaries if not b.opening}
+        boundaries = [b for b in boundaries if not (b.opening and b.left in own)]
         for boundary in boundaries:
             if boundary.left in places:
                 self._report.error(
@@ -103,7 +119,8 @@ class EquationReader:
         equations: list[Equation],
         boundaries: list[Boundary],
     ) -> None:
-        if len(item.right.parts) != 1 or item.right.parts[0].label:
+        right = item.right.expression
+        if right is None:
             self._report.error(
                 "RF214",
                 "an equation has no `>`; flows define operators",
@@ -111,7 +128,6 @@ class EquationReader:
                 hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
             )
             return
-        right = item.right.parts[0].expr
         text = " ".join(item.span.text_without_comments.split())
         if is_general(item.left[0]):
             self._report.error(
@@ -127,6 +143,9 @@ class EquationReader:
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
             self._timed(left, right, item, equations, boundaries, text)
+            return
+        if isinstance(left, n.Reference) and is_opening(left):
+            self._opening(left, right, item, boundaries, text)
             return
         shift = _shift(left)
         if shift is not None:
@@ -163,6 +182,46 @@ class EquationReader:
         boundaries.append(
             Boundary(target, self._boundary(reader, right), item.span, text)
         )
+
+    def _opening(
+        self,
+        left: n.Reference,
+        right: n.Expr,
+        item: n.Relation,
+        boundaries: list[Boundary],
+        text: str,
+    ) -> None:
+        """``X_<first> = ...``: a boundary equation for the first block of every stage."""
+        reader = self._reader
+        if not isinstance(left.indices[0], n.Reference):
+            self._report.error(
+                "RF217",
+                f"the left side has the index {FIRST}",
+                left.span,
+                hint=f"{left.name}_<{FIRST}> = ...",
+            )
+            return
+        if "i" in every_name(right):
+            self._report.error(
+                "RF217",
+                f"an equation for the first blocks speaks of {FIRST}, and not of i",
+                right.span,
+                hint=f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
+            )
+            return
+        value = reader.tensor(renamed(right, {FIRST: "i"}))
+        for start in self._starts:
+            for part, span in list(reader.spans.items()):
+                reader.spans.setdefault(part.xreplace({I: sympy.Integer(start)}), span)
+            boundaries.append(
+                Boundary(
+                    State(left.name, sympy.Integer(start)),
+                    value.xreplace({I: sympy.Integer(start)}),
+                    item.span,
+                    text,
+                    opening=True,
+                )
+            )
 
     def _timed(
         self,
@@ -335,6 +394,11 @@ class EquationReader:
             )
             return None
         return left, item.span
+
+
+def is_opening(left: n.Reference) -> bool:
+    """Whether the left side is of the first blocks: ``X_<first>``."""
+    return len(left.indices) == 1 and FIRST in every_name(left.indices)
 
 
 def _shift(left: n.Expr) -> int | None:

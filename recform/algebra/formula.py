@@ -57,6 +57,24 @@ class StageSpec:
 
 
 @dataclass(frozen=True)
+class Table:
+    """``const kernel = (3, 5, 3) per stage``: a number of each stage, or of each block.
+
+    Attributes:
+        name: as in the file.
+        symbol: what stands for it in the arguments of operators.
+        by_block: whether each block has a number, rather than each stage.
+        values: in the order of the stages, or of all blocks.
+    """
+
+    name: str
+    symbol: Any
+    by_block: bool
+    values: tuple[int | float, ...]
+    span: Span = field(compare=False)
+
+
+@dataclass(frozen=True)
 class LearnedScalar:
     """``scalar k_i = 0.5 per channel``.
 
@@ -115,12 +133,14 @@ class Boundary:
     Attributes:
         left: a tensor without ``i``.
         right: None for zero.
+        opening: whether it comes from an equation for the first block of every stage.
     """
 
     left: Tensor
     right: Tensor | None
     span: Span = field(compare=False)
     text: str = ""
+    opening: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,10 +158,12 @@ class Formula:
         scope: ``"network"`` or ``"stage"``: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
         scalars: likewise.
+        tables: numbers of each stage or block, in the order of the file.
         equations: in the order of the file.
         boundaries: likewise.
         output: what the head gets (what the transition gets, with ``scope stage``).
         names, init: the settings of the file.
+        block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
     """
 
@@ -157,11 +179,13 @@ class Formula:
     scope: str
     operators: Mapping[str, Pipeline]
     scalars: Mapping[str, LearnedScalar]
+    tables: tuple[Table, ...]
     equations: tuple[Equation, ...]
     boundaries: tuple[Boundary, ...]
     output: Tensor
     output_span: Span = field(compare=False)
     names: Mapping[str, str]
+    block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
 

@@ -17,6 +17,7 @@ from recform.algebra.formula import (
     Pipeline,
     StageSpec,
     Step,
+    Table,
 )
 from recform.algebra.operator_calls import names_in, usage
 from recform.algebra.pipelines import PipelineReader
@@ -32,7 +33,8 @@ from recform.algebra.settings import init_rules, name_rules
 from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
 from recform.algebra.symbols import MAX_SIZE, parameter
-from recform.blocks import Arguments, Shape, defaults, lookup
+from recform.algebra.tables import TableReader
+from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -127,10 +129,12 @@ class _Lowering:
         if shape is None:
             return None
         section.add_defaults(layout_defaults(shape.layout.value))
+        stages = self._stages()
+        tables = self._tables(stages)
         numbers, indexed = self._constants()
         scalars = self._scalars()
-        operators, pipelines = self._pipelines(found, shape, numbers)
-        stages = self._stages()
+        placed = {table.name: table.symbol for table in tables}
+        operators, pipelines = self._pipelines(found, shape, {**numbers, **placed})
         names = Names(
             frozenset(found.unknowns),
             frozenset(found.operators),
@@ -141,10 +145,11 @@ class _Lowering:
             frozenset(found.timed),
         )
         reader = Reader(names, report)
-        equations_reader = EquationReader(section, reader, report)
+        equations_reader = EquationReader(section, reader, self._starts(stages), report)
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
-        rules = name_rules(section, found, report)
+        blocks = sum(stage.blocks for stage in stages)
+        rules, block_names = name_rules(section, found, blocks, report)
         init = init_rules(section, self._values, report)
         if report.has_errors or output is None:
             return None
@@ -166,11 +171,13 @@ class _Lowering:
             scope=self._scope(),
             operators={name: fix(operators[untimed(name)]) for name in used},
             scalars=self._used_scalars(reader, scalars),
+            tables=tables,
             equations=tuple(equations),
             boundaries=tuple(boundaries),
             output=output[0],
             output_span=output[1],
             names=rules,
+            block_names=block_names,
             init=init,
             spans=reader.spans,
         )
@@ -303,6 +310,13 @@ class _Lowering:
             )
         return tuple(result)
 
+    def _starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
+        """The first block of every stage, as the index counts them."""
+        if self._scope() == "stage":
+            return (1,)
+        counts = [stage.blocks for stage in stages]
+        return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
+
     def _scope(self) -> str:
         item = self._section.single["scope"]
         assert isinstance(item, n.Scope)
@@ -324,6 +338,8 @@ class _Lowering:
         values: dict[str, Any] = {}
         indexed: set[str] = set()
         for name, item in self._section.consts.items():
+            if item.per is not None:
+                continue
             names = {**self._values, **values, "L": L}
             self._structural |= _params_in(item.value, self._section.params)
             if item.target.indices:
@@ -335,6 +351,12 @@ class _Lowering:
             if value is not None:
                 values[name] = value
         return values, indexed
+
+    def _tables(self, stages: tuple[StageSpec, ...]) -> tuple[Table, ...]:
+        """Constants that have a number for each stage or block."""
+        reader = TableReader(self._section, self._values, stages, self._report)
+        self._structural |= reader.structural
+        return reader.tables
 
     def _is_index_i(self, target: n.Reference) -> bool:
         index = target.indices[0]
@@ -462,7 +484,7 @@ class _Lowering:
         for pipeline in [*pipelines.values(), *operators.values()]:
             for step in pipeline.steps:
                 for value in step.arguments.values():
-                    symbols |= {str(s) for s in getattr(value, "free_symbols", ())}
+                    symbols |= {str(s) for s in symbols_in(value)}
         names = {p.name for p in params if not isinstance(p.value, bool)}
         return (names & symbols) - self._structural
 
@@ -476,17 +498,9 @@ class _Fix:
     def __call__(self, pipeline: Pipeline) -> Pipeline:
         steps = []
         for step in pipeline.steps:
-            arguments = {k: self._value(v) for k, v in step.arguments.items()}
+            arguments = {k: put_in(v, self._values) for k, v in step.arguments.items()}
             steps.append(replace(step, arguments=Arguments(arguments)))
         return replace(pipeline, steps=tuple(steps))
-
-    def _value(self, value: Any) -> Any:
-        if not getattr(value, "free_symbols", None):
-            return value
-        filled = value.subs(self._values)
-        if filled.free_symbols:
-            return filled
-        return int(filled) if filled.is_Integer else float(filled)
 
 
 def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:

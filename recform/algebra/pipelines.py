@@ -18,9 +18,10 @@ from recform.algebra.definitions import (
 )
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.operator_calls import OperatorReader, word
+from recform.algebra.rows import Row, bracketed
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.algebra.where import WhereReader
-from recform.blocks import Argument, Arguments, Kind, lookup
+from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
 from recform.diagnostics import Diagnostics
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -53,7 +54,7 @@ class PipelineReader(OperatorReader):
     def read(self, name: str, flow: n.Flow) -> Pipeline:
         """The pipeline of a flow; parts with mistakes are reported and left out."""
         steps: list[Step] = []
-        self._flow(flow, steps, (name,), "", name == "head")
+        self._flow(flow, steps, (name,), Row(), name == "head")
         text = " ".join(flow.span.text_without_comments.split())
         return Pipeline(name, tuple(steps), text, flow.span)
 
@@ -65,7 +66,7 @@ class PipelineReader(OperatorReader):
             return self.read(name, relation.right)
         steps: list[Step] = []
         part = n.Part(left.span, left.function if isinstance(left, n.Call) else left)
-        self._defined(name, (), part, steps, (name,), "", False)
+        self._defined(name, (), part, steps, (name,), Row(), False, alone=True)
         text = " ".join(relation.right.span.text_without_comments.split())
         return Pipeline(name, tuple(steps), text, relation.span)
 
@@ -74,16 +75,23 @@ class PipelineReader(OperatorReader):
         flow: n.Flow,
         steps: list[Step],
         above: tuple[str, ...],
-        prefix: str,
+        row: Row,
         head: bool,
     ) -> None:
         parts = flow.parts
-        if len(parts) == 1 and word(parts[0].expr) == "none":
+        alone = len(parts) == 1
+        if flow.expression is not None and word(flow.expression) == "none":
             return
         for part in parts:
             if len(steps) > _MAX_STEPS:
                 return  # it has been reported
             label = part.label or ""
+            brackets = bracketed(part)
+            if brackets is not None:
+                inner = row.inside(label, brackets, alone)
+                self._flow(brackets, steps, above, inner, head)
+                continue
+            assert not isinstance(part.expr, n.Flow)
             name, given = called(part.expr)
             if name in self._definitions:
                 if name in above:
@@ -91,9 +99,10 @@ class PipelineReader(OperatorReader):
                         "RF213", f"{name} is defined by itself", part.span
                     )
                     continue
-                self._defined(name, given, part, steps, (*above, name), prefix, head)
+                inside = (*above, name)
+                self._defined(name, given, part, steps, inside, row, head, alone=alone)
                 continue
-            step = self._step(part, label, head)
+            step = self._step(part, row.name(label), head)
             if step is not None:
                 steps.append(step)
             if len(steps) > _MAX_STEPS:
@@ -111,8 +120,10 @@ class PipelineReader(OperatorReader):
         part: n.Part,
         steps: list[Step],
         above: tuple[str, ...],
-        prefix: str,
+        row: Row,
         head: bool,
+        *,
+        alone: bool,
     ) -> None:
         """A definition in the place of its call: its flow, or an operator of its own."""
         definition = signature(self._definitions[name], self._report)
@@ -125,14 +136,15 @@ class PipelineReader(OperatorReader):
         label = part.label or ""
         if definition.tensor:
             self._used_params(given)
-            step = self._body_step(definition, values, label, part.span, above)
+            name = row.name(label)
+            step = self._body_step(definition, values, name, part.span, above)
             if step is not None:
                 steps.append(step)
             return
         own = _flows(definition.relation)
         with self._inside({k: v for k, (v, _) in values.items()}, own):
             inner = definition.relation.right
-            self._flow(inner, steps, above, label or prefix, head)
+            self._flow(inner, steps, above, row.defined(label, inner, alone), head)
 
     def _used_params(self, given: object) -> None:
         self.structural |= set(every_name(given)) & self._params
@@ -197,7 +209,8 @@ class PipelineReader(OperatorReader):
         above: tuple[str, ...],
     ) -> Body | None:
         relation = definition.relation
-        if len(relation.right.parts) != 1:
+        right = relation.right.expression
+        if right is None:
             self._report.error(
                 "RF214",
                 f"{definition.name}({definition.tensor}) is given by an equation; "
@@ -206,7 +219,7 @@ class PipelineReader(OperatorReader):
                 hint=f"{definition.name} = {relation.right.span.text}",
             )
             return None
-        called_name, _ = called(relation.right.parts[0].expr)
+        called_name, _ = called(right)
         operator = lookup(called_name)
         if operator is not None and not operator.elementwise:
             name, argument = definition.name, definition.tensor
@@ -300,7 +313,7 @@ class PipelineReader(OperatorReader):
 
     def _named(self, name: str, flow: n.Flow, above: tuple[str, ...]) -> Pipeline:
         steps: list[Step] = []
-        self._flow(flow, steps, above, "", False)
+        self._flow(flow, steps, above, Row(), False)
         text = " ".join(flow.span.text_without_comments.split())
         return Pipeline(name, tuple(steps), text, flow.span)
 
@@ -332,6 +345,6 @@ def _symbols(operators: Mapping[str, Pipeline]) -> list[Any]:
         for pipeline in operators.values()
         for step in pipeline.steps
         for value in step.arguments.values()
-        for symbol in getattr(value, "free_symbols", ())
+        for symbol in symbols_in(value)
     }
     return sorted(found, key=str)

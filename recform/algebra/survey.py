@@ -53,14 +53,14 @@ def survey(section: Section, report: Diagnostics) -> Survey:
                     found.timed.setdefault(reference.name, reference.span)
     declared = {*section.params, *section.consts, *section.scalars, "input"}
     for item in section.equations:
-        for expr in [*item.left, *(part.expr for part in item.right.parts)]:
+        for expr in [*item.left, *_expressions(item)]:
             for name, span, indexed in _operators(expr, found, declared):
                 known = name in section.definitions
                 if not known and not _may_be_operator(name, indexed):
                     continue
                 found.operators.setdefault(name, span)
     output = section.single.get("output")
-    exprs = [part.expr for item in section.equations for part in item.right.parts]
+    exprs = [expr for item in section.equations for expr in _expressions(item)]
     if isinstance(output, n.Output):
         exprs.append(output.expr)
         for name, span, indexed in _operators(output.expr, found, declared):
@@ -71,6 +71,11 @@ def survey(section: Section, report: Diagnostics) -> Survey:
             found.operators.setdefault(name, section.definitions[name].left[0].span)
     _sharing(exprs, found)
     return found
+
+
+def _expressions(item: n.Relation) -> list[n.Expr]:
+    """The right side of an equation; several by mistake, if it is a flow."""
+    return [part.expr for part in item.right.parts if not isinstance(part.expr, n.Flow)]
 
 
 def _may_be_operator(name: str, indexed: bool) -> bool:

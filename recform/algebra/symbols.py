@@ -15,6 +15,9 @@ STRIDE = sympy.Symbol("s", integer=True, positive=True)
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
 
+#: The index of the first block of a stage: ``X_<first>``.
+FIRST = "first"
+
 #: The largest width, kernel, stride ... that is taken seriously.
 MAX_SIZE = 1_000_000
 

@@ -113,9 +113,9 @@ class WhereReader:
         left = item.left[0]
         if len(item.left) > 1 or not isinstance(left, n.Reference) or left.indices:
             return False
-        if len(item.right.parts) > 1 or item.right.parts[0].label:
+        expr = item.right.expression
+        if expr is None:
             return True
-        expr = item.right.parts[0].expr
         if isinstance(expr, n.Call):
             name = expr.function.name
             if expr.function.indices or name == "split":
@@ -136,14 +136,14 @@ class WhereReader:
         return any(ref.indices or ref.name in tensors for ref in references(expr))
 
     def _equation(self, item: n.Relation, found: Locals) -> None:
-        if len(item.right.parts) != 1 or item.right.parts[0].label:
+        right = item.right.expression
+        if right is None:
             self._report.error(
                 "RF214",
                 "an equation has no `>`; a flow defines an operator without an index",
                 item.right.span,
             )
             return
-        right = item.right.parts[0].expr
         if isinstance(right, n.Call) and right.function.name == "split":
             self._split(item, right, found)
             return

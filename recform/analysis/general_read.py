@@ -130,12 +130,12 @@ def _relation(
     learned: Mapping[str, bool],
     report: Diagnostics,
 ) -> tuple[Series, str]:
-    if len(item.right.parts) != 1 or item.right.parts[0].label:
+    right = item.right.expression
+    if right is None:
         report.error(
             "RF632", "a general formula is an expression, without `>`", item.right.span
         )
         raise Reported
-    right = item.right.parts[0].expr
 
     def terms(expr: n.Expr, to: Diagnostics) -> General:
         reader = SumReader(numbers, learned, to)

@@ -20,6 +20,8 @@ from recform.blocks.shape import Layout, Shape
 class _Elementwise(Operator):
     elementwise = True
     call = ""
+    #: The class of torch's module.
+    layer = ""
     saves = "input"
 
     def given(self, a: Arguments, number: int = 0) -> object:
@@ -33,7 +35,7 @@ class _Elementwise(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted(self.call)
+        return Emitted(self.call, layer=f"nn.{self.layer}()")
 
 
 @register
@@ -43,6 +45,7 @@ class ReLU(_Elementwise):
     name = "relu"
     about = "max(x, 0)"
     call = "F.relu({x})"
+    layer = "ReLU"
     saves = "output"
 
 
@@ -54,6 +57,7 @@ class ReLU6(_Elementwise):
     about = "min(max(x, 0), 6)"
     source = "Krizhevsky (2010); Howard et al. (2017)"
     call = "F.relu6({x})"
+    layer = "ReLU6"
 
 
 @register
@@ -67,7 +71,9 @@ class LeakyReLU(_Elementwise):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         slope = self.given(a)
-        return Emitted(f"F.leaky_relu({{x}}, {code(slope)})")
+        return Emitted(
+            f"F.leaky_relu({{x}}, {code(slope)})", layer=f"nn.LeakyReLU({code(slope)})"
+        )
 
 
 @register
@@ -81,7 +87,9 @@ class ELU(_Elementwise):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         alpha = self.given(a)
-        return Emitted("F.elu({x})" if alpha == 1 else f"F.elu({{x}}, {code(alpha)})")
+        given = "" if alpha == 1 else code(alpha)
+        more = f", {given}" if given else ""
+        return Emitted(f"F.elu({{x}}{more})", layer=f"nn.ELU({given})")
 
 
 @register
@@ -94,8 +102,9 @@ class GELU(_Elementwise):
     arguments = (Argument("tanh", Kind.FLAG, False, "by the tanh formula of GPT-2"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        how = ', approximate="tanh"' if self.given(a) else ""
-        return Emitted(f"F.gelu({{x}}{how})")
+        given = 'approximate="tanh"' if self.given(a) else ""
+        more = f", {given}" if given else ""
+        return Emitted(f"F.gelu({{x}}{more})", layer=f"nn.GELU({given})")
 
 
 @register
@@ -106,6 +115,7 @@ class SiLU(_Elementwise):
     about = "x * sigmoid(x)"
     source = "Elfwing, Uchibe and Doya (2018)"
     call = "F.silu({x})"
+    layer = "SiLU"
 
 
 @register
@@ -116,6 +126,7 @@ class HardSwish(_Elementwise):
     about = "x * hardsigmoid(x)"
     source = "Howard et al. (2019)"
     call = "F.hardswish({x})"
+    layer = "Hardswish"
 
 
 @register
@@ -126,6 +137,7 @@ class HardSigmoid(_Elementwise):
     about = "min(max(x/6 + 1/2, 0), 1)"
     source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
     call = "F.hardsigmoid({x})"
+    layer = "Hardsigmoid"
 
 
 @register
@@ -135,6 +147,7 @@ class Tanh(_Elementwise):
     name = "tanh"
     about = "hyperbolic tangent"
     call = "torch.tanh({x})"
+    layer = "Tanh"
     saves = "output"
 
 
@@ -145,6 +158,7 @@ class Sigmoid(_Elementwise):
     name = "sigmoid"
     about = "1 / (1 + exp(-x))"
     call = "torch.sigmoid({x})"
+    layer = "Sigmoid"
     saves = "output"
 
 
@@ -159,7 +173,8 @@ class Softmax(Operator):
         return Cost(saves_output=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted(f"F.softmax({{x}}, dim={x.feature_axis})")
+        axis = x.feature_axis
+        return Emitted(f"F.softmax({{x}}, dim={axis})", layer=f"nn.Softmax(dim={axis})")
 
 
 @register
@@ -202,4 +217,4 @@ class Identity(Operator):
         return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("{x}")
+        return Emitted("{x}", layer="nn.Identity()")

@@ -100,7 +100,7 @@ class Conv(_Conv):
     name = "conv"
     about = "convolution; keeps height and width at stride 1 unless padding is given"
     arguments = (
-        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
         Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
         Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
         Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
@@ -124,7 +124,7 @@ class DepthwiseConv(_Conv):
     about = "depthwise convolution: each channel has a kernel of its own"
     source = "Sifre (2014); Howard et al. (2017)"
     arguments = (
-        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
         Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
         Argument("multiplier", Kind.COUNT, 1, "output channels for each that comes in"),
         _DILATION,

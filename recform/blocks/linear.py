@@ -71,4 +71,4 @@ class Flatten(Operator):
         return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("{x}.flatten(1)")
+        return Emitted("{x}.flatten(1)", layer="nn.Flatten()")

@@ -138,10 +138,20 @@ class Emitted:
         call: an expression with ``{x}`` for the input and ``{m}`` for the module.
         module: the expression that makes the module (or an nn.Parameter), or an empty
             string for a function.
+        layer: of a function, the module that does the same, for nn.Sequential; an empty
+            string if torch has none.
     """
 
     call: str
     module: str = ""
+    layer: str = ""
+
+    @property
+    def sequential(self) -> str:
+        """What stands for the call in nn.Sequential; an empty string if nothing can."""
+        if self.module:
+            return self.module if self.call == "{m}({x})" else ""
+        return self.layer
 
 
 @dataclass(frozen=True)

@@ -30,8 +30,8 @@ _COMMON = (
 
 class _Pool(Operator):
     arguments: tuple[Argument, ...] = _COMMON
-    #: The name of torch's function.
-    windows = ""
+    #: The names of torch's function and module.
+    windows, layer = "", ""
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         if a["size"] is not None:
@@ -83,7 +83,18 @@ class _Pool(Operator):
             parts.append(f"padding={code(a.padding)}")
         if a.ceil:
             parts.append("ceil_mode=True")
-        return Emitted(f"F.{self.windows}({{x}}, {', '.join(parts)}{more})")
+        given = f"{', '.join(parts)}{more}"
+        return Emitted(
+            f"F.{self.windows}({{x}}, {given})", layer=f"nn.{self.layer}({given})"
+        )
+
+    def adapted(self, a: Arguments) -> Emitted:
+        """The call of torch's function that makes a grid of a given size."""
+        size = code(a["size"])
+        return Emitted(
+            f"F.adaptive_{self.windows}({{x}}, {size})",
+            layer=f"nn.Adaptive{self.layer}({size})",
+        )
 
 
 @register
@@ -92,7 +103,7 @@ class AvgPool(_Pool):
 
     name = "avgpool"
     about = "average over windows; without a kernel over the whole grid, to a vector"
-    windows = "avg_pool2d"
+    windows, layer = "avg_pool2d", "AvgPool2d"
     arguments = (
         *_COMMON,
         Argument("countpad", Kind.FLAG, True, "whether padding counts as zeros"),
@@ -104,7 +115,7 @@ class AvgPool(_Pool):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if a["size"] is not None:
-            return Emitted(f"F.adaptive_avg_pool2d({{x}}, {code(a['size'])})")
+            return self.adapted(a)
         if a["kernel"] is None:
             axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
             return Emitted(f"{{x}}.mean({axes})")
@@ -117,7 +128,7 @@ class MaxPool(_Pool):
 
     name = "maxpool"
     about = "maximum over windows; without a kernel over the whole grid, to a vector"
-    windows = "max_pool2d"
+    windows, layer = "max_pool2d", "MaxPool2d"
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         if a["kernel"] is None and a["size"] is None:
@@ -127,7 +138,7 @@ class MaxPool(_Pool):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if a["size"] is not None:
-            return Emitted(f"F.adaptive_max_pool2d({{x}}, {code(a['size'])})")
+            return self.adapted(a)
         if a["kernel"] is None:
             axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
             return Emitted(f"{{x}}.amax({axes})")
@@ -147,5 +158,7 @@ class GlobalPool(Operator):
         return Shape(x.layout, x.features, (1,) * len(x.grid))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
-        return Emitted(f"{{x}}.mean({axes}, keepdim=True)")
+        image = x.layout is Layout.IMAGE
+        axes = "(2, 3)" if image else "1"
+        layer = "nn.AdaptiveAvgPool2d(1)" if image else ""
+        return Emitted(f"{{x}}.mean({axes}, keepdim=True)", layer=layer)

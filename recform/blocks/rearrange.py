@@ -36,7 +36,8 @@ class ChannelShuffle(Operator):
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         groups = code(a.groups)
         return Emitted(
-            f"{{x}}.unflatten(1, ({groups}, -1)).transpose(1, 2).flatten(1, 2)"
+            f"{{x}}.unflatten(1, ({groups}, -1)).transpose(1, 2).flatten(1, 2)",
+            layer=f"nn.ChannelShuffle({groups})",
         )
 
 
@@ -63,7 +64,10 @@ class PixelShuffle(Operator):
         return Shape(Layout.IMAGE, x.features // square, grid)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted(f"F.pixel_shuffle({{x}}, {code(a.scale)})")
+        scale = code(a.scale)
+        return Emitted(
+            f"F.pixel_shuffle({{x}}, {scale})", layer=f"nn.PixelShuffle({scale})"
+        )
 
 
 @register
@@ -88,7 +92,10 @@ class PixelUnshuffle(Operator):
         return Shape(Layout.IMAGE, x.features * a.scale * a.scale, grid)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted(f"F.pixel_unshuffle({{x}}, {code(a.scale)})")
+        scale = code(a.scale)
+        return Emitted(
+            f"F.pixel_unshuffle({{x}}, {scale})", layer=f"nn.PixelUnshuffle({scale})"
+        )
 
 
 @register
@@ -116,4 +123,5 @@ class Upsample(Operator):
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         mode = "" if a.mode == "nearest" else f", mode={code(a.mode)}"
         scale = code(a.scale)
-        return Emitted(f"F.interpolate({{x}}, scale_factor={scale}{mode})")
+        given = f"scale_factor={scale}{mode}"
+        return Emitted(f"F.interpolate({{x}}, {given})", layer=f"nn.Upsample({given})")

@@ -218,6 +218,22 @@ CATALOGUE: dict[str, Entry] = {
         "2*X_i = W_i*X_<i-1>",
         "X_i = W_i*X_<i-1>/2",
     ),
+    "RF218": Entry(
+        "a number of each stage or block",
+        "`const k = (...) per stage` has a number for every stage, `per block` for every "
+        "block, and only operators that belong to a block know which is theirs.",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\n"
+        f"W = conv(k, c, stride=s)\n{_ONE}",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\n"
+        f"W = conv(k, c, stride=s)\n{_ONE}",
+    ),
+    "RF219": Entry(
+        "names that no module can have",
+        "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. "
+        "It runs them in a row, counts them from 0, and holds modules of torch only.",
+        f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{_ONE}",
+        f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{_ONE}",
+    ),
     "RF301": Entry(
         "not causal",
         "A block would need what comes later, or itself.",

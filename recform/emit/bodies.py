@@ -13,7 +13,7 @@ from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Shape, code
+from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.names import Namespace, base_name, class_name, identifier
@@ -21,6 +21,8 @@ from recform.emit.pipelines import (
     GRID,
     PipelineCode,
     chain,
+    is_body,
+    is_whole,
     marked,
     ordered,
     pipeline_class,
@@ -58,6 +60,7 @@ class BodyClasses:
         prefix: put in front of class names, where the file has several networks.
         rates: parameters of the file that are no whole numbers.
         source: the file that was asked for.
+        tables: constants per stage or block, in the order of the file.
     """
 
     def __init__(
@@ -67,7 +70,9 @@ class BodyClasses:
         prefix: str,
         rates: frozenset[str],
         source: Source,
+        tables: tuple[str, ...] = (),
     ) -> None:
+        self.tables = tables
         self._lines = lines
         self._names = names
         self._prefix = prefix
@@ -199,7 +204,9 @@ class _ClassWriter:
     def write(self, lines: Lines) -> BodyCode:
         made = Lines(offset=8)
         self._constructor(made)
-        parameters = ordered(self._used)
+        own = [own_name(name) for name in self._body.defaults]
+        own += self._classes.tables
+        parameters = ordered(self._used, own)
         lines.add(f"class {self._name}(nn.Module):")
         with lines.indented():
             says = [
@@ -241,7 +248,7 @@ class _ClassWriter:
         for name, members in families.items():
             pipeline = self._body.operators[name]
             calls = [call for group in members.values() for call in group]
-            if len(calls) == 1:
+            if len(calls) == 1 and not is_whole(pipeline) and not is_body(pipeline):
                 self._inlined(lines, calls[0], pipeline)
             else:
                 self._owned(lines, name, pipeline, members)
@@ -305,7 +312,7 @@ class _ClassWriter:
         cls, made = self._own_classes[key]
         texts = constructor_arguments(made.parameters, x, self._values)
         free = [x.features, *x.grid, *self._values.values()]
-        known = {str(s) for v in free for s in getattr(v, "free_symbols", ())}
+        known = {str(s) for v in free for s in symbols_in(v)}
         self._used |= {word for text in texts for word in _words(text) if word in known}
         return f"{cls}({', '.join(texts)})"
 
@@ -362,11 +369,14 @@ class _ClassWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str] | None:
+    ) -> tuple[list[str], str, str] | None:
         if not isinstance(tensor, Apply):
             return None
         written = self._inline.get((tensor.operator, tensor.index))
-        return None if written is None else chain(written, argument, local)
+        if written is None:
+            return None
+        span = self._body.operators[tensor.operator].span
+        return (*chain(written, argument, local), marked(span, self._classes.source))
 
     def _coefficient(self, tensor: Any) -> tuple[str, int]:
         value = tensor.coefficient

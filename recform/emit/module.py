@@ -80,6 +80,11 @@ def _header(
     lines.blank()
     standard = [
         *(["import math"] if re.search(r"\bmath\.", code) else []),
+        *(
+            ["from collections import OrderedDict"]
+            if re.search(r"\bOrderedDict\(", code)
+            else []
+        ),
         *(["from typing import Any"] if "tuple[Any, ...]" in code else []),
     ]
     if standard:

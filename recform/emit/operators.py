@@ -7,10 +7,11 @@ from recform.algebra.expr import untimed
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.emit.bodies import BodyClasses
-from recform.emit.names import Namespace, class_name
+from recform.emit.names import Namespace, class_name, identifier
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
+    is_whole,
     pipeline_class,
     symbolic_shape,
     symbols,
@@ -62,7 +63,7 @@ class BlockWriter:
                 # One class for an operator at all times.
                 operators[name], codes[name] = operators[first], codes[first]
                 continue
-            if formula.names.get(name) == ".":
+            if "." in (formula.names.get(name), formula.names.get("step")):
                 codes[name] = write_pipeline(
                     pipeline,
                     symbolic_shape(shape),
@@ -78,8 +79,13 @@ class BlockWriter:
                 own = tuple(p for p in made.parameters if p not in body.defaults)
                 codes[name] = PipelineCode((), (), (), own, (), made.output)
                 continue
-            operators[name] = self._names.new(self._prefix + class_name(untimed(name)))
             title = f"{untimed(name)} = {pipeline.text}"
+            if is_whole(pipeline):
+                operators[name], codes[name] = self._function(
+                    lines, untimed(name), pipeline, shape, title
+                )
+                continue
+            operators[name] = self._names.new(self._prefix + class_name(untimed(name)))
             codes[name] = pipeline_class(
                 lines,
                 operators[name],
@@ -95,6 +101,27 @@ class BlockWriter:
         return BlockClasses(
             operators, codes, adapter, parameters, self._rates, self._bodies
         )
+
+    def _function(
+        self, lines: Lines, name: str, pipeline: Pipeline, shape: Shape, title: str
+    ) -> tuple[str, PipelineCode]:
+        """The function that makes an operator which is one nn.Sequential."""
+        prefix = f"{self._prefix.lower()}_" if self._prefix else ""
+        function = self._names.new(f"{prefix}{identifier(name).lower()}_block")
+        code = write_pipeline(
+            pipeline,
+            symbolic_shape(shape),
+            symbols(shape),
+            Namespace(attributes=True),
+            self._bodies,
+        )
+        parameters = [typed(p, self._rates) for p in code.parameters]
+        lines.signature(function, parameters, "nn.Sequential")
+        with lines.indented():
+            lines.extend(docstring(title))
+            lines.returns(code.modules[0][1])
+        lines.blank(2)
+        return function, code
 
     def _shape_of(self, name: str) -> Shape | None:
         """The shape that an operator is called on somewhere."""
@@ -152,7 +179,8 @@ class BlockWriter:
             made = f"{cls}({', '.join(arguments)})"
             lines.blank(2)
         else:
-            made = f"nn.Sequential({', '.join(m for _, m in code.modules)})"
+            made = ", ".join(module for _, module in code.modules)
+            made = made if is_whole(pipeline) else f"nn.Sequential({made})"
         image = shape.layout.value == "image"
         ins, outs = (
             ("in_channels", "channels") if image else ("in_features", "features")

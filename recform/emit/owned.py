@@ -74,6 +74,7 @@ class Owned:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._attributes = attributes
+        self._tables = [table.name for table in self._formula.tables]
         self._length = [flow.length for flow in self._recurrence.flows]
         self.segments: list[Segment] = [
             segment
@@ -117,7 +118,8 @@ class Owned:
                 if any(value is None for value in values):
                     self.free.add(parameter)
                     continue
-                self.columns.add(kind(parameter), self._wanted(name, parameter), values)
+                wanted = self._wanted(name, parameter)
+                self.columns.add(self.kind(parameter), wanted, values)
 
     def value(self, name: str, parameter: str, segment: Segment) -> Any:
         """The number of a constructor's parameter in a segment; None if it is free."""
@@ -134,14 +136,20 @@ class Owned:
             return (segment.first, segment.count)
         if parameter == "depth":
             return module.place.length
+        if parameter in self._tables:
+            return module.place.table[self._tables.index(parameter)]
         grid = GRID[shape.layout]
         if parameter in grid:
             return shape.grid[grid.index(parameter)]
         return None
 
+    def kind(self, parameter: str) -> str:
+        """The kind of column that a constructor's parameter makes."""
+        return f"table {parameter}" if parameter in self._tables else kind(parameter)
+
     def _wanted(self, name: str, parameter: str) -> str:
         """How an operator's parameter is called in the step, if it is not merged."""
-        if parameter in ("channels", "features", "i", "depth"):
+        if parameter in ("channels", "features", "i", "depth", *self._tables):
             return parameter
         first = self.operators()[0] == name
         return parameter if first else f"{identifier(name).lower()}_{parameter}"

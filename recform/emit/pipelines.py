@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import sympy
@@ -14,8 +14,9 @@ from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape
+from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.diagnostics import CompileError, Diagnostics
+from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.names import Namespace, identifier
 from recform.emit.text import Lines, docstring
 from recform.source import Source, Span
@@ -67,6 +68,9 @@ class PipelineCode:
         )
 
 
+#: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
+WHOLE = "layers"
+
 #: Constructor parameters in their order; free parameters of the file follow.
 _ORDER = (
     "in_channels",
@@ -115,14 +119,24 @@ def write_pipeline(
         names: attribute names that are still free.
         bodies: the classes of definitions by equations.
     """
-    labels = _attributes(pipeline, names)
-    modules: list[tuple[str, str]] = []
-    calls: list[str] = []
-    used: set[str] = set()
-    stored: set[str] = set()
+    parts, x = pipeline_parts(pipeline, x, values, bodies)
+    if is_whole(pipeline):
+        parts = [replace(part, path=(WHOLE, *part.path)) for part in parts]
+    return assembled(fold(parts), x, names)
+
+
+def pipeline_parts(
+    pipeline: Pipeline, x: Shape, values: Mapping[Any, Any], bodies: Bodies
+) -> tuple[list[Part], Shape]:
+    """The operators of a pipeline as code, with the names that the author gave.
+
+    Returns:
+        The parts, and the (symbolic) shape of the result.
+    """
+    parts: list[Part] = []
     table = {**values, INCOMING: x.features}
-    for step, label in zip(pipeline.steps, labels, strict=True):
-        arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
+    for step in pipeline.steps:
+        arguments = Arguments({k: put_in(v, table) for k, v in step.arguments.items()})
         try:
             if isinstance(step.operator, Body):
                 emitted = bodies.emit(step.operator, x, arguments)
@@ -132,27 +146,69 @@ def write_pipeline(
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
             raise _unwritten(step, misfit) from misfit
-        if emitted.module:
-            modules.append((label, emitted.module))
-            used |= _names(emitted.module, x, arguments)
-        call = emitted.call.replace("{m}", f"self.{label}")
-        for name in sorted(_names(emitted.call, x, arguments)):
+        nested = is_nested(step.label)
+        parts.append(
+            Part(
+                path=tuple(step.label.split(".")) if emitted.module or nested else (),
+                call=emitted.call,
+                kind=_kind(step) or step.operator.name,
+                made=emitted.module,
+                layer=emitted.sequential,
+                cut=_ends(step),
+                span=step.span,
+                symbols=_symbols_of(x, arguments),
+            )
+        )
+        x = y
+    return parts, x
+
+
+def is_whole(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one nn.Sequential: it stands in brackets."""
+    return any(step.label[:1].isdigit() for step in pipeline.steps)
+
+
+def is_body(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one definition by equations, without a label."""
+    (first, *more) = pipeline.steps
+    return not more and not first.label and isinstance(first.operator, Body)
+
+
+def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> PipelineCode:
+    """Parts that have a name each as the code of a class."""
+    modules: list[tuple[str, str]] = []
+    calls: list[str] = []
+    used: set[str] = set()
+    stored: set[str] = set()
+    labels = names_of(parts, names)
+    for part, label in zip(parts, labels, strict=True):
+        if part.made:
+            modules.append((label, part.made))
+            used |= words(part.made) & part.symbols
+        call = part.call.replace("{m}", f"self.{label}")
+        for name in sorted(words(part.call) & part.symbols):
             stored.add(name)
             call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
-        x = y
     used |= stored
-    parameters = ordered(used)
-    cuts = tuple(_ends(step) for step in pipeline.steps)
+    cuts = tuple(part.cut for part in parts)
     return PipelineCode(
-        tuple(modules), tuple(calls), cuts, parameters, tuple(sorted(stored)), x
+        tuple(modules), tuple(calls), cuts, ordered(used), tuple(sorted(stored)), output
     )
 
 
-def ordered(used: set[str]) -> tuple[str, ...]:
-    """Parameters of a constructor in their order; a stride, which has a default, last."""
+def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
+    """Parameters of a constructor in their order; a stride, which has a default, last.
+
+    Args:
+        used: their names.
+        own: those that an author has put into an order.
+    """
     known = [name for name in _ORDER if name in used]
-    extra = sorted(used - {*known, "stride"})
+    rank = {name: number for number, name in enumerate(own)}
+    extra = sorted(
+        used - {*known, "stride"}, key=lambda name: (rank.get(name, len(rank)), name)
+    )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
 
@@ -169,40 +225,18 @@ def _ends(step: Step) -> bool:
     return step.operator.elementwise or not step.operator.attribute
 
 
-def _fill(value: Any, table: Mapping[Any, Any]) -> Any:
-    if not getattr(value, "free_symbols", None):
-        return value
-    filled = value.subs(table)
-    if filled.free_symbols:
-        return filled
-    return int(filled) if filled.is_Integer else float(filled)
+def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
+    """The symbols of sizes and arguments, which may occur in emitted code."""
+    return frozenset(
+        str(symbol)
+        for value in [*x.sizes, *arguments.values()]
+        for symbol in symbols_in(value)
+    )
 
 
-def _names(text: str, x: Shape, arguments: Arguments) -> set[str]:
-    """The symbols of sizes and arguments that occur in emitted code."""
-    free: set[str] = set()
-    for value in [*x.sizes, *arguments.values()]:
-        free |= {str(symbol) for symbol in getattr(value, "free_symbols", ())}
-    words = set(re.findall(r"[A-Za-z_]\w*", text))
-    return free & words
-
-
-def _attributes(pipeline: Pipeline, names: Namespace) -> list[str]:
-    """Attribute names: as the author says, or ``conv1``, ``bn1``, ... by kind."""
-    kinds = [_kind(step) for step in pipeline.steps]
-    unnamed = [
-        kind for kind, step in zip(kinds, pipeline.steps, strict=True) if not step.label
-    ]
-    numbers: dict[str, int] = {}
-    labels = []
-    for kind, step in zip(kinds, pipeline.steps, strict=True):
-        if not kind or step.label:
-            labels.append(names.new(step.label) if kind else "")
-            continue
-        numbers[kind] = numbers.get(kind, 0) + 1
-        several = unnamed.count(kind) > 1
-        labels.append(names.new(f"{kind}{numbers[kind]}" if several else kind))
-    return labels
+def words(text: str) -> set[str]:
+    """The names that occur in a piece of code."""
+    return set(re.findall(r"[A-Za-z_]\w*", text))
 
 
 def _kind(step: Step) -> str:

@@ -18,10 +18,7 @@ LOCALS = ("out",)
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
-    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
-    if step.role != "regular":
-        equations = _written_out(recurrence, step)
-    texts = [line for text in equations for line in folded(text, 80)]
+    texts = step_equations(recurrence, step)
     names = Namespace(LOCALS)
     for name in shared:
         names.new(f"{identifier(name).lower()}_shared")
@@ -36,6 +33,14 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
     return "\n".join([*texts, "", *lines] if texts else lines)
 
 
+def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
+    """The equations that a step computes, in lines."""
+    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
+    if step.role != "regular":
+        equations = _written_out(recurrence, step)
+    return [line for text in equations for line in folded(text, 80)]
+
+
 def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
     if step.role == "regular" or step.at > recurrence.order + 1:
         return show(slot, step.at, step.absolute)
@@ -45,9 +50,13 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
+    openings = {b.left: b.text for b in recurrence.formula.boundaries if b.opening}
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)
+            if step.role == "opening" and tensor in openings:
+                texts.append(openings[tensor])
+                continue
             if step.role.endswith("last"):
                 end = step.at + _before_last(step.role)
                 left = relative(tensor, end, step.absolute)

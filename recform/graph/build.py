@@ -78,7 +78,12 @@ class _Follower:
         self._formula: Formula = recurrence.formula
         self._report = report
         self._runner = PipelineRunner(self._formula, report)
-        self._by_index = any(uses(p, I) for p in self._formula.operators.values())
+        own = [t.symbol for t in self._formula.tables if t.by_block]
+        self._by_index = any(
+            uses(pipeline, symbol)
+            for pipeline in self._formula.operators.values()
+            for symbol in (I, *own)
+        )
         self._modules: dict[tuple[str, int | None], Module] = {}
         self._scalars: dict[str, int] = {}
         # How far it came, for a picture of a network whose shapes do not meet.
@@ -106,7 +111,9 @@ class _Follower:
     def network(self) -> NetworkGraph:
         formula, recurrence = self._formula, self._recurrence
         first = formula.stages[0]
-        stem, kept = self._piece(formula.stem, formula.input, first.width, 1, False)
+        stem, kept = self._piece(
+            formula.stem, formula.input, Place(first.width, 1), False
+        )
         self._stem = stem
         stages: list[StageGraph] = []
         transitions: list[Piece] = []
@@ -118,9 +125,9 @@ class _Follower:
             by_stage = formula.scope == "stage"
             if number and formula.transition is not None:
                 stage = formula.stages[number]
-                piece, kept = self._piece(
-                    formula.transition, shape, stage.width, stage.stride, kept
-                )
+                table = self._table(number, 1)
+                place = Place(stage.width, stage.stride, table=table)
+                piece, kept = self._piece(formula.transition, shape, place, kept)
                 transitions.append(piece)
                 shape = piece.output
             which = [number] if by_stage else list(range(len(formula.stages)))
@@ -133,7 +140,7 @@ class _Follower:
         stages = self._adapters_apart(stages)
         check(recurrence, tuple(stages), self._report)
         last = formula.stages[-1]
-        head, _ = self._piece(formula.head, shape, last.width, 1, kept)
+        head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)
         parts = [
             stem.totals,
             head.totals,
@@ -214,10 +221,9 @@ class _Follower:
         return more
 
     def _piece(
-        self, pipeline: Pipeline, x: Shape, width: int, stride: int, kept: bool
+        self, pipeline: Pipeline, x: Shape, place: Place, kept: bool
     ) -> tuple[Piece, bool]:
         """A pipeline outside the blocks, and whether autograd keeps its output."""
-        place = Place(width, stride)
         trace = self._runner.run(pipeline, x, place, None)
         saved = trace.saved
         if trace.saves_input and not kept:
@@ -226,7 +232,8 @@ class _Follower:
             saved += trace.output.elements
         totals = Totals(trace.parameters, trace.multiply_adds, saved)
         after = trace.saves_output or (kept and not pipeline.steps)
-        return Piece(pipeline, x, trace.output, width, stride, totals), after
+        sizes = (place.width, place.stride, totals, place.table)
+        return Piece(pipeline, x, trace.output, *sizes), after
 
     def _shared(self, start: Step) -> tuple[SharedModule, ...]:
         """The modules of the network itself, for the flow that was followed last."""
@@ -333,7 +340,8 @@ class _Follower:
         index = begin
         while index <= end:
             starts = index == first
-            place = Place(width, stride if starts else 1, index, length)
+            table = self._table(stage, index)
+            place = Place(width, stride if starts else 1, index, length, table)
             block, after = self._follow(
                 self._recurrence.steps[step], carried, place, starts, None, False
             )
@@ -372,6 +380,16 @@ class _Follower:
             carried = after
             index += count
         return carried
+
+    def _table(self, stage: int, index: int) -> tuple[int | float, ...]:
+        """The numbers of a block in the constants per stage or block."""
+        before = 0
+        if self._formula.scope == "stage":
+            before = sum(spec.blocks for spec in self._formula.stages[:stage])
+        return tuple(
+            table.values[before + index - 1 if table.by_block else stage]
+            for table in self._formula.tables
+        )
 
     def _follow(
         self,

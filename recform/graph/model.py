@@ -64,12 +64,15 @@ class Place:
         stride: ``s``, the stride that brings the input to the grid of the stage.
         index: ``i``, the number of the block; 0 outside the blocks.
         length: ``L``, the number of blocks.
+        table: what the constants with a number for each stage or block are here, in the
+            order of the file; nothing outside the blocks.
     """
 
     width: int
     stride: int
     index: int = 0
     length: int = 0
+    table: tuple[int | float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -155,6 +158,7 @@ class Piece:
         input, output: shapes.
         width, stride: what ``c`` and ``s`` are in it.
         totals: costs.
+        table: for a transition, the constants per stage or block of what it leads to.
     """
 
     pipeline: Pipeline
@@ -163,6 +167,7 @@ class Piece:
     width: int
     stride: int
     totals: Totals
+    table: tuple[int | float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, trace
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, symbols_in
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
@@ -20,6 +21,7 @@ class PipelineRunner:
 
     def __init__(self, formula: Formula, report: Diagnostics) -> None:
         self._report = report
+        self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
         self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
 
@@ -38,7 +40,7 @@ class PipelineRunner:
             Stuck: after a diagnostic, if an operator does not fit.
         """
         if not uses(pipeline, I):
-            place = Place(place.width, place.stride, 0, place.length)
+            place = replace(place, index=0)
         key = (pipeline.name, pipeline.span, x, place)
         if key not in self._memo:
             self._memo[key] = self._run(pipeline, x, place, where)
@@ -53,7 +55,9 @@ class PipelineRunner:
             I: place.index,
             L: place.length,
             **self._params,
+            **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
         }
+        self._check_tables(pipeline, place)
         try:
             made = trace(pipeline, x, values)
         except Misfit as misfit:
@@ -66,6 +70,20 @@ class PipelineRunner:
             )
             raise Stuck
         return made
+
+    def _check_tables(self, pipeline: Pipeline, place: Place) -> None:
+        """A number of each stage or block is no number outside the blocks."""
+        for table in self._tables:
+            if not place.table and uses(pipeline, table.symbol):
+                per = "block" if table.by_block else "stage"
+                self._report.error(
+                    "RF218",
+                    f"{table.name} is a number of each {per}, and this belongs to none",
+                    pipeline.span,
+                    others=[Label(table.span, f"per {per}")],
+                    hint="only operators of a block, such as W_i, have it",
+                )
+                raise Stuck
 
     def _misfit(self, misfit: Misfit, where: Span | None) -> None:
         others = (Label(where, "applied here"),) if where is not None else ()
@@ -81,7 +99,7 @@ class PipelineRunner:
 def uses(pipeline: Pipeline, symbol: Any) -> bool:
     """Whether a symbol stands in the arguments of a pipeline."""
     return any(
-        symbol in getattr(value, "free_symbols", ())
+        symbol in symbols_in(value)
         for step in pipeline.steps
         for value in step.arguments.values()
     )

@@ -175,9 +175,51 @@ class _Builder:
     def _known(self, step: Step, role: str) -> int:
         key = (step, tuple(sorted(map(str, step.definitions.items()))))
         if key not in self._keys:
-            self._keys[key] = len(self.steps)
-            self.steps.append(replace(step, role=role))
+            number = self._like(step) if role != "regular" else None
+            if number is None:
+                number = len(self.steps)
+                self.steps.append(replace(step, role=role))
+            self._keys[key] = number
         return self._keys[key]
+
+    def _like(self, step: Step) -> int | None:
+        """The number of a special step that reads the same for another block.
+
+        The first blocks of two stages are such, if the file has an equation for them.
+        The later one takes the earlier one's place: what it reads is far from the start.
+        """
+        for number, known in enumerate(self.steps):
+            distance = known.at - step.at
+            if known.role == "regular" or not _is_moved(known, step, distance):
+                continue
+            if distance < 0:
+                later = replace(step, role="opening", absolute=0)
+                self.steps[number] = later
+            return number
+        return None
+
+
+def _is_moved(known: Step, step: Step, distance: int) -> bool:
+    """Whether a step is another one, so many blocks later or earlier."""
+    mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
+    theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
+    sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
+    if sizes[0] != sizes[1] or len(mine) != len(theirs):
+        return False
+    return all(
+        _moved(here, distance) == there
+        for here, there in zip(mine, theirs, strict=True)
+    ) and all(
+        tuple(_moved(part, distance) for part in step.parts(here)) == known.parts(there)
+        for here, there in zip(step.body, known.body, strict=True)
+    )
+
+
+def _moved(slot: Slot, distance: int) -> Slot:
+    """A slot some blocks later; every index counts, those of the first blocks too."""
+    if isinstance(slot, ModuleSlot):
+        return ModuleSlot(slot.name, slot.index + distance)
+    return move(slot, distance, -1 << 30)
 
 
 # ------------------------------------------------------------------------- what is said

@@ -141,9 +141,12 @@ Expr = (
 
 @dataclass(frozen=True)
 class Part(Node):
-    """One operator of a flow, with the name that its parameters get, if any."""
+    """One operator of a flow, with the name that its parameters get, if any.
 
-    expr: Expr
+    Operators in brackets are one part: ``(conv(3, c) > bn > relu)``.
+    """
+
+    expr: Expr | Flow
     label: str | None = None
 
 
@@ -152,6 +155,14 @@ class Flow(Node):
     """``conv(3, c) > bn > relu``; an expression is a flow of one part."""
 
     parts: tuple[Part, ...]
+
+    @property
+    def expression(self) -> Expr | None:
+        """The expression that is all of it; None for operators in a row."""
+        (first, *more) = self.parts
+        if more or first.label or isinstance(first.expr, Flow):
+            return None
+        return first.expr
 
 
 # ---------------------------------------------------------------------------------- paths
@@ -231,10 +242,11 @@ class Param(Node):
 
 @dataclass(frozen=True)
 class Const(Node):
-    """``const gamma = 0.9``, ``const a_i = sqrt(i/L)``."""
+    """``const gamma = 0.9``, ``const a_i = sqrt(i/L)``, ``const k = (3, 5) per stage``."""
 
     target: Reference
     value: Expr
+    per: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from recform.syntax import nodes as n
 #: Numbers with more digits than this are out of all reason.
 _MAX_DIGITS = 40
 #: What can name the parameters of an operator.
-_LABEL = re.compile(r"[^\W\d]\w*'?")
+#: A name; in quotes it may have several parts, and numbers: "features.0".
+_LABEL = re.compile(r"[^\W\d]\w*'?(\.\w+)*")
 #: Most repetitions that a route writes out.
 MAX_REPEAT = 32
 
@@ -71,7 +72,8 @@ class _ToNodes:
         return n.Param(span, _name(children[0]), children[2])
 
     def const(self, span: Span, children: list[Any]) -> n.Const:
-        return n.Const(span, children[0], children[2])
+        per = None if children[3] is None else str(children[3])
+        return n.Const(span, children[0], children[2], per)
 
     def scalar(self, span: Span, children: list[Any]) -> n.Scalar:
         per = None if children[3] is None else str(children[3])
@@ -193,12 +195,16 @@ class _ToNodes:
         ]
         return n.Flow(span, tuple(parts))
 
+    def row(self, span: Span, children: list[Any]) -> n.Flow:
+        return n.Flow(span, (self.labelled(span, children),))
+
     def labelled(self, span: Span, children: list[Any]) -> n.Part:
         label = _name(children[0]).strip('"')
         if not _LABEL.fullmatch(label):
             self._report.error(
                 "RF212",
-                "a label is a name of letters, digits and underscores",
+                "a label is a name of letters, digits and underscores, "
+                "or several with dots between",
                 self._at(children[0]),
             )
         return n.Part(span, children[1], label)

@@ -1,0 +1,74 @@
+"""What the parts of a flow are called: labels, numbers in brackets, paths with dots.
+
+The names are those of the state_dict. Brackets around a part of a flow make it an
+nn.Sequential: its parts are numbered, unless some have labels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from recform.syntax import nodes as n
+
+
+@dataclass
+class Row:
+    """Names the operators of a flow, one after the other.
+
+    Attributes:
+        path: in front of every name, with a dot behind; empty at the top.
+        numbered: whether parts without a label get their number.
+        count: how many have got one.
+        groups: how many brackets without a label there were.
+    """
+
+    path: str = ""
+    numbered: bool = False
+    count: int = 0
+    groups: int = 0
+
+    def name(self, label: str) -> str:
+        """What an operator is called; a path alone leaves the rest to its kind."""
+        if label:
+            return self.path + label
+        if not self.numbered:
+            return self.path
+        self.count += 1
+        return f"{self.path}{self.count - 1}"
+
+    def inside(self, label: str, flow: n.Flow, alone: bool) -> Row:
+        """The row of the operators in brackets.
+
+        Args:
+            label: of the brackets.
+            flow: what stands in them.
+            alone: whether they are all that the row has, and so the row itself.
+        """
+        numbered = not any(part.label for part in flow.parts)
+        if alone and not label:
+            return Row(self.path, numbered)
+        return Row(self._group(label) + ".", numbered)
+
+    def defined(self, label: str, flow: n.Flow, alone: bool) -> Row:
+        """The row of a definition that stands in the place of its call."""
+        inner = bracketed(flow.parts[0]) if len(flow.parts) == 1 else None
+        if inner is not None and not flow.parts[0].label:
+            return self if alone and not label else Row(self._group(label) + ".")
+        return Row(f"{self.path}{label}.") if label else self
+
+    def _group(self, label: str) -> str:
+        if label or self.numbered:
+            return self.name(label)
+        self.groups += 1
+        return f"{self.path}layer{self.groups}"
+
+
+def bracketed(part: n.Part) -> n.Flow | None:
+    """What stands in the brackets of a part; None if it has none."""
+    if isinstance(part.expr, n.Flow):
+        return part.expr
+    if isinstance(part.expr, n.Group):
+        return n.Flow(
+            part.expr.inner.span, (n.Part(part.expr.inner.span, part.expr.inner),)
+        )
+    return None
