@@ -276,3 +276,10 @@ def test_a_divisor_that_starts_at_zero() -> None:
     found = inverse(made.formula)
     assert found.exists
     assert found.endless
+
+
+def test_every_function_of_equations_can_be_tried() -> None:
+    names = ["relu6", "leaky_relu", "elu", "gelu", "hardswish", "hardsigmoid", "tanh"]
+    right = " + ".join(f"{name}(W_i*X_<i-1>)" for name in names)
+    checks = verify(formula(f"X_i = X_<i-1> + {right}"), build)
+    assert checks and all(check.holds for check in checks)
