@@ -452,9 +452,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF639": Entry(
         "no general formula",
-        "The paths of this recursion have no fixed weights: they depend on the block, or "
-        "an operator belongs to no single block.",
-        command="echo 'X_i = W*X_<i-1>' | recform derive -",
+        "An operator of this recursion belongs to no block between two tensors, or is "
+        "applied before one of an older block, so the recursion is no sum over paths that "
+        "meet the blocks in order.",
+        command="echo 'X_i = X_<i-1> + W_<i-2>*X_<i-2>' | recform derive -",
     ),
     "RF640": Entry(
         "not a move",
