@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from recform.compiler import compile_source, read
-from tests.examples.timm_keys import OURS, renamed
+from tests.examples.timm_keys import renamed
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
 
@@ -85,8 +85,3 @@ def test_weights_load_and_outputs_agree(name: str) -> None:
     gathered = here.state_dict()
     for key, value in renamed(name, there.state_dict()).items():
         torch.testing.assert_close(gathered[key], value, rtol=1e-9, atol=1e-9)
-
-
-def test_only_some_have_other_names() -> None:
-    """The others load a state_dict as it is."""
-    assert set(OURS) == {"res2net50_26w_4s", "res2next50", "inception_resnet_v2"}
