@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from recform.algebra.expr import History, I, K, Learned, Tensor
 from recform.analysis.evaluate import Evaluator, Missing, function
 from recform.analysis.propagate import owner
 from recform.analysis.words import START, Letter, Polynomial
+from recform.blocks import elementwise
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ class Matrices:
         here = evaluator.value(self._settled(letter.tensor, letter, at))
         here = torch.as_tensor(here, dtype=torch.float64).detach()
         if letter.kind == "activation":
-            here = _slope(letter.name.rstrip("0123456789"), here)
+            known = elementwise(letter.name) is not None
+            name = letter.name if known else re.sub(r"_?\d+$", "", letter.name)
+            here = _slope(name, here)
         return Stack(here.reshape(-1, 1) * value.whole())
 
     def _settled(self, tensor: Tensor, letter: Letter, at: int | None) -> Tensor:
