@@ -15,6 +15,8 @@ FILES = sorted(EXAMPLES.rglob("*.rf"))
 SMALLER = {"zoo": 64}
 #: Networks that leave nothing of an image that small.
 LARGER = {"inception_v3": 75, "inception_v4": 75, "inception_resnet_v2": 75}
+#: Networks with a number for each position, which take images of one size.
+LARGER |= {"vit_b_16": 224}
 #: More parameters than this take too long on a small machine.
 LARGE = 12_000_000
 #: And so do more multiply-adds, in the zoo.
