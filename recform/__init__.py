@@ -29,6 +29,7 @@ def compile(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -38,6 +39,8 @@ def compile(
         network: which network, for a file with several.
         plugins: operators of your own: a file, the name of a module, a module, or a
             class that derives from :class:`recform.blocks.Operator`.
+        timm: whether the module gets the interface of timm's models, which image
+            classifiers can have.
         params: values for the file's parameters.
 
     Returns:
@@ -51,9 +54,10 @@ def compile(
 
     if _is_path(formula):
         source, folder = read(formula)
-        compiled = compile_source(source, params, folder, plugins)
+        compiled = compile_source(source, params, folder, plugins, timm=timm)
     else:
-        compiled = compile_source(from_text(str(formula)), params, plugins=plugins)
+        source = from_text(str(formula))
+        compiled = compile_source(source, params, plugins=plugins, timm=timm)
     return choose(compiled, network)
 
 
@@ -63,13 +67,14 @@ def load(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(formula, network, plugins=plugins, **params).module()
+    return compile(formula, network, plugins=plugins, timm=timm, **params).module()
 
 
 def _is_path(formula: str | Path) -> bool:

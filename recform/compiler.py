@@ -52,12 +52,14 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         plugins: the operators that are not recform's own.
+        timm: whether the generated class has the interface of timm's models.
     """
 
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     plugins: Plugins = field(default_factory=Plugins)
+    timm: bool = False
 
     @property
     def recurrence(self) -> Recurrence:
@@ -120,6 +122,8 @@ def compile_source(
     settings: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     plugins: Iterable[Plugin] = (),
+    *,
+    timm: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a source.
 
@@ -128,6 +132,7 @@ def compile_source(
         settings: parameters that replace those of the file.
         folder: where ``use`` looks.
         plugins: files or modules with operators of the user's own.
+        timm: whether the generated classes get the interface of timm's models.
 
     Raises:
         CompileError: with all that is wrong.
@@ -136,7 +141,7 @@ def compile_source(
     loaded = load(plugins, report)
     report.check()
     with library.using(loaded.operators):
-        return _compile(source, settings or {}, folder, loaded, report)
+        return _compile(source, settings or {}, folder, loaded, report, timm)
 
 
 def _compile(
@@ -145,8 +150,10 @@ def _compile(
     folder: Path | None,
     plugins: Plugins,
     report: Diagnostics,
+    timm: bool,
 ) -> tuple[Compiled, ...]:
     from recform.algebra.lower import lower
+    from recform.emit.classifier import check
 
     file = parse(source, report, folder)
     report.check()
@@ -159,8 +166,14 @@ def _compile(
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
+    if timm:
+        for item in compiled:
+            check(item.graph, report)
+        report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
+    return tuple(
+        Compiled(c.graph, c.settings, warnings, plugins, timm) for c in compiled
+    )
 
 
 def compile_formula(
@@ -208,7 +221,7 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with library.using(first.plugins.operators):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.plugins.named)
+        return emit(graphs, first.settings, first.plugins.named, first.timm)
 
 
 def read(path: str | Path) -> tuple[Source, Path]:

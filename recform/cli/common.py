@@ -112,8 +112,10 @@ def show(diagnostics: Iterable[Diagnostic], form: Format) -> None:
         sys.stderr.write(text)
 
 
-def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
-    """All networks of a file.
+def compiled(
+    file: str, settings: list[str] | None, *, timm: bool = False
+) -> tuple[Compiled, ...]:
+    """All networks of a file; ``timm`` gives them the interface of timm's models.
 
     Raises:
         CompileError: with all that is wrong in it.
@@ -126,7 +128,7 @@ def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
         source = from_text(text, "<stdin>")
     else:
         source, folder = read(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get())
+    networks = compile_source(source, values, folder, _PLUGINS.get(), timm=timm)
     library.activate(networks[0].plugins.operators)
     return networks
 

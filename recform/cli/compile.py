@@ -25,13 +25,16 @@ def command(
     check: Annotated[
         bool, typer.Option("--check", help="Only tell whether OUT.py is up to date.")
     ] = False,
+    timm: Annotated[
+        bool, typer.Option("--timm", help="Give it the interface of timm's models.")
+    ] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
     if check and output is None:
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
+        networks = common.compiled(file, settings, timm=timm)
         if network is not None:
             networks = (choose(networks, network),)
         if output is not None and output.suffix == ".rf":

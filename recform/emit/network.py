@@ -39,6 +39,9 @@ class NetworkWriter:
         prefix: put in front of class names, where the file has several networks.
     """
 
+    #: What the class of the network derives from.
+    base = "nn.Module"
+
     def __init__(
         self, network: NetworkGraph, names: Namespace, prefix: str = ""
     ) -> None:
@@ -106,7 +109,7 @@ class NetworkWriter:
 
     def _class(self, lines: Lines, classes: BlockClasses) -> None:
         pieces = self._pieces(lines)
-        lines.add(f"class {self.name}(nn.Module):")
+        lines.add(f"class {self.name}({self.base}):")
         with lines.indented():
             lines.extend(docstring(self._title()))
             lines.blank()
@@ -114,21 +117,35 @@ class NetworkWriter:
             self._stage_names = self._name_stages()
             used = self._constructor(body, pieces, classes)
             parameters = ["self", *self._parameters(used)]
+            self._attributes_of_class(lines)
             lines.signature("__init__", parameters, "None")
             with lines.indented():
-                lines.add("super().__init__()")
+                self._begin(lines)
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
-            forward = ForwardWriter(
-                self._network,
-                self._single,
-                self._stage_names,
-                self._inlined,
-                self._attribute,
-                self._shared_attributes,
-            )
-            forward.write(lines)
+            self._methods(lines)
+
+    def _attributes_of_class(self, lines: Lines) -> None:
+        """What stands in front of the constructor."""
+
+    def _begin(self, lines: Lines) -> None:
+        """The first statement of the constructor."""
+        lines.add("super().__init__()")
+
+    def _methods(self, lines: Lines) -> None:
+        """What stands behind the constructor."""
+        ForwardWriter(*self._forward_arguments()).write(lines)
+
+    def _forward_arguments(self) -> tuple[Any, ...]:
+        return (
+            self._network,
+            self._single,
+            self._stage_names,
+            self._inlined,
+            self._attribute,
+            self._shared_attributes,
+        )
 
     def _title(self) -> str:
         formula = self._formula
@@ -136,10 +153,16 @@ class NetworkWriter:
             b.text for b in formula.boundaries
         ]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = (
-            f"Takes N x {self._network.stem.input}, returns N x {self._network.output}."
-        )
+        takes = f"Takes N x {self._network.stem.input}, returns N x {self._returns()}."
         return "\n".join([*lines, "", takes])
+
+    def _returns(self) -> str:
+        """The shape of what the network returns, for its docstring."""
+        return str(self._network.output)
+
+    def _inlines(self, role: str) -> bool:
+        """Whether the operators of a piece are the network's own."""
+        return self._formula.names.get(role) == "."
 
     def _parameters(self, used: set[str]) -> list[str]:
         """The keywords of the constructor, with the file's values."""
@@ -158,13 +181,13 @@ class NetworkWriter:
     def _pieces(self, lines: Lines) -> dict[str, str]:
         """Classes of stem, head and transitions that are not inlined, by role."""
         classes: dict[str, str] = {}
-        network, names = self._network, self._formula.names
+        network = self._network
         for role, piece in (
             ("stem", network.stem),
             ("transition", network.transitions[0] if network.transitions else None),
             ("head", network.head),
         ):
-            if piece is None or not piece.pipeline.steps or names.get(role) == ".":
+            if piece is None or not piece.pipeline.steps or self._inlines(role):
                 continue
             cls = self._names.new(self._prefix + role.capitalize())
             classes[role] = cls
