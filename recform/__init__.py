@@ -50,9 +50,9 @@ def compile(
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
-    from recform.compiler import choose, compile_source, from_text, read
+    from recform.compiler import choose, compile_source, from_text, is_path, read
 
-    if _is_path(formula):
+    if is_path(formula):
         source, folder = read(formula)
         compiled = compile_source(source, params, folder, plugins, timm=timm)
     else:
@@ -75,10 +75,3 @@ def load(
     Takes what :func:`compile` takes, and raises what it raises.
     """
     return compile(formula, network, plugins=plugins, timm=timm, **params).module()
-
-
-def _is_path(formula: str | Path) -> bool:
-    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
-    if isinstance(formula, Path):
-        return True
-    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula

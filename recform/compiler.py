@@ -251,6 +251,13 @@ def from_text(text: str, name: str = "<formula>") -> Source:
     return source
 
 
+def is_path(formula: str | Path) -> bool:
+    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
+    if isinstance(formula, Path):
+        return True
+    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula
+
+
 def load_source(text: str, name: str) -> ModuleType:
     """Runs generated source as a module; tracebacks from it show its lines."""
     import linecache
@@ -281,6 +288,7 @@ __all__ = [
     "compile_source",
     "emit_source",
     "from_text",
+    "is_path",
     "load_source",
     "read",
 ]

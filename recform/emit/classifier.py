@@ -44,6 +44,8 @@ class Head:
         pooled: how many come up to the end of the pooling.
         pool: ``avg``, ``max``, or ``head`` for what has no other name.
         channels: of what is pooled.
+        grid: height and width of what is pooled.
+        fixed: whether images must have the size that the file says.
         hidden: features that the classifier gets.
         classes: how many there are if nobody says.
         rate: of the dropout in front of the classifier, if nobody says.
@@ -55,6 +57,8 @@ class Head:
     pooled: int
     pool: str
     channels: int
+    grid: tuple[int, ...]
+    fixed: bool
     hidden: int
     classes: int
     rate: float
@@ -167,6 +171,8 @@ def head_of(network: NetworkGraph) -> Head:
         pooled=pooled,
         pool=pool,
         channels=int(shapes[images].features),
+        grid=tuple(int(size) for size in shapes[images].grid),
+        fixed=pool == OWN and rows[images][3].get("size") is None,
         hidden=int(shapes[-1].features),
         classes=int(shapes[-1].features if classes is None else classes),
         rate=rate,
