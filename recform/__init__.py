@@ -50,15 +50,23 @@ def compile(
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
-    from recform.compiler import choose, compile_source, from_text, is_path, read
+    from recform.compiler import (
+        choose,
+        compile_source,
+        from_text,
+        is_path,
+        read,
+        with_timm,
+    )
 
     if is_path(formula):
         source, folder = read(formula)
-        compiled = compile_source(source, params, folder, plugins, timm=timm)
+        compiled = compile_source(source, params, folder, plugins)
     else:
         source = from_text(str(formula))
-        compiled = compile_source(source, params, plugins=plugins, timm=timm)
-    return choose(compiled, network)
+        compiled = compile_source(source, params, plugins=plugins)
+    chosen = choose(compiled, network)
+    return with_timm([chosen])[0] if timm else chosen
 
 
 def load(

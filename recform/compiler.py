@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,8 +122,6 @@ def compile_source(
     settings: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     plugins: Iterable[Plugin] = (),
-    *,
-    timm: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a source.
 
@@ -132,7 +130,6 @@ def compile_source(
         settings: parameters that replace those of the file.
         folder: where ``use`` looks.
         plugins: files or modules with operators of the user's own.
-        timm: whether the generated classes get the interface of timm's models.
 
     Raises:
         CompileError: with all that is wrong.
@@ -141,7 +138,7 @@ def compile_source(
     loaded = load(plugins, report)
     report.check()
     with library.using(loaded.operators):
-        return _compile(source, settings or {}, folder, loaded, report, timm)
+        return _compile(source, settings or {}, folder, loaded, report)
 
 
 def _compile(
@@ -150,10 +147,8 @@ def _compile(
     folder: Path | None,
     plugins: Plugins,
     report: Diagnostics,
-    timm: bool,
 ) -> tuple[Compiled, ...]:
     from recform.algebra.lower import lower
-    from recform.emit.classifier import check
 
     file = parse(source, report, folder)
     report.check()
@@ -166,14 +161,8 @@ def _compile(
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
-    if timm:
-        for item in compiled:
-            check(item.graph, report)
-        report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(
-        Compiled(c.graph, c.settings, warnings, plugins, timm) for c in compiled
-    )
+    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
 
 
 def compile_formula(
@@ -212,6 +201,22 @@ def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
         file=compiled[0].formula.source.name,
     )
     raise CompileError(report)
+
+
+def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:
+    """The same networks, whose classes get the interface of timm's models.
+
+    Raises:
+        CompileError: if one is no image classifier.
+    """
+    from recform.emit.classifier import check
+
+    networks = tuple(compiled)
+    report = Diagnostics()
+    for item in networks:
+        check(item.graph, report)
+    report.check()
+    return tuple(replace(item, timm=True) for item in networks)
 
 
 def emit_source(compiled: list[Compiled]) -> str:
@@ -291,4 +296,5 @@ __all__ = [
     "is_path",
     "load_source",
     "read",
+    "with_timm",
 ]

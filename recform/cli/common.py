@@ -112,10 +112,8 @@ def show(diagnostics: Iterable[Diagnostic], form: Format) -> None:
         sys.stderr.write(text)
 
 
-def compiled(
-    file: str, settings: list[str] | None, *, timm: bool = False
-) -> tuple[Compiled, ...]:
-    """All networks of a file; ``timm`` gives them the interface of timm's models.
+def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
+    """All networks of a file.
 
     Raises:
         CompileError: with all that is wrong in it.
@@ -128,7 +126,7 @@ def compiled(
         source = from_text(text, "<stdin>")
     else:
         source, folder = read(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get(), timm=timm)
+    networks = compile_source(source, values, folder, _PLUGINS.get())
     library.activate(networks[0].plugins.operators)
     return networks
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose, emit_source
+from recform.compiler import choose, emit_source, with_timm
 from recform.diagnostics import Diagnostics
 
 
@@ -34,9 +34,11 @@ def command(
     if check and output is None:
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings, timm=timm)
+        networks = common.compiled(file, settings)
         if network is not None:
             networks = (choose(networks, network),)
+        if timm:
+            networks = with_timm(networks)
         if output is not None and output.suffix == ".rf":
             _refuse(output)
         source = emit_source(list(networks))

@@ -203,7 +203,8 @@ def stem_parts(network: NetworkGraph) -> tuple[Piece, Piece | None]:
         return stem, None
     steps = stem.pipeline.steps
     middle = rows[cut][1]
-    front = replace(stem.pipeline, steps=steps[:cut])
+    text = f"{stem.pipeline.text}, up to its pooling"
+    front = replace(stem.pipeline, steps=steps[:cut], text=text)
     back = replace(stem.pipeline, steps=steps[cut:])
     return (
         replace(stem, pipeline=front, output=middle),

@@ -111,7 +111,7 @@ class ImageClassifier(nn.Module):
         kept = self.feature_info[max(wanted)]["module"]
         end = self.feature_info[-1]["module"]
         names = [name for name, _ in self.named_modules()]
-        pruned = []
+        pruned: list[str] = []
         for name in names[names.index(kept) + 1 : names.index(end) + 1]:
             inside = [kept, *pruned][-1]
             if not name.startswith(f"{inside}.") and not end.startswith(f"{name}."):
@@ -126,7 +126,9 @@ class ImageClassifier(nn.Module):
         """The last layer."""
         return self.get_submodule(self._classifier_name)
 
-    def reset_classifier(self, num_classes: int, global_pool: str | None = None) -> None:
+    def reset_classifier(
+        self, num_classes: int, global_pool: str | None = None
+    ) -> None:
         """Puts a new last layer in place of the old one, or none for 0 classes.
 
         Raises:
@@ -175,9 +177,7 @@ class ImageClassifier(nn.Module):
             x = stage(x)
         return x
 
-    def _checkpointed(
-        self, stage: Iterable[nn.Module]
-    ) -> Iterator[Callable[..., Any]]:
+    def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:
         """The blocks of a stage, or blocks that keep nothing but what they get."""
         for block in stage:
             if self.grad_checkpointing:
@@ -198,7 +198,9 @@ class ImageClassifier(nn.Module):
 
     def _choose(self, num_classes: int, global_pool: str) -> None:
         if global_pool not in self._pools:
-            raise ValueError(f"global_pool is one of {self._pools}, not {global_pool!r}")
+            raise ValueError(
+                f"global_pool is one of {self._pools}, not {global_pool!r}"
+            )
         if num_classes > 0 and not global_pool:
             raise ValueError("without pooling there is nothing to classify")
         self.num_classes = num_classes

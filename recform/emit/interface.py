@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
-from recform.algebra.symbols import STRIDE, WIDTH, parameter
+from recform.algebra.symbols import STRIDE, WIDTH, size
 from recform.blocks import Shape
 from recform.emit.classifier import (
     DROP_RATE,
@@ -18,7 +18,7 @@ from recform.emit.classifier import (
     head_of,
     stem_parts,
 )
-from recform.emit.head import HeadCode, write_head
+from recform.emit.head import write_head
 from recform.emit.initialise import rule_call
 from recform.emit.levels import LevelWriter, level_shapes, reduction, stem_level
 from recform.emit.names import Namespace
@@ -104,7 +104,9 @@ class ClassifierWriter(NetworkWriter):
 
     def _begin(self, lines: Lines) -> None:
         pool = f'"{OWN}"' if self._head.pool == OWN else "global_pool"
-        lines.statement(f"super().__init__({NUM_CLASSES}, in_chans, {pool}, {DROP_RATE})")
+        lines.statement(
+            f"super().__init__({NUM_CLASSES}, in_chans, {pool}, {DROP_RATE})"
+        )
 
     def _constructor(
         self, lines: Lines, pieces: Mapping[str, str], classes: BlockClasses
@@ -141,7 +143,7 @@ class ClassifierWriter(NetworkWriter):
 
     def _piece_shape(self, role: str, piece: Piece) -> Shape:
         shape = super()._piece_shape(role, piece)
-        return shape.with_features(parameter("in_chans")) if role == "stem" else shape
+        return shape.with_features(size("in_chans")) if role == "stem" else shape
 
     def _piece_values(self, role: str, piece: Piece) -> dict[str, Any]:
         values = super()._piece_values(role, piece)
@@ -264,8 +266,9 @@ class ClassifierWriter(NetworkWriter):
 
     def _group_matcher(self, lines: Lines) -> None:
         """Names of parameters by depth, for learning rates that decay with it."""
-        stem = self._attribute.get("stem", "")
-        modules = [name for name, _ in self._inlined["stem"].modules] if not stem else []
+        stem = [self._attribute["stem"]] if "stem" in self._attribute else []
+        if "stem" in self._inlined:
+            stem = [name for name, _ in self._inlined["stem"].modules]
         coarse, fine = _patterns(
             self._stage_names,
             [name for role, name in self._attribute.items() if "transition" in role],
@@ -274,14 +277,17 @@ class ClassifierWriter(NetworkWriter):
         parameters = ["self", "coarse: bool = False"]
         lines.signature("group_matcher", parameters, "dict[str, Any]")
         with lines.indented():
-            lines.add('"""Patterns that sort parameters by depth: stem, stages, blocks."""')
+            lines.add(
+                '"""Patterns that sort parameters by depth: stem, stages, blocks."""'
+            )
             lines.add("if coarse:")
             with lines.indented():
                 lines.assign("blocks: Any", coarse)
             lines.add("else:")
             with lines.indented():
                 lines.assign("blocks", fine)
-            lines.returns(f'{{"stem": {_any_of([stem] if stem else modules)}, "blocks": blocks}}')
+            before = f'"stem": {_any_of(stem)}, ' if stem else ""
+            lines.returns(f'{{{before}"blocks": blocks}}')
 
 
 
@@ -291,7 +297,7 @@ def _tuple(words: tuple[str, ...]) -> str:
     return f"({items},)" if len(words) == 1 else f"({items})"
 
 
-def _any_of(names: list[str], rest: str = "") -> str:
+def _any_of(names: list[str], rest: str = r"\b") -> str:
     """A pattern, as Python, for the parameters of some modules."""
     escaped = [name.replace(".", r"\.") for name in names]
     either = escaped[0] if len(escaped) == 1 else f"(?:{'|'.join(escaped)})"

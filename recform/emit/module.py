@@ -93,9 +93,7 @@ def _header(
         )
     )
     lines.blank()
-    standard = [
-        line for pattern, line in _STANDARD.items() if re.search(pattern, code)
-    ]
+    standard = [line for pattern, line in _STANDARD.items() if re.search(pattern, code)]
     if standard:
         lines.extend(standard)
         lines.blank()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.compiler import (
-    CompileError,
     Compiled,
     choose,
     compile_source,
@@ -17,6 +16,7 @@ from recform.compiler import (
     is_path,
     load_source,
     read,
+    with_timm,
 )
 from recform.diagnostics import Diagnostics
 from recform.emit.classifier import Head, head_of
@@ -66,12 +66,13 @@ def register(
     if is_path(formula):
         source, folder = read(formula)
         origin = str(Path(formula).resolve())
-        compiled = compile_source(source, params, folder, plugins, timm=True)
+        compiled = compile_source(source, params, folder, plugins)
     else:
         source, origin = from_text(str(formula)), ""
-        compiled = compile_source(source, params, plugins=plugins, timm=True)
+        compiled = compile_source(source, params, plugins=plugins)
     if network is not None or name is not None:
         compiled = (choose(compiled, network),)
+    compiled = with_timm(compiled)
     called = [name or f"rf_{identifier(item.name).lower()}" for item in compiled]
     origins = [(origin, item.name) for item in compiled]
     _check_names(called, origins, source.name)
@@ -91,9 +92,7 @@ def _need_timm() -> None:
         ) from error
 
 
-def _check_names(
-    names: list[str], origins: list[tuple[str, str]], file: str
-) -> None:
+def _check_names(names: list[str], origins: list[tuple[str, str]], file: str) -> None:
     """A name is that of a function, and not that of another model.
 
     Raises:
@@ -158,7 +157,8 @@ def _describe(made: type[nn.Module], compiled: Compiled) -> tuple[dict[str, Any]
     with torch.device("meta"):
         model: Any = made()
     first = next(
-        (key for key, item in model.named_modules() if isinstance(item, nn.Conv2d)), None
+        (key for key, item in model.named_modules() if isinstance(item, nn.Conv2d)),
+        None,
     )
     channels = int(formula.input.features)
     config = {
@@ -170,6 +170,3 @@ def _describe(made: type[nn.Module], compiled: Compiled) -> tuple[dict[str, Any]
         "classifier": model._classifier_name,
     }
     return config, len(model.feature_info)
-
-
-__all__ = ["CompileError", "register"]
