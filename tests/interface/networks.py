@@ -8,16 +8,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 #: What timm calls them: the file, the network if it has several, the size of images.
 NETWORKS = {
-    "rf_resnet18": ("paper/resnet18.rf", None, 32),
-    "rf_resnet18s": ("paper/resnet18_s.rf", None, 32),
-    "rf_resnet50s": ("paper/resnet50_s.rf", None, 32),
-    "rf_seresnet50": ("zoo/seresnet50.rf", None, 64),
-    "rf_resnetrs50": ("zoo/resnet_rs.rf", None, 64),
-    "rf_revnet110": ("zoo/revnet.rf", None, 32),
-    "rf_lmresnet20": ("zoo/lm_resnet.rf", "LMResNet20", 32),
-    "rf_densenetbc100": ("zoo/densenet_bc.rf", None, 32),
-    "rf_stochasticdepth110": ("zoo/stochastic_depth.rf", None, 32),
-    "rf_momentumresnet101": ("zoo/momentum_resnet.rf", None, 64),
+    "rf_resnet18": ("paper/resnet18.rf", None, 16),
+    "rf_resnet18s": ("paper/resnet18_s.rf", None, 16),
+    "rf_resnet50s": ("paper/resnet50_s.rf", None, 16),
+    "rf_seresnet50": ("zoo/seresnet50.rf", None, 32),
+    "rf_resnetrs50": ("zoo/resnet_rs.rf", None, 32),
+    "rf_revnet110": ("zoo/revnet.rf", None, 16),
+    "rf_lmresnet20": ("zoo/lm_resnet.rf", "LMResNet20", 16),
+    "rf_densenetbc100": ("zoo/densenet_bc.rf", None, 16),
+    "rf_stochasticdepth110": ("zoo/stochastic_depth.rf", None, 16),
+    "rf_momentumresnet101": ("zoo/momentum_resnet.rf", None, 32),
 }
 
 

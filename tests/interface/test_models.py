@@ -16,7 +16,11 @@ import recform
 import recform.timm
 from tests.interface.networks import NETWORKS, path
 
-NAMES = list(NETWORKS)
+SLOW = {"rf_momentumresnet101", "rf_resnetrs50"}
+NAMES = [
+    pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
+    for name in NETWORKS
+]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -38,7 +42,9 @@ def images(name: str, count: int = 2, channels: int = 3) -> Tensor:
 def gradients(model: Any, x: Tensor) -> list[Tensor]:
     model.zero_grad()
     torch.manual_seed(2)
-    model(x).square().mean().backward()
+    scores = model(x)
+    assert scores.shape == (len(x), model.num_classes)
+    scores.square().mean().backward()
     found = []
     for key, parameter in model.named_parameters():
         assert parameter.grad is not None, key
@@ -51,7 +57,6 @@ def test_training(name: str) -> None:
     """Every parameter gets a gradient, and the same one with checkpoints."""
     model = create(name, num_classes=42).train()
     x = images(name)
-    assert model(x).shape == (2, 42)
     expected = gradients(model, x)
     assert all(torch.isfinite(gradient).all() for gradient in expected)
     model.set_grad_checkpointing()
@@ -78,14 +83,13 @@ def test_features_and_head(name: str) -> None:
     before = model.forward_head(features, pre_logits=True)
     assert before.shape == (2, model.head_hidden_size)
     assert torch.equal(model.get_classifier()(before), model(x))
-    assert torch.equal(model.forward_head(features), model(x))
     model.reset_classifier(0)
     assert model.num_classes == 0
-    assert torch.equal(model(x), before)
+    assert torch.equal(model.forward_head(features), before)
     model.reset_classifier(0, "")
     assert torch.equal(model(x), features)
     model.reset_classifier(7, "max")
-    assert model(x).shape == (2, 7)
+    assert model.forward_head(features).shape == (2, 7)
     maxima = model.forward_head(features, pre_logits=True)
     assert torch.equal(maxima, features.amax((2, 3)))
 
