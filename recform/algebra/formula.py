@@ -163,6 +163,7 @@ class Formula:
         boundaries: likewise.
         output: what the head gets (what the transition gets, with ``scope stage``).
         names, init: the settings of the file.
+        block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
     """
 
@@ -184,6 +185,7 @@ class Formula:
     output: Tensor
     output_span: Span = field(compare=False)
     names: Mapping[str, str]
+    block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
 

@@ -148,7 +148,8 @@ class _Lowering:
         equations_reader = EquationReader(section, reader, self._starts(stages), report)
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
-        rules = name_rules(section, found, report)
+        blocks = sum(stage.blocks for stage in stages)
+        rules, block_names = name_rules(section, found, blocks, report)
         init = init_rules(section, self._values, report)
         if report.has_errors or output is None:
             return None
@@ -176,6 +177,7 @@ class _Lowering:
             output=output[0],
             output_span=output[1],
             names=rules,
+            block_names=block_names,
             init=init,
             spans=reader.spans,
         )

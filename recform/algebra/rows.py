@@ -68,5 +68,7 @@ def bracketed(part: n.Part) -> n.Flow | None:
     if isinstance(part.expr, n.Flow):
         return part.expr
     if isinstance(part.expr, n.Group):
-        return n.Flow(part.expr.inner.span, (n.Part(part.expr.inner.span, part.expr.inner),))
+        return n.Flow(
+            part.expr.inner.span, (n.Part(part.expr.inner.span, part.expr.inner),)
+        )
     return None

@@ -17,7 +17,9 @@ from recform.diagnostics import Diagnostics, closest
 from recform.syntax import nodes as n
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-_ROLES = ("stem", "head", "adapter", "stages", "transition")
+_ROLES = ("stem", "head", "adapter", "stages", "step", "transition")
+#: Counts from 1, or from the number in it.
+_NUMBER = re.compile(r"\{\d{0,3}\}")
 
 #: The rules of an `init` statement: the numbers that each takes, and their defaults.
 RULES: dict[str, tuple[tuple[str, float], ...]] = {
@@ -38,9 +40,22 @@ _BY_FANS = ("kaiming", "xavier")
 DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
 
 
-def name_rules(section: Section, found: Survey, report: Diagnostics) -> dict[str, str]:
-    """Where parameters live in the state_dict: an attribute, or ``.`` for inline."""
+def name_rules(
+    section: Section, found: Survey, blocks: int, report: Diagnostics
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Where parameters live in the state_dict: an attribute, or ``.`` for inline.
+
+    Args:
+        section: the statements.
+        found: the operators.
+        blocks: how many the network has.
+        report: gets RF201 and RF212.
+
+    Returns:
+        The names by what they are for, and those of the single blocks if there are any.
+    """
     rules = {}
+    listed: tuple[str, ...] = ()
     known = [*_ROLES, *found.operators]
     for key, setting in section.settings["names"].items():
         if key not in known:
@@ -55,27 +70,64 @@ def name_rules(section: Section, found: Survey, report: Diagnostics) -> dict[str
             )
             continue
         value = setting.value
+        if key == "step" and isinstance(value, n.Tuple):
+            listed = _block_names(value, blocks, report)
+            continue
         text = value.value if isinstance(value, n.String) else ""
-        if not _is_attribute(key, text):
-            report.error(
-                "RF212",
-                f"{key} takes the name of an attribute in quotes"
-                + (', such as "layer{}"' if key == "stages" else ', or "." for none'),
-                value.span,
-            )
+        if not _is_name(key, text):
+            report.error("RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span)
             continue
         rules[key] = text
-    return rules
+    return rules, listed
 
 
-def _is_attribute(key: str, text: str) -> bool:
-    if key == "stages":
-        return (
-            text.count("{}") == 1
-            and _ATTRIBUTE.fullmatch(text.replace("{}", "1")) is not None
+def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str, ...]:
+    """The names of single blocks."""
+    names = [item.value if isinstance(item, n.String) else "" for item in value.items]
+    for name, item in zip(names, value.items, strict=True):
+        if not _is_attribute(name) or names.count(name) > 1:
+            report.error(
+                "RF212",
+                "each block takes the name of an attribute of its own, in quotes",
+                item.span,
+            )
+            return ()
+    if len(names) != blocks:
+        report.error(
+            "RF212",
+            f"there are {len(names)} names for {blocks} blocks",
+            value.span,
+            hint='a pattern names them all: step = "block{}"',
         )
+    return tuple(names)
+
+
+#: What the keys of a `names` statement take.
+_TAKES = {
+    "": 'the place of {0} is the name of an attribute in quotes, or "." for none',
+    "stages": 'stages are named by a pattern in quotes, such as "layer{{}}"',
+    "step": 'blocks are named by a pattern in quotes, such as "block{{}}", '
+    'or by a list, one name for each; "." for none',
+    "adapter": "the place of the adapter is the name of an attribute in quotes",
+    "transition": 'transitions are named by a pattern in quotes, such as "down{{}}"',
+}
+
+
+def _is_name(key: str, text: str) -> bool:
+    """Whether a place in the state_dict can have this name."""
     if text == ".":
         return key not in ("adapter", "transition")
+    if key in ("stages", "step", "transition"):
+        text = _NUMBER.sub("1", text, count=1)
+    if key in ("stages", "stem", "head", "transition"):
+        first, *inner = text.split(".")
+        return _is_attribute(first) and all(
+            part.isdigit() or _is_attribute(part) for part in inner
+        )
+    return _is_attribute(text)
+
+
+def _is_attribute(text: str) -> bool:
     return _ATTRIBUTE.fullmatch(text) is not None and not keyword.iskeyword(text)
 
 

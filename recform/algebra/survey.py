@@ -75,9 +75,7 @@ def survey(section: Section, report: Diagnostics) -> Survey:
 
 def _expressions(item: n.Relation) -> list[n.Expr]:
     """The right side of an equation; several by mistake, if it is a flow."""
-    return [
-        part.expr for part in item.right.parts if not isinstance(part.expr, n.Flow)
-    ]
+    return [part.expr for part in item.right.parts if not isinstance(part.expr, n.Flow)]
 
 
 def _may_be_operator(name: str, indexed: bool) -> bool:

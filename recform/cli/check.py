@@ -15,6 +15,9 @@ def command(
     """Tell what is wrong with a formula file."""
     with common.diagnosed(form):
         networks = common.compiled(file, settings)
+        # The names of parameters are checked where the code is written.
+        for network in networks:
+            _ = network.source
     common.show(networks[0].warnings, form)
     if form is common.Format.text:
         names = ", ".join(network.name for network in networks)

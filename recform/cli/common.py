@@ -165,12 +165,23 @@ def _is_number(text: str) -> bool:
     return re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d\d?)?", text) is not None
 
 
+#: The name of standard output, where a command takes a file.
+STDOUT = Path("-")
+
+
 def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file in one go: it is there whole, or as it was.
+    """Writes a file in one go: it is there whole, or as it was; ``-`` is standard output.
 
     Raises:
         CompileError: if it cannot be written (RF503).
     """
+    if path == STDOUT:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(
+            content.encode() if isinstance(content, str) else content
+        )
+        sys.stdout.buffer.flush()
+        return
     temporary = ""
     try:
         # A link stays a link; what is no file (a terminal, a pipe) is written to.

@@ -76,6 +76,8 @@ def command(
 
     A file with a shape error is drawn too, with the ends that do not meet in red.
     """
+    if output == common.STDOUT:
+        output = None
     chosen = _format(output, form)
     request = Request(
         view, direction, expand, blocks, block, legend, theme, dpi, renderer

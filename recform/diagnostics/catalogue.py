@@ -222,8 +222,17 @@ CATALOGUE: dict[str, Entry] = {
         "a number of each stage or block",
         "`const k = (...) per stage` has a number for every stage, `per block` for every "
         "block, and only operators that belong to a block know which is theirs.",
-        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
-        f"stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\nW = conv(k, c, stride=s)\n{_ONE}",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\n"
+        f"W = conv(k, c, stride=s)\n{_ONE}",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\n"
+        f"W = conv(k, c, stride=s)\n{_ONE}",
+    ),
+    "RF219": Entry(
+        "names that no module can have",
+        "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. "
+        "It runs them in a row, counts them from 0, and holds modules of torch only.",
+        f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{_ONE}",
+        f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{_ONE}",
     ),
     "RF301": Entry(
         "not causal",
@@ -366,6 +375,19 @@ CATALOGUE: dict[str, Entry] = {
         "' def shape(self, x, a): return x/0' "
         "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
         "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
+    ),
+    "RF521": Entry(
+        "no image classifier",
+        "`--timm` is for networks that take images, hand on images from stage to stage, "
+        "and end in a linear layer, as timm's models do.",
+        command="echo 'head avgpool' >> net.rf; recform compile net.rf --timm",
+    ),
+    "RF522": Entry(
+        "a model's name that cannot be had",
+        "timm has a model of this name already, from elsewhere, or the name is none. "
+        '`register` takes another: `name="rf_my_network"`.',
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); recform.timm.register('net.rf', 'resnet18')\"",
     ),
     "RF601": Entry(
         "no linearisation",

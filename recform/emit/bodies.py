@@ -21,6 +21,7 @@ from recform.emit.pipelines import (
     GRID,
     PipelineCode,
     chain,
+    is_body,
     is_whole,
     marked,
     ordered,
@@ -59,6 +60,7 @@ class BodyClasses:
         prefix: put in front of class names, where the file has several networks.
         rates: parameters of the file that are no whole numbers.
         source: the file that was asked for.
+        tables: constants per stage or block, in the order of the file.
     """
 
     def __init__(
@@ -68,7 +70,9 @@ class BodyClasses:
         prefix: str,
         rates: frozenset[str],
         source: Source,
+        tables: tuple[str, ...] = (),
     ) -> None:
+        self.tables = tables
         self._lines = lines
         self._names = names
         self._prefix = prefix
@@ -200,7 +204,9 @@ class _ClassWriter:
     def write(self, lines: Lines) -> BodyCode:
         made = Lines(offset=8)
         self._constructor(made)
-        parameters = ordered(self._used)
+        own = [own_name(name) for name in self._body.defaults]
+        own += self._classes.tables
+        parameters = ordered(self._used, own)
         lines.add(f"class {self._name}(nn.Module):")
         with lines.indented():
             says = [
@@ -242,7 +248,7 @@ class _ClassWriter:
         for name, members in families.items():
             pipeline = self._body.operators[name]
             calls = [call for group in members.values() for call in group]
-            if len(calls) == 1 and not is_whole(pipeline):
+            if len(calls) == 1 and not is_whole(pipeline) and not is_body(pipeline):
                 self._inlined(lines, calls[0], pipeline)
             else:
                 self._owned(lines, name, pipeline, members)

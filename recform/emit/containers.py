@@ -7,7 +7,8 @@ number 0. Parts in a row whose names begin alike become one container.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.names import Namespace
@@ -20,18 +21,20 @@ class Part:
 
     Attributes:
         path: where its module lives, from the outside in; empty for a function. A last
-            name that is empty is chosen by kind.
+            name that is empty is chosen by kind, and :data:`NEXT` is the next number.
         call: with ``{x}`` for the input and ``{m}`` for the module.
-        kind: what a module without a name is called.
+        kind: what it is called if it has no name.
         made: the expression that makes the module or parameter; empty for a function.
         layer: what stands for it in nn.Sequential; empty if nothing can.
         cut: whether what follows is better a statement of its own.
         span: its place in the file.
+        symbols: the names of sizes and arguments that may stand in its code.
         count: how many modules in a row it makes: blocks of a stage.
         loop: the loop over them, such as ``for k in range(3)``.
         splat: whether it makes a list of modules, which take ``count`` numbers.
         first: the number of the first, which replaces ``{}`` in the last name.
-        origin: the piece of the network that it is of, such as ``stem``.
+        origin: the piece of the network that it is of, such as ``stem``; empty for a
+            container that holds parts of several.
     """
 
     path: tuple[str, ...]
@@ -41,17 +44,26 @@ class Part:
     layer: str = ""
     cut: bool = False
     span: Span | None = None
+    symbols: frozenset[str] = frozenset()
     count: int = 1
     loop: str = ""
     splat: bool = False
     first: int = 0
     origin: str = ""
-    marks: tuple[str, ...] = field(default=())
 
     @property
     def name(self) -> str:
         """The outermost name, with its number in it."""
         return self.path[0].replace("{}", str(self.first)) if self.path else ""
+
+    @property
+    def numbered(self) -> bool:
+        """Whether its name is a number."""
+        return self.name == NEXT or self.name.isdigit()
+
+
+#: The name of a part that takes the next number of its container.
+NEXT = "#"
 
 
 #: Makes a part of a container that nn.Sequential cannot be.
@@ -84,13 +96,14 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
             continue
         run = _run(parts, position)
         if part.path[0] in seen:
-            _fail(
+            fail(
                 f"{part.path[0]} is in two places, with other modules between",
                 part.span,
                 "a container holds what runs in a row; give one of them another name",
             )
         seen.add(part.path[0])
-        inner = [replace(member, path=member.path[1:]) for member in run]
+        # A function between two modules of a container is of it as well.
+        inner = [replace(member, path=member.path[1:] or ("",)) for member in run]
         result.append(_container(part.path[0], fold(inner, compose), compose))
         position += len(run)
     return result
@@ -112,15 +125,16 @@ def _run(parts: Sequence[Part], start: int) -> list[Part]:
 def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     span = next((part.span for part in parts if part.span is not None), None)
     named = [part for part in parts if part.path]
-    made = _sequential(parts) if any(p.name.isdigit() for p in named) else _ordered(parts)
+    numbered = any(part.numbered for part in named)
+    made = _sequential(parts) if numbered else _ordered(parts)
     if not made and compose is not None:
         return compose(head, parts)
     if not made:
         culprit = next((p for p in parts if not p.layer), parts[0])
-        _fail(
-            f"not all of {head} can stand in an nn.Sequential",
+        fail(
+            f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
             culprit.span or span,
-            "put what is no module of torch's outside of the brackets",
+            "put it outside of the brackets, or give it a name of its own",
         )
     origins = {part.origin for part in parts}
     return Part(
@@ -130,8 +144,8 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         layer=made,
         cut=parts[-1].cut,
         span=span,
+        symbols=frozenset().union(*(part.symbols for part in parts)),
         origin=parts[0].origin if len(origins) == 1 else "",
-        marks=tuple(dict.fromkeys(m for part in parts for m in part.marks)),
     )
 
 
@@ -142,11 +156,14 @@ def _sequential(parts: list[Part]) -> str:
     for part in parts:
         if not part.layer:
             return ""
-        if part.path and part.name != str(number):
-            _fail(
+        if part.name not in ("", NEXT, str(number)):
+            fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
                 "its parts from 0",
                 part.span,
+                "in `names`, {} counts from 1, and {0} from 0"
+                if part.origin.startswith("stage")
+                else "",
             )
         items.append(_item(part))
         number += part.count
@@ -154,6 +171,8 @@ def _sequential(parts: list[Part]) -> str:
 
 
 def _item(part: Part) -> str:
+    if part.splat and part.loop:
+        return f"*[module {part.loop} for module in {part.layer}]"
     if part.splat:
         return f"*{part.layer}"
     return f"*[{part.layer} {part.loop}]" if part.loop else part.layer
@@ -162,13 +181,20 @@ def _item(part: Part) -> str:
 def _ordered(parts: list[Part]) -> str:
     """Modules by their names."""
     items = []
-    for part, name in zip(parts, names_of(parts, Namespace(attributes=True)), strict=True):
+    for part, name in zip(
+        parts, names_of(parts, Namespace(attributes=True)), strict=True
+    ):
         if not part.layer:
             return ""
         if part.loop:
-            counted = part.path[0].replace("{}", f"{{k + {part.first}}}" if part.first else "{k}")
+            counted = part.path[0].replace(
+                "{}", f"{{k + {part.first}}}" if part.first else "{k}"
+            )
             loop = part.loop.replace("for _ in", "for k in")
-            items.append(f'*[(f"{counted}", {part.layer}) {loop}]')
+            row = f'[(f"{counted}", {part.layer}) {loop}]'
+            if len(parts) == 1:
+                return f"nn.Sequential(OrderedDict({row}))"
+            items.append(f"*{row}")
         else:
             items.append(f'("{name}", {part.layer})')
     return f"nn.Sequential(OrderedDict([{', '.join(items)}]))"
@@ -176,11 +202,11 @@ def _ordered(parts: list[Part]) -> str:
 
 def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
     """What each part is called: as the author says, or ``conv1``, ``bn1`` by kind."""
-    unnamed = [part.kind for part in parts if not part.name]
+    unnamed = [part.kind for part in parts if part.path and not part.name]
     numbers: dict[str, int] = {}
     result = []
     for part in parts:
-        if part.name or not part.kind:
+        if part.name or not part.path:
             result.append(names.new(part.name) if part.name else "")
             continue
         numbers[part.kind] = numbers.get(part.kind, 0) + 1
@@ -190,7 +216,8 @@ def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
     return result
 
 
-def _fail(message: str, span: Span | None, hint: str = "") -> None:
+def fail(message: str, span: Span | None, hint: str = "") -> NoReturn:
+    """Raises the diagnostic of names that no module can have."""
     report = Diagnostics()
     report.error("RF219", message, span, hint=hint)
     raise CompileError(report)

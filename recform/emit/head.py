@@ -27,6 +27,7 @@ class HeadCode:
     """The code of a head.
 
     Attributes:
+        attribute: the dictionary that holds its modules; empty if the network does.
         modules: attribute names and the expressions that make them.
         finish: what is done to the image in front of the pooling.
         hidden: what is done from the pooling (or behind it, where it can be chosen) to
@@ -37,6 +38,7 @@ class HeadCode:
         parameters, stored: as in PipelineCode.
     """
 
+    attribute: str
     modules: tuple[tuple[str, str], ...]
     finish: PipelineCode
     hidden: PipelineCode
@@ -70,9 +72,11 @@ def write_head(
         bodies: the classes of definitions by equations.
     """
     table = {WIDTH: piece.width, STRIDE: piece.stride}
-    parts, output, known = pipeline_parts(head.pipeline, piece.input, table, bodies)
+    parts, output = pipeline_parts(head.pipeline, piece.input, table, bodies)
     if is_whole(head.pipeline):
-        parts = [replace(part, path=(WHOLE, *part.path)) for part in parts]
+        # Brackets around all of it are one nn.Sequential, which has the name itself.
+        parts = [replace(part, path=(attribute or WHOLE, *part.path)) for part in parts]
+        attribute = ""
     classifier_made = parts[-1].made
     made = f"self._classifier({NUM_CLASSES})"
     parts[-1] = replace(parts[-1], made=made, layer=made)
@@ -82,7 +86,7 @@ def write_head(
         replace(part, path=(label,)) if label else part
         for part, label in zip(folded, labels, strict=True)
     ]
-    code = assembled(named, output, known, Namespace(attributes=True))
+    code = assembled(named, output, Namespace(attributes=True))
     units = list(_units(parts, folded, labels))
     writer = _Calls(parts, units, attribute, code.stored, output)
     start = head.images if head.pool == OWN else head.pooled
@@ -91,6 +95,7 @@ def write_head(
     finish = [u for u in units if u.last <= head.images and u.part.made]
     prefix = [attribute] if attribute else []
     return HeadCode(
+        attribute=attribute,
         modules=code.modules,
         finish=writer.between(0, head.images),
         hidden=writer.between(start, len(parts) - 1),

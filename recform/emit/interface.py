@@ -174,7 +174,7 @@ class ClassifierWriter(NetworkWriter):
         used.update(code.parameters)
         for stored in code.stored:
             lines.assign(f"self.{stored}", stored)
-        if attribute:
+        if code.attribute:
             items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
             lines.assign(f"self.{attribute}", f"nn.ModuleDict({{{items}}})")
         else:
@@ -288,7 +288,6 @@ class ClassifierWriter(NetworkWriter):
                 lines.assign("blocks", fine)
             before = f'"stem": {_any_of(stem)}, ' if stem else ""
             lines.returns(f'{{{before}"blocks": blocks}}')
-
 
 
 def _tuple(words: tuple[str, ...]) -> str:

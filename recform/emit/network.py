@@ -11,6 +11,7 @@ from recform.algebra.expr import Learned
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
+from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter, shared_names
 from recform.emit.initialise import write_initialisation
 from recform.emit.names import Namespace, identifier
@@ -18,7 +19,9 @@ from recform.emit.operators import BlockWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
+    is_whole,
     pipeline_class,
+    pipeline_parts,
     symbolic_shape,
     symbols,
     write_pipeline,
@@ -74,7 +77,12 @@ class NetworkWriter:
     def write(self, lines: Lines) -> None:
         """Writes operators, adapter, steps and network."""
         self._bodies = BodyClasses(
-            lines, self._names, self._prefix, self._rates, self._formula.source
+            lines,
+            self._names,
+            self._prefix,
+            self._rates,
+            self._formula.source,
+            tuple(table.name for table in self._formula.tables),
         )
         self._prepare()
         classes = BlockWriter(
@@ -83,7 +91,13 @@ class NetworkWriter:
         for index, step in enumerate(self._recurrence.steps):
             words = [] if step.role == "regular" else step.role.split("_")
             wanted = "".join(word.capitalize() for word in [*words, "step"])
-            name = self._names.new(self._prefix + wanted)
+            wanted = self._prefix + wanted
+            if self._formula.names.get("step") == ".":
+                # A function, which makes the modules of a block.
+                wanted = "_".join(
+                    [*filter(None, [self._prefix]), *words, "step"]
+                ).lower()
+            name = self._names.new(wanted)
             writer = StepWriter(
                 self._network,
                 index,
@@ -94,7 +108,8 @@ class NetworkWriter:
             )
             self._writers[index] = writer
             self._steps[index] = writer.write(lines)
-            lines.blank(2)
+            if not writer.code.made:
+                lines.blank(2)
         self._class(lines, classes)
 
     def _prepare(self) -> None:
@@ -102,20 +117,24 @@ class NetworkWriter:
         network = self._network
         for piece in [network.stem, *network.transitions[:1], network.head]:
             x = symbolic_shape(piece.input)
-            spare = Namespace(attributes=True)
-            write_pipeline(piece.pipeline, x, symbols(x), spare, self._bodies)
+            pipeline_parts(piece.pipeline, x, symbols(x), self._bodies)
 
     # -- the network
 
     def _class(self, lines: Lines, classes: BlockClasses) -> None:
-        pieces = self._pieces(lines)
+        chain = self._chain(lines)
+        pieces = {} if chain else self._pieces(lines)
         lines.add(f"class {self.name}({self.base}):")
         with lines.indented():
             lines.extend(docstring(self._title()))
             lines.blank()
             body = Lines(offset=8)
-            self._stage_names = self._name_stages()
-            used = self._constructor(body, pieces, classes)
+            if chain is None:
+                self._stage_names = self._name_stages()
+                used = self._constructor(body, pieces, classes)
+            else:
+                used = chain.constructor(body, self._attributes)
+                write_initialisation(body, self._network)
             parameters = ["self", *self._parameters(used)]
             self._attributes_of_class(lines)
             lines.signature("__init__", parameters, "None")
@@ -124,7 +143,10 @@ class NetworkWriter:
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
-            self._methods(lines)
+            if chain is not None:
+                chain.forward(lines)
+            else:
+                self._methods(lines)
 
     def _attributes_of_class(self, lines: Lines) -> None:
         """What stands in front of the constructor."""
@@ -145,6 +167,15 @@ class NetworkWriter:
             self._inlined,
             self._attribute,
             self._shared_attributes,
+        )
+
+    def _chain(self, lines: Lines) -> ChainWriter | None:
+        """The network as a row of modules, if its names put it into containers."""
+        if not is_chain(self._formula):
+            return None
+        stages = StageWriter(self._writers, self._single)
+        return ChainWriter(
+            self._network, lines, self._names, self._bodies, stages, self._single
         )
 
     def _title(self) -> str:
@@ -189,6 +220,8 @@ class NetworkWriter:
         ):
             if piece is None or not piece.pipeline.steps or self._inlines(role):
                 continue
+            if is_whole(piece.pipeline):
+                continue
             cls = self._names.new(self._prefix + role.capitalize())
             classes[role] = cls
             code = pipeline_class(
@@ -209,7 +242,7 @@ class NetworkWriter:
         """The attribute of each stage."""
         pattern = self._formula.names.get("stages", "stage{}")
         names = [
-            self._attributes.new(pattern.replace("{}", str(number + 1)))
+            self._attributes.new(*path_of(pattern, number + 1))
             for number in range(len(self._formula.stages))
         ]
         if len(names) == 1 and "stages" not in self._formula.names:
@@ -251,11 +284,7 @@ class NetworkWriter:
         wanted = self._formula.names.get(role, role)
         values = self._piece_values(role, piece)
         if wanted == ".":
-            x = self._piece_shape(role, piece)
-            table = {WIDTH: piece.width, STRIDE: piece.stride}
-            code = write_pipeline(
-                piece.pipeline, x, table, self._attributes, self._bodies
-            )
+            code = self._written(role, piece, self._attributes)
             self._inlined[role] = code
             used.update(code.parameters)
             for attribute, made in code.modules:
@@ -265,6 +294,11 @@ class NetworkWriter:
             return
         attribute = self._attributes.new(f"{wanted}{number}" if number else wanted)
         self._attribute[f"{role}{number or ''}"] = attribute
+        if is_whole(piece.pipeline):
+            code = self._written(role, piece, Namespace(attributes=True))
+            used.update(code.parameters)
+            lines.assign(f"self.{attribute}", code.modules[0][1])
+            return
         arguments = []
         for parameter in self._piece_codes[role].parameters:
             value = values.get(parameter, parameter)
@@ -272,6 +306,17 @@ class NetworkWriter:
                 used.add(str(value))
             arguments.append(f"stride={value}" if parameter == "stride" else str(value))
         lines.assign(f"self.{attribute}", f"{pieces[role]}({', '.join(arguments)})")
+
+    def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
+        """The code of a pipeline in its place."""
+        tables = zip(self._formula.tables, piece.table, strict=False)
+        values = {
+            WIDTH: piece.width,
+            STRIDE: piece.stride,
+            **{table.symbol: value for table, value in tables},
+        }
+        x = self._piece_shape(role, piece)
+        return write_pipeline(piece.pipeline, x, values, names, self._bodies)
 
     def _piece_shape(self, role: str, piece: Piece) -> Shape:
         """The input of an inlined pipeline: numbers, but for the network's own input."""
@@ -293,6 +338,8 @@ class NetworkWriter:
             width: piece.width,
             "stride": piece.stride,
         }
+        for table, value in zip(self._formula.tables, piece.table, strict=False):
+            values[table.name] = value
         names = {"image": ("height", "width"), "tokens": ("positions",), "vector": ()}
         for name, size in zip(names[x.layout.value], x.grid, strict=True):
             values[name] = size

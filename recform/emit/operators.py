@@ -63,7 +63,7 @@ class BlockWriter:
                 # One class for an operator at all times.
                 operators[name], codes[name] = operators[first], codes[first]
                 continue
-            if formula.names.get(name) == ".":
+            if "." in (formula.names.get(name), formula.names.get("step")):
                 codes[name] = write_pipeline(
                     pipeline,
                     symbolic_shape(shape),

@@ -119,23 +119,21 @@ def write_pipeline(
         names: attribute names that are still free.
         bodies: the classes of definitions by equations.
     """
-    parts, x, known = pipeline_parts(pipeline, x, values, bodies)
+    parts, x = pipeline_parts(pipeline, x, values, bodies)
     if is_whole(pipeline):
         parts = [replace(part, path=(WHOLE, *part.path)) for part in parts]
-    return assembled(fold(parts), x, known, names)
+    return assembled(fold(parts), x, names)
 
 
 def pipeline_parts(
     pipeline: Pipeline, x: Shape, values: Mapping[Any, Any], bodies: Bodies
-) -> tuple[list[Part], Shape, frozenset[str]]:
+) -> tuple[list[Part], Shape]:
     """The operators of a pipeline as code, with the names that the author gave.
 
     Returns:
-        The parts, the (symbolic) shape of the result, and the symbols that may stand
-        in the code.
+        The parts, and the (symbolic) shape of the result.
     """
     parts: list[Part] = []
-    known: set[str] = set()
     table = {**values, INCOMING: x.features}
     for step in pipeline.steps:
         arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
@@ -148,21 +146,21 @@ def pipeline_parts(
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
             raise _unwritten(step, misfit) from misfit
-        known |= _symbols_of(x, arguments)
         nested = is_nested(step.label)
         parts.append(
             Part(
                 path=tuple(step.label.split(".")) if emitted.module or nested else (),
                 call=emitted.call,
-                kind=_kind(step) or (step.operator.name if nested else ""),
+                kind=_kind(step) or step.operator.name,
                 made=emitted.module,
                 layer=emitted.sequential,
                 cut=_ends(step),
                 span=step.span,
+                symbols=_symbols_of(x, arguments),
             )
         )
         x = y
-    return parts, x, frozenset(known)
+    return parts, x
 
 
 def is_whole(pipeline: Pipeline) -> bool:
@@ -170,9 +168,13 @@ def is_whole(pipeline: Pipeline) -> bool:
     return any(step.label[:1].isdigit() for step in pipeline.steps)
 
 
-def assembled(
-    parts: Sequence[Part], output: Shape, known: frozenset[str], names: Namespace
-) -> PipelineCode:
+def is_body(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one definition by equations, without a label."""
+    (first, *more) = pipeline.steps
+    return not more and not first.label and isinstance(first.operator, Body)
+
+
+def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> PipelineCode:
     """Parts that have a name each as the code of a class."""
     modules: list[tuple[str, str]] = []
     calls: list[str] = []
@@ -182,9 +184,9 @@ def assembled(
     for part, label in zip(parts, labels, strict=True):
         if part.made:
             modules.append((label, part.made))
-            used |= _words(part.made) & known
+            used |= words(part.made) & part.symbols
         call = part.call.replace("{m}", f"self.{label}")
-        for name in sorted(_words(part.call) & known):
+        for name in sorted(words(part.call) & part.symbols):
             stored.add(name)
             call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
         calls.append(call)
@@ -195,10 +197,18 @@ def assembled(
     )
 
 
-def ordered(used: set[str]) -> tuple[str, ...]:
-    """Parameters of a constructor in their order; a stride, which has a default, last."""
+def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
+    """Parameters of a constructor in their order; a stride, which has a default, last.
+
+    Args:
+        used: their names.
+        own: those that an author has put into an order.
+    """
     known = [name for name in _ORDER if name in used]
-    extra = sorted(used - {*known, "stride"})
+    rank = {name: number for number, name in enumerate(own)}
+    extra = sorted(
+        used - {*known, "stride"}, key=lambda name: (rank.get(name, len(rank)), name)
+    )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
 
@@ -224,15 +234,17 @@ def _fill(value: Any, table: Mapping[Any, Any]) -> Any:
     return int(filled) if filled.is_Integer else float(filled)
 
 
-def _symbols_of(x: Shape, arguments: Arguments) -> set[str]:
+def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
     """The symbols of sizes and arguments, which may occur in emitted code."""
-    free: set[str] = set()
-    for value in [*x.sizes, *arguments.values()]:
-        free |= {str(symbol) for symbol in getattr(value, "free_symbols", ())}
-    return free
+    return frozenset(
+        str(symbol)
+        for value in [*x.sizes, *arguments.values()]
+        for symbol in getattr(value, "free_symbols", ())
+    )
 
 
-def _words(text: str) -> set[str]:
+def words(text: str) -> set[str]:
+    """The names that occur in a piece of code."""
     return set(re.findall(r"[A-Za-z_]\w*", text))
 
 

@@ -18,10 +18,7 @@ LOCALS = ("out",)
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
-    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
-    if step.role != "regular":
-        equations = _written_out(recurrence, step)
-    texts = [line for text in equations for line in folded(text, 80)]
+    texts = step_equations(recurrence, step)
     names = Namespace(LOCALS)
     for name in shared:
         names.new(f"{identifier(name).lower()}_shared")
@@ -34,6 +31,14 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
     notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]
     lines = [line for note in notes for line in folded(note, 80)]
     return "\n".join([*texts, "", *lines] if texts else lines)
+
+
+def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
+    """The equations that a step computes, in lines."""
+    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
+    if step.role != "regular":
+        equations = _written_out(recurrence, step)
+    return [line for text in equations for line in folded(text, 80)]
 
 
 def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recform.emit.pipelines import words
 from recform.emit.step import StepWriter
 from recform.graph.model import Segment, StageGraph
 
@@ -18,6 +19,25 @@ class _Group:
     count: int
     start: tuple[Any, ...]
     growth: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BlockItem:
+    """Blocks in a row as one expression.
+
+    Attributes:
+        made: the expression of a block; of a list of modules, if ``splat``.
+        count: how many blocks.
+        loop: ``for k in range(3)``; empty for a single block.
+        splat: whether the blocks are no modules of their own.
+        parts: how many modules each of them makes then.
+    """
+
+    made: str
+    count: int
+    loop: str
+    splat: bool
+    parts: int
 
 
 class StageWriter:
@@ -34,21 +54,29 @@ class StageWriter:
 
     def write(self, stage: StageGraph, used: set[str]) -> str:
         """The container with the blocks of a stage."""
-        groups = self._groups(stage)
-        items = [self._construct(group, used) for group in groups]
-        parts = []
-        for group, item in zip(groups, items, strict=True):
-            if group.count == 1:
-                parts.append(item)
-                continue
-            variable = "k" if any(group.growth) else "_"
-            loop = f"{item} for {variable} in range({group.count})"
-            parts.append(f"*[{loop}]")
+        parts = [
+            f"*[{item.made} {item.loop}]" if item.loop else item.made
+            for item in self.items(stage, used)
+        ]
         if self._single:
             return f"nn.Sequential({', '.join(parts)})"
         if len(parts) == 1 and parts[0].startswith("*["):
             return f"nn.ModuleList({parts[0][1:]})"
         return f"nn.ModuleList([{', '.join(parts)}])"
+
+    def items(self, stage: StageGraph, used: set[str]) -> list[BlockItem]:
+        """The blocks of a stage, those with one constructor call together."""
+        result = []
+        for group in self._groups(stage):
+            variable = "k" if any(group.growth) else "_"
+            several = group.count > 1
+            loop = f"for {variable} in range({group.count})" if several else ""
+            code = self._writers[group.step].code
+            made = self._construct(group, used)
+            result.append(
+                BlockItem(made, group.count, loop, code.flat > 0, code.flat or 1)
+            )
+        return result
 
     def _groups(self, stage: StageGraph) -> list[_Group]:
         """Segments as constructor calls; a steady growth of arguments is one call."""
@@ -60,7 +88,10 @@ class StageWriter:
         return _merged(groups)
 
     def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
-        position = self._writers[segment.step].positions[id(segment)]
+        writer = self._writers[segment.step]
+        position = writer.positions[id(segment)]
+        if writer.code.made:
+            return (writer.code.made[position],), ["module"]
         values = []
         kinds = []
         for kind, _, column in self._writers[segment.step].code.arguments:
@@ -71,6 +102,9 @@ class StageWriter:
 
     def _construct(self, group: _Group, used: set[str]) -> str:
         code = self._writers[group.step].code
+        if code.made:
+            used.update(words(group.start[0]))
+            return str(group.start[0])
         arguments = []
         for (kind, name, _), value, growth in zip(
             code.arguments, group.start, group.growth, strict=True
@@ -123,6 +157,8 @@ def _merged(groups: list[_Group]) -> list[_Group]:
             last = run[-1]
             if following.step != last.step or last.count != 1 or following.count != 1:
                 break
+            if any(isinstance(value, str) for value in last.start):
+                break  # whole modules, which do not grow
             difference = tuple(
                 b - a for a, b in zip(last.start, following.start, strict=True)
             )

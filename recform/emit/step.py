@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -14,11 +14,14 @@ from recform.algebra.expr import (
     I,
     L,
     Learned,
+    State,
     Tensor,
 )
 from recform.algebra.formula import Pipeline
+from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Layout, Shape
 from recform.emit.body import BodyWriter
+from recform.emit.containers import fail, fold
 from recform.emit.expressions import (
     ATOM,
     PRODUCT,
@@ -31,15 +34,19 @@ from recform.emit.names import Namespace, identifier, variable
 from recform.emit.owned import BlockClasses, Owned, adapter_value, kind
 from recform.emit.pipelines import (
     GRID,
+    WHOLE,
     PipelineCode,
     chain,
+    is_body,
+    is_whole,
+    pipeline_parts,
     symbols,
     typed,
     write_pipeline,
 )
-from recform.emit.says import line_mark, step_title
+from recform.emit.says import line_mark, step_equations, step_title
 from recform.emit.text import Lines, docstring
-from recform.graph.model import NetworkGraph, Site
+from recform.graph.model import NetworkGraph, Segment, Site
 from recform.recurrence.model import ModuleSlot, Slot
 
 
@@ -53,6 +60,8 @@ class StepCode:
         free: parameters of the network that it passes on.
         shared: operators and scalars that the network hands to each call.
         adapters: the attribute of each adapter, by what it adapts.
+        flat: how many modules a block is, if it is no module of its own but a list.
+        made: for each segment what makes its blocks, if they are an operator's modules.
     """
 
     name: str
@@ -60,6 +69,8 @@ class StepCode:
     free: tuple[str, ...]
     shared: tuple[str, ...]
     adapters: Mapping[Site, str] = field(default_factory=dict)
+    flat: int = 0
+    made: tuple[str, ...] = ()
 
 
 class StepWriter:
@@ -102,7 +113,13 @@ class StepWriter:
         )
 
     def write(self, lines: Lines) -> StepCode:
-        """Writes the class."""
+        """Writes the class, or the function that makes a list of modules."""
+        if self._formula.names.get("step") == ".":
+            self._flat(lines)
+            return self.code
+        if self._is_operator():
+            self.code.made = tuple(map(self._operator, self._own.segments))
+            return self.code
         lines.add(f"class {self.code.name}(nn.Module):")
         with lines.indented():
             lines.extend(
@@ -113,6 +130,78 @@ class StepWriter:
             self._forward(lines)
         return self.code
 
+    def _is_plain(self) -> bool:
+        """Whether a block is one operator: ``X_i = W_i*X_<i-1>``."""
+        own = self._own
+        body = [t for t in self._step.body if not isinstance(t, State)]
+        alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
+        return alone and not own.tables and not own.scalars and self._single
+
+    def _is_operator(self) -> bool:
+        """Whether the blocks are modules of one definition by equations."""
+        if not self._is_plain():
+            return False
+        (name,) = self._own.operators()
+        inline = self._formula.names.get(name) == "."
+        return inline and is_body(self._formula.operators[name])
+
+    def _operator(self, segment: Segment) -> str:
+        """What makes the module of an operator that is all of a block."""
+        (name,) = self._own.operators()
+        module = segment.block.calls[name]
+        assert module.input is not None
+        place = module.place
+        table = {
+            WIDTH: place.width,
+            STRIDE: place.stride,
+            I: place.index,
+            L: place.length,
+            **{
+                t.symbol: v
+                for t, v in zip(self._formula.tables, place.table, strict=True)
+            },
+        }
+        pipeline = self._formula.operators[name]
+        parts, _ = pipeline_parts(pipeline, module.input, table, self._classes.bodies)
+        return parts[0].made
+
+    def _flat(self, lines: Lines) -> None:
+        """A block that is one operator: a function that makes its modules."""
+        if not self._is_plain():
+            fail(
+                'names step = "." is for blocks that are one operator, X_i = W_i*X_<i-1>',
+                self._formula.equations[0].span,
+                "leave it out, and the blocks are modules",
+            )
+        (name,) = self._own.operators()
+        arguments = {
+            p: self._argument(name, p) for p in self._classes.codes[name].parameters
+        }
+        pipeline = self._formula.operators[name]
+        x, table = self._place(name, arguments)
+        parts, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
+        if is_whole(pipeline):
+            parts = fold([replace(part, path=(WHOLE, *part.path)) for part in parts])
+        culprit = next((part for part in parts if not part.layer), None)
+        if culprit is not None:
+            fail(f"{culprit.kind} cannot stand in an nn.Sequential", culprit.span)
+        self.code.flat = len(parts)
+        lines.signature(self.code.name, self._parameters(), "list[nn.Module]")
+        with lines.indented():
+            says = step_equations(self._recurrence, self._step)
+            lines.extend(docstring("\n".join(says)))
+            lines.returns(f"[{', '.join(part.layer for part in parts)}]")
+
+    def _parameters(self) -> list[str]:
+        parameters = [
+            f"{name}: int = 1" if kind == "stride" else typed(name)
+            for kind, name, _ in self.code.arguments
+        ]
+        free = [typed(name, self._classes.rates) for name in self.code.free]
+        # Parameters with a default come last.
+        first = [p for p in parameters if "=" not in p]
+        return [*first, *free, *(p for p in parameters if "=" in p)]
+
     def _constructor(self, lines: Lines) -> None:
         owned = self._own.operators()
         if (
@@ -122,15 +211,7 @@ class StepWriter:
             and not self._own.needs_index
         ):
             return
-        parameters = [
-            f"{name}: int = 1" if kind == "stride" else typed(name)
-            for kind, name, _ in self.code.arguments
-        ]
-        free = [typed(name, self._classes.rates) for name in self.code.free]
-        # Parameters with a default come last.
-        first = [p for p in parameters if "=" not in p]
-        parameters = [*first, *free, *(p for p in parameters if "=" in p)]
-        lines.signature("__init__", ["self", *parameters], "None")
+        lines.signature("__init__", ["self", *self._parameters()], "None")
         with lines.indented():
             lines.add("super().__init__()")
             for name in owned:
@@ -170,6 +251,15 @@ class StepWriter:
     def _inlined(self, name: str, arguments: Mapping[str, str]) -> PipelineCode:
         """The operator's parts as the step's own, with the step's names in them."""
         pipeline: Pipeline = self._formula.operators[name]
+        x, table = self._place(name, arguments)
+        return write_pipeline(
+            pipeline, x, table, self._attributes, self._classes.bodies
+        )
+
+    def _place(
+        self, name: str, arguments: Mapping[str, str]
+    ) -> tuple[Shape, dict[Any, Any]]:
+        """What comes into an operator, and what c, s, i and L are, as the step says."""
         shape = self._own.blocks[0].calls[name].input
         assert shape is not None
         table = {
@@ -179,10 +269,7 @@ class StepWriter:
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))
         grid = tuple(_symbol(arguments.get(g, g)) for g in GRID[shape.layout])
-        x = Shape(shape.layout, features, grid)
-        return write_pipeline(
-            pipeline, x, table, self._attributes, self._classes.bodies
-        )
+        return Shape(shape.layout, features, grid), table
 
     def _argument(self, name: str, parameter: str) -> str:
         if parameter in self._own.free:

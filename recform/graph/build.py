@@ -111,7 +111,9 @@ class _Follower:
     def network(self) -> NetworkGraph:
         formula, recurrence = self._formula, self._recurrence
         first = formula.stages[0]
-        stem, kept = self._piece(formula.stem, formula.input, first.width, 1, False)
+        stem, kept = self._piece(
+            formula.stem, formula.input, Place(first.width, 1), False
+        )
         self._stem = stem
         stages: list[StageGraph] = []
         transitions: list[Piece] = []
@@ -123,9 +125,9 @@ class _Follower:
             by_stage = formula.scope == "stage"
             if number and formula.transition is not None:
                 stage = formula.stages[number]
-                piece, kept = self._piece(
-                    formula.transition, shape, stage.width, stage.stride, kept
-                )
+                table = self._table(number, 1)
+                place = Place(stage.width, stage.stride, table=table)
+                piece, kept = self._piece(formula.transition, shape, place, kept)
                 transitions.append(piece)
                 shape = piece.output
             which = [number] if by_stage else list(range(len(formula.stages)))
@@ -138,7 +140,7 @@ class _Follower:
         stages = self._adapters_apart(stages)
         check(recurrence, tuple(stages), self._report)
         last = formula.stages[-1]
-        head, _ = self._piece(formula.head, shape, last.width, 1, kept)
+        head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)
         parts = [
             stem.totals,
             head.totals,
@@ -219,10 +221,9 @@ class _Follower:
         return more
 
     def _piece(
-        self, pipeline: Pipeline, x: Shape, width: int, stride: int, kept: bool
+        self, pipeline: Pipeline, x: Shape, place: Place, kept: bool
     ) -> tuple[Piece, bool]:
         """A pipeline outside the blocks, and whether autograd keeps its output."""
-        place = Place(width, stride)
         trace = self._runner.run(pipeline, x, place, None)
         saved = trace.saved
         if trace.saves_input and not kept:
@@ -231,7 +232,8 @@ class _Follower:
             saved += trace.output.elements
         totals = Totals(trace.parameters, trace.multiply_adds, saved)
         after = trace.saves_output or (kept and not pipeline.steps)
-        return Piece(pipeline, x, trace.output, width, stride, totals), after
+        sizes = (place.width, place.stride, totals, place.table)
+        return Piece(pipeline, x, trace.output, *sizes), after
 
     def _shared(self, start: Step) -> tuple[SharedModule, ...]:
         """The modules of the network itself, for the flow that was followed last."""

@@ -158,6 +158,7 @@ class Piece:
         input, output: shapes.
         width, stride: what ``c`` and ``s`` are in it.
         totals: costs.
+        table: for a transition, the constants per stage or block of what it leads to.
     """
 
     pipeline: Pipeline
@@ -166,6 +167,7 @@ class Piece:
     width: int
     stride: int
     totals: Totals
+    table: tuple[int | float, ...] = ()
 
 
 @dataclass(frozen=True)

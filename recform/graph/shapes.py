@@ -340,7 +340,9 @@ class BlockShapes:
         module = self.calls.get(name) if own else self.modules.get((name, index))
         before = module.input if module is not None else None
         if module is None:
-            module = Module(replace(self.place, stride=self._stride(x)), x)
+            # What all blocks share is of no stage, and has none of its numbers.
+            table = self.place.table if index is not None else ()
+            module = Module(replace(self.place, stride=self._stride(x), table=table), x)
         elif module.input is None:
             module = Module(module.place, x)
         if own:

@@ -207,7 +207,8 @@ def _is_moved(known: Step, step: Step, distance: int) -> bool:
     if sizes[0] != sizes[1] or len(mine) != len(theirs):
         return False
     return all(
-        _moved(here, distance) == there for here, there in zip(mine, theirs, strict=True)
+        _moved(here, distance) == there
+        for here, there in zip(mine, theirs, strict=True)
     ) and all(
         tuple(_moved(part, distance) for part in step.parts(here)) == known.parts(there)
         for here, there in zip(step.body, known.body, strict=True)

@@ -43,6 +43,13 @@ def test_compile_to_standard_output_is_the_same(folder: Path) -> None:
     assert result.stdout == (folder / "one.py").read_text()
 
 
+@pytest.mark.parametrize("command", ["compile", "render"])
+def test_a_dash_is_standard_output(folder: Path, command: str) -> None:
+    dashed = recform(folder, command, "one.rf", "-o", "-")
+    assert dashed.stdout == recform(folder, command, "one.rf").stdout != ""
+    assert not (folder / "-").exists()
+
+
 def test_a_formula_is_not_written_over(folder: Path) -> None:
     result = recform(folder, "compile", "one.rf", "-o", "one.rf")
     assert result.returncode == 1

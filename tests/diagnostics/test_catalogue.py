@@ -24,6 +24,7 @@ def answers(text: str) -> str:
     """What recform says of a file."""
     try:
         compiled = compile_source(from_text(text, "net.rf"))
+        assert all(network.source for network in compiled)
     except CompileError as error:
         return render_text(error.diagnostics)
     return render_text(compiled[0].warnings)

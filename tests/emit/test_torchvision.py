@@ -1,4 +1,4 @@
-"""The ResNets of `examples/zoo` are torchvision's and timm's: names, numbers, weights."""
+"""Networks of `examples/zoo` are torchvision's and timm's: names, numbers, weights."""
 
 from __future__ import annotations
 
@@ -24,9 +24,14 @@ def ours(name: str) -> nn.Module:
 def theirs(name: str) -> nn.Module:
     if name in TIMM:
         return timm.create_model(name)
-    return getattr(torchvision.models, name)()
+    return getattr(torchvision.models, name)(**OPTIONS.get(name, {}))
 
 
+#: Without the auxiliary classifiers; their weights need not start as in the paper.
+PLAIN = {"aux_logits": False, "init_weights": False}
+OPTIONS = {"googlenet": PLAIN, "inception_v3": PLAIN}
+#: The smallest input that a network takes, or all that it takes.
+SIZES = {"googlenet": 64, "inception_v3": 75, "vit_b_16": 224}
 TIMM = ["seresnet50"]
 NAMES = [
     "resnet18",
@@ -39,6 +44,14 @@ NAMES = [
             "resnext50_32x4d",
             "wide_resnet50_2",
             "seresnet50",
+            "vgg16_bn",
+            "densenet121",
+            "mobilenet_v2",
+            "shufflenet_v2_x1_0",
+            "efficientnet_b0",
+            "googlenet",
+            "inception_v3",
+            "vit_b_16",
         )
     ),
 ]
@@ -51,11 +64,14 @@ def test_a_state_dict_loads_as_it_is_and_the_outputs_agree(name: str) -> None:
     here = ours(name).double()
     here.load_state_dict(there.state_dict(), strict=True)
     assert list(here.state_dict()) == list(there.state_dict())
-    x = torch.randn(4, 3, 32, 32, dtype=torch.float64)
+    size = SIZES.get(name, 32)
+    x = torch.randn(2 if size > 100 else 4, 3, size, size, dtype=torch.float64)
     for training in (False, True):
-        torch.testing.assert_close(
-            here.train(training)(x), there.train(training)(x), rtol=0, atol=1e-6
-        )
+        outputs = []
+        for network in (here, there):
+            torch.manual_seed(1)  # dropout and stochastic depth drop alike
+            outputs.append(network.train(training)(x))
+        torch.testing.assert_close(*outputs, rtol=0, atol=1e-6)
     # Batch statistics were gathered alike too.
     for key, value in there.state_dict().items():
         torch.testing.assert_close(here.state_dict()[key], value, rtol=1e-9, atol=1e-9)

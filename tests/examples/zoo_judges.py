@@ -14,7 +14,9 @@ ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
 #: Networks whose judge is another test, and what that finds.
 TORCHVISION = (
     *("resnet18", "resnet34", "resnet50", "resnet101"),
-    *("resnext50_32x4d", "wide_resnet50_2"),
+    *("resnext50_32x4d", "wide_resnet50_2", "vgg16_bn", "densenet121"),
+    *("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0"),
+    *("googlenet", "inception_v3", "vit_b_16"),
 )
 TIMM = ("seresnet50",)
 ELSEWHERE = {

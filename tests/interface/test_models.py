@@ -1,9 +1,10 @@
-"""What timm's own tests ask of its models, asked of ten of ours (tests/test_models.py there)."""
+"""What timm asks of its own models (its tests/test_models.py), asked of ten of ours."""
 
 from __future__ import annotations
 
 import copy
 import math
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -103,7 +104,9 @@ def test_levels(name: str) -> None:
     output, levels = model.forward_intermediates(x)
     assert torch.equal(output, model.forward_features(x))
     assert len(levels) == len(info) >= 3
-    rows = zip(levels, info.channels(), info.reduction(), info.module_name(), strict=True)
+    rows = zip(
+        levels, info.channels(), info.reduction(), info.module_name(), strict=True
+    )
     for level, channels, reduction, module in rows:
         assert level.shape[:2] == (2, channels)
         assert level.shape[-1] == math.ceil(x.shape[-1] / reduction)
@@ -121,7 +124,9 @@ def test_levels(name: str) -> None:
 def test_features_only(name: str) -> None:
     """The wrapper that timm makes has what is needed, and gives the same levels."""
     whole = create(name, in_chans=1, num_classes=10)
-    model = create(name, in_chans=1, num_classes=10, features_only=True, out_indices=(1, 2))
+    model = create(
+        name, in_chans=1, num_classes=10, features_only=True, out_indices=(1, 2)
+    )
     x = images(name, channels=1)
     assert model.feature_info.channels() == [
         whole.feature_info[number]["num_chs"] for number in (1, 2)
@@ -146,12 +151,14 @@ def test_parameters_by_depth(name: str) -> None:
     for coarse in (False, True):
         groups = group_parameters(model, model.group_matcher(coarse), reverse=True)
         assert groups[model.default_cfg["first_conv"] + ".weight"] == 0
-        assert groups[model.default_cfg["classifier"] + ".weight"] == max(groups.values())
+        assert groups[model.default_cfg["classifier"] + ".weight"] == max(
+            groups.values()
+        )
         stages = [info["module"] for info in model.feature_info[1:]]
         depths = [
             {depth for key, depth in groups.items() if key.startswith(f"{stage}.")}
             for stage in stages
         ]
-        assert all(max(a) < min(b) for a, b in zip(depths, depths[1:], strict=False))
+        assert all(max(a) < min(b) for a, b in pairwise(depths))
         blocks = sum(len(model.get_submodule(stage)) for stage in stages)
         assert sum(map(len, depths)) == (len(stages) if coarse else blocks)

@@ -18,7 +18,9 @@ from tests.interface.networks import NETWORKS, ROOT, path
 @torch.no_grad()
 def test_levels_are_those_of_timm(name: str) -> None:
     judge: Any = timm.create_model(name).eval()
-    model: Any = recform.load(ROOT / "examples" / "zoo" / f"{name}.rf", timm=True).eval()
+    model: Any = recform.load(
+        ROOT / "examples" / "zoo" / f"{name}.rf", timm=True
+    ).eval()
     model.load_state_dict(judge.state_dict())
     x = torch.randn(2, 3, 64, 64)
     for one, other in zip(
@@ -26,12 +28,16 @@ def test_levels_are_those_of_timm(name: str) -> None:
     ):
         torch.testing.assert_close(one, other)
     for key in ("num_chs", "reduction"):
-        assert [i[key] for i in model.feature_info] == [i[key] for i in judge.feature_info]
+        assert [i[key] for i in model.feature_info] == [
+            i[key] for i in judge.feature_info
+        ]
     assert model.num_features == judge.num_features
     assert model.group_matcher(True)["blocks"].startswith(r"^layer(\d+)")
 
 
-@pytest.mark.parametrize("name", ["rf_resnet18s", "rf_lmresnet20", "rf_revnet110", "rf_densenetbc100"])
+@pytest.mark.parametrize(
+    "name", ["rf_resnet18s", "rf_lmresnet20", "rf_revnet110", "rf_densenetbc100"]
+)
 @torch.no_grad()
 def test_the_interface_changes_no_number(name: str) -> None:
     """The same seed gives the same network with the interface and without it."""
@@ -80,7 +86,9 @@ def test_a_level_is_what_a_shorter_network_makes(text: str) -> None:
         short: Any = recform.load(re.sub("stages .*", row, text), timm=True).eval()
         weights = whole.state_dict()
         if count == 1:
-            weights = {re.sub(r"^stage1\.", "blocks.", k): v for k, v in weights.items()}
+            weights = {
+                re.sub(r"^stage1\.", "blocks.", k): v for k, v in weights.items()
+            }
         kept = {k: v for k, v in weights.items() if not k.startswith("head.")}
         missing = short.load_state_dict(kept, strict=False).missing_keys
         assert all(key.startswith("head.") for key in missing)

@@ -147,3 +147,36 @@ def test_a_stage_hands_on_what_it_declares(formula: str) -> None:
     item = agree(SHORT + formula)
     assert [stage.shape.sizes for stage in item.graph.stages] == [(4, 8, 8), (6, 4, 4)]
     assert item.graph.final.sizes == (6, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1>",
+        "X_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1> + U_i*X_<i-2>",
+        "X_<first> = D_<first>*X_<first-1>\nX_3 = D_3*X_1\nX_i = X_<i-1> + W_i*X_<i-1>",
+        "scope stage\nX_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1>",
+    ],
+)
+def test_the_first_blocks_of_stages(text: str) -> None:
+    frame = "input 3 x 16 x 16\nstages 8 x 2, 12 x 3 / 2, 16 x 2 / 2\n"
+    agree(f"{frame}D = conv(1, c, stride=s)\n{text}\n")
+
+
+def test_first_blocks_that_are_alike_share_a_step() -> None:
+    frame = "input 3 x 16 x 16\nstages 8 x 2, 12 x 3 / 2, 16 x 2 / 2, 24 x 4\n"
+    item = agree(
+        f"{frame}D = conv(1, c, stride=s)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_<first> = D_<first>*X_<first-1>\n"
+    )
+    assert [step.role for step in item.recurrence.steps] == ["opening", "regular"]
+
+
+def test_numbers_of_stages_and_blocks() -> None:
+    agree(
+        "input 3 x 16 x 16\nstages 8 x 2, 12 x 3 / 2, 16 x 2 / 2\n"
+        "const kernel = (3, 1, 5) per stage\n"
+        "const inner = (2, 3, 4, 5, 6, 7, 8) per block\n"
+        "W = conv(kernel, inner) > bn > relu > conv(3, c, stride=s) > bn\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\n"
+    )

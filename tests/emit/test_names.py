@@ -1,0 +1,145 @@
+"""Where parameters live: brackets, labels with dots, and what `names` puts together."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
+
+FRAME = "input 3 x 16 x 16\nstages 8 x 2, 12 x 2 / 2\n"
+RESIDUAL = "X_i = X_<i-1> + W_i*X_<i-1>\n"
+PLAIN = "X_i = W_i*X_<i-1>\n"
+
+
+def module(text: str) -> nn.Module:
+    (compiled,) = compile_source(from_text(FRAME + text))
+    assert compiled.graph.totals.parameters == sum(
+        p.numel() for p in compiled.module().parameters()
+    )
+    return compiled.module()
+
+
+def weights(text: str) -> list[str]:
+    """The modules that have a weight, by their names."""
+    keys = module(text).state_dict()
+    return [key.removesuffix(".weight") for key in keys if key.endswith(".weight")]
+
+
+@pytest.mark.parametrize(
+    ("flow", "wanted"),
+    [
+        ("conv(3, c, stride=s) > bn > relu", ["conv", "bn"]),
+        ("(conv(3, c, stride=s) > bn > relu)", ["0", "1"]),
+        ("(relu > conv(3, c, stride=s) > relu > bn)", ["1", "3"]),
+        ("((conv(3, c, stride=s) > bn > relu) > conv(3))", ["0.0", "0.1", "1"]),
+        ("a: (conv(3, c, stride=s) > bn) > relu", ["a.0", "a.1"]),
+        ("a: (conv(3, c, stride=s) > b: (bn > relu))", ["a.conv", "a.b.0"]),
+        ("a: (k: conv(3, c, stride=s) > bn > relu)", ["a.k", "a.bn"]),
+        ('"a.k": conv(3, c, stride=s) > relu > "a.n": bn', ["a.k", "a.n"]),
+        ('"a.0": conv(3, c, stride=s) > relu > "a.2": bn', ["a.0", "a.2"]),
+        ("(conv(3, c, stride=s) > bn) > relu > (conv(3) > bn)",
+         ["layer1.0", "layer1.1", "layer2.0", "layer2.1"]),
+        ("Unit > Unit", ["conv1", "bn1", "conv2", "bn2"]),
+        ("(Unit > Unit)", ["0", "1", "3", "4"]),
+        ("a: Unit > b: Unit", ["a.conv", "a.bn", "b.conv", "b.bn"]),
+        ("(Row > Row)", ["0.0", "0.1", "1.0", "1.1"]),
+        ("a: Row > Row", ["a.0", "a.1", "layer1.0", "layer1.1"]),
+    ],
+)  # fmt: skip
+def test_brackets_and_labels_are_names(flow: str, wanted: list[str]) -> None:
+    text = (
+        "Unit = conv(3, 8) > bn > relu\nRow = (conv(3, 8) > bn > relu)\n"
+        f"W = {flow}\nX_i = W_i*X_<i-1>\nstages 8 x 1\n"
+    )
+    (compiled,) = compile_source(from_text("input 3 x 16 x 16\n" + text))
+    prefix = "blocks.0.W."
+    found = [
+        key.removeprefix(prefix).removesuffix(".weight")
+        for key in compiled.module().state_dict()
+        if key.startswith(prefix) and key.endswith(".weight")
+    ]
+    assert found == wanted
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        ('stages = "f"', ["f.0", "f.1", "f.2", "f.3"]),
+        ('stages = "f.{0}"', ["f.0.0", "f.0.1", "f.1.0", "f.1.1"]),
+        ('stages = "f.s{}"', ["f.s1.0", "f.s1.1", "f.s2.0", "f.s2.1"]),
+        ('stages = "s{2}"', ["s2.0", "s2.1", "s3.0", "s3.1"]),
+        ('stages = "f", step = "b{}"', ["f.b1", "f.b2", "f.b3", "f.b4"]),
+        ('step = "b{0}"', ["stage1.b0", "stage1.b1", "stage2.b0", "stage2.b1"]),
+        ('stages = "."', ["block1", "block2", "block3", "block4"]),
+        ('stages = ".", step = ("p", "q", "r", "t")', ["p", "q", "r", "t"]),
+    ],
+)
+def test_blocks_lie_where_the_file_says(names: str, wanted: list[str]) -> None:
+    text = f'W = k: conv(3, c, stride=s)\nnames W = ".", {names}\n{RESIDUAL}'
+    blocks = [key.removesuffix(".k") for key in weights(text) if key.endswith(".k")]
+    assert blocks == wanted
+
+
+def test_stem_blocks_and_head_share_a_container() -> None:
+    text = (
+        "stem (conv(3, c) > bn > relu)\n"
+        'head "f.5": (bn > relu) > avgpool > out: linear(7)\n'
+        'names stem = "f.0", stages = "f", head = "."\n'
+        f"W = (conv(3, c, stride=s) > bn)\n{RESIDUAL}"
+    )
+    made = module(text)
+    assert [type(child).__name__ for child in made.children()] == [
+        "Sequential",
+        "Linear",
+    ]
+    assert weights(text)[-2:] == ["f.5.0", "out"]
+    assert made(torch.randn(2, 3, 16, 16)).shape == (2, 7)
+
+
+def test_parts_of_blocks_can_lie_in_one_row() -> None:
+    """As in VGG: the layers of all blocks are numbered together."""
+    text = (
+        "stem none\nscope stage\ntransition maxpool(s)\nadapter none\n"
+        'names stages = "f", step = ".", transition = "f"\n'
+        f"W = conv(3, c) > bn > relu\n{PLAIN}"
+    )
+    rows = [key for key in weights(text) if key.startswith("f.")]
+    assert rows == [f"f.{n}" for n in (0, 1, 3, 4, 7, 8, 10, 11)]
+
+
+def test_a_block_that_is_a_definition_is_its_module() -> None:
+    text = (
+        "Gate(x) = x*sigmoid(G*x) where G = conv(3, c)\n"
+        f'stages 8 x 3\nnames W = "."\nW = Gate\n{PLAIN}'
+    )
+    (compiled,) = compile_source(from_text("input 8 x 16 x 16\nstem none\n" + text))
+    made = compiled.module()
+    assert {type(block).__name__ for block in made.blocks} == {"Gate"}
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ('names stages = "f.{}"\n' + RESIDUAL, "RF219", "should be 0"),
+        ('names step = "."\n' + RESIDUAL, "RF219", "one operator"),
+        ('names step = ".", stages = "."\n' + PLAIN, "RF219", "there is none"),
+        ('names stages = "f.x{}"\nX_i = W_i*X_<i-1> + X_<i-2>\n', "RF219", "hand on more"),
+        ("W = (conv(3, c, stride=s) > zeropad(2*c))\n" + PLAIN, "RF219", "zeropad"),
+        ('W = "a.0": conv(3, c, stride=s) > "b.0": bn > "a.1": relu > "a.2": bn\n'
+         + PLAIN, "RF219", "two places"),
+        ('names step = ("a", "b")\n' + RESIDUAL, "RF212", "2 names for 4 blocks"),
+        ('names step = ("a", "b", "b", "c")\n' + RESIDUAL, "RF212", "of its own"),
+        ('names stages = "a{}.{}"\n' + RESIDUAL, "RF212", "pattern"),
+        ('W = "0": conv(3, c)\n' + PLAIN, "RF212", "label"),
+        ("X_i = (relu > relu)\n", "RF214", "flows"),
+    ],
+)  # fmt: skip
+def test_names_that_no_module_can_have(text: str, code: str, words: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        module(text)
+    (first, *_) = caught.value.diagnostics
+    assert first.code == code
+    assert words in first.message
