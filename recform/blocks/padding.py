@@ -47,7 +47,8 @@ class ZeroPad(Operator):
         if not isinstance(a.stride, int):
             # It becomes an attribute, `self.stride`, and ruff format sets those apart.
             step = f":: {code(a.stride)}"
-        return Emitted(f"F.pad({{x}}[:, :, {step}, {step}], (0, 0, 0, 0, 0, {extra}))")
+        taken = "{x}" if a.stride == 1 else f"{{x}}[:, :, {step}, {step}]"
+        return Emitted(f"F.pad({taken}, (0, 0, 0, 0, 0, {extra}))")
 
 
 @register

@@ -11,9 +11,10 @@ from recform.emit.text import Lines
 from recform.graph.shapes import bare
 from recform.recurrence.model import Slot, Step
 
-#: Writes an inlined operator, given its argument and a local variable: statements and
-#: the expression of the result; None for an operator that is no inlined one.
-Inliner = Callable[[Tensor, str, str], tuple[list[str], str] | None]
+#: Writes an inlined operator, given its argument and a local variable: statements, the
+#: expression of the result, and the comment that names the line of its definition; None
+#: for an operator that is no inlined one.
+Inliner = Callable[[Tensor, str, str], tuple[list[str], str, str] | None]
 
 
 class BodyWriter:
@@ -144,13 +145,19 @@ class BodyWriter:
         return list(dict.fromkeys(found))
 
     def _assign_inlined(
-        self, lines: Lines, tensor: Tensor, statements: list[str], result: str
+        self,
+        lines: Lines,
+        tensor: Tensor,
+        statements: list[str],
+        result: str,
+        defined: str,
     ) -> None:
         """An operator whose parts are the step's own."""
+        mark = defined or self._mark(tensor)
         for statement in statements:
-            lines.statement(statement, self._mark(tensor))
+            lines.statement(statement, mark)
         name = self._names.new(self._name_of(tensor))
-        lines.assign(name, result, self._mark(tensor))
+        lines.assign(name, result, mark)
         self._writer.variables[tensor] = name
 
     def _split(self, lines: Lines, tensor: Part) -> bool:

@@ -39,6 +39,7 @@ from recform.emit.pipelines import (
     chain,
     is_body,
     is_whole,
+    marked,
     pipeline_parts,
     symbols,
     typed,
@@ -266,6 +267,9 @@ class StepWriter:
             symbol: _symbol(arguments.get(str(label), str(label)))
             for symbol, label in symbols(shape).items()
         }
+        for constant in self._formula.tables:
+            text = arguments.get(constant.name, constant.name)
+            table[constant.symbol] = _symbol(text)
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))
         grid = tuple(_symbol(arguments.get(g, g)) for g in GRID[shape.layout])
@@ -421,13 +425,15 @@ class StepWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str] | None:
-        """The statements of an inlined operator and its result; None if it is not one."""
+    ) -> tuple[list[str], str, str] | None:
+        """The statements of an inlined operator, its result and line; None if it is none."""
         if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
             return None
         if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
             return None
-        return chain(self._inline[tensor.operator], argument, local)
+        span = self._formula.operators[tensor.operator].span
+        mark = marked(span, self._formula.source)
+        return (*chain(self._inline[tensor.operator], argument, local), mark)
 
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
         value = tensor.coefficient

@@ -115,10 +115,14 @@ def _equation(formula: Formula) -> list[str]:
 
 
 def _boundaries(formula: Formula) -> list[str]:
-    return [
-        f"{plain(b.left)} = {plain(b.right) if b.right is not None else '0'}"
+    """The boundary equations; one for the first blocks of all stages stands once."""
+    texts = [
+        b.text
+        if b.opening
+        else f"{plain(b.left)} = {plain(b.right) if b.right is not None else '0'}"
         for b in formula.boundaries
     ]
+    return list(dict.fromkeys(texts))
 
 
 def _state(recurrence: Recurrence) -> list[StateRow]:

@@ -25,8 +25,8 @@ class SEResNet18SE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -144,8 +144,8 @@ class SEResNet34SE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -266,8 +266,8 @@ class SEResNet50SE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -395,8 +395,8 @@ class SEResNet101SE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 

@@ -25,8 +25,8 @@ class SEResNet18sSE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -148,8 +148,8 @@ class SEResNet34sSE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -280,8 +280,8 @@ class SEResNet50sSE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
@@ -419,8 +419,8 @@ class SEResNet101sSE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:9
-        gx = self.fc2(out)  # rf:9
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
+        gx = self.fc2(out)  # rf:10
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 

@@ -31,9 +31,9 @@ class Step(nn.Module):
         self.conv2 = nn.Conv2d(128, 32, 3, padding=1, bias=False)
 
     def forward(self, xs_prev: Tensor) -> Tensor:
-        out = F.relu(self.norm1(xs_prev))  # rf:16
-        out = F.relu(self.norm2(self.conv1(out)))  # rf:16
-        hxs = self.conv2(out)  # rf:16
+        out = F.relu(self.norm1(xs_prev))  # rf:14
+        out = F.relu(self.norm2(self.conv1(out)))  # rf:14
+        hxs = self.conv2(out)  # rf:14
         xs = torch.cat((xs_prev, hxs), dim=1)  # rf:16
         return xs
 

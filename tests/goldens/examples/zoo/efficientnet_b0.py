@@ -56,8 +56,8 @@ class SE(nn.Module):
         self.fc2 = nn.Conv2d(in_channels // ratio, in_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.silu(self.fc1(x.mean((2, 3), keepdim=True)))  # rf:14
-        gx = self.fc2(out)  # rf:14
+        out = F.silu(self.fc1(x.mean((2, 3), keepdim=True)))  # rf:15
+        gx = self.fc2(out)  # rf:15
         return x * torch.sigmoid(gx)  # rf:14
 
 

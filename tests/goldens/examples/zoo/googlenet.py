@@ -34,7 +34,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:26
+        fx = self.bn(self.conv(x))  # rf:27
         return F.relu(fx)  # rf:26
 
 

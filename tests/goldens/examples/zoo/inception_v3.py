@@ -29,7 +29,7 @@ class Valid(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:22
+        fx = self.bn(self.conv(x))  # rf:23
         return F.relu(fx)  # rf:22
 
 
@@ -53,7 +53,7 @@ class Conv(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:20
+        fx = self.bn(self.conv(x))  # rf:21
         return F.relu(fx)  # rf:20
 
 
@@ -77,9 +77,9 @@ class ABlock(nn.Module):
         self.branch_pool = Conv(in_channels, pool)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.branch5x5_2(self.branch5x5_1(x))  # rf:29
-        dx = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))  # rf:29
-        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:29
+        fx = self.branch5x5_2(self.branch5x5_1(x))  # rf:31
+        dx = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))  # rf:32
+        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:34
         return torch.cat((self.branch1x1(x), fx, dx, px), dim=1)  # rf:29
 
 
@@ -99,8 +99,8 @@ class BBlock(nn.Module):
         self.branch3x3dbl_3 = Valid(96, 96, stride_size=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        dx = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))  # rf:35
-        px = F.max_pool2d(x, 3, stride=2)  # rf:35
+        dx = self.branch3x3dbl_3(self.branch3x3dbl_2(self.branch3x3dbl_1(x)))  # rf:37
+        px = F.max_pool2d(x, 3, stride=2)  # rf:39
         return torch.cat((self.branch3x3(x), dx, px), dim=1)  # rf:35
 
 
@@ -117,7 +117,7 @@ class Row(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:24
+        fx = self.bn(self.conv(x))  # rf:25
         return F.relu(fx)  # rf:24
 
 
@@ -134,7 +134,7 @@ class Column(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:26
+        fx = self.bn(self.conv(x))  # rf:27
         return F.relu(fx)  # rf:26
 
 
@@ -163,12 +163,12 @@ class CBlock(nn.Module):
         self.branch_pool = Conv(in_channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))  # rf:40
+        fx = self.branch7x7_3(self.branch7x7_2(self.branch7x7_1(x)))  # rf:42
         out = self.branch7x7dbl_4(
             self.branch7x7dbl_3(self.branch7x7dbl_2(self.branch7x7dbl_1(x)))
-        )  # rf:40
-        dx = self.branch7x7dbl_5(out)  # rf:40
-        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:40
+        )  # rf:43
+        dx = self.branch7x7dbl_5(out)  # rf:43
+        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:46
         return torch.cat((self.branch1x1(x), fx, dx, px), dim=1)  # rf:40
 
 
@@ -190,11 +190,11 @@ class DBlock(nn.Module):
         self.branch7x7x3_4 = Valid(192, 192, stride_size=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        tx = self.branch3x3_2(self.branch3x3_1(x))  # rf:47
+        tx = self.branch3x3_2(self.branch3x3_1(x))  # rf:48
         sx = self.branch7x7x3_4(
             self.branch7x7x3_3(self.branch7x7x3_2(self.branch7x7x3_1(x)))
-        )  # rf:47
-        px = F.max_pool2d(x, 3, stride=2)  # rf:47
+        )  # rf:49
+        px = F.max_pool2d(x, 3, stride=2)  # rf:51
         return torch.cat((tx, sx, px), dim=1)  # rf:47
 
 
@@ -211,7 +211,7 @@ class Row2(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:24
+        fx = self.bn(self.conv(x))  # rf:25
         return F.relu(fx)  # rf:24
 
 
@@ -228,7 +228,7 @@ class Column2(nn.Module):
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:26
+        fx = self.bn(self.conv(x))  # rf:27
         return F.relu(fx)  # rf:26
 
 
@@ -255,13 +255,13 @@ class EBlock(nn.Module):
         self.branch_pool = Conv(in_channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:
-        tx = self.branch3x3_1(x)  # rf:52
-        rtx = self.branch3x3_2a(tx)  # rf:52
-        ktx = self.branch3x3_2b(tx)  # rf:52
-        vx = self.branch3x3dbl_2(self.branch3x3dbl_1(x))  # rf:52
-        uvx = self.branch3x3dbl_3a(vx)  # rf:52
-        wvx = self.branch3x3dbl_3b(vx)  # rf:52
-        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:52
+        tx = self.branch3x3_1(x)  # rf:54
+        rtx = self.branch3x3_2a(tx)  # rf:55
+        ktx = self.branch3x3_2b(tx)  # rf:55
+        vx = self.branch3x3dbl_2(self.branch3x3dbl_1(x))  # rf:56
+        uvx = self.branch3x3dbl_3a(vx)  # rf:57
+        wvx = self.branch3x3dbl_3b(vx)  # rf:57
+        px = self.branch_pool(F.avg_pool2d(x, 3, stride=1, padding=1))  # rf:58
         return torch.cat((self.branch1x1(x), rtx, ktx, uvx, wvx, px), dim=1)  # rf:52
 
 

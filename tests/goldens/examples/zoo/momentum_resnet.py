@@ -32,10 +32,10 @@ class Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        px = self.bn(self.conv(x))  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:9
-        rx = self.bn3(self.conv3(out))  # rf:9
+        px = self.bn(self.conv(x))  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = F.relu(self.bn2(self.conv2(out)))  # rf:10
+        rx = self.bn3(self.conv3(out))  # rf:10
         return F.relu(px + rx)  # rf:9
 
 

@@ -147,11 +147,11 @@ class PreActResNet164Widen(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        ax = F.relu(self.bn(x))  # rf:13
-        sax = self.conv(ax)  # rf:13
-        out = F.relu(self.bn1(self.conv1(ax)))  # rf:13
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:13
-        bax = self.conv3(out)  # rf:13
+        ax = F.relu(self.bn(x))  # rf:14
+        sax = self.conv(ax)  # rf:14
+        out = F.relu(self.bn1(self.conv1(ax)))  # rf:14
+        out = F.relu(self.bn2(self.conv2(out)))  # rf:14
+        bax = self.conv3(out)  # rf:14
         return sax + bax  # rf:13
 
 
@@ -274,11 +274,11 @@ class PreActResNet1001Widen(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        ax = F.relu(self.bn(x))  # rf:13
-        sax = self.conv(ax)  # rf:13
-        out = F.relu(self.bn1(self.conv1(ax)))  # rf:13
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:13
-        bax = self.conv3(out)  # rf:13
+        ax = F.relu(self.bn(x))  # rf:14
+        sax = self.conv(ax)  # rf:14
+        out = F.relu(self.bn1(self.conv1(ax)))  # rf:14
+        out = F.relu(self.bn2(self.conv2(out)))  # rf:14
+        bax = self.conv3(out)  # rf:14
         return sax + bax  # rf:13
 
 

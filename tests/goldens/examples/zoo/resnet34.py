@@ -41,8 +41,8 @@ class Step(nn.Module):
         self.downsample = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:15
-        wx = self.bn2(self.conv2(out))  # rf:15
+        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:13
+        wx = self.bn2(self.conv2(out))  # rf:13
         x = F.relu(wx + self.downsample(x_prev))  # rf:15
         return x
 

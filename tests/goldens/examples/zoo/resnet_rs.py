@@ -25,8 +25,8 @@ class SE(nn.Module):
         self.fc2 = nn.Linear(in_channels // ratio, in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:6
-        gx = self.fc2(out)  # rf:6
+        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:7
+        gx = self.fc2(out)  # rf:7
         return x * torch.sigmoid(gx)[:, :, None, None]  # rf:6
 
 

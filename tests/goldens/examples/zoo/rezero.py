@@ -42,7 +42,7 @@ class ReZeroResNet56Shortcut(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pad(
-            F.avg_pool2d(x, self.stride)[:, :, ::1, ::1],
+            F.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:7
 
@@ -159,7 +159,7 @@ class ReZeroResNet110Shortcut(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.pad(
-            F.avg_pool2d(x, self.stride)[:, :, ::1, ::1],
+            F.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:7
 

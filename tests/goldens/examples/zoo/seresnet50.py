@@ -26,8 +26,8 @@ class SE(nn.Module):
         self.fc2 = nn.Conv2d(in_channels // ratio, in_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3), keepdim=True)))  # rf:13
-        gx = self.fc2(out)  # rf:13
+        out = F.relu(self.fc1(x.mean((2, 3), keepdim=True)))  # rf:14
+        gx = self.fc2(out)  # rf:14
         return x * torch.sigmoid(gx)  # rf:13
 
 
@@ -62,9 +62,9 @@ class Step(nn.Module):
         self.downsample = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:19
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:19
-        wx = self.se(self.bn3(self.conv3(out)))  # rf:19
+        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:17
+        out = F.relu(self.bn2(self.conv2(out)))  # rf:17
+        wx = self.se(self.bn3(self.conv3(out)))  # rf:17
         x = F.relu(wx + self.downsample(x_prev))  # rf:19
         return x
 

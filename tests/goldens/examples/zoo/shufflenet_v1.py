@@ -37,10 +37,10 @@ class ShuffleNet1Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = out.unflatten(1, (1, -1)).transpose(1, 2).flatten(1, 2)  # rf:9
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:9
+        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = out.unflatten(1, (1, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
@@ -175,10 +175,10 @@ class ShuffleNet2Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:9
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:9
+        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
@@ -313,10 +313,10 @@ class ShuffleNet3Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = out.unflatten(1, (3, -1)).transpose(1, 2).flatten(1, 2)  # rf:9
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:9
+        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = out.unflatten(1, (3, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
@@ -451,10 +451,10 @@ class ShuffleNet4Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = out.unflatten(1, (4, -1)).transpose(1, 2).flatten(1, 2)  # rf:9
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:9
+        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = out.unflatten(1, (4, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
@@ -589,10 +589,10 @@ class ShuffleNet8Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:9
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:9
-        out = out.unflatten(1, (8, -1)).transpose(1, 2).flatten(1, 2)  # rf:9
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:9
+        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
+        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        out = out.unflatten(1, (8, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 

@@ -75,9 +75,9 @@ class Step(nn.Module):
         )
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        ax = self.self_attention(self.ln_1(x_prev))  # rf:16
+        ax = self.self_attention(self.ln_1(x_prev))  # rf:13
         y = x_prev + ax  # rf:16
-        my = self.mlp(self.ln_2(y))  # rf:17
+        my = self.mlp(self.ln_2(y))  # rf:14
         x = y + my  # rf:17
         return x
 
