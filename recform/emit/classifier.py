@@ -17,7 +17,6 @@ from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.window import pair
 from recform.diagnostics import Diagnostics
-from recform.emit.chain import is_chain
 from recform.emit.containers import is_nested
 from recform.emit.pipelines import is_whole
 from recform.graph.model import NetworkGraph, Piece
@@ -103,15 +102,6 @@ def check(network: NetworkGraph, report: Diagnostics) -> None:
             "RF521",
             f"{name} is no image classifier: its head gets {network.final}, no image",
             formula.output_span,
-        )
-        return
-    if is_chain(formula):
-        report.error(
-            "RF521",
-            f"{name} has no levels to show: its names put stages, or blocks, into one "
-            "container",
-            file=formula.source.name,
-            hint='names stages = "stage{}"',
         )
         return
     _check_head(network, report)

@@ -169,9 +169,9 @@ class ImageClassifier(nn.Module):
             return nn.Identity()
         return nn.Linear(self.head_hidden_size, num_classes)
 
-    def _through(self, stage: nn.Sequential, x: Tensor) -> Tensor:
+    def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
         if self.grad_checkpointing:
-            for block in self._checkpointed(stage):
+            for block in self._checkpointed(stage.children()):
                 x = block(x)
         else:
             x = stage(x)

@@ -10,6 +10,7 @@ from typing import Any
 
 from recform.algebra.symbols import STRIDE, WIDTH, size
 from recform.blocks import Shape
+from recform.emit.chain import ChainWriter, is_chain
 from recform.emit.classifier import (
     DROP_RATE,
     KEYWORDS,
@@ -30,6 +31,8 @@ from recform.emit.pipelines import (
     marked,
     write_pipeline,
 )
+from recform.emit.row import RowWriter
+from recform.emit.stages import StageWriter
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
 
@@ -79,9 +82,15 @@ class ClassifierWriter(NetworkWriter):
     def __init__(
         self, network: NetworkGraph, names: Namespace, prefix: str = ""
     ) -> None:
-        stem, self._behind = stem_parts(network)
         self._head = head_of(network)
-        super().__init__(replace(network, stem=stem), names, prefix)
+        stem, self._behind = stem_parts(network)
+        self._front = stem
+        if is_chain(network.recurrence.formula):
+            head = replace(network.head, pipeline=self._head.pipeline)
+            network = replace(network, head=head)
+        else:
+            network = replace(network, stem=stem)
+        super().__init__(network, names, prefix)
         for name in _PUBLIC:
             self._attributes.take(name)
 
@@ -113,22 +122,55 @@ class ClassifierWriter(NetworkWriter):
     ) -> set[str]:
         inner = Lines(offset=8)
         used = super()._constructor(inner, pieces, classes)
+        names = self._stage_names
+        stem = stem_level(self._inlined, self._attribute)
+        self._stem_names = (
+            [self._attribute["stem"]] if "stem" in self._attribute else []
+        )
+        if "stem" in self._inlined:
+            self._stem_names = [name for name, _ in self._inlined["stem"].modules]
+        self._join(lines, inner, used, [stem, *names] if stem else names)
+        return used
+
+    def _chain(self, lines: Lines) -> RowWriter | None:
+        if not is_chain(self._formula):
+            return None
+        return RowWriter(
+            self._head,
+            len(self._front.pipeline.steps),
+            self._network,
+            lines,
+            self._names,
+            self._bodies,
+            StageWriter(self._writers, self._single),
+            self._single,
+        )
+
+    def _row(self, lines: Lines, chain: ChainWriter) -> set[str]:
+        assert isinstance(chain, RowWriter)
+        inner = Lines(offset=8)
+        used = super()._row(inner, chain)
+        self._head_code = chain.head_code()
+        self._join(lines, inner, used, [name for name, _ in chain.levels()])
+        return used
+
+    def _join(
+        self, lines: Lines, inner: Lines, used: set[str], modules: list[str]
+    ) -> None:
+        """The body of the constructor: what timm asks, and the modules."""
         if "in_chans" not in used:
             channels = self._formula.input.features
             lines.add(f"if in_chans != {channels}:")
             with lines.indented():
                 message = f'"the formula fixes in_chans at {channels}"'
                 lines.add(f"raise ValueError({message})")
-        lines.assign("self.feature_info", self._feature_info())
+        lines.assign("self.feature_info", self._feature_info(modules))
         lines.extend(str(inner).rstrip("\n").split("\n"))
-        return used
 
-    def _feature_info(self) -> str:
+    def _feature_info(self, modules: list[str]) -> str:
         image = self._formula.input
-        levels = list(zip(level_shapes(self._network), self._stage_names, strict=True))
-        stem = stem_level(self._inlined, self._attribute)
-        if stem:
-            levels.insert(0, (self._network.stem.output, stem))
+        shapes = [self._front.output, *level_shapes(self._network)]
+        levels = list(zip(shapes[-len(modules) :], modules, strict=True))
         rows = [
             f'{{"num_chs": {shape.features}, "reduction": {reduction(image, shape)}, '
             f'"module": "{name}"}}'
@@ -197,7 +239,17 @@ class ClassifierWriter(NetworkWriter):
             lines.assign("_pools", _tuple(("avg", "max")))
         lines.blank()
 
-    def _methods(self, lines: Lines) -> None:
+    def _methods(self, lines: Lines, chain: ChainWriter | None) -> None:
+        if isinstance(chain, RowWriter):
+            chain.forward_levels(lines)
+        else:
+            self._levels(lines)
+        self._finish(lines)
+        self._pre_logits(lines)
+        self._own_classifier(lines)
+        self._group_matcher(lines, chain)
+
+    def _levels(self, lines: Lines) -> None:
         behind = None
         if self._behind is not None:
             piece = self._behind
@@ -208,13 +260,9 @@ class ClassifierWriter(NetworkWriter):
             )
             behind = piece, code
         LevelWriter(*self._forward_arguments(), behind_stem=behind).write(lines)
-        self._finish(lines)
-        self._pre_logits(lines)
-        self._own_classifier(lines)
-        self._group_matcher(lines)
 
     def _finish(self, lines: Lines) -> None:
-        if self._head.images:
+        if self._head_code.finish.calls:
             lines.blank()
             lines.add("def _finish(self, x: Tensor) -> Tensor:")
             with lines.indented():
@@ -264,15 +312,8 @@ class ClassifierWriter(NetworkWriter):
             with lines.indented():
                 lines.statement(rule_call(rule, "classifier.weight"))
 
-    def _group_matcher(self, lines: Lines) -> None:
+    def _group_matcher(self, lines: Lines, chain: ChainWriter | None) -> None:
         """Names of parameters by depth, for learning rates that decay with it."""
-        stem = [self._attribute["stem"]] if "stem" in self._attribute else []
-        if "stem" in self._inlined:
-            stem = [name for name, _ in self._inlined["stem"].modules]
-        coarse, fine = _patterns(
-            self._stage_names,
-            [name for role, name in self._attribute.items() if "transition" in role],
-        )
         lines.blank()
         parameters = ["self", "coarse: bool = False"]
         lines.signature("group_matcher", parameters, "dict[str, Any]")
@@ -280,12 +321,28 @@ class ClassifierWriter(NetworkWriter):
             lines.add(
                 '"""Patterns that sort parameters by depth: stem, stages, blocks."""'
             )
+            if isinstance(chain, RowWriter):
+                items = ", ".join(
+                    f'"{level}": {_any_of(names)}'
+                    for level, names in chain.depths().items()
+                )
+                lines.returns(f"{{{items}}}")
+                return
+            coarse, fine = _patterns(
+                self._stage_names,
+                [
+                    name
+                    for role, name in self._attribute.items()
+                    if "transition" in role
+                ],
+            )
             lines.add("if coarse:")
             with lines.indented():
                 lines.assign("blocks: Any", coarse)
             lines.add("else:")
             with lines.indented():
                 lines.assign("blocks", fine)
+            stem = self._stem_names
             before = f'"stem": {_any_of(stem)}, ' if stem else ""
             lines.returns(f'{{{before}"blocks": blocks}}')
 
@@ -298,9 +355,13 @@ def _tuple(words: tuple[str, ...]) -> str:
 
 def _any_of(names: list[str], rest: str = r"\b") -> str:
     """A pattern, as Python, for the parameters of some modules."""
-    escaped = [name.replace(".", r"\.") for name in names]
+    parents = {name.rpartition(".")[0] for name in names}
+    parent = parents.pop() if len(parents) == 1 and len(names) > 1 else ""
+    before = f"{parent}." if parent else ""
+    escaped = [name.removeprefix(before).replace(".", r"\.") for name in names]
     either = escaped[0] if len(escaped) == 1 else f"(?:{'|'.join(escaped)})"
-    return f'r"^{either}{rest}"'
+    above = before.replace(".", r"\.")
+    return f'r"^{above}{either}{rest}"'
 
 
 def _patterns(stages: list[str], transitions: list[str]) -> tuple[str, str]:

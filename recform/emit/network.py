@@ -133,8 +133,7 @@ class NetworkWriter:
                 self._stage_names = self._name_stages()
                 used = self._constructor(body, pieces, classes)
             else:
-                used = chain.constructor(body, self._attributes)
-                write_initialisation(body, self._network)
+                used = self._row(body, chain)
             parameters = ["self", *self._parameters(used)]
             self._attributes_of_class(lines)
             lines.signature("__init__", parameters, "None")
@@ -143,10 +142,7 @@ class NetworkWriter:
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
-            if chain is not None:
-                chain.forward(lines)
-            else:
-                self._methods(lines)
+            self._methods(lines, chain)
 
     def _attributes_of_class(self, lines: Lines) -> None:
         """What stands in front of the constructor."""
@@ -155,9 +151,18 @@ class NetworkWriter:
         """The first statement of the constructor."""
         lines.add("super().__init__()")
 
-    def _methods(self, lines: Lines) -> None:
+    def _row(self, lines: Lines, chain: ChainWriter) -> set[str]:
+        """Writes the modules of a row; returns the parameters that they use."""
+        used = chain.constructor(lines, self._attributes)
+        write_initialisation(lines, self._network)
+        return used
+
+    def _methods(self, lines: Lines, chain: ChainWriter | None) -> None:
         """What stands behind the constructor."""
-        ForwardWriter(*self._forward_arguments()).write(lines)
+        if chain is not None:
+            chain.forward(lines)
+        else:
+            ForwardWriter(*self._forward_arguments()).write(lines)
 
     def _forward_arguments(self) -> tuple[Any, ...]:
         return (

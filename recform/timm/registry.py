@@ -75,6 +75,8 @@ def register(
     compiled = with_timm(compiled)
     called = [name or f"rf_{identifier(item.name).lower()}" for item in compiled]
     origins = [(origin, item.name) for item in compiled]
+    for item in compiled:
+        _ = item.source  # where names of parameters leave no levels, this fails
     _check_names(called, origins, source.name)
     for item, model, found in zip(compiled, called, origins, strict=True):
         _register(item, model)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import timm
 import torch
+import torchvision
 
 import recform
 from tests.interface.networks import NETWORKS, ROOT, path
@@ -49,6 +50,61 @@ def test_the_interface_changes_no_number(name: str) -> None:
     x = torch.randn(2, 3, size, size)
     assert list(model.state_dict()) == list(plain.state_dict())
     assert torch.equal(model(x), plain(x))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "mobilenet_v2",
+        pytest.param("densenet121", marks=pytest.mark.slow),
+        pytest.param("efficientnet_b0", marks=pytest.mark.slow),
+        pytest.param("googlenet", marks=pytest.mark.slow),
+        pytest.param("shufflenet_v2_x1_0", marks=pytest.mark.slow),
+        pytest.param("vgg16_bn", marks=pytest.mark.slow),
+    ],
+)
+def test_levels_are_those_of_torchvision(name: str) -> None:
+    """Where names put stages into containers: its weights, and its modules by our names."""
+    make = getattr(torchvision.models, name)
+    options = {"aux_logits": False} if name == "googlenet" else {}
+    judge: Any = make(weights=None, **options).eval()
+    model: Any = recform.load(
+        ROOT / "examples" / "zoo" / f"{name}.rf", timm=True
+    ).eval()
+    model.load_state_dict(judge.state_dict())
+    seen: dict[str, torch.Tensor] = {}
+    modules = dict(judge.named_modules())
+    names = [info["module"] for info in model.feature_info]
+    for key in set(names) & set(modules):
+        modules[key].register_forward_hook(
+            lambda _, __, made, key=key: seen.update({key: made})
+        )
+    x = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(model(x), judge(x))
+    output, levels = model.forward_intermediates(x)
+    assert len(seen) >= len(levels) - 1
+    for key, level, info in zip(names, levels, model.feature_info, strict=True):
+        torch.testing.assert_close(level, seen.get(key, level))
+        assert level.shape[1] == info["num_chs"]
+    assert output.shape[1] == model.num_features
+    before = model.forward_head(output, pre_logits=True)
+    assert before.shape == (1, model.head_hidden_size)
+    torch.testing.assert_close(model.get_classifier()(before), judge(x))
+    model.set_grad_checkpointing()
+    model(x).sum().backward()
+    judge(x).sum().backward()
+    found = dict(model.named_parameters())
+    for key, parameter in judge.named_parameters():
+        torch.testing.assert_close(
+            found[key].grad, parameter.grad, rtol=1e-3, atol=1e-3
+        )
+    model.prune_intermediate_layers([1])
+    model.reset_classifier(5)
+    taken = model.forward_intermediates(x, [1], intermediates_only=True)
+    torch.testing.assert_close(taken[0], levels[1])
+    assert sum(p.numel() for p in model.parameters()) < sum(
+        p.numel() for p in judge.parameters()
+    )
 
 
 SYSTEMS = {
