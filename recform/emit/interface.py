@@ -12,6 +12,7 @@ from recform.algebra.symbols import STRIDE, WIDTH, size
 from recform.blocks import Shape
 from recform.emit.chain import ChainWriter, is_chain
 from recform.emit.classifier import (
+    BASE,
     DROP_RATE,
     KEYWORDS,
     NUM_CLASSES,
@@ -36,7 +37,6 @@ from recform.emit.stages import StageWriter
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
 
-BASE = "ImageClassifier"
 #: What the base class and timm call by name; no module may hide it.
 _PUBLIC = (
     *KEYWORDS,

@@ -58,6 +58,7 @@ class RowWriter(ChainWriter):
         self._head = head
         self._stem = stem
         self._count = 0
+        self._typed = False
         self._row: list[Part] = []
         self.ends: list[int] = []
         super().__init__(*arguments)
@@ -187,7 +188,9 @@ class RowWriter(ChainWriter):
                 single.append(target)
         if single:
             comma = "," if len(single) == 1 else ""
-            lines.statement(f"blocks = ({', '.join(single)}{comma})")
+            kind = "" if self._typed else ": tuple[nn.Module, ...]"
+            self._typed = True
+            lines.statement(f"blocks{kind} = ({', '.join(single)}{comma})")
             lines.add("for block in self._checkpointed(blocks):")
             with lines.indented():
                 lines.assign("x", "block(x)")
