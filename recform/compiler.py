@@ -52,6 +52,7 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         plugins: the operators that are not recform's own.
+        used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
     """
 
@@ -59,6 +60,7 @@ class Compiled:
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     plugins: Plugins = field(default_factory=Plugins)
+    used: tuple[Source, ...] = ()
     timm: bool = False
 
     @property
@@ -162,7 +164,9 @@ def _compile(
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
+    return tuple(
+        replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
+    )
 
 
 def compile_formula(

@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import History, I, K, Learned, Tensor
-from recform.analysis.evaluate import Evaluator, Missing
+from recform.analysis.evaluate import Evaluator, Missing, function
 from recform.analysis.propagate import owner
 from recform.analysis.words import START, Letter, Polynomial
 
@@ -146,20 +146,12 @@ class Matrices:
         )
 
 
-def _slope(function: str, at: Any) -> Any:
+def _slope(name: str, at: Any) -> Any:
     """The derivative of an elementwise function."""
     import torch
-    import torch.nn.functional as F
 
-    functions: dict[str, Any] = {
-        "relu": F.relu,
-        "gelu": F.gelu,
-        "silu": F.silu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-    }
     leaf = at.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(functions[function](leaf).sum(), leaf)
+    (slope,) = torch.autograd.grad(function(name)(leaf).sum(), leaf)
     return slope
 
 

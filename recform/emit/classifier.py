@@ -222,6 +222,11 @@ def stem_parts(network: NetworkGraph) -> tuple[Piece, Piece | None]:
     )
 
 
+def has_layers(piece: Piece, formula: Formula) -> bool:
+    """Whether a piece is more than functions: what it makes is worth to be shown."""
+    return not all(_is_function(step, x, a) for step, x, _, a in walk(piece, formula))
+
+
 def walk(piece: Piece, formula: Formula) -> Iterator[Row]:
     """The operators of a piece on their shapes."""
     x = piece.input

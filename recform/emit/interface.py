@@ -17,12 +17,13 @@ from recform.emit.classifier import (
     KEYWORDS,
     NUM_CLASSES,
     OWN,
+    has_layers,
     head_of,
     stem_parts,
 )
 from recform.emit.head import write_head
 from recform.emit.initialise import rule_call
-from recform.emit.levels import LevelWriter, level_shapes, reduction, stem_level
+from recform.emit.levels import LevelWriter, level_shapes, reduction
 from recform.emit.names import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.owned import BlockClasses
@@ -85,6 +86,7 @@ class ClassifierWriter(NetworkWriter):
         self._head = head_of(network)
         stem, self._behind = stem_parts(network)
         self._front = stem
+        self._shows_stem = has_layers(stem, network.recurrence.formula)
         if is_chain(network.recurrence.formula):
             head = replace(network.head, pipeline=self._head.pipeline)
             network = replace(network, head=head)
@@ -122,14 +124,13 @@ class ClassifierWriter(NetworkWriter):
     ) -> set[str]:
         inner = Lines(offset=8)
         used = super()._constructor(inner, pieces, classes)
-        names = self._stage_names
-        stem = stem_level(self._inlined, self._attribute)
         self._stem_names = (
             [self._attribute["stem"]] if "stem" in self._attribute else []
         )
         if "stem" in self._inlined:
             self._stem_names = [name for name, _ in self._inlined["stem"].modules]
-        self._join(lines, inner, used, [stem, *names] if stem else names)
+        shown = self._stem_names[-1:] if self._shows_stem else []
+        self._join(lines, inner, used, [*shown, *self._stage_names])
         return used
 
     def _chain(self, lines: Lines) -> RowWriter | None:
@@ -259,7 +260,9 @@ class ClassifierWriter(NetworkWriter):
                 piece.pipeline, piece.input, table, spare, self._bodies
             )
             behind = piece, code
-        LevelWriter(*self._forward_arguments(), behind_stem=behind).write(lines)
+        LevelWriter(
+            *self._forward_arguments(), shows_stem=self._shows_stem, behind_stem=behind
+        ).write(lines)
 
     def _finish(self, lines: Lines) -> None:
         if self._head_code.finish.calls:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import log2
 from typing import Any
@@ -107,14 +107,19 @@ class LevelWriter(ForwardWriter):
     """Writes the method ``_levels``.
 
     Args:
+        shows_stem: whether the stem is a level of its own.
         behind_stem: the pooling at the end of the stem, and its code.
         arguments: of a ForwardWriter.
     """
 
     def __init__(
-        self, *arguments: Any, behind_stem: tuple[Piece, PipelineCode] | None
+        self,
+        *arguments: Any,
+        shows_stem: bool,
+        behind_stem: tuple[Piece, PipelineCode] | None,
     ) -> None:
         super().__init__(*arguments)
+        self._shows_stem = shows_stem
         self._behind_stem = behind_stem
         self._all_shown = False
 
@@ -123,7 +128,7 @@ class LevelWriter(ForwardWriter):
         lines.add("def _levels(self, x: Tensor) -> Iterator[Tensor]:")
         with lines.indented():
             self._apply_piece(lines, "stem", "x")
-            if stem_level(self._inlined, self._attribute):
+            if self._shows_stem:
                 lines.add("yield x")
             if self._behind_stem is not None:
                 self._pool_of_stem(lines, *self._behind_stem)
@@ -229,16 +234,6 @@ class LevelWriter(ForwardWriter):
 
 
 # -------------------------------------------------------------------- what levels there are
-
-
-def stem_level(
-    inlined: Mapping[str, PipelineCode], attributes: Mapping[str, str]
-) -> str:
-    """The module at the end of the stem; empty if it has none, and so is no level."""
-    if "stem" in inlined:
-        modules = inlined["stem"].modules
-        return modules[-1][0] if modules else ""
-    return attributes.get("stem", "")
 
 
 def level_shapes(network: NetworkGraph) -> list[Shape]:

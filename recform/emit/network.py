@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -64,6 +64,26 @@ class NetworkWriter:
         self._rates = frozenset(
             p.name for p in self._formula.params if p.free and not p.value.is_Integer
         )
+
+    @property
+    def steps(self) -> Mapping[int, StepCode]:
+        """The classes of the blocks, once they are written."""
+        return self._steps
+
+    @property
+    def stage_names(self) -> Sequence[str]:
+        """The attributes of the stages."""
+        return self._stage_names
+
+    @property
+    def pieces(self) -> Mapping[str, str]:
+        """The attributes of stem, head and transitions that have a class."""
+        return self._attribute
+
+    @property
+    def shared(self) -> Mapping[tuple[str, int], str]:
+        """The attributes of what all blocks share, by name and flow."""
+        return self._shared_attributes
 
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""

@@ -17,7 +17,7 @@ from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import Piece, StageGraph
 
-_SEQUENTIAL = "nn.Sequential("
+_SEQUENTIAL, _DICTIONARY = "nn.Sequential(", "nn.ModuleDict("
 
 
 @dataclass(frozen=True)
@@ -91,6 +91,14 @@ class RowWriter(ChainWriter):
             self._count += 1
             yield part
         self.ends.append(self._count)
+
+    def _compose(self, head: str, parts: list[Part]) -> Part:
+        if all(part.made != self._row[-1].made for part in parts):
+            return super()._compose(head, parts)
+        # The head is run in parts, so its container is no module that can be called.
+        code = self._assembled(parts, Namespace(attributes=True))
+        items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
+        return Part((head,), "{m}({x})", made=f"{_DICTIONARY}{{{items}}})")
 
     def constructor(self, lines: Lines, attributes: Namespace) -> set[str]:
         """Writes the modules; returns the parameters of the network that they use."""
@@ -209,13 +217,18 @@ class RowWriter(ChainWriter):
         for unit in self._units:
             if unit.last <= start or unit.first >= end:
                 continue
-            if start <= unit.first and unit.last <= end:
+            whole = start <= unit.first and unit.last <= end
+            if whole and not unit.part.made.startswith(_DICTIONARY):
                 yield unit, f"self.{unit.name}"
                 continue
             held = [u for u in unit.inside if start <= u.first and u.last <= end]
             covered = sum(u.last - u.first for u in held)
             if covered != min(end, unit.last) - max(start, unit.first):
                 self._fail(unit)
+            if unit.part.made.startswith(_DICTIONARY):
+                for inner in held:
+                    yield inner, f'self.{unit.name}["{inner.name}"]'
+                continue
             if not held:
                 continue
             first, last = held[0].at, held[-1].end
@@ -266,7 +279,7 @@ def _units(
         else:
             held = [n for n, p in enumerate(row) if p.path[:1] == part.path]
             position = max(held) + 1
-            if part.made.startswith(_SEQUENTIAL):
+            if part.made.startswith((_SEQUENTIAL, _DICTIONARY)):
                 inside = _inside(row[first:position], offset + first)
         name = label
         if part.count > 1 and "{}" in "".join(part.path):

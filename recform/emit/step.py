@@ -63,6 +63,7 @@ class StepCode:
         adapters: the attribute of each adapter, by what it adapts.
         flat: how many modules a block is, if it is no module of its own but a list.
         made: for each segment what makes its blocks, if they are an operator's modules.
+        modules: the expression of each operator and learned scalar that the block owns.
     """
 
     name: str
@@ -72,6 +73,7 @@ class StepCode:
     adapters: Mapping[Site, str] = field(default_factory=dict)
     flat: int = 0
     made: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 class StepWriter:
@@ -111,6 +113,7 @@ class StepWriter:
             tuple(sorted(self._own.free)),
             shared,
             self._own.adapters,
+            modules=self._module_names,
         )
 
     def write(self, lines: Lines) -> StepCode:

@@ -72,7 +72,7 @@ def test_did_you_mean() -> None:
         (f"W = conv(3, c) > bnn\n{ONE}", "bn"),
         (f"W = conv(3, c, strid=2)\n{ONE}", "stride"),
         (f"init conv = kaiming_norml\n{ONE}", "kaiming_normal"),
-        (f'names sten = "."\n{ONE}', "stem"),
+        (f'names stam = "."\n{ONE}', "stem"),
     ]:
         assert guess in mistakes(text)[0].hint
 
