@@ -39,6 +39,7 @@ def compile(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -48,6 +49,8 @@ def compile(
         network: which network, for a file with several.
         plugins: operators of your own: a file, the name of a module, a module, or a
             class that derives from :class:`recform.blocks.Operator`.
+        timm: whether the module gets the interface of timm's models, which image
+            classifiers can have.
         params: values for the file's parameters.
 
     Returns:
@@ -57,14 +60,23 @@ def compile(
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
-    from recform.compiler import choose, compile_source, from_text, read
+    from recform.compiler import (
+        choose,
+        compile_source,
+        from_text,
+        is_path,
+        read,
+        with_timm,
+    )
 
-    if _is_path(formula):
+    if is_path(formula):
         source, folder = read(formula)
         compiled = compile_source(source, params, folder, plugins)
     else:
-        compiled = compile_source(from_text(str(formula)), params, plugins=plugins)
-    return choose(compiled, network)
+        source = from_text(str(formula))
+        compiled = compile_source(source, params, plugins=plugins)
+    chosen = choose(compiled, network)
+    return with_timm([chosen])[0] if timm else chosen
 
 
 def load(
@@ -73,13 +85,14 @@ def load(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(formula, network, plugins=plugins, **params).module()
+    return compile(formula, network, plugins=plugins, timm=timm, **params).module()
 
 
 def save_weights(
@@ -197,10 +210,3 @@ def _compiled(
     if isinstance(formula, str | Path):
         return compile(formula, network, plugins=plugins, **params)
     return formula
-
-
-def _is_path(formula: str | Path) -> bool:
-    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
-    if isinstance(formula, Path):
-        return True
-    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula

@@ -376,6 +376,19 @@ CATALOGUE: dict[str, Entry] = {
         "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
         "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
     ),
+    "RF521": Entry(
+        "no image classifier",
+        "`--timm` is for networks that take images, hand on images from stage to stage, "
+        "and end in a linear layer, as timm's models do.",
+        command="echo 'head avgpool' >> net.rf; recform compile net.rf --timm",
+    ),
+    "RF522": Entry(
+        "a model's name that cannot be had",
+        "timm has a model of this name already, from elsewhere, or the name is none. "
+        '`register` takes another: `name="rf_my_network"`.',
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); recform.timm.register('net.rf', 'resnet18')\"",
+    ),
     "RF601": Entry(
         "no linearisation",
         "Paths are read off derivatives, and a maximum has none that is the same "
