@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  inception_resnet_v2.rf
-sha256:  5b7d56abca585b9fc65cb3136400421485a73006977ad6a4d7b4a60066ca28bc
+sha256:  6c289d957b09964c2fcf434720b35dd9d71148e4c412b334ee19867f7e8ad676
 recform: 0.1.0
 command: recform compile inception_resnet_v2.rf -o inception_resnet_v2.py
 """
@@ -74,6 +74,49 @@ class Mixed5(nn.Module):
         )  # rf:30
 
 
+class ABlock(nn.Module):
+    """A(x) = P*concat(branch0*x, branch1*x, branch2*x)
+    where branch0 = Conv(1, 32)
+    where branch1 = (Conv(1, 32) > Conv(3, 32))
+    where branch2 = (Conv(1, 32) > Conv(3, 48) > Conv(3, 64))
+    where P = "conv2d": conv(1, c, bias=true)
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.branch0 = Conv(in_channels, 32)
+        self.branch1 = nn.Sequential(Conv(in_channels, 32), Conv(32, 32, kernel=3))
+        self.branch2 = nn.Sequential(
+            Conv(in_channels, 32), Conv(32, 48, kernel=3), Conv(48, 64, kernel=3)
+        )
+        self.conv2d = nn.Conv2d(128, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        p_joined = self.conv2d(
+            torch.cat((self.branch0(x), self.branch1(x), self.branch2(x)), dim=1)
+        )  # rf:39
+        return p_joined  # rf:35
+
+
+class RBlock(nn.Module):
+    """R(x) = concat(branch0*x, branch1*x, P*x)
+    where branch0 = Valid(3, 384, 2)
+    where branch1 = (Conv(1, 256) > Conv(3, 256) > Valid(3, 384, 2))
+    where P = maxpool(3, stride=2)
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.branch0 = Valid(in_channels, 384, step=2)
+        self.branch1 = nn.Sequential(
+            Conv(in_channels, 256), Conv(256, 256, kernel=3), Valid(256, 384, step=2)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        px = F.max_pool2d(x, 3, stride=2)  # rf:47
+        return torch.cat((self.branch0(x), self.branch1(x), px), dim=1)  # rf:44
+
+
 class Row(nn.Module):
     """Row(x, out=c) = relu(F*x)
     where F = conv((1, n), out) > bn(0.001)
@@ -138,49 +181,6 @@ class BBlock(nn.Module):
         return p_joined  # rf:40
 
 
-class ABlock(nn.Module):
-    """A(x) = P*concat(branch0*x, branch1*x, branch2*x)
-    where branch0 = Conv(1, 32)
-    where branch1 = (Conv(1, 32) > Conv(3, 32))
-    where branch2 = (Conv(1, 32) > Conv(3, 48) > Conv(3, 64))
-    where P = "conv2d": conv(1, c, bias=true)
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.branch0 = Conv(in_channels, 32)
-        self.branch1 = nn.Sequential(Conv(in_channels, 32), Conv(32, 32, kernel=3))
-        self.branch2 = nn.Sequential(
-            Conv(in_channels, 32), Conv(32, 48, kernel=3), Conv(48, 64, kernel=3)
-        )
-        self.conv2d = nn.Conv2d(128, channels, 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        p_joined = self.conv2d(
-            torch.cat((self.branch0(x), self.branch1(x), self.branch2(x)), dim=1)
-        )  # rf:39
-        return p_joined  # rf:35
-
-
-class RBlock(nn.Module):
-    """R(x) = concat(branch0*x, branch1*x, P*x)
-    where branch0 = Valid(3, 384, 2)
-    where branch1 = (Conv(1, 256) > Conv(3, 256) > Valid(3, 384, 2))
-    where P = maxpool(3, stride=2)
-    """
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch0 = Valid(in_channels, 384, step=2)
-        self.branch1 = nn.Sequential(
-            Conv(in_channels, 256), Conv(256, 256, kernel=3), Valid(256, 384, step=2)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        px = F.max_pool2d(x, 3, stride=2)  # rf:47
-        return torch.cat((self.branch0(x), self.branch1(x), px), dim=1)  # rf:44
-
-
 class SBlock(nn.Module):
     """S(x) = concat(branch0*x, branch1*x, branch2*x, P*x)
     where branch0 = (Conv(1, 256) > Valid(3, 384, 2))
@@ -204,8 +204,8 @@ class SBlock(nn.Module):
         )  # rf:48
 
 
-class OpeningStep(nn.Module):
-    """X_10 = relu(17/100*A_10*X_9 + X_9)
+class FirstStep(nn.Module):
+    """X_<1..10> = relu(0.17*A_i*X_<i-1> + X_<i-1>)
 
     Takes x_prev = X_<i-1>.
     Hands on X_i.
@@ -217,7 +217,7 @@ class OpeningStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         ax = self.A(x_prev)  # rf:35
-        x = F.relu(0.17 * ax + x_prev)  # rf:64
+        x = F.relu(0.17 * ax + x_prev)  # rf:54
         return x
 
 
@@ -234,12 +234,12 @@ class Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = F.relu(0.1 * bx + x_prev)  # rf:54
+        x = F.relu(0.1 * bx + x_prev)  # rf:56
         return x
 
 
-class OpeningStep2(nn.Module):
-    """X_41 = relu(1/5*B_41*X_40 + X_40)
+class Block33Step(nn.Module):
+    """X_<33..41> = relu(0.2*B_i*X_<i-1> + X_<i-1>)
 
     Takes x_prev = X_<i-1>.
     Hands on X_i.
@@ -251,7 +251,7 @@ class OpeningStep2(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = F.relu(0.2 * bx + x_prev)  # rf:75
+        x = F.relu(0.2 * bx + x_prev)  # rf:58
         return x
 
 
@@ -268,33 +268,16 @@ class LastStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = bx + x_prev  # rf:76
+        x = bx + x_prev  # rf:59
         return x
 
 
 class InceptionResNetV2(nn.Module):
     """X_i = relu(0.1*B_i*X_<i-1> + X_<i-1>)
-    X_1 = relu(0.17*A_1*X_0 + X_0)
-    X_2 = relu(0.17*A_2*X_1 + X_1)
-    X_3 = relu(0.17*A_3*X_2 + X_2)
-    X_4 = relu(0.17*A_4*X_3 + X_3)
-    X_5 = relu(0.17*A_5*X_4 + X_4)
-    X_6 = relu(0.17*A_6*X_5 + X_5)
-    X_7 = relu(0.17*A_7*X_6 + X_6)
-    X_8 = relu(0.17*A_8*X_7 + X_7)
-    X_9 = relu(0.17*A_9*X_8 + X_8)
-    X_10 = relu(0.17*A_10*X_9 + X_9)
+    X_<1..10> = relu(0.17*A_i*X_<i-1> + X_<i-1>)
     X_11 = R_11*X_10
     X_32 = S_32*X_31
-    X_33 = relu(0.2*B_33*X_32 + X_32)
-    X_34 = relu(0.2*B_34*X_33 + X_33)
-    X_35 = relu(0.2*B_35*X_34 + X_34)
-    X_36 = relu(0.2*B_36*X_35 + X_35)
-    X_37 = relu(0.2*B_37*X_36 + X_36)
-    X_38 = relu(0.2*B_38*X_37 + X_37)
-    X_39 = relu(0.2*B_39*X_38 + X_38)
-    X_40 = relu(0.2*B_40*X_39 + X_39)
-    X_41 = relu(0.2*B_41*X_40 + X_40)
+    X_<33..41> = relu(0.2*B_i*X_<i-1> + X_<i-1>)
     X_42 = B_42*X_41 + X_41
 
     Takes N x 3 x 299 x 299, returns N x 1000.
@@ -308,10 +291,10 @@ class InceptionResNetV2(nn.Module):
         self.conv2d_3b = Conv(64, 80)
         self.conv2d_4a = Valid(80, 192)
         self.mixed_5b = Mixed5(192)
-        self.repeat1 = nn.Sequential(*[OpeningStep() for _ in range(10)])
+        self.repeat1 = nn.Sequential(*[FirstStep() for _ in range(10)])
         self.repeat2 = nn.Sequential(RBlock(320), *[Step() for _ in range(20)])
         self.repeat3 = nn.Sequential(
-            SBlock(1088), *[OpeningStep2() for _ in range(9)], LastStep()
+            SBlock(1088), *[Block33Step() for _ in range(9)], LastStep()
         )
         self.conv2d_7b = Conv(2080, 1536)
         self.classif = nn.Linear(1536, classes)

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  inception_v4.rf
-sha256:  0bc7a31f06843a7df318ab6642a8d9dd03510b8d8533c470916052cdd05ee477
+sha256:  69eb45fd83d10544cd297e70ac28a40536587cfb8955e82221e87f3c54f815cb
 recform: 0.1.0
 command: recform compile inception_v4.rf -o inception_v4.py
 """
@@ -125,39 +125,6 @@ class Mixed5(nn.Module):
         return torch.cat((fx, px), dim=1)  # rf:28
 
 
-class BBlock(nn.Module):
-    """B(x) = concat(branch0*x, branch1*x, branch2*x, branch3*x)
-    where branch0 = Conv(1, 384)
-    where branch1 = (Conv(1, 192) > Row(7, 224) > Column(7, 256))
-    where branch2 = (Conv(1, 192) > Column(7, 192) > Row(7, 224) > Column(7, 224) >
-    Row(7, 256))
-    where branch3 = (Pooled > Conv(1, 128))
-    """
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.branch0 = Conv(in_channels, 384)
-        self.branch1 = nn.Sequential(
-            Conv(in_channels, 192), Row(192, 224), Column(224, 256)
-        )
-        self.branch2 = nn.Sequential(
-            Conv(in_channels, 192),
-            Column(192, 192),
-            Row(192, 224),
-            Column(224, 224),
-            Row(224, 256),
-        )
-        self.branch3 = nn.Sequential(
-            nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
-            Conv(in_channels, 128),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat(
-            (self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)), dim=1
-        )  # rf:42
-
-
 class ABlock(nn.Module):
     """A(x) = concat(branch0*x, branch1*x, branch2*x, branch3*x)
     where branch0 = Conv(1, 96)
@@ -201,6 +168,39 @@ class RBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         px = F.max_pool2d(x, 3, stride=2)  # rf:41
         return torch.cat((self.branch0(x), self.branch1(x), px), dim=1)  # rf:38
+
+
+class BBlock(nn.Module):
+    """B(x) = concat(branch0*x, branch1*x, branch2*x, branch3*x)
+    where branch0 = Conv(1, 384)
+    where branch1 = (Conv(1, 192) > Row(7, 224) > Column(7, 256))
+    where branch2 = (Conv(1, 192) > Column(7, 192) > Row(7, 224) > Column(7, 224) >
+    Row(7, 256))
+    where branch3 = (Pooled > Conv(1, 128))
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.branch0 = Conv(in_channels, 384)
+        self.branch1 = nn.Sequential(
+            Conv(in_channels, 192), Row(192, 224), Column(224, 256)
+        )
+        self.branch2 = nn.Sequential(
+            Conv(in_channels, 192),
+            Column(192, 192),
+            Row(192, 224),
+            Column(224, 224),
+            Row(224, 256),
+        )
+        self.branch3 = nn.Sequential(
+            nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
+            Conv(in_channels, 128),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat(
+            (self.branch0(x), self.branch1(x), self.branch2(x), self.branch3(x)), dim=1
+        )  # rf:42
 
 
 class SBlock(nn.Module):
@@ -296,15 +296,10 @@ class CBlock(nn.Module):
 
 class InceptionV4(nn.Module):
     """X_i = B_i*X_<i-1>
-    X_1 = A_1*X_0
-    X_2 = A_2*X_1
-    X_3 = A_3*X_2
-    X_4 = A_4*X_3
+    X_<1..4> = A_i*X_<i-1>
     X_5 = R_5*X_4
     X_13 = S_13*X_12
-    X_14 = C_14*X_13
-    X_15 = C_15*X_14
-    X_16 = C_16*X_15
+    X_<14..16> = C_i*X_<i-1>
 
     Takes N x 3 x 299 x 299, returns N x 1000.
     """
