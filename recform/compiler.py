@@ -213,7 +213,7 @@ def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:
     Raises:
         CompileError: if one is no image classifier.
     """
-    from recform.emit.classifier import check
+    from recform.emit.classifier.plan import check
 
     networks = tuple(compiled)
     report = Diagnostics()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from recform.emit.classifier import BASE
-from recform.emit.interface import ClassifierWriter, base_class, without_unused
+from recform.emit.classifier.plan import BASE
+from recform.emit.classifier.writer import ClassifierWriter, base_class, without_unused
 from recform.emit.names import Namespace, identifier
 from recform.emit.network import NetworkWriter
 from recform.emit.support import support_classes

@@ -19,7 +19,7 @@ from recform.compiler import (
     with_timm,
 )
 from recform.diagnostics import Diagnostics
-from recform.emit.classifier import Head, head_of
+from recform.emit.classifier.plan import Head, head_of
 from recform.emit.names import identifier
 from recform.timm import networks
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from recform.emit.image_classifier import ImageClassifier
+from recform.emit.classifier.image_classifier import ImageClassifier
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs" / "timm.md").read_text()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
-from recform.emit.classifier import NUM_CLASSES, OWN, Head
+from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.emit.containers import Part, fold, names_of
 from recform.emit.names import Namespace
 from recform.emit.pipelines import (

@@ -11,7 +11,9 @@ from typing import Any
 from recform.algebra.symbols import STRIDE, WIDTH, size
 from recform.blocks import Shape
 from recform.emit.chain import ChainWriter, is_chain
-from recform.emit.classifier import (
+from recform.emit.classifier.head import write_head
+from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
+from recform.emit.classifier.plan import (
     BASE,
     DROP_RATE,
     KEYWORDS,
@@ -21,9 +23,8 @@ from recform.emit.classifier import (
     head_of,
     stem_parts,
 )
-from recform.emit.head import write_head
+from recform.emit.classifier.row import RowWriter
 from recform.emit.initialise import rule_call
-from recform.emit.levels import LevelWriter, level_shapes, reduction
 from recform.emit.names import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.owned import BlockClasses
@@ -33,7 +34,6 @@ from recform.emit.pipelines import (
     marked,
     write_pipeline,
 )
-from recform.emit.row import RowWriter
 from recform.emit.stages import StageWriter
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
@@ -60,7 +60,11 @@ _PUBLIC = (
 
 def base_class() -> str:
     """The class that networks with the interface derive from."""
-    text = files("recform.emit").joinpath("image_classifier.py").read_text("utf-8")
+    text = (
+        files("recform.emit.classifier")
+        .joinpath("image_classifier.py")
+        .read_text("utf-8")
+    )
     return text[text.index("class ") :].rstrip() + "\n"
 
 

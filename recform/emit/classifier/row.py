@@ -9,9 +9,9 @@ from typing import Any
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.chain import ChainWriter
-from recform.emit.classifier import NUM_CLASSES, OWN, Head
+from recform.emit.classifier.head import HeadCode
+from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.emit.containers import Part, fold, names_of
-from recform.emit.head import HeadCode
 from recform.emit.names import Namespace
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
