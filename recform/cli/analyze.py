@@ -60,6 +60,11 @@ def command(
     from recform.analysis.data import as_dict
     from recform.analysis.model import Asked, analyse
 
+    common.one_of(json=as_json, latex=latex)
+    if measure and not (delete or swap):
+        raise typer.BadParameter(
+            "it measures --delete and --swap", param_hint="--measure"
+        )
     if not 0 < gain <= 16:
         raise typer.BadParameter("it lies above 0 and up to 16", param_hint="--gain")
     asked = Asked(depth, origin, gain, activations, tuple(delete or ()), _pair(swap))

@@ -104,10 +104,12 @@ def diagnosed(form: Format) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def show(diagnostics: Iterable[Diagnostic], form: Format) -> None:
-    """Writes diagnostics to standard error."""
+def show(
+    diagnostics: Iterable[Diagnostic], form: Format, *, always: bool = False
+) -> None:
+    """Writes diagnostics to standard error; as JSON also none, if ``always``."""
     items = list(diagnostics)
-    if items:
+    if items or (always and form is Format.json):
         text = render_json(items) if form is Format.json else render_text(items)
         sys.stderr.write(text)
 
@@ -157,6 +159,22 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
             )
         values[name] = sympy.Rational(number)
     return values
+
+
+def one_of(**options: bool) -> None:
+    """Refuses options that leave no room for each other.
+
+    Args:
+        options: by their names, whether each was given.
+
+    Raises:
+        typer.BadParameter: if more than one was.
+    """
+    given = [f"--{name}" for name, value in options.items() if value]
+    if len(given) > 1:
+        raise typer.BadParameter(
+            f"it does not go with {given[0]}", param_hint=given[-1]
+        )
 
 
 def _is_number(text: str) -> bool:

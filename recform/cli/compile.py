@@ -28,7 +28,7 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
-    if check and output is None:
+    if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
         networks = common.compiled(file, settings)

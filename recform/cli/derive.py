@@ -35,6 +35,7 @@ def command(
     from recform.analysis.derive_back_report import backward
     from recform.analysis.derive_report import Derived, forward
 
+    common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
     with common.diagnosed(form):
         if file == "-":
@@ -50,10 +51,11 @@ def command(
             common.show(derived.warnings, form)
             reports = list(derived.reports)
         else:
-            if output is not None:
-                raise typer.BadParameter(
-                    "the file has a recursion already", param_hint="-o"
-                )
+            for option, value in (("-o", output), ("--order", order)):
+                if value is not None:
+                    raise typer.BadParameter(
+                        "the file has a recursion already", param_hint=option
+                    )
             compiled = compile_source(source, values, folder)
             if network is not None:
                 compiled = (choose(compiled, network),)

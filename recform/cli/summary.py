@@ -34,6 +34,9 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show formula, order, state, stages, parameters and costs."""
+    common.one_of(json=as_json, latex=latex)
+    common.one_of(table=table, latex=latex)
+    common.one_of(table=table, network=network is not None)
     if table:
         with common.diagnosed(form):
             rows = _rows(Path(file), settings)
