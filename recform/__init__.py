@@ -51,9 +51,10 @@ def compile(
 
     if _is_path(formula):
         source, folder = read(formula)
-        compiled = compile_source(source, params, folder, plugins)
+        compiled = compile_source(source, params, folder, plugins, network)
     else:
-        compiled = compile_source(from_text(str(formula)), params, plugins=plugins)
+        source = from_text(str(formula))
+        compiled = compile_source(source, params, None, plugins, network)
     return choose(compiled, network)
 
 

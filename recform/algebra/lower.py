@@ -46,7 +46,11 @@ _RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
 
 
 def lower(
-    file: n.File, source: Source, settings: Mapping[str, Any], report: Diagnostics
+    file: n.File,
+    source: Source,
+    settings: Mapping[str, Any],
+    report: Diagnostics,
+    network: str | None = None,
 ) -> tuple[Formula, ...]:
     """The networks of a file.
 
@@ -55,11 +59,12 @@ def lower(
         source: the file that was asked for; statements of others are used by it.
         settings: values of parameters that replace those of the file.
         report: gets RF106 and RF2xx.
+        network: the only one that is asked for; None for all.
 
     Raises:
-        CompileError: if there were errors.
+        CompileError: if there were errors, or no network of this name (RF502).
     """
-    parts = sections(file, source, report)
+    parts = sections(file, source, report, network)
     report.check()
     formulas = [_Lowering(part, source, settings, report).formula() for part in parts]
     _check_settings(formulas, settings, report)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled, choose
+from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
@@ -70,9 +70,7 @@ def command(
     asked = Asked(depth, origin, gain, activations, tuple(delete or ()), _pair(swap))
     report = Diagnostics()
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
         found = [analyse(item.formula, report, asked) for item in networks]
         if output is not None:
             from recform.analysis.plot import plot

@@ -114,8 +114,10 @@ def show(
         sys.stderr.write(text)
 
 
-def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
-    """All networks of a file.
+def compiled(
+    file: str, settings: list[str] | None, network: str | None = None
+) -> tuple[Compiled, ...]:
+    """All networks of a file, or the one that is named.
 
     Raises:
         CompileError: with all that is wrong in it.
@@ -128,7 +130,7 @@ def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
         source = from_text(text, "<stdin>")
     else:
         source, folder = read(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get())
+    networks = compile_source(source, values, folder, _PLUGINS.get(), network)
     library.activate(networks[0].plugins.operators)
     return networks
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose, emit_source
+from recform.compiler import emit_source
 from recform.diagnostics import Diagnostics
 
 
@@ -31,9 +31,7 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
         if output is not None and output.suffix == ".rf":
             _refuse(output)
         source = emit_source(list(networks))

@@ -91,7 +91,7 @@ def command(
         status = 0
         subject: Subject
         try:
-            networks = common.compiled(file, settings)
+            networks = common.compiled(file, settings, network)
             picked = choose(networks, network)
             common.show(picked.warnings, diagnostics)
             subject = picked.graph
