@@ -58,7 +58,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF006": Entry(
         "not readable",
-        "The file is a folder, or may not be read.",
+        "The file is a folder, or may not be read; a file that is used has a name in .rf.",
         command="mkdir folder.rf; recform check folder.rf",
     ),
     "RF007": Entry(

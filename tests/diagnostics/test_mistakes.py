@@ -46,6 +46,10 @@ PLACES = [
     ("W = conv(3, c, groups=5)\n" + ONE, "RF402", "conv(3, c, groups=5)"),
     ("network A\nX_i = X_<i-1>\nnetwork A\n" + ONE, "RF209", "network A"),
     ("head avgpool\nX_i = W_i X_<i-1>", "RF104", None),
+    ("X_i = exp(1000*i)*X_<i-1> + W_i*X_<i-1>", "RF106", "exp(1000*i)*X_<i-1>"),
+    ("X_i = X_<i-1>/(i-1) + W_i*X_<i-1>", "RF211", None),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k*W_i*X_<i-1>", "RF218", "k"),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF218", "k_i"),
 ]
 
 
@@ -75,6 +79,26 @@ def test_did_you_mean() -> None:
         (f'names sten = "."\n{ONE}', "stem"),
     ]:
         assert guess in mistakes(text)[0].hint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (
+            "Unit(kernel, width=c) = conv(kernel, width) > bn",
+            "Unit(kernel=1, width=c) = conv(kernel, width) > bn",
+        ),
+        (
+            "Unit(x, width=c) = conv(1, width) > bn",
+            "Unit(width=c) = conv(1, width) > bn",
+        ),
+        ("Unit(x) = conv(1, c) > bn", "Unit = conv(1, c) > bn"),
+    ],
+)
+def test_the_hint_keeps_the_arguments_of_a_flow(wrong: str, hint: str) -> None:
+    (item,) = mistakes(f"{wrong}\nW = Unit\n{ONE}")
+    assert (item.code, item.hint) == ("RF214", hint)
+    compile_source(from_text(f"{hint}\nW = Unit\n{ONE}"))
 
 
 def test_late_errors_show_both_places() -> None:
@@ -109,6 +133,27 @@ def test_out_of_all_reason_is_answered_fast(text: str) -> None:
     except CompileError as error:
         assert str(error)
     assert time.perf_counter() - start < 10  # two seconds, on a machine that is busy
+
+
+def test_only_formula_files_are_used(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password of somebody\n")
+    (tmp_path / "link.rf").symlink_to("secret")
+    for name in (
+        "secret",
+        str(tmp_path / "secret"),
+        "link.rf",
+        ".rf",
+        "x.rf/../secret",
+    ):
+        with pytest.raises(CompileError) as caught:
+            text = f'use "{name}"\n{ONE}\n'
+            compile_source(from_text(text, "net.rf"), folder=tmp_path)
+        assert "somebody" not in str(caught.value)
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(f'use "secret"\n{ONE}\n', "net.rf"), folder=tmp_path)
+    (item,) = caught.value.diagnostics
+    assert (item.code, item.labels[0].span.text) == ("RF006", 'use "secret"')
+    assert "ends in .rf" in item.hint
 
 
 def test_files(tmp_path: Path) -> None:
