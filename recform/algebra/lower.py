@@ -148,6 +148,7 @@ class _Lowering:
             frozenset(indexed),
             self._times(found),
             frozenset(found.timed),
+            frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(section, reader, self._starts(stages), report)

@@ -42,6 +42,8 @@ class Names:
         indexed_numbers: the names among them that are written with an index.
         times: how far a second index runs; 0 where there is none.
         timed: unknowns with a second index.
+        placed: constants with a number for each stage or block, which only operators
+            know.
     """
 
     unknowns: frozenset[str]
@@ -51,6 +53,7 @@ class Names:
     indexed_numbers: frozenset[str] = frozenset()
     times: int = 0
     timed: frozenset[str] = frozenset()
+    placed: frozenset[str] = frozenset()
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""

@@ -120,6 +120,15 @@ class References(Indices):
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
         name = expr.name
+        if name in self.names.placed:
+            self._fail(
+                "RF218",
+                f"{name} has a number for each stage or block, and an equation is one "
+                "for all",
+                expr.span,
+                hint="such a number stands in the arguments of operators: "
+                f"W = conv({name}, c) > bn",
+            )
         if elementwise(name) or name in BUILT_IN:
             self._fail(
                 "RF206",
