@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, recurrence
+from recform.algebra.blame import blamed
 from recform.algebra.sections import no_network
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
@@ -163,6 +164,9 @@ def _compile(
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
+    except CompileError as error:
+        error.diagnostics = blamed(error.diagnostics, file, settings)
+        raise
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -99,6 +101,42 @@ def test_the_hint_keeps_the_arguments_of_a_flow(wrong: str, hint: str) -> None:
     (item,) = mistakes(f"{wrong}\nW = Unit\n{ONE}")
     assert (item.code, item.hint) == ("RF214", hint)
     compile_source(from_text(f"{hint}\nW = Unit\n{ONE}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "place", "label"),
+    [
+        (ONE, {"classes": -1}, "classes", "from --set classes=-1"),
+        (ONE, {"classes": 10**20}, "classes", f"from --set classes={10**20}"),
+        (
+            f"param w = 16\nparam h = w/2\nstages h x 2\n{ONE}",
+            {"w": 1},
+            "h",
+            "from --set w=1",
+        ),
+        (
+            f"param w = 16\nparam n = 2\nstages w x n\n{ONE}",
+            {"w": 8, "n": Fraction(5, 2)},
+            "n",
+            "from --set n=2.5",
+        ),
+        (
+            f"param g = 1\nstages 8 x 2\nW = conv(3, c, groups=g)\n{ONE}",
+            {"g": 3},
+            "conv(3, c, groups=g)",
+            "from --set g=3",
+        ),
+        # A mistake that has nothing to do with what was set.
+        (f"param w = 16\nstages w x 0\n{ONE}", {"w": 8}, "0", ""),
+    ],
+)
+def test_a_value_that_was_set_is_named(
+    text: str, settings: dict[str, Any], place: str, label: str
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text, "net.rf"), settings)
+    (item,) = caught.value.diagnostics
+    assert (item.labels[0].span.text, item.labels[0].text) == (place, label)
 
 
 def test_late_errors_show_both_places() -> None:
