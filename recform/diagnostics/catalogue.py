@@ -288,6 +288,12 @@ CATALOGUE: dict[str, Entry] = {
         "X_i = W_i*X_<i-2>\nX_1 = X_0",
         "X_i = W_i*X_<i-2>\nX_1 = X_0\noutput X_L + X_<L-1>",
     ),
+    "RF310": Entry(
+        "the input is not seen (a warning)",
+        "Whatever comes in, the same comes out: every way to the output has a factor 0.",
+        "X_i = 0*X_<i-1>",
+        _ONE,
+    ),
     "RF401": Entry(
         "shapes that do not meet",
         "Terms of a sum, or the parts of a concat, cannot be brought to one shape.",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,6 +138,31 @@ def test_a_value_that_was_set_is_named(
         compile_source(from_text(text, "net.rf"), settings)
     (item,) = caught.value.diagnostics
     assert (item.labels[0].span.text, item.labels[0].text) == (place, label)
+
+
+@pytest.mark.parametrize(
+    ("text", "blind"),
+    [
+        ("X_i = 0*X_<i-1>", True),
+        ("X_i = W_i*(0*X_<i-1>) + 0*X_<i-2>", True),
+        ("const z = 0\nX_i = z*relu(W_i*X_<i-1>)", True),
+        ("V_i = W_i*V_<i-1>\nX_i = V_i + 0*X_<i-1>\nV_0 = 0*input\noutput X_L", True),
+        ("V_i = W_i*V_<i-1>\nX_i = V_i + 0*X_<i-1>\noutput X_L", False),
+        ("X_i = 0*X_<i-1>\noutput X_L + X_0", False),
+        ("scalar z = 0\nX_i = z*X_<i-1>", False),
+        ("X_i = i*X_<i-1>", False),
+        ("W_0*X_<-1> = X_0\nX_i = W_<i-1>*X_<i-2> + 0*X_<i-1>", False),
+        (ONE, False),
+    ],
+)
+def test_a_network_that_sees_nothing_is_a_warning(text: str, blind: bool) -> None:
+    (item,) = compile_source(from_text(f"stages 4 x 3\n{text}", "net.rf"))
+    assert [w.code for w in item.warnings] == (["RF310"] if blind else [])
+    net = item.module().eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1
+    assert torch.equal(*net(torch.randn(2, 3, 32, 32))) == blind
 
 
 def test_late_errors_show_both_places() -> None:
