@@ -137,7 +137,8 @@ class _Lowering:
         stages = self._stages()
         tables = self._tables(stages)
         numbers, indexed = self._constants()
-        scalars = self._scalars()
+        each_time = self._each_time(found)
+        scalars = self._scalars(each_time)
         placed = {table.name: table.symbol for table in tables}
         operators, pipelines = self._pipelines(found, shape, {**numbers, **placed})
         names = Names(
@@ -148,6 +149,7 @@ class _Lowering:
             frozenset(indexed),
             self._times(found),
             frozenset(found.timed),
+            each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
@@ -378,10 +380,23 @@ class _Lowering:
         )
         return False
 
-    def _scalars(self) -> dict[str, LearnedScalar]:
+    def _each_time(self, found: Survey) -> frozenset[str]:
+        """Learned scalars of a time, which all blocks share: ``scalar b_t = 0.5``."""
+        if not found.timed:
+            return frozenset()
+        return frozenset(
+            name
+            for name, item in self._section.scalars.items()
+            if len(item.target.indices) == 1
+            and isinstance(index := item.target.indices[0], n.Reference)
+            and index.name not in ("i", "L")
+        )
+
+    def _scalars(self, each_time: frozenset[str]) -> dict[str, LearnedScalar]:
         result = {}
         for name, item in self._section.scalars.items():
-            if item.target.indices and not self._is_index_i(item.target):
+            indexed = bool(item.target.indices) and name not in each_time
+            if indexed and not self._is_index_i(item.target):
                 continue
             if item.per not in (None, "channel", "feature"):
                 self._report.error(
@@ -399,7 +414,7 @@ class _Lowering:
                 value = None
             result[name] = LearnedScalar(
                 name,
-                bool(item.target.indices),
+                indexed,
                 # After a mistake the name is known all the same.
                 0.0 if value is None else float(value),
                 item.per is not None,

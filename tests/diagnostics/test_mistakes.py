@@ -165,6 +165,28 @@ def test_a_network_that_sees_nothing_is_a_warning(text: str, blind: bool) -> Non
     assert torch.equal(*net(torch.randn(2, 3, 32, 32))) == blind
 
 
+TIMED = "stages 4 x 3\ntimes 2\nX_<i,t> = W_i*X_<i-1,t> + {}*X_<i,t-1>\n"
+
+
+@pytest.mark.parametrize(
+    ("declared", "used", "hint"),
+    [
+        ("", "b_t", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("", "b_<t-1>", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("scalar b_i = 0.5", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("const b_i = i", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("scalar b_t = 0.5", "b", "write b_t here"),
+        ("scalar b_t = 0.5", "b_2", "write b_t here"),
+        ("scalar b_t = 0.5", "b_<i,t>", "write b_t here"),
+        ("scalar b = 0.5", "b_t", "write b here"),
+    ],
+)
+def test_hints_for_scalars_of_a_time(declared: str, used: str, hint: str) -> None:
+    (item,) = mistakes(f"{declared}\n{TIMED.format(used)}")
+    assert (item.code, item.labels[0].span.text) in (("RF304", used), ("RF201", used))
+    assert hint in item.hint
+
+
 def test_late_errors_show_both_places() -> None:
     (item,) = mistakes(f"W = conv(3, c, groups=5)\n{ONE}")
     assert [label.span.text for label in item.labels] == [
