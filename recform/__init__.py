@@ -4,6 +4,8 @@
 >>> network = recform.load("X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>", classes=10)
 
 `compile` gives everything that is known about a formula, `load` the PyTorch module.
+`save_weights` and `load_weights` keep weights together with their formula, `transplant`
+takes them over from another network.
 """
 
 from __future__ import annotations
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
 
     from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
+    from recform.weights import Match, Transplant
 
-__all__ = ["__version__", "compile", "load"]
+__all__ = [
+    "__version__",
+    "compile",
+    "load",
+    "load_weights",
+    "save_weights",
+    "transplant",
+]
 
 
 def compile(
@@ -29,6 +39,7 @@ def compile(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -38,6 +49,8 @@ def compile(
         network: which network, for a file with several.
         plugins: operators of your own: a file, the name of a module, a module, or a
             class that derives from :class:`recform.blocks.Operator`.
+        timm: whether the module gets the interface of timm's models, which image
+            classifiers can have.
         params: values for the file's parameters.
 
     Returns:
@@ -47,15 +60,23 @@ def compile(
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
-    from recform.compiler import choose, compile_source, from_text, read
+    from recform.compiler import (
+        choose,
+        compile_source,
+        from_text,
+        is_path,
+        read,
+        with_timm,
+    )
 
-    if _is_path(formula):
+    if is_path(formula):
         source, folder = read(formula)
         compiled = compile_source(source, params, folder, plugins, network)
     else:
         source = from_text(str(formula))
         compiled = compile_source(source, params, None, plugins, network)
-    return choose(compiled, network)
+    chosen = choose(compiled, network)
+    return with_timm([chosen])[0] if timm else chosen
 
 
 def load(
@@ -64,17 +85,128 @@ def load(
     network: str | None = None,
     *,
     plugins: Iterable[Plugin] = (),
+    timm: bool = False,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(formula, network, plugins=plugins, **params).module()
+    return compile(formula, network, plugins=plugins, timm=timm, **params).module()
 
 
-def _is_path(formula: str | Path) -> bool:
-    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
-    if isinstance(formula, Path):
-        return True
-    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula
+def save_weights(
+    module: torch.nn.Module,
+    formula: str | Path | Compiled,
+    file: str | Path,
+    /,
+    network: str | None = None,
+    *,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
+) -> None:
+    """Writes the weights of a module to a safetensors file, with its formula.
+
+    Args:
+        module: made from the formula.
+        formula: what :func:`compile` returned or takes.
+        file: where to write; it is there whole, or as it was.
+        network: as for :func:`compile`.
+        plugins: likewise.
+        params: likewise.
+
+    Raises:
+        recform.diagnostics.CompileError: if the formula does not compile, is not the
+            module's (RF703), or the file cannot be written (RF503).
+    """
+    from recform.weights import save
+
+    compiled = _compiled(formula, network, plugins, params)
+    save(module, compiled, Path(file))
+
+
+def load_weights(
+    module: torch.nn.Module,
+    formula: str | Path | Compiled,
+    file: str | Path,
+    /,
+    network: str | None = None,
+    *,
+    strict: bool = True,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
+) -> Match:
+    """Reads the weights of a safetensors file into a module.
+
+    A file that names a formula must name the same one, up to comments, spaces and
+    names; without one, the names of its tensors count.
+
+    Args:
+        module: made from the formula.
+        formula: what :func:`compile` returned or takes.
+        file: from :func:`save_weights`, or of another library.
+        network: as for :func:`compile`.
+        plugins: likewise.
+        params: likewise.
+        strict: with False, the tensors that are for the same are taken from a file of
+            another formula, and the rest of the module stays as it is.
+
+    Returns:
+        What was taken, and what not.
+
+    Raises:
+        recform.diagnostics.CompileError: if the formula does not compile, or the file
+            is of another one (RF702), does not fit (RF703, RF705), or cannot be read
+            (RF001, RF006, RF701, RF704).
+    """
+    from recform.weights import load
+
+    compiled = _compiled(formula, network, plugins, params)
+    return load(module, compiled, Path(file), strict=strict, plugins=plugins)
+
+
+def transplant(
+    file: str | Path,
+    formula: str | Path | Compiled,
+    /,
+    network: str | None = None,
+    *,
+    source: str | Path | Compiled | None = None,
+    seed: int = 0,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
+) -> Transplant:
+    """Weights for the network of a formula, taken from those of another.
+
+    Args:
+        file: the weights that there are.
+        formula: the network that gets them: what :func:`compile` returned or takes.
+        network: as for :func:`compile`.
+        plugins: likewise.
+        params: likewise.
+        source: the formula of the file, if it says nothing about it.
+        seed: for what starts afresh.
+
+    Returns:
+        The tensors, what each was taken from, and ``write(path)``.
+
+    Raises:
+        recform.diagnostics.CompileError: if a formula does not compile, or the file
+            cannot be read (RF001, RF006, RF701, RF704) or has nothing that fits (RF705).
+    """
+    from recform.weights import transplant as take
+
+    target = _compiled(formula, network, plugins, params)
+    known = None if source is None else _compiled(source, None, plugins, {})
+    return take(Path(file), target, known, seed=seed, plugins=plugins)
+
+
+def _compiled(
+    formula: str | Path | Compiled,
+    network: str | None,
+    plugins: Iterable[Plugin],
+    params: dict[str, Any],
+) -> Compiled:
+    if isinstance(formula, str | Path):
+        return compile(formula, network, plugins=plugins, **params)
+    return formula

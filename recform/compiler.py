@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,12 +53,16 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         plugins: the operators that are not recform's own.
+        used: the other files that the formula uses.
+        timm: whether the generated class has the interface of timm's models.
     """
 
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     plugins: Plugins = field(default_factory=Plugins)
+    used: tuple[Source, ...] = ()
+    timm: bool = False
 
     @property
     def recurrence(self) -> Recurrence:
@@ -168,7 +172,9 @@ def _compile(
         error.diagnostics = blamed(error.diagnostics, file, settings)
         raise
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return tuple(Compiled(c.graph, c.settings, warnings, plugins) for c in compiled)
+    return tuple(
+        replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
+    )
 
 
 def compile_formula(
@@ -197,6 +203,22 @@ def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
     no_network(network, names, compiled[0].formula.source, Diagnostics())
 
 
+def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:
+    """The same networks, whose classes get the interface of timm's models.
+
+    Raises:
+        CompileError: if one is no image classifier.
+    """
+    from recform.emit.classifier import check
+
+    networks = tuple(compiled)
+    report = Diagnostics()
+    for item in networks:
+        check(item.graph, report)
+    report.check()
+    return tuple(replace(item, timm=True) for item in networks)
+
+
 def emit_source(compiled: list[Compiled]) -> str:
     """The generated module of one or several networks of a file."""
     from recform.emit import emit
@@ -204,7 +226,7 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with library.using(first.plugins.operators):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.plugins.named)
+        return emit(graphs, first.settings, first.plugins.named, first.timm)
 
 
 def read(path: str | Path) -> tuple[Source, Path]:
@@ -232,6 +254,13 @@ def from_text(text: str, name: str = "<formula>") -> Source:
     report.check()
     assert source is not None
     return source
+
+
+def is_path(formula: str | Path) -> bool:
+    """A path is a Path, or one line that ends in ``.rf`` and is no equation."""
+    if isinstance(formula, Path):
+        return True
+    return formula.endswith(".rf") and "\n" not in formula and "=" not in formula
 
 
 def load_source(text: str, name: str) -> ModuleType:
@@ -264,6 +293,8 @@ __all__ = [
     "compile_source",
     "emit_source",
     "from_text",
+    "is_path",
     "load_source",
     "read",
+    "with_timm",
 ]

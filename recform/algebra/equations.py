@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import sympy
 
-from recform.algebra.definitions import every_name
 from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
 from recform.algebra.formula import Boundary, Equation
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import Section
+from recform.algebra.several import SeveralReader, is_several
 from recform.algebra.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.algebra.survey import references
 from recform.algebra.symbols import FIRST
@@ -70,9 +71,9 @@ class EquationReader:
                 )
             seen.setdefault(equation.unknown, equation)
         places: dict[Tensor, Boundary] = {}
-        # An equation for one block stands for that of the first blocks of all stages.
-        own = {b.left for b in boundaries if not b.opening}
-        boundaries = [b for b in boundaries if not (b.opening and b.left in own)]
+        # An equation for one block goes before one for several.
+        own = {b.left for b in boundaries if not b.several}
+        boundaries = [b for b in boundaries if not (b.several and b.left in own)]
         for boundary in boundaries:
             if boundary.left in places:
                 self._report.error(
@@ -144,8 +145,10 @@ class EquationReader:
         if isinstance(left, n.Reference) and len(left.indices) == 2:
             self._timed(left, right, item, equations, boundaries, text)
             return
-        if isinstance(left, n.Reference) and is_opening(left):
-            self._opening(left, right, item, boundaries, text)
+        if isinstance(left, n.Reference) and is_several(left):
+            found = SeveralReader(reader, self._starts, self._report)
+            blocks = found.blocks(left, right)
+            self._several(blocks, left, right, item, boundaries, text)
             return
         shift = _shift(left)
         if shift is not None:
@@ -183,44 +186,25 @@ class EquationReader:
             Boundary(target, self._boundary(reader, right), item.span, text)
         )
 
-    def _opening(
+    def _several(
         self,
+        blocks: Sequence[int],
         left: n.Reference,
         right: n.Expr,
         item: n.Relation,
         boundaries: list[Boundary],
         text: str,
     ) -> None:
-        """``X_<first> = ...``: a boundary equation for the first block of every stage."""
+        """``X_<first> = ...``, ``X_<2..5> = ...``: a boundary equation for each block."""
         reader = self._reader
-        if not isinstance(left.indices[0], n.Reference):
-            self._report.error(
-                "RF217",
-                f"the left side has the index {FIRST}",
-                left.span,
-                hint=f"{left.name}_<{FIRST}> = ...",
-            )
-            return
-        if "i" in every_name(right):
-            self._report.error(
-                "RF217",
-                f"an equation for the first blocks speaks of {FIRST}, and not of i",
-                right.span,
-                hint=f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
-            )
-            return
         value = reader.tensor(renamed(right, {FIRST: "i"}))
-        for start in self._starts:
+        for block in blocks:
+            at = {I: sympy.Integer(block)}
             for part, span in list(reader.spans.items()):
-                reader.spans.setdefault(part.xreplace({I: sympy.Integer(start)}), span)
+                reader.spans.setdefault(part.xreplace(at), span)
+            state = State(left.name, sympy.Integer(block))
             boundaries.append(
-                Boundary(
-                    State(left.name, sympy.Integer(start)),
-                    value.xreplace({I: sympy.Integer(start)}),
-                    item.span,
-                    text,
-                    opening=True,
-                )
+                Boundary(state, value.xreplace(at), item.span, text, several=True)
             )
 
     def _timed(
@@ -394,11 +378,6 @@ class EquationReader:
             )
             return None
         return left, item.span
-
-
-def is_opening(left: n.Reference) -> bool:
-    """Whether the left side is of the first blocks: ``X_<first>``."""
-    return len(left.indices) == 1 and FIRST in every_name(left.indices)
 
 
 def _shift(left: n.Expr) -> int | None:

@@ -133,14 +133,14 @@ class Boundary:
     Attributes:
         left: a tensor without ``i``.
         right: None for zero.
-        opening: whether it comes from an equation for the first block of every stage.
+        several: whether it comes from an equation for several blocks.
     """
 
     left: Tensor
     right: Tensor | None
     span: Span = field(compare=False)
     text: str = ""
-    opening: bool = False
+    several: bool = False
 
 
 @dataclass(frozen=True)

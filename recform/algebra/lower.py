@@ -34,7 +34,7 @@ from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
 from recform.algebra.symbols import MAX_SIZE, parameter
 from recform.algebra.tables import TableReader
-from recform.blocks import Arguments, Shape, defaults, lookup
+from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -505,7 +505,7 @@ class _Lowering:
         for pipeline in [*pipelines.values(), *operators.values()]:
             for step in pipeline.steps:
                 for value in step.arguments.values():
-                    symbols |= {str(s) for s in getattr(value, "free_symbols", ())}
+                    symbols |= {str(s) for s in symbols_in(value)}
         names = {p.name for p in params if not isinstance(p.value, bool)}
         return (names & symbols) - self._structural
 
@@ -519,17 +519,9 @@ class _Fix:
     def __call__(self, pipeline: Pipeline) -> Pipeline:
         steps = []
         for step in pipeline.steps:
-            arguments = {k: self._value(v) for k, v in step.arguments.items()}
+            arguments = {k: put_in(v, self._values) for k, v in step.arguments.items()}
             steps.append(replace(step, arguments=Arguments(arguments)))
         return replace(pipeline, steps=tuple(steps))
-
-    def _value(self, value: Any) -> Any:
-        if not getattr(value, "free_symbols", None):
-            return value
-        filled = value.subs(self._values)
-        if filled.free_symbols:
-            return filled
-        return int(filled) if filled.is_Integer else float(filled)
 
 
 def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:

@@ -204,12 +204,7 @@ class OperatorReader:
         values = [reader.read(item) for item in expr.items]
         if any(value is None for value in values):
             return None
-        checked = [
-            None
-            if isinstance(value, bool) or value.free_symbols
-            else self._number(argument, value)
-            for value in values
-        ]
+        checked = [self._check(argument, value, set()) for value in values]
         if len(checked) != 2 or None in checked:
             shown = f"({', '.join(map(_shown, values))})"
             self._out_of_range(argument, what, shown, expr.span)

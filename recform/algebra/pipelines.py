@@ -21,7 +21,7 @@ from recform.algebra.operator_calls import OperatorReader, word
 from recform.algebra.rows import Row, bracketed
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.algebra.where import WhereReader
-from recform.blocks import Argument, Arguments, Kind, lookup
+from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
 from recform.diagnostics import Diagnostics
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -345,7 +345,7 @@ def _symbols(operators: Mapping[str, Pipeline]) -> list[Any]:
         for pipeline in operators.values()
         for step in pipeline.steps
         for value in step.arguments.values()
-        for symbol in getattr(value, "free_symbols", ())
+        for symbol in symbols_in(value)
     }
     return sorted(found, key=str)
 

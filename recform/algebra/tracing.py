@@ -12,7 +12,7 @@ import sympy
 
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE
-from recform.blocks import Arguments, Cost, Kind, Misfit, Shape
+from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def arguments_of(step: Step, values: Mapping[Any, Any]) -> Arguments:
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
     filled: dict[str, Any] = {}
     for name, value in step.arguments.items():
-        free = getattr(value, "free_symbols", None)
+        free = symbols_in(value)
         if free:
             # SymPy is slow, and most blocks put in the same few numbers.
             known = sorted((s for s in free if s in values), key=str)
@@ -117,6 +117,11 @@ def arguments_of(step: Step, values: Mapping[Any, Any]) -> Arguments:
 def _put_in(
     value: Any, pairs: tuple[tuple[Any, Any], ...], kind: Kind, name: str
 ) -> Any:
+    if isinstance(value, tuple):
+        return tuple(
+            _put_in(part, pairs, kind, name) if symbols_in(part) else part
+            for part in value
+        )
     number = value.subs(dict(pairs), simultaneous=True)
     return number if number.free_symbols else number_of(number, kind, name)
 

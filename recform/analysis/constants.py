@@ -17,22 +17,12 @@ _MOST = 60
 
 def constants(laws: Mapping[str, Form], order: int) -> list[Form]:
     """All independent constant combinations."""
-    candidates = _candidates(laws, order)
+    candidates = candidates_of(laws, order)
     if not candidates or len(candidates) > _MOST:
         return []
-    current = {state(name, 0): right for name, right in laws.items()}
     columns = []
     for tensor in candidates:
-        here = current.get(tensor, {tensor: sympy.S.One})
-        # What the same block has made already is replaced in its turn.
-        for _ in laws:
-            here = combined(
-                *(
-                    (value, current.get(part, {part: sympy.S.One}))
-                    for part, value in here.items()
-                )
-            )
-        before = {shifted(tensor, -1): sympy.S.One}
+        here, before = column(laws, tensor)
         columns.append(combined((1, here), (-1, before)))
     return [
         {
@@ -44,7 +34,22 @@ def constants(laws: Mapping[str, Form], order: int) -> list[Form]:
     ]
 
 
-def _candidates(laws: Mapping[str, Form], order: int) -> list[Tensor]:
+def column(laws: Mapping[str, Form], tensor: Tensor) -> tuple[Form, Form]:
+    """A tensor of block i by the tensors of older blocks, and it one block before."""
+    current = {state(name, 0): right for name, right in laws.items()}
+    here: Form = current.get(tensor, {tensor: sympy.S.One})
+    # What the same block has made already is replaced in its turn.
+    for _ in laws:
+        here = combined(
+            *(
+                (value, current.get(part, {part: sympy.S.One}))
+                for part, value in here.items()
+            )
+        )
+    return here, {shifted(tensor, -1): sympy.S.One}
+
+
+def candidates_of(laws: Mapping[str, Form], order: int) -> list[Tensor]:
     """States and opaque tensors, as old as the state reaches."""
     found: dict[Tensor, None] = {}
     for name in laws:

@@ -92,12 +92,12 @@ class Counter:
             # Where terms cancel, numbers are far smaller than what can be proved of
             # them: pack tightly, and compare the result with the recurrence itself.
             bits = 64 + 2 * self.length.bit_length()
-            result = unpacked(jump.value(bits), bits)
+            result = jump.coefficients(bits)
             if all(bound.agrees(result, prime) for prime in _PRIMES):
                 return result
         # However large the powers are, integers are exact: only what is unpacked in the
         # end must fit.
-        return unpacked(jump.value(bound.bits), bound.bits)
+        return jump.coefficients(bound.bits)
 
     def _evaluated(self, origin: Source, bits: int) -> Any:
         """The polynomial's value at 2 to the power of ``bits``."""

@@ -90,6 +90,7 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
             for found in (item.random, item.moments)
             if found is not None
         ],
+        "variance_unknown": item.unfollowed or None,
         "deleted": [
             {"block": found.blocks[0], "left": list(found.left.counts)}
             for found in item.ablations
@@ -125,6 +126,8 @@ def _moments(found: Moments) -> Mapping[str, Any]:
         "blocks": found.blocks,
         "variance": found.variance,
         "terms": {share.term: share.variance for share in found.shares},
+        "gates": dict(found.gates),
+        "gradient_grows_alike": found.symmetric,
         "gain_for_variance_1": found.steady,
         "gain_for_variance_2": found.double,
         "scale_for_variance_1": found.scale,

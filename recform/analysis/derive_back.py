@@ -7,13 +7,13 @@ regular expression, and with sums and products where it is a row of stars.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, Learned
+from recform.algebra.expr import I, L, Learned
 from recform.algebra.sorts import Reported
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.automaton import equal, minimal
@@ -27,6 +27,7 @@ from recform.analysis.general_text import read_back
 from recform.analysis.general_weights import Refused
 from recform.analysis.linear import Linear
 from recform.analysis.series import (
+    SHARED_MARK,
     Move,
     NotExact,
     Row,
@@ -73,7 +74,12 @@ def _operators(product: Product, length: int) -> list[Move]:
     for item in product:
         _check(item)
         back = -item.at.number
-        if item.kind != "operator":
+        if item.kind == "operator" and item.at.base == SHARED:
+            # One module for all blocks may stand at any of them; so it stands at one.
+            here = min(last, length - 1)
+            found[length - 1 - here].append(SHARED_MARK + item.name)
+            continue
+        if item.kind in ("gate", "gain"):
             # What a tensor is multiplied with may be seen from any block.
             here = min(max(back, last), length - 1)
             found[length - 1 - here].append(_seen_from(item, here))
@@ -97,12 +103,12 @@ def _seen_from(item: Letter, back: int) -> str:
 
 
 def _check(item: Letter) -> None:
-    if item.kind in ("embed", "project"):
-        raise NoSeries("features are put side by side or split")
-    if item.kind not in ("operator", "gate", "gain"):
+    if item.kind == "project":
+        raise NoSeries("features are split")
+    if item.kind not in ("operator", "gate", "gain", "embed"):
         raise NoSeries(f"{item.text()} is no operator of a block")
-    if item.at.base == SHARED:
-        raise NoSeries(f"{item.name} is one module for all blocks")
+    if item.at.base == SHARED and item.kind == "operator":
+        return
     if item.at.base != BLOCK:
         raise NoSeries(f"{item.text()} belongs to one block alone")
 
@@ -119,15 +125,13 @@ def _gains(weight: Any, length: int) -> list[tuple[list[tuple[str, ...]], Any]]:
     own = sorted(weight.atoms(Learned), key=str)
     dummies = {item: sympy.Dummy(str(n)) for n, item in enumerate(own)}
     bare = weight.xreplace(dummies)
-    if bare.has(I):
-        raise NoSeries(f"the weight {plain_scalar(weight)} differs from block to block")
     if not own:
-        return [([()] * length, bare)]
+        return list(_of_block([()] * length, bare))
     try:
         poly = sympy.Poly(bare, *dummies.values())
     except sympy.PolynomialError:
         raise NoSeries(f"{plain_scalar(weight)} is no polynomial") from None
-    result = []
+    result: list[tuple[list[tuple[str, ...]], Any]] = []
     for powers, number in poly.terms():
         gains: list[tuple[str, ...]] = [()] * length
         for item, power in zip(own, powers, strict=True):
@@ -140,8 +144,21 @@ def _gains(weight: Any, length: int) -> list[tuple[list[tuple[str, ...]], Any]]:
                 )
             place = length - 1 - back
             gains[place] = tuple(sorted((*gains[place], *[item.name] * power)))
-        result.append((gains, number))
+        result += _of_block(gains, number)
     return result
+
+
+def _of_block(
+    gains: list[tuple[str, ...]], weight: Any
+) -> Iterator[tuple[list[tuple[str, ...]], Any]]:
+    """A weight with what depends on the block as a gain of the newest one, ``[1/i]``."""
+    for term in sympy.Add.make_args(sympy.expand(weight)):
+        if not term.has(I):
+            yield gains, term
+            continue
+        number, own = term.as_independent(I, L, as_Add=False)
+        newest = tuple(sorted((*gains[-1], f"[{plain_scalar(own)}]")))
+        yield [*gains[:-1], newest], number
 
 
 # ------------------------------------------------------------------------------- automaton
@@ -203,6 +220,15 @@ def seeds_of(linear: Linear, source: str) -> dict[str, Any] | None:
         if total != 0:
             seeds[law.unknown] = total
     return seeds
+
+
+def has_free_letters(series: Series) -> bool:
+    """Whether other series may have the same paths.
+
+    What belongs to no block, or is a number, could stand at another block as well.
+    """
+    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
+    return any(name[0] in f"{SHARED_MARK}[" or "(" in name for name in names)
 
 
 def network_of(linear: Linear) -> Network:
@@ -287,14 +313,33 @@ def general_formula(
     """The general formula from one unknown to another."""
     reduced = minimal(network.series(source, target, seeds))
     regex = regex_of(reduced.series)
-    gated = any("(" in n for move in reduced.series.moves for n in move.operators)
-    closed = "" if regex is None or gated else closed_form(PLAIN, regex)
-    if closed and not _says(closed, reduced.series):
+    closed = "" if regex is None else closed_form(PLAIN, regex)
+    if closed and not _says_renamed(reduced.series):
         closed = ""
     shown = closed_form(LATEX, regex) if closed and regex is not None else ""
     return GeneralFormula(
         source, target, reduced.series, reduced.rank, regex, closed, shown
     )
+
+
+def _says_renamed(series: Series) -> bool:
+    """Whether the sums and products of a series have its paths, whatever its letters are.
+
+    Gates, shared modules and weights have no reading in a general formula, so all letters
+    are named anew for this.
+    """
+    names: dict[str, str] = {}
+
+    def renamed(move: Move) -> Move:
+        operators = [names.setdefault(n, f"Q{len(names)}") for n in move.operators]
+        gains = [names.setdefault(n, f"q{len(names)}") for n in move.gains]
+        return Move(tuple(operators), tuple(sorted(gains)))
+
+    steps = {renamed(move): rows for move, rows in series.steps.items()}
+    other = Series(series.domain, series.initial, steps, series.final)
+    regex = regex_of(other)
+    text = "" if regex is None else closed_form(PLAIN, regex)
+    return bool(text) and _says(text, other)
 
 
 def _says(text: str, series: Series) -> bool:

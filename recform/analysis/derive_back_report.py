@@ -19,9 +19,10 @@ from recform.analysis.derive_back import (
 )
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
+from recform.analysis.laws import Linear, Source
 from recform.analysis.linear import linearise
 from recform.analysis.series import NotExact, Word
-from recform.analysis.words import LAST
+from recform.analysis.words import BACK, BLOCK, LAST, At
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
 
@@ -38,19 +39,22 @@ class Backward:
         name: of the network.
         equations: as in the file.
         formulas: one for each pair of unknowns that a path joins.
+        through: derivatives by unknowns that only a history of their block reads.
         assumptions: what was taken for granted.
     """
 
     name: str
     equations: tuple[str, ...]
     formulas: tuple[GeneralFormula, ...]
+    through: tuple[str, ...]
     assumptions: tuple[str, ...]
 
     def text(self) -> str:
         """For the terminal."""
         result = [self.name, *(f"  {line}" for line in self.equations)]
         for formula in self.formulas:
-            result.append(f"\nFrom {formula.source}_<L-i> to {formula.target}_L")
+            source = _unknown(PLAIN, formula.source, Place("L-i"))
+            result.append(f"\nFrom {source} to {formula.target}_L")
             result.append(f"  paths    {regexes.shown(formula.series)}")
             if formula.closed:
                 result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
@@ -59,6 +63,8 @@ class Backward:
                     f"  {'' if number else 'i = 1, 2, ...':13}  {line}".rstrip()
                 )
             result.append(f"  rank     {formula.rank} (of the Hankel matrix)")
+        if self.through:
+            result += ["", *self.through]
         result.append("\nFor blocks whose history does not reach the start, and if:")
         result += [f"  {line}" for line in self.assumptions]
         return "\n".join(result)
@@ -92,6 +98,7 @@ class Backward:
                 }
                 for formula in self.formulas
             ],
+            "through_histories": list(self.through),
             "assumptions": list(self.assumptions),
         }
 
@@ -106,6 +113,7 @@ def backward(formula: Formula) -> Backward:
     linear = linearise(formula, report, activations=False)
     report.check()
     sources = [equation.unknown for equation in formula.equations]
+    joined = any(letter.kind == "embed" for letter in linear.letters)
     read = dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
     targets = [name for name in read if name in sources]
     targets = targets or [formula.equations[-1].unknown]
@@ -114,7 +122,7 @@ def backward(formula: Formula) -> Backward:
         formulas = tuple(
             made
             for target in targets
-            for source in sources
+            for source in (linear.unknowns if joined else sources)
             if (seeds := seeds_of(linear, source)) is not None
             if (made := general_formula(network, source, target, seeds)).rank
         )
@@ -143,12 +151,51 @@ def backward(formula: Formula) -> Backward:
         assumptions.append(
             "what a tensor is multiplied with, diag(...), stays as it is"
         )
+    if joined:
+        assumptions.append(
+            "E1, E2, ... put their part into its place in a concatenation"
+        )
+    if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
+        assumptions.append("weights that depend on the block, [...], stay as they are")
     return Backward(
         formula.name,
         tuple(dict.fromkeys(e.text for e in formula.equations)),
         formulas,
+        tuple(
+            line
+            for target in targets
+            for source in sources
+            if (line := _through(linear, source, target))
+        ),
         tuple(dict.fromkeys(assumptions)),
     )
+
+
+def _through(linear: Linear, source: str, target: str) -> str:
+    """The derivative by an unknown that is read within its block alone, by a history."""
+    reads = [
+        (law.unknown, read, polynomial)
+        for law in linear.laws
+        for read, polynomial in law.gradient.items()
+        if read.unknown == source and read.at.base == BLOCK
+    ]
+    if seeds_of(linear, source) is not None or any(r.at.number for _, r, _ in reads):
+        return ""
+    parts = []
+    for name, _, factor in reads:
+        moved = factor.moved(BACK)
+        text = f"({moved.text()})" if len(moved.terms) > 1 else moved.text()
+        above = f"d{target}_L/d{_unknown(PLAIN, name, Place('L-i'))}"
+        parts.append(f"{above}*{text}")
+    return f"d{target}_L/d{PLAIN.name(source, Place('L-i'))} = {' + '.join(parts)}"
+
+
+def _unknown(style: Plain, name: str, place: Place) -> str:
+    """An unknown, or a history with its end at a block."""
+    if "(" not in name:
+        return style.name(name, place)
+    here = Source(name, At(place.base, place.number))
+    return here.text() if style is PLAIN else here.latex()
 
 
 def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
@@ -179,8 +226,8 @@ def _left(style: Plain, formula: GeneralFormula) -> str:
 
 def _derivative(style: Plain, formula: GeneralFormula, source: Place) -> str:
     above = style.name(f"d{formula.target}", _LAST)
-    below = style.name(f"d{formula.source}", source)
+    down = _unknown(style, formula.source, source)
     if style is PLAIN:
-        return f"{above}/{below}"
-    up, down = style.name(formula.target, _LAST), style.name(formula.source, source)
+        return f"{above}/d{down}"
+    up = style.name(formula.target, _LAST)
     return rf"\frac{{\partial {up}}}{{\partial {down}}}"

@@ -9,7 +9,8 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.series import Move, Word
+from recform.algebra.expr import I, L
+from recform.analysis.series import SHARED_MARK, Move, Word
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,15 @@ class Plain:
     newline = "\n"
 
     def name(self, name: str, place: Place) -> str:
-        """A name with an index; a gate such as ``diag(t_i)`` with its indices moved."""
+        """A name with an index; a gate such as ``diag(t_i)`` with its indices moved.
+
+        A module that all blocks share has no index, and a weight such as ``[1/i]`` is the
+        number of the block.
+        """
+        if name.startswith(SHARED_MARK):
+            return name.removeprefix(SHARED_MARK)
+        if is_weight(name):
+            return self.weight(name, place)
         if "(" in name:
             return self.gate(name, place)
         text = place.text()
@@ -56,6 +65,12 @@ class Plain:
             return self.name("", place.plus(int(found[1] or found[2] or 0)))
 
         return re.sub(r"_<i([+-]\d+)?>|_i(?![A-Za-z0-9])()", moved, name)
+
+    def weight(self, name: str, place: Place) -> str:
+        """A weight that differs from block to block."""
+        value = number_of(name, place)
+        text = self.scalar(value)
+        return self.bracket(text) if value.is_Add else text
 
     def bracket(self, text: str) -> str:
         return f"({text})"
@@ -78,6 +93,11 @@ class Latex(Plain):
     times = r" \cdot "
 
     def name(self, name: str, place: Place) -> str:
+        if is_weight(name):
+            return self.weight(name, place)
+        if name.startswith(SHARED_MARK):
+            plain = name.removeprefix(SHARED_MARK)
+            return plain if len(plain) < 2 else rf"\mathrm{{{plain}}}"
         if "(" in name:
             moved = self.gate(name, place).replace("*", self.times)
             return moved.replace("diag", r"\operatorname{diag}")
@@ -101,6 +121,22 @@ class Latex(Plain):
 PLAIN, LATEX = Plain(), Latex()
 
 
+def is_weight(name: str) -> bool:
+    """Whether a name is that of a weight that differs from block to block, ``[1/i]``."""
+    return name.startswith("[")
+
+
+def number_of(name: str, place: Place) -> Any:
+    """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums."""
+    names = {"i": I, "L": L}
+    base = sympy.S.Zero
+    for sign, letter in re.findall(r"(^|-)([A-Za-z])", place.base):
+        symbol = names.get(letter, sympy.Symbol(letter))
+        base += -symbol if sign else symbol
+    value = sympy.sympify(name.strip("[]"), locals=names)
+    return sympy.cancel(value.xreplace({I: base + place.number}))
+
+
 def factors(style: Plain, word: Word, source: Place) -> list[str]:
     """The operators of a word that starts behind block ``source``, newest block first."""
     result: list[str] = []
@@ -111,6 +147,13 @@ def factors(style: Plain, word: Word, source: Place) -> list[str]:
 
 def _at(style: Plain, move: Move, place: Place) -> list[str]:
     return [style.name(name, place) for name in (*move.gains, *move.operators)]
+
+
+def _without_weights(word: Word) -> Word:
+    return tuple(
+        Move(move.operators, tuple(name for name in move.gains if not is_weight(name)))
+        for move in word
+    )
 
 
 def term(style: Plain, weight: Any, parts: list[str]) -> str:
@@ -143,9 +186,16 @@ def added(terms: Iterable[str]) -> str:
 
 
 def polynomial(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
-    """A sum of words, all behind the same block."""
+    """A sum of words, all behind the same block; words that read alike are one term."""
+    total: dict[tuple[str, ...], Any] = {}
+    for word, weight in words.items():
+        parts = tuple(factors(style, _without_weights(word), source))
+        for distance, move in enumerate(word, 1):
+            for name in filter(is_weight, move.gains):
+                weight *= number_of(name, source.plus(distance))
+        total[parts] = total.get(parts, sympy.S.Zero) + weight
     return added(
-        term(style, w, factors(style, word, source)) for word, w in words.items()
+        term(style, weight, list(parts)) for parts, weight in total.items() if weight
     )
 
 

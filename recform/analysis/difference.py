@@ -11,7 +11,12 @@ import sympy
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import first_word, minimal, words_up_to
 from recform.analysis.automaton_regex import shown
-from recform.analysis.derive_back import NoSeries, network_of, seeds_of
+from recform.analysis.derive_back import (
+    NoSeries,
+    has_free_letters,
+    network_of,
+    seeds_of,
+)
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
 from recform.analysis.linear import linearise
@@ -68,7 +73,9 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
     paths = (why_first, why_second)
     if first is None or second is None:
         return PathDifference(paths, None, (), 0, None, (blocks[0], blocks[1]))
-    same = first_word(first - second) is None
+    same: bool | None = first_word(first - second) is None
+    if not same and (has_free_letters(first) or has_free_letters(second)):
+        same = None
     changes = [] if same else _changes(first, second)
     totals = (_total(first, blocks[0]), _total(second, blocks[1]))
     return PathDifference(

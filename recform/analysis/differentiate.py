@@ -29,6 +29,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.laws import STEM, Gradient, Law, Source, merged
 from recform.analysis.words import BLOCK, SHARED, START, At, Letter, Polynomial
+from recform.blocks import elementwise
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller, newest
@@ -225,7 +226,10 @@ class Differentiator:
         if argument not in arguments:
             arguments.append(argument)
         number = arguments.index(argument)
-        return f"{function}{number + 1 if number else ''}"
+        name = f"{function}{number + 1 if number else ''}"
+        # The sixth relu is not relu6.
+        taken = number and (elementwise(name) is not None or function[-1].isdigit())
+        return f"{function}_{number + 1}" if taken else name
 
     def _refuse(self, tensor: Tensor, kind: str) -> None:
         self._report.error(

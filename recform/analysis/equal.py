@@ -2,29 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, State
+from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.automaton import equal
-from recform.analysis.derive_back import NoSeries, network_of, seeds_of
+from recform.analysis.derive_back import (
+    NoSeries,
+    has_free_letters,
+    network_of,
+    seeds_of,
+)
 from recform.analysis.derive_text import PLAIN, added, term
 from recform.analysis.equal_example import Example, example
-from recform.analysis.equal_induction import Kept, Proof, Relation, prove, regular_from
-from recform.analysis.equal_values import Atoms, TooLarge, Value, written_out
+from recform.analysis.equal_frame import FrameChange, changes_shape, frame_changes
+from recform.analysis.equal_induction import Proof, prove
+from recform.analysis.equal_kept import Kept, Relation, first_block
+from recform.analysis.equal_terms import Atoms, TooLarge, Value
+from recform.analysis.equal_values import written_out
 from recform.analysis.linear import linearise
 from recform.analysis.series import NotExact
 from recform.diagnostics import CompileError, Diagnostics
-from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
 
 #: How the answer reads.
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
+#: Most depths that are compared one by one.
+MAX_DEPTH = 40
 
 
 @dataclass(frozen=True)
@@ -34,13 +43,15 @@ class Verdict:
     Attributes:
         names: of the networks.
         answer: one of the four.
-        checked: the depths up to which the outputs were compared as formulas.
+        checked: the depths up to which the outputs were compared as formulas; none if
+            the equations are the same.
         differs: the smallest depth at which they differ for some operators.
         relations: what holds at every block and proves it, as text.
         starts: boundary equations, as text, by network.
         interior: whether the paths between later blocks are equal; None if that is
             unknown.
         example: operators and an input for which they differ.
+        frame: what differs besides the equations.
         notes: what was taken for granted, in sentences.
     """
 
@@ -52,6 +63,7 @@ class Verdict:
     starts: tuple[tuple[str, ...], tuple[str, ...]]
     interior: bool | None
     example: Example | None
+    frame: tuple[FrameChange, ...]
     notes: tuple[str, ...]
 
     @property
@@ -68,6 +80,8 @@ def compare(left: Formula, right: Formula) -> Verdict:
     """
     formulas = (left, right)
     _comparable(left, right)
+    if _same_equations(left, right):
+        return _same(left, right)
     depth = _depth(formulas)
     differs: dict[bool, int | None] = {}
     proofs: dict[bool, Proof | None] = {False: None, True: None}
@@ -95,11 +109,51 @@ def compare(left: Formula, right: Formula) -> Verdict:
         answer,
         checked,
         shortest,
-        () if found is None else _shown(found),
+        () if found is None else relation_texts(found.relations),
         (_starts(left), _starts(right)),
         _interior(left, right),
         shown,
+        frame_changes(left, right),
         _notes(formulas),
+    )
+
+
+def _same_equations(left: Formula, right: Formula) -> bool:
+    """Whether they differ at most in the names of their unknowns."""
+    names, others = ([e.unknown for e in f.equations] for f in (left, right))
+    if len(names) != len(others):
+        return False
+    pairs = zip(others, others if set(names) == set(others) else names, strict=True)
+    renamed = dict(pairs)
+
+    def named(tensor: Tensor | None) -> Any:
+        if tensor is None:
+            return None
+        states = {s: State(renamed[s.name], s.index) for s in tensor.atoms(State)}
+        return tensor.xreplace(states)
+
+    return (
+        {e.unknown: e.right for e in left.equations}
+        == {renamed[e.unknown]: named(e.right) for e in right.equations}
+        and {b.left: b.right for b in left.boundaries}
+        == {named(b.left): named(b.right) for b in right.boundaries}
+        and left.output == named(right.output)
+    )
+
+
+def _same(left: Formula, right: Formula) -> Verdict:
+    """The verdict on two networks with the same equations."""
+    return Verdict(
+        (left.name, right.name),
+        ANY,
+        0,
+        None,
+        (),
+        (_starts(left), _starts(right)),
+        True,
+        None,
+        frame_changes(left, right),
+        _notes((left, right)),
     )
 
 
@@ -122,8 +176,7 @@ def _comparable(left: Formula, right: Formula) -> None:
 
 
 def _depth(formulas: tuple[Formula, Formula]) -> int:
-    order = max(reach_of(formula).order for formula in formulas)
-    return min(regular_from(formulas) + order + 1, 40)
+    return min(first_block(formulas), MAX_DEPTH)
 
 
 def _proof(
@@ -175,22 +228,32 @@ def _interior(left: Formula, right: Formula) -> bool | None:
             series.append(network_of(linear).series(name, name, seeds_of(linear, name)))
         except (CompileError, NoSeries, NotExact):
             return None
-    return equal(series[0], series[1])
-
-
-# --------------------------------------------------------------------------------- showing
+    if equal(series[0], series[1]):
+        return True
+    return None if any(map(has_free_letters, series)) else False
 
 
 def _starts(formula: Formula) -> tuple[str, ...]:
     return tuple(boundary.text for boundary in formula.boundaries)
 
 
-def _shown(proof: Proof) -> tuple[str, ...]:
+def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
+    notes = ["operators of one name and block are the same in both"]
+    if _same_equations(*formulas):
+        return tuple(notes)
+    notes.append("all tensors of the equations have one shape")
+    if any(map(changes_shape, formulas)):
+        notes.append(
+            "where a block changes the shape each term is adapted, so other terms have "
+            "other adapters; these were left out"
+        )
+    return tuple(notes)
+
+
+def relation_texts(relations: Iterable[Relation]) -> tuple[str, ...]:
     """The relations that say something of the newest block, shortest first."""
     texts = [
-        _relation(r)
-        for r in proof.relations
-        if any(not k.fixed and not k.back for k in r)
+        _relation(r) for r in relations if any(not k.fixed and not k.back for k in r)
     ]
     return tuple(sorted(dict.fromkeys(texts), key=lambda text: (len(text), text))[:8])
 
@@ -221,99 +284,3 @@ def _name(kept: Kept) -> str:
         }
         tensor = tensor.xreplace(names)
     return plain(tensor)
-
-
-def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
-    notes = ["operators of one name and block are the same in both"]
-    shared = [n for n in formulas[0].operators if n in formulas[1].operators]
-    other = [
-        name
-        for name in shared
-        if formulas[0].operators[name].text != formulas[1].operators[name].text
-    ]
-    if other:
-        notes.append(
-            f"the files define {', '.join(other)} differently; this was left out"
-        )
-    notes.append(
-        "stem, head, stages and adapters were left out: all tensors have one shape"
-    )
-    return tuple(notes)
-
-
-def lines(verdict: Verdict) -> list[str]:
-    """For the terminal."""
-    left, right = verdict.names
-    result = [f"{left} and {right}: {_ANSWERS[verdict.answer]}"]
-    if verdict.answer == LINEAR:
-        result[0] += (
-            ", and different for some others"
-            if verdict.example
-            else "; not known for others"
-        )
-    if verdict.answer == ANY:
-        result.append("For any operators, linear or not, and any number of blocks.")
-    if verdict.relations:
-        result.append(
-            "\nProof: this holds at every block, by induction"
-            + (
-                f" ({right} has the primes)"
-                if any("'" in r for r in verdict.relations)
-                else ""
-            )
-        )
-        result += [f"  {line}" for line in verdict.relations]
-        result.append(f"The first {verdict.checked} depths were compared one by one.")
-    for name, starts in zip(verdict.names, verdict.starts, strict=True):
-        if starts:
-            result.append(f"\nWith the start of {name}:")
-            result += [f"  {line}" for line in starts]
-    if verdict.answer in (ANY, LINEAR) and verdict.interior is False:
-        result.append(
-            "\nIt holds because of the start: between later blocks the paths differ, so "
-            "these are two architectures."
-        )
-    if verdict.answer == OPEN:
-        result.append(
-            f"No depth up to {verdict.checked} tells them apart, and no proof was found."
-            if verdict.differs is None
-            else "They differ for some operators that are not linear; for linear ones "
-            "no proof was found."
-        )
-    if verdict.example is not None:
-        result += ["", *_example_lines(verdict, verdict.example)]
-    result.append("\nTaken for granted:")
-    result += [f"  {line}" for line in verdict.notes]
-    return result
-
-
-_ANSWERS = {
-    ANY: "equal",
-    LINEAR: "equal if operators are linear",
-    DIFFERENT: "different",
-    OPEN: "undecided",
-}
-
-
-def _example_lines(verdict: Verdict, found: Example) -> list[str]:
-    kind = "matrices" if found.linear else "operators that are not linear"
-    blocks = "1 block" if found.depth == 1 else f"{found.depth} blocks"
-    result = [f"With {blocks} and {kind} (seed {found.seed}) the outputs are"]
-    for name, values in zip(verdict.names, found.outputs, strict=True):
-        result.append(f"  {name}: {', '.join(values)}")
-    return result
-
-
-def as_dict(verdict: Verdict) -> Mapping[str, Any]:
-    """For ``--json``."""
-    return {
-        "networks": list(verdict.names),
-        "answer": verdict.answer,
-        "checked_depth": verdict.checked,
-        "differs_at_depth": verdict.differs,
-        "relations": list(verdict.relations),
-        "starts": [list(lines) for lines in verdict.starts],
-        "same_paths_between_later_blocks": verdict.interior,
-        "example": None if verdict.example is None else verdict.example.as_dict(),
-        "assumptions": list(verdict.notes),
-    }

@@ -98,6 +98,11 @@ FUNCTIONS = {{
     "sigmoid": lambda a: 1 / (1 + math.exp(-float(a))),
     "silu": lambda a: float(a) / (1 + math.exp(-float(a))),
     "gelu": lambda a: float(a) * (1 + math.erf(float(a) / math.sqrt(2))) / 2,
+    "relu6": lambda a: min(max(a, 0), 6),
+    "leaky_relu": lambda a: max(a, 0) + Q(1, 100) * min(a, 0),
+    "elu": lambda a: a if a > 0 else math.exp(a) - 1,
+    "hardsigmoid": lambda a: min(max(a / 6 + Q(1, 2), 0), 1),
+    "hardswish": lambda a: a * min(max(a / 6 + Q(1, 2), 0), 1),
 }}
 
 

@@ -16,57 +16,30 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
-    Apply,
-    Elementwise,
     History,
     I,
     Input,
     K,
     L,
-    Pointwise,
     State,
     Tensor,
-    offset,
 )
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import Span
-from recform.analysis.equal_values import (
-    Atoms,
-    Evaluator,
-    Value,
-    frozen,
-    plus,
-    scaled,
-    written_out,
+from recform.analysis.equal_kept import (
+    MADE,
+    Kept,
+    Relation,
+    delay_of,
+    first_block,
+    kept_of,
+    window_of,
 )
+from recform.analysis.equal_laws import together
+from recform.analysis.equal_terms import Atoms, Value, plus, scaled
+from recform.analysis.equal_values import Evaluator, written_out
 from recform.analysis.series import Row, add_to, field_of
-from recform.recurrence.check import walk
-from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A tensor of one network at a block, or of a fixed one.
-
-    Attributes:
-        side: 0 or 1, the network.
-        tensor: with its newest index at i; without i for a fixed one.
-        back: how many blocks ago.
-    """
-
-    side: int
-    tensor: Tensor
-    back: int = 0
-
-    @property
-    def fixed(self) -> bool:
-        """Whether it is the same at every block."""
-        return not self.tensor.has(I)
-
-
-#: Weights of kept tensors whose sum is zero.
-Relation = Mapping[Kept, Any]
 
 
 @dataclass(frozen=True)
@@ -84,12 +57,6 @@ class Proof:
     first: int
 
 
-def regular_from(formulas: tuple[Formula, Formula]) -> int:
-    """The first block at which both equations hold as they are, with all of history."""
-    reaches = [reach_of(formula) for formula in formulas]
-    return max(reach.order + reach.absolute + 1 for reach in reaches)
-
-
 def prove(formulas: tuple[Formula, Formula], *, linear: bool) -> Proof:
     """What can be proved about two networks for every depth.
 
@@ -103,12 +70,12 @@ class _Induction:
     def __init__(self, formulas: tuple[Formula, Formula], linear: bool) -> None:
         self._formulas = formulas
         self._linear = linear
-        self._window = max(reach_of(formula).order for formula in formulas) + 1
-        self._first = regular_from(formulas) + self._window
+        self._window = window_of(formulas)
+        self._first = first_block(formulas)
         self._kept = [
             item
             for side in (0, 1)
-            for item in _kept(side, formulas[side], self._window)
+            for item in kept_of(side, formulas[side], self._window)
         ]
 
     def proof(self) -> Proof:
@@ -333,11 +300,9 @@ class _Next:
         return found
 
     def _find(self, tensor: Tensor) -> Value | None:
-        if not isinstance(
-            tensor, State | Apply | Elementwise | Pointwise | History | Input
-        ):
+        if not isinstance(tensor, MADE | History | Input):
             return None
-        delay = _delay(tensor)
+        delay = delay_of(tensor)
         found = None
         if delay is None:
             found = self._before.get(Kept(self._side, tensor))
@@ -360,48 +325,4 @@ class _Next:
         body = self.value(tensor.body.xreplace({K: tensor.last}))
         if tensor.kind == "sum":
             return plus(before, body)
-        return self._atoms.value("history", tensor.kind, frozen(before), frozen(body))
-
-
-def _delay(tensor: Tensor) -> int | None:
-    """How many blocks ago the newest part of a tensor is; None for a fixed one."""
-    found = []
-    for part in walk(tensor):
-        if isinstance(part, History):
-            indices = [part.last, *(part.last + n for n in _reaches(part.body))]
-        elif isinstance(part, State | Apply):
-            indices = [part.index]
-        else:
-            continue
-        found += [-n for index in indices if (n := offset(index)) is not None]
-    return min(found, default=None)
-
-
-def _reaches(body: Tensor) -> list[int]:
-    """How far the indices of a history's body lie behind its variable."""
-    return [
-        int(part.index - K)
-        for part in walk(body)
-        if isinstance(part, State | Apply) and part.index.has(K)
-    ]
-
-
-def _kept(side: int, formula: Formula, window: int) -> list[Kept]:
-    """The tensors of a formula that later blocks may need, the unknowns first."""
-    fixed: dict[Tensor, None] = {Input(): None}
-    moving: dict[Tensor, None] = {State(e.unknown, I): None for e in formula.equations}
-    for equation in formula.equations:
-        for part in walk(equation.right):
-            if isinstance(part, History) or (
-                isinstance(part, State | Apply | Elementwise | Pointwise)
-                and not part.has(K)
-            ):
-                delay = _delay(part)
-                if delay is not None:
-                    moving[part.xreplace({I: I + delay})] = None
-                elif isinstance(part, State):
-                    fixed[part] = None
-    return [
-        *(Kept(side, tensor) for tensor in fixed),
-        *(Kept(side, tensor, back) for back in range(window) for tensor in moving),
-    ]
+        return together(self._atoms, tensor.kind, [before, body])

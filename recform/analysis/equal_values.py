@@ -1,11 +1,9 @@
-"""Tensors of written-out equations in a normal form: what is equal for all operators.
+"""Tensors of written-out equations as polynomials: what is equal for all operators.
 
-A value is a polynomial: sums of elementwise products of atoms, with numbers in front. An
-atom is the input, an operator or a function applied to a value, or features put side by
-side. Operators are free: two atoms are equal if operator, block and argument are. So two
-values are equal for every choice of the operators if and only if their normal forms are,
-as far as the functions (relu, tanh, max) have no laws of their own. With linear operators
-an atom's argument is a single product, and a sum is taken apart.
+Operators are free: two atoms are equal if operator, block and argument are. So two
+values are equal for every choice of the operators if their normal forms are, and only
+then as far as the laws of the functions (relu, tanh, max) are known. With linear
+operators an atom's argument is a single product, and a sum is taken apart.
 """
 
 from __future__ import annotations
@@ -33,86 +31,17 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-
-#: An atom's number.
-Atom = int
-Monomial = tuple[Atom, ...]
-#: Weights (SymPy numbers) by monomial; none is zero.
-Value = dict[Monomial, Any]
-
-ONE: Monomial = ()
-#: Most terms of a value.
-MAX_TERMS = 4096
-
-
-class TooLarge(Exception):
-    """A value has more terms than is reasonable."""
-
-
-class Atoms:
-    """Numbers for atoms: equal ones get the same."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[Any, Atom] = {}
-
-    def number(self, *key: Any) -> Atom:
-        """The number of an atom, told by what it is made of."""
-        return self._numbers.setdefault(key, len(self._numbers))
-
-    def value(self, *key: Any) -> Value:
-        """An atom as a value."""
-        return {(self.number(*key),): sympy.S.One}
-
-
-def frozen(value: Value) -> Any:
-    """A value as a key."""
-    return tuple(sorted(value.items()))
-
-
-def plus(*values: Value) -> Value:
-    """The sum."""
-    total: Value = {}
-    for value in values:
-        for monomial, weight in value.items():
-            total[monomial] = total[monomial] + weight if monomial in total else weight
-    return _cleaned(total)
-
-
-def scaled(weight: Any, value: Value) -> Value:
-    """A number times a value."""
-    return _cleaned({monomial: weight * w for monomial, w in value.items()})
-
-
-def _cleaned(value: Value) -> Value:
-    if len(value) > MAX_TERMS:
-        raise TooLarge
-    result = {}
-    for monomial, weight in value.items():
-        plain = _simple(weight)
-        if plain != 0:
-            result[monomial] = plain
-    return result
-
-
-def _simple(weight: Any) -> Any:
-    """A weight in a form that is 0 if and only if it is zero."""
-    if weight.is_Number or weight.is_Symbol:
-        return weight
-    weight = sympy.expand(weight)
-    # Fractions need more than polynomials, and are rare.
-    fractions = any(p.exp.is_negative for p in weight.atoms(sympy.Pow))
-    return sympy.cancel(weight) if fractions else weight
-
-
-def product(left: Value, right: Value) -> Value:
-    """The elementwise product."""
-    total: Value = {}
-    for a, v in left.items():
-        for b, w in right.items():
-            monomial = tuple(sorted(a + b))
-            total[monomial] = total.get(monomial, sympy.S.Zero) + v * w
-    return _cleaned(total)
-
+from recform.analysis.equal_laws import function, part, together
+from recform.analysis.equal_terms import (
+    ONE,
+    Atoms,
+    Value,
+    cleaned,
+    frozen,
+    plus,
+    product,
+    scaled,
+)
 
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
@@ -150,8 +79,8 @@ class Evaluator:
         if found is not None:
             return found
 
-        def inner(part: Tensor) -> Value:
-            return self.value(part, known)
+        def inner(child: Tensor) -> Value:
+            return self.value(child, known)
 
         match tensor:
             case Input():
@@ -159,14 +88,13 @@ class Evaluator:
             case Apply():
                 return self._apply(tensor, inner(tensor.argument))
             case Elementwise():
-                argument = inner(tensor.argument)
-                return self._atoms.value("f", tensor.name, frozen(argument))
+                return function(self._atoms, tensor.name, inner(tensor.argument))
             case Scaled():
                 return scaled(
                     self._weight(tensor.coefficient, tensor.at), inner(tensor.tensor)
                 )
             case Filled():
-                return _cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
+                return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
             case TensorSum():
                 return plus(*map(inner, tensor.children))
             case Pointwise():
@@ -177,15 +105,13 @@ class Evaluator:
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))
                 return scaled(sympy.Rational(1, len(tensor.children)), parts)
-            case Combine():
-                arguments = tuple(sorted({frozen(inner(c)) for c in tensor.children}))
-                return self._atoms.value(tensor.kind, arguments)
-            case Concat():
-                flat = [frozen(inner(child)) for child in tensor.children]
-                return self._atoms.value("concat", *flat)
+            case Combine() | Concat():
+                kind = tensor.kind if isinstance(tensor, Combine) else "concat"
+                return together(self._atoms, kind, [*map(inner, tensor.children)])
             case Part():
-                made = frozen(inner(tensor.tensor))
-                return self._atoms.value("part", tensor.parts, tensor.which, made)
+                return part(
+                    self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
+                )
             case State() | History():
                 # What is not known here has vanished before the start.
                 return {}

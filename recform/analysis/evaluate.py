@@ -93,7 +93,6 @@ class Evaluator:
 
     def _compute(self, tensor: Tensor) -> Any:
         import torch
-        import torch.nn.functional as F
 
         match tensor:
             case Apply():
@@ -122,14 +121,7 @@ class Evaluator:
                 joined = [self.value(child) for child in tensor.children]
                 return torch.cat(joined, dim=_axis(joined[0]))
             case Elementwise():
-                functions: dict[str, Callable[[Any], Any]] = {
-                    "relu": F.relu,
-                    "gelu": F.gelu,
-                    "silu": F.silu,
-                    "tanh": torch.tanh,
-                    "sigmoid": torch.sigmoid,
-                }
-                return functions[tensor.name](self.value(tensor.argument))
+                return function(tensor.name)(self.value(tensor.argument))
             case Part():
                 inner = self.value(tensor.tensor)
                 return inner.chunk(tensor.parts, dim=_axis(inner))[tensor.which]
@@ -164,6 +156,14 @@ class Evaluator:
         # Roots of numbers become numbers, since torch takes those of tensors only.
         coefficient = sympy.N(coefficient, 17)
         return sympy.lambdify(symbols, coefficient, modules=[torch, "math"])(*values)
+
+
+def function(name: str) -> Callable[[Any], Any]:
+    """An elementwise function of the library, with its defaults."""
+    import torch.nn.functional as F
+
+    found: Callable[[Any], Any] = getattr(F, name)
+    return found
 
 
 def _axis(value: Any) -> int:

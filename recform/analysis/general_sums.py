@@ -23,6 +23,8 @@ from recform.analysis.general import (
     local,
     symbol,
 )
+from recform.analysis.general_terms import counts, merged, renamed
+from recform.analysis.general_weights import of_halves
 from recform.analysis.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
@@ -54,7 +56,7 @@ class SumReader:
             Reported: after a diagnostic.
         """
         try:
-            found = _merged(self._read(expr))
+            found = merged(self._read(expr))
         except sc.Unreasonable:
             self._fail("RF106", "this number is out of all reason", expr.span)
         except (sc.Undefined, ZeroDivisionError):
@@ -115,26 +117,7 @@ class SumReader:
 
     def _fresh(self, term: Term) -> Term:
         """The term with variables of its own, where it stands a second time."""
-        names = {
-            variable.name: self._name(variable.name) for variable in term.variables
-        }
-        if not names:
-            return term
-
-        def bound(item: Bound) -> Bound:
-            return Bound(names.get(item.base, item.base), item.number)
-
-        renamed = {symbol(old): symbol(new) for old, new in names.items()}
-        return Term(
-            term.coefficient.xreplace(renamed),
-            tuple(
-                Variable(names[v.name], bound(v.low), bound(v.high))
-                for v in term.variables
-            ),
-            tuple(
-                replace(f, low=bound(f.low), high=bound(f.high)) for f in term.factors
-            ),
-        )
+        return renamed(term, {v.name: self._name(v.name) for v in term.variables})
 
     def _name(self, name: str) -> str:
         self._count += 1
@@ -332,7 +315,7 @@ class SumReader:
                 "a number in a product may not depend on the product's variable",
                 expr.arguments[3].span,
             )
-        if any(weight.free_symbols & _counts(weight) for weight in moves.values()):
+        if any(weight.free_symbols & counts(weight) for weight in moves.values()):
             self._fail(
                 "RF632",
                 "a number in a product may not depend on i or a sum's variable",
@@ -372,7 +355,7 @@ class SumReader:
                     "RF203", f"{name} takes no names of arguments", argument.span
                 )
             values.append(self._scalar(self.terms(argument), argument, "an argument"))
-        return _number(sc.call(name, values, expr.span, self._fail))
+        return _number(of_halves(sc.call(name, values, expr.span, self._fail)))
 
     def _fail(
         self,
@@ -386,19 +369,5 @@ class SumReader:
         raise Reported
 
 
-def _merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Terms that differ in their coefficients alone, added up."""
-    total: dict[Any, Any] = {}
-    for term in terms:
-        key = (term.variables, term.factors)
-        total[key] = total.get(key, sympy.S.Zero) + term.coefficient
-    return tuple(Term(weight, *key) for key, weight in total.items())
-
-
 def _number(value: Any) -> tuple[Term, ...]:
     return (Term(value),)
-
-
-def _counts(weight: Any) -> set[Any]:
-    """The symbols of a weight that count blocks: ``i`` and variables of sums."""
-    return {s for s in weight.free_symbols if s == I or "#" in str(s)}

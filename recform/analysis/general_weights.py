@@ -37,6 +37,31 @@ class Refused(Exception):
         self.kind, self.what, self.place = kind, what, place
 
 
+def of_halves(value: Any) -> Any:
+    """``floor(k/2)`` and ``ceil(k/2)`` as powers and polynomials: with ``(-1)^k``."""
+    result = value
+    for part in value.atoms(sympy.floor, sympy.ceiling):
+        double = sympy.expand(2 * part.args[0])
+        whole = double.is_polynomial() and all(
+            number.is_Integer for number in double.as_coefficients_dict().values()
+        )
+        if not whole or sympy.Poly(double, *double.free_symbols).total_degree() != 1:
+            continue
+        odd = (1 - _alternating(double)) / 4
+        sign = -1 if isinstance(part, sympy.floor) else 1
+        result = result.xreplace({part: double / 2 + sign * odd})
+    return result
+
+
+def _alternating(value: Any) -> Any:
+    """``(-1)^value`` for whole numbers, with each variable in a power of its own."""
+    result = sympy.S.One
+    for item, times in value.as_coefficients_dict().items():
+        if times % 2:
+            result *= sympy.S.NegativeOne**item
+    return result
+
+
 def monomials(term: Term, names: list[str]) -> Iterator[tuple[Any, Any]]:
     """The coefficient as sums of ``number * x^degree * base^x`` over the variables."""
     symbols = {symbol(name): name for name in names}

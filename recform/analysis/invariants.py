@@ -18,12 +18,14 @@ from recform.algebra.expr import (
     Apply,
     I,
     Input,
+    Scaled,
     State,
     Tensor,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
 from recform.analysis.constants import constants, offsets, oldest
+from recform.analysis.constants_varying import varying
 from recform.analysis.forms import (
     Form,
     combined,
@@ -61,10 +63,13 @@ class Invariant:
 
     @property
     def tensor(self) -> Tensor:
-        """The combination as a tensor."""
-        made = tensor_of(self.terms)
+        """The combination as a tensor, a factor in i that all terms have in front."""
+        first = next(iter(self.terms.values()))
+        rest = {t: sympy.simplify(v / first) for t, v in self.terms.items()}
+        alike = first.has(I) and not any(v.has(I) for v in rest.values())
+        made = tensor_of(rest if alike else self.terms)
         assert made is not None
-        return made
+        return Scaled(first, made) if alike else made
 
     def text(self) -> str:
         """The combination and what it is."""
@@ -107,7 +112,8 @@ def invariants(formula: Formula) -> tuple[Invariant, ...]:
         )
         if laws is None:
             continue
-        for terms in constants(laws, _order(formula)):
+        order = _order(formula)
+        for terms in (*constants(laws, order), *varying(laws, order)):
             if not _known(terms, found):
                 found.append(_finish(formula, laws, terms, opaque, activations))
     return tuple(found)
@@ -205,7 +211,10 @@ def _value(formula: Formula, terms: Form, opaque: bool, activations: bool) -> Fo
 
     made = combined(
         *(
-            (value, resolve(unroller.replaced(tensor, block)))
+            (
+                value.xreplace({I: sympy.Integer(block)}),
+                resolve(unroller.replaced(tensor, block)),
+            )
             for tensor, value in terms.items()
         )
     )
@@ -224,7 +233,7 @@ def _cheaper(
         return "", None
     for name, right in laws.items():
         newest = state(name, 0)
-        if newest not in terms:
+        if newest not in terms or _vanishes(terms[newest]):
             continue
         rest = {t: v for t, v in terms.items() if t != newest}
         if any(newest in list(walk(tensor)) for tensor in rest):
@@ -234,6 +243,14 @@ def _cheaper(
         if _cost(new) < _cost(right):
             return name, new
     return "", None
+
+
+def _vanishes(number: Any) -> bool:
+    """Whether a number that may depend on i is zero in some block."""
+    top = sympy.fraction(sympy.together(number))[0]
+    factors = [f for f in sympy.Mul.make_args(top) if f.has(I) and f.is_polynomial(I)]
+    roots = [r for f in factors for r in sympy.roots(sympy.Poly(f, I), filter="Z")]
+    return any(root >= 1 for root in roots)
 
 
 def _cost(terms: Form) -> tuple[int, int]:

@@ -8,10 +8,9 @@ Eq. (14), corrected), so that products come out in the order of Eqs. (6), (9) an
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import combinations
 
-from recform.algebra.expr import I
 from recform.algebra.typeset import latex, plain
+from recform.analysis.closed_forms import closed_form
 from recform.analysis.laws import STEM, Linear, Source, merged
 from recform.analysis.propagate import propagate
 from recform.analysis.words import (
@@ -234,70 +233,18 @@ def _entry(
 
 
 def _closed(linear: Linear, unknown: str) -> Formulas | None:
-    """The general formula, if the only law is of order one or a product of two such."""
+    """The general formula, if the only law is a product of laws of order one."""
     law = linear.single
     if law is None or linear.output != {Source(unknown, At(LAST)): Polynomial.one()}:
         return None
-    steps = {
-        -source.at.number: polynomial
-        for source, polynomial in law.gradient.items()
-        if source.at.base == BLOCK
-    }
-    left, side = _names(linear, unknown, At(BACK))
-    first = steps.get(1, Polynomial())
-    if set(steps) == {1}:
-        right, tex = _prod("0", "i-1", first)
-        return Formulas(left, right, f"{side} = {tex}")
-    if set(steps) != {1, 2}:
-        return None
-    split = factors(first, steps[2])
-    if split is None:
-        return None
-    # X_i = (a_i + b_i)*X_<i-1> - a_i*b_<i-1>*X_<i-2>: a path goes through a number of the
-    # newest blocks by b and through the others by a.
-    a, b = split
-    new, old = _prod("0", "k-1", b), _prod("k", "i-1", a)
-    parts = [part for part, p in ((new, b), (old, a)) if p != Polynomial.one()]
-    text, tex = "*".join(text for text, _ in parts), " ".join(t for _, t in parts)
-    if a == Polynomial.one():  # As Eq. (12) has it.
-        right, tex = f"1 + sum(k, 1, i, {text})", rf"1 + \sum_{{k=1}}^{{i}} {tex}"
-    else:
-        right, tex = f"sum(k, 0, i, {text})", rf"\sum_{{k=0}}^{{i}} {tex}"
-    return Formulas(left, right, f"{side} = {tex}")
-
-
-def factors(
-    first: Polynomial, second: Polynomial
-) -> tuple[Polynomial, Polynomial] | None:
-    """Polynomials with ``a_i + b_i = first`` and ``a_i*b_<i-1> = -second``, if there are any.
-
-    Searched among the ways to share out the terms of ``first``.
-    """
-    words = list(first.terms.items())
-    for size in range(len(words) + 1):
-        for chosen in combinations(range(len(words)), size):
-            a = Polynomial({words[n][0]: words[n][1] for n in chosen})
-            b = first - a
-            if a * b.shifted(-1) == -second:
-                return a, b
-    return None
-
-
-def _prod(first: str, last: str, polynomial: Polynomial) -> tuple[str, str]:
-    """A product over blocks L-j, the newest on the left, as text and as LaTeX."""
-    index = Polynomial(
+    found = closed_form(
         {
-            tuple(letter.moved(BACK) for letter in word): coefficient.xreplace(
-                {I: At(BACK).expression()}
-            )
-            for word, coefficient in polynomial.terms.items()
+            -source.at.number: polynomial
+            for source, polynomial in law.gradient.items()
+            if source.at.base == BLOCK
         }
     )
-    text = index.text().replace("L-i", "L-j").replace("L - i", "L - j")
-    tex = index.latex().replace("L-i", "L-j").replace("L - i", "L - j")
-    several = len(index.terms) > 1
-    shown = rf"\left({tex}\right)" if several else tex
-    return (
-        f"prod(j, {first}, {last}, {text})",
-        rf"\prod_{{j={first}}}^{{{last}}} {shown}",
-    )
+    if found is None:
+        return None
+    left, side = _names(linear, unknown, At(BACK))
+    return Formulas(left, found[0], f"{side} = {found[1]}")

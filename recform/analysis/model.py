@@ -11,7 +11,7 @@ from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
 from recform.analysis.laws import Linear
 from recform.analysis.lesions import Ablation, deletion, swap
 from recform.analysis.linear import linearise
-from recform.analysis.moments import Moments, moments
+from recform.analysis.moments import Moments, Unknown, moments
 from recform.analysis.paths import (
     Distribution,
     Flow,
@@ -36,6 +36,8 @@ class Asked:
         activations: whether derivatives of elementwise functions stay in the Jacobian.
         delete: blocks to take out.
         swap: two blocks that change places, or nothing.
+        gate: the number that stands for every gate, or None for what each has with its
+            operators at zero.
     """
 
     depth: int | None = None
@@ -44,16 +46,28 @@ class Asked:
     activations: bool = False
     delete: tuple[int, ...] = ()
     swap: tuple[int, int] | None = None
+    gate: float | None = None
 
 
 @dataclass(frozen=True)
 class FlowAnalysis:
-    """What is known of one flow of blocks."""
+    """What is known of one flow of blocks.
+
+    Attributes:
+        flow: the blocks.
+        paths: through them.
+        moments: variances with the assumed gain; None if they are not followed.
+        random: variances with a gain of 1; None likewise.
+        unfollowed: why they are not followed; empty if they are.
+        ablations: what deleting blocks does.
+        swapped: what swapping two does.
+    """
 
     flow: Flow
     paths: tuple[Paths, ...]
     moments: Moments | None
     random: Moments | None
+    unfollowed: str
     ablations: tuple[Ablation, ...]
     swapped: Ablation | None
 
@@ -135,14 +149,24 @@ def analyse(
 
 
 def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
+    found: list[Moments | None] = [None, None]
+    unfollowed = ""
+    try:
+        found = [
+            moments(linear.formula, flow.length, gain, asked.gate)
+            for gain in (asked.gain, 1.0)
+        ]
+    except Unknown as reason:
+        unfollowed = str(reason)
     return FlowAnalysis(
         flow=flow,
         paths=tuple(
             paths(linear, flow.stages, flow.length, origin)
             for origin in origins(linear, asked.origin)
         ),
-        moments=moments(linear, flow.length, asked.gain),
-        random=moments(linear, flow.length, 1.0),
+        moments=found[0],
+        random=found[1],
+        unfollowed=unfollowed,
         ablations=tuple(
             deletion(linear, flow.length, (block,)) for block in asked.delete
         ),

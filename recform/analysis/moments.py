@@ -4,21 +4,18 @@ Every tensor is a combination of uncorrelated ones: the input, and what each ope
 made. An operator with independent entries of mean zero and variance ``gain**2 / inputs``
 makes of a tensor one that is uncorrelated with everything older, with ``gain**2`` times its
 variance; called twice, its results are correlated as much as its arguments. Activations
-are left out. The gradient, which goes through the transposed matrices, grows alike.
+are left out. Where nothing is put side by side or gated, the gradient, which goes through
+the transposed matrices, grows alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-from recform.algebra.expr import I
-from recform.algebra.typeset import indexed
-from recform.analysis.forms import numeric
-from recform.analysis.laws import Linear, Source
-from recform.analysis.propagate import Walk, owner
-from recform.analysis.words import BLOCK, Letter, Polynomial
+from recform.algebra.formula import Formula
+from recform.analysis.moments_fields import Field
+from recform.analysis.moments_written import Unknown, Written
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64
@@ -26,10 +23,17 @@ _DEEPEST = 64
 
 @dataclass(frozen=True)
 class Share:
-    """A term of a block's equation and its variance, for an input of variance 1."""
+    """A term of a block's equation and its variance, for an input of variance 1.
+
+    Attributes:
+        term: as text, with the unknown that it is added to.
+        variance: for each feature.
+        gates: what the gates of the term contribute as a factor, as text; empty without.
+    """
 
     term: str
     variance: float
+    gates: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,8 @@ class Moments:
         double: the gain at which it has variance 2; None if there is none.
         scale: the factor to multiply every right side with, so that it has variance 1
             at the assumed gain.
+        gates: the number that stands for each gate, by its letter.
+        symmetric: whether the gradient's variance grows alike.
     """
 
     gain: float
@@ -56,37 +62,46 @@ class Moments:
     steady: float | None
     double: float | None
     scale: float | None
+    gates: tuple[tuple[str, float], ...] = ()
+    symmetric: bool = True
 
 
-def moments(linear: Linear, length: int, gain: float) -> Moments | None:
-    """The variances, or None where sizes differ (concat) or gates make them unknown."""
-    letters = [
-        letter
-        for gradient in (
-            *(law.gradient for law in linear.laws),
-            *(g for block in linear.starts for g in block.values()),
-        )
-        for polynomial in gradient.values()
-        for letter in polynomial.letters
-    ]
-    if any(letter.kind in ("gate", "embed") for letter in letters):
-        return None
-    blocks = min(length, _DEEPEST)
+def moments(
+    formula: Formula, length: int, gain: float, gate: float | None = None
+) -> Moments:
+    """The variances of a network of some length.
+
+    Args:
+        formula: from the algebra.
+        length: the number of blocks.
+        gain: of each operator.
+        gate: a number for all gates; None for what each has with its operators at zero.
+
+    Raises:
+        Unknown: if there is no such number for a tensor, with the reason.
+    """
+    written = Written(formula, min(length, _DEEPEST), length, gate)
 
     def at(gain: float, scale: float = 1.0) -> float:
-        return _Field(linear, blocks, length, gain, scale).output()
+        return Field(written, gain, scale).output()
 
     variance = at(gain)
-    shares = _Field(linear, blocks, length, gain).shares()
+    field = Field(written, gain)
+    shares = tuple(
+        Share(f"{owner}: {term.text}", field.square(field.value(term.tensor)), factor)
+        for owner, term, factor in written.shares()
+    )
     empty = at(0.0)
     return Moments(
         gain=gain,
-        blocks=blocks,
+        blocks=written.blocks,
         variance=variance,
         shares=shares,
         steady=_meet(at, 1.0) if empty < 1 - 1e-9 else None,
         double=_meet(at, 2.0) if empty < 2 else None,
         scale=_meet(lambda scale: at(gain, scale), 1.0) if variance > 0 else None,
+        gates=tuple(sorted(written.gates.items())),
+        symmetric=not written.gates and not written.joined,
     )
 
 
@@ -106,145 +121,4 @@ def _meet(function: Callable[[float], float], wanted: float) -> float | None:
     return high
 
 
-@dataclass
-class _Vector:
-    """A tensor as a combination of what operators made (and of the input, 0)."""
-
-    parts: dict[int, float]
-
-    def __add__(self, other: _Vector) -> _Vector:
-        parts = dict(self.parts)
-        for atom, value in other.parts.items():
-            parts[atom] = parts.get(atom, 0.0) + value
-        return _Vector(parts)
-
-
-@dataclass
-class _Field:
-    """The network with one gain; holds all that operators made."""
-
-    linear: Linear
-    blocks: int
-    length: int
-    gain: float
-    scale: float = 1.0
-    #: For each result of an operator: which operator it was, and its argument.
-    made: list[tuple[Any, _Vector | None]] = field(default_factory=list)
-    known: dict[Any, int] = field(default_factory=dict)
-    norms: list[float] = field(default_factory=list)
-    groups: dict[Any, list[int]] = field(default_factory=dict)
-    pairs: dict[tuple[int, int], float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.made.append((None, None))
-        self.norms.append(1.0)
-        self.groups[None] = [0]
-
-    def walk(self) -> Walk:
-        """All blocks."""
-        walk = Walk(self.linear, self._weigh, _Vector({0: 1.0}))
-        while walk.block < self.blocks:
-            walk.step()
-        return walk
-
-    def output(self) -> float:
-        """The variance of the output."""
-        walk = self.walk()
-        self.scale = 1.0  # The output is no block.
-        value = walk.output()
-        return 0.0 if value is None else self.square(value)
-
-    def shares(self) -> tuple[Share, ...]:
-        """The variance of each term of the last block's equations."""
-        walk = self.walk()
-        result = []
-        for law in self.linear.laws:
-            for source, polynomial in law.gradient.items():
-                at = source.at
-                number = self.blocks + at.number if at.base == BLOCK else at.number
-                value = walk.values.get((source.unknown, number))
-                if value is None:
-                    continue
-                for word, coefficient in polynomial.terms.items():
-                    one = Polynomial({word: coefficient})
-                    term = _Weight(self, one, self.blocks) * value
-                    result.append(
-                        Share(_name(law.unknown, one, source), self.square(term))
-                    )
-        return tuple(result)
-
-    def _weigh(self, polynomial: Polynomial, block: int) -> _Weight:
-        return _Weight(self, polynomial, block)
-
-    def apply(self, letter: Letter, vector: _Vector, block: int) -> _Vector:
-        """What an operator makes of a tensor."""
-        which = (letter.name, owner(letter, block, self.length))
-        key = (which, tuple(sorted(vector.parts.items())))
-        if key not in self.known:
-            atom = len(self.made)
-            self.known[key] = atom
-            self.made.append((which, vector))
-            self.norms.append(self.gain**2 * self.square(vector))
-            self.groups.setdefault(which, []).append(atom)
-        return _Vector({self.known[key]: 1.0})
-
-    def square(self, vector: _Vector) -> float:
-        """The variance of a tensor."""
-        return self.inner(vector, vector)
-
-    def inner(self, a: _Vector, b: _Vector) -> float:
-        """The covariance of two tensors."""
-        total = 0.0
-        for atom, value in a.parts.items():
-            which = self.made[atom][0]
-            for other in self.groups[which]:
-                weight = b.parts.get(other)
-                if not weight:
-                    continue
-                total += value * weight * self._covariance(atom, other)
-        return total
-
-    def _covariance(self, atom: int, other: int) -> float:
-        """Of two results of one operator."""
-        if atom == other:
-            return self.norms[atom]
-        key = (min(atom, other), max(atom, other))
-        if key not in self.pairs:
-            first, second = self.made[atom][1], self.made[other][1]
-            assert first is not None and second is not None
-            self.pairs[key] = self.gain**2 * self.inner(first, second)
-        return self.pairs[key]
-
-
-@dataclass(frozen=True)
-class _Weight:
-    field: _Field
-    polynomial: Polynomial
-    block: int
-
-    def __mul__(self, vector: _Vector) -> _Vector:
-        total = _Vector({})
-        formula = self.field.linear.formula
-        for word, coefficient in self.polynomial.terms.items():
-            factor = numeric(formula, coefficient, self.block, self.field.length)
-            value = vector
-            for letter in reversed(word):
-                if letter.kind == "operator":
-                    value = self.field.apply(letter, value, self.block)
-                elif letter.kind == "gain" and letter.tensor is not None:
-                    factor *= numeric(
-                        formula, letter.tensor.args[0], self.block, self.field.length
-                    )
-            if self.block >= 1:
-                factor *= self.field.scale
-            total += _Vector({a: factor * v for a, v in value.parts.items()})
-        return total
-
-
-def _name(unknown: str, polynomial: Polynomial, source: Source) -> str:
-    text = polynomial.text()
-    if text in ("1", "-1"):
-        text = text[:-1]
-    else:
-        text = (f"({text})" if " " in text and not polynomial.letters else text) + "*"
-    return f"{indexed(unknown, I)}: {text}{source.text()}"
+__all__ = ["Moments", "Share", "Unknown", "moments"]

@@ -1,18 +1,44 @@
-"""Polynomials of counts, packed into one integer each: their values at a power of two."""
+"""Polynomials of counts, packed into one integer each: their values at a power of two.
+
+Without gmpy2, integers of millions of bits are multiplied slowly; Python's decimal numbers
+are not (libmpdec multiplies by number-theoretic transforms), so there large ones are packed
+at a power of ten. All operations on them are exact, and anything else would raise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from decimal import (
+    MAX_EMAX,
+    MAX_PREC,
+    MIN_EMIN,
+    Context,
+    Decimal,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+    localcontext,
+)
 from typing import Any
 
 import sympy
-from sympy.external.gmpy import MPZ
+from sympy.external.gmpy import GROUND_TYPES, MPZ
 from sympy.polys.matrices import DomainMatrix
 
 from recform.analysis.laws import STEM, Linear, Source
 from recform.analysis.propagate import Walk, Weigh
 from recform.analysis.words import BLOCK, Polynomial
+
+#: Decimal integers of any length; what is not exact raises.
+_EXACT = Context(
+    prec=MAX_PREC,
+    Emax=MAX_EMAX,
+    Emin=MIN_EMIN,
+    traps=[Inexact, InvalidOperation, Overflow],
+)
+#: From so many bits on, decimals are faster than Python's own integers.
+_LARGE_BITS = 1_000_000
 
 #: A small polynomial: the number of words by their length.
 Small = dict[int, int]
@@ -38,11 +64,16 @@ def weights(lengths: Lengths, bits: int) -> Weigh:
 
 def times(small: Small, value: Any, bits: int) -> Any:
     """A packed polynomial times a small one."""
-    total = MPZ(0)
+    total = value * 0
     for length, count in small.items():
-        shifted = value << (bits * length)
-        total += shifted if count == 1 else count * shifted
+        moved = _shifted(value, bits * length)
+        total += moved if count == 1 else count * moved
     return total
+
+
+def _shifted(value: Any, places: int) -> Any:
+    """A packed polynomial with binary places more, or decimal ones."""
+    return value.scaleb(places) if isinstance(value, Decimal) else value << places
 
 
 class Jump:
@@ -57,6 +88,7 @@ class Jump:
         self, linear: Linear, length: int, lengths: Lengths, origin: Source
     ) -> None:
         self._linear, self._lengths, self._origin = linear, lengths, origin
+        self._one: Any = MPZ(1)
         self._feedback = _feedback(linear, lengths)
         self._size = len(self._feedback)
         start = origin.at.number if origin != STEM else 0
@@ -64,11 +96,23 @@ class Jump:
         self._first = max(linear.first, start) + self._walk(0).window + 1
         self._steps = length - self._first
 
-    def value(self, bits: int) -> Any:
-        """The packed polynomial at the output."""
+    def coefficients(self, bits: int) -> tuple[int, ...]:
+        """The polynomial at the output.
+
+        Args:
+            bits: enough for each coefficient with its sign.
+        """
+        if GROUND_TYPES != "python" or bits * self._steps < _LARGE_BITS:
+            return unpacked(self._value(bits), bits)
+        digits = bits * 30103 // 100_000 + 1  # log 2 to the base 10
+        self._one = Decimal(1)
+        with localcontext(_EXACT):
+            return _from_decimal(self._value(digits), digits)
+
+    def _value(self, bits: int) -> Any:
         powers = self._power(bits)
         window = self._window(bits)
-        total = MPZ(0)
+        total = self._one * 0
         for power, value in zip(powers, window, strict=True):
             if power and value:
                 total += power * value
@@ -76,7 +120,7 @@ class Jump:
 
     def _walk(self, bits: int) -> Walk:
         weigh = weights(self._lengths, bits)
-        return Walk(self._linear, weigh, MPZ(1), self._origin)
+        return Walk(self._linear, weigh, self._one, self._origin)
 
     def _window(self, bits: int) -> list[Any]:
         """What the output is for the first few lengths."""
@@ -84,7 +128,7 @@ class Jump:
         values: list[Any] = []
         while len(values) < self._size:
             if walk.block >= self._first:
-                values.append(walk.output() or MPZ(0))
+                values.append(walk.output() or self._one * 0)
             walk.step()
         return values
 
@@ -93,25 +137,28 @@ class Jump:
         size, feedback = self._size, self._feedback
         if size == 1:
             # z = a: a power of one small polynomial.
-            base = times(feedback[0], MPZ(1), bits)
-            return [base**self._steps]
-        result = [MPZ(1), *[MPZ(0)] * (size - 1)]
+            base, power = times(feedback[0], self._one, bits), self._one
+            for bit in bin(self._steps)[2:]:
+                power = power * power * base if bit == "1" else power * power
+            return [power]
+        zero = self._one * 0
+        result = [self._one, *[zero] * (size - 1)]
         for bit in bin(self._steps)[2:]:
             result = _reduce(_square(result), feedback, bits)
             if bit == "1":
-                result = _reduce([MPZ(0), *result], feedback, bits)
+                result = _reduce([zero, *result], feedback, bits)
         return result
 
 
 def _square(a: list[Any]) -> list[Any]:
-    product = [MPZ(0)] * (2 * len(a) - 1)
+    product = [a[0] * 0] * (2 * len(a) - 1)
     for n, x in enumerate(a):
         if not x:
             continue
         product[2 * n] += x * x
         for m in range(n + 1, len(a)):
             if a[m]:
-                product[n + m] += (x * a[m]) << 1
+                product[n + m] += 2 * (x * a[m])
     return product
 
 
@@ -176,14 +223,27 @@ def size_of(linear: Linear) -> int:
     return len(linear.solved) * linear.order + len(_fixed(linear))
 
 
+def _from_decimal(value: Decimal, digits: int) -> tuple[int, ...]:
+    """The coefficients of a polynomial that is packed at ``10**digits``."""
+    text = format(abs(value), "f")
+    ends = range(len(text), 0, -digits)
+    # Through decimals, since Python limits how long a text may be for an integer.
+    data = [int(Decimal(text[max(end - digits, 0) : end])) for end in ends]
+    return _balanced(data, 10**digits, negative=value < 0)
+
+
 def unpacked(value: Any, bits: int) -> tuple[int, ...]:
     """The coefficients of a packed polynomial, each between -2^(bits-1) and 2^(bits-1)."""
     value = MPZ(value)
-    negative = value < 0
     data = _digits(abs(value), bits)
+    return _balanced(data, 1 << bits, negative=bool(value < 0))
+
+
+def _balanced(data: list[int], whole: int, *, negative: bool) -> tuple[int, ...]:
+    """Digits, lowest first, as numbers that may be negative."""
     result = []
     carry = 0
-    half, whole = 1 << (bits - 1), 1 << bits
+    half = whole >> 1
     for digit in data:
         digit += carry
         carry = int(digit >= half)

@@ -22,6 +22,9 @@ import sympy
 from sympy.polys.constructor import construct_domain
 from sympy.polys.polyerrors import UnificationFailed
 
+#: In front of the name of a module that all blocks share: it has no index.
+SHARED_MARK = "@"
+
 #: A row of a sparse matrix: entries by column, none of them zero.
 Row = dict[int, Any]
 
@@ -50,7 +53,8 @@ class Move:
 
     def text(self) -> str:
         """As in ``paths``: ``skip``, ``W``, ``k*W``."""
-        return "*".join((*self.gains, *self.operators)) or "skip"
+        names = (*self.gains, *self.operators)
+        return "*".join(name.removeprefix(SHARED_MARK) for name in names) or "skip"
 
     def after(self, first: Move) -> Move:
         """The move of two factors at one block, this one applied last."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
 from recform.algebra.expr import History, I, K, Learned, Tensor
-from recform.analysis.evaluate import Evaluator, Missing
+from recform.analysis.evaluate import Evaluator, Missing, function
 from recform.analysis.propagate import owner
 from recform.analysis.words import START, Letter, Polynomial
+from recform.blocks import elementwise
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,9 @@ class Matrices:
         here = evaluator.value(self._settled(letter.tensor, letter, at))
         here = torch.as_tensor(here, dtype=torch.float64).detach()
         if letter.kind == "activation":
-            here = _slope(letter.name.rstrip("0123456789"), here)
+            known = elementwise(letter.name) is not None
+            name = letter.name if known else re.sub(r"_?\d+$", "", letter.name)
+            here = _slope(name, here)
         return Stack(here.reshape(-1, 1) * value.whole())
 
     def _settled(self, tensor: Tensor, letter: Letter, at: int | None) -> Tensor:
@@ -146,20 +150,12 @@ class Matrices:
         )
 
 
-def _slope(function: str, at: Any) -> Any:
+def _slope(name: str, at: Any) -> Any:
     """The derivative of an elementwise function."""
     import torch
-    import torch.nn.functional as F
 
-    functions: dict[str, Any] = {
-        "relu": F.relu,
-        "gelu": F.gelu,
-        "silu": F.silu,
-        "tanh": torch.tanh,
-        "sigmoid": torch.sigmoid,
-    }
     leaf = at.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(functions[function](leaf).sum(), leaf)
+    (slope,) = torch.autograd.grad(function(name)(leaf).sum(), leaf)
     return slope
 
 

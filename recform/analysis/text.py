@@ -205,6 +205,8 @@ def _stability(analysis: Analysis, console: Console) -> None:
         for moments in both[: 1 if analysis.asked.gain == 1 else 2]:
             if moments is not None:
                 _moments(moments, item.flow.name, console)
+        if item.unfollowed:
+            _line(f"variances are not followed: {item.unfollowed}", console)
 
 
 def _roots(found: Stability) -> str:
@@ -224,11 +226,16 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     where = "" if name == "network" else f" of {name}"
     _line(
         f"random blocks of gain {found.gain:g}: after {found.blocks} blocks{where} the "
-        f"variance, forward and backward, is {found.variance:.4g} times what it was",
+        f"variance{', forward and backward,' * found.symmetric} is "
+        f"{found.variance:.4g} times what it was",
         console,
     )
+    if found.gates:
+        numbers = ", ".join(f"{name} = {value:.4g}" for name, value in found.gates)
+        _line(f"  with a number for each gate: {numbers}", console)
     for share in found.shares:
-        _line(f"  {share.term} has {share.variance:.4g}", console)
+        gates = f" (its gates give {share.gates})" if share.gates else ""
+        _line(f"  {share.term} has {share.variance:.4g}{gates}", console)
     if found.gain != 1.0:
         return
     if found.steady is not None:

@@ -5,7 +5,7 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 package knows what a channel, a height or a width is.
 """
 
-from recform.blocks.code import code, fraction
+from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.library import elementwise, lookup, names, register
 from recform.blocks.operator import (
     Argument,
@@ -36,6 +36,8 @@ __all__ = [
     "fraction",
     "lookup",
     "names",
+    "put_in",
     "register",
     "require_layout",
+    "symbols_in",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import sympy
@@ -33,6 +34,25 @@ def _decimal(number: sympy.Rational) -> bool:
         while q % prime == 0:
             q //= prime
     return q == 1
+
+
+def symbols_in(value: Any) -> set[Any]:
+    """The symbols of an argument, which may be a pair."""
+    if isinstance(value, tuple):
+        return set().union(*map(symbols_in, value))
+    return set(getattr(value, "free_symbols", ()))
+
+
+def put_in(value: Any, table: Mapping[Any, Any]) -> Any:
+    """An argument, which may be a pair, with values in the place of symbols."""
+    if isinstance(value, tuple):
+        return tuple(put_in(part, table) for part in value)
+    if not symbols_in(value):
+        return value
+    filled = value.subs(table)
+    if filled.free_symbols:
+        return filled
+    return int(filled) if filled.is_Integer else float(filled)
 
 
 def fraction(value: Any) -> str:

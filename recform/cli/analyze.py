@@ -40,6 +40,10 @@ def command(
         float,
         typer.Option("--gain", help="What a block multiplies a signal by, assumed."),
     ] = 0.5,
+    gate: Annotated[
+        float | None,
+        typer.Option("--gate", help="The number that stands for every gate."),
+    ] = None,
     activations: Annotated[
         bool,
         typer.Option("--activations", help="Keep g' in the Jacobian."),
@@ -67,7 +71,11 @@ def command(
         )
     if not 0 < gain <= 16:
         raise typer.BadParameter("it lies above 0 and up to 16", param_hint="--gain")
-    asked = Asked(depth, origin, gain, activations, tuple(delete or ()), _pair(swap))
+    if gate is not None and not 0 <= gate <= 1:
+        raise typer.BadParameter("it lies between 0 and 1", param_hint="--gate")
+    asked = Asked(
+        depth, origin, gain, activations, tuple(delete or ()), _pair(swap), gate
+    )
     report = Diagnostics()
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)

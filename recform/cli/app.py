@@ -16,6 +16,7 @@ from recform.cli import (
     equiv,
     render,
     summary,
+    transplant,
     verify,
 )
 from recform.version import __version__
@@ -37,6 +38,7 @@ app.command("derive")(derive.command)
 app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
 app.command("render")(render.command)
+app.command("transplant")(transplant.command)
 
 
 def _version(wanted: bool) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import inspect
-import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import wraps
@@ -16,12 +14,12 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from recform import files
 from recform.blocks import library
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
-    Diagnostics,
     render_json,
     render_text,
 )
@@ -135,6 +133,11 @@ def compiled(
     return networks
 
 
+def plugins() -> tuple[str, ...]:
+    """What ``--plugin`` named."""
+    return _PLUGINS.get()
+
+
 def parse_settings(settings: list[str]) -> dict[str, Any]:
     """``["classes=100"]`` as numbers and flags.
 
@@ -202,35 +205,4 @@ def write_whole(path: Path, content: str | bytes) -> None:
         )
         sys.stdout.buffer.flush()
         return
-    temporary = ""
-    try:
-        # A link stays a link; what is no file (a terminal, a pipe) is written to.
-        path = path.resolve() if path.is_symlink() else path
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-            return
-        mode = path.stat().st_mode & 0o777 if path.exists() else _default_mode()
-        handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:40]}."
-        )
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
-        os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except OSError as error:
-        if temporary:
-            with suppress(OSError):
-                os.unlink(temporary)
-        report = Diagnostics()
-        report.error(
-            "RF503",
-            f"{path.as_posix()} cannot be written: {error.strerror}",
-            file=path.as_posix(),
-        )
-        raise CompileError(report) from None
-
-
-def _default_mode() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    files.write_whole(path, content)

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import emit_source
+from recform.compiler import emit_source, with_timm
 from recform.diagnostics import Diagnostics
 
 
@@ -25,6 +25,9 @@ def command(
     check: Annotated[
         bool, typer.Option("--check", help="Only tell whether OUT.py is up to date.")
     ] = False,
+    timm: Annotated[
+        bool, typer.Option("--timm", help="Give it the interface of timm's models.")
+    ] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
@@ -32,6 +35,8 @@ def command(
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
+        if timm:
+            networks = with_timm(networks)
         if output is not None and output.suffix == ".rf":
             _refuse(output)
         source = emit_source(list(networks))

@@ -36,6 +36,13 @@ def command(
     linear: Annotated[
         bool, typer.Option("--linear", help="Equal for linear operators is enough.")
     ] = False,
+    ignore_frame: Annotated[
+        bool,
+        typer.Option(
+            "--ignore-frame",
+            help="Equal equations are enough, whatever stem, stages, blocks and head are.",
+        ),
+    ] = False,
     settings: common.Settings = None,
     network: common.NetworkName = None,
     other_network: OtherName = None,
@@ -43,7 +50,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell whether two formulas are equal; status 0 if they are, 1 if not."""
-    from recform.analysis.equal import ANY, LINEAR, as_dict, compare, lines
+    from recform.analysis.equal import ANY, LINEAR, compare
+    from recform.analysis.equal_text import as_dict, lines
 
     with common.diagnosed(form):
         first = choose(common.compiled(file, settings, network), network)
@@ -57,5 +65,6 @@ def command(
         typer.echo("\n".join(lines(verdict)))
         if verdict.example is not None and output is None:
             typer.echo("\n-o FILE.py writes a program that computes them again.")
-    if verdict.answer not in (ANY, LINEAR) or (verdict.answer == LINEAR and not linear):
+    enough = (ANY, LINEAR) if linear else (ANY,)
+    if verdict.answer not in enough or (verdict.frame and not ignore_frame):
         raise typer.Exit(1)

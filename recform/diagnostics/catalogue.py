@@ -382,6 +382,19 @@ CATALOGUE: dict[str, Entry] = {
         "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
         "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
     ),
+    "RF521": Entry(
+        "no image classifier",
+        "`--timm` is for networks that take images, hand on images from stage to stage, "
+        "and end in a linear layer, as timm's models do.",
+        command="echo 'head avgpool' >> net.rf; recform compile net.rf --timm",
+    ),
+    "RF522": Entry(
+        "a model's name that cannot be had",
+        "timm has a model of this name already, from elsewhere, or the name is none. "
+        '`register` takes another: `name="rf_my_network"`.',
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); recform.timm.register('net.rf', 'resnet18')\"",
+    ),
     "RF601": Entry(
         "no linearisation",
         "Paths are read off derivatives, and a maximum has none that is the same "
@@ -458,9 +471,10 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF639": Entry(
         "no general formula",
-        "The paths of this recursion have no fixed weights: they depend on the block, or "
-        "an operator belongs to no single block.",
-        command="echo 'X_i = W*X_<i-1>' | recform derive -",
+        "An operator of this recursion belongs to no block between two tensors, or is "
+        "applied before one of an older block, so the recursion is no sum over paths that "
+        "meet the blocks in order.",
+        command="echo 'X_i = X_<i-1> + W_<i-2>*X_<i-2>' | recform derive -",
     ),
     "RF640": Entry(
         "not a move",
@@ -524,5 +538,58 @@ CATALOGUE: dict[str, Entry] = {
         "too many pixels",
         "`--dpi` makes the picture larger than a PNG should be.",
         command="recform render net.rf --view network -o net.png --dpi 2400",
+    ),
+    "RF701": Entry(
+        "not a file of weights",
+        "The file is no safetensors file, a part of one, or what it says of its formula "
+        "is damaged.",
+        command="head -c 100 /dev/zero > cut.safetensors; "
+        "recform transplant cut.safetensors net.rf",
+    ),
+    "RF702": Entry(
+        "weights of another formula",
+        "The file says that its weights are of another formula. Comments, spaces and names "
+        "do not count.",
+        command='python -c "import recform as r; '
+        "one, two = map(r.compile, ('X_i = W_i*X_<i-1>', 'X_i = (1 + W_i)*X_<i-1>')); "
+        "r.save_weights(one.module(), one, 'one.safetensors'); "
+        "r.load_weights(two.module(), two, 'one.safetensors')\" 2>&1 | "
+        "sed -n '/RF702/,$p' >&2",
+    ),
+    "RF703": Entry(
+        "tensors do not fit",
+        "The file, or the module, does not have the tensors of the network.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "r.save_weights(one.module(classes=5), one, 'one.safetensors'); "
+        "r.load_weights(one.module(), one, 'one.safetensors')\" 2>&1 | "
+        "sed -n '/RF703/,$p' >&2",
+    ),
+    "RF704": Entry(
+        "the formula of a file of weights",
+        "The file was written with operators or statements that are not known here.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "r.save_weights(one.module(), one, 'one.safetensors')\"; "
+        "sed -i 's/W_i/W i/' one.safetensors; "
+        "recform transplant one.safetensors net.rf",
+    ),
+    "RF705": Entry(
+        "no tensor in common",
+        "No tensor of the file is for anything in the network, or has another shape.",
+        command='python -c "import torch; from safetensors.torch import save_file; '
+        "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
+        "recform transplant other.safetensors net.rf",
+    ),
+    "RF706": Entry(
+        "a network that asks for numbers",
+        "What a parameter is for is found out by running the network on tensors without "
+        "numbers. An operator of a plugin that looks at numbers cannot be run so.",
+        command="printf 'from recform.blocks import Emitted, Operator\\n\\n"
+        'class Peek(Operator):\\n    name = "peek"\\n    about = "looks at the sum"\\n\\n'
+        "    def emit(self, x, a):\\n"
+        '        return Emitted("{x} * float({x}.sum())")\\n\' > peek.py; '
+        "printf 'W = conv(3, c, stride=s) > peek\\nX_i = W_i*X_<i-1>\\n' > peek.rf; "
+        'python -c "import torch; from safetensors.torch import save_file; '
+        "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
+        "recform transplant other.safetensors net.rf --from peek.rf --plugin peek.py",
     ),
 }

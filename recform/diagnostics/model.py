@@ -36,6 +36,7 @@ class Diagnostic:
         hint: how to mend it, or an empty string.
         severity: error or warning.
         file: the file's name, for a mistake that has no place in it.
+        notes: lines that say more, such as what differs.
     """
 
     code: str
@@ -44,6 +45,7 @@ class Diagnostic:
     hint: str = ""
     severity: Severity = Severity.ERROR
     file: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def mistake(self) -> tuple[str, object]:
@@ -90,12 +92,12 @@ class Diagnostics:
         hint: str = "",
         others: Iterable[Label] = (),
         file: str = "",
+        notes: Iterable[str] = (),
     ) -> None:
         """Reports an error at a place (with a label under it), and further places."""
-        labels = (Label(place, label),) if place is not None else ()
-        self._add(
-            Diagnostic(code, message, (*labels, *others), hint, Severity.ERROR, file)
-        )
+        labels = (*([Label(place, label)] if place is not None else []), *others)
+        severity = Severity.ERROR
+        self._add(Diagnostic(code, message, labels, hint, severity, file, tuple(notes)))
 
     def warning(
         self,

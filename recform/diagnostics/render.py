@@ -39,6 +39,12 @@ def _render(item: Diagnostic) -> str:
     else:
         if item.file:
             lines.append(f" --> {item.file}")
+        if item.notes:
+            lines += [
+                "  |",
+                *(f"  | {_printable(n)}".rstrip() for n in item.notes),
+                "  |",
+            ]
         if item.hint:
             lines.append(f"  = hint: {item.hint}")
     return "\n".join(lines)
@@ -85,6 +91,7 @@ def _as_dict(item: Diagnostic) -> dict[str, object]:
         "file": item.labels[0].span.source.name if item.labels else item.file,
         "places": places,
         "hint": item.hint,
+        "notes": list(item.notes),
     }
 
 

@@ -13,7 +13,7 @@ from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Shape, code
+from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.names import Namespace, base_name, class_name, identifier
@@ -312,7 +312,7 @@ class _ClassWriter:
         cls, made = self._own_classes[key]
         texts = constructor_arguments(made.parameters, x, self._values)
         free = [x.features, *x.grid, *self._values.values()]
-        known = {str(s) for v in free for s in getattr(v, "free_symbols", ())}
+        known = {str(s) for v in free for s in symbols_in(v)}
         self._used |= {word for text in texts for word in _words(text) if word in known}
         return f"{cls}({', '.join(texts)})"
 

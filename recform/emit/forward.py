@@ -136,11 +136,16 @@ class ForwardWriter:
         if self._single:
             if initial[0] != "x":
                 lines.assign("x", initial[0])
-            for stage in stages:
-                lines.assign("x", f"{stage}(x)")
+            self._run_single(lines, flow, number, stages)
             final = ["x"]
         else:
             final = self._loop(lines, flow, number, stages, initial, names)
+        return self._end(lines, flow, number, final, names)
+
+    def _end(
+        self, lines: Lines, flow: Flow, number: int, final: list[str], names: Namespace
+    ) -> str:
+        """What is made of the state behind the last block; returns its expression."""
         variables: dict[Any, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
@@ -167,17 +172,7 @@ class ForwardWriter:
         lines.statement(f"state{first} = ({', '.join(initial)}{trailing})")
         shared = self._shared_arguments(flow, number)
         arguments = ", ".join([*shared, "*state"])
-        if len(stages) == 1:
-            lines.add(f"for block in {stages[0]}:")
-            with lines.indented():
-                lines.assign("state", f"block({arguments})")
-        else:
-            lines.statement(f"stages = ({', '.join(stages)})")
-            lines.add("for stage in stages:")
-            with lines.indented():
-                lines.add("for block in stage:")
-                with lines.indented():
-                    lines.assign("state", f"block({arguments})")
+        self._run(lines, flow, number, stages, arguments)
         used = self._needed(flow)
         if len(flow.end.inputs) == 1:
             lines.add("(x,) = state")
@@ -200,6 +195,34 @@ class ForwardWriter:
             ]
         lines.assign(", ".join(targets), "state")
         return targets
+
+    def _run_single(
+        self, lines: Lines, flow: Flow, number: int, stages: list[str]
+    ) -> None:
+        """The blocks of some stages, each of which takes what the one before makes."""
+        for stage in stages:
+            lines.assign("x", f"{stage}(x)")
+
+    def _run(
+        self,
+        lines: Lines,
+        flow: Flow,
+        number: int,
+        stages: list[str],
+        arguments: str,
+    ) -> None:
+        """The blocks of some stages, which take a state and hand on the next."""
+        if len(stages) == 1:
+            lines.add(f"for block in {stages[0]}:")
+            with lines.indented():
+                lines.assign("state", f"block({arguments})")
+            return
+        lines.statement(f"stages = ({', '.join(stages)})")
+        lines.add("for stage in stages:")
+        with lines.indented():
+            lines.add("for block in stage:")
+            with lines.indented():
+                lines.assign("state", f"block({arguments})")
 
     def _needed(self, flow: Flow) -> set[Any]:
         needed: set[Any] = set()

@@ -42,7 +42,7 @@ def write_initialisation(lines: Lines, network: NetworkGraph) -> None:
             either = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
             lines.add(f"{word} isinstance(module, {either}):")
             with lines.indented():
-                lines.statement(f"nn.init.{_init_call(rule, f'module.{name}')}")
+                lines.statement(rule_call(rule, f"module.{name}"))
 
 
 def _weights(network: NetworkGraph) -> dict[tuple[str, str], list[str]]:
@@ -75,8 +75,9 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
     return found
 
 
-def _init_call(rule: InitRule, weight: str) -> str:
+def rule_call(rule: InitRule, weight: str) -> str:
+    """The statement that starts a weight."""
     text = _RULES[rule.rule].format(
         w=weight, mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
     )
-    return text.replace("'", '"')
+    return f"nn.init.{text}".replace("'", '"')

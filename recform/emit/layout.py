@@ -86,6 +86,8 @@ class _Docs:
                 return _Group((self._callee(node.func), *self._arguments(node)))
             case ast.List():
                 return self._items("[", node.elts, "]")
+            case ast.Dict():
+                return self._entries(node)
             case ast.Tuple() if self._text(node).startswith("("):
                 return self._items("(", node.elts, ")")
             case ast.ListComp():
@@ -128,6 +130,14 @@ class _Docs:
             parts += [",", _Break(" ")] if number else []
             parts.append(self.value(node))
         return _Group((start, _Indent((_Break(), *parts)), _Break(before=","), end))
+
+    def _entries(self, node: ast.Dict) -> _Doc:
+        parts: list[_Doc] = []
+        for number, (key, value) in enumerate(zip(node.keys, node.values, strict=True)):
+            parts += [",", _Break(" ")] if number else []
+            assert key is not None
+            parts.append(_Group((f"{self._text(key)}: ", self.value(value))))
+        return _Group(("{", _Indent((_Break(), *parts)), _Break(before=","), "}"))
 
     def _joined(self, items: list[_Doc], comma: str) -> _Doc:
         parts: list[_Doc] = []

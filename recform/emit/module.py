@@ -5,17 +5,29 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
+from recform.emit.classifier import BASE
+from recform.emit.interface import ClassifierWriter, base_class, without_unused
 from recform.emit.names import Namespace, identifier
 from recform.emit.network import NetworkWriter
 from recform.emit.support import support_classes
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
 
+#: What a file imports from Python's own library, and by what that is seen.
+_STANDARD = {
+    r"\bmath\.": "import math",
+    r"\bOrderedDict\(": "from collections import OrderedDict",
+    r"\bIterator\[": "from collections.abc import Callable, Iterable, Iterator, Sequence",
+    r"\bpartial\(": "from functools import partial",
+    r"tuple\[Any, \.\.\.\]|\[str, Any\]": "from typing import Any",
+}
+
 
 def emit(
     networks: list[NetworkGraph],
     settings: tuple[tuple[str, str], ...] = (),
     plugins: tuple[str, ...] = (),
+    timm: bool = False,
 ) -> str:
     """The source of a module with these networks.
 
@@ -23,12 +35,13 @@ def emit(
         networks: of one file, in its order.
         settings: parameters that were set, for the header.
         plugins: those that were named, for the header.
+        timm: whether they get timm's interface; all are image classifiers then.
     """
     names = Namespace()
     for network in networks:
         names.take(identifier(network.recurrence.formula.name))
     support = support_classes(networks)
-    for name in support:
+    for name in [*support, *([BASE] if timm else [])]:
         names.take(name)
     body = Lines()
     classes = []
@@ -36,7 +49,7 @@ def emit(
         prefix = (
             identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
         )
-        writer = NetworkWriter(network, names, prefix)
+        writer = (ClassifierWriter if timm else NetworkWriter)(network, names, prefix)
         writer.write(body)
         body.blank(2)
         classes.append(writer.name)
@@ -44,8 +57,11 @@ def emit(
     for name, text in reversed(support.items()):
         if re.search(rf"\b{name}\(", code):
             code = f"{text.rstrip()}\n\n\n{code}"
+    if timm:
+        code = f"{without_unused(base_class(), code).rstrip()}\n\n\n{code}"
     options = "".join(f" --set {name}={value}" for name, value in settings)
     options += "".join(f" --plugin {PurePath(name).name}" for name in plugins)
+    options += " --timm" if timm else ""
     head = _header(networks, options, classes, code)
     return head + "\n\n" + code
 
@@ -78,15 +94,7 @@ def _header(
         )
     )
     lines.blank()
-    standard = [
-        *(["import math"] if re.search(r"\bmath\.", code) else []),
-        *(
-            ["from collections import OrderedDict"]
-            if re.search(r"\bOrderedDict\(", code)
-            else []
-        ),
-        *(["from typing import Any"] if "tuple[Any, ...]" in code else []),
-    ]
+    standard = [line for pattern, line in _STANDARD.items() if re.search(pattern, code)]
     if standard:
         lines.extend(standard)
         lines.blank()
@@ -95,6 +103,8 @@ def _header(
     if re.search(r"\bF\.", code):
         lines.add("import torch.nn.functional as F")
     lines.add("from torch import Tensor, nn")
+    if re.search(r"\bcheckpoint\b", code):
+        lines.add("from torch.utils.checkpoint import checkpoint")
     lines.blank()
     lines.add(
         f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"')

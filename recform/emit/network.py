@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -42,6 +42,9 @@ class NetworkWriter:
         prefix: put in front of class names, where the file has several networks.
     """
 
+    #: What the class of the network derives from.
+    base = "nn.Module"
+
     def __init__(
         self, network: NetworkGraph, names: Namespace, prefix: str = ""
     ) -> None:
@@ -61,6 +64,26 @@ class NetworkWriter:
         self._rates = frozenset(
             p.name for p in self._formula.params if p.free and not p.value.is_Integer
         )
+
+    @property
+    def steps(self) -> Mapping[int, StepCode]:
+        """The classes of the blocks, once they are written."""
+        return self._steps
+
+    @property
+    def stage_names(self) -> Sequence[str]:
+        """The attributes of the stages."""
+        return self._stage_names
+
+    @property
+    def pieces(self) -> Mapping[str, str]:
+        """The attributes of stem, head and transitions that have a class."""
+        return self._attribute
+
+    @property
+    def shared(self) -> Mapping[tuple[str, int], str]:
+        """The attributes of what all blocks share, by name and flow."""
+        return self._shared_attributes
 
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""
@@ -121,7 +144,7 @@ class NetworkWriter:
     def _class(self, lines: Lines, classes: BlockClasses) -> None:
         chain = self._chain(lines)
         pieces = {} if chain else self._pieces(lines)
-        lines.add(f"class {self.name}(nn.Module):")
+        lines.add(f"class {self.name}({self.base}):")
         with lines.indented():
             lines.extend(docstring(self._title()))
             lines.blank()
@@ -130,27 +153,46 @@ class NetworkWriter:
                 self._stage_names = self._name_stages()
                 used = self._constructor(body, pieces, classes)
             else:
-                used = chain.constructor(body, self._attributes)
-                write_initialisation(body, self._network)
+                used = self._row(body, chain)
             parameters = ["self", *self._parameters(used)]
+            self._attributes_of_class(lines)
             lines.signature("__init__", parameters, "None")
             with lines.indented():
-                lines.add("super().__init__()")
+                self._begin(lines)
                 for line in str(body).rstrip("\n").split("\n"):
                     lines.add(line)
             lines.blank()
-            if chain is not None:
-                chain.forward(lines)
-                return
-            forward = ForwardWriter(
-                self._network,
-                self._single,
-                self._stage_names,
-                self._inlined,
-                self._attribute,
-                self._shared_attributes,
-            )
-            forward.write(lines)
+            self._methods(lines, chain)
+
+    def _attributes_of_class(self, lines: Lines) -> None:
+        """What stands in front of the constructor."""
+
+    def _begin(self, lines: Lines) -> None:
+        """The first statement of the constructor."""
+        lines.add("super().__init__()")
+
+    def _row(self, lines: Lines, chain: ChainWriter) -> set[str]:
+        """Writes the modules of a row; returns the parameters that they use."""
+        used = chain.constructor(lines, self._attributes)
+        write_initialisation(lines, self._network)
+        return used
+
+    def _methods(self, lines: Lines, chain: ChainWriter | None) -> None:
+        """What stands behind the constructor."""
+        if chain is not None:
+            chain.forward(lines)
+        else:
+            ForwardWriter(*self._forward_arguments()).write(lines)
+
+    def _forward_arguments(self) -> tuple[Any, ...]:
+        return (
+            self._network,
+            self._single,
+            self._stage_names,
+            self._inlined,
+            self._attribute,
+            self._shared_attributes,
+        )
 
     def _chain(self, lines: Lines) -> ChainWriter | None:
         """The network as a row of modules, if its names put it into containers."""
@@ -167,10 +209,16 @@ class NetworkWriter:
             b.text for b in formula.boundaries
         ]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = (
-            f"Takes N x {self._network.stem.input}, returns N x {self._network.output}."
-        )
+        takes = f"Takes N x {self._network.stem.input}, returns N x {self._returns()}."
         return "\n".join([*lines, "", takes])
+
+    def _returns(self) -> str:
+        """The shape of what the network returns, for its docstring."""
+        return str(self._network.output)
+
+    def _inlines(self, role: str) -> bool:
+        """Whether the operators of a piece are the network's own."""
+        return self._formula.names.get(role) == "."
 
     def _parameters(self, used: set[str]) -> list[str]:
         """The keywords of the constructor, with the file's values."""
@@ -189,13 +237,13 @@ class NetworkWriter:
     def _pieces(self, lines: Lines) -> dict[str, str]:
         """Classes of stem, head and transitions that are not inlined, by role."""
         classes: dict[str, str] = {}
-        network, names = self._network, self._formula.names
+        network = self._network
         for role, piece in (
             ("stem", network.stem),
             ("transition", network.transitions[0] if network.transitions else None),
             ("head", network.head),
         ):
-            if piece is None or not piece.pipeline.steps or names.get(role) == ".":
+            if piece is None or not piece.pipeline.steps or self._inlines(role):
                 continue
             if is_whole(piece.pipeline):
                 continue

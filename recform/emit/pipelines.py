@@ -14,7 +14,7 @@ from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape
+from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.names import Namespace, identifier
@@ -136,7 +136,7 @@ def pipeline_parts(
     parts: list[Part] = []
     table = {**values, INCOMING: x.features}
     for step in pipeline.steps:
-        arguments = Arguments({k: _fill(v, table) for k, v in step.arguments.items()})
+        arguments = Arguments({k: put_in(v, table) for k, v in step.arguments.items()})
         try:
             if isinstance(step.operator, Body):
                 emitted = bodies.emit(step.operator, x, arguments)
@@ -225,21 +225,12 @@ def _ends(step: Step) -> bool:
     return step.operator.elementwise or not step.operator.attribute
 
 
-def _fill(value: Any, table: Mapping[Any, Any]) -> Any:
-    if not getattr(value, "free_symbols", None):
-        return value
-    filled = value.subs(table)
-    if filled.free_symbols:
-        return filled
-    return int(filled) if filled.is_Integer else float(filled)
-
-
 def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
     """The symbols of sizes and arguments, which may occur in emitted code."""
     return frozenset(
         str(symbol)
         for value in [*x.sizes, *arguments.values()]
-        for symbol in getattr(value, "free_symbols", ())
+        for symbol in symbols_in(value)
     )
 
 

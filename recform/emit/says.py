@@ -50,12 +50,12 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
-    openings = {b.left: b.text for b in recurrence.formula.boundaries if b.opening}
+    several = {b.left: b.text for b in recurrence.formula.boundaries if b.several}
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)
-            if step.role == "opening" and tensor in openings:
-                texts.append(openings[tensor])
+            if tensor in several and not step.absolute:
+                texts.append(several[tensor])
                 continue
             if step.role.endswith("last"):
                 end = step.at + _before_last(step.role)

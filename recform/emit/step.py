@@ -63,6 +63,7 @@ class StepCode:
         adapters: the attribute of each adapter, by what it adapts.
         flat: how many modules a block is, if it is no module of its own but a list.
         made: for each segment what makes its blocks, if they are an operator's modules.
+        modules: the expression of each operator and learned scalar that the block owns.
     """
 
     name: str
@@ -72,6 +73,7 @@ class StepCode:
     adapters: Mapping[Site, str] = field(default_factory=dict)
     flat: int = 0
     made: tuple[str, ...] = ()
+    modules: Mapping[str, str] = field(default_factory=dict)
 
 
 class StepWriter:
@@ -111,6 +113,7 @@ class StepWriter:
             tuple(sorted(self._own.free)),
             shared,
             self._own.adapters,
+            modules=self._module_names,
         )
 
     def write(self, lines: Lines) -> StepCode:
@@ -267,6 +270,9 @@ class StepWriter:
             symbol: _symbol(arguments.get(str(label), str(label)))
             for symbol, label in symbols(shape).items()
         }
+        for constant in self._formula.tables:
+            text = arguments.get(constant.name, constant.name)
+            table[constant.symbol] = _symbol(text)
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))
         grid = tuple(_symbol(arguments.get(g, g)) for g in GRID[shape.layout])

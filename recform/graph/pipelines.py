@@ -9,7 +9,7 @@ from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, trace
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, symbols_in
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
@@ -99,7 +99,7 @@ class PipelineRunner:
 def uses(pipeline: Pipeline, symbol: Any) -> bool:
     """Whether a symbol stands in the arguments of a pipeline."""
     return any(
-        symbol in getattr(value, "free_symbols", ())
+        symbol in symbols_in(value)
         for step in pipeline.steps
         for value in step.arguments.values()
     )

@@ -195,10 +195,16 @@ class _Builder:
             if known.role == "regular" or not _is_moved(known, step, distance):
                 continue
             if distance < 0:
-                later = replace(step, role="opening", absolute=0)
-                self.steps[number] = later
+                opens = {known.at, step.at} <= self._starts()
+                role = "opening" if opens else known.role
+                self.steps[number] = replace(step, role=role, absolute=0)
             return number
         return None
+
+    def _starts(self) -> set[int]:
+        """The first block of every stage, if the index runs through all of them."""
+        counts = [stage.blocks for stage in self._formula.stages]
+        return {1 + sum(counts[:number]) for number in range(len(counts))}
 
 
 def _is_moved(known: Step, step: Step, distance: int) -> bool:

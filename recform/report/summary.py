@@ -115,10 +115,10 @@ def _equation(formula: Formula) -> list[str]:
 
 
 def _boundaries(formula: Formula) -> list[str]:
-    """The boundary equations; one for the first blocks of all stages stands once."""
+    """The boundary equations; one for several blocks stands once."""
     texts = [
         b.text
-        if b.opening
+        if b.several
         else f"{plain(b.left)} = {plain(b.right) if b.right is not None else '0'}"
         for b in formula.boundaries
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from recform.source import Span
+from recform.source import Source, Span
 
 
 @dataclass(frozen=True)
@@ -368,7 +368,14 @@ Statement = (
 
 @dataclass(frozen=True)
 class File:
-    """All statements of a file, those of the files that it uses in front."""
+    """All statements of a file, those of the files that it uses in front.
+
+    Attributes:
+        name: of the file.
+        statements: in order.
+        used: the other files.
+    """
 
     name: str
     statements: tuple[Statement, ...]
+    used: tuple[Source, ...] = ()

@@ -93,7 +93,9 @@ def parse(source: Source, report: Diagnostics, folder: Path | None = None) -> n.
         report: gets every error of the text.
         folder: where `use` looks; without one, `use` is an error.
     """
-    return n.File(source.name, tuple(_parse(source, report, folder, (), set())))
+    used: dict[Path, Source] = {}
+    parsed = tuple(_parse(source, report, folder, (), used))
+    return n.File(source.name, parsed, tuple(used.values()))
 
 
 def _parse(
@@ -101,7 +103,7 @@ def _parse(
     report: Diagnostics,
     folder: Path | None,
     above: tuple[_Frame, ...],
-    seen: set[Path],
+    seen: dict[Path, Source],
 ) -> list[n.Statement]:
     spans = statements(source, report)
     if not spans and not report.has_errors:
@@ -146,7 +148,7 @@ def _use(
     report: Diagnostics,
     folder: Path | None,
     above: tuple[_Frame, ...],
-    seen: set[Path],
+    seen: dict[Path, Source],
 ) -> list[n.Statement]:
     if folder is None:
         report.error("RF007", "text that is no file cannot use another file", item.span)
@@ -173,9 +175,9 @@ def _use(
         return []
     if path in seen:
         return []
-    seen.add(path)
     source = read_source(folder / item.path, report, item.span)
     if source is None:
         return []
+    seen[path] = source
     folder = (folder / item.path).parent
     return _parse(source, report, folder, (*above, _Frame(path, item.span)), seen)

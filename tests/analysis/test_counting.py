@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.analysis import counting
+from recform.analysis import counting, packed
 from recform.analysis.counting import Counter
 from recform.analysis.laws import STEM, Linear, Source
 from recform.analysis.words import At
@@ -148,6 +148,19 @@ def test_powers_are_steps(
     fast = Counter(made, 160, signed).by_length()
     monkeypatch.setattr(counting, "_FAR", 10**9)
     assert Counter(made, 160, signed).by_length() == fast
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_decimals_count_like_integers(
+    name: str, signed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without gmpy2 large polynomials are packed at a power of ten."""
+    made = of(name)
+    expected = Counter(made, 300, signed).by_length()
+    monkeypatch.setattr(packed, "GROUND_TYPES", "python")
+    monkeypatch.setattr(packed, "_LARGE_BITS", 0)
+    assert Counter(made, 300, signed).by_length() == expected
 
 
 TERMS = st.lists(

@@ -296,16 +296,17 @@ def test_gates_are_letters() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"),
+    ("text", "reason"),
     [
-        ("language/densenet", "side by side"),
-        ("language/shared", "one module for all blocks"),
-        ("language/depth", "differs from block to block"),
+        (
+            "X_i = X_<i-1> + W_i*U_<i-1>*T_i*X_<i-2>",
+            "before an operator of an older block",
+        ),
+        ("X_i = W_i*X_<i-1> + U_<i-2>*X_<i-2>", "no block between the two tensors"),
     ],
 )
-def test_what_has_no_general_formula_is_told_why(name: str, reason: str) -> None:
-    text = (EXAMPLES / f"{name}.rf").read_text()
-    formula = compile_source(from_text(text))[0].formula
+def test_what_has_no_general_formula_is_told_why(text: str, reason: str) -> None:
+    formula = compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
     with pytest.raises(CompileError) as caught:
         backward(formula)
     (found,) = caught.value.diagnostics

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
+from recform.analysis.equal import compare
 from recform.analysis.invariants import invariants
 from recform.analysis.inverse import inverse, spectral_radius
 from recform.analysis.verify import Check, verify
@@ -74,6 +75,56 @@ def test_only_for_linear_operators() -> None:
 )
 def test_none(text: str) -> None:
     assert invariants(formula(text)) == ()
+
+
+VARYING = {
+    "X_i = i/(i+1)*X_<i-1> + W_i*X_<i-1> - i/(i+1)*W_<i-1>*X_<i-2>": (
+        "(i + 1)*(X_i - W_i*X_<i-1>) = X_0",
+        "X_i = W_i*X_<i-1> + 1/(i + 1)*X_0",
+    ),
+    "X_i = (i+1)/i*X_<i-1> + W_i*X_<i-1> - (i+1)/i*W_<i-1>*X_<i-2>": (
+        "1/(i + 1)*(X_i - W_i*X_<i-1>) = X_0",
+        "X_i = W_i*X_<i-1> + (i + 1)*X_0",
+    ),
+    "X_i = 2*X_<i-1> + W_i*X_<i-1> - 2*W_<i-1>*X_<i-2>": (
+        "2**(-i)*(X_i - W_i*X_<i-1>) = X_0",
+        "X_i = W_i*X_<i-1> + 2**i*X_0",
+    ),
+    "X_i = i*X_<i-1> + W_i*X_<i-1> - i*W_<i-1>*X_<i-2>": (
+        "1/factorial(i)*(X_i - W_i*X_<i-1>) = X_0",
+        "X_i = W_i*X_<i-1> + factorial(i)*X_0",
+    ),
+    "X_i = X_<i-1> + 1/(i+1)*W_i*X_<i-1> - 1/i*W_<i-1>*X_<i-2>": (
+        "X_i - 1/(i + 1)*W_i*X_<i-1> = X_0",
+        "X_i = 1/(i + 1)*W_i*X_<i-1> + X_0",
+    ),
+    "scalar k = 0.5\nX_i = k*X_<i-1> + W_i*X_<i-1> - k*W_<i-1>*X_<i-2>": (
+        "k**(-i)*(X_i - W_i*X_<i-1>) = X_0",
+        "X_i = W_i*X_<i-1> + k**i*X_0",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", VARYING)
+def test_numbers_that_depend_on_the_block(text: str) -> None:
+    made = formula(text)
+    (found,) = invariants(made)
+    assert (found.text(), found.equal_form()) == VARYING[text]
+    assert found.nonlinear
+    checks = [c for c in verify(made, build) if c.claim.startswith("the invariant")]
+    assert [check.holds for check in checks] == [True]
+    if "factorial" not in found.equal_form():
+        # Judged by other means: the equal form as a formula of its own.
+        scalar, _, _ = text.rpartition("\n")
+        assert compare(made, formula(f"{scalar}\n{found.equal_form()}")).differs is None
+
+
+def test_a_double_root_has_two() -> None:
+    first, second = invariants(formula("X_i = 2*X_<i-1> - X_<i-2>"))
+    assert first.text() == "X_i - X_<i-1> = X_0"
+    assert second.text() == "(i - 1)*X_i - i*X_<i-1> = -X_0"
+    # It could be solved for X_i, but not in block 1.
+    assert second.equal_form() == ""
 
 
 TERMS = st.lists(
@@ -225,3 +276,10 @@ def test_a_divisor_that_starts_at_zero() -> None:
     found = inverse(made.formula)
     assert found.exists
     assert found.endless
+
+
+def test_every_function_of_equations_can_be_tried() -> None:
+    names = ["relu6", "leaky_relu", "elu", "gelu", "hardswish", "hardsigmoid", "tanh"]
+    right = " + ".join(f"{name}(W_i*X_<i-1>)" for name in names)
+    checks = verify(formula(f"X_i = X_<i-1> + {right}"), build)
+    assert checks and all(check.holds for check in checks)

@@ -6,6 +6,7 @@ torch's derivative of the recurrence itself.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.analysis.jacobian import Jacobian, by_input, factors, jacobians
+from recform.analysis.closed_forms import factors
+from recform.analysis.jacobian import Jacobian, by_input, jacobians
 from recform.analysis.words import At, Letter, Polynomial
 from tests.analysis.test_linear import linear
 
@@ -82,6 +84,22 @@ CLOSED: dict[str, Callable[[Callable[[int], Any], Callable[[int], Any]], Any]] =
     "X_i = (1+W_i)*X_<i-1> - W_i*X_<i-2>": lambda w, x: (
         x(1) + w(0) @ x(1) - w(0) @ x(2)
     ),
+    # (1 - S)(1 - S)(1 - W*S), and 2 and -1 as roots.
+    "X_i = (2+W_i)*X_<i-1> - (1+2*W_<i-1>)*X_<i-2> + W_<i-2>*X_<i-3>": lambda w, x: (
+        2 * x(1) + w(0) @ x(1) - x(2) - 2 * w(1) @ x(2) + w(2) @ x(3)
+    ),
+    "X_i = (1+W_i)*X_<i-1> + (2-W_<i-1>)*X_<i-2> - 2*W_<i-2>*X_<i-3>": lambda w, x: (
+        x(1) + w(0) @ x(1) + 2 * x(2) - w(1) @ x(2) - 2 * w(2) @ x(3)
+    ),
+    # Golden sections: (1 - p*S)(1 - q*S)(1 - W*S).
+    "X_i = (1+W_i)*X_<i-1> + (1-W_<i-1>)*X_<i-2> - W_<i-2>*X_<i-3>": lambda w, x: (
+        x(1) + w(0) @ x(1) + x(2) - w(1) @ x(2) - w(2) @ x(3)
+    ),
+    # Operators in two factors: (1 - W*S)(1 - W*W*S)(1 - S).
+    "X_i = (1+W_i+W_i*W_i)*X_<i-1> - (W_i+W_i*W_i+W_i*W_<i-1>*W_<i-1>)*X_<i-2>"
+    " + W_i*W_<i-1>*W_<i-1>*X_<i-3>": lambda w, x: (
+        x(1) + (w(0) + w(0) @ w(0)) @ (x(1) - x(2)) - w(0) @ w(1) @ w(1) @ (x(2) - x(3))
+    ),
 }
 
 
@@ -89,7 +107,7 @@ CLOSED: dict[str, Callable[[Callable[[int], Any], Callable[[int], Any]], Any]] =
 def test_closed_forms(text: str) -> None:
     torch.manual_seed(0)
     depth, size = 7, 3
-    w = {n: torch.randn(size, size, dtype=torch.float64) for n in range(-2, depth + 1)}
+    w = {n: torch.randn(size, size, dtype=torch.float64) for n in range(-3, depth + 1)}
     step = CLOSED[text]
     closed = jacobian(text).closed
     assert closed is not None
@@ -97,7 +115,9 @@ def test_closed_forms(text: str) -> None:
         j = depth - back
 
         def forward(vector: torch.Tensor, j: int = j) -> torch.Tensor:
-            values = {j: vector, j - 1: torch.zeros_like(vector)}
+            values = {n: torch.zeros_like(vector) for n in range(j - 3, j)} | {
+                j: vector
+            }
             for i in range(j + 1, depth + 1):
                 values[i] = step(
                     lambda d, i=i: w[i - d], lambda d, i=i, v=values: v[i - d]
@@ -136,7 +156,7 @@ def evaluated(
     text: str, i: int, last: int, w: dict[int, torch.Tensor], size: int
 ) -> torch.Tensor:
     """A closed form's text as Python, with functions for its sums and products."""
-    code = re.sub(r"W_<([^>]*)>", r"W(\1)", text)
+    code = re.sub(r"W_<([^>]*)>", r"W(\1)", text).replace("^", "**")
     code = re.sub(
         r"(sum|prod)\((\w), ([^,]*), ([^,]*), ", r"\1_(\3, \4, lambda \2: ", code
     )
@@ -153,7 +173,8 @@ def evaluated(
             result = result * body(n)
         return result
 
-    names = {"W": lambda n: Matrix(w[n]), "sum_": total, "prod_": product}
+    names: dict[str, Any] = {"W": lambda n: Matrix(w[n]), "sqrt": math.sqrt}
+    names |= {"sum_": total, "prod_": product}
     made: Matrix = eval(code, {**names, "i": i, "L": last})
     return made.value
 
@@ -173,7 +194,7 @@ def test_products_of_two_first_order_recurrences_are_found(
     )
     left = sorted(second - first, key=str)
     b = Polynomial.total((w, Polynomial.one().terms[()]) for w in left)
-    found = factors(a + b, -(a * b.shifted(-1)))
+    found = factors([a + b, -(a * b.shifted(-1))])
     assert found is not None
     x, y = found
     assert x + y == a + b

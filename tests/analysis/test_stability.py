@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 import sympy
 import torch
 
-from recform.analysis.moments import moments
+from recform.algebra.formula import Formula
+from recform.analysis.moments import Unknown, moments
 from recform.analysis.propagate import propagate
 from recform.analysis.stability import companion, stability
 from recform.analysis.words import START, Polynomial
+from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from tests.analysis.test_linear import linear
 
 FLAT = "stages 8 x 6\n"
+
+
+def formula(text: str) -> Formula:
+    return compile_source(from_text(text))[0].formula
+
+
 FORMS = {
     "X_i = W_i*X_<i-1>": "z - w",
     "X_i = (1+W_i)*X_<i-1>": "z - w - 1",
@@ -93,16 +102,14 @@ def test_variance_is_the_sum_over_all_words(text: str) -> None:
         expected = sum(
             float(c) ** 2 * gain ** (2 * len(word)) for word, c in words.terms.items()
         )
-        found = moments(made, length, gain)
-        assert found is not None
+        found = moments(made.formula, length, gain)
         assert found.variance == pytest.approx(expected)
 
 
 def test_variance_of_random_matrices() -> None:
     """The same operator on two tensors, sampled."""
     text = "X_i = X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-1> + 0.5*W_<i-1>*X_<i-2>"
-    found = moments(linear(FLAT + text, activations=False), 3, 0.8)
-    assert found is not None
+    found = moments(formula(FLAT + text), 3, 0.8)
     torch.manual_seed(0)
     size, total, samples = 200, 0.0, 60
     for _ in range(samples):
@@ -118,28 +125,143 @@ def test_variance_of_random_matrices() -> None:
 
 
 def test_gains_that_keep_the_variance() -> None:
-    residual = moments(linear(FLAT + WEIGHTED[0], activations=False), 6, 1.0)
-    assert residual is not None
+    residual = moments(formula(FLAT + WEIGHTED[0]), 6, 1.0)
     assert residual.steady is None
     # (1 + g^2)^6 = 2, and ((1 + 1)*s^2)^6 = 1.
     assert residual.double == pytest.approx(math.sqrt(2 ** (1 / 6) - 1))
     assert residual.scale == pytest.approx(math.sqrt(1 / 2))
-    plain = moments(linear(FLAT + "X_i = 0.5*W_i*X_<i-1>", activations=False), 6, 1.0)
-    assert plain is not None
+    plain = moments(formula(FLAT + "X_i = 0.5*W_i*X_<i-1>"), 6, 1.0)
     assert plain.steady == pytest.approx(2.0)
 
 
 def test_terms_add_up() -> None:
-    found = moments(linear(FLAT + WEIGHTED[0], activations=False), 4, 1.0)
-    assert found is not None
+    found = moments(formula(FLAT + WEIGHTED[0]), 4, 1.0)
     assert {s.term: s.variance for s in found.shares} == {
         "X_i: X_<i-1>": 8.0,
         "X_i: W_i*X_<i-1>": 8.0,
     }
 
 
-def test_gates_and_concatenations_are_left_out() -> None:
-    gated = FLAT + "X_i = X_<i-1>*W_i*X_<i-1>"
-    assert moments(linear(gated, activations=False), 4, 1.0) is None
-    joined = FLAT + "X_i = W_i*concat(X_<0..i-1>)"
-    assert moments(linear(joined, activations=False), 4, 1.0) is None
+def sampled(
+    step: Callable[[list[torch.Tensor], int], torch.Tensor], blocks: int, gain: float
+) -> float:
+    """The variance of the last of ``blocks`` tensors with random matrices."""
+    total, samples = 0.0, 40
+    torch.manual_seed(0)
+    for _ in range(samples):
+        x = [torch.randn(SIZE)]
+        for block in range(1, blocks + 1):
+            x.append(step(x, block))
+        total += float(x[-1].square().mean() / x[0].square().mean())
+    return total / samples
+
+
+SIZE = 200
+
+
+def random(x: torch.Tensor, gain: float, size: int = SIZE) -> torch.Tensor:
+    """An operator of a gain, applied once."""
+    return gain * torch.randn(size, len(x)) @ x / len(x) ** 0.5
+
+
+def test_variance_of_concatenations() -> None:
+    """DenseNet, and the mean over all features of its output."""
+    text = FLAT + "X_i = W_i*concat(X_<0..i-1>) + 0.5*X_<i-1>\noutput concat(X_<0..L>)"
+    found = moments(formula(text), 4, 0.8)
+
+    def step(x: list[torch.Tensor], block: int) -> torch.Tensor:
+        new = random(torch.cat(x), 0.8) + 0.5 * x[-1]
+        return torch.cat([*x, new]) if block == 4 else new
+
+    assert found.variance == pytest.approx(sampled(step, 4, 0.8), rel=0.05)
+    assert not found.symmetric
+    assert [share.term for share in found.shares] == [
+        "X_i: W_i*concat(X_<0..i-1>)",
+        "X_i: 1/2*X_<i-1>",
+    ]
+
+
+def test_variance_of_parts() -> None:
+    """One half goes by, the other one through an operator; then they change places."""
+    text = (
+        FLAT + "A_i = B_<i-1> + W_i*A_<i-1>\nB_i = A_<i-1>\n"
+        "A_0, B_0 = split(input, 2)\noutput concat(B_L, A_L, A_L)"
+    )
+    found = moments(formula(text), 3, 0.8)
+
+    def step(x: list[torch.Tensor], block: int) -> torch.Tensor:
+        a, b = x[-1].chunk(2)
+        new = torch.cat([b + random(a, 0.8, SIZE // 2), a])
+        return (
+            torch.cat([new[SIZE // 2 :], *[new[: SIZE // 2]] * 2])
+            if block == 3
+            else new
+        )
+
+    assert found.variance == pytest.approx(sampled(step, 3, 0.8), rel=0.05)
+
+
+def test_features_at_different_places_are_not_correlated() -> None:
+    text = (
+        FLAT + "A_0, B_0 = split(input, 2)\nA_i = A_<i-1>\nB_i = W_i*B_<i-1>\n"
+        "output concat(A_L, B_L) + concat({})"
+    )
+    exchanged = moments(formula(text.format("B_L, A_L")), 3, 1.0)
+    assert exchanged.variance == pytest.approx(2.0)
+    doubled = moments(formula(text.format("A_L, B_L")), 3, 1.0)
+    assert doubled.variance == pytest.approx(4.0)
+
+
+HIGHWAY = FLAT + (
+    "T = conv(3, c) > sigmoid\n"
+    "X_i = W_i*X_<i-1>*T_i*X_<i-1> + X_<i-1>*(1 - T_i*X_<i-1>)"
+)
+
+
+@pytest.mark.parametrize("gate", [None, 0.25, 1.0])
+def test_variance_through_gates(gate: float | None) -> None:
+    found = moments(formula(HIGHWAY), 5, 0.8, gate)
+    t = 0.5 if gate is None else gate
+    # Each block: (1 - t)^2 of what was there, and t^2*g^2 of new.
+    factor = (1 - t) ** 2 + t**2 * 0.64
+    assert found.variance == pytest.approx(factor**5)
+    assert dict(found.gates) == {"t": t}
+    assert {s.term: (s.variance, s.gates) for s in found.shares} == {
+        "X_i: W_i*X_<i-1>*T_i*X_<i-1>": (
+            pytest.approx(factor**4 * t**2 * 0.64),
+            "t^2",
+        ),
+        "X_i: X_<i-1>*(1 - T_i*X_<i-1>)": (
+            pytest.approx(factor**4 * (1 - t) ** 2),
+            "(1 - t)^2",
+        ),
+    }
+    # (1 - t)^2 + t^2*g^2 = 1.
+    assert found.steady == pytest.approx(math.sqrt((1 - (1 - t) ** 2) / t**2))
+
+
+def test_gates_start_at_what_is_added_to_them() -> None:
+    text = FLAT + (
+        "g_i = sigmoid(T_i*X_<i-1> - 2)\n"
+        "X_i = W_i*X_<i-1>*g_i + X_<i-1>*(1 - g_i)\noutput X_L"
+    )
+    found = moments(formula(text), 1, 1.0)
+    t = 1 / (1 + math.exp(2))
+    assert dict(found.gates) == {"g": pytest.approx(t)}
+    assert found.variance == pytest.approx((1 - t) ** 2 + t**2)
+    assert [share.gates for share in found.shares] == ["g^2", "(1 - g)^2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("X_i = X_<i-1>*W_i*X_<i-1>", "multiplied, and none of them is a gate"),
+        (
+            "X_i = concat(W_i*X_<i-1>, X_<i-1>) + X_<i-1>",
+            "of different widths are added",
+        ),
+    ],
+)
+def test_what_is_not_followed_says_why(text: str, reason: str) -> None:
+    with pytest.raises(Unknown, match=reason):
+        moments(formula(FLAT + text), 4, 1.0)

@@ -123,7 +123,8 @@ def sources() -> list[str]:
 MISTAKES = [
     ("conv((1, 2, 3), c)", "RF210", "(1, 2, 3)"),
     ("conv((1, 0), c)", "RF210", "(1, 0)"),
-    ("conv((1, c), c)", "RF210", "(1, c)"),
+    ("conv((1, c), c)", "RF210", "conv((1, c), c)"),
+    ("conv((1, c/3), c)", "RF404", "conv((1, c/3), c)"),
     ("conv((1, true), c)", "RF210", "(1, true)"),
     ("conv((2, 3), c)", "RF210", None),
     ("conv(3, (c, c))", "RF212", "(c, c)"),
@@ -132,6 +133,7 @@ MISTAKES = [
     ("dwconv(3) > linear(c)", "RF405", "linear(c)"),
     ("deconv(1, c, stride=2)", "RF210", "deconv(1, c, stride=2)"),
     ("deconv(2, c)", "RF210", "deconv(2, c)"),
+    ("deconv((1, c), c)", "RF210", "(1, c)"),
     ("deconv(3, c, groups=3)", "RF402", "deconv(3, c, groups=3)"),
     ("deconv(3, c, padding=1, outpad=1)", "RF210", None),
     ("deconv(3, c, padding=20)", "RF401", None),
@@ -202,6 +204,51 @@ def test_a_parameter_in_a_pair_shapes_the_network() -> None:
     assert "channels, (1, 5)" in recform.compile(text).source
     assert "channels, (1, 7)" in recform.compile(text, k=7).source
     assert "channels, 1," in recform.compile(text, k=1).source
+
+
+def kernels(text: str) -> list[tuple[int, ...]]:
+    """Those of the convolutions in the blocks of a network, one after the other."""
+    blocks = recform.compile(text).module()
+    blocks(torch.zeros(2, 3, 12, 12))
+    convs = [m for n, m in blocks.named_modules() if isinstance(m, nn.Conv2d)]
+    return [conv.kernel_size for conv in convs if conv.kernel_size != (3, 3)]
+
+
+@pytest.mark.parametrize("inlined", [False, True])
+def test_a_pair_may_depend_on_the_stage(inlined: bool) -> None:
+    text = (
+        "input 3 x 12 x 12\nstem conv(3, 8)\nstages 8 x 2, 8 x 1 / 2\n"
+        "const k = (5, 7) per stage\n"
+        f"W = conv((1, k), c) > bn > maxpool((s, 1), s) > conv((k, 1), c)\n{ONE}\n"
+        "adapter maxpool((s, 1), s)\n"
+    ) + ('names W = "."' if inlined else "")
+    first, second = [(1, 5), (5, 1)], [(1, 7), (7, 1)]
+    assert kernels(text) == [*first, *first, *second]
+    if not inlined:
+        agree(text)
+
+
+@pytest.mark.parametrize("body", ["B", "conv(k, c) > bn"])
+@pytest.mark.parametrize("names", ["", 'names W = "."', 'names W = "block"'])
+def test_a_constant_that_a_step_has_once_is_written_into_it(
+    body: str, names: str
+) -> None:
+    """The last block is a step of its own, and its constant is no argument then."""
+    text = f"""
+    input 3 x 12 x 12
+    stem  conv(3, 8)
+    stages 8 x 2, 8 x 2
+    const k = (5, 7) per stage
+    B(x) = relu(F*x)
+         where F = conv((1, k), cin)
+    W = {body}
+    X_i = relu(X_<i-1> + W_i*X_<i-1>)
+    X_4 = X_3 + W_4*X_3
+    {names}
+    """
+    assert [max(kernel) for kernel in kernels(text)] == [5, 5, 7, 7]
+    if not names:
+        agree(text)
 
 
 def test_stochastic_depth_drops_whole_examples() -> None:

@@ -79,7 +79,7 @@ def test_did_you_mean() -> None:
         (f"W = conv(3, c) > bnn\n{ONE}", "bn"),
         (f"W = conv(3, c, strid=2)\n{ONE}", "stride"),
         (f"init conv = kaiming_norml\n{ONE}", "kaiming_normal"),
-        (f'names sten = "."\n{ONE}', "stem"),
+        (f'names stam = "."\n{ONE}', "stem"),
     ]:
         assert guess in mistakes(text)[0].hint
 
@@ -445,3 +445,27 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
     )
     assert mistakes(f"{tripled}W = N\n{ONE}")[0].code == "RF106"
     assert time.perf_counter() - start < 10
+
+
+@pytest.mark.parametrize(
+    ("equation", "code"),
+    [
+        ("X_<3..2> = D_i*X_<i-1>", "RF217"),
+        ("X_<0..2> = D_i*X_<i-1>", "RF217"),
+        ("X_<1..L> = D_i*X_<i-1>", "RF217"),
+        ("X_<1..2000> = D_i*X_<i-1>", "RF106"),
+        ("X_<1..9> = D_i*X_<i-1>", "RF302"),
+        ("X_<1..2> = D_i*X_<i-1>\nX_<2..3> = D_i*X_<i-1>", "RF207"),
+        ("X_<first> = D_i*X_<first-1>", "RF217"),
+        ("X_<first+1> = D_<first>*X_<first-1>", "RF217"),
+        ("const k = (3, 5, 7) per stage", "RF218"),
+        ("const k = (3, 5) per channel", "RF212"),
+        ("const k_i = (3, 5) per stage", "RF212"),
+        ("const k = (3, 5) per stage\nhead conv(k) > avgpool > linear(10)", "RF218"),
+    ],
+)
+def test_equations_and_numbers_of_several_blocks(equation: str, code: str) -> None:
+    text = f"stages 8 x 2, 8 x 2 / 2\nX_i = X_<i-1> + W_i*X_<i-1>\n{equation}\n"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    assert code in {item.code for item in caught.value.diagnostics}

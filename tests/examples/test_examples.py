@@ -13,6 +13,10 @@ EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.rf"))
 # The zoo's networks are for 224 x 224; a smaller image shows as much.
 SMALLER = {"zoo": 64}
+#: Networks that leave nothing of an image that small.
+LARGER = {"inception_v3": 75, "inception_v4": 75, "inception_resnet_v2": 75}
+#: Networks with a number for each position, which take images of one size.
+LARGER |= {"vit_b_16": 224}
 #: More parameters than this take too long on a small machine.
 LARGE = 12_000_000
 #: And so do more multiply-adds, in the zoo.
@@ -29,7 +33,7 @@ def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
 def batch(path: Path, compiled: Compiled, device: str = "cpu") -> torch.Tensor:
     sizes = [int(size) for size in compiled.formula.input.sizes]
     if len(sizes) == 3 and path.parent.name in SMALLER:
-        limit = SMALLER[path.parent.name]
+        limit = LARGER.get(path.stem, SMALLER[path.parent.name])
         sizes[1:] = [min(size, limit) for size in sizes[1:]]
     if device == "meta":
         return torch.empty(2, *sizes, device=device)

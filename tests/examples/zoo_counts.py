@@ -167,11 +167,14 @@ def hyper_connections() -> int:
     return linear(48, 64) + 64 * 64 + 6 * layer + norm(64) + linear(64, 10)
 
 
-def fractalnet() -> int:
-    """Blocks of three columns: 1, 2 and 4 convolutions, the first of each sees cin."""
-    total, cin = linear(512, 100), 3
-    for cout in (64, 128, 256, 512, 512):
-        total += 3 * conv(3, cin, cout) + 4 * conv(3, cout, cout) + 7 * norm(cout)
+def fractalnet(columns: int = 3, first: int = 64) -> int:
+    """Blocks of some columns: 1, 2, 4 ... convolutions, the first of each sees cin."""
+    widths = [first * factor for factor in (1, 2, 4, 8, 8)]
+    total, cin = linear(widths[-1], 100), 3
+    units = 2**columns - 1
+    for cout in widths:
+        total += columns * conv(3, cin, cout) + (units - columns) * conv(3, cout, cout)
+        total += units * norm(cout)
         cin = cout
     return total
 
@@ -191,6 +194,8 @@ COUNTS: dict[tuple[str, str], Callable[[], int]] = {
     ("densenet_bc", "DenseNetBC100"): densenet_bc,
     ("feedback", "Feedback"): feedback,
     ("fractalnet", "FractalNet20"): fractalnet,
+    ("fractalnet", "FractalNet20Narrow"): lambda: fractalnet(3, 16),
+    ("fractalnet", "FractalNet40Narrow"): lambda: fractalnet(4, 16),
     ("gpt2", "GPT2Small"): lambda: gpt2(768, 12, 50257, 1024),
     ("highway", "Highway10"): lambda: highway(10),
     ("highway", "Highway50"): lambda: highway(50),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recform.compiler import compile_source, read
 from recform.report import TableRow, published, tabulate
+from tests.examples.timm_keys import OURS
 from tests.examples.zoo_counts import COUNTS, preact_bottleneck
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
@@ -18,10 +19,20 @@ TORCHVISION = (
     *("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0"),
     *("googlenet", "inception_v3", "vit_b_16"),
 )
-TIMM = ("seresnet50",)
+TIMM = (
+    *("seresnet50", "resnet50d", "resnetv2_50", "mobilenetv1_100"),
+    *("efficientnet_drop_path", "inception_v4"),
+)
+#: Those of timm's networks whose keys have other names there (timm_keys.py).
+RENAMED = tuple(OURS)
+FOUND = "its weights load, outputs equal"
 ELSEWHERE = {
-    file: (judge, "its weights load, outputs equal")
-    for judge, files in (("torchvision", TORCHVISION), ("timm", TIMM))
+    file: (judge, found)
+    for judge, found, files in (
+        ("torchvision", FOUND, TORCHVISION),
+        ("timm", FOUND, TIMM),
+        ("timm", f"{FOUND}; some keys are named differently", RENAMED),
+    )
     for file in files
 }
 #: What a published figure leaves out, in parameters or multiply-adds, and in words.

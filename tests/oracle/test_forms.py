@@ -156,9 +156,11 @@ def test_a_stage_hands_on_what_it_declares(formula: str) -> None:
         "X_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1> + U_i*X_<i-2>",
         "X_<first> = D_<first>*X_<first-1>\nX_3 = D_3*X_1\nX_i = X_<i-1> + W_i*X_<i-1>",
         "scope stage\nX_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1>",
+        "X_<2..5> = D_i*X_<i-1> + U_i*X_<i-2>\nX_i = X_<i-1> + W_i*X_<i-1>",
+        "X_<1..3> = D_i*X_<i-1>\nX_2 = W_2*X_1\nX_i = X_<i-1> + U_i*X_<i-2>",
     ],
 )
-def test_the_first_blocks_of_stages(text: str) -> None:
+def test_equations_for_several_blocks(text: str) -> None:
     frame = "input 3 x 16 x 16\nstages 8 x 2, 12 x 3 / 2, 16 x 2 / 2\n"
     agree(f"{frame}D = conv(1, c, stride=s)\n{text}\n")
 

@@ -1,8 +1,8 @@
-"""FractalNet20, from fractalnet.rf. Generated code: change the formula,
+"""FractalNet20, FractalNet20Narrow, FractalNet40Narrow, from fractalnet.rf. Generated code: change the formula,
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  fractalnet.rf
-sha256:  175b0b4e0909ea778192a8d86780a05375878962dbff27ee185ec4e9d06078ea
+sha256:  4f8d4b21aaa537f42c93feb20f507807c964c82c5c899db3b2386b82ac3b252e
 recform: 0.1.0
 command: recform compile fractalnet.rf -o fractalnet.py
 """
@@ -10,10 +10,10 @@ command: recform compile fractalnet.rf -o fractalnet.py
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["FractalNet20"]
+__all__ = ["FractalNet20", "FractalNet20Narrow", "FractalNet40Narrow"]
 
 
-class FractalV(nn.Module):
+class FractalNet20ThreeV(nn.Module):
     """V = Unit"""
 
     def __init__(self, in_channels: int, channels: int) -> None:
@@ -25,7 +25,7 @@ class FractalV(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:9
 
 
-class FractalW(nn.Module):
+class FractalNet20ThreeW(nn.Module):
     """W = Unit"""
 
     def __init__(self, in_channels: int, channels: int) -> None:
@@ -37,8 +37,8 @@ class FractalW(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:9
 
 
-class Fractal(nn.Module):
-    """Fractal(x) = mean(U*x, V_2*J, W_4*W_3*J)
+class FractalNet20Three(nn.Module):
+    """Three(x) = mean(U*x, V_2*J, W_4*W_3*J)
     where J = mean(V_1*x, W_2*W_1*x)
     where U = Unit, V = Unit, W = Unit
     """
@@ -48,14 +48,17 @@ class Fractal(nn.Module):
         self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(channels)
         self.V = nn.ModuleList(
-            [FractalV(in_channels, channels), FractalV(channels, channels)]
+            [
+                FractalNet20ThreeV(in_channels, channels),
+                FractalNet20ThreeV(channels, channels),
+            ]
         )
         self.W = nn.ModuleList(
             [
-                FractalW(in_channels, channels),
-                FractalW(channels, channels),
-                FractalW(channels, channels),
-                FractalW(channels, channels),
+                FractalNet20ThreeW(in_channels, channels),
+                FractalNet20ThreeW(channels, channels),
+                FractalNet20ThreeW(channels, channels),
+                FractalNet20ThreeW(channels, channels),
             ]
         )
 
@@ -65,7 +68,7 @@ class Fractal(nn.Module):
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
 
-class Step(nn.Module):
+class FractalNet20Step(nn.Module):
     """X_i = F_i*X_<i-1>
 
     Takes x_prev = X_<i-1>.
@@ -74,21 +77,21 @@ class Step(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.F = Fractal(in_channels, channels)
+        self.F = FractalNet20Three(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.F(x_prev)  # rf:18
+        x = self.F(x_prev)  # rf:22
         return x
 
 
-class Stem(nn.Module):
+class FractalNet20Stem(nn.Module):
     """stem identity"""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x  # rf:13
+        return x  # rf:18
 
 
-class Transition(nn.Module):
+class FractalNet20Transition(nn.Module):
     """transition maxpool(s)"""
 
     def __init__(self, stride: int = 1) -> None:
@@ -96,10 +99,10 @@ class Transition(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.stride)  # rf:15
+        return F.max_pool2d(x, self.stride)  # rf:19
 
 
-class Head(nn.Module):
+class FractalNet20Head(nn.Module):
     """head maxpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -107,7 +110,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.amax((2, 3)))  # rf:16
+        return self.fc(x.amax((2, 3)))  # rf:20
 
 
 class FractalNet20(nn.Module):
@@ -118,17 +121,327 @@ class FractalNet20(nn.Module):
 
     def __init__(self, classes: int = 100) -> None:
         super().__init__()
-        self.stem = Stem()
-        self.stage1 = nn.Sequential(Step(3, 64))
-        self.transition2 = Transition(stride=2)
-        self.stage2 = nn.Sequential(Step(64, 128))
-        self.transition3 = Transition(stride=2)
-        self.stage3 = nn.Sequential(Step(128, 256))
-        self.transition4 = Transition(stride=2)
-        self.stage4 = nn.Sequential(Step(256, 512))
-        self.transition5 = Transition(stride=2)
-        self.stage5 = nn.Sequential(Step(512, 512))
-        self.head = Head(512, classes)
+        self.stem = FractalNet20Stem()
+        self.stage1 = nn.Sequential(FractalNet20Step(3, 64))
+        self.transition2 = FractalNet20Transition(stride=2)
+        self.stage2 = nn.Sequential(FractalNet20Step(64, 128))
+        self.transition3 = FractalNet20Transition(stride=2)
+        self.stage3 = nn.Sequential(FractalNet20Step(128, 256))
+        self.transition4 = FractalNet20Transition(stride=2)
+        self.stage4 = nn.Sequential(FractalNet20Step(256, 512))
+        self.transition5 = FractalNet20Transition(stride=2)
+        self.stage5 = nn.Sequential(FractalNet20Step(512, 512))
+        self.head = FractalNet20Head(512, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.stage1(x)
+        x = self.transition2(x)
+        x = self.stage2(x)
+        x = self.transition3(x)
+        x = self.stage3(x)
+        x = self.transition4(x)
+        x = self.stage4(x)
+        x = self.transition5(x)
+        x = self.stage5(x)
+        return self.head(x)
+
+
+class FractalNet20NarrowThreeV(nn.Module):
+    """V = Unit"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:9
+
+
+class FractalNet20NarrowThreeW(nn.Module):
+    """W = Unit"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:9
+
+
+class FractalNet20NarrowThree(nn.Module):
+    """Three(x) = mean(U*x, V_2*J, W_4*W_3*J)
+    where J = mean(V_1*x, W_2*W_1*x)
+    where U = Unit, V = Unit, W = Unit
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+        self.V = nn.ModuleList(
+            [
+                FractalNet20NarrowThreeV(in_channels, channels),
+                FractalNet20NarrowThreeV(channels, channels),
+            ]
+        )
+        self.W = nn.ModuleList(
+            [
+                FractalNet20NarrowThreeW(in_channels, channels),
+                FractalNet20NarrowThreeW(channels, channels),
+                FractalNet20NarrowThreeW(channels, channels),
+                FractalNet20NarrowThreeW(channels, channels),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        ux = F.relu(self.bn(self.conv(x)))  # rf:9
+        j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
+        return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
+
+
+class FractalNet20NarrowStep(nn.Module):
+    """X_i = F_i*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.F = FractalNet20NarrowThree(in_channels, channels)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = self.F(x_prev)  # rf:22
+        return x
+
+
+class FractalNet20NarrowStem(nn.Module):
+    """stem identity"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x  # rf:18
+
+
+class FractalNet20NarrowTransition(nn.Module):
+    """transition maxpool(s)"""
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, self.stride)  # rf:19
+
+
+class FractalNet20NarrowHead(nn.Module):
+    """head maxpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.amax((2, 3)))  # rf:20
+
+
+class FractalNet20Narrow(nn.Module):
+    """X_i = F_i*X_<i-1>
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = FractalNet20NarrowStem()
+        self.stage1 = nn.Sequential(FractalNet20NarrowStep(3, 16))
+        self.transition2 = FractalNet20NarrowTransition(stride=2)
+        self.stage2 = nn.Sequential(FractalNet20NarrowStep(16, 32))
+        self.transition3 = FractalNet20NarrowTransition(stride=2)
+        self.stage3 = nn.Sequential(FractalNet20NarrowStep(32, 64))
+        self.transition4 = FractalNet20NarrowTransition(stride=2)
+        self.stage4 = nn.Sequential(FractalNet20NarrowStep(64, 128))
+        self.transition5 = FractalNet20NarrowTransition(stride=2)
+        self.stage5 = nn.Sequential(FractalNet20NarrowStep(128, 128))
+        self.head = FractalNet20NarrowHead(128, classes)
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x)
+        x = self.stage1(x)
+        x = self.transition2(x)
+        x = self.stage2(x)
+        x = self.transition3(x)
+        x = self.stage3(x)
+        x = self.transition4(x)
+        x = self.stage4(x)
+        x = self.transition5(x)
+        x = self.stage5(x)
+        return self.head(x)
+
+
+class FractalNet40NarrowFourU(nn.Module):
+    """U = Unit"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:14
+
+
+class FractalNet40NarrowFourV(nn.Module):
+    """V = Unit"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:14
+
+
+class FractalNet40NarrowFourW(nn.Module):
+    """W = Unit"""
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(self.conv(x)))  # rf:14
+
+
+class FractalNet40NarrowFour(nn.Module):
+    """Four(x) = mean(T*x, U_2*K, V_4*Q, W_8*W_7*Q)
+    where J = mean(V_1*x, W_2*W_1*x)
+    where K = mean(U_1*x, V_2*J, W_4*W_3*J)
+    where Q = mean(V_3*K, W_6*W_5*K)
+    where T = Unit, U = Unit, V = Unit, W = Unit
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(channels)
+        self.U = nn.ModuleList(
+            [
+                FractalNet40NarrowFourU(in_channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+            ]
+        )
+        self.V = nn.ModuleList(
+            [
+                FractalNet40NarrowFourV(in_channels, channels),
+                FractalNet40NarrowFourV(channels, channels),
+                FractalNet40NarrowFourV(channels, channels),
+                FractalNet40NarrowFourV(channels, channels),
+            ]
+        )
+        self.W = nn.ModuleList(
+            [
+                FractalNet40NarrowFourW(in_channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourW(channels, channels),
+            ]
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        tx = F.relu(self.bn(self.conv(x)))  # rf:14
+        j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:11
+        k2 = (self.U[0](x) + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:12
+        q = (self.V[2](k2) + self.W[5](self.W[4](k2))) / 2  # rf:13
+        return (
+            tx + self.U[1](k2) + self.V[3](q) + self.W[7](self.W[6](q))
+        ) / 4  # rf:10
+
+
+class FractalNet40NarrowStep(nn.Module):
+    """X_i = F_i*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int, channels: int) -> None:
+        super().__init__()
+        self.F = FractalNet40NarrowFour(in_channels, channels)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = self.F(x_prev)  # rf:22
+        return x
+
+
+class FractalNet40NarrowStem(nn.Module):
+    """stem identity"""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x  # rf:18
+
+
+class FractalNet40NarrowTransition(nn.Module):
+    """transition maxpool(s)"""
+
+    def __init__(self, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.max_pool2d(x, self.stride)  # rf:19
+
+
+class FractalNet40NarrowHead(nn.Module):
+    """head maxpool > linear(classes)"""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(in_channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.amax((2, 3)))  # rf:20
+
+
+class FractalNet40Narrow(nn.Module):
+    """X_i = F_i*X_<i-1>
+
+    Takes N x 3 x 32 x 32, returns N x 100.
+    """
+
+    def __init__(self, classes: int = 100) -> None:
+        super().__init__()
+        self.stem = FractalNet40NarrowStem()
+        self.stage1 = nn.Sequential(FractalNet40NarrowStep(3, 16))
+        self.transition2 = FractalNet40NarrowTransition(stride=2)
+        self.stage2 = nn.Sequential(FractalNet40NarrowStep(16, 32))
+        self.transition3 = FractalNet40NarrowTransition(stride=2)
+        self.stage3 = nn.Sequential(FractalNet40NarrowStep(32, 64))
+        self.transition4 = FractalNet40NarrowTransition(stride=2)
+        self.stage4 = nn.Sequential(FractalNet40NarrowStep(64, 128))
+        self.transition5 = FractalNet40NarrowTransition(stride=2)
+        self.stage5 = nn.Sequential(FractalNet40NarrowStep(128, 128))
+        self.head = FractalNet40NarrowHead(128, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  inception_v3.rf
-sha256:  f8c566e857bf807d269bc4c6e10b93faee0f2ce4c2356ce7a691e40440bdc3ab
+sha256:  1b92fc5e10432ac6c85ce78fc02d825037a35b2b4924a4a6980fd67045cd0a37
 recform: 0.1.0
 command: recform compile inception_v3.rf -o inception_v3.py
 """
@@ -266,15 +266,11 @@ class EBlock(nn.Module):
 
 
 class InceptionV3(nn.Module):
-    """X_i = A_i*X_<i-1>
+    """X_i = E_i*X_<i-1>
+    X_<1..3> = A_i*X_<i-1>
     X_4 = B_4*X_3
-    X_5 = C_5*X_4
-    X_6 = C_6*X_5
-    X_7 = C_7*X_6
-    X_8 = C_8*X_7
+    X_<5..8> = C_i*X_<i-1>
     X_9 = D_9*X_8
-    X_10 = E_10*X_9
-    X_11 = E_11*X_10
 
     Takes N x 3 x 299 x 299, returns N x 1000.
     """

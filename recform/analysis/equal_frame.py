@@ -1,0 +1,111 @@
+"""What stands around the equations of two networks: stem, head, stages, adapters, blocks.
+
+Pipelines are equal if they have the same operators with the same arguments, whatever the
+operators and their parameters are called in the state_dict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.body import Body
+from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
+
+
+@dataclass(frozen=True)
+class FrameChange:
+    """A part of the frame that differs.
+
+    Attributes:
+        what: ``stem``, ``stages``, the letter of an operator, ...
+        texts: what it is in each of the networks.
+    """
+
+    what: str
+    texts: tuple[str, str]
+
+    def text(self, names: tuple[str, str]) -> str:
+        """``stem: conv(3, 64) > bn in A, conv(3, 16) > bn in B``."""
+        both = ", ".join(f"{t} in {n}" for t, n in zip(self.texts, names, strict=True))
+        return f"{self.what}: {both}"
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """For ``--json``."""
+        return {"what": self.what, "texts": list(self.texts)}
+
+
+def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
+    """In what two networks differ besides their equations, in the order of a file.
+
+    Operators and scalars are compared where both networks have them.
+    """
+    result = [
+        FrameChange(what, (texts[0], texts[1]))
+        for what, *texts in zip(
+            ("input", "scope", "stages"), _sizes(left), _sizes(right), strict=True
+        )
+        if texts[0] != texts[1]
+    ]
+    parts = [
+        ("stem", left.stem, right.stem),
+        ("adapter", left.adapter, right.adapter),
+        ("transition", left.transition, right.transition),
+        ("head", left.head, right.head),
+    ]
+    parts += [
+        (name, left.operators[name], right.operators[name])
+        for name in left.operators
+        if name in right.operators
+    ]
+    result += [
+        FrameChange(what, (_text(first), _text(second)))
+        for what, first, second in parts
+        if _signature(first) != _signature(second)
+    ]
+    result += [
+        FrameChange(name, (_scalar(scalar), _scalar(right.scalars[name])))
+        for name, scalar in left.scalars.items()
+        if name in right.scalars and _scalar(scalar) != _scalar(right.scalars[name])
+    ]
+    return tuple(result)
+
+
+def changes_shape(formula: Formula) -> bool:
+    """Whether terms are adapted between blocks: widths differ, or there is a stride."""
+    widths = {stage.width for stage in formula.stages}
+    return len(widths) > 1 or any(stage.stride > 1 for stage in formula.stages)
+
+
+def _sizes(formula: Formula) -> tuple[str, str, str]:
+    stages = [
+        f"{stage.width} x {stage.blocks}" + f" / {stage.stride}" * (stage.stride > 1)
+        for stage in formula.stages
+    ]
+    return str(formula.input), formula.scope, ", ".join(stages)
+
+
+def _text(pipeline: Pipeline | None) -> str:
+    return (pipeline.text if pipeline else "") or "none"
+
+
+def _scalar(scalar: LearnedScalar) -> str:
+    owner = "one a block" if scalar.indexed else "one for all blocks"
+    return owner + ", for each channel" * scalar.per_feature
+
+
+def _signature(pipeline: Pipeline | None) -> Any:
+    """What a pipeline computes, as far as its text says it; equal for equal ones."""
+    return None if pipeline is None else [_step(step) for step in pipeline.steps]
+
+
+def _step(step: Step) -> Any:
+    operator = step.operator
+    inside: Any = operator.name
+    if isinstance(operator, Body):
+        letters = {name: _signature(p) for name, p in operator.operators.items()}
+        scalars = {name: _scalar(s) for name, s in operator.scalars.items()}
+        made = dict(operator.definitions)
+        inside = (operator.output, made, letters, scalars, dict(operator.defaults))
+    return inside, dict(step.arguments)

@@ -1,0 +1,111 @@
+"""What is kept from block to block when two networks are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    History,
+    I,
+    Input,
+    K,
+    L,
+    Pointwise,
+    State,
+    Tensor,
+    offset,
+)
+from recform.algebra.formula import Formula
+from recform.recurrence.check import walk
+from recform.recurrence.reach import reach_of
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A tensor of one network at a block, or of a fixed one.
+
+    Attributes:
+        side: 0 or 1, the network.
+        tensor: with its newest index at i; without i for a fixed one.
+        back: how many blocks ago.
+    """
+
+    side: int
+    tensor: Tensor
+    back: int = 0
+
+    @property
+    def fixed(self) -> bool:
+        """Whether it is the same at every block."""
+        return not self.tensor.has(I)
+
+
+#: What may be kept from block to block, histories aside.
+MADE = State | Apply | Elementwise | Pointwise
+
+#: Weights of kept tensors whose sum is zero.
+Relation = Mapping[Kept, Any]
+
+
+def first_block(formulas: tuple[Formula, Formula]) -> int:
+    """A block at which both equations hold as they are, with all of history."""
+    reaches = [reach_of(formula) for formula in formulas]
+    regular = max(reach.order + reach.absolute + 1 for reach in reaches)
+    return regular + window_of(formulas)
+
+
+def window_of(formulas: tuple[Formula, Formula]) -> int:
+    """How many blocks' tensors are kept: as many as equations and outputs look at."""
+    reaches = [reach_of(formula) for formula in formulas]
+    return max(max(reach.order, reach.from_end) for reach in reaches) + 1
+
+
+def delay_of(tensor: Tensor) -> int | None:
+    """How many blocks ago the newest part of a tensor is; None for a fixed one."""
+    found = []
+    for part in walk(tensor):
+        if isinstance(part, History):
+            indices = [part.last, *(part.last + n for n in _reaches(part.body))]
+        elif isinstance(part, State | Apply):
+            indices = [part.index]
+        else:
+            continue
+        found += [-n for index in indices if (n := offset(index)) is not None]
+    return min(found, default=None)
+
+
+def _reaches(body: Tensor) -> list[int]:
+    """How far the indices of a history's body lie behind its variable."""
+    return [
+        int(part.index - K)
+        for part in walk(body)
+        if isinstance(part, State | Apply) and part.index.has(K)
+    ]
+
+
+def kept_of(side: int, formula: Formula, window: int) -> list[Kept]:
+    """The tensors of a formula that later blocks may need, the unknowns first."""
+    fixed: dict[Tensor, None] = {Input(): None}
+    moving: dict[Tensor, None] = {State(e.unknown, I): None for e in formula.equations}
+    output = formula.output.xreplace({L: I})
+    for tensor in (*(e.right for e in formula.equations), output):
+        for part in walk(tensor):
+            # Of what the output computes of the last block nothing is needed later.
+            if isinstance(part, History) or (
+                isinstance(part, MADE)
+                and not part.has(K)
+                and (tensor is not output or isinstance(part, State))
+            ):
+                delay = delay_of(part)
+                if delay is not None:
+                    moving[part.xreplace({I: I + delay})] = None
+                elif isinstance(part, State):
+                    fixed[part] = None
+    return [
+        *(Kept(side, tensor) for tensor in fixed),
+        *(Kept(side, tensor, back) for back in range(window) for tensor in moving),
+    ]

@@ -1,0 +1,100 @@
+"""How an answer on equality reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, Verdict
+from recform.analysis.equal_example import Example
+
+
+def lines(verdict: Verdict) -> list[str]:
+    """For the terminal."""
+    left, right = verdict.names
+    result = [f"{left} and {right}: {_ANSWERS[verdict.answer]}"]
+    if verdict.answer == LINEAR:
+        result[0] += (
+            ", and different for some others"
+            if verdict.example
+            else "; not known for others"
+        )
+    if verdict.answer == ANY:
+        result.append("For any operators, linear or not, and any number of blocks.")
+    if verdict.relations:
+        result.append(
+            "\nProof: this holds at every block, by induction"
+            + (
+                f" ({right} has the primes)"
+                if any("'" in r for r in verdict.relations)
+                else ""
+            )
+        )
+        result += [f"  {line}" for line in verdict.relations]
+        result.append(f"The first {verdict.checked} depths were compared one by one.")
+    if verdict.answer == ANY and not verdict.checked:
+        result.append("Equations, start and output are the same.")
+    for name, starts in zip(verdict.names, verdict.starts, strict=True):
+        if starts:
+            result.append(f"\nWith the start of {name}:")
+            result += [f"  {line}" for line in starts]
+    if verdict.answer in (ANY, LINEAR) and verdict.interior is False:
+        result.append(
+            "\nIt holds because of the start: between later blocks the paths differ, so "
+            "these are two architectures."
+        )
+    if verdict.answer == OPEN:
+        result.append(
+            f"No depth up to {verdict.checked} tells them apart, and no proof was found."
+            if verdict.differs is None
+            else "They differ for some operators that are not linear; for linear ones "
+            "no proof was found."
+        )
+    if verdict.example is not None:
+        result += ["", *_example_lines(verdict, verdict.example)]
+    result += ["", *_frame_lines(verdict)]
+    result.append("\nTaken for granted:")
+    result += [f"  {line}" for line in verdict.notes]
+    return result
+
+
+_ANSWERS = {
+    ANY: "equal",
+    LINEAR: "equal if operators are linear",
+    DIFFERENT: "different",
+    OPEN: "undecided",
+}
+
+
+def _frame_lines(verdict: Verdict) -> list[str]:
+    if not verdict.frame:
+        return ["Around the equations (stem, stages, blocks, head) nothing differs."]
+    return [
+        "Around the equations they differ, which the answer leaves out:",
+        *(f"  {change.text(verdict.names)}" for change in verdict.frame),
+    ]
+
+
+def _example_lines(verdict: Verdict, found: Example) -> list[str]:
+    kind = "matrices" if found.linear else "operators that are not linear"
+    blocks = "1 block" if found.depth == 1 else f"{found.depth} blocks"
+    result = [f"With {blocks} and {kind} (seed {found.seed}) the outputs are"]
+    for name, values in zip(verdict.names, found.outputs, strict=True):
+        result.append(f"  {name}: {', '.join(values)}")
+    return result
+
+
+def as_dict(verdict: Verdict) -> Mapping[str, Any]:
+    """For ``--json``."""
+    return {
+        "networks": list(verdict.names),
+        "answer": verdict.answer,
+        "checked_depth": verdict.checked,
+        "differs_at_depth": verdict.differs,
+        "relations": list(verdict.relations),
+        "starts": [list(lines) for lines in verdict.starts],
+        "same_paths_between_later_blocks": verdict.interior,
+        "example": None if verdict.example is None else verdict.example.as_dict(),
+        "frame": [change.as_dict() for change in verdict.frame],
+        "assumptions": list(verdict.notes),
+    }

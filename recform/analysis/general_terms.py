@@ -1,0 +1,44 @@
+"""Terms of general formulas: added up, and with other variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I
+from recform.analysis.general import Bound, Term, Variable, symbol
+
+
+def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """Terms that differ in their coefficients alone, added up."""
+    total: dict[Any, Any] = {}
+    for term in terms:
+        key = (term.variables, term.factors)
+        total[key] = total.get(key, sympy.S.Zero) + term.coefficient
+    return tuple(Term(weight, *key) for key, weight in total.items())
+
+
+def renamed(term: Term, names: Mapping[str, str]) -> Term:
+    """A term with other names for its variables."""
+    if not names:
+        return term
+
+    def bound(item: Bound) -> Bound:
+        return Bound(names.get(item.base, item.base), item.number)
+
+    symbols = {symbol(old): symbol(new) for old, new in names.items()}
+    return Term(
+        term.coefficient.xreplace(symbols),
+        tuple(
+            Variable(names[v.name], bound(v.low), bound(v.high)) for v in term.variables
+        ),
+        tuple(replace(f, low=bound(f.low), high=bound(f.high)) for f in term.factors),
+    )
+
+
+def counts(weight: Any) -> set[Any]:
+    """The symbols of a weight that count blocks: ``i`` and variables of sums."""
+    return {s for s in weight.free_symbols if s == I or "#" in str(s)}

@@ -1,0 +1,94 @@
+"""``recform transplant``: weights of one formula for the network of another."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from recform.cli import common
+from recform.compiler import choose
+from recform.diagnostics import Diagnostics
+
+
+def command(
+    weights: Annotated[
+        Path, typer.Argument(metavar="WEIGHTS.safetensors", help="What there is.")
+    ],
+    file: Annotated[
+        str,
+        typer.Argument(metavar="FILE.rf", help="The network that gets the weights."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT.safetensors",
+            help="Where to write them; without it, it is only told what would be taken.",
+        ),
+    ] = None,
+    origin: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="OTHER.rf",
+            help="The formula of WEIGHTS, if the file does not say it.",
+        ),
+    ] = None,
+    settings: common.Settings = None,
+    network: common.NetworkName = None,
+    other_network: Annotated[
+        str | None,
+        typer.Option("--other", metavar="NAME", help="The network of OTHER.rf."),
+    ] = None,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, help="For the numbers of what starts afresh."),
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Take over the weights of another network: every tensor whose role both have."""
+    with common.diagnosed(form):
+        target = choose(common.compiled(file, settings, network), network)
+        source = None
+        if origin is not None:
+            other = common.compiled(origin, None, other_network)
+            source = choose(other, other_network)
+        if output is not None and output.suffix in (".rf", ".py"):
+            _refuse(output)
+        from recform.weights import transplant
+
+        made = transplant(weights, target, source, seed=seed, plugins=common.plugins())
+        if output is not None:
+            common.write_whole(output, made.content())
+    from recform.weights.text import render, transplant_dict
+
+    if as_json and output != common.STDOUT:
+        sys.stdout.write(json.dumps(transplant_dict(made), indent=2) + "\n")
+        return
+    # Where the weights went to standard output, the report would be among them.
+    render(made, stderr=output == common.STDOUT)
+    if output is None:
+        typer.echo("Nothing was written: -o OUT.safetensors writes the weights.")
+
+
+def _refuse(path: Path) -> None:
+    """Keeps a formula or a module from being written over by weights.
+
+    Raises:
+        CompileError: always.
+    """
+    report = Diagnostics()
+    name = path.as_posix()
+    report.error(
+        "RF503",
+        f"{name} would be no file of weights by its name",
+        hint=f"-o {path.with_suffix('.safetensors').name}",
+        file=name,
+    )
+    report.check()

@@ -1,0 +1,211 @@
+"""What timm's models have, as it stands in generated files (`recform compile --timm`).
+
+An ordinary module here, checked like all code; a generated file holds a copy of the class.
+Nothing in recform imports it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+
+class ImageClassifier(nn.Module):
+    """What timm's models have; a network says how its levels of features are made.
+
+    Attributes:
+        num_classes: how many scores; with 0, what would be classified is returned.
+        in_chans: channels of the images.
+        global_pool: "avg", "max", or "" for none, which leaves nothing to classify;
+            "head" where the formula's own is the only one.
+        drop_rate: of the dropout in front of the classifier, in training.
+        num_features: channels of what `forward_features` returns.
+        head_hidden_size: features that the classifier gets.
+        feature_info: the levels; of each its channels, how many times coarser than the
+            image it is, and the module that ends there.
+    """
+
+    num_features: int
+    head_hidden_size: int
+    feature_info: list[dict[str, Any]]
+    _classifier_name: str
+    _finish_names: tuple[str, ...] = ()
+    _pools: tuple[str, ...] = ("avg", "max", "")
+
+    def __init__(
+        self, num_classes: int, in_chans: int, global_pool: str, drop_rate: float
+    ) -> None:
+        super().__init__()
+        self._choose(num_classes, global_pool)
+        self.in_chans = in_chans
+        self.drop_rate = drop_rate
+        self.grad_checkpointing = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The features that are pooled."""
+        for level in self._levels(x):
+            x = level
+        return self._finish(x)
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Scores, or what the classifier gets, from what `forward_features` returns."""
+        x = self._pre_logits(x)
+        if not pre_logits:
+            x = self.get_classifier()(x)
+        return x
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """The levels of features, behind what `forward_features` returns.
+
+        Args:
+            x: images.
+            indices: which levels: the last so many, those named, or all.
+            norm: whether the last one is taken behind what the head does in front of
+                its pooling.
+            stop_early: whether to return the last level that is wanted in place of the
+                features, and compute no more.
+            output_fmt: "NCHW"; there is no other.
+            intermediates_only: whether to return the levels alone.
+
+        Raises:
+            ValueError: if there is no such level or format.
+        """
+        if output_fmt != "NCHW":
+            raise ValueError(f"features are NCHW, not {output_fmt}")
+        wanted = self._wanted(indices)
+        last = len(self.feature_info) - 1
+        stop = max(wanted) if stop_early or intermediates_only else last
+        taken = []
+        for number, level in enumerate(self._levels(x)):
+            x = level
+            if number == last and (norm or not intermediates_only):
+                x = self._finish(level)
+            if number in wanted:
+                taken.append(x if norm else level)
+            if number == stop:
+                break
+        return taken if intermediates_only else (x, taken)
+
+    def prune_intermediate_layers(
+        self,
+        indices: int | Sequence[int] = 1,
+        prune_norm: bool = False,
+        prune_head: bool = True,
+    ) -> list[int]:
+        """Takes out what is not needed for some levels; returns their numbers."""
+        wanted = self._wanted(indices)
+        kept = self.feature_info[max(wanted)]["module"]
+        end = self.feature_info[-1]["module"]
+        names = [name for name, _ in self.named_modules()]
+        pruned: list[str] = []
+        for name in names[names.index(kept) + 1 : names.index(end) + 1]:
+            inside = [kept, *pruned][-1]
+            if not name.startswith(f"{inside}.") and not end.startswith(f"{name}."):
+                pruned.append(name)
+        for name in [*pruned, *(self._finish_names if prune_norm else ())]:
+            self._replace(name, nn.Identity())
+        if prune_head:
+            self.reset_classifier(0)
+        return wanted
+
+    def get_classifier(self) -> nn.Module:
+        """The last layer."""
+        return self.get_submodule(self._classifier_name)
+
+    def reset_classifier(
+        self, num_classes: int, global_pool: str | None = None
+    ) -> None:
+        """Puts a new last layer in place of the old one, or none for 0 classes.
+
+        Raises:
+            ValueError: if there is no such pooling, or nothing to classify.
+        """
+        self._choose(
+            num_classes, self.global_pool if global_pool is None else global_pool
+        )
+        weight = next(self.parameters())
+        new = self._classifier(num_classes).to(weight.device, weight.dtype)
+        self._replace(self._classifier_name, new.train(self.training))
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """In training, blocks keep what they get, and are run again for gradients."""
+        self.grad_checkpointing = enable
+
+    def _levels(self, x: Tensor) -> Iterator[Tensor]:
+        """The features at each level, one after the other."""
+        raise NotImplementedError
+
+    def _finish(self, x: Tensor) -> Tensor:
+        """What the head does in front of its pooling."""
+        return x
+
+    def _pool(self, x: Tensor) -> Tensor:
+        if self.global_pool == "avg":
+            return x.mean((2, 3))
+        if self.global_pool == "max":
+            return x.amax((2, 3))
+        return x
+
+    def _pre_logits(self, x: Tensor) -> Tensor:
+        """What the head does from its pooling to the classifier."""
+        return F.dropout(self._pool(x), self.drop_rate, self.training)
+
+    def _classifier(self, num_classes: int) -> nn.Module:
+        if num_classes == 0:
+            return nn.Identity()
+        return nn.Linear(self.head_hidden_size, num_classes)
+
+    def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
+        if self.grad_checkpointing:
+            for block in self._checkpointed(stage.children()):
+                x = block(x)
+        else:
+            x = stage(x)
+        return x
+
+    def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:
+        """The blocks of a stage, or blocks that keep nothing but what they get."""
+        for block in stage:
+            if self.grad_checkpointing:
+                yield partial(checkpoint, block, use_reentrant=False)
+            else:
+                yield block
+
+    def _wanted(self, indices: int | Sequence[int] | None) -> list[int]:
+        count = len(self.feature_info)
+        if indices is None:
+            indices = count
+        if isinstance(indices, int):
+            indices = range(-indices, 0)
+        wanted = [number + count if number < 0 else number for number in indices]
+        if not wanted or not all(0 <= number < count for number in wanted):
+            raise ValueError(f"no such levels; there are {count}")
+        return wanted
+
+    def _choose(self, num_classes: int, global_pool: str) -> None:
+        if global_pool not in self._pools:
+            raise ValueError(
+                f"global_pool is one of {self._pools}, not {global_pool!r}"
+            )
+        if num_classes > 0 and not global_pool:
+            raise ValueError("without pooling there is nothing to classify")
+        self.num_classes = num_classes
+        self.global_pool = global_pool
+
+    def _replace(self, name: str, module: nn.Module) -> None:
+        parent, _, attribute = name.rpartition(".")
+        setattr(self.get_submodule(parent), attribute, module)

@@ -1,0 +1,213 @@
+"""A network under names that say what each parameter is for, whatever the file calls it.
+
+A file may choose where parameters live (`names`, labels), so a name tells nothing by
+itself. The plain network is emitted from the same graph with the defaults instead: its
+parameters can be named from what the writers know, and it computes the same, so that
+the parameters of the two correspond.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from recform.algebra.body import Body
+from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.typeset import plain
+from recform.emit.module import emit
+from recform.emit.names import Namespace, identifier
+from recform.emit.network import NetworkWriter
+from recform.emit.text import Lines
+from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
+from recform.recurrence.build import relative
+from recform.recurrence.model import Step as BlockStep
+from recform.recurrence.moves import move
+
+#: How far back a block is counted from the block that reads it.
+_REACH = 64
+
+
+@dataclass(frozen=True)
+class Owner:
+    """What parameters belong to.
+
+    Attributes:
+        kind: ``stem``, ``head``, ``transition``, ``operator``, ``scalar`` or ``adapter``.
+        name: the letter of the operator, the name of the scalar, or what the adapter
+            adapts, seen from its block (``X_<i-1>``).
+        stage: counted from 1; 0 for what belongs to the whole network.
+        block: counted from 1 in its stage; 0 for what belongs to no block.
+        index: the number of the block, as the formula counts; None where it has none.
+    """
+
+    kind: str
+    name: str
+    stage: int = 0
+    block: int = 0
+    index: int | None = None
+
+
+@dataclass(frozen=True)
+class PlainCode:
+    """The plain network.
+
+    Attributes:
+        name: of its class.
+        source: the module.
+        owners: what the parameters belong to whose names start like this.
+        parts: of the adapter's pipeline, by their numbers where it is an nn.Sequential.
+    """
+
+    name: str
+    source: str
+    owners: Mapping[str, Owner]
+    parts: tuple[str, ...]
+
+
+def emit_plain(network: NetworkGraph) -> PlainCode:
+    """The network under plain names.
+
+    A part of a pipeline is called after its kind and its number among those of its
+    kind: ``conv1``, ``bn1``, ``conv2``. Inside of a definition by equations the letter
+    of its operator stands in front.
+    """
+    graph = _Relabelled().graph(network)
+    writer = NetworkWriter(graph, Namespace())
+    writer.write(Lines())
+    formula = graph.recurrence.formula
+    adapter = formula.adapter
+    return PlainCode(
+        writer.name,
+        emit([graph]),
+        dict(_owners(graph, writer)),
+        tuple(s.label for s in adapter.steps if s.label) if adapter else (),
+    )
+
+
+class _Relabelled:
+    """Pipelines with a label on every part."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[int, Body] = {}
+
+    def graph(self, network: NetworkGraph) -> NetworkGraph:
+        formula = self._formula(network.recurrence.formula)
+        recurrence = replace(network.recurrence, formula=formula)
+        return replace(
+            network,
+            recurrence=recurrence,
+            stem=self._piece(network.stem),
+            head=self._piece(network.head),
+            transitions=tuple(map(self._piece, network.transitions)),
+        )
+
+    def _piece(self, piece: Piece) -> Piece:
+        return replace(piece, pipeline=self._pipeline(piece.pipeline))
+
+    def _formula(self, formula: Formula) -> Formula:
+        adapter, transition = formula.adapter, formula.transition
+        return replace(
+            formula,
+            stem=self._pipeline(formula.stem),
+            head=self._pipeline(formula.head),
+            adapter=self._pipeline(adapter) if adapter else None,
+            transition=self._pipeline(transition) if transition else None,
+            operators={n: self._pipeline(p) for n, p in formula.operators.items()},
+            names={},
+            block_names=(),
+        )
+
+    def _pipeline(self, pipeline: Pipeline, prefix: str = "") -> Pipeline:
+        numbers: dict[str, int] = {}
+        steps: list[Step] = []
+        for step in pipeline.steps:
+            operator = step.operator
+            label = ""
+            if operator.attribute:
+                kind = identifier(operator.attribute)
+                numbers[kind] = numbers.get(kind, 0) + 1
+                join = "_" if kind[-1].isdigit() else ""
+                label = f"{prefix}{kind}{join}{numbers[kind]}"
+            if isinstance(operator, Body):
+                operator = self._body(operator)
+            steps.append(replace(step, operator=operator, label=label))
+        return replace(pipeline, steps=tuple(steps))
+
+    def _body(self, body: Body) -> Body:
+        if id(body) not in self._bodies:
+            operators = {
+                name: self._pipeline(pipeline, f"{identifier(name)}_")
+                for name, pipeline in body.operators.items()
+            }
+            self._bodies[id(body)] = replace(body, operators=operators)
+        return self._bodies[id(body)]
+
+
+# ------------------------------------------------------------------------- who owns what
+
+
+def _owners(network: NetworkGraph, writer: NetworkWriter) -> dict[str, Owner]:
+    formula = network.recurrence.formula
+    by_stage = formula.scope == "stage"
+    owners: dict[str, Owner] = {}
+    for role, attribute in writer.pieces.items():
+        kind = role.rstrip("0123456789")
+        owners[attribute] = Owner(kind, kind, int(role[len(kind) :] or 0))
+    for (name, flow), attribute in writer.shared.items():
+        stage = flow + 1 if by_stage and name not in formula.scalars else 0
+        letter = name.removesuffix("_0")
+        if name in formula.scalars:
+            owners[attribute] = Owner("scalar", name)
+        elif name in formula.operators:
+            owners[attribute] = Owner("operator", name, stage)
+        else:
+            owners[attribute] = Owner("operator", letter, stage, index=0)
+    for number, stage_graph in enumerate(network.stages):
+        container = writer.stage_names[number]
+        owners |= _of_stage(network, writer, stage_graph, container, number + 1)
+    return owners
+
+
+def _of_stage(
+    network: NetworkGraph,
+    writer: NetworkWriter,
+    stage: StageGraph,
+    container: str,
+    number: int,
+) -> dict[str, Owner]:
+    owners: dict[str, Owner] = {}
+    scalars = network.recurrence.formula.scalars
+    position = 0
+    for segment in stage.segments:
+        code = writer.steps[segment.step]
+        step = network.recurrence.steps[segment.step]
+        for index in range(segment.first, segment.first + segment.count):
+            block = f"{container}.{position}"
+            position += 1
+            place = (number, position, index)
+            for name, path in code.modules.items():
+                kind = "scalar" if name in scalars else "operator"
+                attribute = path.removeprefix("self.")
+                owners[f"{block}.{attribute}"] = Owner(kind, name, *place)
+            for text, attribute in _adapters(step, code.adapters, index).items():
+                owners[f"{block}.{attribute}"] = Owner("adapter", text, *place)
+    return owners
+
+
+def _adapters(
+    step: BlockStep, adapters: Mapping[Site, str], index: int
+) -> dict[str, str]:
+    """The adapters of a block, by what they adapt as that block sees it."""
+    found: dict[str, str] = {}
+    for site, attribute in adapters.items():
+        if attribute in found.values():
+            continue
+        value = move(site.value, index - step.at, step.absolute)
+        text = plain(relative(value, index, index - _REACH))
+        number = 2
+        # One value may be brought to several shapes.
+        while text in found:
+            text = f"{text.partition(' (')[0]} ({number})"
+            number += 1
+        found[text] = attribute
+    return found

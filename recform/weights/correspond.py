@@ -1,0 +1,131 @@
+"""Which parameters of two modules that compute the same correspond to each other.
+
+Both are run once on the meta device, where tensors have shapes and no numbers. What was
+computed of what is followed from the result back to the parameters: the order in which
+they are met so does not depend on names, containers or the order of statements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
+
+
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """A tensor: what it was computed of, or the parameter that it is."""
+
+    inputs: tuple[_Node, ...] = ()
+    name: str = ""
+
+
+class _Trace(TorchFunctionMode):
+    """Notes what each tensor is computed of."""
+
+    def __init__(self, leaves: dict[str, Tensor]) -> None:
+        super().__init__()
+        # The tensors are kept, so that no later one has the identity of another.
+        self._nodes: dict[int, tuple[Tensor, _Node]] = {
+            id(tensor): (tensor, _Node(name=name)) for name, tensor in leaves.items()
+        }
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        node = _Node(tuple(self.node(t) for t in _tensors((args, kwargs or {}))))
+        for tensor in _tensors(result):
+            self._nodes[id(tensor)] = (tensor, node)
+        return result
+
+    def node(self, tensor: Tensor) -> _Node:
+        """How a tensor came about."""
+        return self._nodes.setdefault(id(tensor), (tensor, _Node()))[1]
+
+
+def _tensors(value: Any) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+
+
+class NotFollowed(Exception):
+    """A module does not run on the meta device; the text says why."""
+
+
+def parameters_met(module: nn.Module, shape: tuple[int, ...]) -> list[str]:
+    """The entries of a state_dict, in the order in which the result leads to them.
+
+    Args:
+        module: on the meta device.
+        shape: of one example.
+
+    Raises:
+        NotFollowed: if it asks for numbers, which operators of the user's own may do.
+    """
+    leaves = module.state_dict(keep_vars=True)
+    trace = _Trace(leaves)
+    # Two examples: what is normalised over the batch wants more than one number.
+    with torch.device("meta"), torch.no_grad():
+        x = torch.empty(2, *shape)
+        try:
+            with trace:
+                result = module.eval()(x)
+        except Exception as error:
+            raise NotFollowed(f"{type(error).__name__}: {error}") from error
+    return list(_names(trace.node(result)))
+
+
+def _names(result: _Node) -> Iterator[str]:
+    stack, seen = [result], {result}
+    while stack:
+        node = stack.pop()
+        if node.name:
+            yield node.name
+        for part in reversed(node.inputs):
+            if part not in seen:
+                seen.add(part)
+                stack.append(part)
+
+
+def correspondence(
+    first: nn.Module, second: nn.Module, shape: tuple[int, ...]
+) -> dict[str, str]:
+    """For each entry of the first module's state_dict the same one of the second.
+
+    Args:
+        first: on the meta device.
+        second: likewise; it computes the same.
+        shape: of one example.
+
+    Raises:
+        NotFollowed: if they do not run there.
+    """
+    pairs = zip(
+        parameters_met(first, shape), parameters_met(second, shape), strict=True
+    )
+    found = dict(pairs)
+    # What no result depends on (a count of batches) belongs to a module that was met.
+    owners = {_owner(name): _owner(other) for name, other in found.items()}
+    for name in first.state_dict():
+        if name not in found:
+            found[name] = f"{owners[_owner(name)]}{name.removeprefix(_owner(name))}"
+    return found
+
+
+def _owner(name: str) -> str:
+    return name[: name.rfind(".") + 1]

@@ -1,0 +1,179 @@
+"""Weights of a module to a file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recform.algebra.formula import Formula
+from recform.analysis.difference import path_difference, path_lines
+from recform.analysis.equal import ANY, compare
+from recform.blocks.plugins import Plugin
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError, Diagnostics
+from recform.files import write_whole
+from recform.weights.match import Match, match
+from recform.weights.normal import changes, normal_form
+from recform.weights.record import Record, compile_record, record_of
+from recform.weights.roles import on_meta
+from recform.weights.tensors import read_weights, weights_content
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+#: How many tensors that do not fit are named.
+_SHOWN = 12
+
+
+def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
+    """Writes the weights of a module, with the formula that they are of.
+
+    Raises:
+        CompileError: if the module is not of this network (RF703), or the file cannot
+            be written (RF503).
+    """
+    _same_module(module, compiled)
+    content = weights_content(module.state_dict(), record_of(compiled))
+    write_whole(file, content)
+
+
+def load(
+    module: nn.Module,
+    compiled: Compiled,
+    file: Path,
+    *,
+    strict: bool = True,
+    plugins: Iterable[Plugin] = (),
+) -> Match:
+    """Reads weights into a module.
+
+    Args:
+        module: of the compiled network.
+        compiled: its network.
+        file: a safetensors file.
+        strict: whether the file must be of the same formula, and have every tensor and
+            no other. Otherwise tensors are taken by their roles, and the rest stays.
+        plugins: operators that the formula of the file needs.
+
+    Returns:
+        What was taken, and what not.
+
+    Raises:
+        CompileError: if the file cannot be read (RF001, RF006, RF701), is of another
+            formula (RF702), or does not fit (RF703, RF705).
+    """
+    import torch
+
+    _same_module(module, compiled)
+    held = read_weights(file)
+    state = module.state_dict()
+    source = None
+    if held.record is not None:
+        source = compiled
+        if not _same_text(held.record, record_of(compiled)):
+            source = compile_record(held.record, held.file, plugins)
+            if strict:
+                _same_formula(source, compiled, held.file)
+    found = match(compiled, shapes(state), source, shapes(held.tensors))
+    require(found, held.file, strict)
+    values = {item.name: held.tensors[item.origin] for item in found.taken}
+    with torch.no_grad():
+        module.load_state_dict(values, strict=False)
+    return found
+
+
+def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shapes of tensors, by name."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def _same_text(one: Record, other: Record) -> bool:
+    """Whether two records are of the same text: no need to look at what it means."""
+    parts = [(r.formula, r.used, r.network, r.settings) for r in (one, other)]
+    return parts[0] == parts[1]
+
+
+def _same_module(module: nn.Module, compiled: Compiled) -> None:
+    """Raises a CompileError unless a module has the tensors of a network (RF703)."""
+    here, wanted = set(module.state_dict()), set(on_meta(compiled).state_dict())
+    if here == wanted:
+        return
+    report = Diagnostics()
+    notes = [f"+ {name}" for name in sorted(here - wanted)[:_SHOWN]]
+    notes += [f"- {name}" for name in sorted(wanted - here)[:_SHOWN]]
+    report.error(
+        "RF703",
+        f"the module does not have the parameters of {compiled.name}",
+        notes=notes,
+        hint="give the formula, the network and the settings that it was made from",
+    )
+    raise CompileError(report)
+
+
+def _same_formula(source: Compiled, target: Compiled, file: str) -> None:
+    """Raises a CompileError if two formulas do not mean the same (RF702)."""
+    before, after = normal_form(source.formula), normal_form(target.formula)
+    if before.digest == after.digest:
+        return
+    report = Diagnostics()
+    notes = changes(before, after)
+    keys = {r.key: r.normal for r in before.rows if r.key.startswith("equation")}
+    if keys != {r.key: r.normal for r in after.rows if r.key.startswith("equation")}:
+        notes += ["", *_in_meaning(source.formula, target.formula)]
+    report.error(
+        "RF702",
+        f"{file} has weights of another formula, {source.name} of "
+        f"{source.formula.source.name}",
+        file=file,
+        notes=notes,
+        hint="strict=False (or `recform transplant`) takes the tensors that both have",
+    )
+    raise CompileError(report)
+
+
+def _in_meaning(before: Formula, after: Formula) -> list[str]:
+    """What other equations change, or that they change nothing but the way to write it."""
+    try:
+        if compare(before, after).answer == ANY:
+            return [
+                "The equations are equal as functions of their operators (`recform "
+                "equiv` proves it), and built in another way."
+            ]
+    except CompileError:
+        return ["The equations have no operator in common."]
+    return [
+        "Paths between later blocks, with linear operators",
+        *path_lines(path_difference(before, after)),
+    ]
+
+
+def require(found: Match, file: str, strict: bool) -> None:
+    """Raises a CompileError where too little fits (RF703, RF705)."""
+    report = Diagnostics()
+    if strict and (found.fresh or found.left):
+        apart = (*found.fresh, *found.left)
+        # A tensor of another shape is on both sides.
+        lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
+        more = len(lines) - _SHOWN
+        if more > 0:
+            lines = [*lines[:_SHOWN], f"and {more} more"]
+        report.error(
+            "RF703",
+            f"the tensors of {file} do not fit",
+            file=file,
+            notes=lines,
+            hint="strict=False takes those that do",
+        )
+    elif not found.taken:
+        by_name = found.basis == "names"
+        report.error(
+            "RF705",
+            f"{file} has no tensor of the network",
+            file=file,
+            hint="the file says nothing of its formula, so names were compared; "
+            "--from FILE.rf says what they mean"
+            if by_name
+            else "",
+        )
+    report.check()

@@ -1,0 +1,157 @@
+"""What a file of weights says of the formula that they are of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import sympy
+
+from recform.blocks.plugins import Plugin
+from recform.compiler import Compiled, choose, compile_source, from_text
+from recform.diagnostics import CompileError, Diagnostics
+from recform.version import __version__
+from recform.weights.normal import normal_form
+
+_NUMBER = re.compile(
+    r"[+-]?(\d{1,24}/)?(\d{1,24}(\.\d{0,24})?|\.\d{1,24})([eE][+-]?\d\d?)?"
+)
+
+
+@dataclass(frozen=True)
+class Record:
+    """The formula of a file of weights, and what else it takes to compile it.
+
+    Attributes:
+        formula: its text, as it stood in its file.
+        file: the name of that file; with folders only if it uses files of others.
+        used: the texts of the files that it uses, by their names.
+        network: which network of the file.
+        settings: the parameters that were set, as text.
+        sha256: of the text; the header of a generated module has the same one.
+        normal: the SHA-256 of the normal form, which knows nothing of comments, spaces
+            and names.
+        recform: the version that wrote the file.
+    """
+
+    formula: str
+    file: str
+    used: Mapping[str, str]
+    network: str
+    settings: Mapping[str, str]
+    sha256: str
+    normal: str
+    recform: str
+
+
+def record_of(compiled: Compiled) -> Record:
+    """What a file of weights says of a compiled network."""
+    source = compiled.formula.source
+    file, *used = _relative([source.name, *(other.name for other in compiled.used)])
+    return Record(
+        formula=source.text,
+        file=file,
+        used={n: o.text for n, o in zip(used, compiled.used, strict=True)},
+        network=compiled.name,
+        settings=dict(compiled.settings),
+        sha256=source.digest,
+        normal=normal_form(compiled.formula).digest,
+        recform=__version__,
+    )
+
+
+def _relative(names: list[str]) -> list[str]:
+    """Names of files, from the innermost folder that has them all."""
+    paths = [Path(name).resolve() for name in names]
+    folder = os.path.commonpath([path.parent for path in paths])
+    return [path.relative_to(folder).as_posix() for path in paths]
+
+
+def to_json(record: Record) -> str:
+    """One line of JSON, the same for the same record."""
+    return json.dumps(asdict(record), sort_keys=True, ensure_ascii=False)
+
+
+def from_json(text: str) -> Record | None:
+    """The record in a text; None if it is no such thing."""
+    try:
+        data = json.loads(text)
+        values = {field.name: data[field.name] for field in fields(Record)}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    tables = [values.pop("used"), values.pop("settings")]
+    texts = [*values.values()]
+    for table in tables:
+        if not isinstance(table, dict):
+            return None
+        texts += [*table, *table.values()]
+    if not all(isinstance(text, str) for text in texts):
+        return None
+    return Record(used=tables[0], settings=tables[1], **values)
+
+
+def compile_record(
+    record: Record, file: str, plugins: Iterable[Plugin] = ()
+) -> Compiled:
+    """The network of a record.
+
+    Args:
+        record: from a file of weights.
+        file: the name of that file, for diagnostics.
+        plugins: operators that the formula needs.
+
+    Raises:
+        CompileError: if it does not compile (RF704).
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            place = _unpacked(record, Path(folder))
+            source = from_text(record.formula, record.file)
+            settings = {name: _value(v) for name, v in record.settings.items()}
+            name = record.network
+            return choose(compile_source(source, settings, place, plugins, name), name)
+    except CompileError as error:
+        first = error.diagnostics[0]
+        report = Diagnostics()
+        report.error(
+            "RF704",
+            f"the formula in {file} does not compile: {first.message} ({first.code})",
+            file=file,
+            notes=(f"written by recform {record.recform}, this is {__version__}",),
+            hint="operators of a plugin need --plugin; --from FILE.rf names the formula",
+        )
+        raise CompileError(report) from None
+
+
+def _unpacked(record: Record, folder: Path) -> Path:
+    """The folder in which `use` finds the files that the formula uses."""
+    place = Path(os.path.normpath(folder / PurePosixPath(record.file).parent))
+    if not place.is_relative_to(folder):
+        place = folder
+    for name, text in {record.file: "", **record.used}.items():
+        path = Path(os.path.normpath(folder / name))
+        # A name that leads elsewhere is left out; `use` will not find it.
+        if path.is_relative_to(folder) and path.suffix == ".rf":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+    return place
+
+
+def _value(text: str) -> Any:
+    if text in ("True", "False"):
+        return text == "True"
+    report = Diagnostics()
+    try:
+        # SymPy would read any expression, and powers of ten without end.
+        if _NUMBER.fullmatch(text) is None:
+            raise ValueError(text)
+        return sympy.Rational(text)
+    except (ValueError, TypeError, ZeroDivisionError):
+        report.error("RF704", f"{text[:40]!r} is no value of a parameter")
+        raise CompileError(report) from None

@@ -1,0 +1,94 @@
+"""Tensors in safetensors files, with the formula that they are weights of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recform.diagnostics import CompileError, Diagnostics
+from recform.weights.record import Record, from_json, to_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+#: The only entry of a file's metadata: the library writes several in no fixed order,
+#: and the same weights should make the same file.
+KEY = "recform"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a file holds.
+
+    Attributes:
+        file: its name.
+        tensors: by name.
+        record: of their formula; None if the file says nothing about it.
+    """
+
+    file: str
+    tensors: Mapping[str, Tensor]
+    record: Record | None
+
+
+def read_weights(path: Path) -> Weights:
+    """Reads a safetensors file.
+
+    Raises:
+        CompileError: if it is not there, cannot be read, or is something else (RF001,
+            RF006, RF701).
+    """
+    from safetensors import SafetensorError, safe_open
+
+    name = path.as_posix()
+    report = Diagnostics()
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, "it is a folder")
+        with path.open("rb"), safe_open(str(path), framework="pt") as held:
+            tensors = {key: held.get_tensor(key) for key in sorted(held.keys())}
+            text = (held.metadata() or {}).get(KEY)
+    except FileNotFoundError:
+        report.error("RF001", f"there is no file {name}", file=name)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        report.error("RF006", f"{name} cannot be read: {reason}", file=name)
+    except SafetensorError:
+        report.error(
+            "RF701",
+            f"{name} is no safetensors file, or a part of one",
+            file=name,
+            hint="a file that torch.save wrote is read by torch.load"
+            if path.suffix in (".pt", ".pth", ".bin", ".ckpt")
+            else "",
+        )
+    report.check()
+    record = None if text is None else from_json(text)
+    if text is not None and record is None:
+        report.error(
+            "RF701", f"what {name} says of its formula cannot be read", file=name
+        )
+    report.check()
+    return Weights(name, tensors, record)
+
+
+def weights_content(tensors: Mapping[str, Tensor], record: Record) -> bytes:
+    """A safetensors file as bytes.
+
+    Raises:
+        CompileError: if a tensor has no numbers (RF703).
+    """
+    from safetensors.torch import save
+
+    report = Diagnostics()
+    for key, tensor in tensors.items():
+        if tensor.is_meta:
+            report.error(
+                "RF703", f"{key} is on the meta device: it has a shape and no numbers"
+            )
+            raise CompileError(report)
+    kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    content: bytes = save(kept, metadata={KEY: to_json(record)})
+    return content

@@ -1,0 +1,104 @@
+"""Weights of one formula for the network of another: what both have is taken over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recform.blocks.plugins import Plugin
+from recform.compiler import Compiled
+from recform.files import write_whole
+from recform.weights.load import require, shapes
+from recform.weights.match import Match, Shapes, match
+from recform.weights.record import compile_record, record_of
+from recform.weights.tensors import Weights, read_weights, weights_content
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """The weights of a network, taken from another as far as that goes.
+
+    Attributes:
+        file: the source.
+        source: its network; None if it is not known.
+        target: the network that the weights are for.
+        match: what was taken, and what not.
+        tensors: of the target: taken, or fresh.
+        source_shapes: of the tensors of the source, by name.
+    """
+
+    file: str
+    source: Compiled | None
+    target: Compiled
+    match: Match
+    tensors: Mapping[str, Tensor]
+    source_shapes: Shapes
+
+    @property
+    def shapes(self) -> Shapes:
+        """The shapes of the target's tensors, by name."""
+        return shapes(self.tensors)
+
+    def write(self, path: Path) -> None:
+        """Writes the weights, with the target's formula.
+
+        Raises:
+            CompileError: if the file cannot be written (RF503).
+        """
+        write_whole(path, self.content())
+
+    def content(self) -> bytes:
+        """The weights as a safetensors file."""
+        return weights_content(self.tensors, record_of(self.target))
+
+
+def transplant(
+    file: Path,
+    target: Compiled,
+    source: Compiled | None = None,
+    *,
+    seed: int = 0,
+    plugins: Iterable[Plugin] = (),
+) -> Transplant:
+    """Takes every tensor whose role is the same in both formulas.
+
+    Args:
+        file: weights.
+        target: the network that gets them.
+        source: the network that they are of; if None, what the file says, and names
+            are compared where it says nothing.
+        seed: for the numbers of what starts afresh.
+        plugins: operators that the formula of the file needs.
+
+    Raises:
+        CompileError: if the file cannot be read (RF001, RF006, RF701, RF704), or has
+            nothing that fits (RF705).
+    """
+    held = read_weights(file)
+    if source is None and held.record is not None:
+        source = compile_record(held.record, held.file, plugins)
+    fresh = _fresh(target, held, seed)
+    there = shapes(held.tensors)
+    found = match(target, shapes(fresh), source, there)
+    require(found, held.file, strict=False)
+    taken = {item.name: held.tensors[item.origin] for item in found.taken}
+    tensors = {name: taken.get(name, tensor) for name, tensor in fresh.items()}
+    return Transplant(held.file, source, target, found, tensors, there)
+
+
+def _fresh(target: Compiled, held: Weights, seed: int) -> dict[str, Tensor]:
+    """The tensors of a new network, in the precision of those that it gets."""
+    import torch
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = target.module()
+    kinds = {t.dtype for t in held.tensors.values() if t.is_floating_point()}
+    if len(kinds) == 1:
+        module = module.to(kinds.pop())
+    return {name: tensor.detach() for name, tensor in module.state_dict().items()}

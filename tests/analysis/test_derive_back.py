@@ -1,0 +1,176 @@
+"""General formulas with shared operators, weights of a block and concatenations.
+
+Each is evaluated with matrices, as text, and compared with autograd on the recurrence.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from recform.analysis.derive_back_report import Backward, backward
+from recform.compiler import compile_source, from_text
+from tests.analysis.test_jacobian import Matrix
+
+SIZE, LAST = 3, 7
+Step = Callable[[int, dict[int, Tensor]], Tensor]
+
+
+def general(text: str) -> Backward:
+    return backward(compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula)
+
+
+def matrices(seed: int) -> dict[int, Tensor]:
+    random = torch.Generator().manual_seed(seed)
+    return {
+        n: torch.randn(SIZE, SIZE, dtype=torch.float64, generator=random)
+        for n in range(LAST + 1)
+    }
+
+
+W, U = matrices(1), matrices(2)[0]
+
+RECURSIONS: dict[str, Step] = {
+    "X_i = U*X_<i-1>": lambda i, x: U @ x[i - 1],
+    "X_i = X_<i-1> + U*X_<i-1>": lambda i, x: x[i - 1] + U @ x[i - 1],
+    "X_i = W_i*X_<i-1> + U*X_<i-2>": lambda i, x: W[i] @ x[i - 1] + U @ x[i - 2],
+    "X_i = U*W_i*X_<i-1> + W_i*U*X_<i-1>": lambda i, x: (
+        U @ W[i] @ x[i - 1] + W[i] @ U @ x[i - 1]
+    ),
+    "X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>": lambda i, x: (
+        x[i - 1] + math.sqrt(i / LAST) * W[i] @ x[i - 1]
+    ),
+    "X_i = X_<i-1> + 1/i*W_i*X_<i-1> - 2/(i+1)*X_<i-2>": lambda i, x: (
+        x[i - 1] + W[i] @ x[i - 1] / i - 2 / (i + 1) * x[i - 2]
+    ),
+}
+
+
+def value(text: str, i: int, names: dict[str, Any]) -> Any:
+    """A formula's text as Python; ``W_<L-1>`` is ``W(L-1)``."""
+    code = re.sub(r"(\b[A-Z]\d?)_<([^>]*)>", r"\1(\2)", text)
+    code = re.sub(r"(\b[A-Z]\d?)_L\b", r"\1(L)", code).replace("^", "**")
+    code = re.sub(
+        r"(sum|prod)\((\w), ([^,]*), ([^,]*), ", r"\1_(\3, \4, lambda \2: ", code
+    )
+
+    def folded(
+        times: Callable[[Any, Any], Any],
+    ) -> Callable[[int, int, Callable[[int], Any]], Any]:
+        def fold(first: int, end: int, body: Callable[[int], Any]) -> Any:
+            result = None
+            for n in range(first, end + 1):
+                result = body(n) if result is None else times(result, body(n))
+            return 1 if result is None else result
+
+        return fold
+
+    tools: dict[str, Any] = {"sqrt": math.sqrt, "i": i, "L": LAST}
+    tools["sum_"] = folded(lambda a, b: a + b)
+    tools["prod_"] = folded(lambda a, b: a * b)
+    return eval(code, tools | names)
+
+
+def differentiated(step: Step, back: int) -> Tensor:
+    """``dX_L/dX_<L-back>`` by autograd, with nothing from before that block."""
+    begin = LAST - back
+
+    def forward(vector: Tensor) -> Tensor:
+        zero = torch.zeros_like(vector)
+        values = {begin - 2: zero, begin - 1: zero, begin: vector}
+        for i in range(begin + 1, LAST + 1):
+            values[i] = step(i, values)
+        return values[LAST]
+
+    return torch.func.jacrev(forward)(torch.zeros(SIZE, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("text", RECURSIONS)
+def test_general_formulas_as_matrices(text: str) -> None:
+    report = general(text)
+    lines = dict(
+        line.split(" = ") for line in re.findall(r"dX_L/dX_<L-\d> = .*", report.text())
+    )
+    assert len(lines) == 3
+    names = {"W": lambda n: Matrix(W[n])}
+    for back in (1, 2, 3):
+        shown = lines[f"dX_L/dX_<L-{back}>"]
+        shown = re.sub(r"\bU\b", "U()", shown)
+        expected = differentiated(RECURSIONS[text], back)
+        found = value(shown, back, names | {"U": lambda: Matrix(U)})
+        torch.testing.assert_close(found.value, expected)
+        (formula,) = report.formulas
+        if formula.closed:
+            closed = re.sub(r"\bU\b", "U()", formula.closed)
+            found = value(closed, back, names | {"U": lambda: Matrix(U)})
+            torch.testing.assert_close(found.value, expected)
+
+
+def test_order_one_has_a_closed_form() -> None:
+    (found,) = general("X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>").formulas
+    assert found.closed == "prod(j, 0, i-1, 1 + sqrt(L - j)/sqrt(L)*W_<L-j>)"
+    assert r"\prod_{j=0}^{i-1}" in found.closed_latex
+    (found,) = general("X_i = X_<i-1> + U*X_<i-1>").formulas
+    assert found.closed == "prod(j, 0, i-1, 1 + U)"
+
+
+def test_words_that_read_alike_are_one_term() -> None:
+    text = general("X_i = X_<i-1> + U*X_<i-1>").text()
+    assert "dX_L/dX_<L-3> = 1 + 3*U + 3*U*U + U*U*U" in text
+
+
+class Map:
+    """A matrix of any shape."""
+
+    def __init__(self, matrix: Tensor) -> None:
+        self.matrix = matrix
+
+    def __mul__(self, other: Map) -> Map:
+        return Map(self.matrix @ other.matrix)
+
+    def __add__(self, other: Map) -> Map:
+        return Map(self.matrix + other.matrix)
+
+
+def test_concatenated_histories() -> None:
+    """DenseNet: from all features that a block gets, and from what it adds to them."""
+    report = general("scope stage\nX_i = W_i*concat(X_<0..i-1>)")
+    random = torch.Generator().manual_seed(3)
+    w = {
+        n: torch.randn(SIZE, n * SIZE, dtype=torch.float64, generator=random)
+        for n in range(1, LAST + 1)
+    }
+
+    def old(n: int) -> Map:
+        return Map(torch.eye((n + 1) * SIZE, n * SIZE, dtype=torch.float64))
+
+    def new(n: int) -> Map:
+        matrix = torch.zeros((n + 1) * SIZE, SIZE, dtype=torch.float64)
+        matrix[n * SIZE :] = torch.eye(SIZE, dtype=torch.float64)
+        return Map(matrix)
+
+    names = {"W": lambda n: Map(w[n]), "E1": old, "E2": new}
+    (formula,) = report.formulas
+    for back in (2, 3, 4):
+        begin = LAST - back
+
+        def forward(history: Tensor, begin: int = begin) -> Tensor:
+            for i in range(begin + 1, LAST + 1):
+                history = torch.cat([history, w[i] @ history])
+            return history[-SIZE:]
+
+        start = torch.zeros((begin + 1) * SIZE, dtype=torch.float64)
+        expected = torch.func.jacrev(forward)(start)
+        found = value(formula.closed, back, names)
+        torch.testing.assert_close(found.matrix, expected)
+        torch.testing.assert_close(
+            (found * new(begin)).matrix, expected[:, begin * SIZE :]
+        )
+    assert report.through == ("dX_L/dX_<L-i> = dX_L/dconcat(X_<0..L-i>)*E2_<L-i>",)
+    assert "concat" in report.latex()

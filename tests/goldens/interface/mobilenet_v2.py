@@ -1,0 +1,412 @@
+"""MobileNetV2, from mobilenet_v2.rf. Generated code: change the formula,
+not this file. A comment `rf:N` marks what line N of the formula says.
+
+source:  mobilenet_v2.rf
+sha256:  28772f6481ec56f26308da84739f73b5b480344d5127bf2e043ff0d89299dd02
+recform: 0.1.0
+command: recform compile mobilenet_v2.rf -o mobilenet_v2.py --timm
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+__all__ = ["MobileNetV2"]
+
+
+class ImageClassifier(nn.Module):
+    """What timm's models have; a network says how its levels of features are made.
+
+    Attributes:
+        num_classes: how many scores; with 0, what would be classified is returned.
+        in_chans: channels of the images.
+        global_pool: "avg", "max", or "" for none, which leaves nothing to classify;
+            "head" where the formula's own is the only one.
+        drop_rate: of the dropout in front of the classifier, in training.
+        num_features: channels of what `forward_features` returns.
+        head_hidden_size: features that the classifier gets.
+        feature_info: the levels; of each its channels, how many times coarser than the
+            image it is, and the module that ends there.
+    """
+
+    num_features: int
+    head_hidden_size: int
+    feature_info: list[dict[str, Any]]
+    _classifier_name: str
+    _finish_names: tuple[str, ...] = ()
+    _pools: tuple[str, ...] = ("avg", "max", "")
+
+    def __init__(
+        self, num_classes: int, in_chans: int, global_pool: str, drop_rate: float
+    ) -> None:
+        super().__init__()
+        self._choose(num_classes, global_pool)
+        self.in_chans = in_chans
+        self.drop_rate = drop_rate
+        self.grad_checkpointing = False
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.forward_head(self.forward_features(x))
+
+    def forward_features(self, x: Tensor) -> Tensor:
+        """The features that are pooled."""
+        for level in self._levels(x):
+            x = level
+        return self._finish(x)
+
+    def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
+        """Scores, or what the classifier gets, from what `forward_features` returns."""
+        x = self._pre_logits(x)
+        if not pre_logits:
+            x = self.get_classifier()(x)
+        return x
+
+    def forward_intermediates(
+        self,
+        x: Tensor,
+        indices: int | Sequence[int] | None = None,
+        norm: bool = False,
+        stop_early: bool = False,
+        output_fmt: str = "NCHW",
+        intermediates_only: bool = False,
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
+        """The levels of features, behind what `forward_features` returns.
+
+        Args:
+            x: images.
+            indices: which levels: the last so many, those named, or all.
+            norm: whether the last one is taken behind what the head does in front of
+                its pooling.
+            stop_early: whether to return the last level that is wanted in place of the
+                features, and compute no more.
+            output_fmt: "NCHW"; there is no other.
+            intermediates_only: whether to return the levels alone.
+
+        Raises:
+            ValueError: if there is no such level or format.
+        """
+        if output_fmt != "NCHW":
+            raise ValueError(f"features are NCHW, not {output_fmt}")
+        wanted = self._wanted(indices)
+        last = len(self.feature_info) - 1
+        stop = max(wanted) if stop_early or intermediates_only else last
+        taken = []
+        for number, level in enumerate(self._levels(x)):
+            x = level
+            if number == last and (norm or not intermediates_only):
+                x = self._finish(level)
+            if number in wanted:
+                taken.append(x if norm else level)
+            if number == stop:
+                break
+        return taken if intermediates_only else (x, taken)
+
+    def prune_intermediate_layers(
+        self,
+        indices: int | Sequence[int] = 1,
+        prune_norm: bool = False,
+        prune_head: bool = True,
+    ) -> list[int]:
+        """Takes out what is not needed for some levels; returns their numbers."""
+        wanted = self._wanted(indices)
+        kept = self.feature_info[max(wanted)]["module"]
+        end = self.feature_info[-1]["module"]
+        names = [name for name, _ in self.named_modules()]
+        pruned: list[str] = []
+        for name in names[names.index(kept) + 1 : names.index(end) + 1]:
+            inside = [kept, *pruned][-1]
+            if not name.startswith(f"{inside}.") and not end.startswith(f"{name}."):
+                pruned.append(name)
+        for name in [*pruned, *(self._finish_names if prune_norm else ())]:
+            self._replace(name, nn.Identity())
+        if prune_head:
+            self.reset_classifier(0)
+        return wanted
+
+    def get_classifier(self) -> nn.Module:
+        """The last layer."""
+        return self.get_submodule(self._classifier_name)
+
+    def reset_classifier(
+        self, num_classes: int, global_pool: str | None = None
+    ) -> None:
+        """Puts a new last layer in place of the old one, or none for 0 classes.
+
+        Raises:
+            ValueError: if there is no such pooling, or nothing to classify.
+        """
+        self._choose(
+            num_classes, self.global_pool if global_pool is None else global_pool
+        )
+        weight = next(self.parameters())
+        new = self._classifier(num_classes).to(weight.device, weight.dtype)
+        self._replace(self._classifier_name, new.train(self.training))
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """In training, blocks keep what they get, and are run again for gradients."""
+        self.grad_checkpointing = enable
+
+    def _levels(self, x: Tensor) -> Iterator[Tensor]:
+        """The features at each level, one after the other."""
+        raise NotImplementedError
+
+    def _finish(self, x: Tensor) -> Tensor:
+        """What the head does in front of its pooling."""
+        return x
+
+    def _pool(self, x: Tensor) -> Tensor:
+        if self.global_pool == "avg":
+            return x.mean((2, 3))
+        if self.global_pool == "max":
+            return x.amax((2, 3))
+        return x
+
+    def _pre_logits(self, x: Tensor) -> Tensor:
+        """What the head does from its pooling to the classifier."""
+        return F.dropout(self._pool(x), self.drop_rate, self.training)
+
+    def _classifier(self, num_classes: int) -> nn.Module:
+        if num_classes == 0:
+            return nn.Identity()
+        return nn.Linear(self.head_hidden_size, num_classes)
+
+    def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
+        if self.grad_checkpointing:
+            for block in self._checkpointed(stage.children()):
+                x = block(x)
+        else:
+            x = stage(x)
+        return x
+
+    def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:
+        """The blocks of a stage, or blocks that keep nothing but what they get."""
+        for block in stage:
+            if self.grad_checkpointing:
+                yield partial(checkpoint, block, use_reentrant=False)
+            else:
+                yield block
+
+    def _wanted(self, indices: int | Sequence[int] | None) -> list[int]:
+        count = len(self.feature_info)
+        if indices is None:
+            indices = count
+        if isinstance(indices, int):
+            indices = range(-indices, 0)
+        wanted = [number + count if number < 0 else number for number in indices]
+        if not wanted or not all(0 <= number < count for number in wanted):
+            raise ValueError(f"no such levels; there are {count}")
+        return wanted
+
+    def _choose(self, num_classes: int, global_pool: str) -> None:
+        if global_pool not in self._pools:
+            raise ValueError(
+                f"global_pool is one of {self._pools}, not {global_pool!r}"
+            )
+        if num_classes > 0 and not global_pool:
+            raise ValueError("without pooling there is nothing to classify")
+        self.num_classes = num_classes
+        self.global_pool = global_pool
+
+    def _replace(self, name: str, module: nn.Module) -> None:
+        parent, _, attribute = name.rpartition(".")
+        setattr(self.get_submodule(parent), attribute, module)
+
+
+def w_block(in_channels: int, channels: int, stride: int = 1) -> nn.Sequential:
+    """W = ((conv(1, 6*cin) > bn > relu6) > Depthwise(s) > conv(1, c) > bn)"""
+    return nn.Sequential(
+        nn.Sequential(
+            nn.Conv2d(in_channels, 6 * in_channels, 1, bias=False),
+            nn.BatchNorm2d(6 * in_channels),
+            nn.ReLU6(),
+        ),
+        nn.Sequential(
+            nn.Conv2d(
+                6 * in_channels,
+                6 * in_channels,
+                3,
+                stride=stride,
+                padding=1,
+                groups=6 * in_channels,
+                bias=False,
+            ),
+            nn.BatchNorm2d(6 * in_channels),
+            nn.ReLU6(),
+        ),
+        nn.Conv2d(6 * in_channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+def v_block(in_channels: int, channels: int) -> nn.Sequential:
+    """V = (Depthwise > conv(1, c) > bn)"""
+    return nn.Sequential(
+        nn.Sequential(
+            nn.Conv2d(
+                in_channels, in_channels, 3, padding=1, groups=in_channels, bias=False
+            ),
+            nn.BatchNorm2d(in_channels),
+            nn.ReLU6(),
+        ),
+        nn.Conv2d(in_channels, channels, 1, bias=False),
+        nn.BatchNorm2d(channels),
+    )
+
+
+class FirstStep(nn.Module):
+    """X_1 = V_1*X_0
+
+    Takes x_prev = X_0.
+    Hands on X_1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = v_block(32, 16)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = self.conv(x_prev)  # rf:19
+        return x
+
+
+class OpeningStep(nn.Module):
+    """X_<first> = W_<first>*X_<first-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.conv = w_block(in_channels, channels, stride=stride)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = self.conv(x_prev)  # rf:18
+        return x
+
+
+class Step(nn.Module):
+    """X_i = X_<i-1> + W_i*X_<i-1>
+
+    Takes x_prev = X_<i-1>.
+    Hands on X_i.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.conv = w_block(in_channels, in_channels)
+
+    def forward(self, x_prev: Tensor) -> Tensor:
+        x = x_prev + self.conv(x_prev)  # rf:17
+        return x
+
+
+class MobileNetV2(ImageClassifier):
+    """X_i = X_<i-1> + W_i*X_<i-1>
+    X_<first> = W_<first>*X_<first-1>
+    X_1 = V_1*X_0
+
+    Takes N x 3 x 224 x 224, returns N x num_classes.
+    """
+
+    num_features = 1280
+    head_hidden_size = 1280
+    _classifier_name = "classifier.1"
+    _finish_names = ("features.18",)
+
+    def __init__(
+        self,
+        num_classes: int = 1000,
+        in_chans: int = 3,
+        global_pool: str = "avg",
+        drop_rate: float = 0.2,
+    ) -> None:
+        super().__init__(num_classes, in_chans, global_pool, drop_rate)
+        self.feature_info = [
+            {"num_chs": 32, "reduction": 2, "module": "features.0"},
+            {"num_chs": 16, "reduction": 2, "module": "features.1"},
+            {"num_chs": 24, "reduction": 4, "module": "features.3"},
+            {"num_chs": 32, "reduction": 8, "module": "features.6"},
+            {"num_chs": 64, "reduction": 16, "module": "features.10"},
+            {"num_chs": 96, "reduction": 16, "module": "features.13"},
+            {"num_chs": 160, "reduction": 32, "module": "features.16"},
+            {
+                "num_chs": 320,
+                "reduction": 32,
+                "module": "features.17",
+                "num_chs_norm": 1280,
+            },
+        ]
+        self.features = nn.Sequential(
+            nn.Sequential(
+                nn.Conv2d(in_chans, 32, 3, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(32),
+                nn.ReLU6(),
+            ),
+            FirstStep(),
+            OpeningStep(16, 24, stride=2),
+            Step(24),
+            OpeningStep(24, 32, stride=2),
+            *[Step(32) for _ in range(2)],
+            OpeningStep(32, 64, stride=2),
+            *[Step(64) for _ in range(3)],
+            OpeningStep(64, 96),
+            *[Step(96) for _ in range(2)],
+            OpeningStep(96, 160, stride=2),
+            *[Step(160) for _ in range(2)],
+            OpeningStep(160, 320),
+            nn.Sequential(
+                nn.Conv2d(320, 1280, 1, bias=False), nn.BatchNorm2d(1280), nn.ReLU6()
+            ),
+        )
+        self.classifier = nn.Sequential(
+            nn.Dropout(drop_rate), self._classifier(num_classes)
+        )
+
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(
+                    module.weight, mode="fan_out", nonlinearity="relu"
+                )
+
+    def _levels(self, x: Tensor) -> Iterator[Tensor]:
+        x = self.features[0](x)  # rf:7
+        yield x
+        x = self._through(self.features[1], x)
+        yield x
+        x = self._through(self.features[2:4], x)
+        yield x
+        x = self._through(self.features[4:7], x)
+        yield x
+        x = self._through(self.features[7:11], x)
+        yield x
+        x = self._through(self.features[11:14], x)
+        yield x
+        x = self._through(self.features[14:17], x)
+        yield x
+        x = self._through(self.features[17], x)
+        yield x
+
+    def _finish(self, x: Tensor) -> Tensor:
+        return self.features[18](x)  # rf:9
+
+    def _pre_logits(self, x: Tensor) -> Tensor:
+        x = self._pool(x)
+        return self.classifier[0](x)  # rf:9
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Patterns that sort parameters by depth: stem, stages, blocks."""
+        return {
+            "stem": r"^features\.0\b",
+            "stage1": r"^features\.1\b",
+            "stage2": r"^features\.(?:2|3)\b",
+            "stage3": r"^features\.(?:4|5|6)\b",
+            "stage4": r"^features\.(?:7|8|9|10)\b",
+            "stage5": r"^features\.(?:11|12|13)\b",
+            "stage6": r"^features\.(?:14|15|16)\b",
+            "stage7": r"^features\.17\b",
+        }

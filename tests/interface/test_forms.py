@@ -1,0 +1,82 @@
+"""Stems, systems and names of other forms: levels, what is pruned, gradients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from timm.models import group_parameters
+
+import recform
+from recform.diagnostics import CompileError
+
+EQUATION = "X_i = X_<i-1> + W_i*X_<i-1>\n"
+BODY = f"input 3 x 16 x 16\nstages 8 x 1, 12 x 2 / 2\n{EQUATION}"
+
+#: Files, the modules at their levels, and by how much these are coarser.
+FORMS = {
+    f"stem none\ninput 8 x 16 x 16\nstages 8 x 2, 12 x 1 / 2\n{EQUATION}": (
+        "stage1 1, stage2 2"
+    ),
+    f"stem pixelunshuffle(2)\ninput 2 x 16 x 16\nstages 8 x 2\n{EQUATION}": "blocks 2",
+    f"stem (conv(3, c) > bn > relu > maxpool(2))\n{BODY}": "stem 2, stage1 2, stage2 4",
+    f"stem conv(3, c) > relu > maxpool(2) > relu\n{BODY}": "stem 1, stage1 2, stage2 4",
+    f'names stem = "."\nstem a: conv(3, c) > b: bn\n{BODY}': "b 1, stage1 1, stage2 2",
+    "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = relu(W_i*X_<i-1> + V_i*X_0)\n": (
+        "stem 1, stage1 1, stage2 2"
+    ),
+    "times 3\nstages 8 x 2, 12 x 2 / 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"
+    "output mean(X_<L,1..T>)\n": "stem 1, stage1 1, stage2 2",
+    "stages 8 x 4\nX_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)\n": (
+        "stem 1, blocks 1"
+    ),
+    f"W = conv(3, c, stride=s) > bn > droppath(0.2*i/L)\n{BODY}": (
+        "stem 1, stage1 1, stage2 2"
+    ),
+    f'names stages = "features", head = "."\n{BODY}': "stem 1, features.0 1, features.2 2",
+    f'names stages = "body.stage{{}}", W = "."\n{BODY}': (
+        "stem 1, body.stage1 1, body.stage2 2"
+    ),
+    f'names stages = ".", step = "blk{{0}}"\n{BODY}': "stem 1, blk0 1, blk2 2",
+    f'names stages = "a{{}}x"\n{BODY}': "stem 1, a1x 1, a2x 2",
+}
+
+
+@pytest.mark.parametrize("text", FORMS)
+def test_form(text: str) -> None:
+    torch.manual_seed(0)
+    plain = recform.load(text).eval()
+    torch.manual_seed(0)
+    model: Any = recform.load(text, timm=True).eval()
+    x = torch.randn(2, int(recform.compile(text).formula.input.features), 16, 16)
+    assert list(model.state_dict()) == list(plain.state_dict())
+    torch.testing.assert_close(model(x), plain(x))
+    info = model.feature_info
+    assert ", ".join(f"{i['module']} {i['reduction']}" for i in info) == FORMS[text]
+    levels = model.forward_intermediates(x)[1]
+    assert [level.shape[1] for level in levels] == [i["num_chs"] for i in info]
+    groups = group_parameters(model, model.group_matcher(), reverse=True)
+    assert len(set(groups.values())) > len(levels)
+    for number, level in enumerate(levels):
+        left: Any = recform.load(text, timm=True).eval()
+        left.load_state_dict(model.state_dict())
+        assert left.prune_intermediate_layers([number], prune_norm=True) == [number]
+        (alone,) = left.forward_intermediates(x, [number], intermediates_only=True)
+        torch.testing.assert_close(alone, level)
+        alone.square().sum().backward()
+        assert all(p.grad is not None for p in left.parameters())
+    model.set_grad_checkpointing()
+    model.train()(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_container_that_holds_the_head_and_what_is_in_front_of_it() -> None:
+    text = (
+        'names stem = "net.stem", stages = "net.stages.layer{}", head = "net"\n'
+        f"head avgpool(size=1) > flatten > out: linear(3)\n{BODY}"
+    )
+    recform.compile(text).module()
+    with pytest.raises(CompileError, match="ends inside of net") as error:
+        recform.load(text, timm=True)
+    assert [item.code for item in error.value.diagnostics] == ["RF521"]
