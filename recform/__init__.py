@@ -71,10 +71,10 @@ def compile(
 
     if is_path(formula):
         source, folder = read(formula)
-        compiled = compile_source(source, params, folder, plugins)
+        compiled = compile_source(source, params, folder, plugins, network)
     else:
         source = from_text(str(formula))
-        compiled = compile_source(source, params, plugins=plugins)
+        compiled = compile_source(source, params, None, plugins, network)
     chosen = choose(compiled, network)
     return with_timm([chosen])[0] if timm else chosen
 

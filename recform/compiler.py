@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, recurrence
+from recform.algebra.blame import blamed
+from recform.algebra.sections import no_network
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
 from recform.diagnostics import (
@@ -28,7 +30,6 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
     Severity,
-    closest,
 )
 from recform.source import Source
 from recform.syntax.parse import decode, parse, read_source
@@ -124,14 +125,17 @@ def compile_source(
     settings: Mapping[str, Any] | None = None,
     folder: Path | None = None,
     plugins: Iterable[Plugin] = (),
+    network: str | None = None,
 ) -> tuple[Compiled, ...]:
-    """All networks of a source.
+    """All networks of a source, or one of them.
 
     Args:
         source: the text.
         settings: parameters that replace those of the file.
         folder: where ``use`` looks.
         plugins: files or modules with operators of the user's own.
+        network: the only one that is compiled; what is wrong in the equations of others
+            does not matter.
 
     Raises:
         CompileError: with all that is wrong.
@@ -140,7 +144,7 @@ def compile_source(
     loaded = load(plugins, report)
     report.check()
     with library.using(loaded.operators):
-        return _compile(source, settings or {}, folder, loaded, report)
+        return _compile(source, settings or {}, folder, loaded, report, network)
 
 
 def _compile(
@@ -149,6 +153,7 @@ def _compile(
     folder: Path | None,
     plugins: Plugins,
     report: Diagnostics,
+    network: str | None,
 ) -> tuple[Compiled, ...]:
     from recform.algebra.lower import lower
 
@@ -157,12 +162,15 @@ def _compile(
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     compiled = []
     try:
-        for formula in lower(file, source, settings, report):
+        for formula in lower(file, source, settings, report, network):
             compiled.append(compile_formula(formula, report, shown))
     except RecursionError:
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
+    except CompileError as error:
+        error.diagnostics = blamed(error.diagnostics, file, settings)
+        raise
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(
         replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
@@ -192,19 +200,7 @@ def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
         return compiled[0]
     if network in names:
         return compiled[names.index(network)]
-    report = Diagnostics()
-    guess = closest(network or "", names)
-    report.error(
-        "RF502",
-        f"the file has no network {network!r}"
-        if network is not None
-        else "the file has several networks; name one",
-        hint=f"did you mean {guess!r}?"
-        if guess
-        else f"its networks: {', '.join(names)}",
-        file=compiled[0].formula.source.name,
-    )
-    raise CompileError(report)
+    no_network(network, names, compiled[0].formula.source, Diagnostics())
 
 
 def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from recform.algebra.expr import (
@@ -162,14 +163,15 @@ class Inside:
         raise TypeError(type(tensor).__name__)
 
     def _met(self, tensor: Tensor) -> Shape:
-        """The shape of a sum or product; a gate for each feature spreads over a grid."""
+        """The shape of a sum or product, over which gates spread."""
         parts = [p for p in tensor.children if not isinstance(p, Filled)]
         shapes = [self.shape(part) for part in parts]
+        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         full = next(
-            (s for s in shapes if not any(s.spreads_over(t) for t in shapes)), shapes[0]
+            (s for s in shapes if not any(spreads(s, t) for t in shapes)), shapes[0]
         )
         for part, shape in zip(parts, shapes, strict=True):
-            if _sized(shape, full) and shape != full and not shape.spreads_over(full):
+            if _sized(shape, full) and shape != full and not spreads(shape, full):
                 raise self._misfit(
                     "RF401",
                     f"adds or multiplies {full} and {shape}",

@@ -46,7 +46,11 @@ _RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
 
 
 def lower(
-    file: n.File, source: Source, settings: Mapping[str, Any], report: Diagnostics
+    file: n.File,
+    source: Source,
+    settings: Mapping[str, Any],
+    report: Diagnostics,
+    network: str | None = None,
 ) -> tuple[Formula, ...]:
     """The networks of a file.
 
@@ -55,11 +59,12 @@ def lower(
         source: the file that was asked for; statements of others are used by it.
         settings: values of parameters that replace those of the file.
         report: gets RF106 and RF2xx.
+        network: the only one that is asked for; None for all.
 
     Raises:
-        CompileError: if there were errors.
+        CompileError: if there were errors, or no network of this name (RF502).
     """
-    parts = sections(file, source, report)
+    parts = sections(file, source, report, network)
     report.check()
     formulas = [_Lowering(part, source, settings, report).formula() for part in parts]
     _check_settings(formulas, settings, report)
@@ -132,7 +137,8 @@ class _Lowering:
         stages = self._stages()
         tables = self._tables(stages)
         numbers, indexed = self._constants()
-        scalars = self._scalars()
+        each_time = self._each_time(found)
+        scalars = self._scalars(each_time)
         placed = {table.name: table.symbol for table in tables}
         operators, pipelines = self._pipelines(found, shape, {**numbers, **placed})
         names = Names(
@@ -143,6 +149,8 @@ class _Lowering:
             frozenset(indexed),
             self._times(found),
             frozenset(found.timed),
+            each_time,
+            frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(section, reader, self._starts(stages), report)
@@ -372,10 +380,23 @@ class _Lowering:
         )
         return False
 
-    def _scalars(self) -> dict[str, LearnedScalar]:
+    def _each_time(self, found: Survey) -> frozenset[str]:
+        """Learned scalars of a time, which all blocks share: ``scalar b_t = 0.5``."""
+        if not found.timed:
+            return frozenset()
+        return frozenset(
+            name
+            for name, item in self._section.scalars.items()
+            if len(item.target.indices) == 1
+            and isinstance(index := item.target.indices[0], n.Reference)
+            and index.name not in ("i", "L")
+        )
+
+    def _scalars(self, each_time: frozenset[str]) -> dict[str, LearnedScalar]:
         result = {}
         for name, item in self._section.scalars.items():
-            if item.target.indices and not self._is_index_i(item.target):
+            indexed = bool(item.target.indices) and name not in each_time
+            if indexed and not self._is_index_i(item.target):
                 continue
             if item.per not in (None, "channel", "feature"):
                 self._report.error(
@@ -393,7 +414,7 @@ class _Lowering:
                 value = None
             result[name] = LearnedScalar(
                 name,
-                bool(item.target.indices),
+                indexed,
                 # After a mistake the name is known all the same.
                 0.0 if value is None else float(value),
                 item.per is not None,

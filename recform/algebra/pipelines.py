@@ -216,7 +216,7 @@ class PipelineReader(OperatorReader):
                 f"{definition.name}({definition.tensor}) is given by an equation; "
                 "a flow has no tensor argument",
                 relation.right.span,
-                hint=f"{definition.name} = {relation.right.span.text}",
+                hint=_without_tensor(definition),
             )
             return None
         called_name, _ = called(right)
@@ -348,3 +348,16 @@ def _symbols(operators: Mapping[str, Pipeline]) -> list[Any]:
         for symbol in symbols_in(value)
     }
     return sorted(found, key=str)
+
+
+def _without_tensor(definition: Signature) -> str:
+    """A flow as it may be meant whose first argument has no default, and so is a tensor.
+
+    Where the flow uses the argument as a number, a default is what it lacks.
+    """
+    flow, tensor = definition.relation.right, definition.tensor
+    defaults = {tensor: "1"} if tensor in every_name(flow) else {}
+    defaults |= {name: value.span.text for name, value in definition.defaults.items()}
+    given = ", ".join(f"{name}={value}" for name, value in defaults.items())
+    left = f"{definition.name}({given})" if given else definition.name
+    return f"{left} = {flow.span.text}"

@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePath
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from recform.algebra.definitions import defined_name, is_definition
 from recform.blocks import defaults
-from recform.diagnostics import Diagnostics, Label
+from recform.diagnostics import CompileError, Diagnostics, Label, closest
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
@@ -72,8 +72,20 @@ def _default_statements(text: str) -> tuple[n.Statement, ...]:
     return parse(Source("<defaults>", text), Diagnostics()).statements
 
 
-def sections(file: n.File, source: Source, report: Diagnostics) -> list[Section]:
-    """One section a network; a file without a ``network`` statement has one."""
+def sections(
+    file: n.File, source: Source, report: Diagnostics, only: str | None = None
+) -> list[Section]:
+    """One section a network; a file without a ``network`` statement has one.
+
+    Args:
+        file: the statements.
+        source: the file that was asked for.
+        report: gets RF209 and RF214.
+        only: the network that is asked for, if one is; nobody looks at the others.
+
+    Raises:
+        CompileError: if there is no network of this name (RF502).
+    """
     common: list[n.Statement] = []
     own: list[tuple[n.Network, list[n.Statement]]] = []
     for item in file.statements:
@@ -85,7 +97,10 @@ def sections(file: n.File, source: Source, report: Diagnostics) -> list[Section]
         else:
             common.append(item)
     if not own:
-        return [_section(class_name(source.name), common, source, report)]
+        name = class_name(source.name)
+        if only not in (None, name):
+            no_network(only, [name], source, report)
+        return [_section(name, common, source, report)]
     seen: dict[str, n.Network] = {}
     for network, _ in own:
         if network.name in RESERVED or not network.name.isidentifier():
@@ -103,10 +118,35 @@ def sections(file: n.File, source: Source, report: Diagnostics) -> list[Section]
                 others=[Label(seen[network.name].span, "the first one")],
             )
         seen[network.name] = network
+    if only is not None and only not in seen:
+        no_network(only, list(seen), source, report)
     return [
         _section(network.name, [*common, *items], source, report)
         for network, items in own
+        if only in (None, network.name)
     ]
+
+
+def no_network(
+    name: str | None, known: list[str], source: Source, report: Diagnostics
+) -> NoReturn:
+    """Reports a network that is not there, or that none of several was named.
+
+    Raises:
+        CompileError: always (RF502).
+    """
+    guess = closest(name or "", known)
+    report.error(
+        "RF502",
+        f"the file has no network {name!r}"
+        if name is not None
+        else "the file has several networks; name one",
+        hint=f"did you mean {guess!r}?"
+        if guess
+        else f"its networks: {', '.join(known)}",
+        file=source.name,
+    )
+    raise CompileError(report)
 
 
 def class_name(file_name: str) -> str:

@@ -20,13 +20,12 @@ from recform.analysis.derive_steps import Step, steps
 from recform.analysis.derive_text import LATEX, Place
 from recform.analysis.general_read import read, statement_of
 from recform.diagnostics import (
-    CompileError,
     Diagnostic,
     Diagnostics,
     Severity,
-    closest,
 )
 from recform.source import Source
+from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 
 _LAST = Place("L")
@@ -108,11 +107,14 @@ class Derived:
         reports: one for each.
         file: the file with the recursions in their places.
         warnings: on the way.
+        network: the one that was asked for; None for all, and where the file does not
+            name its only one.
     """
 
     reports: tuple[Forward, ...]
     file: str
     warnings: tuple[Diagnostic, ...]
+    network: str | None = None
 
 
 def forward(
@@ -137,13 +139,9 @@ def forward(
     report = Diagnostics()
     file = parse(source, report, folder)
     report.check()
-    parts = sections(file, source, report)
+    parts = sections(file, source, report, network)
     found = [(part, item) for part in parts if (item := statement_of(part, report))]
     report.check()
-    if network is not None and any(part.name == network for part in parts):
-        found = [(part, item) for part, item in found if part.name == network]
-    elif network is not None:
-        _unknown_network(network, [part.name for part in parts], report, source)
     if not found:
         return None
     made: list[tuple[Derivation, Section]] = []
@@ -168,7 +166,9 @@ def forward(
         for d, part in made
     )
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
-    return Derived(reports, derived_file(source, made), warnings)
+    named = any(isinstance(item, n.Network) for item in file.statements)
+    asked = network if named else None
+    return Derived(reports, derived_file(source, made), warnings, asked)
 
 
 def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:
@@ -205,21 +205,6 @@ def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:
         )
         return False
     return True
-
-
-def _unknown_network(
-    network: str, names: list[str], report: Diagnostics, source: Source
-) -> None:
-    guess = closest(network, names)
-    report.error(
-        "RF502",
-        f"the file has no network {network!r}",
-        hint=f"did you mean {guess!r}?"
-        if guess
-        else f"its networks: {', '.join(names)}",
-        file=source.name,
-    )
-    raise CompileError(report)
 
 
 def _escaped(text: str) -> str:

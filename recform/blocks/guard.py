@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Callable, Iterator
+from numbers import Integral
 from typing import TypeVar
 
 from recform.blocks.operator import (
@@ -66,7 +67,8 @@ def guarded(cls: type[Operator]) -> Operator:
             return _checked("shape", Shape, lambda: super(Guarded, self).shape(x, a))
 
         def cost(self, x: Shape, a: Arguments) -> Cost:
-            return _checked("cost", Cost, lambda: super(Guarded, self).cost(x, a))
+            made = _checked("cost", Cost, lambda: super(Guarded, self).cost(x, a))
+            return _counted(made)
 
         def emit(self, x: Shape, a: Arguments) -> Emitted:
             made = _checked("emit", Emitted, lambda: super(Guarded, self).emit(x, a))
@@ -96,7 +98,7 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
         result = call()
     except Misfit:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         text = f"{type(error).__name__}: {error}"
         raise Misfit(
             "RF514",
@@ -110,6 +112,24 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
             hint="a mistake of the plugin",
         )
     return result
+
+
+def _counted(cost: Cost) -> Cost:
+    """A cost whose numbers count something.
+
+    Raises:
+        Misfit: if one is negative, or no whole number.
+    """
+    for name in ("parameters", "multiply_adds", "saves_more"):
+        value = getattr(cost, name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
+            raise Misfit(
+                "RF514",
+                f"gives {value!r} for `{name}` in `cost`, and not a whole number of at "
+                "least 0",
+                hint="a mistake of the plugin",
+            )
+    return cost
 
 
 def _sound(operator: Operator, made: Emitted) -> Emitted:

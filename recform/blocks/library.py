@@ -38,6 +38,19 @@ def _load() -> None:
 
 
 @contextmanager
+def imported_whole() -> Iterator[None]:
+    """Around the import of a plugin: one that fails half-way registers nothing."""
+    _load()
+    before = dict(_OPERATORS)
+    try:
+        yield
+    except BaseException:
+        _OPERATORS.clear()
+        _OPERATORS.update(before)
+        raise
+
+
+@contextmanager
 def using(extra: Mapping[str, Operator]) -> Iterator[None]:
     """Inside of it the operators of plugins are known too."""
     token = _EXTRA.set(extra)

@@ -19,7 +19,7 @@ from types import ModuleType
 from typing import TypeAlias
 
 from recform.blocks.guard import faults, guarded, tried
-from recform.blocks.library import own
+from recform.blocks.library import imported_whole, own
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
 
@@ -137,7 +137,8 @@ def _installed() -> tuple[tuple[str, tuple[type[Operator], ...], str], ...]:
     found = []
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
         try:
-            classes = tuple(_in_object(point.load()))
+            with imported_whole():
+                classes = tuple(_in_object(point.load()))
             failure = "" if classes else "it has no operator"
         except (Exception, SystemExit) as error:
             classes, failure = (), _reason(error)
@@ -151,7 +152,8 @@ def _classes(plugin: Plugin) -> tuple[type[Operator], ...]:
         if _is_file(plugin):
             return tuple(_in_object(_file(Path(plugin))))
         try:
-            plugin = importlib.import_module(str(plugin))
+            with imported_whole():
+                plugin = importlib.import_module(str(plugin))
         except (Exception, SystemExit) as error:
             raise _Failure(_reason(error)) from error
     return tuple(_in_object(plugin))
@@ -196,7 +198,8 @@ def _file(path: Path) -> ModuleType:
     # Registered while it runs, as an import does: dataclasses look their module up.
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        with imported_whole():
+            spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _Failure(_reason(error)) from error

@@ -83,11 +83,14 @@ class Shape:
             return self
         return replace(self, grid=tuple(-(-int(size) // stride) for size in self.grid))
 
-    def spreads_over(self, target: Shape) -> bool:
+    def spreads_over(self, target: Shape, *, product: bool = False) -> bool:
         """Whether this is one number a feature for a tensor with a grid: a gate.
 
-        A vector is, and so is an image of one position; sizes may be symbols.
+        A vector is, and so is an image of one position; sizes may be symbols. In a
+        product one number a position is a gate as well: one feature on the same grid.
         """
+        if product and self.layout is target.layout and self.grid == target.grid:
+            return bool(self.features == 1 and target.features != 1)
         if not target.grid or target.grid == self.grid:
             return False
         alone = not self.grid or all(size == 1 for size in self.grid)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled, choose
+from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
@@ -64,6 +64,11 @@ def command(
     from recform.analysis.data import as_dict
     from recform.analysis.model import Asked, analyse
 
+    common.one_of(json=as_json, latex=latex)
+    if measure and not (delete or swap):
+        raise typer.BadParameter(
+            "it measures --delete and --swap", param_hint="--measure"
+        )
     if not 0 < gain <= 16:
         raise typer.BadParameter("it lies above 0 and up to 16", param_hint="--gain")
     if gate is not None and not 0 <= gate <= 1:
@@ -73,9 +78,7 @@ def command(
     )
     report = Diagnostics()
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
         found = [analyse(item.formula, report, asked) for item in networks]
         if output is not None:
             from recform.analysis.plot import plot

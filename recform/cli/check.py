@@ -18,7 +18,8 @@ def command(
         # The names of parameters are checked where the code is written.
         for network in networks:
             _ = network.source
-    common.show(networks[0].warnings, form)
+    # A program that reads the answer finds one, whether there is something or not.
+    common.show(networks[0].warnings, form, always=True)
     if form is common.Format.text:
         names = ", ".join(network.name for network in networks)
         typer.echo(f"{file}: good ({names})")

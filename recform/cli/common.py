@@ -102,16 +102,20 @@ def diagnosed(form: Format) -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def show(diagnostics: Iterable[Diagnostic], form: Format) -> None:
-    """Writes diagnostics to standard error."""
+def show(
+    diagnostics: Iterable[Diagnostic], form: Format, *, always: bool = False
+) -> None:
+    """Writes diagnostics to standard error; as JSON also none, if ``always``."""
     items = list(diagnostics)
-    if items:
+    if items or (always and form is Format.json):
         text = render_json(items) if form is Format.json else render_text(items)
         sys.stderr.write(text)
 
 
-def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
-    """All networks of a file.
+def compiled(
+    file: str, settings: list[str] | None, network: str | None = None
+) -> tuple[Compiled, ...]:
+    """All networks of a file, or the one that is named.
 
     Raises:
         CompileError: with all that is wrong in it.
@@ -124,7 +128,7 @@ def compiled(file: str, settings: list[str] | None) -> tuple[Compiled, ...]:
         source = from_text(text, "<stdin>")
     else:
         source, folder = read(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get())
+    networks = compile_source(source, values, folder, _PLUGINS.get(), network)
     library.activate(networks[0].plugins.operators)
     return networks
 
@@ -160,6 +164,22 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
             )
         values[name] = sympy.Rational(number)
     return values
+
+
+def one_of(**options: bool) -> None:
+    """Refuses options that leave no room for each other.
+
+    Args:
+        options: by their names, whether each was given.
+
+    Raises:
+        typer.BadParameter: if more than one was.
+    """
+    given = [f"--{name}" for name, value in options.items() if value]
+    if len(given) > 1:
+        raise typer.BadParameter(
+            f"it does not go with {given[0]}", param_hint=given[-1]
+        )
 
 
 def _is_number(text: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose, emit_source, with_timm
+from recform.compiler import emit_source, with_timm
 from recform.diagnostics import Diagnostics
 
 
@@ -31,12 +31,10 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
-    if check and output is None:
+    if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
         if timm:
             networks = with_timm(networks)
         if output is not None and output.suffix == ".rf":

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import choose, compile_source, from_text, read
+from recform.compiler import compile_source, from_text, read
 
 
 def command(
@@ -35,6 +35,7 @@ def command(
     from recform.analysis.derive_back_report import backward
     from recform.analysis.derive_report import Derived, forward
 
+    common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
     with common.diagnosed(form):
         if file == "-":
@@ -46,17 +47,17 @@ def command(
         derived: Derived | None = forward(source, folder, values, network, order)
         if derived is not None:
             name = output.as_posix() if output is not None else "<derived>"
-            compile_source(from_text(derived.file, name), values, folder)
+            text = from_text(derived.file, name)
+            compile_source(text, values, folder, network=derived.network)
             common.show(derived.warnings, form)
             reports = list(derived.reports)
         else:
-            if output is not None:
-                raise typer.BadParameter(
-                    "the file has a recursion already", param_hint="-o"
-                )
-            compiled = compile_source(source, values, folder)
-            if network is not None:
-                compiled = (choose(compiled, network),)
+            for option, value in (("-o", output), ("--order", order)):
+                if value is not None:
+                    raise typer.BadParameter(
+                        "the file has a recursion already", param_hint=option
+                    )
+            compiled = compile_source(source, values, folder, network=network)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
             common.write_whole(output, derived.file)

@@ -36,8 +36,8 @@ def command(
 
     with common.diagnosed(form):
         compiled = [
-            choose(common.compiled(file, settings), network),
-            choose(common.compiled(other, settings), other_network),
+            choose(common.compiled(file, settings, network), network),
+            choose(common.compiled(other, settings, other_network), other_network),
         ]
     paths = path_difference(compiled[0].formula, compiled[1].formula)
     before, after = (summarise(item.graph) for item in compiled)

@@ -54,8 +54,8 @@ def command(
     from recform.analysis.equal_text import as_dict, lines
 
     with common.diagnosed(form):
-        first = choose(common.compiled(file, settings), network)
-        second = choose(common.compiled(other, settings), other_network)
+        first = choose(common.compiled(file, settings, network), network)
+        second = choose(common.compiled(other, settings, other_network), other_network)
         verdict = compare(first.formula, second.formula)
         if output is not None and verdict.example is not None:
             common.write_whole(output, verdict.example.program)

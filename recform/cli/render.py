@@ -18,6 +18,8 @@ _SUFFIXES = {
     ".mmd": Format.mermaid,
     **{f".{form.value}": form for form in Format},
 }
+#: A picture of TikZ is kept in a .tex file as well as a whole document is.
+_ALIKE = {Format.tikz, Format.tex}
 _BINARY = (Format.png, Format.pdf)
 
 
@@ -78,6 +80,9 @@ def command(
     """
     if output == common.STDOUT:
         output = None
+    _belongs("--block", block is not None, view, View.step)
+    _belongs("--blocks", blocks is not None, view, View.unrolled, View.paths)
+    _belongs("--expand", expand, view, View.network)
     chosen = _format(output, form)
     request = Request(
         view, direction, expand, blocks, block, legend, theme, dpi, renderer
@@ -86,7 +91,7 @@ def command(
         status = 0
         subject: Subject
         try:
-            networks = common.compiled(file, settings)
+            networks = common.compiled(file, settings, network)
             picked = choose(networks, network)
             common.show(picked.warnings, diagnostics)
             subject = picked.graph
@@ -103,16 +108,35 @@ def command(
         raise typer.Exit(status)
 
 
+def _belongs(option: str, given: bool, view: View, *views: View) -> None:
+    """Refuses an option that means nothing in this view.
+
+    Raises:
+        typer.BadParameter: if it was given all the same.
+    """
+    if given and view not in views:
+        names = " and ".join(f"--view {item.value}" for item in views)
+        raise typer.BadParameter(f"it belongs to {names}", param_hint=option)
+
+
 def _format(output: Path | None, form: Format | None) -> Format:
     """The format that is asked for.
 
     Raises:
-        typer.BadParameter: if there is none, or if it cannot be shown on a terminal.
+        typer.BadParameter: if there is none, or two, or if it cannot be shown on a
+            terminal.
     """
+    named = None if output is None else _SUFFIXES.get(output.suffix.lower())
+    if form is not None and named not in (None, form) and {form, named} != _ALIKE:
+        assert output is not None and named is not None
+        raise typer.BadParameter(
+            f"{output.name!r} is a {named.value} by its name, and --to says {form.value}",
+            param_hint="--to",
+        )
     if form is None:
         if output is None:
             return Format.svg
-        form = _SUFFIXES.get(output.suffix.lower())
+        form = named
         if form is None:
             known = ", ".join(sorted(_SUFFIXES))
             raise typer.BadParameter(

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
 from recform.diagnostics import Diagnostics
 from recform.report import TableRow, published, summarise, tabulate
 
@@ -34,6 +33,9 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show formula, order, state, stages, parameters and costs."""
+    common.one_of(json=as_json, latex=latex)
+    common.one_of(table=table, latex=latex)
+    common.one_of(table=table, network=network is not None)
     if table:
         with common.diagnosed(form):
             rows = _rows(Path(file), settings)
@@ -46,9 +48,7 @@ def command(
             render_table(rows)
         return
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
     common.show(networks[0].warnings, form)
     summaries = [summarise(item.graph) for item in networks]
     if as_json:

@@ -54,10 +54,11 @@ def command(
 ) -> None:
     """Take over the weights of another network: every tensor whose role both have."""
     with common.diagnosed(form):
-        target = choose(common.compiled(file, settings), network)
+        target = choose(common.compiled(file, settings, network), network)
         source = None
         if origin is not None:
-            source = choose(common.compiled(origin, None), other_network)
+            other = common.compiled(origin, None, other_network)
+            source = choose(other, other_network)
         if output is not None and output.suffix in (".rf", ".py"):
             _refuse(output)
         from recform.weights import transplant

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled, choose
+from recform.compiler import Compiled
 
 if TYPE_CHECKING:
     from recform.analysis.verify import Check
@@ -32,9 +32,7 @@ def command(
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
     with common.diagnosed(form):
-        networks = common.compiled(file, settings)
-        if network is not None:
-            networks = (choose(networks, network),)
+        networks = common.compiled(file, settings, network)
         found = [(item.name, checks_of(item, module)) for item in networks]
     if as_json:
         data = [

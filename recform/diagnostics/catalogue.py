@@ -58,7 +58,7 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF006": Entry(
         "not readable",
-        "The file is a folder, or may not be read.",
+        "The file is a folder, or may not be read; a file that is used has a name in .rf.",
         command="mkdir folder.rf; recform check folder.rf",
     ),
     "RF007": Entry(
@@ -287,6 +287,12 @@ CATALOGUE: dict[str, Entry] = {
         "The output reads every second or third block only; the others would do nothing.",
         "X_i = W_i*X_<i-2>\nX_1 = X_0",
         "X_i = W_i*X_<i-2>\nX_1 = X_0\noutput X_L + X_<L-1>",
+    ),
+    "RF310": Entry(
+        "the input is not seen (a warning)",
+        "Whatever comes in, the same comes out: every way to the output has a factor 0.",
+        "X_i = 0*X_<i-1>",
+        _ONE,
     ),
     "RF401": Entry(
         "shapes that do not meet",

@@ -24,7 +24,8 @@ def check(
     Args:
         recurrence: the steps.
         stages: which blocks take them.
-        report: gets RF211: ``1/(i-1)`` has no value in block 1.
+        report: gets RF211 (``1/(i-1)`` has no value in block 1) and RF106
+            (``exp(1000*i)`` has one that no computer can hold).
     """
     by_stage = recurrence.formula.scope == "stage"
     for stage in stages:
@@ -35,8 +36,9 @@ def check(
                 shift = int(tensor.at) - step.at if tensor.at is not sympy.nan else 0
                 last = segment.first + segment.count
                 for block in range(segment.first, last):
-                    if not _exists(value, block + shift, length):
-                        _undefined(recurrence, step, tensor, block, report)
+                    fault = _fault(value, block + shift, length)
+                    if fault:
+                        _report(recurrence, step, tensor, (block, fault), report)
                         break
 
 
@@ -66,21 +68,37 @@ def _numeric(value: Any) -> list[Any]:
     ]
 
 
-def _exists(function: Any, block: int, length: int) -> bool:
+def _fault(function: Any, block: int, length: int) -> str:
+    """The code of what is wrong with a coefficient in a block; empty if nothing is."""
     try:
-        return math.isfinite(function(block, length))
+        return "" if math.isfinite(function(block, length)) else "RF211"
+    except OverflowError:
+        return "RF106"
     except (ArithmeticError, ValueError, TypeError):
-        return False
+        return "RF211"
 
 
-def _undefined(
-    recurrence: Recurrence, step: Step, tensor: Any, block: int, report: Diagnostics
+def _report(
+    recurrence: Recurrence,
+    step: Step,
+    tensor: Any,
+    found: tuple[int, str],
+    report: Diagnostics,
 ) -> None:
+    block, code = found
     formula = recurrence.formula
     symbolic = relative(tensor, step.at, step.absolute)
     span = find(formula, symbolic) or formula.equations[0].span
+    if code == "RF106":
+        report.error(
+            code,
+            f"this coefficient is larger in block {block} than any number of a network",
+            span,
+            hint="exp(i/L) stays small, however many blocks there are",
+        )
+        return
     report.error(
-        "RF211",
+        code,
         f"this coefficient has no value in block {block}",
         span,
         hint="1/(i+1) and log(i+1) have one in every block",

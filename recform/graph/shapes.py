@@ -9,6 +9,7 @@ that the stage declares (docs/language.md, "Stages and adapters").
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import sympy
 
@@ -228,14 +229,15 @@ class BlockShapes:
         shapes = [self.shape(part) for part in parts]
         if target is None:
             target = self._target(tensor, parts, shapes)
+        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         for part, shape in zip(parts, shapes, strict=True):
-            if shape != target and not shape.spreads_over(target):
+            if shape != target and not spreads(shape, target):
                 self._adapt(tensor, part, target)
         if isinstance(tensor, Pointwise) or (
             isinstance(tensor, Combine) and tensor.kind != "mean"
         ):
             for part, shape in zip(parts, shapes, strict=True):
-                if shape.spreads_over(target):
+                if spreads(shape, target):
                     self._keep(part, shape)
                 else:
                     self._keep(part, target, adapted=shape != target)
@@ -244,8 +246,9 @@ class BlockShapes:
     def _target(
         self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
     ) -> Shape:
-        # A gate, one number a feature, spreads over the grid of the others.
-        full = [s for s in shapes if not any(s.spreads_over(t) for t in shapes)]
+        # A gate, one number a feature or a position, spreads over the others.
+        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
+        full = [s for s in shapes if not any(spreads(s, t) for t in shapes)]
         if len(set(full)) == 1:
             return full[0]
         fresh = [
@@ -253,9 +256,12 @@ class BlockShapes:
             for part, shape in zip(parts, shapes, strict=True)
             if self._is_fresh(part)
         ]
+        declared = self._declared()
+        # Where all that the block makes is gates, what they scale has the shape.
+        if declared and fresh and all(spreads(s, declared) for s in fresh):
+            return declared
         if fresh and len(set(fresh)) == 1:
             return fresh[0]
-        declared = self._declared()
         if fresh:
             if declared in fresh:
                 return declared

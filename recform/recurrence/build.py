@@ -19,6 +19,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.diagnostics import Diagnostics
+from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
 from recform.recurrence.model import (
     Flow,
@@ -56,6 +57,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     else:
         flows = (builder.flow(sum(stage.blocks for stage in formula.stages)),)
     report.check()
+    warn_if_blind(formula, report)
     assert pattern is not None
     cut = model.cuts[reach.regular]
     return Recurrence(

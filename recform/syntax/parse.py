@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,6 +136,13 @@ def _parse(
     return result
 
 
+def _is_formula(path: Path) -> bool:
+    """Whether a file is a formula by its name; a link is what it leads to."""
+    with suppress(OSError, ValueError, RuntimeError):
+        return path.suffix == path.resolve().suffix == ".rf"
+    return True  # reading it says what is wrong
+
+
 def _use(
     item: n.Use,
     report: Diagnostics,
@@ -144,6 +152,16 @@ def _use(
 ) -> list[n.Statement]:
     if folder is None:
         report.error("RF007", "text that is no file cannot use another file", item.span)
+        return []
+    if not _is_formula(folder / item.path):
+        # Diagnostics show lines of a used file: a formula from somebody else must not
+        # have any file of this machine printed. FILE.rf itself was named by the user.
+        report.error(
+            "RF006",
+            f"{item.path} is no formula file by its name",
+            item.span,
+            hint="the name of a file that is used ends in .rf",
+        )
         return []
     try:
         path = (folder / item.path).resolve()

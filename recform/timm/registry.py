@@ -66,10 +66,10 @@ def register(
     if is_path(formula):
         source, folder = read(formula)
         origin = str(Path(formula).resolve())
-        compiled = compile_source(source, params, folder, plugins)
+        compiled = compile_source(source, params, folder, plugins, network)
     else:
         source, origin = from_text(str(formula)), ""
-        compiled = compile_source(source, params, plugins=plugins)
+        compiled = compile_source(source, params, None, plugins, network)
     if network is not None or name is not None:
         compiled = (choose(compiled, network),)
     compiled = with_timm(compiled)

@@ -114,9 +114,8 @@ def compile_record(
             place = _unpacked(record, Path(folder))
             source = from_text(record.formula, record.file)
             settings = {name: _value(v) for name, v in record.settings.items()}
-            return choose(
-                compile_source(source, settings, place, plugins), record.network
-            )
+            name = record.network
+            return choose(compile_source(source, settings, place, plugins, name), name)
     except CompileError as error:
         first = error.diagnostics[0]
         report = Diagnostics()

@@ -222,11 +222,27 @@ FAILURES = [
     ),
     ("def cost(self, x, a): return a.nothing", "AttributeError: nothing"),
     ("def cost(self, x, a): return None", "gives a NoneType in `cost`"),
+    ("def cost(self, x, a): raise SystemExit(3)", "SystemExit: 3"),
+    ("def cost(self, x, a): return Cost(parameters='a')", "gives 'a' for `parameters`"),
+    ("def cost(self, x, a): return Cost(multiply_adds=-1)", "`multiply_adds`"),
+    ("def cost(self, x, a): return Cost(saves_more=0.5)", "gives 0.5"),
     ('def emit(self, x, a): return "{x}"', "gives a str in `emit`"),
     ('def emit(self, x, a): return Emitted("{x} +")', "no Python expression"),
     ('def emit(self, x, a): return Emitted("{m}({x})", "nn.ReLU()")', "`attribute`"),
     ("def emit(self, x, a): assert x.features % 3 == 0, x", "AssertionError"),
 ]
+
+
+def test_a_file_that_fails_half_way_leaves_nothing(mine: Path) -> None:
+    start = MINE.replace("class Mine", "@register\nclass Mine")
+    register = "from recform.blocks.library import register\n"
+    mine.write_text(f"{register}{start}\nraise SystemExit\n")
+    (item,) = mistakes(NET, mine)
+    assert item.code == "RF511"
+    assert lookup("mine") is None
+    assert lookup("conv") is not None
+    mine.write_text(MINE)
+    assert "* 2" in recform.compile(NET, plugins=[mine]).source
 
 
 @pytest.mark.parametrize(("rule", "text"), FAILURES)

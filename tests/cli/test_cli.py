@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
+
+from recform.cli.app import app
 
 ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 
@@ -147,6 +150,12 @@ def test_json_diagnostics(folder: Path) -> None:
     assert (place["line"], place["column"]) == (2, 7)
 
 
+def test_json_of_a_good_file(folder: Path) -> None:
+    result = recform(folder, "check", "one.rf", "--format", "json")
+    assert (result.returncode, result.stdout) == (0, "")
+    assert json.loads(result.stderr) == []
+
+
 def test_missing_file(folder: Path) -> None:
     result = recform(folder, "compile", "on.rf")
     assert result.returncode == 1
@@ -181,6 +190,56 @@ def test_several_networks(folder: Path) -> None:
     wrong = recform(folder, "compile", "two.rf", "--network", "C")
     assert wrong.returncode == 1
     assert "RF502" in wrong.stderr
+
+
+def test_mistakes_of_other_networks_do_not_matter(folder: Path) -> None:
+    text = f"stages 8 x 2\nnetwork A\n{ONE_LINE}network B\nX_i = rleu(X_<i-1>)\n"
+    (folder / "two.rf").write_text(text)
+    assert "RF202" in recform(folder, "compile", "two.rf").stderr
+    one = recform(folder, "compile", "two.rf", "--network", "A")
+    assert (one.returncode, one.stderr) == (0, "")
+    assert '__all__ = ["A"]' in one.stdout
+    assert "RF202" in recform(folder, "compile", "two.rf", "--network", "B").stderr
+    wrong = recform(folder, "compile", "two.rf", "--network", "C")
+    assert "its networks: A, B" in wrong.stderr
+
+
+def test_a_file_that_names_no_network_is_named_after_itself(folder: Path) -> None:
+    assert recform(folder, "compile", "one.rf", "--network", "One").returncode == 0
+    (folder / "wanted.rf").write_text("paths skip* pass*\n")
+    options = ("--network", "Wanted", "-o", "made.rf")
+    assert recform(folder, "derive", "wanted.rf", *options).returncode == 0
+    assert "W_<i-1>*X_<i-2>" in (folder / "made.rf").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "option"),
+    [
+        (("summary", "one.rf", "--table", "--network", "One"), "--network"),
+        (("summary", "one.rf", "--table", "--latex"), "--latex"),
+        (("summary", "one.rf", "--json", "--latex"), "--latex"),
+        (("derive", "one.rf", "--order", "1"), "--order"),
+        (("derive", "one.rf", "-o", "other.rf"), "-o"),
+        (("analyze", "one.rf", "--measure"), "--measure"),
+        (("compile", "one.rf", "--check", "-o", "-"), "--check"),
+        (("render", "one.rf", "--to", "png", "-o", "one.svg"), "--to"),
+        (("render", "one.rf", "--view", "paths", "--block", "2"), "--block"),
+        (("render", "one.rf", "--blocks", "2"), "--blocks"),
+        (("render", "one.rf", "--expand"), "--expand"),
+    ],
+    ids=" ".join,
+)
+def test_no_option_is_ignored(
+    folder: Path,
+    arguments: tuple[str, ...],
+    option: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(folder)
+    result = CliRunner().invoke(app, arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"Invalid value for {option}:" in result.stderr
+    assert [path.name for path in folder.iterdir()] == ["one.rf"]
 
 
 def test_summary(folder: Path) -> None:

@@ -53,6 +53,12 @@ def test_wrong_usage(folder: Path) -> None:
     assert recform(folder, "render", "one.rf", *options).returncode == 2
 
 
+def test_a_tikzpicture_may_be_a_tex_file(folder: Path) -> None:
+    options = ("--to", "tikz", "-o", "one.tex")
+    assert recform(folder, "render", "one.rf", *options, *PURE).returncode == 0
+    assert "documentclass" not in (folder / "one.tex").read_text()
+
+
 def test_a_shape_error_gives_a_picture_and_a_diagnostic(folder: Path) -> None:
     (folder / "one.rf").write_text("adapter none\n" + ONE_LINE)
     result = recform(folder, "render", "one.rf", "-o", "out.svg", *PURE)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +49,10 @@ PLACES = [
     ("W = conv(3, c, groups=5)\n" + ONE, "RF402", "conv(3, c, groups=5)"),
     ("network A\nX_i = X_<i-1>\nnetwork A\n" + ONE, "RF209", "network A"),
     ("head avgpool\nX_i = W_i X_<i-1>", "RF104", None),
+    ("X_i = exp(1000*i)*X_<i-1> + W_i*X_<i-1>", "RF106", "exp(1000*i)*X_<i-1>"),
+    ("X_i = X_<i-1>/(i-1) + W_i*X_<i-1>", "RF211", None),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k*W_i*X_<i-1>", "RF218", "k"),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF218", "k_i"),
 ]
 
 
@@ -75,6 +82,109 @@ def test_did_you_mean() -> None:
         (f'names stam = "."\n{ONE}', "stem"),
     ]:
         assert guess in mistakes(text)[0].hint
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        (
+            "Unit(kernel, width=c) = conv(kernel, width) > bn",
+            "Unit(kernel=1, width=c) = conv(kernel, width) > bn",
+        ),
+        (
+            "Unit(x, width=c) = conv(1, width) > bn",
+            "Unit(width=c) = conv(1, width) > bn",
+        ),
+        ("Unit(x) = conv(1, c) > bn", "Unit = conv(1, c) > bn"),
+    ],
+)
+def test_the_hint_keeps_the_arguments_of_a_flow(wrong: str, hint: str) -> None:
+    (item,) = mistakes(f"{wrong}\nW = Unit\n{ONE}")
+    assert (item.code, item.hint) == ("RF214", hint)
+    compile_source(from_text(f"{hint}\nW = Unit\n{ONE}"))
+
+
+@pytest.mark.parametrize(
+    ("text", "settings", "place", "label"),
+    [
+        (ONE, {"classes": -1}, "classes", "from --set classes=-1"),
+        (ONE, {"classes": 10**20}, "classes", f"from --set classes={10**20}"),
+        (
+            f"param w = 16\nparam h = w/2\nstages h x 2\n{ONE}",
+            {"w": 1},
+            "h",
+            "from --set w=1",
+        ),
+        (
+            f"param w = 16\nparam n = 2\nstages w x n\n{ONE}",
+            {"w": 8, "n": Fraction(5, 2)},
+            "n",
+            "from --set n=2.5",
+        ),
+        (
+            f"param g = 1\nstages 8 x 2\nW = conv(3, c, groups=g)\n{ONE}",
+            {"g": 3},
+            "conv(3, c, groups=g)",
+            "from --set g=3",
+        ),
+        # A mistake that has nothing to do with what was set.
+        (f"param w = 16\nstages w x 0\n{ONE}", {"w": 8}, "0", ""),
+    ],
+)
+def test_a_value_that_was_set_is_named(
+    text: str, settings: dict[str, Any], place: str, label: str
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text, "net.rf"), settings)
+    (item,) = caught.value.diagnostics
+    assert (item.labels[0].span.text, item.labels[0].text) == (place, label)
+
+
+@pytest.mark.parametrize(
+    ("text", "blind"),
+    [
+        ("X_i = 0*X_<i-1>", True),
+        ("X_i = W_i*(0*X_<i-1>) + 0*X_<i-2>", True),
+        ("const z = 0\nX_i = z*relu(W_i*X_<i-1>)", True),
+        ("V_i = W_i*V_<i-1>\nX_i = V_i + 0*X_<i-1>\nV_0 = 0*input\noutput X_L", True),
+        ("V_i = W_i*V_<i-1>\nX_i = V_i + 0*X_<i-1>\noutput X_L", False),
+        ("X_i = 0*X_<i-1>\noutput X_L + X_0", False),
+        ("scalar z = 0\nX_i = z*X_<i-1>", False),
+        ("X_i = i*X_<i-1>", False),
+        ("W_0*X_<-1> = X_0\nX_i = W_<i-1>*X_<i-2> + 0*X_<i-1>", False),
+        (ONE, False),
+    ],
+)
+def test_a_network_that_sees_nothing_is_a_warning(text: str, blind: bool) -> None:
+    (item,) = compile_source(from_text(f"stages 4 x 3\n{text}", "net.rf"))
+    assert [w.code for w in item.warnings] == (["RF310"] if blind else [])
+    net = item.module().eval()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter += 0.1
+    assert torch.equal(*net(torch.randn(2, 3, 32, 32))) == blind
+
+
+TIMED = "stages 4 x 3\ntimes 2\nX_<i,t> = W_i*X_<i-1,t> + {}*X_<i,t-1>\n"
+
+
+@pytest.mark.parametrize(
+    ("declared", "used", "hint"),
+    [
+        ("", "b_t", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("", "b_<t-1>", "declare it: `scalar b_t = 0.5` (learned)"),
+        ("scalar b_i = 0.5", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("const b_i = i", "b_t", "write b_i or b_<i,t>; `scalar b_t = 0.5`"),
+        ("scalar b_t = 0.5", "b", "write b_t here"),
+        ("scalar b_t = 0.5", "b_2", "write b_t here"),
+        ("scalar b_t = 0.5", "b_<i,t>", "write b_t here"),
+        ("scalar b = 0.5", "b_t", "write b here"),
+    ],
+)
+def test_hints_for_scalars_of_a_time(declared: str, used: str, hint: str) -> None:
+    (item,) = mistakes(f"{declared}\n{TIMED.format(used)}")
+    assert (item.code, item.labels[0].span.text) in (("RF304", used), ("RF201", used))
+    assert hint in item.hint
 
 
 def test_late_errors_show_both_places() -> None:
@@ -109,6 +219,27 @@ def test_out_of_all_reason_is_answered_fast(text: str) -> None:
     except CompileError as error:
         assert str(error)
     assert time.perf_counter() - start < 10  # two seconds, on a machine that is busy
+
+
+def test_only_formula_files_are_used(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("password of somebody\n")
+    (tmp_path / "link.rf").symlink_to("secret")
+    for name in (
+        "secret",
+        str(tmp_path / "secret"),
+        "link.rf",
+        ".rf",
+        "x.rf/../secret",
+    ):
+        with pytest.raises(CompileError) as caught:
+            text = f'use "{name}"\n{ONE}\n'
+            compile_source(from_text(text, "net.rf"), folder=tmp_path)
+        assert "somebody" not in str(caught.value)
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(f'use "secret"\n{ONE}\n', "net.rf"), folder=tmp_path)
+    (item,) = caught.value.diagnostics
+    assert (item.code, item.labels[0].span.text) == ("RF006", 'use "secret"')
+    assert "ends in .rf" in item.hint
 
 
 def test_files(tmp_path: Path) -> None:

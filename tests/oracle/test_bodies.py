@@ -213,6 +213,53 @@ def test_a_label_in_quotes() -> None:
         compiled('W = "a-b": conv(3, c)\nX_i = W_i*X_<i-1>')
 
 
+PLACES = {
+    "an image": ("input 3 x 8 x 8\nstem conv(3, 4)", "conv(7, 1) > bn"),
+    "tokens": ("input 5 x 6", "linear(1)"),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "S(x) = x*sigmoid(G*x) where G = {gate}\nstages 4 x 2, 6 x 2 / 2\n"
+        "X_i = X_<i-1> + S_i*W_i*X_<i-1>",
+        # One number a place, and one a feature, of the same tensor.
+        "S(x) = sigmoid(G*x)*x*sigmoid(V*x) where G = {gate}, "
+        "V = avgpool > linear(cin)\nstages 4 x 2\nX_i = X_<i-1> + S_i*X_<i-1>",
+        "G = {gate} > sigmoid\nstages 4 x 3\nX_i = X_<i-1> + (G_i*X_<i-1>)*X_<i-1>",
+    ],
+    ids=["definition", "two gates", "equation"],
+)
+def test_a_gate_for_each_place(name: str, text: str) -> None:
+    frame, gate = PLACES[name]
+    agree(f"{frame}\n{text.format(gate=gate)}")
+
+
+@pytest.mark.parametrize("gate", ["conv(7, 1, stride=s)", "avgpool > linear(c)"])
+def test_a_block_that_makes_a_gate_alone(gate: str) -> None:
+    """What it scales goes through the adapter where a stage begins, not the gate."""
+    item = agree(
+        f"input 3 x 8 x 8\nstem conv(3, 4)\nstages 4 x 2, 6 x 3 / 2\n"
+        f"G = {gate} > sigmoid\nX_i = (G_i*X_<i-1>)*X_<i-1>"
+    )
+    assert item.graph.final.sizes == (6, 4, 4)
+
+
+def test_spatial_attention() -> None:
+    """The second half of CBAM (Woo et al., 2018), written by hand."""
+    item = one_block("S(x) = x*sigmoid(G*x) where G = conv(7, 1) > bn", "S", 6)
+    net = item.module().eval()
+    (conv,) = (m for m in net.modules() if isinstance(m, nn.Conv2d))
+    (norm,) = (m for m in net.modules() if isinstance(m, nn.BatchNorm2d))
+    norm.bias.data.fill_(0.3)
+    x = torch.randn(2, 6, 8, 8)
+    assert torch.equal(net(x), x * torch.sigmoid(norm(conv(x))))
+    with pytest.raises(CompileError, match="RF401"):
+        one_block("S(x) = x + G*x where G = conv(7, 1)", "S", 6)
+
+
 def test_tokens_spread_over_positions() -> None:
     item = compiled(
         "input 5 x 6\nstages 6 x 2\n"

@@ -42,6 +42,9 @@ class Names:
         indexed_numbers: the names among them that are written with an index.
         times: how far a second index runs; 0 where there is none.
         timed: unknowns with a second index.
+        each_time: learned scalars with one number for each time, for all blocks.
+        placed: constants with a number for each stage or block, which only operators
+            know.
     """
 
     unknowns: frozenset[str]
@@ -51,6 +54,8 @@ class Names:
     indexed_numbers: frozenset[str] = frozenset()
     times: int = 0
     timed: frozenset[str] = frozenset()
+    each_time: frozenset[str] = frozenset()
+    placed: frozenset[str] = frozenset()
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""

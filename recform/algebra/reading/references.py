@@ -44,6 +44,8 @@ class References(Indices):
         if name in self.names.numbers and expr.indices:
             if name not in self.names.indexed_numbers:
                 self._fail("RF304", f"{name} was declared without an index", expr.span)
+            if index is sympy.nan:
+                self._no_block(expr)
             return Scalar(self.names.numbers[name].subs(I, index))
         if name[0].isupper() and index == I and not closest(name, self.names.unknowns):
             # Nothing says what it is; as an operator it gets the more telling error.
@@ -98,12 +100,16 @@ class References(Indices):
 
     def _learned(self, expr: n.Reference, index: Any, time: Any) -> Value:
         name = expr.name
-        if time is not None:
+        each_block = self.names.learned[name]
+        each_time = name in self.names.each_time
+        if time is not None and (index is sympy.nan) == each_time != each_block:
             owner = at_time(name, time)
             self.used.setdefault(owner, expr.span)
             return Scalar(Learned(owner, index))
-        if self.names.learned[name] != bool(expr.indices):
-            wanted = f"{name}_i" if self.names.learned[name] else name
+        if each_block and index is sympy.nan and time is not None:
+            self._no_block(expr)
+        if each_time or time is not None or each_block != bool(expr.indices):
+            wanted = f"{name}_t" if each_time else f"{name}_i" if each_block else name
             self._fail(
                 "RF304",
                 f"{name} was declared as {wanted}",
@@ -118,8 +124,28 @@ class References(Indices):
         self.used.setdefault(name, expr.span)
         return Scalar(Learned(name, index))
 
+    def _no_block(self, expr: n.Reference) -> NoReturn:
+        """Reports ``b_t`` for a number that each block has."""
+        name, time = expr.name, self._time
+        self._fail(
+            "RF304",
+            f"{name} has an index of the block, which {expr.span.text} lacks",
+            expr.span,
+            hint=f"write {name}_i or {name}_<i,{time}>; "
+            f"`scalar {name}_{time} = 0.5` is learned for each time",
+        )
+
     def _unknown(self, expr: n.Reference) -> NoReturn:
         name = expr.name
+        if name in self.names.placed:
+            self._fail(
+                "RF218",
+                f"{name} has a number for each stage or block, and an equation is one "
+                "for all",
+                expr.span,
+                hint="such a number stands in the arguments of operators: "
+                f"W = conv({name}, c) > bn",
+            )
         if elementwise(name) or name in BUILT_IN:
             self._fail(
                 "RF206",
@@ -140,7 +166,10 @@ class References(Indices):
         hint = f"did you mean {guess!r}?" if guess else ""
         if not hint:
             shown = expr.span.text
-            hint = (
-                f"declare it: `scalar {shown} = 0.5` (learned) or `const {shown} = 0.5`"
-            )
+            hint = f"declare it: `scalar {shown} = 0.5` (learned)"
+            match expr.indices:
+                case (n.Reference() | n.Sum() as index,) if self._is_time(index):
+                    hint = f"declare it: `scalar {name}_{self._time} = 0.5` (learned)"
+                case _:
+                    hint += f" or `const {shown} = 0.5`"
         self._fail("RF201", f"the name {name!r} is not known", expr.span, hint=hint)
