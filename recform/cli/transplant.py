@@ -53,6 +53,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Take over the weights of another network: every tensor whose role both have."""
+    if other_network is not None and origin is None:
+        raise typer.BadParameter("it names a network of --from", param_hint="--other")
     with common.diagnosed(form):
         target = choose(common.compiled(file, settings, network), network)
         source = None

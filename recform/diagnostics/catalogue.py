@@ -58,7 +58,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF006": Entry(
         "not readable",
-        "The file is a folder, or may not be read; a file that is used has a name in .rf.",
+        "The file is a folder, or may not be read; the name of a file that is used ends "
+        "in `.rf`.",
         command="mkdir folder.rf; recform check folder.rf",
     ),
     "RF007": Entry(

@@ -221,6 +221,7 @@ def test_a_file_that_names_no_network_is_named_after_itself(folder: Path) -> Non
         (("derive", "one.rf", "--order", "1"), "--order"),
         (("derive", "one.rf", "-o", "other.rf"), "-o"),
         (("analyze", "one.rf", "--measure"), "--measure"),
+        (("transplant", "w.safetensors", "one.rf", "--other", "A"), "--other"),
         (("compile", "one.rf", "--check", "-o", "-"), "--check"),
         (("render", "one.rf", "--to", "png", "-o", "one.svg"), "--to"),
         (("render", "one.rf", "--view", "paths", "--block", "2"), "--block"),
