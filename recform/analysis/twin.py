@@ -41,7 +41,13 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         stem=Pipeline("stem", (), "none"),
         head=Pipeline("head", (), "none"),
         stages=(StageSpec(width, blocks, 1),),
+        # Blocks of one shape have the numbers of the first one.
+        tables=tuple(
+            replace(table, values=table.values[:1] * (blocks if table.by_block else 1))
+            for table in formula.tables
+        ),
         names={},
+        block_names=(),
         init={},
     )
 
