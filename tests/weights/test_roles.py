@@ -50,16 +50,19 @@ def twin_of(compiled: Compiled) -> nn.Module:
 )
 def test_every_tensor_of_an_example_has_a_role_of_its_own(path: Path) -> None:
     source, folder = read(path)
+    # The networks of a file differ in their numbers: the smallest shows as much.
     networks = compile_source(source, {}, folder)
-    for compiled in networks:
-        found = roles(compiled)
-        here = on_meta(compiled).state_dict()
-        there = list(twin_of(compiled).state_dict().values())
-        assert list(found) == list(here)
-        assert len(set(found.values())) == len(found)
-        assert sorted(role.place for role in found.values()) == [*range(len(found))]
-        for key, role in found.items():
-            assert here[key].shape == there[role.place].shape
+    compiled = min(
+        networks, key=lambda item: sum(s.blocks for s in item.formula.stages)
+    )
+    found = roles(compiled)
+    here = on_meta(compiled).state_dict()
+    there = list(twin_of(compiled).state_dict().values())
+    assert list(found) == list(here)
+    assert len(set(found.values())) == len(found)
+    assert sorted(role.place for role in found.values()) == [*range(len(found))]
+    for key, role in found.items():
+        assert here[key].shape == there[role.place].shape
 
 
 CONTAINERS = """
