@@ -159,6 +159,13 @@ class _Lowering:
         blocks = sum(stage.blocks for stage in stages)
         rules, block_names = name_rules(section, found, blocks, report)
         init = init_rules(section, self._values, report)
+        if not equations and not report.has_errors:
+            report.error(
+                "RF215",
+                f"the network {section.name} has no equation for the blocks in general",
+                section.equations[0].span,
+                hint="add one: X_i = X_<i-1> + W_i*X_<i-1>",
+            )
         if report.has_errors or output is None:
             return None
         used = [name for name in reader.used if untimed(name) in operators]

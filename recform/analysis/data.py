@@ -54,6 +54,7 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
             "error_growth": inverse_.lost if inverse_.exists else None,
             "error_bound": inverse_.bound if inverse_.exists else None,
             "adapters_in_blocks": list(analysis.borders),
+            "blocks_with_own_equation": list(analysis.own),
         },
         "flows": [_flow_dict(item, analysis.asked.gain) for item in analysis.flows],
         "all_stages": None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recform.algebra.expr import State
 from recform.algebra.formula import Formula
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import Inverse, inverse
@@ -88,6 +89,7 @@ class Analysis:
         inverse: the blocks run backwards.
         flows: the network, or its stages.
         borders: blocks where the shape changes, so that adapters stand in front of terms.
+        own: blocks from the second on that have an equation of their own.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Analysis:
     inverse: Inverse
     flows: tuple[FlowAnalysis, ...]
     borders: tuple[int, ...]
+    own: tuple[int, ...] = ()
 
     @property
     def whole(self) -> Distribution | None:
@@ -145,6 +148,7 @@ def analyse(
         inverse=inverse(formula, asked.gain),
         flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
         borders=_borders(formula),
+        own=_own(formula),
     )
 
 
@@ -192,6 +196,16 @@ def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
                 continue
         report.error("RF603", what, formula.equations[0].span)
     report.check()
+
+
+def _own(formula: Formula) -> tuple[int, ...]:
+    """The blocks behind the first that have an equation of their own."""
+    numbers = {
+        int(boundary.left.index)
+        for boundary in formula.boundaries
+        if isinstance(boundary.left, State)
+    }
+    return tuple(sorted(number for number in numbers if number > 1))
 
 
 def _borders(formula: Formula) -> tuple[int, ...]:

@@ -262,8 +262,9 @@ def _invariants(analysis: Analysis, console: Console) -> None:
         )
         if not item.activations:
             whom += ", and only without the activations"
-        _line(f"{item.text()}: {whom}", console)
-        if item.form is not None:
+        behind = f", behind block {analysis.own[-1]}" if analysis.own else ""
+        _line(f"{item.text()}: {whom}{behind}", console)
+        if item.form is not None and not analysis.own:
             _line(
                 f"  so it equals {item.equal_form()}: the same function, another network "
                 "to train",
@@ -299,6 +300,12 @@ def _inverse(analysis: Analysis, console: Console) -> None:
         _line(
             "not across blocks that change the shape, where terms are adapted: "
             + ranges(list(analysis.borders)),
+            console,
+        )
+    if analysis.own:
+        _line(
+            "not across blocks that have an equation of their own: "
+            + ranges(list(analysis.own)),
             console,
         )
 

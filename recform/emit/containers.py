@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.names import Namespace
+from recform.emit.names import RESERVED, Namespace
 from recform.source import Span
 
 
@@ -127,7 +127,9 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     named = [part for part in parts if part.path]
     numbered = any(part.numbered for part in named)
     made = _sequential(parts) if numbered else _ordered(parts)
-    if not made and compose is not None:
+    # A class of its own has a name for each part, and so no rows of blocks.
+    rows = any(part.loop or part.splat or part.name == NEXT for part in parts)
+    if not made and compose is not None and not rows:
         return compose(head, parts)
     if not made:
         culprit = next((p for p in parts if not p.layer), parts[0])
@@ -156,6 +158,12 @@ def _sequential(parts: list[Part]) -> str:
     for part in parts:
         if not part.layer:
             return ""
+        if part.name and not part.numbered:
+            fail(
+                f"{part.name} is a name, and other parts of its container have numbers",
+                part.span,
+                "give one of them a container of its own",
+            )
         if part.name not in ("", NEXT, str(number)):
             fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
@@ -207,6 +215,8 @@ def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
     result = []
     for part in parts:
         if part.name or not part.path:
+            if part.name in RESERVED:
+                fail(f"{part.name} is a name that torch.nn.Module has", part.span)
             result.append(names.new(part.name) if part.name else "")
             continue
         numbers[part.kind] = numbers.get(part.kind, 0) + 1

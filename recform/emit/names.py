@@ -63,6 +63,10 @@ _MODULE = {
 }  # fmt: skip
 
 
+#: What no module may be called.
+RESERVED = frozenset((*keyword.kwlist, *_MODULE))
+
+
 class Namespace:
     """Gives out identifiers, each once."""
 

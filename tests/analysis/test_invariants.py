@@ -13,9 +13,11 @@ from recform.algebra.formula import Formula
 from recform.analysis.equal import compare
 from recform.analysis.invariants import invariants
 from recform.analysis.inverse import inverse, spectral_radius
+from recform.analysis.model import analyse
 from recform.analysis.verify import Check, verify
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text, read
+from recform.diagnostics import Diagnostics
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAT = "stages 8 x 6\n"
@@ -288,3 +290,11 @@ def test_every_function_of_equations_can_be_tried() -> None:
     right = " + ".join(f"{name}(W_i*X_<i-1>)" for name in names)
     checks = verify(formula(f"X_i = X_<i-1> + {right}"), build)
     assert checks and all(check.holds for check in checks)
+
+
+def test_equations_of_single_blocks_are_no_part_of_the_claims() -> None:
+    """What holds for the blocks in general need not hold across them."""
+    text = "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+    general = analyse(formula(text), Diagnostics())
+    special = analyse(formula(text + "X_3 = W_3*X_2\n"), Diagnostics())
+    assert (general.own, special.own) == ((), (3,))
