@@ -38,10 +38,11 @@ def test_hostile_files(text: str) -> None:
     source = frame + text.format(one="X_i = X_<i-1> + W_i*X_<i-1>")
     try:
         (compiled,) = compile_source(from_text(source, '"""\nimport os\n#.rf'))
+        code = compiled.source
     except CompileError as error:
         assert str(error)
         return
-    tree = ast.parse(compiled.source)
+    tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             assert {alias.name for alias in node.names} <= {
