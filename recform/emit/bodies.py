@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -29,6 +28,7 @@ from recform.emit.pipelines import (
     symbolic_shape,
     symbols,
     typed,
+    words,
     write_pipeline,
 )
 from recform.emit.text import Lines, docstring, folded
@@ -313,7 +313,7 @@ class _ClassWriter:
         texts = constructor_arguments(made.parameters, x, self._values)
         free = [x.features, *x.grid, *self._values.values()]
         known = {str(s) for v in free for s in symbols_in(v)}
-        self._used |= {word for text in texts for word in _words(text) if word in known}
+        self._used |= {word for text in texts for word in words(text) if word in known}
         return f"{cls}({', '.join(texts)})"
 
     def _scalar(self, lines: Lines, name: str, per_feature: bool, start: float) -> None:
@@ -401,7 +401,3 @@ def local_name(slot: Slot) -> str:
 def _learned(tensor: Tensor) -> list[Learned]:
     found = getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)
     return sorted(found, key=str)
-
-
-def _words(text: str) -> list[str]:
-    return re.findall(r"[A-Za-z_]\w*", text)

@@ -14,7 +14,6 @@ from itertools import groupby
 
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
-from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
 from recform.emit.containers import NEXT, Part, fail, fold
@@ -28,6 +27,7 @@ from recform.emit.pipelines import (
     pipeline_parts,
     symbolic_shape,
     typed,
+    values_at,
     words,
 )
 from recform.emit.stages import BlockItem, StageWriter
@@ -119,13 +119,8 @@ class ChainWriter:
         x = piece.input
         if role == "stem":
             x = Shape(x.layout, symbolic_shape(x).features, x.grid)
-        tables = zip(self._formula.tables, piece.table, strict=False)
-        table = {
-            WIDTH: piece.width,
-            STRIDE: piece.stride,
-            **{t.symbol: value for t, value in tables},
-        }
-        parts, _ = pipeline_parts(piece.pipeline, x, table, self._bodies)
+        values = values_at(self._formula.tables, piece)
+        parts, _ = pipeline_parts(piece.pipeline, x, values, self._bodies)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
         for part in parts:

@@ -8,7 +8,6 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Learned
-from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
 from recform.emit.chain import ChainWriter, is_chain, path_of
@@ -24,6 +23,7 @@ from recform.emit.pipelines import (
     pipeline_parts,
     symbolic_shape,
     symbols,
+    values_at,
     write_pipeline,
 )
 from recform.emit.stages import StageWriter
@@ -334,12 +334,7 @@ class NetworkWriter:
 
     def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
         """The code of a pipeline in its place."""
-        tables = zip(self._formula.tables, piece.table, strict=False)
-        values = {
-            WIDTH: piece.width,
-            STRIDE: piece.stride,
-            **{table.symbol: value for table, value in tables},
-        }
+        values = values_at(self._formula.tables, piece)
         x = self._piece_shape(role, piece)
         return write_pipeline(piece.pipeline, x, values, names, self._bodies)
 

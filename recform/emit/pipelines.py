@@ -12,13 +12,14 @@ import sympy
 
 from recform.algebra.body import Body
 from recform.algebra.expr import I, L
-from recform.algebra.formula import Pipeline, Step
+from recform.algebra.formula import Pipeline, Step, Table
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.names import Namespace, identifier
 from recform.emit.text import Lines, docstring
+from recform.graph.model import Piece, Place
 from recform.source import Source, Span
 
 CHANNELS = sympy.Symbol("channels", integer=True, positive=True)
@@ -170,8 +171,17 @@ def is_whole(pipeline: Pipeline) -> bool:
 
 def is_body(pipeline: Pipeline) -> bool:
     """Whether a pipeline is one definition by equations, without a label."""
-    (first, *more) = pipeline.steps
-    return not more and not first.label and isinstance(first.operator, Body)
+    return (
+        len(pipeline.steps) == 1
+        and not pipeline.steps[0].label
+        and isinstance(pipeline.steps[0].operator, Body)
+    )
+
+
+def values_at(tables: Sequence[Table], place: Place | Piece) -> dict[Any, Any]:
+    """What c, s and the constants per stage or block are in a place of the network."""
+    numbers = zip((table.symbol for table in tables), place.table, strict=False)
+    return {WIDTH: place.width, STRIDE: place.stride, **dict(numbers)}
 
 
 def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> PipelineCode:

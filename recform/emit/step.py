@@ -18,7 +18,6 @@ from recform.algebra.expr import (
     Tensor,
 )
 from recform.algebra.formula import Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Layout, Shape
 from recform.emit.body import BodyWriter
 from recform.emit.containers import fail, fold
@@ -43,6 +42,7 @@ from recform.emit.pipelines import (
     pipeline_parts,
     symbols,
     typed,
+    values_at,
     write_pipeline,
 )
 from recform.emit.says import line_mark, step_equations, step_title
@@ -155,16 +155,8 @@ class StepWriter:
         module = segment.block.calls[name]
         assert module.input is not None
         place = module.place
-        table = {
-            WIDTH: place.width,
-            STRIDE: place.stride,
-            I: place.index,
-            L: place.length,
-            **{
-                t.symbol: v
-                for t, v in zip(self._formula.tables, place.table, strict=True)
-            },
-        }
+        table = values_at(self._formula.tables, place)
+        table |= {I: place.index, L: place.length}
         pipeline = self._formula.operators[name]
         parts, _ = pipeline_parts(pipeline, module.input, table, self._classes.bodies)
         return parts[0].made
@@ -189,6 +181,8 @@ class StepWriter:
         culprit = next((part for part in parts if not part.layer), None)
         if culprit is not None:
             fail(f"{culprit.kind} cannot stand in an nn.Sequential", culprit.span)
+        if not parts:
+            fail("a block of nothing has no modules", pipeline.span)
         self.code.flat = len(parts)
         lines.signature(self.code.name, self._parameters(), "list[nn.Module]")
         with lines.indented():

@@ -121,6 +121,25 @@ def test_a_block_that_is_a_definition_is_its_module() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f'W = none\nnames W = "."\n{PLAIN}',
+        f"N = none\nW(x) = x*sigmoid(N*x)\n{PLAIN}",
+    ],
+)
+def test_an_operator_that_does_nothing(text: str) -> None:
+    (compiled,) = compile_source(from_text("stages 8 x 2\n" + text))
+    compiled.module()(torch.randn(2, 3, 16, 16))
+
+
+def test_blocks_of_nothing_are_no_row() -> None:
+    text = f'stages 8 x 2\nW = none\nnames stages = "f", step = "."\n{PLAIN}'
+    (compiled,) = compile_source(from_text(text))
+    with pytest.raises(CompileError, match="RF219"):
+        _ = compiled.source
+
+
+@pytest.mark.parametrize(
     ("text", "code", "words"),
     [
         ('names stages = "f.{}"\n' + RESIDUAL, "RF219", "should be 0"),
