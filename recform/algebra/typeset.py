@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 import sympy
+from sympy.printing.latex import greek_letters_set, translate
 
 from recform.algebra.expr import (
     Apply,
@@ -53,6 +54,15 @@ def plain_scalar(expr: Any) -> str:
     return _Plain().scalar(expr)[0]
 
 
+def latex_name(name: str) -> str:
+    """A name as LaTeX: letters as they are, Greek ones as such, words upright."""
+    if len(name) == 1:
+        return name
+    if name.lower() in greek_letters_set:
+        return str(translate(name))
+    return rf"\mathrm{{{name}}}"
+
+
 class _Plain:
     times = "*"
     minus = " - "
@@ -83,7 +93,7 @@ class _Plain:
         return text.replace(" ", "").replace("_k", "k")
 
     def number(self, value: Any) -> str:
-        return str(sympy.sstr(value))
+        return str(sympy.sstr(value)).replace("**", "^")
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"
@@ -93,9 +103,12 @@ class _Plain:
         names = {
             item: sympy.Symbol(self.index(item.name, item.index)) for item in learned
         }
-        text = self.number(value.xreplace(names))
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
-        return text, level
+        return self.expression(value.xreplace(names)), level
+
+    def expression(self, value: Any) -> str:
+        """A number with symbols in it."""
+        return self.number(value)
 
     def write(self, tensor: Tensor) -> tuple[str, int]:
         match tensor:
@@ -172,17 +185,11 @@ class _Latex(_Plain):
 
     def index(self, name: str, index: Any) -> str:
         text = self.indices(name, index)
-        name = untimed(name)
-        name = name if len(name) == 1 else rf"\mathrm{{{name}}}"
+        name = latex_name(untimed(name))
         return f"{name}_{{{text}}}" if text else name
 
-    def scalar(self, value: Any) -> tuple[str, int]:
-        text, level = super().scalar(value)
-        learned = {
-            sympy.Symbol(self.index(item.name, item.index)): None
-            for item in value.atoms(Learned)
-        }
-        return (sympy.latex(value), level) if not learned else (text, level)
+    def expression(self, value: Any) -> str:
+        return str(sympy.latex(value))
 
     def call(self, name: str, *arguments: str) -> str:
         return rf"\operatorname{{{name}}}\left({', '.join(arguments)}\right)"

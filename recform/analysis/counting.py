@@ -9,16 +9,17 @@ equal blocks the recurrence is not stepped through but raised to a power.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from sympy.external.gmpy import MPZ
 
+from recform.algebra.expr import I, Learned
 from recform.algebra.formula import Formula
 from recform.analysis.forms import numeric
-from recform.analysis.laws import STEM, Linear, Source
+from recform.analysis.laws import STEM, Gradient, Linear, Source
 from recform.analysis.packed import Jump, Small, size_of, unpacked, weights
 from recform.analysis.propagate import owner, propagate
 from recform.analysis.words import Polynomial
@@ -31,18 +32,27 @@ _LARGE = 8
 _PRIMES = (2**61 - 1, 2**89 - 1, 2**107 - 1)
 
 
-def multiplicity(formula: Formula, coefficient: Any, length: int) -> int:
+def multiplicity(formula: Formula, coefficient: Any, block: int, length: int) -> int:
     """How many paths a coefficient stands for: 2 is two parallel ones, -1 takes one away.
 
-    A number that is not whole, or one that is learned or depends on the block, is a
-    weight on one path; its sign counts (at the scalars' starts, in the last block).
+    A number that depends on the block is what it is there. One that is not whole, or is
+    learned, is a weight on one path; its sign counts (at the scalars' starts).
+
+    Args:
+        formula: has the scalars' starts.
+        coefficient: of a term.
+        block: in which the term stands.
+        length: the number of blocks.
     """
     if coefficient.is_Integer:
         return int(coefficient)
     try:
-        return -1 if numeric(formula, coefficient, length, length) < 0 else 1
+        value = numeric(formula, coefficient, block, length)
     except (TypeError, ValueError):  # Not a number there, such as 1/(i - L).
         return 1
+    if value.is_integer() and not coefficient.has(Learned):
+        return int(value)
+    return -1 if value < 0 else int(value > 0)
 
 
 @dataclass(frozen=True)
@@ -71,10 +81,38 @@ class Counter:
                 for letter in operators
             ):
                 continue
-            count = multiplicity(self.linear.formula, coefficient, self.length)
+            count = self._multiplicity(coefficient, block)
             count = count if self.signed else abs(count)
             found[len(operators)] = found.get(len(operators), 0) + count
         return {length: count for length, count in found.items() if count}
+
+    @cached_property
+    def subtracts(self) -> bool:
+        """Whether any term has a minus sign."""
+        linear, regular = self.linear, range(self.linear.first + 1, self.length + 1)
+        return any(
+            self._multiplicity(coefficient, block) < 0
+            for gradients, blocks in (
+                ([law.gradient for law in linear.laws], regular),
+                ([linear.output], range(self.length, self.length + 1)),
+                *((g.values(), range(n, n + 1)) for n, g in enumerate(linear.starts)),
+            )
+            for coefficient in _coefficients(gradients)
+            for block in (blocks if coefficient.has(I) else blocks[:1])
+        )
+
+    @cached_property
+    def _regular(self) -> bool:
+        """Whether a coefficient stands for as many paths in every block."""
+        blocks = range(self.linear.first + 1, self.length + 1)
+        return all(
+            len({self._multiplicity(coefficient, block) for block in blocks}) <= 1
+            for coefficient in _coefficients(law.gradient for law in self.linear.laws)
+            if coefficient.has(I)
+        )
+
+    def _multiplicity(self, coefficient: Any, block: int) -> int:
+        return multiplicity(self.linear.formula, coefficient, block, self.length)
 
     def total(self, origin: Source = STEM) -> int:
         """The number of all paths."""
@@ -85,7 +123,8 @@ class Counter:
         bound = _Bound(self, origin)
         start = origin.at.number if origin != STEM else 0
         near = self.length - max(start, self.linear.first) <= _FAR
-        if near or self.without or size_of(self.linear) > _LARGE:
+        far = not near and not self.without and size_of(self.linear) <= _LARGE
+        if not (far and self._regular):
             return unpacked(self._evaluated(origin, bound.bits), bound.bits)
         jump = Jump(self.linear, self.length, self.lengths, origin)
         if self.signed and self.total(origin) != bound.unsigned:
@@ -103,6 +142,12 @@ class Counter:
         """The polynomial's value at 2 to the power of ``bits``."""
         weigh = weights(self.lengths, bits)
         return propagate(self.linear, self.length, weigh, MPZ(1), origin) or MPZ(0)
+
+
+def _coefficients(gradients: Iterable[Gradient]) -> Iterator[Any]:
+    for gradient in gradients:
+        for polynomial in gradient.values():
+            yield from polynomial.terms.values()
 
 
 @dataclass(frozen=True)

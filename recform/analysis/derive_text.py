@@ -10,6 +10,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I, L
+from recform.algebra.typeset import latex_name
 from recform.analysis.series import SHARED_MARK, Move, Word
 
 
@@ -97,12 +98,11 @@ class Latex(Plain):
             return self.weight(name, place)
         if name.startswith(SHARED_MARK):
             plain = name.removeprefix(SHARED_MARK)
-            return plain if len(plain) < 2 else rf"\mathrm{{{plain}}}"
+            return latex_name(plain)
         if "(" in name:
             moved = self.gate(name, place).replace("*", self.times)
             return moved.replace("diag", r"\operatorname{diag}")
-        letters = name if len(name) < 2 else rf"\mathrm{{{name}}}"
-        return f"{letters}_{{{place.text()}}}"
+        return f"{latex_name(name)}_{{{place.text()}}}"
 
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"

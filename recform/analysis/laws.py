@@ -8,7 +8,7 @@ from functools import cached_property
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
-from recform.algebra.typeset import plain
+from recform.algebra.typeset import latex_name, plain
 from recform.analysis.words import BLOCK, SHARED, At, Letter, Polynomial
 
 
@@ -36,8 +36,7 @@ class Source:
         """As LaTeX."""
         if "(" in self.unknown:
             return rf"\mathrm{{{_of_history(self.unknown, self.at.text())}}}"
-        name = self.unknown
-        name = name if len(name) == 1 else rf"\mathrm{{{name}}}"
+        name = latex_name(self.unknown)
         index = self.at.text()
         return name if self.at.base == SHARED else f"{name}_{{{index}}}"
 

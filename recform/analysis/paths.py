@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recform.algebra.formula import Formula
-from recform.analysis.counting import Counter, multiplicity
+from recform.analysis.counting import Counter
 from recform.analysis.laws import STEM, Linear, Source
 from recform.analysis.words import START, At
 
@@ -137,8 +137,9 @@ def paths(
         origin: where the paths start.
     """
     gated = gated_by_tensors(linear)
-    raw = net = Counter(linear, length, signed=not gated).by_length(origin)
-    if not gated and _subtracts(linear, length):
+    counter = Counter(linear, length, signed=not gated)
+    raw = net = counter.by_length(origin)
+    if not gated and counter.subtracts:
         raw = Counter(linear, length, signed=False).by_length(origin)
     start = origin.at.number if origin != STEM else 0
     through = (
@@ -153,20 +154,6 @@ def paths(
         through=through,
         widths=_widths(through, start, stages),
         stages=tuple(stages),
-    )
-
-
-def _subtracts(linear: Linear, length: int) -> bool:
-    """Whether any term has a minus sign."""
-    return any(
-        multiplicity(linear.formula, coefficient, length) < 0
-        for gradient in (
-            *(law.gradient for law in linear.laws),
-            *(g for block in linear.starts for g in block.values()),
-            linear.output,
-        )
-        for polynomial in gradient.values()
-        for coefficient in polynomial.terms.values()
     )
 
 

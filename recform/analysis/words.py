@@ -15,7 +15,7 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned, Tensor
 from recform.algebra.typeset import latex as tensor_latex
-from recform.algebra.typeset import plain, plain_scalar
+from recform.algebra.typeset import latex_name, plain, plain_scalar
 
 #: What an index counts from: this block, the last block, the start; or no index at all.
 BLOCK, LAST, START, SHARED = "i", "L", "0", ""
@@ -120,7 +120,7 @@ class Letter:
             return rf"\operatorname{{diag}}\left({tensor_latex(_value(self))}\right)"
         if self.kind == "gain":
             return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
-        name = self.name if len(self.name) == 1 else rf"\mathrm{{{self.name}}}"
+        name = latex_name(self.name)
         if self.kind == "activation":
             name += "'"
         return name if self.at.base == SHARED else f"{name}_{{{self.at.text()}}}"
@@ -156,9 +156,9 @@ def _symbols(value: Any) -> Any:
     return value.xreplace(
         {
             item: sympy.Symbol(
-                item.name
+                latex_name(item.name)
                 if item.index is sympy.nan
-                else f"{item.name}_{{{str(item.index).replace(' ', '')}}}"
+                else f"{latex_name(item.name)}_{{{str(item.index).replace(' ', '')}}}"
             )
             for item in value.atoms(Learned)
         }

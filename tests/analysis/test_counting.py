@@ -214,3 +214,27 @@ def test_a_weight_is_one_path() -> None:
 def test_nothing_arrives() -> None:
     made = linear("stages 8 x 6\nX_i = W_i*X_<i-2> + 0*X_<i-1>\nX_1 = X_0")
     assert Counter(made, 5, without=(1, 2, 3, 4, 5)).by_length(STEM) == ()
+
+
+@pytest.mark.parametrize("length", [6, 300])
+def test_signs_that_change_from_block_to_block(length: int) -> None:
+    made = linear("stages 8 x 6\nX_i = X_<i-1> + (-1)^i*W_i*X_<i-1>")
+    # (1 - x)(1 + x) for every two blocks.
+    half = [(-1) ** k * comb(length // 2, k) for k in range(length // 2 + 1)]
+    expected = [half[k // 2] if k % 2 == 0 else 0 for k in range(length + 1)]
+    assert list(Counter(made, length).by_length()) == expected
+    unsigned = Counter(made, length, signed=False)
+    assert list(unsigned.by_length()) == [comb(length, k) for k in range(length + 1)]
+    assert Counter(made, length).subtracts
+
+
+def test_numbers_that_depend_on_the_block_are_what_they_are_there() -> None:
+    made = linear("stages 8 x 4\nX_i = X_<i-1> + (3 - i)*W_i*X_<i-1>")
+    expected = [1]
+    for weight in (2, 1, 0, -1):
+        padded, moved = [*expected, 0], [0, *expected]
+        expected = [n + weight * m for n, m in zip(padded, moved, strict=True)]
+    assert list(Counter(made, 4).by_length()) == expected[:4]  # none passes all four
+    # A weight that is no whole number is a weight on one path.
+    made = linear("stages 8 x 4\nX_i = X_<i-1> + W_i*X_<i-1>/(i + 1)")
+    assert Counter(made, 200).by_length() == tuple(comb(200, k) for k in range(201))

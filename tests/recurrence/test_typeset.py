@@ -1,0 +1,33 @@
+"""Names and numbers as text."""
+
+from __future__ import annotations
+
+import pytest
+
+from recform.algebra.typeset import latex, latex_name, plain
+from recform.compiler import compile_source, from_text
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("W", "W"),
+        ("alpha", r"\alpha"),
+        ("Gamma", r"\Gamma"),
+        ("conv", r"\mathrm{conv}"),
+        ("x2", r"\mathrm{x2}"),
+    ],
+)
+def test_names_as_latex(name: str, expected: str) -> None:
+    assert latex_name(name) == expected
+
+
+def test_powers_are_printed_as_the_language_has_them() -> None:
+    text = "scalar alpha_i = 0.5\nX_i = X_<i-1> + alpha_i^2/2*(-1)^i*W_i*X_<i-1>"
+    (equation,) = compile_source(from_text(text))[0].formula.equations
+    shown = plain(equation.right)
+    assert shown == "X_<i-1> + (-1)^i*alpha_i^2/2*W_i*X_<i-1>"
+    # It reads back as the same formula.
+    again = compile_source(from_text(f"scalar alpha_i = 0.5\nX_i = {shown}"))[0]
+    assert again.formula.equations[0].right == equation.right
+    assert r"\frac{\left(-1\right)^{i} \alpha_{i}^{2}}{2}" in latex(equation.right)
