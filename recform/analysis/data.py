@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recform.analysis.jacobian import Formulas, Jacobian
+from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Paths
@@ -17,6 +17,7 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     return {
         "name": analysis.name,
         "equations": list(analysis.equations),
+        "boundaries": list(analysis.boundaries),
         "gain": analysis.asked.gain,
         "activations": analysis.asked.activations,
         "assumptions": list(analysis.linear.assumptions),
@@ -78,6 +79,26 @@ def _jacobian(item: Jacobian) -> dict[str, Any]:
         "recurrence": _formula(item.recurrence),
         "written_out": [_formula(row) for row in item.written],
         "closed_form": _formula(item.closed) if item.closed else None,
+        "own_equations": _pieces(item.own) if item.own else None,
+    }
+
+
+def _pieces(own: Pieces) -> dict[str, Any]:
+    """What holds where blocks have equations of their own; the rest is general."""
+    return {
+        "recurrences": [
+            {
+                "blocks": list(case.blocks),
+                "and_later": case.onwards,
+                "recurrence": _formula(case.recurrence),
+            }
+            for case in own.cases
+        ],
+        "closed_form_from_block": own.behind,
+        "written_out": {
+            str(length): [_formula(row) for row in rows]
+            for length, rows in own.written.items()
+        },
     }
 
 

@@ -234,7 +234,7 @@ def _interior(left: Formula, right: Formula) -> bool | None:
 
 
 def _starts(formula: Formula) -> tuple[str, ...]:
-    return tuple(boundary.text for boundary in formula.boundaries)
+    return tuple(dict.fromkeys(boundary.text for boundary in formula.boundaries))
 
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:

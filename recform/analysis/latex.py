@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis
 
 
@@ -9,6 +10,9 @@ def latex(analysis: Analysis) -> str:
     """All formulas of an analysis, a line each, with comments between them."""
     lines = [f"% {analysis.name}"]
     for item in analysis.jacobians:
+        if item.own is not None:
+            lines += _pieces(item, item.own)
+            continue
         lines += ["% Jacobian", item.recurrence.latex]
         lines += [row.latex for row in item.written]
         if item.closed is not None:
@@ -22,3 +26,17 @@ def latex(analysis: Analysis) -> str:
     if analysis.inverse.exists:
         lines += ["% inverse", *(step.latex() for step in analysis.inverse.steps)]
     return "\n".join(lines) + "\n"
+
+
+def _pieces(item: Jacobian, own: Pieces) -> list[str]:
+    lines = []
+    for case in own.cases:
+        lines += [f"% Jacobian, for {case.where()}", case.recurrence.latex]
+    for length, rows in own.written.items():
+        lines += [f"% with {length} blocks", *(row.latex for row in rows)]
+    if item.closed is not None and own.behind is not None:
+        lines += [
+            f"% general formula, for L-i = {own.behind} and more",
+            item.closed.latex,
+        ]
+    return lines

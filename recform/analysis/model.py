@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.expr import State
 from recform.algebra.formula import Formula
+from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import Inverse, inverse
 from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
+from recform.analysis.jacobian_regimes import pieced
 from recform.analysis.laws import Linear
 from recform.analysis.lesions import Ablation, deletion, swap
 from recform.analysis.linear import linearise
@@ -24,6 +25,7 @@ from recform.analysis.paths import (
 )
 from recform.analysis.stability import Stability, stability
 from recform.diagnostics import Diagnostics
+from recform.recurrence.regimes import own_blocks
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class Analysis:
 
     Attributes:
         name: of the network.
-        equations: as the author wrote them.
+        equations, boundaries: as the author wrote them.
         asked: the question.
         linear: the linearised recurrence that the Jacobian is written in.
         jacobians: of the output by each unknown.
@@ -94,6 +96,7 @@ class Analysis:
 
     name: str
     equations: tuple[str, ...]
+    boundaries: tuple[str, ...]
     asked: Asked
     linear: Linear
     jacobians: tuple[Jacobian, ...]
@@ -133,10 +136,13 @@ def analyse(
     shown = linearise(formula, report, activations=True) if asked.activations else plain
     return Analysis(
         name=formula.name,
-        equations=tuple(dict.fromkeys(e.text for e in formula.equations)),
+        equations=equation_texts(formula),
+        boundaries=boundary_texts(formula),
         asked=asked,
         linear=shown,
-        jacobians=jacobians(shown),
+        jacobians=pieced(
+            shown, jacobians(shown), [f.length for f in flows(formula, asked.depth)]
+        ),
         start=tuple(
             row
             for length in range(1, 4)
@@ -148,7 +154,7 @@ def analyse(
         inverse=inverse(formula, asked.gain),
         flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
         borders=_borders(formula),
-        own=_own(formula),
+        own=own_blocks(formula),
     )
 
 
@@ -196,16 +202,6 @@ def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
                 continue
         report.error("RF603", what, formula.equations[0].span)
     report.check()
-
-
-def _own(formula: Formula) -> tuple[int, ...]:
-    """The blocks behind the first that have an equation of their own."""
-    numbers = {
-        int(boundary.left.index)
-        for boundary in formula.boundaries
-        if isinstance(boundary.left, State)
-    }
-    return tuple(sorted(number for number in numbers if number > 1))
 
 
 def _borders(formula: Formula) -> tuple[int, ...]:

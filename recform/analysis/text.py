@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Distribution, Paths
 from recform.analysis.stability import Stability
+from recform.recurrence.regimes import in_blocks, ranges
 
 #: Tables of paths have at most so many rows; more are summed up.
 ROWS = 40
@@ -29,7 +31,7 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
         # Formulas that are cut off tell less than a line that wraps.
         console.width = max(console.width, 96)
     console.print(Text(analysis.name, style="bold"))
-    for line in analysis.equations:
+    for line in (*analysis.equations, *analysis.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
     _jacobians(analysis, console)
     for flow in analysis.flows:
@@ -60,6 +62,9 @@ def _jacobians(analysis: Analysis, console: Console) -> None:
     kept = "kept as letters" if analysis.linear.activations else "left out"
     _heading(f"Jacobian (operators linear, activations {kept})", console)
     for item in analysis.jacobians:
+        if item.own is not None:
+            _pieces(item, item.own, console)
+            continue
         _line(item.recurrence.text(), console)
         for row in item.written[1:]:
             _line(row.text(), console)
@@ -68,6 +73,19 @@ def _jacobians(analysis: Analysis, console: Console) -> None:
     if analysis.start:
         console.print("By the input, from the boundary on:")
         for row in analysis.start:
+            _line(row.text(), console)
+
+
+def _pieces(item: Jacobian, own: Pieces, console: Console) -> None:
+    """What holds where, in a network some of whose blocks have their own equations."""
+    for case in own.cases:
+        _line(f"for {case.where()}: {case.recurrence.text()}", console)
+    if item.closed is not None and own.behind is not None:
+        _line(
+            f"for any i, L-i = {own.behind} and more: {item.closed.text()}", console
+        )
+    for rows in own.written.values():
+        for row in rows[1:]:
             _line(row.text(), console)
 
 
@@ -163,17 +181,6 @@ def _through(found: Paths, k: int) -> str:
         return f"each block on {whole(most)}"
     often = [block for block, n in used if n == most]
     return f"most often {ranges(often)}, on {whole(most)}"
-
-
-def ranges(numbers: list[int]) -> str:
-    """``[1, 2, 3, 7]`` as ``1-3, 7``."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
 
 
 def whole(number: int) -> str:

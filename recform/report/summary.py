@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from recform.algebra.expr import Apply, I, State
-from recform.algebra.formula import Formula
-from recform.algebra.typeset import latex, plain
+from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.typeset import latex
 from recform.graph.model import NetworkGraph, StageGraph, Totals
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot
@@ -90,8 +90,8 @@ def summarise(network: NetworkGraph) -> Summary:
     totals = network.totals
     return Summary(
         name=formula.name,
-        equations=tuple(_equation(formula)),
-        boundaries=tuple(_boundaries(formula)),
+        equations=equation_texts(formula),
+        boundaries=boundary_texts(formula),
         latex=tuple(
             f"{latex(State(e.unknown, I))} = {latex(e.right)}"
             for e in formula.equations
@@ -107,22 +107,6 @@ def summarise(network: NetworkGraph) -> Summary:
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
     )
-
-
-def _equation(formula: Formula) -> list[str]:
-    """The equations as the author wrote them."""
-    return list(dict.fromkeys(equation.text for equation in formula.equations))
-
-
-def _boundaries(formula: Formula) -> list[str]:
-    """The boundary equations; one for several blocks stands once."""
-    texts = [
-        b.text
-        if b.several
-        else f"{plain(b.left)} = {plain(b.right) if b.right is not None else '0'}"
-        for b in formula.boundaries
-    ]
-    return list(dict.fromkeys(texts))
 
 
 def _state(recurrence: Recurrence) -> list[StateRow]:
