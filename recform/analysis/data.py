@@ -9,6 +9,7 @@ from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Paths
+from recform.analysis.stability import Stability
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:
@@ -23,18 +24,12 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
         "assumptions": list(analysis.linear.assumptions),
         "jacobians": [_jacobian(item) for item in analysis.jacobians],
         "by_input": [_formula(item) for item in analysis.start],
-        "stability": {
-            "characteristic_polynomial": analysis.stability.polynomial,
-            "roots": [
-                {
-                    "real": root.value.real,
-                    "imaginary": root.value.imag,
-                    "multiplicity": root.multiplicity,
-                }
-                for root in analysis.stability.roots
-            ],
-            "growth": analysis.stability.growth,
-            "power": analysis.stability.power,
+        "stability": _stability(analysis.stability)
+        | {
+            "by_blocks": [
+                {"blocks": list(regime.blocks)} | _stability(regime.stability)
+                for regime in analysis.regimes
+            ]
         },
         "invariants": [
             {
@@ -66,6 +61,22 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
             "mean": analysis.whole.mean,
             "spread": analysis.whole.spread,
         },
+    }
+
+
+def _stability(found: Stability) -> dict[str, Any]:
+    return {
+        "characteristic_polynomial": found.polynomial,
+        "roots": [
+            {
+                "real": root.value.real,
+                "imaginary": root.value.imag,
+                "multiplicity": root.multiplicity,
+            }
+            for root in found.roots
+        ],
+        "growth": found.growth,
+        "power": found.power,
     }
 
 
@@ -148,6 +159,10 @@ def _moments(found: Moments) -> Mapping[str, Any]:
         "blocks": found.blocks,
         "variance": found.variance,
         "terms": {share.term: share.variance for share in found.shares},
+        "terms_of_other_blocks": {
+            str(other.block): {share.term: share.variance for share in other.shares}
+            for other in found.elsewhere
+        },
         "gates": dict(found.gates),
         "gradient_grows_alike": found.symmetric,
         "gain_for_variance_1": found.steady,

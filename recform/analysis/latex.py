@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis
+from recform.recurrence.regimes import in_blocks
 
 
 def latex(analysis: Analysis) -> str:
@@ -19,12 +20,19 @@ def latex(analysis: Analysis) -> str:
             lines += ["% general formula", item.closed.latex]
     if analysis.start:
         lines += ["% by the input", *(row.latex for row in analysis.start)]
-    if analysis.stability.latex:
+    if analysis.stability.latex and not analysis.own:
         lines += ["% characteristic polynomial", analysis.stability.latex]
+    for regime in analysis.regimes:
+        if regime.stability.latex:
+            where = in_blocks(regime.blocks)
+            lines.append(f"% characteristic polynomial, {where}")
+            lines.append(regime.stability.latex)
     for invariant in analysis.invariants:
-        lines += ["% invariant", invariant.latex()]
+        behind = f", behind block {analysis.own[-1]}" if analysis.own else ""
+        lines += [f"% invariant{behind}", invariant.latex()]
     if analysis.inverse.exists:
-        lines += ["% inverse", *(step.latex() for step in analysis.inverse.steps)]
+        but = f", not across {in_blocks(analysis.own)}" if analysis.own else ""
+        lines += [f"% inverse{but}", *(s.latex() for s in analysis.inverse.steps)]
     return "\n".join(lines) + "\n"
 
 

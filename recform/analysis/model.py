@@ -25,7 +25,7 @@ from recform.analysis.paths import (
 )
 from recform.analysis.stability import Stability, stability
 from recform.diagnostics import Diagnostics
-from recform.recurrence.regimes import own_blocks
+from recform.recurrence.regimes import own_blocks, regimes, stretched
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,19 @@ class FlowAnalysis:
 
 
 @dataclass(frozen=True)
+class EqualBlocks:
+    """The stability of blocks that have the same equations.
+
+    Attributes:
+        blocks: their numbers.
+        stability: of a network of such blocks.
+    """
+
+    blocks: tuple[int, ...]
+    stability: Stability
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The analysis of a network.
 
@@ -86,12 +99,13 @@ class Analysis:
         linear: the linearised recurrence that the Jacobian is written in.
         jacobians: of the output by each unknown.
         start: the derivative of short networks by their input.
-        stability: of equal blocks.
+        stability: of equal blocks, by the general equations.
         invariants: combinations that stay constant.
         inverse: the blocks run backwards.
         flows: the network, or its stages.
         borders: blocks where the shape changes, so that adapters stand in front of terms.
         own: blocks from the second on that have an equation of their own.
+        regimes: the stability of each group of blocks, where there are such.
     """
 
     name: str
@@ -107,6 +121,7 @@ class Analysis:
     flows: tuple[FlowAnalysis, ...]
     borders: tuple[int, ...]
     own: tuple[int, ...] = ()
+    regimes: tuple[EqualBlocks, ...] = ()
 
     @property
     def whole(self) -> Distribution | None:
@@ -132,8 +147,12 @@ def analyse(
     """
     asked = asked or Asked()
     _check(formula, asked, report)
+    if asked.depth is not None and formula.scope == "network":
+        (flow,) = flows(formula, asked.depth)
+        formula = stretched(formula, [stage.first for stage in flow.stages])
     plain = linearise(formula, report, activations=False)
     shown = linearise(formula, report, activations=True) if asked.activations else plain
+    own = own_blocks(formula)
     return Analysis(
         name=formula.name,
         equations=equation_texts(formula),
@@ -149,13 +168,33 @@ def analyse(
             if length <= max(f.length for f in flows(formula, asked.depth))
             and (row := by_input(shown, length)) is not None
         ),
-        stability=stability(plain, report),
+        stability=stability(plain, None if own else report),
         invariants=invariants(formula),
         inverse=inverse(formula, asked.gain),
         flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
         borders=_borders(formula),
-        own=own_blocks(formula),
+        own=own,
+        regimes=_equal_blocks(formula, asked, report) if own else (),
     )
+
+
+def _equal_blocks(
+    formula: Formula, asked: Asked, report: Diagnostics
+) -> tuple[EqualBlocks, ...]:
+    """The stability of blocks in a row with the same equations, if these are not all.
+
+    One block alone is no recurrence; nothing is said of it.
+    """
+    longest = max(flow.length for flow in flows(formula, asked.depth))
+    found = []
+    for regime in regimes(formula, longest):
+        if regime.formula is None or regime.longest < 2:
+            continue
+        plain = linearise(regime.formula, Diagnostics(), activations=False, first=0)
+        found.append(
+            EqualBlocks(regime.blocks, stability(plain, report, regime.blocks))
+        )
+    return tuple(found)
 
 
 def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:

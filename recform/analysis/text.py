@@ -14,7 +14,7 @@ from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Distribution, Paths
 from recform.analysis.stability import Stability
-from recform.recurrence.regimes import in_blocks, ranges
+from recform.recurrence.regimes import in_blocks, ranges, runs
 
 #: Tables of paths have at most so many rows; more are summed up.
 ROWS = 40
@@ -202,11 +202,12 @@ def whole(number: int) -> str:
 def _stability(analysis: Analysis, console: Console) -> None:
     found = analysis.stability
     _heading("Stability (equal blocks, every operator a number)", console)
-    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
-    _line(f"characteristic polynomial: {shown}", console)
-    _line(f"roots with all operators zero: {_roots(found)}", console)
-    if found.power:
-        _line(f"a root is repeated: values grow like i^{found.power}", console)
+    if not analysis.own:
+        _equal_blocks(found, "", console)
+    elif not analysis.regimes:
+        _line("no two blocks in a row have the same equations", console)
+    for regime in analysis.regimes:
+        _equal_blocks(regime.stability, f"{in_blocks(regime.blocks)}: ", console)
     for item in analysis.flows:
         both = [item.random, item.moments]
         for moments in both[: 1 if analysis.asked.gain == 1 else 2]:
@@ -214,6 +215,14 @@ def _stability(analysis: Analysis, console: Console) -> None:
                 _moments(moments, item.flow.name, console)
         if item.unfollowed:
             _line(f"variances are not followed: {item.unfollowed}", console)
+
+
+def _equal_blocks(found: Stability, where: str, console: Console) -> None:
+    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
+    _line(f"{where}characteristic polynomial: {shown}", console)
+    _line(f"{where}roots with all operators zero: {_roots(found)}", console)
+    if found.power:
+        _line(f"{where}a root is repeated: values grow like i^{found.power}", console)
 
 
 def _roots(found: Stability) -> str:
@@ -240,9 +249,16 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     if found.gates:
         numbers = ", ".join(f"{name} = {value:.4g}" for name, value in found.gates)
         _line(f"  with a number for each gate: {numbers}", console)
-    for share in found.shares:
+    last = f"block {found.blocks}, " if found.elsewhere else ""
+    rows = [(last, share) for share in found.shares]
+    rows += [
+        (f"block {other.block}, ", share)
+        for other in reversed(found.elsewhere)
+        for share in other.shares
+    ]
+    for block, share in rows:
         gates = f" (its gates give {share.gates})" if share.gates else ""
-        _line(f"  {share.term} has {share.variance:.4g}{gates}", console)
+        _line(f"  {block}{share.term} has {share.variance:.4g}{gates}", console)
     if found.gain != 1.0:
         return
     if found.steady is not None:
@@ -289,6 +305,8 @@ def _inverse(analysis: Analysis, console: Console) -> None:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         _line(step.text() + note, console)
     depth = max(item.flow.length for item in analysis.flows)
+    like = (block for block in range(1, depth + 1) if block not in analysis.own)
+    depth = max((last - first + 1 for first, last in runs(like)), default=0)
     if found.endless:
         _line("rounding errors have no bound: a divisor starts at 0", console)
         return
