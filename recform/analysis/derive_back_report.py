@@ -26,7 +26,7 @@ from recform.analysis.series import NotExact, Word
 from recform.analysis.words import BACK, BLOCK, LAST, At
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
-from recform.recurrence.regimes import in_blocks, own_blocks, ranges, regimes, runs
+from recform.recurrence.regimes import longest, own_blocks, regimes, where
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.
@@ -169,26 +169,24 @@ def backward(formula: Formula) -> Backward:
     """
     if not own_blocks(formula):
         return _backward(formula)
-    length = sum(stage.blocks for stage in formula.stages)
-    if formula.scope == "stage":
-        length = max(stage.blocks for stage in formula.stages)
+    length = longest(formula)
     general, *own = regimes(formula, length)
     alone = " alone" + ", block L-i among them" * _reads_itself(formula)
     others: list[Backward | Unknown] = []
     for regime in own:
-        where = in_blocks(regime.blocks) + alone
-        if regime.formula is None or regime.longest < 2:
+        through = where(regime, length) + alone
+        if regime.formula is None or regime.in_row < 2:
             continue  # Over one block there is nothing to add up.
         try:
             found = _backward(regime.formula, first=0)
         except CompileError as error:
             why = error.diagnostics[0].message
-            others.append(Unknown(where, regime.blocks, why))
+            others.append(Unknown(through, regime.blocks, why))
         else:
-            others.append(replace(found, where=where, blocks=regime.blocks))
+            others.append(replace(found, where=through, blocks=regime.blocks))
     return replace(
         _backward(formula),
-        where=_general(general.blocks, length) + alone,
+        where=where(general, length) + alone,
         blocks=general.blocks,
         boundaries=boundary_texts(formula),
         others=tuple(others),
@@ -208,16 +206,6 @@ def _reads_itself(formula: Formula) -> bool:
         for right, index in rights
         for part in walk(right)
     )
-
-
-def _general(blocks: tuple[int, ...], length: int) -> str:
-    """The blocks of the general equations, and those that a deeper network has."""
-    if not blocks or blocks[-1] != length:
-        known = f"{in_blocks(blocks)} or " if blocks else ""
-        return f"{known}blocks behind {length}"
-    first = runs(blocks)[-1][0]
-    before = [number for number in blocks if number < first]
-    return f"blocks {ranges(before) + ', ' if before else ''}{first} and later"
 
 
 def _backward(formula: Formula, first: int | None = None) -> Backward:

@@ -188,7 +188,7 @@ def _equal_blocks(
     longest = max(flow.length for flow in flows(formula, asked.depth))
     found = []
     for regime in regimes(formula, longest):
-        if regime.formula is None or regime.longest < 2:
+        if regime.formula is None or regime.in_row < 2:
             continue
         plain = linearise(regime.formula, Diagnostics(), activations=False, first=0)
         found.append(

@@ -44,7 +44,7 @@ class Regime:
         return not self.own
 
     @property
-    def longest(self) -> int:
+    def in_row(self) -> int:
         """How many of the blocks stand in a row, at most."""
         return max((last - first + 1 for first, last in runs(self.blocks)), default=0)
 
@@ -85,6 +85,12 @@ def own_blocks(formula: Formula) -> tuple[int, ...]:
     alone (``X_1 = ...``) takes nothing from it.
     """
     return tuple(sorted(block for block in _special(formula) if block > 1))
+
+
+def longest(formula: Formula) -> int:
+    """How many blocks the index runs through, in the longest stage if it starts anew."""
+    counts = [stage.blocks for stage in formula.stages]
+    return max(counts) if formula.scope == "stage" else sum(counts)
 
 
 def within(formula: Formula, own: Sequence[Boundary]) -> Formula | None:
@@ -154,6 +160,24 @@ def ranges(numbers: Iterable[int]) -> str:
 def in_blocks(numbers: Sequence[int]) -> str:
     """``block 3``, ``blocks 1-3, 7``."""
     return f"block{'s' * (len(numbers) > 1)} {ranges(numbers)}"
+
+
+def where(regime: Regime, length: int) -> str:
+    """``blocks 4-6``, or ``blocks 1-3, 7 and later`` for the general equations.
+
+    Args:
+        regime: of a network of ``length`` blocks; deeper ones have the general equations.
+        length: the number of blocks.
+    """
+    blocks = regime.blocks
+    if not regime.general:
+        return in_blocks(blocks)
+    if not blocks or blocks[-1] != length:
+        known = f"{in_blocks(blocks)} or " if blocks else ""
+        return f"{known}blocks behind {length}"
+    last = runs(blocks)[-1][0]
+    before = [number for number in blocks if number < last]
+    return f"blocks {ranges(before) + ', ' if before else ''}{last} and later"
 
 
 def _order(formula: Formula, own: Sequence[Boundary]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,7 +11,9 @@ from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
 from recform.graph.model import NetworkGraph, StageGraph, Totals
 from recform.recurrence.build import show
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.moves import move
+from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,35 @@ class StateRow:
     what: str
     kind: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Border:
+    """What blocks hand on that hand on something else than the others.
+
+    Attributes:
+        blocks: their numbers.
+        stage: `` of stage 2`` if the index starts anew in each.
+        tensors, modules: what they hand on.
+    """
+
+    blocks: tuple[int, ...]
+    stage: str
+    tensors: tuple[str, ...]
+    modules: tuple[str, ...]
+
+    def text(self) -> str:
+        """``behind blocks 4-5: X_i``."""
+        modules = [f"the module {name}" for name in self.modules]
+        return f"behind {in_blocks(self.blocks)}{self.stage}: {', '.join([*self.tensors, *modules])}"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many blocks back the own equations of some blocks reach."""
+
+    blocks: tuple[int, ...]
+    order: int
 
 
 @dataclass(frozen=True)
@@ -51,8 +83,11 @@ class Summary:
     Attributes:
         name: of the network.
         equations, boundaries, latex: typeset.
-        order: how many blocks back the equations reach.
-        state: what a block hands on.
+        order: how many blocks back the general equations reach.
+        orders: the same of blocks with equations of their own, where it is another number.
+        state: what a block hands on, where the general equations hold.
+        borders: blocks that hand on something else, around those with equations of their
+            own.
         bound: size of the minimum cut that proves the state minimal.
         ways: one disjoint way from the past to the future for each tensor.
         early: partial sums that are formed before the block that adds them.
@@ -68,7 +103,9 @@ class Summary:
     boundaries: tuple[str, ...]
     latex: tuple[str, ...]
     order: int
+    orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
+    borders: tuple[Border, ...]
     bound: int
     ways: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
@@ -88,6 +125,7 @@ def summarise(network: NetworkGraph) -> Summary:
     recurrence = network.recurrence
     formula = recurrence.formula
     totals = network.totals
+    own = own_blocks(formula)
     return Summary(
         name=formula.name,
         equations=equation_texts(formula),
@@ -97,6 +135,12 @@ def summarise(network: NetworkGraph) -> Summary:
             for e in formula.equations
         ),
         order=recurrence.order,
+        orders=tuple(
+            Reached(regime.blocks, regime.order)
+            for regime in regimes(formula, longest(formula))
+            if own and not regime.general and regime.order != recurrence.order
+        ),
+        borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
         bound=recurrence.bound,
         ways=recurrence.disjoint,
@@ -116,6 +160,44 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
         text = show(slot, pattern.at, pattern.absolute)
         rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
     return rows
+
+
+def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
+    """Blocks around those with equations of their own whose state is another one."""
+    pattern, several = recurrence.pattern, len(recurrence.flows) > 1
+    for number, flow in enumerate(recurrence.flows, 1):
+        reach = max(r.order for r in regimes(recurrence.formula, flow.length))
+        found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
+        for run in flow.runs:
+            step = recurrence.steps[run.step]
+            for block in range(run.first, min(run.last, flow.length - 1) + 1):
+                if not own[0] - reach <= block <= own[-1] + reach:
+                    continue
+                slots = [_at(slot, step, block) for slot in step.outputs]
+                usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+                if set(slots) == usual:
+                    continue
+                tensors = tuple(
+                    show(s, block, 0) for s in slots if not isinstance(s, ModuleSlot)
+                )
+                modules = tuple(
+                    show(s, block, 0) for s in slots if isinstance(s, ModuleSlot)
+                )
+                last = found[-1] if found else ((), (), [-1])
+                if last[:2] == (tensors, modules) and last[2][-1] == block - 1:
+                    last[2].append(block)
+                else:
+                    found.append((tensors, modules, [block]))
+        for tensors, modules, blocks in found:
+            stage = f" of stage {number}" if several else ""
+            yield Border(tuple(blocks), stage, tensors, modules)
+
+
+def _at(slot: Slot, step: Step, block: int) -> Slot:
+    """What a step hands on, for another block that takes it."""
+    if isinstance(slot, ModuleSlot):
+        return ModuleSlot(slot.name, slot.index + block - step.at)
+    return move(slot, block - step.at, step.absolute)
 
 
 def _kind(slot: Slot) -> str:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recform.recurrence.regimes import in_blocks
 from recform.report.summary import Summary
 from recform.report.table import HEADINGS, TableRow, cells
 
@@ -41,7 +42,9 @@ def render(summary: Summary, console: Console | None = None) -> None:
         console.print(Text(f"  {line}", style="cyan"))
     blocks = "block" if summary.order == 1 else "blocks"
     console.print(
-        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back."
+        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back"
+        + "".join(f", those of {in_blocks(r.blocks)} {r.order}" for r in summary.orders)
+        + "."
     )
     _state(summary, console)
     _stages(summary, console)
@@ -50,7 +53,16 @@ def render(summary: Summary, console: Console | None = None) -> None:
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
     noun = "tensor" if len(tensors) == 1 else "tensors"
-    console.print(f"\nState: {len(tensors)} {noun} from block to block.")
+    but = ""
+    if summary.borders:
+        stages = dict.fromkeys(border.stage for border in summary.borders)
+        wheres = [
+            in_blocks([n for b in summary.borders if b.stage == stage for n in b.blocks])
+            + stage
+            for stage in stages
+        ]
+        but = f", but for {', '.join(wheres)}"
+    console.print(f"\nState: {len(tensors)} {noun} from block to block{but}.")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
@@ -65,6 +77,14 @@ def _state(summary: Summary, console: Console) -> None:
             f"Ways that share no tensor: {proof}."
         )
     )
+    for border in summary.borders:
+        text = border.text()
+        console.print(Text(f"{text[0].upper()}{text[1:]}."))
+    largest = max(summary.borders, key=lambda b: len(b.tensors), default=None)
+    if largest is not None and len(largest.tensors) > len(tensors):
+        console.print(
+            f"Largest state: {len(largest.tensors)} tensors, behind {in_blocks(largest.blocks)}{largest.stage}."
+        )
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         console.print(Text(f"Shared: {shared.name}, {shared.reason}: {calls}."))
