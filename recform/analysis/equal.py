@@ -125,8 +125,9 @@ def compare(left: Formula, right: Formula) -> Verdict:
         answer = LINEAR
     found = proofs[False] or proofs[True]
     own = None
-    if answer == DIFFERENT and differs[False] is not None and shown is not None:
-        own = _own_depth(formulas, differs[False], shown)
+    smallest = differs[False]
+    if answer == DIFFERENT and smallest is not None and shown is not None:
+        own = _own_depth(formulas, smallest, shown)
     return Verdict(
         (left.name, right.name),
         answer,

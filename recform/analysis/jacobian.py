@@ -64,7 +64,8 @@ class Case:
             return f"L-i = {ranges(self.blocks)}"
         last = runs(self.blocks)[-1][0]
         before = [number for number in self.blocks if number < last]
-        return f"L-i = {', '.join([*([ranges(before)] if before else []), str(last)])} and more"
+        ahead = f"{ranges(before)}, " if before else ""
+        return f"L-i = {ahead}{last} and more"
 
 
 @dataclass(frozen=True)

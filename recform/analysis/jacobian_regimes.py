@@ -201,9 +201,7 @@ class Pieced:
                 polynomial = ordered(found[name, block])
                 left, side = derivative(output, name, At(START, block))
                 rows[name].append(
-                    Formulas(
-                        left, polynomial.text(), f"{side} = {polynomial.latex()}"
-                    )
+                    Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
                 )
         return rows
 
@@ -226,9 +224,7 @@ class Pieced:
     def _written_at(self, block: int) -> Mapping[str, Gradient]:
         """The laws of a block; what vanishes there is gone."""
         return (
-            self._linear.starts[block]
-            if block <= self._linear.first
-            else self._general
+            self._linear.starts[block] if block <= self._linear.first else self._general
         )
 
     def _numbers(self, polynomial: Polynomial, block: int) -> Polynomial:
@@ -248,4 +244,3 @@ def _place(at: At, block: int) -> int | None:
 
 def _at_depth(value: Any, length: int) -> Any:
     return value.xreplace({L: length}) if value.free_symbols else value
-

@@ -122,9 +122,7 @@ def moments(
         scale=_meet(lambda scale: at(gain, scale), 1.0) if variance > 0 else None,
         gates=tuple(sorted(written.gates.items())),
         symmetric=not written.gates and not written.joined,
-        elsewhere=tuple(
-            Elsewhere(block, shares(block)) for block in written.others()
-        ),
+        elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
     )
 
 

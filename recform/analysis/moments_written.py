@@ -257,8 +257,8 @@ class Written:
                 yield sympy.S.One, tensor
 
     def _products(self, tensor: Pointwise, block: int) -> Iterator[tuple[Any, Tensor]]:
-        factors = enumerate(tensor.children)
-        open_ones = [n for n, c in factors if not self._is_gate(c, block)]
+        places = enumerate(tensor.children)
+        open_ones = [n for n, c in places if not self._is_gate(c, block)]
         if len(open_ones) != 1:
             yield sympy.S.One, tensor
             return

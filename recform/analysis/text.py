@@ -81,9 +81,7 @@ def _pieces(item: Jacobian, own: Pieces, console: Console) -> None:
     for case in own.cases:
         _line(f"for {case.where()}: {case.recurrence.text()}", console)
     if item.closed is not None and own.behind is not None:
-        _line(
-            f"for any i, L-i = {own.behind} and more: {item.closed.text()}", console
-        )
+        _line(f"for any i, L-i = {own.behind} and more: {item.closed.text()}", console)
     for rows in own.written.values():
         for row in rows[1:]:
             _line(row.text(), console)
@@ -110,9 +108,12 @@ def _flow(item: FlowAnalysis, analysis: Analysis, console: Console) -> None:
         )
     if item.swapped is not None:
         first, second = item.swapped.blocks
+        # Blocks with other equations keep these, and give each other what they own.
+        operators = "operators of " if analysis.own else ""
         _line(
-            f"blocks {first} and {second} swapped: {whole(item.swapped.both)} paths pass "
-            f"both in the other order, {whole(item.swapped.one)} pass the other one, "
+            f"{operators}blocks {first} and {second} swapped: "
+            f"{whole(item.swapped.both)} paths pass both in the other order, "
+            f"{whole(item.swapped.one)} pass the other one, "
             f"{whole(item.swapped.left.total)} notice nothing",
             console,
         )

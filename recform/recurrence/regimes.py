@@ -203,9 +203,7 @@ def _name(boundary: Boundary) -> str:
 
 def _as_equation(boundary: Boundary) -> Equation:
     assert boundary.rule is not None
-    return Equation(
-        _name(boundary), boundary.rule.right, boundary.span, boundary.text
-    )
+    return Equation(_name(boundary), boundary.rule.right, boundary.span, boundary.text)
 
 
 def _special(formula: Formula) -> Mapping[int, tuple[Boundary, ...]]:

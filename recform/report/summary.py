@@ -40,10 +40,16 @@ class Border:
     tensors: tuple[str, ...]
     modules: tuple[str, ...]
 
+    @property
+    def where(self) -> str:
+        """``blocks 4-5``, with the stage if the index starts anew in each."""
+        return f"{in_blocks(self.blocks)}{self.stage}"
+
     def text(self) -> str:
         """``behind blocks 4-5: X_i``."""
         modules = [f"the module {name}" for name in self.modules]
-        return f"behind {in_blocks(self.blocks)}{self.stage}: {', '.join([*self.tensors, *modules])}"
+        made = ", ".join([*self.tensors, *modules])
+        return f"behind {self.where}: {made}"
 
 
 @dataclass(frozen=True)

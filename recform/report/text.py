@@ -57,7 +57,9 @@ def _state(summary: Summary, console: Console) -> None:
     if summary.borders:
         stages = dict.fromkeys(border.stage for border in summary.borders)
         wheres = [
-            in_blocks([n for b in summary.borders if b.stage == stage for n in b.blocks])
+            in_blocks(
+                [n for b in summary.borders if b.stage == stage for n in b.blocks]
+            )
             + stage
             for stage in stages
         ]
@@ -83,7 +85,7 @@ def _state(summary: Summary, console: Console) -> None:
     largest = max(summary.borders, key=lambda b: len(b.tensors), default=None)
     if largest is not None and len(largest.tensors) > len(tensors):
         console.print(
-            f"Largest state: {len(largest.tensors)} tensors, behind {in_blocks(largest.blocks)}{largest.stage}."
+            f"Largest state: {len(largest.tensors)} tensors, behind {largest.where}."
         )
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
