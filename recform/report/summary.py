@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recform.algebra.expr import Apply, I, State
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
 from recform.graph.model import NetworkGraph, StageGraph, Totals
-from recform.recurrence.build import show
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.build import shared_in, show
+from recform.recurrence.model import (
+    Flow,
+    ModuleSlot,
+    Recurrence,
+    Shared,
+    Slot,
+    Step,
+)
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 
@@ -75,11 +82,12 @@ class StageRow:
 
 @dataclass(frozen=True)
 class SharedRow:
-    """A module with several calls."""
+    """A module with several calls; ``where`` says in which blocks, if not in all."""
 
     name: str
     calls: tuple[str, ...]
     reason: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,8 @@ class Summary:
         bound: size of the minimum cut that proves the state minimal.
         ways: one disjoint way from the past to the future for each tensor.
         early: partial sums that are formed before the block that adds them.
-        shared: modules that are called more than once.
+        shared: modules that are called more than once, where the general equations hold;
+            and around blocks with equations of their own.
         stages: the table, stem and head included.
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
@@ -151,7 +160,10 @@ def summarise(network: NetworkGraph) -> Summary:
         bound=recurrence.bound,
         ways=recurrence.disjoint,
         early=recurrence.early,
-        shared=tuple(SharedRow(s.name, s.calls, s.reason) for s in recurrence.shared),
+        shared=(
+            *(SharedRow(s.name, s.calls, s.reason) for s in recurrence.shared),
+            *(_shared(recurrence, own) if own else ()),
+        ),
         stages=tuple(_stages(network)),
         parameters=totals.parameters,
         multiply_adds=totals.multiply_adds,
@@ -168,35 +180,57 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
     return rows
 
 
+def _around(
+    recurrence: Recurrence, flow: Flow, own: Sequence[int]
+) -> Iterator[tuple[int, Step]]:
+    """The blocks near those with equations of their own, and the step that each takes."""
+    reach = max(r.order for r in regimes(recurrence.formula, flow.length))
+    for run in flow.runs:
+        for block in range(run.first, run.last + 1):
+            if own[0] - reach <= block <= own[-1] + reach:
+                yield block, recurrence.steps[run.step]
+
+
+def _stage(recurrence: Recurrence, number: int) -> str:
+    return f" of stage {number}" if len(recurrence.flows) > 1 else ""
+
+
 def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     """Blocks around those with equations of their own whose state is another one."""
-    pattern, several = recurrence.pattern, len(recurrence.flows) > 1
+    pattern = recurrence.pattern
     for number, flow in enumerate(recurrence.flows, 1):
-        reach = max(r.order for r in regimes(recurrence.formula, flow.length))
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
-        for run in flow.runs:
-            step = recurrence.steps[run.step]
-            for block in range(run.first, min(run.last, flow.length - 1) + 1):
-                if not own[0] - reach <= block <= own[-1] + reach:
-                    continue
-                slots = [_at(slot, step, block) for slot in step.outputs]
-                usual = {_at(slot, pattern, block) for slot in pattern.outputs}
-                if set(slots) == usual:
-                    continue
-                tensors = tuple(
-                    show(s, block, 0) for s in slots if not isinstance(s, ModuleSlot)
-                )
-                modules = tuple(
-                    show(s, block, 0) for s in slots if isinstance(s, ModuleSlot)
-                )
-                last = found[-1] if found else ((), (), [-1])
-                if last[:2] == (tensors, modules) and last[2][-1] == block - 1:
-                    last[2].append(block)
-                else:
-                    found.append((tensors, modules, [block]))
+        for block, step in _around(recurrence, flow, own):
+            slots = [_at(slot, step, block) for slot in step.outputs]
+            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            if block == flow.length or set(slots) == usual:
+                continue
+            is_module = [isinstance(slot, ModuleSlot) for slot in slots]
+            names = [show(slot, block, 0) for slot in slots]
+            tensors = tuple(n for n, m in zip(names, is_module, strict=True) if not m)
+            modules = tuple(n for n, m in zip(names, is_module, strict=True) if m)
+            last = found[-1] if found else ((), (), [-1])
+            if last[:2] == (tensors, modules) and last[2][-1] == block - 1:
+                last[2].append(block)
+            else:
+                found.append((tensors, modules, [block]))
         for tensors, modules, blocks in found:
-            stage = f" of stage {number}" if several else ""
+            stage = _stage(recurrence, number)
             yield Border(tuple(blocks), stage, tensors, modules)
+
+
+def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
+    """Modules that are called more than once only near blocks with own equations."""
+    usual = set(recurrence.shared)
+    for number, flow in enumerate(recurrence.flows, 1):
+        found: dict[Shared, list[int]] = {}
+        for block, step in _around(recurrence, flow, own):
+            for row in shared_in(replace(step, absolute=0)):
+                if row not in usual:
+                    found.setdefault(row, []).append(block)
+        for row, blocks in found.items():
+            where = in_blocks(blocks) + _stage(recurrence, number)
+            yield SharedRow(row.name, row.calls, row.reason, where)
 
 
 def _at(slot: Slot, step: Step, block: int) -> Slot:

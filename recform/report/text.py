@@ -89,7 +89,9 @@ def _state(summary: Summary, console: Console) -> None:
         )
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
-        console.print(Text(f"Shared: {shared.name}, {shared.reason}: {calls}."))
+        where = f", in {shared.where}" if shared.where else ""
+        said = f"Shared{where}: {shared.name}, {shared.reason}: {calls}."
+        console.print(Text(said))
 
 
 def _stages(summary: Summary, console: Console) -> None:
