@@ -122,7 +122,10 @@ class Pieced:
                 blocks.setdefault(case, []).append(block)
         onwards = self.last < self._length
         if onwards and general is not None:
-            blocks[general] += range(self.last + 1, max(self._length, self.last + 2))
+            # A deeper network has a block behind the last one that is special.
+            known = self.last in blocks[general]
+            end = self._length if known else max(self._length, self.last + 2)
+            blocks[general] += range(self.last + 1, end)
         return tuple(
             Case(tuple(numbers), onwards and case == general, case)
             for case, numbers in blocks.items()
