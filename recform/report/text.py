@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from recform.recurrence.regimes import in_blocks
-from recform.report.summary import Summary
+from recform.report.summary import Border, Summary
 from recform.report.table import HEADINGS, TableRow, cells
 
 
@@ -43,7 +44,10 @@ def render(summary: Summary, console: Console | None = None) -> None:
     blocks = "block" if summary.order == 1 else "blocks"
     console.print(
         f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back"
-        + "".join(f", those of {in_blocks(r.blocks)} {r.order}" for r in summary.orders)
+        + "".join(
+            f"; those of {in_blocks(r.blocks)} reach {r.order} back"
+            for r in summary.orders
+        )
         + "."
     )
     _state(summary, console)
@@ -55,15 +59,7 @@ def _state(summary: Summary, console: Console) -> None:
     noun = "tensor" if len(tensors) == 1 else "tensors"
     but = ""
     if summary.borders:
-        stages = dict.fromkeys(border.stage for border in summary.borders)
-        wheres = [
-            in_blocks(
-                [n for b in summary.borders if b.stage == stage for n in b.blocks]
-            )
-            + stage
-            for stage in stages
-        ]
-        but = f", but for {', '.join(wheres)}"
+        but = f", but for {_wheres(summary.borders)}"
     console.print(f"\nState: {len(tensors)} {noun} from block to block{but}.")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
@@ -82,16 +78,23 @@ def _state(summary: Summary, console: Console) -> None:
     for border in summary.borders:
         text = border.text()
         console.print(Text(f"{text[0].upper()}{text[1:]}."))
-    largest = max(summary.borders, key=lambda b: len(b.tensors), default=None)
-    if largest is not None and len(largest.tensors) > len(tensors):
-        console.print(
-            f"Largest state: {len(largest.tensors)} tensors, behind {largest.where}."
-        )
+    most = max((len(border.tensors) for border in summary.borders), default=0)
+    if most > len(tensors):
+        largest = [border for border in summary.borders if len(border.tensors) == most]
+        console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         where = f", in {shared.where}" if shared.where else ""
         said = f"Shared{where}: {shared.name}, {shared.reason}: {calls}."
         console.print(Text(said))
+
+
+def _wheres(borders: Sequence[Border]) -> str:
+    """The blocks of several borders, by stage."""
+    stages: dict[str, list[int]] = {}
+    for border in borders:
+        stages.setdefault(border.stage, []).extend(border.blocks)
+    return ", ".join(in_blocks(sorted(n)) + stage for stage, n in stages.items())
 
 
 def _stages(summary: Summary, console: Console) -> None:
