@@ -14,8 +14,8 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.typeset import plain_scalar
 from recform.analysis.automaton import as_polynomial, by_endings, minimal
+from recform.analysis.derive_text import LATEX, PLAIN, Place
 from recform.analysis.series import SKIP, Move, Series, Word, constant, letter
 
 #: Most terms of a sum, and most moves and stars of an expression.
@@ -249,7 +249,7 @@ def text(regex: Regex) -> str:
 def _product(product: tuple[Factor, ...], weight: Any) -> str:
     words = [_factor(item) for item in product] or ["skip{0}"]
     if weight != 1:
-        words.insert(0, f"[{plain_scalar(weight)}]")
+        words.insert(0, f"[{PLAIN.scalar(weight)}]")
         words[1:] = words[1:] if len(words) == 2 else ["(" + " ".join(words[1:]) + ")"]
     return " ".join(words)
 
@@ -285,8 +285,17 @@ def _latex_product(product: tuple[Factor, ...], weight: Any) -> str:
     return sign + r"\,".join(words)
 
 
+def _letter(name: str) -> str:
+    """A letter of the block that it stands at without an index, any other with one."""
+    if name.isalnum():
+        return name if len(name) == 1 else rf"\mathrm{{{name}}}"
+    return LATEX.name(name, Place("i"))
+
+
 def _latex_factor(item: Factor) -> str:
     if isinstance(item, Move):
-        return "s" if item == SKIP else "".join((*item.gains, *item.operators))
+        return (
+            "s" if item == SKIP else "".join(map(_letter, item.gains + item.operators))
+        )
     inner = latex(item.inner)
     return f"{inner}^{{*}}" if len(inner) == 1 else rf"\left({inner}\right)^{{*}}"

@@ -7,19 +7,18 @@ regular expression, and with sums and products where it is a row of stars.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
 from recform.algebra.sorts import Reported
-from recform.algebra.typeset import plain_scalar
 from recform.analysis.automaton import equal, minimal
 from recform.analysis.automaton_regex import Regex, regex_of
 from recform.analysis.derive_closed import closed_form
 from recform.analysis.derive_text import LATEX, PLAIN
+from recform.analysis.derive_words import Words, best_distance, seeds_before, words_of
 from recform.analysis.general import General
 from recform.analysis.general_automaton import series_of
 from recform.analysis.general_sums import SumReader
@@ -27,7 +26,6 @@ from recform.analysis.general_text import read_back
 from recform.analysis.general_weights import Refused
 from recform.analysis.linear import Linear
 from recform.analysis.series import (
-    SHARED_MARK,
     Move,
     NotExact,
     Row,
@@ -36,130 +34,8 @@ from recform.analysis.series import (
     constant,
     field_of,
 )
-from recform.analysis.words import BLOCK, SHARED, Letter, Polynomial
-from recform.analysis.words import Word as Product
+from recform.analysis.words import BLOCK, At, Polynomial
 from recform.diagnostics import Diagnostics
-
-
-class NoSeries(Exception):
-    """A recurrence is no series of moves; the argument says why."""
-
-
-Words = Mapping[tuple[Move, ...], Any]
-
-
-def words_of(polynomial: Polynomial, length: int) -> dict[tuple[Move, ...], Any]:
-    """A coefficient ``a_k(i)`` as words over the blocks ``i-k+1`` to ``i``.
-
-    Raises:
-        NoSeries: if operators stand in another order than their blocks, or belong to no
-            block in between.
-    """
-    result: dict[tuple[Move, ...], Any] = {}
-    for product, weight in polynomial.terms.items():
-        moves = _operators(product, length)
-        for gains, number in _gains(weight, length):
-            word = tuple(
-                Move(move.operators, gain)
-                for move, gain in zip(moves, gains, strict=True)
-            )
-            result[word] = sympy.expand(result.get(word, sympy.S.Zero) + number)
-    return {word: number for word, number in result.items() if number != 0}
-
-
-def _operators(product: Product, length: int) -> list[Move]:
-    """The moves of a product of operators, newest block on the left."""
-    found: list[list[str]] = [[] for _ in range(length)]
-    last = 0
-    for item in product:
-        _check(item)
-        back = -item.at.number
-        if item.kind == "operator" and item.at.base == SHARED:
-            # One module for all blocks may stand at any of them; so it stands at one.
-            here = min(last, length - 1)
-            found[length - 1 - here].append(SHARED_MARK + item.name)
-            continue
-        if item.kind in ("gate", "gain"):
-            # What a tensor is multiplied with may be seen from any block.
-            here = min(max(back, last), length - 1)
-            found[length - 1 - here].append(_seen_from(item, here))
-            last = here
-            continue
-        if not 0 <= back < length:
-            raise NoSeries(f"{item.text()} belongs to no block between the two tensors")
-        if back < last:
-            raise NoSeries(
-                f"{item.text()} is applied before an operator of an older block"
-            )
-        last = back
-        found[length - 1 - back].append(item.name)
-    return [Move(tuple(names)) for names in found]
-
-
-def _seen_from(item: Letter, back: int) -> str:
-    """What a gate multiplies with, in the index of the block that far back."""
-    own = item.shifted(back).text()
-    return own if item.kind == "gate" else f"diag({own})"
-
-
-def _check(item: Letter) -> None:
-    if item.kind == "project":
-        raise NoSeries("features are split")
-    if item.kind not in ("operator", "gate", "gain", "embed"):
-        raise NoSeries(f"{item.text()} is no operator of a block")
-    if item.at.base == SHARED and item.kind == "operator":
-        return
-    if item.at.base != BLOCK:
-        raise NoSeries(f"{item.text()} belongs to one block alone")
-
-
-def _gains(weight: Any, length: int) -> list[tuple[list[tuple[str, ...]], Any]]:
-    """A coefficient as sums of products of the blocks' learned scalars and a number."""
-    weight = sympy.expand(weight)
-    free = {
-        item: sympy.Symbol(item.name)
-        for item in weight.atoms(Learned)
-        if item.index is sympy.nan
-    }
-    weight = weight.xreplace(free)
-    own = sorted(weight.atoms(Learned), key=str)
-    dummies = {item: sympy.Dummy(str(n)) for n, item in enumerate(own)}
-    bare = weight.xreplace(dummies)
-    if not own:
-        return list(_of_block([()] * length, bare))
-    try:
-        poly = sympy.Poly(bare, *dummies.values())
-    except sympy.PolynomialError:
-        raise NoSeries(f"{plain_scalar(weight)} is no polynomial") from None
-    result: list[tuple[list[tuple[str, ...]], Any]] = []
-    for powers, number in poly.terms():
-        gains: list[tuple[str, ...]] = [()] * length
-        for item, power in zip(own, powers, strict=True):
-            if not power:
-                continue
-            back = -int(item.index - I) if item.index.has(I) else -1
-            if not 0 <= back < length:
-                raise NoSeries(
-                    f"{item.name} belongs to no block between the two tensors"
-                )
-            place = length - 1 - back
-            gains[place] = tuple(sorted((*gains[place], *[item.name] * power)))
-        result += _of_block(gains, number)
-    return result
-
-
-def _of_block(
-    gains: list[tuple[str, ...]], weight: Any
-) -> Iterator[tuple[list[tuple[str, ...]], Any]]:
-    """A weight with what depends on the block as a gain of the newest one, ``[1/i]``."""
-    for term in sympy.Add.make_args(sympy.expand(weight)):
-        if not term.has(I):
-            yield gains, term
-            continue
-        number, own = term.as_independent(I, L, as_Add=False)
-        newest = tuple(sorted((*gains[-1], f"[{plain_scalar(own)}]")))
-        yield [*gains[:-1], newest], number
-
 
 # ------------------------------------------------------------------------------- automaton
 
@@ -179,7 +55,7 @@ class Network:
     steps: Mapping[Move, tuple[Row, ...]]
 
     def series(
-        self, source: str, target: str, seeds: Mapping[str, Any] | None = None
+        self, source: str, target: str, seeds: Mapping[str, Polynomial] | None = None
     ) -> Series:
         """What ``target`` of a later block gets from ``source``.
 
@@ -189,64 +65,88 @@ class Network:
             seeds: what the unknowns of the source's own block get from it.
         """
         one, zero = self.domain.one, self.domain.zero
-        given = {source: sympy.S.One} if seeds is None else seeds
-        start = {name: self.domain.from_sympy(v) for name, v in given.items()}
-        initial = tuple(
-            zero if begun else start.get(name, zero) for name, begun in self.states
-        )
+        given = {source: Polynomial.one()} if seeds is None else seeds
+        start = {name: _number(seed) for name, seed in given.items()}
         final = tuple(one if s == (target, ()) else zero for s in self.states)
-        return Series(self.domain, initial, self.steps, final)
+        initial = tuple(
+            self.domain.from_sympy(start.get(name, sympy.S.Zero)) if not begun else zero
+            for name, begun in self.states
+        )
+        series = Series(self.domain, initial, self.steps, final)
+        for name, seed in given.items():
+            rest = seed - Polynomial.one().scaled(start[name])
+            for before, weight in seeds_before(rest).items() if rest else ():
+                series += self._behind(name, before, final).scaled(weight)
+        return series
+
+    def _behind(self, unknown: str, before: Move, final: tuple[Any, ...]) -> Series:
+        """The paths from an unknown that go through ``before`` in front of all else."""
+        one, zero = self.domain.one, self.domain.zero
+        here = self.states.index((unknown, ()))
+        steps = {move: ({}, *_one_later(rows)) for move, rows in self.steps.items()}
+        for move, rows in self.steps.items():
+            both = move.after(before)
+            empty: tuple[Row, ...] = ({},) * (len(self.states) + 1)
+            moved = steps.get(both, empty)
+            first = dict(moved[0])
+            for column, weight in rows[here].items():
+                add_to(first, column + 1, weight)
+            steps[both] = (first, *moved[1:])
+        initial = (one, *[zero] * len(self.states))
+        ordered = {move: steps[move] for move in sorted(steps)}
+        return Series(self.domain, initial, ordered, (zero, *final))
 
 
-def seeds_of(linear: Linear, source: str) -> dict[str, Any] | None:
+def _number(polynomial: Polynomial) -> Any:
+    """The coefficient of the identity, if it is a number that no block changes."""
+    value = polynomial.terms.get((), sympy.S.Zero)
+    return value if value.is_Rational else sympy.S.Zero
+
+
+def _one_later(rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    return tuple({column + 1: w for column, w in row.items()} for row in rows)
+
+
+def seeds_of(linear: Linear, source: str) -> dict[str, Polynomial]:
     """What the unknowns of a block get from one of the same block, itself included.
 
     A sum over history has the newest member at once, and so has an equation that reads
-    another one of its block. None if an operator of the block stands in between: no
-    word over later blocks begins with it.
+    another one of its block.
     """
-    seeds: dict[str, Any] = {source: sympy.S.One}
+    seeds = {source: Polynomial.one()}
     for law in linear.laws:
-        total = sympy.S.Zero
+        total = Polynomial()
         for read, polynomial in law.gradient.items():
-            if read.at.base != BLOCK or read.at.number or read.unknown not in seeds:
-                continue
-            if law.unknown == source:
-                continue
-            for product, weight in polynomial.terms.items():
-                if product or not weight.is_Rational:
-                    return None
-                total += weight * seeds[read.unknown]
-        if total != 0:
+            if read.at == At(BLOCK) and read.unknown in seeds and law.unknown != source:
+                total += polynomial * seeds[read.unknown]
+        if total:
             seeds[law.unknown] = total
     return seeds
 
 
-def has_free_letters(series: Series) -> bool:
-    """Whether other series may have the same paths.
-
-    What belongs to no block, or is a number, could stand at another block as well.
-    """
-    names = [n for move in series.moves for n in (*move.operators, *move.gains)]
-    return any(name[0] in f"{SHARED_MARK}[" or "(" in name for name in names)
+def are_numbers(seeds: Mapping[str, Polynomial]) -> bool:
+    """Whether no operator of the block stands in between."""
+    return all(seed.terms.keys() == {()} and _number(seed) for seed in seeds.values())
 
 
 def network_of(linear: Linear) -> Network:
-    """The automaton of the regular blocks.
+    """The automaton of the regular blocks."""
+    # A fixed block, such as X_0, is left out: no path from a later one leads through it.
+    coefficients = linear.coefficients
+    distance = best_distance((p, key[2]) for key, p in coefficients.items())
 
-    Raises:
-        NoSeries: if there is none, with the reason.
-    """
-    words: dict[tuple[str, str, int], Words] = {}
-    for law in linear.solved:
-        for source, polynomial in law.gradient.items():
-            if source.at.base != BLOCK:
-                # A fixed block, such as X_0: no path from a later one leads through it.
-                continue
-            length = -source.at.number
-            key = (law.unknown, source.unknown, length)
-            words[key] = words_of(polynomial, length)
-    return automaton(words, linear.unknowns)
+    def made(*, opaque: bool) -> Network:
+        words = {
+            key: words_of(polynomial, key[2], distance, opaque=opaque)
+            for key, polynomial in coefficients.items()
+        }
+        return automaton(words, linear.unknowns)
+
+    try:
+        return made(opaque=False)
+    except NotExact:
+        # No field of SymPy's has all the numbers; as letters they are just multiplied.
+        return made(opaque=True)
 
 
 def automaton(
@@ -308,7 +208,7 @@ def general_formula(
     network: Network,
     source: str,
     target: str,
-    seeds: Mapping[str, Any] | None = None,
+    seeds: Mapping[str, Polynomial] | None = None,
 ) -> GeneralFormula:
     """The general formula from one unknown to another."""
     reduced = minimal(network.series(source, target, seeds))

@@ -13,16 +13,18 @@ from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
 from recform.analysis.derive_back import (
     GeneralFormula,
-    NoSeries,
+    Network,
+    are_numbers,
     general_formula,
     network_of,
     seeds_of,
 )
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
+from recform.analysis.derive_words import distances
 from recform.analysis.laws import Linear, Source
 from recform.analysis.linear import linearise
-from recform.analysis.series import NotExact, Word
+from recform.analysis.series import Word
 from recform.analysis.words import BACK, BLOCK, LAST, At
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
@@ -83,7 +85,8 @@ class Backward:
         result = [f"\nThrough {self.where}"] if self.where else []
         for formula in self.formulas:
             source = _unknown(PLAIN, formula.source, Place("L-i"))
-            result.append(f"\nFrom {source} to {formula.target}_L")
+            target = PLAIN.name(formula.target, _LAST)
+            result.append(f"\nFrom {source} to {target}")
             result.append(f"  paths    {regexes.shown(formula.series)}")
             if formula.closed:
                 result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
@@ -91,7 +94,9 @@ class Backward:
                 result.append(
                     f"  {'' if number else 'i = 1, 2, ...':13}  {line}".rstrip()
                 )
-            result.append(f"  rank     {formula.rank} (of the Hankel matrix)")
+            result.append(
+                f"  rank     {formula.rank} (of the Hankel matrix{_most(formula)})"
+            )
         if self.through:
             result += ["", *self.through]
         return result
@@ -165,7 +170,7 @@ def backward(formula: Formula) -> Backward:
     """The general formulas of a recursion, of each group of blocks with equal equations.
 
     Raises:
-        CompileError: if the linearised recurrence has none.
+        CompileError: if a part has no derivative.
     """
     if not own_blocks(formula):
         return _backward(formula)
@@ -217,26 +222,17 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
     read = dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
     targets = [name for name in read if name in sources]
     targets = targets or [formula.equations[-1].unknown]
-    try:
-        network = network_of(linear)
-        formulas = tuple(
-            made
-            for target in targets
-            for source in (linear.unknowns if joined else sources)
-            if (seeds := seeds_of(linear, source)) is not None
-            if (made := general_formula(network, source, target, seeds)).rank
-        )
-    except (NoSeries, NotExact) as reason:
-        why = str(reason) or "its weights cannot be compared exactly"
-        report.error(
-            "RF639",
-            f"this recursion has no general formula over paths: {why}",
-            formula.equations[0].span,
-        )
-        raise CompileError(report) from None
+    network = network_of(linear)
+    formulas = tuple(
+        made
+        for target in targets
+        for source in (linear.unknowns if joined else sources)
+        if not _through(linear, source, target)
+        if (made := _formula(linear, network, source, target)).rank
+    )
     assumptions = ["operators are linear", *linear.assumptions]
     if not isinstance(formula.output, State):
-        names = ", ".join(f"{target}_L" for target in targets)
+        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
         assumptions.append(
             f"the output, {plain(formula.output)}, is not followed, but {names}"
         )
@@ -256,7 +252,7 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
             "E1, E2, ... put their part into its place in a concatenation"
         )
     if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
-        assumptions.append("weights that depend on the block, [...], stay as they are")
+        assumptions.append("weights in [...] stay as they are")
     return Backward(
         formula.name,
         equation_texts(formula),
@@ -272,6 +268,20 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
     )
 
 
+def _most(formula: GeneralFormula) -> str:
+    """That a rank is no least number: of two series of the same paths it sees one."""
+    letters = distances(formula.series)
+    if len(letters) < 2 or formula.rank < 2:
+        return ""
+    return f"; fewer may do, for {letters[max(letters)]} could stand at another block"
+
+
+def _formula(
+    linear: Linear, network: Network, source: str, target: str
+) -> GeneralFormula:
+    return general_formula(network, source, target, seeds_of(linear, source))
+
+
 def _through(linear: Linear, source: str, target: str) -> str:
     """The derivative by an unknown that is read within its block alone, by a history."""
     reads = [
@@ -280,15 +290,18 @@ def _through(linear: Linear, source: str, target: str) -> str:
         for read, polynomial in law.gradient.items()
         if read.unknown == source and read.at.base == BLOCK
     ]
-    if seeds_of(linear, source) is not None or any(r.at.number for _, r, _ in reads):
+    if are_numbers(seeds_of(linear, source)) or any(r.at.number for _, r, _ in reads):
         return ""
     parts = []
     for name, _, factor in reads:
         moved = factor.moved(BACK)
         text = f"({moved.text()})" if len(moved.terms) > 1 else moved.text()
-        above = f"d{target}_L/d{_unknown(PLAIN, name, Place('L-i'))}"
+        above = (
+            f"{PLAIN.name('d' + target, _LAST)}/d{_unknown(PLAIN, name, Place('L-i'))}"
+        )
         parts.append(f"{above}*{text}")
-    return f"d{target}_L/d{PLAIN.name(source, Place('L-i'))} = {' + '.join(parts)}"
+    left = f"{PLAIN.name('d' + target, _LAST)}/d{PLAIN.name(source, Place('L-i'))}"
+    return f"{left} = {' + '.join(parts)}"
 
 
 def _unknown(style: Plain, name: str, place: Place) -> str:

@@ -6,12 +6,20 @@ variables of sums, and each star a product over its blocks.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy
 
 from recform.analysis.automaton_regex import Regex, Star
-from recform.analysis.derive_text import PLAIN, Place, Plain, added, is_negative
+from recform.analysis.derive_text import (
+    PLAIN,
+    Place,
+    Plain,
+    added,
+    is_negative,
+    polynomial,
+)
 from recform.analysis.series import SKIP, Move
 
 _Part = tuple[bool, dict[Move, Any]]
@@ -19,6 +27,7 @@ _Part = tuple[bool, dict[Move, Any]]
 
 def closed_form(style: Plain, regex: Regex) -> str:
     """Sums and products of a regular expression, or nothing."""
+    free = [name for name in "jkmnpqrt" if name not in _taken(regex)]
     terms = []
     for product, weight in regex.terms:
         if not product:
@@ -27,11 +36,24 @@ def closed_form(style: Plain, regex: Regex) -> str:
         parts = _parts(product)
         if parts is None:
             return ""
-        shown = _row(style, parts, weight)
+        shown = _row(style, parts, weight, free)
         if not shown:
             return ""
         terms.append(shown)
     return added(terms)
+
+
+def _taken(regex: Regex) -> set[str]:
+    """Names of scalars in an expression, which no variable may have."""
+    found: set[str] = set()
+    for product, weight in regex.terms:
+        found |= {str(symbol) for symbol in weight.free_symbols}
+        for factor in product:
+            if isinstance(factor, Star):
+                found |= _taken(factor.inner)
+            else:
+                found |= {w for name in factor.gains for w in re.findall(r"\w+", name)}
+    return found
 
 
 def _parts(product: Any) -> list[_Part] | None:
@@ -50,12 +72,13 @@ def _parts(product: Any) -> list[_Part] | None:
     return result
 
 
-def _row(style: Plain, parts: list[_Part], weight: Any) -> str:
+def _row(style: Plain, parts: list[_Part], weight: Any, free: list[str]) -> str:
     """A row of moves and stars as sums over where the stars end."""
     stars = sum(1 for star, _ in parts if star)
     if stars > 3 or stars == 0:
         return ""
-    names = iter("kmn")
+    inner, *others = free
+    names = iter(others)
     fixed_behind = [
         sum(1 for star, _ in parts[n + 1 :] if not star) for n in range(len(parts))
     ]
@@ -75,7 +98,7 @@ def _row(style: Plain, parts: list[_Part], weight: Any) -> str:
             name = next(names)
             end = (name, 0)
             sums.append((name, _count(begin), _count(("i", -fixed_behind[number]))))
-        factors += _many(style, moves, begin, end)
+        factors += _many(style, moves, begin, end, inner)
         begin = end
     body = style.times.join(factors)
     if weight != 1 or not body:
@@ -113,26 +136,20 @@ def _one(style: Plain, moves: dict[Move, Any], begin: tuple[str, int]) -> list[s
 
 
 def _many(
-    style: Plain, moves: dict[Move, Any], begin: tuple[str, int], end: tuple[str, int]
+    style: Plain,
+    moves: dict[Move, Any],
+    begin: tuple[str, int],
+    end: tuple[str, int],
+    inner: str,
 ) -> list[str]:
     """A star as a product over its blocks; nothing for one that only skips."""
     if moves == {SKIP: 1}:
         return []
-    place = Place("L-j")
-    terms = []
-    for move, weight in sorted(moves.items()):
-        names = [style.name(name, place) for name in (*move.gains, *move.operators)]
-        shown = style.scalar(weight)
-        if weight == -1 and names:
-            terms.append("-" + style.times.join(names))
-        elif weight != 1 or not names:
-            shown = style.bracket(shown) if weight.is_Add and names else shown
-            terms.append(style.times.join([shown, *names]))
-        else:
-            terms.append(style.times.join(names))
-    body = added(terms)
+    body = polynomial(
+        style, {(m,): moves[m] for m in sorted(moves)}, Place(f"L-{inner}", -1)
+    )
     last = (end[0], end[1] - 1)
     if style is PLAIN:
-        return [f"prod(j, {_count(begin)}, {_count(last)}, {body})"]
-    inner = style.bracket(body) if len(terms) > 1 else body
-    return [rf"\prod_{{j={_count(begin)}}}^{{{_count(last)}}} {inner}"]
+        return [f"prod({inner}, {_count(begin)}, {_count(last)}, {body})"]
+    shown = style.bracket(body) if len(moves) > 1 else body
+    return [rf"\prod_{{{inner}={_count(begin)}}}^{{{_count(last)}}} {shown}"]

@@ -50,12 +50,13 @@ class Plain:
         number of the block.
         """
         if name.startswith(SHARED_MARK):
-            return name.removeprefix(SHARED_MARK)
+            return name.removeprefix(SHARED_MARK).replace(".", "_")
         if is_weight(name):
             return self.weight(name, place)
-        if "(" in name:
+        if "(" in name or "_<" in name:
             return self.gate(name, place)
-        text = place.text()
+        name, _, time = name.partition(".")
+        text = f"{place.text()},{time}" if time else place.text()
         short = len(text) == 1 or text.isdigit()
         return f"{name}_{text}" if short else f"{name}_<{text}>"
 
@@ -63,13 +64,14 @@ class Plain:
         """What a gate multiplies with, at another block than i."""
 
         def moved(found: re.Match[str]) -> str:
-            return self.name("", place.plus(int(found[1] or found[2] or 0)))
+            time = found[2] or ""
+            return self.name(time.replace(",", "."), place.plus(int(found[1] or 0)))
 
-        return re.sub(r"_<i([+-]\d+)?>|_i(?![A-Za-z0-9])()", moved, name)
+        return re.sub(r"_(?:<i([+-]\d+)?(,\d+)?>|i(?![A-Za-z0-9]))", moved, name)
 
     def weight(self, name: str, place: Place) -> str:
         """A weight that differs from block to block."""
-        value = number_of(name, place)
+        value = number_of(self, name, place)
         text = self.scalar(value)
         return self.bracket(text) if value.is_Add else text
 
@@ -97,12 +99,14 @@ class Latex(Plain):
         if is_weight(name):
             return self.weight(name, place)
         if name.startswith(SHARED_MARK):
-            plain = name.removeprefix(SHARED_MARK)
-            return latex_name(plain)
+            shared, _, time = name.removeprefix(SHARED_MARK).partition(".")
+            letters = latex_name(shared)
+            return f"{letters}_{{{time}}}" if time else letters
         if "(" in name:
             moved = self.gate(name, place).replace("*", self.times)
             return moved.replace("diag", r"\operatorname{diag}")
-        return f"{latex_name(name)}_{{{place.text()}}}"
+        name, _, time = name.partition(".")
+        return f"{latex_name(name)}_{{{place.text()}{',' if time else ''}{time}}}"
 
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"
@@ -126,15 +130,33 @@ def is_weight(name: str) -> bool:
     return name.startswith("[")
 
 
-def number_of(name: str, place: Place) -> Any:
-    """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums."""
-    names = {"i": I, "L": L}
+def number_of(style: Plain, name: str, place: Place) -> Any:
+    """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums.
+
+    Learned scalars of blocks in it are symbols that look as they are to be shown.
+    """
+    names: dict[str, Any] = {"i": I, "L": L, "e": sympy.E, "pi": sympy.pi}
+
+    def scalar(found: re.Match[str]) -> str:
+        at = place.plus(int(found[2] or found[3] or 0))
+        key = f"scalar{len(names)}"
+        names[key] = sympy.Symbol(style.name(found[1], at))
+        return key
+
+    name = re.sub(r"(\w+)_(?:<i([+-]\d+)?>|i(?![A-Za-z0-9])())", scalar, name)
+    for word in re.findall(r"\b[^\W\d]\w*\b(?!\()", name):
+        names.setdefault(word, sympy.Symbol(word))
     base = sympy.S.Zero
     for sign, letter in re.findall(r"(^|-)([A-Za-z])", place.base):
         symbol = names.get(letter, sympy.Symbol(letter))
         base += -symbol if sign else symbol
     value = sympy.sympify(name.strip("[]"), locals=names)
-    return sympy.cancel(value.xreplace({I: base + place.number}))
+    value = sympy.cancel(value.xreplace({I: base + place.number}))
+    above, below = sympy.fraction(value)
+    if below.is_polynomial(L) and sympy.LC(below, L).could_extract_minus_sign():
+        # 1/(L - j), and not -1/(-L + j).
+        value = sympy.expand(-above) / sympy.expand(-below)
+    return value
 
 
 def factors(style: Plain, word: Word, source: Place) -> list[str]:
@@ -192,7 +214,7 @@ def polynomial(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
         parts = tuple(factors(style, _without_weights(word), source))
         for distance, move in enumerate(word, 1):
             for name in filter(is_weight, move.gains):
-                weight *= number_of(name, source.plus(distance))
+                weight *= number_of(style, name, source.plus(distance))
         total[parts] = total.get(parts, sympy.S.Zero) + weight
     return added(
         term(style, weight, list(parts)) for parts, weight in total.items() if weight

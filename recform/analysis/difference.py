@@ -12,14 +12,10 @@ from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import first_word, minimal, words_up_to
 from recform.analysis.automaton_regex import shown
-from recform.analysis.derive_back import (
-    NoSeries,
-    has_free_letters,
-    network_of,
-    seeds_of,
-)
+from recform.analysis.derive_back import network_of, seeds_of
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
+from recform.analysis.derive_words import has_free_letters, has_values, has_weights
 from recform.analysis.linear import linearise
 from recform.analysis.propagate import propagate
 from recform.analysis.series import NotExact, Series, Word
@@ -56,7 +52,8 @@ class PathDifference:
         same: whether all paths are equal; None if that is unknown.
         changes: those that differ over few blocks.
         more: how many of those are not listed.
-        totals: of each network, the sum of the weights of all paths over ``blocks``.
+        totals: of each network, the sum of the weights of all paths over ``blocks``;
+            None if some depend on the block.
         blocks: how many blocks the networks have.
         own: whether blocks have equations of their own. Then ``paths`` holds for those
             that have none, and totals are those of the paths from the input.
@@ -86,15 +83,25 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
         return PathDifference(
             paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
         )
-    same: bool | None = first_word(first - second) is None
-    if not same and (has_free_letters(first) or has_free_letters(second)):
-        same = None
+    try:
+        same: bool | None = first_word(first - second) is None
+    except NotExact:
+        return PathDifference(
+            paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
+        )
     changes = [] if same else _changes(first, second)
-    totals = (
-        (_from_input(left), _from_input(right))
-        if own
-        else (_total(first, blocks[0]), _total(second, blocks[1]))
-    )
+    if not same and (has_free_letters(first) or has_free_letters(second)):
+        # Words may differ and read alike; paths that read differently are different
+        # unless gates or weights are among them.
+        certain = changes and not has_values(first) and not has_values(second)
+        same = False if certain else None
+    totals = None
+    if not has_weights(first) and not has_weights(second):
+        totals = (
+            (_from_input(left), _from_input(right))
+            if own
+            else (_total(first, blocks[0]), _total(second, blocks[1]))
+        )
     return PathDifference(
         paths,
         same,
@@ -143,9 +150,7 @@ def _series(formula: Formula, first: int | None = None) -> tuple[Series | None, 
         series = minimal(
             network_of(linear).series(name, name, seeds_of(linear, name))
         ).series
-    except NoSeries as reason:
-        return None, f"none ({reason})"
-    except (CompileError, NotExact):
+    except CompileError:
         return None, "none (it cannot be linearised)"
     return series, shown(series)
 
@@ -157,14 +162,20 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
         words: dict[Word, Any] = {
             word: None for word in (*before, *after) if len(word) == length
         }
+        # Several words may be the same product of operators.
+        paths: dict[str, tuple[Any, Any]] = {}
         for word in sorted_words(words):
-            old = before.get(word, sympy.S.Zero)
-            new = after.get(word, sympy.S.Zero)
-            if sympy.expand(old - new) != 0:
-                parts = factors(PLAIN, word, Place("L", -length))
-                result.append(
-                    PathChange(length, term(PLAIN, sympy.S.One, parts), old, new)
-                )
+            parts = factors(PLAIN, word, Place("L", -length))
+            path = term(PLAIN, sympy.S.One, parts)
+            old, new = paths.get(path, (sympy.S.Zero, sympy.S.Zero))
+            old += before.get(word, sympy.S.Zero)
+            new += after.get(word, sympy.S.Zero)
+            paths[path] = (old, new)
+        result += [
+            PathChange(length, path, old, new)
+            for path, (old, new) in paths.items()
+            if sympy.expand(old - new) != 0
+        ]
     return result
 
 

@@ -21,8 +21,10 @@ from typing import Any
 import sympy
 
 from recform.analysis.general import Bound, Factor, General, Term
+from recform.analysis.general_cases import weights_of
 from recform.analysis.general_ranges import ZERO, Ranges
-from recform.analysis.general_weights import Refused, monomials
+from recform.analysis.general_weights import Refused
+from recform.analysis.general_wild import shows
 from recform.analysis.series import (
     SKIP,
     Move,
@@ -55,11 +57,13 @@ class _State:
         ranges: of the length and the variables.
         rows: the factors that are left.
         growth: the weight's part ``x^degree * base^x``, for each variable in it.
+        remainders: what is left of a variable x by a divisor, for some of them.
     """
 
     ranges: Ranges
     rows: tuple[_Row, ...]
     growth: tuple[tuple[str, int, Any], ...]
+    remainders: tuple[tuple[str, int, int], ...] = ()
 
 
 _Weighted = tuple[Any, _State]
@@ -72,7 +76,7 @@ def series_of(general: General, least: int = 1) -> Series:
         Refused: if it has none.
         NotExact: if its numbers lie in no field of SymPy's.
     """
-    starts = [item for term in general.terms for item in _starts(term, least)]
+    starts = _all_starts(general, least)
     numbers: dict[_State, int] = {}
     queue: list[_State] = []
 
@@ -126,6 +130,34 @@ def _automaton(
 # -------------------------------------------------------------------------------- starting
 
 
+def _all_starts(general: General, least: int) -> list[_Weighted]:
+    """The states of all terms.
+
+    A weight that no recurrence has is reported as such only if it is that of a path:
+    other terms could take it away.
+    """
+    starts: list[_Weighted] = []
+    wild: list[tuple[Term, Refused]] = []
+    for term in general.terms:
+        try:
+            starts += _starts(term, least)
+        except Refused as refused:
+            if refused.kind != "weight":
+                raise
+            wild.append((term, refused))
+    if wild:
+        # What is wrong with the paths themselves comes first.
+        plain = tuple(replace(term, coefficient=sympy.S.One) for term, _ in wild)
+        series_of(replace(general, terms=plain), least)
+    for number, (term, reason) in enumerate(wild):
+        others = [other for n, (other, _) in enumerate(wild) if n != number]
+        if shows(term, others):
+            raise reason
+    if wild:
+        raise Refused("unknown", wild[0][1].what)
+    return starts
+
+
 def _starts(term: Term, least: int) -> Iterator[_Weighted]:
     """The states of a term before the first block is read."""
     names = [LENGTH, *(variable.name for variable in term.variables)]
@@ -139,8 +171,9 @@ def _starts(term: Term, least: int) -> Iterator[_Weighted]:
     if ranges is None:
         return
     rows = tuple(_Row(f.low, f.high, f) for f in term.factors)
-    for weight, growth in monomials(term, names):
-        yield from _cleared(weight, _State(ranges, rows, growth))
+    for case, weight, growth in weights_of(term.coefficient, ranges):
+        left = tuple((n, by, rest) for n, (by, rest) in case.remainders.items())
+        yield from _cleared(weight, _State(case.ranges, rows, growth, left))
 
 
 def _cleared(weight: Any, state: _State) -> Iterator[_Weighted]:
@@ -216,6 +249,9 @@ def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
     ranges = None if ranges is None else ranges.with_at_most(there, here)
     if ranges is None:
         return
+    if any(n == name and value % by != rest for n, by, rest in state.remainders):
+        return
+    left = tuple(item for item in state.remainders if item[0] != name)
     weight = sympy.S.One
     growth = []
     for item in state.growth:
@@ -232,7 +268,7 @@ def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
     rows = tuple(
         replace(row, low=fixed(row.low), high=fixed(row.high)) for row in state.rows
     )
-    inner = _State(ranges.without(name), rows, tuple(growth))
+    inner = _State(ranges.without(name), rows, tuple(growth), left)
     for factor, case in _cases(inner):
         yield weight * factor, case
 
@@ -265,8 +301,9 @@ def _next(state: _State) -> Iterator[tuple[Move, Any, _State]]:
         if moved.high.base != ZERO or moved.high.number > 0:
             rows.append(moved)
     ranges = state.ranges.one_less()
+    left = tuple((n, by, (rest - 1) % by) for n, by, rest in state.remainders)
     for factor, growth in _grown(state.growth):
-        after = _State(ranges, tuple(rows), growth)
+        after = _State(ranges, tuple(rows), growth, left)
         for move, weight in options:
             if weight != 0:
                 yield move, weight * factor, after

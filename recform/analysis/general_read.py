@@ -89,7 +89,8 @@ def read(
             series = PathReader(scalars.read, report).series(item.route)
         else:
             unknown = _unknown(item, report)
-            series, reading = _relation(item, numbers, learned, report)
+            varying = _varying(section, numbers)
+            series, reading = _relation(item, numbers, learned, varying, report)
     except Reported:
         return None
     except Refused as refused:
@@ -128,6 +129,7 @@ def _relation(
     item: n.Relation,
     numbers: Mapping[str, Any],
     learned: Mapping[str, bool],
+    varying: Mapping[str, Any],
     report: Diagnostics,
 ) -> tuple[Series, str]:
     right = item.right.expression
@@ -138,7 +140,7 @@ def _relation(
         raise Reported
 
     def terms(expr: n.Expr, to: Diagnostics) -> General:
-        reader = SumReader(numbers, learned, to)
+        reader = SumReader(numbers, learned, to, varying)
         return General(reader.terms(expr), expr.span.text, expr.span)
 
     plain = written_out(right, terms, report)
@@ -201,6 +203,18 @@ def _numbers(
     return values
 
 
+def _varying(section: Section, numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Constants with an index, as far as they say no more than the number of a block."""
+    result = {}
+    for name, const in section.consts.items():
+        if const.target.indices:
+            reader = ScalarReader({**numbers, "i": I}, Diagnostics(), "a constant")
+            value = reader.read(const.value)
+            if value is not None and not isinstance(value, bool):
+                result[name] = value
+    return result
+
+
 def _refused(refused: Refused, item: n.Node, report: Diagnostics) -> None:
     place = refused.place if refused.place is not None else item.span
     match refused.kind:
@@ -218,7 +232,20 @@ def _refused(refused: Refused, item: n.Node, report: Diagnostics) -> None:
                 "RF632",
                 f"the weight {refused.what} is not read in a general formula",
                 place,
-                hint="weights are sums of products of powers (a^k) and polynomials (k^2)",
+                hint="weights are sums of products of powers (a^k) and polynomials (k^2), "
+                "rounded (floor(k/3)) or not",
+            )
+        case "unknown":
+            report.error(
+                "RF632",
+                "whether a recurrence has these paths is not known: "
+                f"the weight {refused.what} is no sum of products of powers and polynomials",
+                place,
+                hint="other weights of the same paths may cancel it: write what is left",
+            )
+        case "zero":
+            report.error(
+                "RF211", f"the weight {refused.what} divides by zero here", place
             )
         case "order":
             report.error(

@@ -24,7 +24,6 @@ from recform.analysis.general import (
     symbol,
 )
 from recform.analysis.general_terms import counts, merged, renamed
-from recform.analysis.general_weights import of_halves
 from recform.analysis.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
@@ -40,14 +39,17 @@ class SumReader:
     Attributes:
         numbers: constants and parameters, by name.
         learned: learned scalars, by name: whether each block has its own.
+        varying: constants with an index, by name, as expressions in ``i``.
         report: gets RF201, RF632 and what the scalars' rules say.
     """
 
     numbers: Mapping[str, Any]
     learned: Mapping[str, bool]
     report: Diagnostics
+    varying: Mapping[str, Any] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
     _count: int = 0
+    _own: dict[str, bool] = field(default_factory=dict)
 
     def terms(self, expr: n.Expr) -> tuple[Term, ...]:
         """The terms whose sum an expression is.
@@ -151,7 +153,19 @@ class SumReader:
             return _number(self._plain(expr))
         if len(expr.indices) > 1 or isinstance(expr.indices[0], n.Range):
             self._fail("RF632", "an index here is one block: L, L-1, L-k", expr.span)
-        if name in self.learned:
+        if name in self.learned or name in self.varying:
+            listed = self._listed(expr)
+            if name in self.learned:
+                own = self._own.setdefault(name, listed is None)
+                if own != (listed is None):
+                    self._fail(
+                        "RF304",
+                        f"{name} is used as {name}_L and as {name}_1: either each block has "
+                        "its own, or there is a numbered list",
+                        expr.span,
+                    )
+            if listed is not None:
+                return _number(listed)
             move = Move(gains=(name,))
         elif name[0].isupper() or name not in self.numbers:
             move = Move((name,))
@@ -168,6 +182,26 @@ class SumReader:
                 (),
                 (Factor(index, index.plus(1), choices({move: 1}), expr.span),),
             ),
+        )
+
+    def _listed(self, expr: n.Reference) -> Any:
+        """A number that belongs to no block, ``a_2`` or ``a_k``; None for ``a_<L-k>``."""
+        (index,) = expr.indices
+        assert not isinstance(index, n.Range)
+        value = sympy.expand(self._scalar(self.terms(index), index, "an index"))
+        if value.has(L):
+            return None
+        if expr.name in self.varying:
+            return self.varying[expr.name].xreplace({I: value})
+        if value.is_Integer and value > 0:
+            return sympy.Symbol(f"{expr.name}_{value}")
+        self._fail(
+            "RF632",
+            f"{expr.span.text} is another scalar for every path, "
+            "and a recurrence has finitely many",
+            expr.span,
+            hint=f"a power, {expr.name}^k, or numbers of a list, "
+            f"{expr.name}_1 and {expr.name}_2",
         )
 
     def _plain(self, expr: n.Reference) -> Any:
@@ -355,7 +389,7 @@ class SumReader:
                     "RF203", f"{name} takes no names of arguments", argument.span
                 )
             values.append(self._scalar(self.terms(argument), argument, "an argument"))
-        return _number(of_halves(sc.call(name, values, expr.span, self._fail)))
+        return _number(sc.call(name, values, expr.span, self._fail))
 
     def _fail(
         self,

@@ -13,10 +13,17 @@ from recform.analysis.general import Bound, Term, Variable, symbol
 
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """Terms that differ in their coefficients alone, added up."""
+    """Terms that differ in their coefficients and names of variables alone, added up."""
     total: dict[Any, Any] = {}
+    first: dict[Any, Term] = {}
     for term in terms:
-        key = (term.variables, term.factors)
+        # In the order of its sums a variable has the same name in all terms.
+        plain = renamed(term, {v.name: f"#{n}" for n, v in enumerate(term.variables)})
+        seen = first.setdefault((plain.variables, plain.factors), term)
+        if seen is not term:
+            pairs = zip(term.variables, seen.variables, strict=True)
+            term = renamed(term, {a.name: b.name for a, b in pairs})
+        key = (seen.variables, seen.factors)
         total[key] = total.get(key, sympy.S.Zero) + term.coefficient
     return tuple(Term(weight, *key) for key, weight in total.items())
 

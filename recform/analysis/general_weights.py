@@ -8,14 +8,14 @@ coefficients, which these sequences do not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
 import sympy
 
 from recform.algebra.expr import L
-from recform.analysis.general import Term, symbol
+from recform.analysis.general import symbol
 from recform.source import Span
 
 #: Highest power of a variable in a weight.
@@ -27,7 +27,8 @@ class Refused(Exception):
 
     Attributes:
         kind: ``weight`` (no recurrence has it), ``odd`` (a weight that is not read),
-            ``order``, ``ahead``, ``large`` or ``last``.
+            ``unknown`` (nothing is proved), ``zero``, ``order``, ``ahead``, ``large``
+            or ``last``.
         what: a part of the formula, as text.
         place: where it stands, if that is known.
     """
@@ -37,39 +38,18 @@ class Refused(Exception):
         self.kind, self.what, self.place = kind, what, place
 
 
-def of_halves(value: Any) -> Any:
-    """``floor(k/2)`` and ``ceil(k/2)`` as powers and polynomials: with ``(-1)^k``."""
-    result = value
-    for part in value.atoms(sympy.floor, sympy.ceiling):
-        double = sympy.expand(2 * part.args[0])
-        whole = double.is_polynomial() and all(
-            number.is_Integer for number in double.as_coefficients_dict().values()
-        )
-        if not whole or sympy.Poly(double, *double.free_symbols).total_degree() != 1:
-            continue
-        odd = (1 - _alternating(double)) / 4
-        sign = -1 if isinstance(part, sympy.floor) else 1
-        result = result.xreplace({part: double / 2 + sign * odd})
-    return result
+def monomials(weight: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """A weight as sums of ``number * x^degree * base^x`` over the variables.
 
-
-def _alternating(value: Any) -> Any:
-    """``(-1)^value`` for whole numbers, with each variable in a power of its own."""
-    result = sympy.S.One
-    for item, times in value.as_coefficients_dict().items():
-        if times % 2:
-            result *= sympy.S.NegativeOne**item
-    return result
-
-
-def monomials(term: Term, names: list[str]) -> Iterator[tuple[Any, Any]]:
-    """The coefficient as sums of ``number * x^degree * base^x`` over the variables."""
+    Raises:
+        Refused: if it is none.
+    """
     symbols = {symbol(name): name for name in names}
-    value = sympy.expand(term.coefficient)
+    value = sympy.expand(weight)
     with suppress(sympy.PolynomialError):
         value = sympy.expand(sympy.cancel(value))
     for part in sympy.Add.make_args(value):
-        weight = sympy.S.One
+        number = sympy.S.One
         degrees = dict.fromkeys(names, 0)
         bases: dict[str, Any] = dict.fromkeys(names, sympy.S.One)
         for factor in sympy.Mul.make_args(part):
@@ -77,22 +57,21 @@ def monomials(term: Term, names: list[str]) -> Iterator[tuple[Any, Any]]:
             if not factor.free_symbols & set(symbols):
                 if factor.has(L):
                     raise Refused("last", str(factor))
-                weight *= factor
+                number *= factor
             elif base in symbols and exponent.is_Integer and exponent > 0:
                 degrees[symbols[base]] += int(exponent)
             else:
                 powers = _linear(base, exponent, symbols, factor)
-                weight *= base ** powers.pop("", sympy.S.Zero)
+                number *= base ** powers.pop("", sympy.S.Zero)
                 for name, times in powers.items():
                     bases[name] *= base**times
         if max(degrees.values()) > MAX_DEGREE:
-            raise Refused("large", _plain_names(part))
-        numbers = [weight, *bases.values()]
-        if any(number.is_real is False for number in numbers):
-            raise Refused("odd", _plain_names(part))
-        if weight != 0:
+            raise Refused("large", plain_names(part))
+        if any(value.is_real is False for value in (number, *bases.values())):
+            raise Refused("odd", plain_names(part))
+        if number != 0:
             yield (
-                weight,
+                number,
                 tuple(
                     (n, degrees[n], bases[n])
                     for n in names
@@ -105,11 +84,11 @@ def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, An
     """An exponent as multiples of variables, and a number under the empty name."""
     counted = set(symbols)
     if base.free_symbols & counted or not exponent.free_symbols & counted:
-        # 1/(k+1), sqrt(k) and k^k obey no linear recurrence; floor(k/2) does.
+        # 1/(k+1), sqrt(k) and k^k obey no linear recurrence.
         fraction = exponent.is_Integer and base.is_polynomial(*symbols)
         wild = base in symbols and (exponent.is_Rational or exponent in symbols)
         proper = factor.is_Pow and (fraction or wild)
-        raise Refused("weight" if proper else "odd", _plain_names(factor))
+        raise Refused("weight" if proper else "odd", plain_names(factor))
     powers: dict[str, Any] = {}
     for item, times in sympy.expand(exponent).as_coefficients_dict().items():
         if item == 1:
@@ -118,9 +97,10 @@ def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, An
             powers[symbols[item]] = times
         else:
             wild = exponent.is_polynomial(*symbols) and abs(base) != 1
-            raise Refused("weight" if wild else "odd", _plain_names(factor))
+            raise Refused("weight" if wild else "odd", plain_names(factor))
     return powers
 
 
-def _plain_names(value: Any) -> str:
+def plain_names(value: Any) -> str:
+    """A weight as text, with the variables' names in the file."""
     return re.sub(r"#\d+", "", str(value)).replace("**", "^")

@@ -54,12 +54,20 @@ class Move:
     def text(self) -> str:
         """As in ``paths``: ``skip``, ``W``, ``k*W``."""
         names = (*self.gains, *self.operators)
-        return "*".join(name.removeprefix(SHARED_MARK) for name in names) or "skip"
+        return "*".join(map(_shown, names)) or "skip"
 
     def after(self, first: Move) -> Move:
         """The move of two factors at one block, this one applied last."""
         gains = tuple(sorted((*self.gains, *first.gains)))
         return Move(self.operators + first.operators, gains)
+
+
+def _shown(name: str) -> str:
+    """A letter's name; one of a single time of a second index is ``U.2``."""
+    plain, _, time = name.removeprefix(SHARED_MARK).partition(".")
+    if not time or "(" in name or name.startswith("["):
+        return name.removeprefix(SHARED_MARK)
+    return f"{plain}_{time}" if name.startswith(SHARED_MARK) else f"{plain}_<i,{time}>"
 
 
 SKIP = Move()

@@ -120,10 +120,12 @@ class Letter:
             return rf"\operatorname{{diag}}\left({tensor_latex(_value(self))}\right)"
         if self.kind == "gain":
             return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
-        name = latex_name(self.name)
+        name, _, time = self.name.partition(".")
+        name = latex_name(name)
         if self.kind == "activation":
             name += "'"
-        return name if self.at.base == SHARED else f"{name}_{{{self.at.text()}}}"
+        index = ",".join(part for part in (_block(self.at), time) if part)
+        return f"{name}_{{{index}}}" if index else name
 
 
 Word = tuple[Letter, ...]
@@ -144,11 +146,17 @@ def _primed(letter: Letter) -> str:
 
 
 def _indexed(name: str, at: At) -> str:
-    if at.base == SHARED:
+    # An operator that belongs to one time of a second index is ``U.2``.
+    name, _, time = name.partition(".")
+    text = ",".join(part for part in (_block(at), time) if part)
+    if not text:
         return name
-    text = at.text()
     short = len(text) == 1 or text.isdigit()
     return f"{name}_{text}" if short else f"{name}_<{text}>"
+
+
+def _block(at: At) -> str:
+    return "" if at.base == SHARED else at.text()
 
 
 def _symbols(value: Any) -> Any:

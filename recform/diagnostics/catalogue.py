@@ -470,13 +470,7 @@ CATALOGUE: dict[str, Entry] = {
         "A network is said by one general formula or by equations.",
         command="printf 'paths skip*\\nX_i = W_i*X_<i-1>\\n' | recform derive -",
     ),
-    "RF639": Entry(
-        "no general formula",
-        "An operator of this recursion belongs to no block between two tensors, or is "
-        "applied before one of an older block, so the recursion is no sum over paths that "
-        "meet the blocks in order.",
-        command="echo 'X_i = X_<i-1> + W_<i-2>*X_<i-2>' | recform derive -",
-    ),
+    # RF639 said that a recursion has no general formula; now each one has.
     "RF640": Entry(
         "not a move",
         "A path skips a block, passes it, or passes an operator that is named.",

@@ -295,23 +295,12 @@ def test_gates_are_letters() -> None:
     assert r"\operatorname{diag}" in report.latex()
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (
-            "X_i = X_<i-1> + W_i*U_<i-1>*T_i*X_<i-2>",
-            "before an operator of an older block",
-        ),
-        ("X_i = W_i*X_<i-1> + U_<i-2>*X_<i-2>", "no block between the two tensors"),
-    ],
-)
-def test_what_has_no_general_formula_is_told_why(text: str, reason: str) -> None:
-    formula = compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
-    with pytest.raises(CompileError) as caught:
-        backward(formula)
-    (found,) = caught.value.diagnostics
-    assert found.code == "RF639" and reason in found.message
-    assert found.labels[0].span == formula.equations[0].span
+def test_numbers_of_no_common_field_are_letters() -> None:
+    text = "stages 4 x 8\nX_i = exp(1)*X_<i-1> + sqrt(2)*W_i*X_<i-1>"
+    report = backward(compile_source(from_text(text))[0].formula)
+    (formula,) = report.formulas
+    assert formula.closed == "prod(j, 0, i-1, e + sqrt(2)*W_<L-j>)"
+    assert "weights in [...] stay as they are" in report.assumptions
 
 
 # ------------------------------------------------------------------------- the command

@@ -80,6 +80,10 @@ def evaluate(expr: Any, names: dict[str, int], i: int) -> Value:
             round_off = {"floor": sympy.floor, "ceil": sympy.ceiling}
             (inside,) = expr.arguments
             return {(): round_off[expr.function.name](number(inside, names, i))}
+        case n.Call() if expr.function.name in ("max", "min", "abs"):
+            choose = {"max": sympy.Max, "min": sympy.Min, "abs": sympy.Abs}
+            values = [number(inside, names, i) for inside in expr.arguments]
+            return {(): choose[expr.function.name](*values)}
         case n.Call():
             variable, first, last, body = expr.arguments
             low, high = (int(number(e, names, i)) for e in (first, last))
@@ -158,10 +162,49 @@ PLAIN_FORMULAS = [
     "1 + sum(k, 1, i, 2^k*(k^2-1)/(k+1)*W_<L-k+1>)",
     "1 + sum(k, 1, i, floor(k/2)*prod(j, 0, k-1, W_<L-j>))",
     "1 + sum(k, 1, i, (ceil((k+1)/2) + 2*floor((3*k-2)/2))*W_<L-k+1>)",
+    "1 + sum(k, 1, i, floor(k/3)*W_<L-k+1>)",
+    "1 + sum(k, 1, i, (k - 3*floor(k/3))*prod(j, 0, k-1, W_<L-j>))",
+    "1 + sum(k, 1, i, 2^floor((2*k+1)/5)*W_<L-k+1>)",
+    "1 + sum(k, 1, i, (max(k, 3) - 2*min(i-k, 2))*W_<L-k+1>)",
+    "1 + sum(k, 1, i, abs(i - 2*k + k)*abs(2*k - 5)*W_<L-k+1>)",
+    # Variables with few values, or few away from another one.
+    "1 + sum(k, 1, i, sum(m, k, 3, W_<L-m>/k))",
+    "1 + sum(k, i-2, i, W_<L-i+1>/(i-k+1))",
+    "1 + sum(k, 1, i, W_<L-k+1>/k) - sum(m, 1, i, W_<L-m+1>/m) + W_L",
 ]
 
+#: The same, with regular expressions that nobody would read.
+LONG_FORMULAS = [
+    "1 + sum(k, 1, i, floor(k^2/3)*W_<L-k+1>) + ceil(i/4)*W_L",
+    "sum(k, 1, i, sum(m, k, i, floor((k + 2*m)/3)*W_<L-k+1>*U_<L-m>))",
+    "1 + sum(k, 1, i, floor((floor(k/2) + 1)/3)^2*W_<L-k+1>)",
+]
 
-@pytest.mark.parametrize("right", PLAIN_FORMULAS)
+#: Weights that no recurrence has, with what is said of them.
+WILD = {
+    "1 + sum(k, 1, i, W_<L-k+1>/k)": "RF636",
+    "1 + sum(k, 1, i, sum(m, k, i-1, W_<L-k+1>*U_<L-m>*2^m/(k+m)))": "RF636",
+    "1 + sum(k, 1, i, W_<L-k+1>/k) + sum(m, 1, i, U_<L-m>*W_<L-m-1>/m)": "RF636",
+    "1 + W_L/i": "RF636",
+    # All but one of these cancel; whether they do is not looked into.
+    "1 + sum(k, 1, i, W_<L-k+1>/k) - sum(m, 2, i, W_<L-m+1>/m)": "RF632",
+    # The operator of block L-i stands in all of them: no path is left.
+    "1 + sum(k, 1, i, prod(j, k, i, W_<L-j>)/k)": "RF632",
+    "1 + sum(k, 1, i, prod(j, 0, k-1, 0*W_<L-j>)/k)": "RF632",
+    "1 + sum(k, 0, i, W_<L-k>/k)": "RF211",
+    "1 + sum(k, 0, i, sum(m, k, 3, W_<L-m>)/k)": "RF211",
+    "1 + sum(k, 1, i, W_<L-k>*W_L/k)": "RF633",
+    "1 + sum(k, 0, i, W_<L-k+1>/(k+1))": "RF633",
+}
+
+
+@pytest.mark.parametrize("right", WILD)
+def test_weights_of_no_recurrence(right: str) -> None:
+    """What is claimed is true: one of these has a recurrence, X_i = (1 + W_i)*X_<i-1>."""
+    assert wanted(f"dX_L/dX_<L-i> = {right}")[1] == [WILD[right]]
+
+
+@pytest.mark.parametrize("right", PLAIN_FORMULAS + LONG_FORMULAS)
 def test_sums_and_products(right: str) -> None:
     agrees(general(right), right)
 
@@ -319,9 +362,9 @@ def test_shown_paths_are_the_series(right: str) -> None:
         ("dX_L/dX_<L-i> = prod(j, 0, i-1, W_<L-j>)/i", "RF636"),
         ("dX_L/dX_<L-i> = sum(k, 1, i, k^k*W_<L-k+1>)", "RF636"),
         # These have one, and are not read: nothing is claimed.
-        ("dX_L/dX_<L-i> = sum(k, 1, i, floor(k/3)*W_<L-k+1>)", "RF632"),
+        ("dX_L/dX_<L-i> = sum(k, 1, i, floor(sqrt(k))*W_<L-k+1>)", "RF632"),
         ("dX_L/dX_<L-i> = sum(k, 1, i, (-1)^(k^2)*W_<L-k+1>)", "RF632"),
-        ("dX_L/dX_<L-i> = max(i, 2)*W_L", "RF632"),
+        ("dX_L/dX_<L-i> = max(i, 2^i)*W_L", "RF632"),
         ("dX_L/dX_<L-i> = i^17*W_L", "RF106"),
         ("paths skip*\nX_i = W_i*X_<i-1>", "RF638"),
         ("dX_L/dX_<L-i> = W_L\ndX_L/dX_<L-i> = W_L", "RF638"),
@@ -347,3 +390,22 @@ def test_all_readings_are_listed() -> None:
     assert "1 + W_L + ... + W_L*...*W_<L-i+1>" in found.hint
     assert "1 + W_L + ... + W_<L-i+1>" in found.hint
     assert found.labels[0].span.text == "1 + W_L + ..."
+
+
+def test_scalars_and_constants_with_an_index() -> None:
+    """A number of a list is the same at every block, a constant is what it says."""
+    found = general("1 + sum(k, 1, 2, a_k*W_<L-k+1>)", "scalar a_i = 0.5\n")
+    first, second = sympy.symbols("a_1 a_2")
+    assert found.series.weight((SKIP, MOVES[1])) == first
+    assert found.series.weight((MOVES[1], SKIP)) == second
+    right = "1 + sum(k, 1, i, {}*W_<L-k+1>)"
+    agrees(
+        general(right.format("b_k"), "const b_i = 2^i + i\n"), right.format("(2^k+k)")
+    )
+    found = general("prod(j, 0, i-1, 1 + b_<L-j>*W_<L-j>)", "const b_i = 1/i\n")
+    assert Move(("W",), ("b",)) in found.series.moves
+    statement = "dX_L/dX_<L-i> = 1 + sum(k, 1, i, {}_k*W_<L-k+1>)"
+    assert wanted(f"const b_i = 1/i\n{statement.format('b')}")[1] == ["RF636"]
+    assert wanted(f"scalar a_i = 1\n{statement.format('a')}")[1] == ["RF632"]
+    mixed = "scalar a_i = 1\ndX_L/dX_<L-i> = 1 + a_1*W_L + a_<L-1>*W_<L-1>"
+    assert wanted(mixed)[1] == ["RF304"]

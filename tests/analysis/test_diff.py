@@ -60,12 +60,40 @@ def test_the_same_paths() -> None:
     assert found.same and not found.changes
 
 
-def test_no_paths_is_said_with_the_reason() -> None:
+def test_numbers_that_cannot_be_compared() -> None:
     found = compared(
-        "stages 8 x 3\nX_i = X_<i-1> + W_<i-2>*X_<i-2>",
+        "stages 8 x 3\nX_i = exp(1)*X_<i-1> + sqrt(2)*W_i*X_<i-2>",
         "stages 8 x 3\nX_i = W_i*X_<i-1>",
     )
-    assert found.same is None and "belongs to no block between" in found.paths[0]
+    assert found.paths[0] == "([e] | skip ([sqrt(2)]*W))*"
+    assert found.same is None and found.totals is None
+
+
+def test_no_paths_is_said_with_the_reason() -> None:
+    found = compared(
+        "stages 8 x 3\nX_i = max(X_<i-1>, W_i*X_<i-1>)",
+        "stages 8 x 3\nX_i = W_i*X_<i-1>",
+    )
+    assert found.same is None and "cannot be linearised" in found.paths[0]
+
+
+def test_an_operator_may_stand_at_another_block_than_its_own() -> None:
+    """Words that differ and read alike are one path."""
+    flat = "stages 8 x 4\nX_i = X_<i-1> + {}"
+    there = flat.format("W_<i-1>*W_i*X_<i-2>")
+    assert compared(there, there).same
+    found = compared(there, flat.format("W_i*W_<i-1>*X_<i-2>"))
+    assert found.same is False
+    assert [(c.path, c.before, c.after) for c in found.changes[:2]] == [
+        ("W_<L-1>*W_L", 1, 0),
+        ("W_L*W_<L-1>", 0, 1),
+    ]
+    # W_<i-1>*X_<i-2> may be taken as a step of one block or of the other.
+    found = compared(
+        flat.format("W_<i-1>*X_<i-2>"),
+        flat.format("0*U_<i-2>*X_<i-1> + W_<i-1>*X_<i-2>"),
+    )
+    assert found.same is not False
 
 
 def test_what_belongs_to_no_block_may_stand_anywhere() -> None:

@@ -145,6 +145,15 @@ class Matrix:
 
     __radd__ = __add__
 
+    def __neg__(self) -> Matrix:
+        return Matrix(-self.value)
+
+    def __sub__(self, other: Any) -> Matrix:
+        return Matrix(self.value - self._of(other))
+
+    def __rsub__(self, other: Any) -> Matrix:
+        return Matrix(self._of(other) - self.value)
+
     def __mul__(self, other: Any) -> Matrix:
         return Matrix(self.value @ self._of(other))
 
