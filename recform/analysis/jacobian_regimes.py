@@ -59,7 +59,7 @@ def pieced(
             item,
             own=Pieces(
                 longer.cases(item.unknown),
-                longer.last if longer.last < longest else None,
+                longer.last if own_blocks(formula)[-1] < longest else None,
                 {n: tuple(rows[item.unknown]) for n, rows in written.items()},
             ),
         )
@@ -120,10 +120,11 @@ class Pieced:
             case = self._case(unknown, block)
             if case is not None:
                 blocks.setdefault(case, []).append(block)
-        onwards = self.last < self._length
-        if onwards and general is not None:
+        # Deeper networks may have special blocks that this one is too short for.
+        onwards = own_blocks(self._linear.formula)[-1] < self._length
+        if general is not None:
+            known = self.last in blocks[general] or not onwards
             # A deeper network has a block behind the last one that is special.
-            known = self.last in blocks[general]
             end = self._length if known else max(self._length, self.last + 2)
             blocks[general] += range(self.last + 1, end)
         return tuple(

@@ -26,7 +26,6 @@ class Regime:
         blocks: their numbers, ascending.
         own: the boundary equations that hold in the first of them; none where the
             general equations hold.
-        texts: the blocks' own equations, as they stand in the file.
         order: how many blocks back the equations reach.
         formula: the network of these equations alone, in ``i``; None where the equations
             of a block name their tensors by number.
@@ -34,7 +33,6 @@ class Regime:
 
     blocks: tuple[int, ...]
     own: tuple[Boundary, ...]
-    texts: tuple[str, ...]
     order: int
     formula: Formula | None
 
@@ -57,7 +55,6 @@ def regimes(formula: Formula, length: int) -> tuple[Regime, ...]:
         length: the number of blocks.
     """
     blocks: dict[tuple[object, ...], list[int]] = {(): []}
-    own: dict[tuple[object, ...], list[Boundary]] = {(): []}
     special = _special(formula)
     for block in range(1, length + 1):
         here = special.get(block, ())
@@ -65,16 +62,14 @@ def regimes(formula: Formula, length: int) -> tuple[Regime, ...]:
             b.left if b.rule is None else (_name(b), b.rule.right) for b in here
         )
         blocks.setdefault(key, []).append(block)
-        own.setdefault(key, []).extend(here)
     return tuple(
         Regime(
             tuple(numbers),
             (first := special.get(numbers[0], ()) if numbers else ()),
-            tuple(dict.fromkeys(boundary.text for boundary in own[key])),
             _order(formula, first),
             within(formula, first),
         )
-        for key, numbers in blocks.items()
+        for numbers in blocks.values()
     )
 
 
