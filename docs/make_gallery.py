@@ -9,10 +9,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from recform.algebra.said import boundary_texts, equation_texts
 from recform.compiler import Compiled, compile_source, read
+from recform.recurrence.regimes import own_blocks
 from recform.render import Format, Request, View, renderer, write
 from recform.render import diagram as draw
 from recform.render.model import Diagram
+from recform.render.step import not_for
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "gallery"
@@ -54,10 +57,17 @@ def formulas() -> dict[str, tuple[Path, list[tuple[str, Compiled]]]]:
     return found
 
 
+def _but(compiled: Compiled) -> str:
+    """The blocks that pictures of the general equations are not for, as a sentence."""
+    other = not_for(compiled.formula)
+    return f" {other}." if other else ""
+
+
 def equations(compiled: Compiled) -> str:
-    """The formula, a line an equation."""
-    texts = [equation.text for equation in compiled.formula.equations]
-    return "\n".join(dict.fromkeys(texts))
+    """The formula, a line an equation; with those of single blocks if there are such."""
+    formula = compiled.formula
+    own = boundary_texts(formula) if own_blocks(formula) else ()
+    return "\n".join([*equation_texts(formula), *own])
 
 
 def picture(compiled: Compiled, view: View) -> tuple[Diagram, bytes]:
@@ -89,7 +99,7 @@ From [{source}](../../{source}).
 
 ![One block of {first.name}]({leader}-step.svg)
 
-Routes over four blocks: {counts}.
+Routes over four blocks: {counts}.{_but(first)}
 
 ![Routes through {first.name}]({leader}-paths.svg)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy
 
 from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
-from recform.algebra.formula import Boundary, Equation
+from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import Section
@@ -90,7 +90,11 @@ class EquationReader:
         """A boundary equation without what lies before the first time; zero, if all."""
         if boundary.right is None:
             return boundary
-        return replace(boundary, right=present(boundary.right, self._unknowns))
+        rule = boundary.rule
+        if rule is not None and (right := present(rule.right, self._unknowns)):
+            rule = replace(rule, right=right)
+        right = present(boundary.right, self._unknowns)
+        return replace(boundary, right=right, rule=rule)
 
     def _present(self, equations: list[Equation]) -> list[Equation]:
         """Equations of several times without what lies before the first one."""
@@ -198,13 +202,14 @@ class EquationReader:
         """``X_<first> = ...``, ``X_<2..5> = ...``: a boundary equation for each block."""
         reader = self._reader
         value = reader.tensor(renamed(right, {FIRST: "i"}))
+        rule = Rule(value, opens=not isinstance(left.indices[0], n.Range))
         for block in blocks:
             at = {I: sympy.Integer(block)}
             for part, span in list(reader.spans.items()):
                 reader.spans.setdefault(part.xreplace(at), span)
             state = State(left.name, sympy.Integer(block))
             boundaries.append(
-                Boundary(state, value.xreplace(at), item.span, text, several=True)
+                Boundary(state, value.xreplace(at), item.span, text, rule)
             )
 
     def _timed(

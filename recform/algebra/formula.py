@@ -127,20 +127,38 @@ class Equation:
 
 
 @dataclass(frozen=True)
+class Rule:
+    """The right side of ``X_<2..5> = right``, which several boundary equations share.
+
+    Attributes:
+        right: in ``i``.
+        opens: whether it is for the first block of every stage, ``X_<first> = right``.
+    """
+
+    right: Tensor
+    opens: bool
+
+
+@dataclass(frozen=True)
 class Boundary:
     """``X_1 = right``, ``V_0 = 0``, ``W_0*X_<-1> = X_0``.
 
     Attributes:
         left: a tensor without ``i``.
         right: None for zero.
-        several: whether it comes from an equation for several blocks.
+        rule: the equation for several blocks that it comes from; None if it is for one.
     """
 
     left: Tensor
     right: Tensor | None
     span: Span = field(compare=False)
     text: str = ""
-    several: bool = False
+    rule: Rule | None = None
+
+    @property
+    def several(self) -> bool:
+        """Whether it comes from an equation for several blocks."""
+        return self.rule is not None
 
 
 @dataclass(frozen=True)

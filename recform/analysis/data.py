@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recform.analysis.jacobian import Formulas, Jacobian
+from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Paths
+from recform.analysis.stability import Stability
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:
@@ -17,23 +18,18 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     return {
         "name": analysis.name,
         "equations": list(analysis.equations),
+        "boundaries": list(analysis.boundaries),
         "gain": analysis.asked.gain,
         "activations": analysis.asked.activations,
         "assumptions": list(analysis.linear.assumptions),
         "jacobians": [_jacobian(item) for item in analysis.jacobians],
         "by_input": [_formula(item) for item in analysis.start],
-        "stability": {
-            "characteristic_polynomial": analysis.stability.polynomial,
-            "roots": [
-                {
-                    "real": root.value.real,
-                    "imaginary": root.value.imag,
-                    "multiplicity": root.multiplicity,
-                }
-                for root in analysis.stability.roots
-            ],
-            "growth": analysis.stability.growth,
-            "power": analysis.stability.power,
+        "stability": _stability(analysis.stability)
+        | {
+            "by_blocks": [
+                {"blocks": list(regime.blocks)} | _stability(regime.stability)
+                for regime in analysis.regimes
+            ]
         },
         "invariants": [
             {
@@ -68,6 +64,22 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     }
 
 
+def _stability(found: Stability) -> dict[str, Any]:
+    return {
+        "characteristic_polynomial": found.polynomial,
+        "roots": [
+            {
+                "real": root.value.real,
+                "imaginary": root.value.imag,
+                "multiplicity": root.multiplicity,
+            }
+            for root in found.roots
+        ],
+        "growth": found.growth,
+        "power": found.power,
+    }
+
+
 def _formula(item: Formulas) -> dict[str, str]:
     return {"text": item.text(), "latex": item.latex}
 
@@ -78,6 +90,26 @@ def _jacobian(item: Jacobian) -> dict[str, Any]:
         "recurrence": _formula(item.recurrence),
         "written_out": [_formula(row) for row in item.written],
         "closed_form": _formula(item.closed) if item.closed else None,
+        "own_equations": _pieces(item.own) if item.own else None,
+    }
+
+
+def _pieces(own: Pieces) -> dict[str, Any]:
+    """What holds where blocks have equations of their own; the rest is general."""
+    return {
+        "recurrences": [
+            {
+                "blocks": list(case.blocks),
+                "and_later": case.onwards,
+                "recurrence": _formula(case.recurrence),
+            }
+            for case in own.cases
+        ],
+        "closed_form_from_block": own.behind,
+        "written_out": {
+            str(length): [_formula(row) for row in rows]
+            for length, rows in own.written.items()
+        },
     }
 
 
@@ -127,6 +159,10 @@ def _moments(found: Moments) -> Mapping[str, Any]:
         "blocks": found.blocks,
         "variance": found.variance,
         "terms": {share.term: share.variance for share in found.shares},
+        "terms_of_other_blocks": {
+            str(other.block): {share.term: share.variance for share in other.shares}
+            for other in found.elsewhere
+        },
         "gates": dict(found.gates),
         "gradient_grows_alike": found.symmetric,
         "gain_for_variance_1": found.steady,

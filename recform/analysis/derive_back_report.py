@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from recform.algebra.expr import Elementwise, State
+from recform.algebra.expr import Elementwise, I, State
 from recform.algebra.formula import Formula
+from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
@@ -25,6 +26,7 @@ from recform.analysis.series import NotExact, Word
 from recform.analysis.words import BACK, BLOCK, LAST, At
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
+from recform.recurrence.regimes import longest, own_blocks, regimes, where
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.
@@ -37,21 +39,48 @@ class Backward:
 
     Attributes:
         name: of the network.
-        equations: as in the file.
+        equations, boundaries: as in the file.
         formulas: one for each pair of unknowns that a path joins.
         through: derivatives by unknowns that only a history of their block reads.
         assumptions: what was taken for granted.
+        where: the blocks that it is true for; empty for all.
+        blocks: the same as numbers, as far as the file has blocks.
+        others: the same for blocks with equations of their own, or why there is none.
     """
 
     name: str
     equations: tuple[str, ...]
+    boundaries: tuple[str, ...]
     formulas: tuple[GeneralFormula, ...]
     through: tuple[str, ...]
     assumptions: tuple[str, ...]
+    where: str = ""
+    blocks: tuple[int, ...] = ()
+    others: tuple[Backward | Unknown, ...] = ()
 
     def text(self) -> str:
         """For the terminal."""
-        result = [self.name, *(f"  {line}" for line in self.equations)]
+        lines = (*self.equations, *self.boundaries)
+        result = [self.name, *(f"  {line}" for line in lines), *self._found()]
+        for other in self.others:
+            result += (
+                other._found()
+                if isinstance(other, Backward)
+                else [f"\nThrough {other.where}: {other.why}"]
+            )
+        assumptions = [
+            line
+            for item in (self, *self.others)
+            if isinstance(item, Backward)
+            for line in item.assumptions
+        ]
+        result.append("\nFor blocks whose history does not reach the start, and if:")
+        result += [f"  {line}" for line in dict.fromkeys(assumptions)]
+        return "\n".join(result)
+
+    def _found(self) -> list[str]:
+        """The formulas, and for which blocks they are."""
+        result = [f"\nThrough {self.where}"] if self.where else []
         for formula in self.formulas:
             source = _unknown(PLAIN, formula.source, Place("L-i"))
             result.append(f"\nFrom {source} to {formula.target}_L")
@@ -65,9 +94,7 @@ class Backward:
             result.append(f"  rank     {formula.rank} (of the Hankel matrix)")
         if self.through:
             result += ["", *self.through]
-        result.append("\nFor blocks whose history does not reach the start, and if:")
-        result += [f"  {line}" for line in self.assumptions]
-        return "\n".join(result)
+        return result
 
     def latex(self) -> str:
         """As LaTeX."""
@@ -79,13 +106,19 @@ class Backward:
                 lines.append(f"F = {regexes.latex(formula.regex)}")
             lines += written(formula, LATEX)
         body = " \\\\\n".join(f"  & {line}" for line in lines)
-        return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+        head = f"% through {self.where}\n" if self.where else ""
+        made = f"{head}\\begin{{align*}}\n{body}\n\\end{{align*}}"
+        others = [o.latex() for o in self.others if isinstance(o, Backward)]
+        return "\n".join([made, *others])
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return {
             "network": self.name,
             "equations": list(self.equations),
+            "boundaries": list(self.boundaries),
+            "through": self.where or "all blocks",
+            "blocks": list(self.blocks),
             "formulas": [
                 {
                     "from": formula.source,
@@ -100,17 +133,84 @@ class Backward:
             ],
             "through_histories": list(self.through),
             "assumptions": list(self.assumptions),
+            "others": [other.as_dict() for other in self.others],
+        }
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """Blocks with equations of their own that have no general formula.
+
+    Attributes:
+        where: the blocks.
+        blocks: the same as numbers.
+        why: the reason.
+    """
+
+    where: str
+    blocks: tuple[int, ...]
+    why: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "through": self.where,
+            "blocks": list(self.blocks),
+            "formulas": None,
+            "why": self.why,
         }
 
 
 def backward(formula: Formula) -> Backward:
-    """The general formulas of a recursion.
+    """The general formulas of a recursion, of each group of blocks with equal equations.
 
     Raises:
         CompileError: if the linearised recurrence has none.
     """
+    if not own_blocks(formula):
+        return _backward(formula)
+    length = longest(formula)
+    general, *own = regimes(formula, length)
+    alone = " alone" + ", block L-i among them" * _reads_itself(formula)
+    others: list[Backward | Unknown] = []
+    for regime in own:
+        through = where(regime, length) + alone
+        if regime.formula is None or regime.in_row < 2:
+            continue  # Over one block there is nothing to add up.
+        try:
+            found = _backward(regime.formula, first=0)
+        except CompileError as error:
+            why = error.diagnostics[0].message
+            others.append(Unknown(through, regime.blocks, why))
+        else:
+            others.append(replace(found, where=through, blocks=regime.blocks))
+    return replace(
+        _backward(formula),
+        where=where(general, length) + alone,
+        blocks=general.blocks,
+        boundaries=boundary_texts(formula),
+        others=tuple(others),
+    )
+
+
+def _reads_itself(formula: Formula) -> bool:
+    """Whether a block reads what it makes: a path may start with that of the first one."""
+    rights = [(e.right, I) for e in formula.equations]
+    rights += [
+        (b.right, b.left.index)
+        for b in formula.boundaries
+        if isinstance(b.left, State) and b.left.index >= 1 and b.right is not None
+    ]
+    return any(
+        isinstance(part, State) and part.index == index
+        for right, index in rights
+        for part in walk(right)
+    )
+
+
+def _backward(formula: Formula, first: int | None = None) -> Backward:
     report = Diagnostics()
-    linear = linearise(formula, report, activations=False)
+    linear = linearise(formula, report, activations=False, first=first)
     report.check()
     sources = [equation.unknown for equation in formula.equations]
     joined = any(letter.kind == "embed" for letter in linear.letters)
@@ -159,7 +259,8 @@ def backward(formula: Formula) -> Backward:
         assumptions.append("weights that depend on the block, [...], stay as they are")
     return Backward(
         formula.name,
-        tuple(dict.fromkeys(e.text for e in formula.equations)),
+        equation_texts(formula),
+        boundary_texts(formula),
         formulas,
         tuple(
             line

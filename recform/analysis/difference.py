@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 
+from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import first_word, minimal, words_up_to
 from recform.analysis.automaton_regex import shown
@@ -20,9 +21,11 @@ from recform.analysis.derive_back import (
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
 from recform.analysis.linear import linearise
+from recform.analysis.propagate import propagate
 from recform.analysis.series import NotExact, Series, Word
-from recform.analysis.words import LAST
+from recform.analysis.words import LAST, Polynomial
 from recform.diagnostics import CompileError, Diagnostics
+from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 
 #: How many blocks the paths that are listed go over, and how many are listed.
 _BLOCKS, _MOST = 3, 24
@@ -55,6 +58,10 @@ class PathDifference:
         more: how many of those are not listed.
         totals: of each network, the sum of the weights of all paths over ``blocks``.
         blocks: how many blocks the networks have.
+        own: whether blocks have equations of their own. Then ``paths`` holds for those
+            that have none, and totals are those of the paths from the input.
+        others: for each network the paths through blocks with equal equations of their
+            own: which blocks, and the paths.
     """
 
     paths: tuple[str, str]
@@ -63,21 +70,31 @@ class PathDifference:
     more: int
     totals: tuple[Any, Any] | None
     blocks: tuple[int, int]
+    own: bool = False
+    others: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = ((), ())
 
 
 def path_difference(left: Formula, right: Formula) -> PathDifference:
     """Compares the paths from a block's output to the network's."""
     blocks = tuple(sum(stage.blocks for stage in f.stages) for f in (left, right))
+    own = any(own_blocks(formula) for formula in (left, right))
+    others = (_others(left), _others(right))
     first, why_first = _series(left)
     second, why_second = _series(right)
     paths = (why_first, why_second)
     if first is None or second is None:
-        return PathDifference(paths, None, (), 0, None, (blocks[0], blocks[1]))
+        return PathDifference(
+            paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
+        )
     same: bool | None = first_word(first - second) is None
     if not same and (has_free_letters(first) or has_free_letters(second)):
         same = None
     changes = [] if same else _changes(first, second)
-    totals = (_total(first, blocks[0]), _total(second, blocks[1]))
+    totals = (
+        (_from_input(left), _from_input(right))
+        if own
+        else (_total(first, blocks[0]), _total(second, blocks[1]))
+    )
     return PathDifference(
         paths,
         same,
@@ -85,14 +102,42 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
         max(len(changes) - _MOST, 0),
         totals,
         (blocks[0], blocks[1]),
+        own,
+        others,
     )
 
 
-def _series(formula: Formula) -> tuple[Series | None, str]:
+def _others(formula: Formula) -> tuple[tuple[str, str], ...]:
+    """The paths through blocks that have equations of their own; single ones aside."""
+    if not own_blocks(formula):
+        return ()
+    found = regimes(formula, longest(formula))
+    return tuple(
+        (in_blocks(regime.blocks), _series(regime.formula, first=0)[1])
+        for regime in found
+        if not regime.general and regime.formula is not None and regime.in_row > 1
+    )
+
+
+def _from_input(formula: Formula) -> Any:
+    """The sum of the weights of all paths from the input, of the longest stage."""
+    linear = linearise(formula, Diagnostics(), activations=False)
+    length = longest(formula)
+
+    def weigh(polynomial: Polynomial, block: int) -> Any:
+        total = sum(polynomial.terms.values(), sympy.S.Zero)
+        learned = {item: sympy.Symbol(item.name) for item in total.atoms(Learned)}
+        return total.xreplace(learned).xreplace({I: block, L: length})
+
+    found = propagate(linear, length, weigh, sympy.S.One)
+    return sympy.S.Zero if found is None else sympy.expand(found)
+
+
+def _series(formula: Formula, first: int | None = None) -> tuple[Series | None, str]:
     """The series from the output's unknown to itself, and how it reads."""
     report = Diagnostics()
     try:
-        linear = linearise(formula, report, activations=False)
+        linear = linearise(formula, report, activations=False, first=first)
         names = [s.unknown for s in linear.output if s.at.base == LAST]
         name = names[0] if names else formula.equations[-1].unknown
         series = minimal(
@@ -137,8 +182,15 @@ def _total(series: Series, blocks: int) -> Any:
 def path_lines(found: PathDifference) -> list[str]:
     """For the terminal."""
     result = [f"  - {found.paths[0]}", f"  + {found.paths[1]}"]
-    if found.same:
+    if found.same and not found.own:
         return ["  the same between all later blocks", f"    {found.paths[0]}"]
+    if found.same:
+        result = ["  the same through blocks without equations of their own"]
+        result.append(f"    {found.paths[0]}")
+    before, after = found.others
+    for other in dict.fromkeys((*before, *after)):
+        mark = " " if other in before and other in after else "-+"[other in after]
+        result.append(f"  {mark} through {other[0]}: {other[1]}")
     for change in found.changes:
         where = f"over {change.blocks} block{'s' * (change.blocks > 1)}: {change.path}"
         if change.after == 0:
@@ -153,7 +205,8 @@ def path_lines(found: PathDifference) -> list[str]:
         result.append(f"    and {found.more} more")
     if found.totals is not None:
         old, new = found.totals
-        result.append(f"  in all, with their signs: {old} -> {new}")
+        source = " from the input" if found.own else ""
+        result.append(f"  in all{source}, with their signs: {old} -> {new}")
     return result
 
 
@@ -174,4 +227,9 @@ def as_dict(found: PathDifference) -> Mapping[str, Any]:
         "more": found.more,
         "totals": None if found.totals is None else [str(t) for t in found.totals],
         "blocks": list(found.blocks),
+        "totals_from_input": found.own,
+        "through_own_equations": [
+            [{"blocks": where, "paths": paths} for where, paths in others]
+            for others in found.others
+        ],
     }

@@ -28,12 +28,28 @@ from recform.analysis.equal_values import written_out
 from recform.analysis.linear import linearise
 from recform.analysis.series import NotExact
 from recform.diagnostics import CompileError, Diagnostics
+from recform.recurrence.regimes import own_blocks
 from recform.recurrence.unroll import Unroller
 
 #: How the answer reads.
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
 #: Most depths that are compared one by one.
 MAX_DEPTH = 40
+
+
+@dataclass(frozen=True)
+class OwnDepth:
+    """Networks of the depth that a file has.
+
+    Attributes:
+        blocks: the depth.
+        owner: the name of the network that has it; empty if both have.
+        same: whether they are equal with so many blocks, for any operators.
+    """
+
+    blocks: int
+    owner: str
+    same: bool
 
 
 @dataclass(frozen=True)
@@ -53,6 +69,8 @@ class Verdict:
         example: operators and an input for which they differ.
         frame: what differs besides the equations.
         notes: what was taken for granted, in sentences.
+        numbered: whether boundary equations of a network stand behind its first block.
+        own: for different networks, what is known of the depth that the files have.
     """
 
     names: tuple[str, str]
@@ -65,6 +83,8 @@ class Verdict:
     example: Example | None
     frame: tuple[FrameChange, ...]
     notes: tuple[str, ...]
+    numbered: tuple[bool, bool] = (False, False)
+    own: OwnDepth | None = None
 
     @property
     def equal(self) -> bool:
@@ -104,6 +124,10 @@ def compare(left: Formula, right: Formula) -> Verdict:
     elif proofs[True] is not None:
         answer = LINEAR
     found = proofs[False] or proofs[True]
+    own = None
+    smallest = differs[False]
+    if answer == DIFFERENT and smallest is not None and shown is not None:
+        own = _own_depth(formulas, smallest, shown)
     return Verdict(
         (left.name, right.name),
         answer,
@@ -115,6 +139,8 @@ def compare(left: Formula, right: Formula) -> Verdict:
         shown,
         frame_changes(left, right),
         _notes(formulas),
+        _numbered(formulas),
+        own,
     )
 
 
@@ -154,7 +180,46 @@ def _same(left: Formula, right: Formula) -> Verdict:
         None,
         frame_changes(left, right),
         _notes((left, right)),
+        _numbered((left, right)),
     )
+
+
+def _own_depth(
+    formulas: tuple[Formula, Formula], differs: int, shown: Example
+) -> OwnDepth | None:
+    """What is known of the depth of the files, where the difference is shown at another.
+
+    Args:
+        formulas: the two networks, which are different.
+        differs: all smaller depths are equal.
+        shown: where they differ.
+    """
+    first, second = (_blocks(formula) for formula in formulas)
+    if first is None or second is None:
+        return None
+    less = min(first, second)
+    if less < differs:
+        owner = "" if first == second else formulas[first > second].name
+        return OwnDepth(less, owner, True)
+    if first != second or first in (shown.depth, differs):
+        return None
+    if first <= MAX_DEPTH and not _differ_at(formulas, first):
+        return OwnDepth(first, "", True)
+    found = example(formulas, first, linear=shown.linear)
+    return None if found is None else OwnDepth(first, "", False)
+
+
+def _blocks(formula: Formula) -> int | None:
+    """The number of blocks, or of those of each stage; None if stages differ in it."""
+    counts = [stage.blocks for stage in formula.stages]
+    if formula.scope == "network":
+        return sum(counts)
+    return counts[0] if len(set(counts)) == 1 else None
+
+
+def _numbered(formulas: tuple[Formula, Formula]) -> tuple[bool, bool]:
+    first, second = (bool(own_blocks(formula)) for formula in formulas)
+    return first, second
 
 
 def _comparable(left: Formula, right: Formula) -> None:
@@ -195,24 +260,45 @@ def _first_difference(
 ) -> tuple[int | None, int]:
     """The first depth at which the outputs are different formulas; how far was looked."""
     for length in range(1, depth + 1):
-        atoms = Atoms()
-        values: list[Value] = []
         try:
-            for formula in formulas:
-                unroller = Unroller(formula, length)
-                output = unroller.output(formula.output)
-                value = written_out(
-                    atoms,
-                    unroller.definitions,
-                    linear=linear,
-                    length=sympy.Integer(length),
-                )
-                values.append({} if output is None else value(output))
+            first, second = _outputs(formulas, length, linear=linear)
         except TooLarge:
             return None, length - 1
-        if values[0] != values[1]:
+        if first != second:
             return length, length
     return None, depth
+
+
+def _differ_at(formulas: tuple[Formula, Formula], length: int) -> bool:
+    """Whether the outputs at a depth are different formulas, or too large to tell."""
+    try:
+        first, second = _outputs(formulas, length, linear=False)
+    except TooLarge:
+        return True
+    return first != second
+
+
+def _outputs(
+    formulas: tuple[Formula, Formula], length: int, *, linear: bool
+) -> list[Value]:
+    """The outputs at a depth, as formulas.
+
+    Raises:
+        TooLarge: if they have too many terms.
+    """
+    atoms = Atoms()
+    values: list[Value] = []
+    for formula in formulas:
+        unroller = Unroller(formula, length)
+        output = unroller.output(formula.output)
+        value = written_out(
+            atoms,
+            unroller.definitions,
+            linear=linear,
+            length=sympy.Integer(length),
+        )
+        values.append({} if output is None else value(output))
+    return values
 
 
 def _interior(left: Formula, right: Formula) -> bool | None:
@@ -234,7 +320,7 @@ def _interior(left: Formula, right: Formula) -> bool | None:
 
 
 def _starts(formula: Formula) -> tuple[str, ...]:
-    return tuple(boundary.text for boundary in formula.boundaries)
+    return tuple(dict.fromkeys(boundary.text for boundary in formula.boundaries))
 
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:

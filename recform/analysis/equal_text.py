@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, Verdict
+from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.analysis.equal_example import Example
 
 
@@ -34,9 +34,12 @@ def lines(verdict: Verdict) -> list[str]:
         result.append(f"The first {verdict.checked} depths were compared one by one.")
     if verdict.answer == ANY and not verdict.checked:
         result.append("Equations, start and output are the same.")
-    for name, starts in zip(verdict.names, verdict.starts, strict=True):
+    for name, starts, numbered in zip(
+        verdict.names, verdict.starts, verdict.numbered, strict=True
+    ):
         if starts:
-            result.append(f"\nWith the start of {name}:")
+            what = "equations for single blocks" if numbered else "start"
+            result.append(f"\nWith the {what} of {name}:")
             result += [f"  {line}" for line in starts]
     if verdict.answer in (ANY, LINEAR) and verdict.interior is False:
         result.append(
@@ -81,7 +84,18 @@ def _example_lines(verdict: Verdict, found: Example) -> list[str]:
     result = [f"With {blocks} and {kind} (seed {found.seed}) the outputs are"]
     for name, values in zip(verdict.names, found.outputs, strict=True):
         result.append(f"  {name}: {', '.join(values)}")
+    if verdict.own is not None:
+        result.append(_own_line(verdict.own))
     return result
+
+
+def _own_line(own: OwnDepth) -> str:
+    """What is known of networks as deep as those of the files."""
+    depth = "1 block" if own.blocks == 1 else f"{own.blocks} blocks"
+    whose = f"the depth of {own.owner}" if own.owner else "the depth of both files"
+    if own.same:
+        return f"With {depth}, {whose}, they are equal for any operators."
+    return f"They differ with {depth}, {whose}, too."
 
 
 def as_dict(verdict: Verdict) -> Mapping[str, Any]:
@@ -95,6 +109,13 @@ def as_dict(verdict: Verdict) -> Mapping[str, Any]:
         "starts": [list(lines) for lines in verdict.starts],
         "same_paths_between_later_blocks": verdict.interior,
         "example": None if verdict.example is None else verdict.example.as_dict(),
+        "own_depth": None
+        if verdict.own is None
+        else {
+            "blocks": verdict.own.blocks,
+            "of": verdict.own.owner or None,
+            "same": verdict.own.same,
+        },
         "frame": [change.as_dict() for change in verdict.frame],
         "assumptions": list(verdict.notes),
     }

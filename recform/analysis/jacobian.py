@@ -7,8 +7,10 @@ Eq. (14), corrected), so that products come out in the order of Eqs. (6), (9) an
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from recform.algebra.expr import Tensor
 from recform.algebra.typeset import latex, plain
 from recform.analysis.closed_forms import closed_form
 from recform.analysis.laws import STEM, Linear, Source, merged
@@ -23,6 +25,7 @@ from recform.analysis.words import (
     Letter,
     Polynomial,
 )
+from recform.recurrence.regimes import ranges, runs
 
 #: The general formula is written out to so many blocks back, and so many terms.
 STEPS, MOST = 4, 40
@@ -42,15 +45,55 @@ class Formulas:
 
 
 @dataclass(frozen=True)
+class Case:
+    """The recurrence of the derivatives by the unknown of some blocks.
+
+    Attributes:
+        blocks: the numbers L-i of these blocks.
+        onwards: whether it holds for all blocks behind the last of them, too.
+        recurrence: with L-i for the block, or with its number.
+    """
+
+    blocks: tuple[int, ...]
+    onwards: bool
+    recurrence: Formulas
+
+    def where(self) -> str:
+        """``L-i = 1-3, 6 and more``."""
+        if not self.onwards:
+            return f"L-i = {ranges(self.blocks)}"
+        last = runs(self.blocks)[-1][0]
+        before = [number for number in self.blocks if number < last]
+        ahead = f"{ranges(before)}, " if before else ""
+        return f"L-i = {ahead}{last} and more"
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """The derivatives by one unknown where blocks have equations of their own.
+
+    Attributes:
+        cases: a recurrence for each group of blocks, the general one first.
+        behind: the closed form holds for L-i from here on; None if no block is left.
+        written: ``df/dX_L``, ``df/dX_<L-1>``, ... in numbers, by the number of blocks.
+    """
+
+    cases: tuple[Case, ...]
+    behind: int | None
+    written: Mapping[int, tuple[Formulas, ...]]
+
+
+@dataclass(frozen=True)
 class Jacobian:
     """The derivative of the output by one unknown.
 
     Attributes:
         unknown: by which.
-        recurrence: in ``f``, from newer to older blocks.
+        recurrence: in ``f``, from newer to older blocks, by the general equations.
         written: the general formula for i = 0, 1, 2, ...
         terms: the numbers of terms of these.
         closed: the general formula for any i, where one was found.
+        own: what holds where blocks have equations of their own; None without such.
     """
 
     unknown: str
@@ -58,6 +101,7 @@ class Jacobian:
     written: tuple[Formulas, ...]
     terms: tuple[int, ...]
     closed: Formulas | None
+    own: Pieces | None = None
 
 
 def jacobians(linear: Linear) -> tuple[Jacobian, ...]:
@@ -89,7 +133,7 @@ def by_input(linear: Linear, length: int) -> Formulas | None:
         linear,
         length,
         lambda p, block: p.moved(START, block).mapped(
-            lambda letter: _numbered(letter, block)
+            lambda letter: numbered(letter, block)
         ),
         Polynomial.one(),
         STEM,
@@ -103,7 +147,7 @@ def by_input(linear: Linear, length: int) -> Formulas | None:
     return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
 
 
-def _numbered(letter: Letter, block: int) -> Letter:
+def numbered(letter: Letter, block: int) -> Letter:
     """A letter of the output, which counts from L, of a network of so many blocks."""
     if letter.at.base != LAST:
         return letter
@@ -133,8 +177,8 @@ def ordered(polynomial: Polynomial) -> Polynomial:
 # -- the recurrence
 
 
-def _names(linear: Linear, unknown: str, at: At) -> tuple[str, str]:
-    output = linear.formula.output
+def derivative(output: Tensor, unknown: str, at: At) -> tuple[str, str]:
+    """``dX_L/dX_<L-i>``, in the language of the files and as LaTeX."""
     by = Source(unknown, at)
     top, under = plain(output), by.text()
     left = f"d{top}/d{under}" if "(" not in top else f"d({top})/d{under}"
@@ -144,12 +188,12 @@ def _names(linear: Linear, unknown: str, at: At) -> tuple[str, str]:
 def _formula(
     linear: Linear, unknown: str, base: str, origin: int, polynomial: Polynomial
 ) -> Formulas:
-    left, side = _names(linear, unknown, At(base, origin))
+    left, side = derivative(linear.formula.output, unknown, At(base, origin))
     return Formulas(left, polynomial.text(), f"{side} = {polynomial.latex()}")
 
 
 def _recurrence(linear: Linear, unknown: str) -> Formulas:
-    left, side = _names(linear, unknown, At(BACK))
+    left, side = derivative(linear.formula.output, unknown, At(BACK))
     plain_parts, latex_parts = [], []
     for law in linear.laws:
         for source, polynomial in law.gradient.items():
@@ -157,14 +201,15 @@ def _recurrence(linear: Linear, unknown: str) -> Formulas:
                 continue
             distance = -source.at.number
             factor = polynomial.moved(BACK, distance)
-            names = _names(linear, law.unknown, At(BACK, distance))
-            plain_parts.append(_product(names[0], factor, factor.text(), "*"))
-            latex_parts.append(_product(names[1], factor, factor.latex(), r" \cdot "))
-    right, tex = _joined(plain_parts) or "0", _joined(latex_parts) or "0"
+            names = derivative(linear.formula.output, law.unknown, At(BACK, distance))
+            plain_parts.append(product(names[0], factor, factor.text(), "*"))
+            latex_parts.append(product(names[1], factor, factor.latex(), r" \cdot "))
+    right, tex = added(plain_parts) or "0", added(latex_parts) or "0"
     return Formulas(left, right, f"{side} = {tex}")
 
 
-def _product(left: str, factor: Polynomial, text: str, times: str) -> str:
+def product(left: str, factor: Polynomial, text: str, times: str) -> str:
+    """A derivative times a polynomial on its right, as text."""
     if text == "1":
         return left
     if text == "-1":
@@ -179,7 +224,8 @@ def _product(left: str, factor: Polynomial, text: str, times: str) -> str:
     )
 
 
-def _joined(parts: list[str]) -> str:
+def added(parts: list[str]) -> str:
+    """A sum as text; empty for none."""
     text = ""
     for part in parts:
         if not text:
@@ -246,5 +292,5 @@ def _closed(linear: Linear, unknown: str) -> Formulas | None:
     )
     if found is None:
         return None
-    left, side = _names(linear, unknown, At(BACK))
+    left, side = derivative(linear.formula.output, unknown, At(BACK))
     return Formulas(left, found[0], f"{side} = {found[1]}")

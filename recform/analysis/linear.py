@@ -36,6 +36,7 @@ def linearise(
     report: Diagnostics,
     *,
     activations: bool = True,
+    first: int | None = None,
 ) -> Linear:
     """The linearised recurrence of a formula.
 
@@ -43,15 +44,17 @@ def linearise(
         formula: from the algebra, checked by the recurrence.
         report: gets RF601.
         activations: whether to keep the derivatives of elementwise functions.
+        first: how many first blocks are written out; None for all that may differ.
 
     Raises:
         CompileError: if a part has no derivative (``max``, ``min``).
     """
-    reach = reach_of(formula)
+    if first is None:
+        reach = reach_of(formula)
+        first = reach.order + reach.absolute + 1
     reader = Differentiator(formula, report, activations)
     laws = _ordered(reader.laws())
     report.check()
-    first = reach.order + reach.absolute + 1
     starts = reader.starts(laws, first)
     output = reader.gradient(formula.output)
     report.check()

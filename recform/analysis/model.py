@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.expr import State
 from recform.algebra.formula import Formula
+from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import Inverse, inverse
 from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
+from recform.analysis.jacobian_regimes import pieced
 from recform.analysis.laws import Linear
 from recform.analysis.lesions import Ablation, deletion, swap
 from recform.analysis.linear import linearise
@@ -24,6 +25,7 @@ from recform.analysis.paths import (
 )
 from recform.analysis.stability import Stability, stability
 from recform.diagnostics import Diagnostics
+from recform.recurrence.regimes import own_blocks, regimes, stretched
 
 
 @dataclass(frozen=True)
@@ -74,26 +76,41 @@ class FlowAnalysis:
 
 
 @dataclass(frozen=True)
+class EqualBlocks:
+    """The stability of blocks that have the same equations.
+
+    Attributes:
+        blocks: their numbers.
+        stability: of a network of such blocks.
+    """
+
+    blocks: tuple[int, ...]
+    stability: Stability
+
+
+@dataclass(frozen=True)
 class Analysis:
     """The analysis of a network.
 
     Attributes:
         name: of the network.
-        equations: as the author wrote them.
+        equations, boundaries: as the author wrote them.
         asked: the question.
         linear: the linearised recurrence that the Jacobian is written in.
         jacobians: of the output by each unknown.
         start: the derivative of short networks by their input.
-        stability: of equal blocks.
+        stability: of equal blocks, by the general equations.
         invariants: combinations that stay constant.
         inverse: the blocks run backwards.
         flows: the network, or its stages.
         borders: blocks where the shape changes, so that adapters stand in front of terms.
         own: blocks from the second on that have an equation of their own.
+        regimes: the stability of each group of blocks, where there are such.
     """
 
     name: str
     equations: tuple[str, ...]
+    boundaries: tuple[str, ...]
     asked: Asked
     linear: Linear
     jacobians: tuple[Jacobian, ...]
@@ -104,6 +121,7 @@ class Analysis:
     flows: tuple[FlowAnalysis, ...]
     borders: tuple[int, ...]
     own: tuple[int, ...] = ()
+    regimes: tuple[EqualBlocks, ...] = ()
 
     @property
     def whole(self) -> Distribution | None:
@@ -129,27 +147,54 @@ def analyse(
     """
     asked = asked or Asked()
     _check(formula, asked, report)
+    if asked.depth is not None and formula.scope == "network":
+        (flow,) = flows(formula, asked.depth)
+        formula = stretched(formula, [stage.first for stage in flow.stages])
     plain = linearise(formula, report, activations=False)
     shown = linearise(formula, report, activations=True) if asked.activations else plain
+    own = own_blocks(formula)
     return Analysis(
         name=formula.name,
-        equations=tuple(dict.fromkeys(e.text for e in formula.equations)),
+        equations=equation_texts(formula),
+        boundaries=boundary_texts(formula),
         asked=asked,
         linear=shown,
-        jacobians=jacobians(shown),
+        jacobians=pieced(
+            shown, jacobians(shown), [f.length for f in flows(formula, asked.depth)]
+        ),
         start=tuple(
             row
             for length in range(1, 4)
             if length <= max(f.length for f in flows(formula, asked.depth))
             and (row := by_input(shown, length)) is not None
         ),
-        stability=stability(plain, report),
+        stability=stability(plain, None if own else report),
         invariants=invariants(formula),
         inverse=inverse(formula, asked.gain),
         flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
         borders=_borders(formula),
-        own=_own(formula),
+        own=own,
+        regimes=_equal_blocks(formula, asked, report) if own else (),
     )
+
+
+def _equal_blocks(
+    formula: Formula, asked: Asked, report: Diagnostics
+) -> tuple[EqualBlocks, ...]:
+    """The stability of blocks in a row with the same equations, if these are not all.
+
+    One block alone is no recurrence; nothing is said of it.
+    """
+    longest = max(flow.length for flow in flows(formula, asked.depth))
+    found = []
+    for regime in regimes(formula, longest):
+        if regime.formula is None or regime.in_row < 2:
+            continue
+        plain = linearise(regime.formula, Diagnostics(), activations=False, first=0)
+        found.append(
+            EqualBlocks(regime.blocks, stability(plain, report, regime.blocks))
+        )
+    return tuple(found)
 
 
 def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
@@ -196,16 +241,6 @@ def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
                 continue
         report.error("RF603", what, formula.equations[0].span)
     report.check()
-
-
-def _own(formula: Formula) -> tuple[int, ...]:
-    """The blocks behind the first that have an equation of their own."""
-    numbers = {
-        int(boundary.left.index)
-        for boundary in formula.boundaries
-        if isinstance(boundary.left, State)
-    }
-    return tuple(sorted(number for number in numbers if number > 1))
 
 
 def _borders(formula: Formula) -> tuple[int, ...]:

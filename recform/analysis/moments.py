@@ -37,6 +37,19 @@ class Share:
 
 
 @dataclass(frozen=True)
+class Elsewhere:
+    """The terms of blocks with other equations than the last one.
+
+    Attributes:
+        block: the last one of them.
+        shares: its terms.
+    """
+
+    block: int
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
 class Moments:
     """Variances of a network of random blocks.
 
@@ -53,6 +66,7 @@ class Moments:
             at the assumed gain.
         gates: the number that stands for each gate, by its letter.
         symmetric: whether the gradient's variance grows alike.
+        elsewhere: the terms of blocks that have other equations.
     """
 
     gain: float
@@ -64,6 +78,7 @@ class Moments:
     scale: float | None
     gates: tuple[tuple[str, float], ...] = ()
     symmetric: bool = True
+    elsewhere: tuple[Elsewhere, ...] = ()
 
 
 def moments(
@@ -87,21 +102,27 @@ def moments(
 
     variance = at(gain)
     field = Field(written, gain)
-    shares = tuple(
-        Share(f"{owner}: {term.text}", field.square(field.value(term.tensor)), factor)
-        for owner, term, factor in written.shares()
-    )
+
+    def shares(block: int) -> tuple[Share, ...]:
+        return tuple(
+            Share(
+                f"{owner}: {term.text}", field.square(field.value(term.tensor)), factor
+            )
+            for owner, term, factor in written.shares(block)
+        )
+
     empty = at(0.0)
     return Moments(
         gain=gain,
         blocks=written.blocks,
         variance=variance,
-        shares=shares,
+        shares=shares(written.blocks),
         steady=_meet(at, 1.0) if empty < 1 - 1e-9 else None,
         double=_meet(at, 2.0) if empty < 2 else None,
         scale=_meet(lambda scale: at(gain, scale), 1.0) if variance > 0 else None,
         gates=tuple(sorted(written.gates.items())),
         symmetric=not written.gates and not written.joined,
+        elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
     )
 
 

@@ -34,6 +34,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.forms import numeric
 from recform.recurrence.check import walk
+from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
 
 #: Functions that make a gate, with their slope at zero.
@@ -63,7 +64,7 @@ class Term:
 
     Attributes:
         text: in the index i.
-        tensor: written out for the last block.
+        tensor: written out for a block.
     """
 
     text: str
@@ -106,6 +107,7 @@ class Written:
         )
         self._known: dict[Tensor, Gate | None] = {}
         everything = [formula.output, *(e.right for e in formula.equations)]
+        everything += [b.right for b in formula.boundaries if b.right is not None]
         self.joined = any(
             isinstance(part, Concat) or (isinstance(part, History) and _is_concat(part))
             for tensor in everything
@@ -190,63 +192,84 @@ class Written:
 
     # -- terms
 
-    def shares(self) -> Iterator[tuple[str, Term, str]]:
-        """Owner, term and what its gates are as a factor, for the last block."""
+    def others(self) -> tuple[int, ...]:
+        """The last blocks of those that have other equations than the last block."""
+        if not own_blocks(self._formula):
+            return ()
+        ends = (r.blocks[-1] for r in regimes(self._formula, self.blocks) if r.blocks)
+        return tuple(sorted(block for block in ends if block != self.blocks))
+
+    def _rights(self, block: int) -> Iterator[tuple[str, Any, Tensor]]:
+        """Unknown, index and right side of the equations of a block."""
+        own = {b.left: b for b in self._formula.boundaries}
         for equation in self._formula.equations:
-            state = State(equation.unknown, self.blocks)
+            name = equation.unknown
+            boundary = own.get(State(name, block))
+            if boundary is None:
+                yield name, I, equation.right
+            elif boundary.rule is not None:
+                yield name, I, boundary.rule.right
+            elif boundary.right is not None:
+                yield name, sympy.Integer(block), boundary.right
+
+    def shares(self, block: int) -> Iterator[tuple[str, Term, str]]:
+        """Owner, term and what its gates are as a factor, for a block."""
+        for name, index, right in self._rights(block):
+            state = State(name, block)
             if state not in self.definitions or self.gate(state) is not None:
                 continue
-            owner = indexed(equation.unknown, I)
+            owner = indexed(name, index)
             terms: dict[Tensor, Any] = {}
-            for factor, core in self._terms(equation.right):
+            for factor, core in self._terms(right, block):
                 terms[core] = terms.get(core, sympy.S.Zero) + factor
             for core, factor in terms.items():
                 term = scaled(factor, core)
-                here = self._unroller.at(term, self.blocks)
+                here = self._unroller.at(term, block)
                 if factor != 0 and here is not None and not isinstance(here, Filled):
                     yield owner, Term(plain(term), here), self._through(here)
 
-    def _terms(self, tensor: Tensor) -> Iterator[tuple[Any, Tensor]]:
+    def _terms(self, tensor: Tensor, block: int) -> Iterator[tuple[Any, Tensor]]:
         """A tensor as a sum, with operators applied to each term of a sum."""
         match tensor:
             case TensorSum():
                 for child in tensor.children:
-                    yield from self._terms(child)
+                    yield from self._terms(child, block)
             case Filled():
                 return
             case Scaled():
-                for factor, core in self._terms(tensor.tensor):
+                for factor, core in self._terms(tensor.tensor, block):
                     yield tensor.coefficient * factor, core
             case Elementwise():
-                yield from self._terms(tensor.argument)
+                yield from self._terms(tensor.argument, block)
             case Apply():
-                for factor, core in self._terms(tensor.argument):
+                for factor, core in self._terms(tensor.argument, block):
                     yield factor, Apply(tensor.operator, tensor.index, core)
             case Part():
-                for factor, core in self._terms(tensor.tensor):
+                for factor, core in self._terms(tensor.tensor, block):
                     yield factor, Part(core, tensor.parts, tensor.which)
             case Combine() if tensor.kind == "mean":
                 for child in tensor.children:
-                    for factor, core in self._terms(child):
+                    for factor, core in self._terms(child, block):
                         yield factor / len(tensor.children), core
             case Pointwise():
-                yield from self._products(tensor)
+                yield from self._products(tensor, block)
             case _:
                 yield sympy.S.One, tensor
 
-    def _products(self, tensor: Pointwise) -> Iterator[tuple[Any, Tensor]]:
-        open_ones = [n for n, c in enumerate(tensor.children) if not self._is_gate(c)]
+    def _products(self, tensor: Pointwise, block: int) -> Iterator[tuple[Any, Tensor]]:
+        places = enumerate(tensor.children)
+        open_ones = [n for n, c in places if not self._is_gate(c, block)]
         if len(open_ones) != 1:
             yield sympy.S.One, tensor
             return
         (place,) = open_ones
-        for factor, core in self._terms(tensor.children[place]):
+        for factor, core in self._terms(tensor.children[place], block):
             factors = list(tensor.children)
             factors[place] = core
             yield factor, Pointwise(*factors)
 
-    def _is_gate(self, tensor: Tensor) -> bool:
-        here = self._unroller.at(tensor, self.blocks)
+    def _is_gate(self, tensor: Tensor, block: int) -> bool:
+        here = self._unroller.at(tensor, block)
         return isinstance(here, Filled) or (
             here is not None and self.gate(here) is not None
         )

@@ -268,4 +268,6 @@ def joined(stages: Sequence[Distribution]) -> Distribution:
 
 def gated_by_tensors(linear: Linear) -> bool:
     """Whether tensors are multiplied: gates are symbols, and do not cancel each other."""
-    return any(letter.kind in ("gate", "gain") for letter in linear.letters)
+    written = (p for block in linear.starts for g in block.values() for p in g.values())
+    letters = [*linear.letters, *(letter for p in written for letter in p.letters)]
+    return any(letter.kind in ("gate", "gain") for letter in letters)

@@ -9,7 +9,7 @@ tensor that is uncorrelated with all others and has ``gain**2`` times the varian
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -25,6 +25,7 @@ from recform.analysis.laws import Linear
 from recform.analysis.words import BLOCK, Letter, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
+from recform.recurrence.regimes import ranges, runs
 
 #: A root counts as on the unit circle up to this.
 _CLOSE = 1e-9
@@ -73,14 +74,22 @@ class Stability:
     power: int
 
 
-def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
+def stability(
+    linear: Linear,
+    report: Diagnostics | None = None,
+    blocks: Sequence[int] | None = None,
+) -> Stability:
     """The characteristic polynomial of equal blocks, and what its roots say.
 
     Args:
         linear: without activations.
         report: gets the warning RF602 where values grow without any operator.
+        blocks: those that have these equations, ascending; None for all.
     """
-    bare = companion(linear, lambda p: _number(linear, p))
+    length = sum(stage.blocks for stage in linear.formula.stages)
+    blocks = range(1, length + 1) if blocks is None else blocks
+    last = blocks[-1] if blocks else length
+    bare = companion(linear, lambda p: _number(linear, p, last))
     roots = _roots(bare)
     growth = max((root.modulus for root in roots), default=0.0)
     power = max(
@@ -89,7 +98,7 @@ def stability(linear: Linear, report: Diagnostics | None = None) -> Stability:
     )
     regular = all(law.written for law in linear.laws)
     if report is not None and regular and growth > 1 + 1e-6:
-        _warn(linear.formula, growth, report)
+        _warn(linear.formula, growth, blocks, report)
     factors = _factors(linear) if bare.rows <= _LARGEST else []
     return Stability(
         polynomial=_product(factors, plain_scalar, "*").replace("**", "^"),
@@ -203,17 +212,17 @@ def _same(coefficient: Any) -> Any:
     )
 
 
-def _number(linear: Linear, polynomial: Polynomial) -> Any:
-    """What is left of a polynomial with all operators zero, at the end of the network."""
+def _number(linear: Linear, polynomial: Polynomial, block: int) -> Any:
+    """What is left of a polynomial with all operators zero, in a block."""
     total = 0.0
     length = sum(stage.blocks for stage in linear.formula.stages)
     for word, coefficient in polynomial.terms.items():
         if any(letter.kind in ("operator", "gate") for letter in word):
             continue
-        factor = numeric(linear.formula, coefficient, length, length)
+        factor = numeric(linear.formula, coefficient, block, length)
         for letter in word:
             if letter.kind == "gain" and letter.tensor is not None:
-                factor *= numeric(linear.formula, letter.tensor.args[0], length, length)
+                factor *= numeric(linear.formula, letter.tensor.args[0], block, length)
         total += factor
     return sympy.nsimplify(total, rational=True, tolerance=1e-15)
 
@@ -229,14 +238,19 @@ def _roots(matrix: Any) -> tuple[Root, ...]:
     )
 
 
-def _warn(formula: Formula, growth: float, report: Diagnostics) -> None:
+def _warn(
+    formula: Formula, growth: float, blocks: Sequence[int], report: Diagnostics
+) -> None:
     """Warns at the largest coefficient of a tensor that is carried on."""
     length = sum(stage.blocks for stage in formula.stages)
+    in_row = max((last - first + 1 for first, last in runs(blocks)), default=0)
+    # Equations of their own are said to be for those blocks.
+    where = "" if len(blocks) == length else f" of {ranges(blocks)}"
     best: tuple[float, Any, Any] | None = None
     for equation in formula.equations:
         for tensor in walk(equation.right):
             if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):
-                size = abs(numeric(formula, tensor.coefficient, length, length))
+                size = abs(numeric(formula, tensor.coefficient, blocks[-1], length))
                 if best is None or size > best[0]:
                     best = (size, tensor, equation)
     equation = best[2] if best is not None else formula.equations[0]
@@ -245,8 +259,8 @@ def _warn(formula: Formula, growth: float, report: Diagnostics) -> None:
         span = formula.spans.get(best[1], span)
     report.warning(
         "RF602",
-        f"with its operators at zero the recurrence grows by {growth:.4g} in each block: "
-        f"{growth**length:.3g} times over {length} blocks",
+        f"with its operators at zero the recurrence grows by {growth:.4g} in each block"
+        f"{where}: {growth**in_row:.3g} times over {in_row} blocks",
         span,
         hint="make the coefficients of older blocks add up to at most 1",
     )

@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Distribution, Paths
 from recform.analysis.stability import Stability
+from recform.recurrence.regimes import in_blocks, ranges, runs
 
 #: Tables of paths have at most so many rows; more are summed up.
 ROWS = 40
@@ -29,7 +31,7 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
         # Formulas that are cut off tell less than a line that wraps.
         console.width = max(console.width, 96)
     console.print(Text(analysis.name, style="bold"))
-    for line in analysis.equations:
+    for line in (*analysis.equations, *analysis.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
     _jacobians(analysis, console)
     for flow in analysis.flows:
@@ -60,6 +62,9 @@ def _jacobians(analysis: Analysis, console: Console) -> None:
     kept = "kept as letters" if analysis.linear.activations else "left out"
     _heading(f"Jacobian (operators linear, activations {kept})", console)
     for item in analysis.jacobians:
+        if item.own is not None:
+            _pieces(item, item.own, console)
+            continue
         _line(item.recurrence.text(), console)
         for row in item.written[1:]:
             _line(row.text(), console)
@@ -68,6 +73,17 @@ def _jacobians(analysis: Analysis, console: Console) -> None:
     if analysis.start:
         console.print("By the input, from the boundary on:")
         for row in analysis.start:
+            _line(row.text(), console)
+
+
+def _pieces(item: Jacobian, own: Pieces, console: Console) -> None:
+    """What holds where, in a network some of whose blocks have their own equations."""
+    for case in own.cases:
+        _line(f"for {case.where()}: {case.recurrence.text()}", console)
+    if item.closed is not None and own.behind is not None:
+        _line(f"for any i, L-i = {own.behind} and more: {item.closed.text()}", console)
+    for rows in own.written.values():
+        for row in rows[1:]:
             _line(row.text(), console)
 
 
@@ -92,9 +108,12 @@ def _flow(item: FlowAnalysis, analysis: Analysis, console: Console) -> None:
         )
     if item.swapped is not None:
         first, second = item.swapped.blocks
+        # Blocks with other equations keep these, and give each other what they own.
+        operators = "operators of " if analysis.own else ""
         _line(
-            f"blocks {first} and {second} swapped: {whole(item.swapped.both)} paths pass "
-            f"both in the other order, {whole(item.swapped.one)} pass the other one, "
+            f"{operators}blocks {first} and {second} swapped: "
+            f"{whole(item.swapped.both)} paths pass both in the other order, "
+            f"{whole(item.swapped.one)} pass the other one, "
             f"{whole(item.swapped.left.total)} notice nothing",
             console,
         )
@@ -165,17 +184,6 @@ def _through(found: Paths, k: int) -> str:
     return f"most often {ranges(often)}, on {whole(most)}"
 
 
-def ranges(numbers: list[int]) -> str:
-    """``[1, 2, 3, 7]`` as ``1-3, 7``."""
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
-
-
 def whole(number: int) -> str:
     """A whole number: grouped, or rounded if it has very many digits."""
     if abs(number) < 10**DIGITS:
@@ -195,11 +203,12 @@ def whole(number: int) -> str:
 def _stability(analysis: Analysis, console: Console) -> None:
     found = analysis.stability
     _heading("Stability (equal blocks, every operator a number)", console)
-    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
-    _line(f"characteristic polynomial: {shown}", console)
-    _line(f"roots with all operators zero: {_roots(found)}", console)
-    if found.power:
-        _line(f"a root is repeated: values grow like i^{found.power}", console)
+    if not analysis.own:
+        _equal_blocks(found, "", console)
+    elif not analysis.regimes:
+        _line("no two blocks in a row have the same equations", console)
+    for regime in analysis.regimes:
+        _equal_blocks(regime.stability, f"{in_blocks(regime.blocks)}: ", console)
     for item in analysis.flows:
         both = [item.random, item.moments]
         for moments in both[: 1 if analysis.asked.gain == 1 else 2]:
@@ -207,6 +216,14 @@ def _stability(analysis: Analysis, console: Console) -> None:
                 _moments(moments, item.flow.name, console)
         if item.unfollowed:
             _line(f"variances are not followed: {item.unfollowed}", console)
+
+
+def _equal_blocks(found: Stability, where: str, console: Console) -> None:
+    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
+    _line(f"{where}characteristic polynomial: {shown}", console)
+    _line(f"{where}roots with all operators zero: {_roots(found)}", console)
+    if found.power:
+        _line(f"{where}a root is repeated: values grow like i^{found.power}", console)
 
 
 def _roots(found: Stability) -> str:
@@ -233,9 +250,16 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     if found.gates:
         numbers = ", ".join(f"{name} = {value:.4g}" for name, value in found.gates)
         _line(f"  with a number for each gate: {numbers}", console)
-    for share in found.shares:
+    last = f"block {found.blocks}, " if found.elsewhere else ""
+    rows = [(last, share) for share in found.shares]
+    rows += [
+        (f"block {other.block}, ", share)
+        for other in reversed(found.elsewhere)
+        for share in other.shares
+    ]
+    for block, share in rows:
         gates = f" (its gates give {share.gates})" if share.gates else ""
-        _line(f"  {share.term} has {share.variance:.4g}{gates}", console)
+        _line(f"  {block}{share.term} has {share.variance:.4g}{gates}", console)
     if found.gain != 1.0:
         return
     if found.steady is not None:
@@ -282,6 +306,8 @@ def _inverse(analysis: Analysis, console: Console) -> None:
         note = f" (while {step.divisor} is not 0)" if step.divisor else ""
         _line(step.text() + note, console)
     depth = max(item.flow.length for item in analysis.flows)
+    like = (block for block in range(1, depth + 1) if block not in analysis.own)
+    depth = max((last - first + 1 for first, last in runs(like)), default=0)
     if found.endless:
         _line("rounding errors have no bound: a divisor starts at 0", console)
         return

@@ -55,7 +55,8 @@ def command(
     for mark, summary in (("-", before), ("+", after)):
         for line in (*summary.equations, *summary.boundaries):
             typer.echo(f"  {mark} {line}")
-    typer.echo("\nPaths between later blocks, with linear operators")
+    which = "blocks of the general equations" if paths.own else "later blocks"
+    typer.echo(f"\nPaths between {which}, with linear operators")
     typer.echo("\n".join(path_lines(paths)))
     typer.echo("\nState from block to block")
     old, new = _state(before), _state(after)
@@ -68,7 +69,8 @@ def command(
 
 
 def _state(summary: Summary) -> list[str]:
-    return [row.what for row in summary.state]
+    rows = [row.what for row in summary.state]
+    return rows + [border.text() for border in summary.borders]
 
 
 def _change(before: int, after: int) -> str:

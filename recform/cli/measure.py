@@ -8,6 +8,7 @@ from typing import Any
 from recform.analysis.evaluate import Missing
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
+from recform.recurrence.regimes import own_blocks
 
 
 def ablate(
@@ -53,7 +54,8 @@ def ablate(
             for hook in hooks:
                 hook.remove()
         if swap is not None:
-            rows.append(_swapped(parts, names, swap, change))
+            own = bool(own_blocks(whole.formula))
+            rows.append(_swapped(parts, names, swap, change, own=own))
     return rows
 
 
@@ -70,10 +72,11 @@ def _operator(parts: Any, name: str, block: int) -> Any:
 
 
 def _swapped(
-    parts: Any, names: list[str], swap: tuple[int, int], change: Any
+    parts: Any, names: list[str], swap: tuple[int, int], change: Any, *, own: bool
 ) -> dict[str, Any]:
     first, second = swap
-    what = f"blocks {first} and {second} swapped"
+    operators = "operators of " if own else ""
+    what = f"{operators}blocks {first} and {second} swapped"
     pairs = [(_operator(parts, n, first), _operator(parts, n, second)) for n in names]
     states = [
         (

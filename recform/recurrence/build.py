@@ -70,7 +70,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         bound=cut.size,
         disjoint=_ways(cut, pattern),
         early=_early(pattern),
-        shared=_shared(pattern, formula),
+        shared=shared_in(pattern),
     )
 
 
@@ -338,8 +338,8 @@ def _early(pattern: Step) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
-    """Operators that run more than once, or in more than one block."""
+def shared_in(pattern: Step) -> tuple[Shared, ...]:
+    """Operators that run more than once in a step, or are of more than one block."""
     calls: dict[tuple[str, object], list[Apply]] = {}
     for tensor in pattern.body:
         if isinstance(tensor, Apply):
@@ -361,4 +361,4 @@ def _shared(pattern: Step, formula: Formula) -> tuple[Shared, ...]:
     return tuple(result)
 
 
-__all__ = ["build", "move", "relative", "show"]
+__all__ = ["build", "move", "relative", "shared_in", "show"]

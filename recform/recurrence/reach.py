@@ -86,6 +86,17 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
     return Reach(order, absolute, from_end, tail)
 
 
+def order_of(right: Tensor) -> int:
+    """How many blocks back a right side reaches, at least one."""
+    steps = [offset(index) for index in _indices(right)]
+    return max([1, *(-step for step in steps if step is not None)])
+
+
+def numbers_in(tensor: Tensor) -> list[int]:
+    """The blocks that a tensor names by number."""
+    return [int(index) for index in _indices(tensor) if index.is_Integer]
+
+
 def _from_end(index: sympy.Expr) -> int:
     constant, _ = index.as_coeff_Add()
     return -int(constant) if constant.is_Integer and constant < 0 else 0

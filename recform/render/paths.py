@@ -13,7 +13,7 @@ from recform.render import facts, text
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.parts import slug
 from recform.render.routes import Base, Call, Link, Route, Routes, TooMany
-from recform.render.step import caption_of
+from recform.render.step import equations_of, general_caption, not_for
 
 #: Most blocks between the two ends.
 MAX_BLOCKS = 12
@@ -37,15 +37,15 @@ def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         *text.formula(end),
         *text.words(", by the number of operators that they pass"),
     )
-    said = "; ".join(f"{bar.count} of length {bar.length}" for bar in bars)
-    equations = "; ".join(equation.text for equation in formula.equations)
+    lengths = "; ".join(f"{bar.count} of length {bar.length}" for bar in bars)
+    other = not_for(formula)
     return Diagram(
         writer.prefix,
         View.paths,
         direction,
         f"{formula.name}: routes over {facts.count(blocks, 'block')}",
-        f"{equations}. {heading}: {said}.",
-        caption_of(formula),
+        f"{equations_of(formula)}. {heading}: {lengths}.{f' {other}.' if other else ''}",
+        general_caption(formula),
         tuple(writer.nodes),
         tuple(writer.edges),
         groups=tuple(text.formula(plain(State(u, I))) for u in writer.unknowns),

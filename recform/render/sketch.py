@@ -11,7 +11,7 @@ from recform.recurrence.model import ModuleSlot, Recurrence, Slot
 from recform.render import facts, text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.parts import slug
-from recform.render.step import caption_of
+from recform.render.step import caption_of, equations_of
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,12 @@ class Sketch:
 
     def diagram(self, said: str) -> Diagram:
         formula = self.formula
-        equations = "; ".join(equation.text for equation in formula.equations)
         return Diagram(
             self.prefix,
             View.network,
             self.direction,
             f"{formula.name}: the network",
-            f"{equations}. {said}.",
+            f"{equations_of(formula)}. {said}.",
             caption_of(formula),
             tuple(self.nodes),
             tuple(self.edges),

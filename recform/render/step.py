@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.formula import Formula
+from recform.algebra.said import boundary_texts, equation_texts
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.render import facts, text
 from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
@@ -52,7 +54,8 @@ def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
     setting = Setting(
         recurrence.formula, facts.Names(step), "", "", blocks=blocks, block=None
     )
-    return _draw(setting, facts.Groups(recurrence), "block i", direction)
+    groups = facts.Groups(recurrence)
+    return _draw(setting, groups, "block i", direction, general=True)
 
 
 def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Diagram:
@@ -97,6 +100,7 @@ def _draw(
     direction: Direction,
     *,
     wrong: bool = False,
+    general: bool = False,
 ) -> Diagram:
     formula, step = setting.formula, setting.names.step
     prefix = f"{slug(formula.name)}-step"
@@ -128,8 +132,8 @@ def _draw(
         View.step,
         direction,
         f"{formula.name}: {label}",
-        _description(setting, interior),
-        caption_of(formula),
+        _description(setting, interior, not_for(formula) if general else ""),
+        general_caption(formula) if general else caption_of(formula),
         tuple(nodes),
         tuple(edges),
         (cluster,) if interior.nodes else (),
@@ -180,17 +184,41 @@ def caption_of(formula: Formula) -> tuple[text.Text, ...]:
     )
 
 
-def _description(setting: Setting, interior: Interior) -> str:
+def general_caption(formula: Formula) -> tuple[text.Text, ...]:
+    """The caption of a picture of the general equations: and where they do not hold."""
+    other = not_for(formula)
+    return (*caption_of(formula), *([text.words(other)] if other else []))
+
+
+def not_for(formula: Formula) -> str:
+    """The blocks for which a picture of the general equations is not; empty if for all."""
+    if not own_blocks(formula):
+        return ""
+    found = regimes(formula, longest(formula))
+    blocks = sorted(n for regime in found if not regime.general for n in regime.blocks)
+    whose = "has an equation of its" if len(blocks) == 1 else "have equations of their"
+    return f"Not for {in_blocks(blocks)}, which {whose} own"
+
+
+def equations_of(formula: Formula) -> str:
+    """The equations in a row, those of single blocks as well where there are such."""
+    texts = equation_texts(formula)
+    if own_blocks(formula):
+        texts += boundary_texts(formula)
+    return "; ".join(texts)
+
+
+def _description(setting: Setting, interior: Interior, other: str) -> str:
     step = setting.names.step
     gets = ", ".join(setting.names.slot(slot) for slot in step.inputs)
     makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
     calls = [n.meaning for n in interior.nodes if n.kind is Kind.operator]
     sums = sum(1 for n in interior.nodes if n.kind is Kind.sum)
-    equations = "; ".join(equation.text for equation in setting.formula.equations)
     parts = [
-        equations,
+        equations_of(setting.formula),
         f"The block gets {gets or 'nothing'} and hands on {makes}",
         f"It computes {', '.join(calls) or 'no operator'}",
         f"It has {facts.count(sums, 'sum')}",
+        *([other] if other else []),
     ]
     return ". ".join(parts) + "."

@@ -11,7 +11,13 @@ from recform.render import facts, text
 from recform.render.interior import Interior
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.parts import Setting, distinct, slug
-from recform.render.step import caption_of, coloured, state_node
+from recform.render.step import (
+    coloured,
+    equations_of,
+    general_caption,
+    not_for,
+    state_node,
+)
 
 #: Most blocks that are drawn side by side.
 MAX_BLOCKS = 24
@@ -81,16 +87,16 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         if interior.nodes:
             clusters.append(Cluster(cluster, text.words(label)))
         before = after
-    equations = "; ".join(equation.text for equation in formula.equations)
     calls = sum(1 for node in nodes if node.kind is Kind.operator)
+    other = not_for(formula)
     return Diagram(
         prefix,
         View.unrolled,
         direction,
         f"{formula.name}: {facts.count(blocks, 'block')} side by side",
-        f"{equations}. {facts.count(blocks, 'block')} in a row, "
-        f"with {facts.count(calls, 'operator call')}.",
-        caption_of(formula),
+        f"{equations_of(formula)}. {facts.count(blocks, 'block')} in a row, "
+        f"with {facts.count(calls, 'operator call')}.{f' {other}.' if other else ''}",
+        general_caption(formula),
         tuple(nodes),
         tuple(edges),
         tuple(clusters),

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recform.algebra.expr import Apply, I, State
-from recform.algebra.formula import Formula
-from recform.algebra.typeset import latex, plain
+from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.typeset import latex
 from recform.graph.model import NetworkGraph, StageGraph, Totals
-from recform.recurrence.build import show
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot
+from recform.recurrence.build import shared_in, show
+from recform.recurrence.model import (
+    Flow,
+    ModuleSlot,
+    Recurrence,
+    Shared,
+    Slot,
+    Step,
+)
+from recform.recurrence.moves import move
+from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 
 
 @dataclass(frozen=True)
@@ -20,6 +30,41 @@ class StateRow:
     what: str
     kind: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Border:
+    """What blocks hand on that hand on something else than the others.
+
+    Attributes:
+        blocks: their numbers.
+        stage: `` of stage 2`` if the index starts anew in each.
+        tensors, modules: what they hand on.
+    """
+
+    blocks: tuple[int, ...]
+    stage: str
+    tensors: tuple[str, ...]
+    modules: tuple[str, ...]
+
+    @property
+    def where(self) -> str:
+        """``blocks 4-5``, with the stage if the index starts anew in each."""
+        return f"{in_blocks(self.blocks)}{self.stage}"
+
+    def text(self) -> str:
+        """``behind blocks 4-5: X_i``."""
+        modules = [f"the module {name}" for name in self.modules]
+        made = ", ".join([*self.tensors, *modules])
+        return f"behind {self.where}: {made}"
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How many blocks back the own equations of some blocks reach."""
+
+    blocks: tuple[int, ...]
+    order: int
 
 
 @dataclass(frozen=True)
@@ -37,11 +82,12 @@ class StageRow:
 
 @dataclass(frozen=True)
 class SharedRow:
-    """A module with several calls."""
+    """A module with several calls; ``where`` says in which blocks, if not in all."""
 
     name: str
     calls: tuple[str, ...]
     reason: str
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,12 +97,16 @@ class Summary:
     Attributes:
         name: of the network.
         equations, boundaries, latex: typeset.
-        order: how many blocks back the equations reach.
-        state: what a block hands on.
+        order: how many blocks back the general equations reach.
+        orders: the same of blocks with equations of their own, where it is another number.
+        state: what a block hands on, where the general equations hold.
+        borders: blocks that hand on something else, around those with equations of their
+            own.
         bound: size of the minimum cut that proves the state minimal.
         ways: one disjoint way from the past to the future for each tensor.
         early: partial sums that are formed before the block that adds them.
-        shared: modules that are called more than once.
+        shared: modules that are called more than once, where the general equations hold;
+            and around blocks with equations of their own.
         stages: the table, stem and head included.
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
@@ -68,7 +118,9 @@ class Summary:
     boundaries: tuple[str, ...]
     latex: tuple[str, ...]
     order: int
+    orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
+    borders: tuple[Border, ...]
     bound: int
     ways: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
@@ -88,41 +140,35 @@ def summarise(network: NetworkGraph) -> Summary:
     recurrence = network.recurrence
     formula = recurrence.formula
     totals = network.totals
+    own = own_blocks(formula)
     return Summary(
         name=formula.name,
-        equations=tuple(_equation(formula)),
-        boundaries=tuple(_boundaries(formula)),
+        equations=equation_texts(formula),
+        boundaries=boundary_texts(formula),
         latex=tuple(
             f"{latex(State(e.unknown, I))} = {latex(e.right)}"
             for e in formula.equations
         ),
         order=recurrence.order,
+        orders=tuple(
+            Reached(regime.blocks, regime.order)
+            for regime in regimes(formula, longest(formula))
+            if own and not regime.general and regime.order != recurrence.order
+        ),
+        borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
         bound=recurrence.bound,
         ways=recurrence.disjoint,
         early=recurrence.early,
-        shared=tuple(SharedRow(s.name, s.calls, s.reason) for s in recurrence.shared),
+        shared=(
+            *(SharedRow(s.name, s.calls, s.reason) for s in recurrence.shared),
+            *(_shared(recurrence, own) if own else ()),
+        ),
         stages=tuple(_stages(network)),
         parameters=totals.parameters,
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
     )
-
-
-def _equation(formula: Formula) -> list[str]:
-    """The equations as the author wrote them."""
-    return list(dict.fromkeys(equation.text for equation in formula.equations))
-
-
-def _boundaries(formula: Formula) -> list[str]:
-    """The boundary equations; one for several blocks stands once."""
-    texts = [
-        b.text
-        if b.several
-        else f"{plain(b.left)} = {plain(b.right) if b.right is not None else '0'}"
-        for b in formula.boundaries
-    ]
-    return list(dict.fromkeys(texts))
 
 
 def _state(recurrence: Recurrence) -> list[StateRow]:
@@ -132,6 +178,66 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
         text = show(slot, pattern.at, pattern.absolute)
         rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
     return rows
+
+
+def _around(
+    recurrence: Recurrence, flow: Flow, own: Sequence[int]
+) -> Iterator[tuple[int, Step]]:
+    """The blocks near those with equations of their own, and the step that each takes."""
+    reach = max(r.order for r in regimes(recurrence.formula, flow.length))
+    for run in flow.runs:
+        for block in range(run.first, run.last + 1):
+            if own[0] - reach <= block <= own[-1] + reach:
+                yield block, recurrence.steps[run.step]
+
+
+def _stage(recurrence: Recurrence, number: int) -> str:
+    return f" of stage {number}" if len(recurrence.flows) > 1 else ""
+
+
+def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
+    """Blocks around those with equations of their own whose state is another one."""
+    pattern = recurrence.pattern
+    for number, flow in enumerate(recurrence.flows, 1):
+        found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
+        for block, step in _around(recurrence, flow, own):
+            slots = [_at(slot, step, block) for slot in step.outputs]
+            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            if block == flow.length or set(slots) == usual:
+                continue
+            is_module = [isinstance(slot, ModuleSlot) for slot in slots]
+            names = [show(slot, block, 0) for slot in slots]
+            tensors = tuple(n for n, m in zip(names, is_module, strict=True) if not m)
+            modules = tuple(n for n, m in zip(names, is_module, strict=True) if m)
+            last = found[-1] if found else ((), (), [-1])
+            if last[:2] == (tensors, modules) and last[2][-1] == block - 1:
+                last[2].append(block)
+            else:
+                found.append((tensors, modules, [block]))
+        for tensors, modules, blocks in found:
+            stage = _stage(recurrence, number)
+            yield Border(tuple(blocks), stage, tensors, modules)
+
+
+def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
+    """Modules that are called more than once only near blocks with own equations."""
+    usual = set(recurrence.shared)
+    for number, flow in enumerate(recurrence.flows, 1):
+        found: dict[Shared, list[int]] = {}
+        for block, step in _around(recurrence, flow, own):
+            for row in shared_in(replace(step, absolute=0)):
+                if row not in usual:
+                    found.setdefault(row, []).append(block)
+        for row, blocks in found.items():
+            where = in_blocks(blocks) + _stage(recurrence, number)
+            yield SharedRow(row.name, row.calls, row.reason, where)
+
+
+def _at(slot: Slot, step: Step, block: int) -> Slot:
+    """What a step hands on, for another block that takes it."""
+    if isinstance(slot, ModuleSlot):
+        return ModuleSlot(slot.name, slot.index + block - step.at)
+    return move(slot, block - step.at, step.absolute)
 
 
 def _kind(slot: Slot) -> str:

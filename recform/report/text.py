@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from rich import box
@@ -9,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recform.report.summary import Summary
+from recform.recurrence.regimes import in_blocks
+from recform.report.summary import Border, Summary
 from recform.report.table import HEADINGS, TableRow, cells
 
 
@@ -41,7 +43,12 @@ def render(summary: Summary, console: Console | None = None) -> None:
         console.print(Text(f"  {line}", style="cyan"))
     blocks = "block" if summary.order == 1 else "blocks"
     console.print(
-        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back."
+        f"\nOrder {summary.order}: the equations reach {summary.order} {blocks} back"
+        + "".join(
+            f"; those of {in_blocks(r.blocks)} reach {r.order} back"
+            for r in summary.orders
+        )
+        + "."
     )
     _state(summary, console)
     _stages(summary, console)
@@ -50,7 +57,10 @@ def render(summary: Summary, console: Console | None = None) -> None:
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
     noun = "tensor" if len(tensors) == 1 else "tensors"
-    console.print(f"\nState: {len(tensors)} {noun} from block to block.")
+    but = ""
+    if summary.borders:
+        but = f", but for {_wheres(summary.borders)}"
+    console.print(f"\nState: {len(tensors)} {noun} from block to block{but}.")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
@@ -65,9 +75,26 @@ def _state(summary: Summary, console: Console) -> None:
             f"Ways that share no tensor: {proof}."
         )
     )
+    for border in summary.borders:
+        text = border.text()
+        console.print(Text(f"{text[0].upper()}{text[1:]}."))
+    most = max((len(border.tensors) for border in summary.borders), default=0)
+    if most > len(tensors):
+        largest = [border for border in summary.borders if len(border.tensors) == most]
+        console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
-        console.print(Text(f"Shared: {shared.name}, {shared.reason}: {calls}."))
+        where = f", in {shared.where}" if shared.where else ""
+        said = f"Shared{where}: {shared.name}, {shared.reason}: {calls}."
+        console.print(Text(said))
+
+
+def _wheres(borders: Sequence[Border]) -> str:
+    """The blocks of several borders, by stage."""
+    stages: dict[str, list[int]] = {}
+    for border in borders:
+        stages.setdefault(border.stage, []).extend(border.blocks)
+    return ", ".join(in_blocks(sorted(n)) + stage for stage, n in stages.items())
 
 
 def _stages(summary: Summary, console: Console) -> None:

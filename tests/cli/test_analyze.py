@@ -241,3 +241,51 @@ def test_verify_a_generated_file(tmp_path: Path) -> None:
     out.write_text("x = (")
     shown = run("verify", str(file), "--module", str(out), status=1)
     assert "error[RF605]" in shown.stderr
+
+
+RANGES = str(ROOT / "examples" / "language" / "ranges.rf")
+
+
+def test_blocks_with_equations_of_their_own() -> None:
+    shown = run("analyze", RANGES, "--swap", "2,5").stdout
+    assert "  X_<6..8> = X_<i-2> + W_i*X_<i-1>\n  X_7 = X_6 + W_7*X_6\n" in shown
+    assert "\n  for any i: " not in shown
+    assert "operators of blocks 2 and 5 swapped: " in shown
+    typeset = run("analyze", RANGES, "--latex").stdout
+    assert "% Jacobian, for L-i = 3, 8 and more\n" in typeset
+    assert "% general formula, for L-i = 8 and more\n" in typeset
+    assert "% characteristic polynomial, blocks 1-3\nz -  w\n" in typeset
+    found = data(RANGES)
+    assert found["boundaries"][0] == "X_<1..3> = W_i*X_<i-1>"
+    own = found["jacobians"][0]["own_equations"]
+    assert [case["blocks"] for case in own["recurrences"]] == [
+        [3, 8, 9],
+        [1, 2, 5, 7],
+        [4],
+        [6],
+    ]
+    assert own["closed_form_from_block"] == 8
+    by_blocks = found["stability"]["by_blocks"]
+    assert [row["blocks"] for row in by_blocks] == [[4, 5, 9, 10], [1, 2, 3]]
+    (flow,) = found["flows"]
+    assert set(flow["variance"][0]["terms_of_other_blocks"]) == {"3", "7", "8"}
+
+
+def test_no_two_blocks_with_the_same_equations() -> None:
+    text = "stages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>\nX_2 = W_2*X_1"
+    shown = run("analyze", "-", text=text).stdout
+    assert "  no two blocks in a row have the same equations\n" in shown
+    assert "characteristic polynomial" not in shown
+
+
+def test_an_inverse_is_for_blocks_in_a_row() -> None:
+    text = (
+        "stages 8 x 9\nX_i = 0.5*X_<i-2> + W_i*X_<i-1>\nX_<4..5> = W_i*X_<i-1>\n"
+        "output X_L + X_<L-1>"
+    )
+    shown = run("analyze", "-", text=text).stdout
+    assert "not across blocks that have an equation of their own: 4-5" in shown
+    # Blocks 6 to 9: X_<i-2> = 2*X_i, the square root of 2 a block.
+    assert (
+        "grow by 1.414 a block with operators left out (4 times over 4 blocks)" in shown
+    )

@@ -6,6 +6,7 @@ import pytest
 
 import recform
 from recform.report import summarise
+from recform.report.text import render
 
 STATES = {
     "X_i = relu(X_<i-1> + W_i*X_<i-1>)": ["X_i"],
@@ -46,6 +47,76 @@ def test_the_proof_is_one(text: str) -> None:
     assert summary.bound == len(summary.state) == len(summary.ways)
     passed = [tensor for way in summary.ways for tensor in way]
     assert len(set(passed)) == len(passed)
+
+
+#: What blocks near ranges hand on, as their equations want it.
+RANGES: dict[str, dict[int, list[str]]] = {
+    # Blocks 4 to 6 forget what the block before them made of an older one.
+    "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\nX_<4..6> = W_i*X_<i-1>": {
+        4: ["X_i"],
+        5: ["X_i"],
+    },
+    # Block 4 reads X_1, which waits behind blocks 2 and 3; block 6 reads X_3.
+    "X_i = X_<i-1> + W_i*X_<i-1>\nX_<4..6> = X_<i-3> + relu(W_i*X_<i-1>)": {
+        2: ["X_i", "X_<i-1>"],
+        3: ["X_i", "X_<i-1>", "X_<i-2>"],
+        4: ["X_i", "X_<i-1>", "X_<i-2>"],
+        5: ["X_i", "X_<i-2>"],
+    },
+    # W_5*X_5 is all that block 6 wants, and W_6*X_6 all that block 7 wants.
+    "X_i = X_<i-1> + W_i*X_<i-1>\nX_<6..7> = W_<i-1>*X_<i-1>": {
+        5: ["W_i*X_i"],
+        6: ["W_i*X_i"],
+    },
+    # The range reaches the end.
+    "X_i = X_<i-1> + W_i*X_<i-1>\nX_<7..8> = X_<i-2> + W_i*X_<i-1>": {
+        6: ["X_i", "X_<i-1>"],
+        7: ["X_i", "X_<i-1>"],
+    },
+    # Only the equation differs, and not what it reads.
+    "X_i = X_<i-1> + W_i*X_<i-1>\nX_<1..3> = W_i*X_<i-1>": {},
+}
+
+
+@pytest.mark.parametrize("text", RANGES)
+def test_states_near_ranges(text: str) -> None:
+    made = summarise(recform.compile(f"stages 16 x 8\n{text}").graph)
+    told = {n: sorted(border.tensors) for border in made.borders for n in border.blocks}
+    assert told == {n: sorted(tensors) for n, tensors in RANGES[text].items()}
+
+
+def test_orders_and_second_calls_near_ranges_are_said() -> None:
+    text = "stages 16 x 8\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    text += "X_<6..7> = X_<i-2> + W_<i-1>*X_<i-1>"
+    made = summarise(recform.compile(text).graph)
+    assert made.order == 1
+    assert [(row.blocks, row.order) for row in made.orders] == [((6, 7), 2)]
+    # W_5 is run on X_4 in block 5, and on X_5 for block 6. W_6 is run once.
+    assert [(row.name, row.calls, row.where) for row in made.shared] == [
+        ("W_i", ("W_i*X_<i-1>", "W_i*X_i"), "block 5")
+    ]
+
+
+def test_stages_near_ranges_are_named() -> None:
+    text = "scope stage\nstages 16 x 4, 16 x 6\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    text += "X_<2..3> = X_<i-2> + W_i*X_<i-1>"
+    made = summarise(recform.compile(text).graph)
+    assert [border.text() for border in made.borders] == [
+        "behind block 1 of stage 1: X_i, X_0",
+        "behind block 2 of stage 1: X_i, X_<i-1>",
+        "behind block 1 of stage 2: X_i, X_0",
+        "behind block 2 of stage 2: X_i, X_<i-1>",
+    ]
+
+
+def test_the_largest_state_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "stages 16 x 9\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    text += "X_<4..6> = X_<i-3> + relu(W_i*X_<i-1>)"
+    render(summarise(recform.compile(text).graph))
+    shown = capsys.readouterr().out
+    assert "back; those of blocks 4-6 reach 3 back." in shown
+    assert "State: 1 tensor from block to block, but for blocks 2-5." in shown
+    assert "Largest state: 3 tensors, behind blocks 3-4." in shown
 
 
 def test_weight_sharing_is_said() -> None:

@@ -284,3 +284,24 @@ def test_states_that_read_alike_have_ids_of_their_own() -> None:
     assert states[minus] == f"{states[plus]}-2"
     check_nodes(compiled, diagram)
     check_edges(compiled, diagram)
+
+
+@pytest.mark.parametrize("view", [View.step, View.paths, View.unrolled])
+def test_for_which_blocks_a_picture_is(view: View) -> None:
+    compiled = example("language/ranges.rf")
+    made = draw(compiled.graph, Request(view=view))
+    caption = ["".join(run.text for run in line) for line in made.caption]
+    assert caption[-1] == "Not for blocks 1-3, 6-8, which have equations of their own"
+    assert "X_<6..8> = X_<i-2> + W_i*X_<i-1>" in made.description
+    assert "Not for blocks 1-3, 6-8" in made.description
+
+
+def test_a_block_of_its_own_is_drawn_as_it_is() -> None:
+    made = draw(example("language/ranges.rf").graph, Request(block=6))
+    assert "The block gets X_5, X_4 and hands on X_6" in made.description
+    assert "Not for" not in made.description
+
+
+def test_a_picture_for_all_blocks_does_not_speak_of_them() -> None:
+    made = draw(network("X_i = W_i*X_<i-1>\nX_1 = X_0").graph, Request())
+    assert "Not for" not in made.description

@@ -1,0 +1,23 @@
+"""The equations of a network as its author wrote them, each once."""
+
+from __future__ import annotations
+
+from recform.algebra.formula import Boundary, Formula
+from recform.algebra.typeset import plain
+
+
+def equation_texts(formula: Formula) -> tuple[str, ...]:
+    """The equations; one for several times stands once."""
+    return tuple(dict.fromkeys(equation.text for equation in formula.equations))
+
+
+def boundary_texts(formula: Formula) -> tuple[str, ...]:
+    """The boundary equations; one for several blocks stands once."""
+    return tuple(dict.fromkeys(map(_boundary, formula.boundaries)))
+
+
+def _boundary(boundary: Boundary) -> str:
+    if boundary.several:
+        return boundary.text
+    right = "0" if boundary.right is None else plain(boundary.right)
+    return f"{plain(boundary.left)} = {right}"
