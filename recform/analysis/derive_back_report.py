@@ -26,7 +26,7 @@ from recform.analysis.laws import Linear, Source
 from recform.analysis.linear import linearise
 from recform.analysis.series import Word
 from recform.analysis.words import BACK, BLOCK, LAST, At
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import longest, own_blocks, regimes, where
 
@@ -47,7 +47,7 @@ class Backward:
         assumptions: what was taken for granted.
         where: the blocks that it is true for; empty for all.
         blocks: the same as numbers, as far as the file has blocks.
-        others: the same for blocks with equations of their own, or why there is none.
+        others: the same for blocks with equations of their own.
     """
 
     name: str
@@ -58,23 +58,16 @@ class Backward:
     assumptions: tuple[str, ...]
     where: str = ""
     blocks: tuple[int, ...] = ()
-    others: tuple[Backward | Unknown, ...] = ()
+    others: tuple[Backward, ...] = ()
 
     def text(self) -> str:
         """For the terminal."""
         lines = (*self.equations, *self.boundaries)
         result = [self.name, *(f"  {line}" for line in lines), *self._found()]
         for other in self.others:
-            result += (
-                other._found()
-                if isinstance(other, Backward)
-                else [f"\nThrough {other.where}: {other.why}"]
-            )
+            result += other._found()
         assumptions = [
-            line
-            for item in (self, *self.others)
-            if isinstance(item, Backward)
-            for line in item.assumptions
+            line for item in (self, *self.others) for line in item.assumptions
         ]
         result.append("\nFor blocks whose history does not reach the start, and if:")
         result += [f"  {line}" for line in dict.fromkeys(assumptions)]
@@ -113,7 +106,7 @@ class Backward:
         body = " \\\\\n".join(f"  & {line}" for line in lines)
         head = f"% through {self.where}\n" if self.where else ""
         made = f"{head}\\begin{{align*}}\n{body}\n\\end{{align*}}"
-        others = [o.latex() for o in self.others if isinstance(o, Backward)]
+        others = [other.latex() for other in self.others]
         return "\n".join([made, *others])
 
     def as_dict(self) -> dict[str, Any]:
@@ -142,30 +135,6 @@ class Backward:
         }
 
 
-@dataclass(frozen=True)
-class Unknown:
-    """Blocks with equations of their own that have no general formula.
-
-    Attributes:
-        where: the blocks.
-        blocks: the same as numbers.
-        why: the reason.
-    """
-
-    where: str
-    blocks: tuple[int, ...]
-    why: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return {
-            "through": self.where,
-            "blocks": list(self.blocks),
-            "formulas": None,
-            "why": self.why,
-        }
-
-
 def backward(formula: Formula) -> Backward:
     """The general formulas of a recursion, of each group of blocks with equal equations.
 
@@ -177,18 +146,13 @@ def backward(formula: Formula) -> Backward:
     length = longest(formula)
     general, *own = regimes(formula, length)
     alone = " alone" + ", block L-i among them" * _reads_itself(formula)
-    others: list[Backward | Unknown] = []
+    others: list[Backward] = []
     for regime in own:
         through = where(regime, length) + alone
         if regime.formula is None or regime.in_row < 2:
             continue  # Over one block there is nothing to add up.
-        try:
-            found = _backward(regime.formula, first=0)
-        except CompileError as error:
-            why = error.diagnostics[0].message
-            others.append(Unknown(through, regime.blocks, why))
-        else:
-            others.append(replace(found, where=through, blocks=regime.blocks))
+        found = _backward(regime.formula, first=0)
+        others.append(replace(found, where=through, blocks=regime.blocks))
     return replace(
         _backward(formula),
         where=where(general, length) + alone,

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
 from recform.analysis.counting import Counter as Counts
-from recform.analysis.derive_back_report import Backward, backward, written
+from recform.analysis.derive_back_report import backward, written
 from recform.analysis.derive_text import PLAIN
 from recform.analysis.difference import path_difference
 from recform.analysis.jacobian import jacobians
@@ -311,7 +311,7 @@ def check_derived(table: Table) -> None:
         return  # RF639: no general formula of the general equations.
     if not own_blocks(formula):
         return
-    own = [other for other in found.others if isinstance(other, Backward)]
+    own = found.others
     for part in (found, *own):
         inside = "block L-i among them" in part.where
         for item in part.formulas:
@@ -354,16 +354,15 @@ def test_which_blocks_a_general_formula_is_for() -> None:
     assert "block L-i among them" in backward(FIXED[4].formula()).where
 
 
-def test_blocks_without_a_general_formula_are_named() -> None:
+def test_operators_of_other_blocks_are_letters_in_ranges_too() -> None:
     formula = compile_source(
         from_text(
             "stages 8 x 8\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<6..7> = W_<i-1>*X_<i-1>"
         )
     )[0].formula
-    assert (
-        "Through blocks 6-7 alone: this recursion has no general formula"
-        in backward(formula).text()
-    )
+    text = backward(formula).text()
+    assert "Through blocks 6-7 alone\n" in text
+    assert "paths    W_<i-1>*" in text
 
 
 # -- stability and variances
