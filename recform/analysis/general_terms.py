@@ -14,18 +14,17 @@ from recform.analysis.general import Bound, Term, Variable, symbol
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Terms that differ in their coefficients and names of variables alone, added up."""
-    total: dict[Any, Any] = {}
-    first: dict[Any, Term] = {}
+    total: dict[Term, Any] = {}
+    first: dict[Term, Term] = {}
     for term in terms:
         # In the order of its sums a variable has the same name in all terms.
         plain = renamed(term, {v.name: f"#{n}" for n, v in enumerate(term.variables)})
-        seen = first.setdefault((plain.variables, plain.factors), term)
+        seen = first.setdefault(replace(plain, coefficient=None), term)
         if seen is not term:
             pairs = zip(term.variables, seen.variables, strict=True)
             term = renamed(term, {a.name: b.name for a, b in pairs})
-        key = (seen.variables, seen.factors)
-        total[key] = total.get(key, sympy.S.Zero) + term.coefficient
-    return tuple(Term(weight, *key) for key, weight in total.items())
+        total[seen] = total.get(seen, sympy.S.Zero) + term.coefficient
+    return tuple(replace(t, coefficient=weight) for t, weight in total.items())
 
 
 def renamed(term: Term, names: Mapping[str, str]) -> Term:
@@ -43,6 +42,8 @@ def renamed(term: Term, names: Mapping[str, str]) -> Term:
             Variable(names[v.name], bound(v.low), bound(v.high)) for v in term.variables
         ),
         tuple(replace(f, low=bound(f.low), high=bound(f.high)) for f in term.factors),
+        tuple((names.get(name, name), by) for name, by in term.multiples),
+        term.slanted,
     )
 
 
