@@ -10,6 +10,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
+from recform.analysis.closed_forms import closed_form
 from recform.analysis.derive_back import (
     GeneralFormula,
     Network,
@@ -178,7 +179,15 @@ def _most(formula: GeneralFormula) -> str:
 def _formula(
     linear: Linear, network: Network, source: str, target: str
 ) -> GeneralFormula:
-    return general_formula(network, source, target, seeds_of(linear, source))
+    found = general_formula(network, source, target, seeds_of(linear, source))
+    if linear.single is None or source != target:
+        return found
+    # A product of recurrences of order one may be shorter than a row of stars.
+    steps = {distance: p for (_, _, distance), p in linear.coefficients.items()}
+    closed = closed_form(steps)
+    if closed is None or 0 < len(found.closed) <= len(closed[0]):
+        return found
+    return found.with_closed(*closed)
 
 
 def _through(linear: Linear, source: str, target: str) -> str:

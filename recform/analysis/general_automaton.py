@@ -4,7 +4,7 @@ What is left of a formula behind the newest block is a formula of the same kind,
 counts of blocks less by one. There are finitely many of them, up to the weights, because
 counts are compared with each other and with numbers only. So they are the states of an
 automaton, which weighs the words of every length as the formula does: nothing is tried on
-small lengths.
+small lengths. Of variables that count in steps, and of rounded weights, remainders are kept.
 
 A weight may be a sum of products of powers (``a^k``) and polynomials (``k^2``) of the
 variables. Other weights (``1/k``, ``sqrt(k)``, ``k^k``) have no finite recurrence: along

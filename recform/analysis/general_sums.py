@@ -20,7 +20,6 @@ from recform.analysis.general import (
     Term,
     Variable,
     choices,
-    local,
     symbol,
 )
 from recform.analysis.general_slopes import (
@@ -31,7 +30,7 @@ from recform.analysis.general_slopes import (
     is_slanted,
     vanishes_behind,
 )
-from recform.analysis.general_terms import counts, merged, renamed
+from recform.analysis.general_terms import NoRow, merged, renamed, row_of
 from recform.analysis.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
@@ -423,33 +422,11 @@ class SumReader:
     ) -> Term:
         """A product over blocks, from an end to another one (or to the last) in steps."""
         low, high, step = ends
-        moves = local(body)
-        starts = {factor.low for term in body for factor in term.factors}
-        if (
-            moves is None
-            or any(start.base != name for start in starts)
-            or len(starts) > 1
-        ):
-            self._fail(
-                "RF632",
-                "each factor of a product stands on one block, that of its variable",
-                expr.arguments[3].span,
-                hint="prod(j, 0, i-1, 1 + W_<L-j>)",
-            )
-        if any(symbol(name) in term.coefficient.free_symbols for term in body):
-            self._fail(
-                "RF632",
-                "a number in a product may not depend on the product's variable",
-                expr.arguments[3].span,
-            )
-        if any(weight.free_symbols & counts(weight) for weight in moves.values()):
-            self._fail(
-                "RF632",
-                "a number in a product may not depend on i or a sum's variable",
-                expr.arguments[3].span,
-                hint="write the power that it comes to: a^k",
-            )
-        shift = next(iter(starts)).number if starts else 0
+        try:
+            moves, shift = row_of(body, name)
+        except NoRow as reason:
+            message, hint = reason.args
+            self._fail("RF632", message, expr.arguments[3].span, hint=hint)
         if high is None and (shift < 0 or moves.get(SKIP) != 1):
             self._no_bound(expr)
         return Term(

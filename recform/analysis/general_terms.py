@@ -9,7 +9,8 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I
-from recform.analysis.general import Bound, Term, Variable, symbol
+from recform.analysis.general import Bound, Term, Variable, local, symbol
+from recform.analysis.series import Move
 
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
@@ -50,3 +51,32 @@ def renamed(term: Term, names: Mapping[str, str]) -> Term:
 def counts(weight: Any) -> set[Any]:
     """The symbols of a weight that count blocks: ``i`` and variables of sums."""
     return {s for s in weight.free_symbols if s == I or "#" in str(s)}
+
+
+class NoRow(Exception):
+    """A body of a product is no choice of moves at one block: what is wrong, and a hint."""
+
+
+def row_of(body: tuple[Term, ...], name: str) -> tuple[dict[Move, Any], int]:
+    """The moves of a product's body, and how far behind its variable their block is.
+
+    Raises:
+        NoRow: if the body has no moves at one block alone.
+    """
+    moves = local(body)
+    starts = {factor.low for term in body for factor in term.factors}
+    if moves is None or any(s.base != name for s in starts) or len(starts) > 1:
+        raise NoRow(
+            "each factor of a product stands on one block, that of its variable",
+            "prod(j, 0, i-1, 1 + W_<L-j>)",
+        )
+    if any(symbol(name) in term.coefficient.free_symbols for term in body):
+        raise NoRow(
+            "a number in a product may not depend on the product's variable", ""
+        )
+    if any(weight.free_symbols & counts(weight) for weight in moves.values()):
+        raise NoRow(
+            "a number in a product may not depend on i or a sum's variable",
+            "write the power that it comes to: a^k",
+        )
+    return moves, next(iter(starts)).number if starts else 0

@@ -53,6 +53,13 @@ RECURSIONS: dict[str, Step] = {
     "X_i = X_<i-1> + 1/i*W_i*X_<i-1> - 2/(i+1)*X_<i-2>": lambda i, x: (
         x[i - 1] + W[i] @ x[i - 1] / i - 2 / (i + 1) * x[i - 2]
     ),
+    # A product of two recurrences of order one that share an operator.
+    "X_i = (1 + 3*W_i)*X_<i-1> - (2*W_<i-1> + 2*W_i*W_<i-1>)*X_<i-2>": lambda i, x: (
+        x[i - 1]
+        + 3 * W[i] @ x[i - 1]
+        - 2 * W[i - 1] @ x[i - 2]
+        - 2 * W[i] @ W[i - 1] @ x[i - 2]
+    ),
     # Operators that stand at another block than their own.
     "X_i = X_<i-1> + W_<i-1>*X_<i-1>": lambda i, x: x[i - 1] + W[i - 1] @ x[i - 1],
     "X_i = X_<i-1> + W_<i-1>*X_<i-1> - W_<i-1>*X_<i-2>": lambda i, x: (
