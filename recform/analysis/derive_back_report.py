@@ -173,7 +173,7 @@ def _most(formula: GeneralFormula) -> str:
     letters = distances(formula.series)
     if len(letters) < 2 or formula.rank < 2:
         return ""
-    return f"; fewer may do, for {letters[max(letters)]} could stand at another block"
+    return f"; fewer may do, for {letters[max(letters, key=abs)]} could stand at another block"
 
 
 def _formula(
@@ -191,14 +191,24 @@ def _formula(
 
 
 def _through(linear: Linear, source: str, target: str) -> str:
-    """The derivative by an unknown that is read within its block alone, by a history."""
+    """The derivative by an unknown that is read within its block alone, by a history.
+
+    Histories that add up have no formula of their own, so paths lead through them.
+    """
     reads = [
         (law.unknown, read, polynomial)
         for law in linear.laws
         for read, polynomial in law.gradient.items()
         if read.unknown == source and read.at.base == BLOCK
     ]
-    if are_numbers(seeds_of(linear, source)) or any(r.at.number for _, r, _ in reads):
+    shown = any("(" in name for name, _, _ in reads) and all(
+        letter.kind != "embed" for letter in linear.letters
+    )
+    if (
+        shown
+        or are_numbers(seeds_of(linear, source))
+        or any(r.at.number for _, r, _ in reads)
+    ):
         return ""
     parts = []
     for name, _, factor in reads:

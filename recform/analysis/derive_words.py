@@ -179,7 +179,7 @@ def _check(item: Letter) -> None:
     """Only what begins a network is split, and activations have been left out."""
     if item.kind not in ("operator", "gate", "gain", "embed"):
         raise TypeError(item.kind)
-    if item.at.base not in (BLOCK, SHARED) or item.at.number > 0:
+    if item.at.base not in (BLOCK, SHARED):
         raise TypeError(item.text())
 
 

@@ -49,8 +49,12 @@ def weights_of(
         Refused: if a weight is of another kind however cases are told apart.
     """
     known = {name: (by, 0) for name, by in multiples}
+    count = 0
     for rounded in _sides(Case(ranges, known, weight)):
         for case in _rounded(rounded):
+            count += 1
+            if count > _MOST_CASES:
+                raise Refused("large", plain_names(weight))
             for tame in _tame(case):
                 for number, growth in monomials(tame.weight, tame.ranges.names[1:]):
                     yield tame, number, growth

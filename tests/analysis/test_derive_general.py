@@ -389,6 +389,7 @@ def test_shown_paths_are_the_series(right: str) -> None:
         ("dX_L/dX_<L-i> = sum(k, 1, i, (-1)^(k^2)*W_<L-k+1>)", "RF632"),
         ("dX_L/dX_<L-i> = max(i, 2^i)*W_L", "RF632"),
         ("dX_L/dX_<L-i> = i^17*W_L", "RF106"),
+        ("dX_L/dX_<L-i> = sum(k, 1, i, floor(k/97)*floor(i/89)*W_<L-k>)", "RF106"),
         ("paths skip*\nX_i = W_i*X_<i-1>", "RF638"),
         ("dX_L/dX_<L-i> = W_L\ndX_L/dX_<L-i> = W_L", "RF638"),
         ("paths skp*", "RF640"),
