@@ -3,24 +3,27 @@
 With S for one block back, ``X_i = sum of a_d(i)*X_<i-d>`` is
 ``(1 - a_1*S - a_2*S^2 - ...)*X = 0``. If that is ``(1 - b_1*S)*...*(1 - b_n*S)``, a path
 goes through a number of the newest blocks by b_n, then by b_<n-1>, and through the oldest by
-b_1. The factors do not commute. They are searched among the ways to share out the terms of
-a_1, with a root of the recurrence without operators for a number.
+b_1. The factors do not commute. They are searched among the ways to share out the words of
+a_1: without all other words the factors commute, and shares are roots of a polynomial.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import combinations, pairwise
+from itertools import pairwise, product
+from math import prod
 from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, Learned
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.words import BACK, At, Polynomial
+from recform.analysis.words import BACK, At, Polynomial, Word
 
 #: Recurrences that reach further back are not tried, nor first terms with more words.
 _MOST_ORDER, _MOST_WORDS = 4, 6
+#: Most ways to share out a first term.
+_MOST_CANDIDATES = 256
 _VARIABLES = "kmn"
 
 
@@ -32,6 +35,15 @@ def closed_form(steps: Mapping[int, Polynomial]) -> tuple[str, str] | None:
     """
     order = max(steps, default=0)
     if not 1 <= order <= _MOST_ORDER:
+        return None
+    scalars = {
+        item.name
+        for step in steps.values()
+        for value in step.terms.values()
+        for item in value.atoms(Learned)
+    }
+    if scalars & {*_VARIABLES, "j"}:
+        # Variables of sums would have the names of scalars.
         return None
     found = factors([steps.get(d, Polynomial()) for d in range(1, order + 1)])
     return None if found is None else _nested(found)
@@ -62,25 +74,57 @@ def factors(steps: Sequence[Polynomial]) -> list[Polynomial] | None:
 
 
 def _candidates(steps: Sequence[Polynomial]) -> Iterator[Polynomial]:
-    """What the first factor may be: some terms of ``a_1``, and a number."""
-    words = [item for item in steps[0].terms.items() if item[0]]
-    number = steps[0].terms.get((), sympy.S.Zero)
-    numbers = list(dict.fromkeys([sympy.S.Zero, number, *_roots(steps)]))
+    """What the first factor may be: a share of each word of ``a_1``, and a number."""
+    words = _words(steps)
     if len(words) > _MOST_WORDS:
         return
-    for size in range(len(words) + 1):
-        for chosen in combinations(words, size):
-            for value in numbers:
-                yield Polynomial.total([((), value), *chosen])
+    options = [_shares(steps, word) for word in ((), *words)]
+    if prod(map(len, options)) > _MOST_CANDIDATES:
+        # As they stand: every word goes to one of the factors.
+        options = [options[0], *(_whole(steps, word) for word in words)]
+    for number, *shares in product(*options):
+        yield Polynomial.total([((), number), *zip(words, shares, strict=True)])
 
 
-def _roots(steps: Sequence[Polynomial]) -> list[Any]:
-    """Roots of the recurrence without its operators, where they are numbers."""
-    numbers = [step.terms.get((), sympy.S.Zero) for step in steps]
+def _words(steps: Sequence[Polynomial]) -> list[Word]:
+    """The words of ``a_1``, and those of which other coefficients have powers."""
+    found = dict.fromkeys(word for word in steps[0].terms if word)
+    for d, step in enumerate(steps[1:], 2):
+        for word in step.terms:
+            first = word[: len(word) // d]
+            if word and word == _repeated(first, d):
+                found.setdefault(first)
+    return list(found)
+
+
+def _repeated(word: Word, times: int) -> Word:
+    """``w(i)*w(i-1)*...``, a word through so many blocks."""
+    return tuple(letter.shifted(-d) for d in range(times) for letter in word)
+
+
+def _shares(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+    """What a factor may have of a word.
+
+    If the factors have x_1, ..., x_n of it, its powers are those in
+    ``(1 - x_1*z)*...*(1 - x_n*z)``. Where that has no plain roots: all or nothing.
+    """
+    powers = [
+        step.terms.get(_repeated(word, d), sympy.S.Zero)
+        for d, step in enumerate(steps, 1)
+    ]
+    return list(dict.fromkeys([*_whole(steps, word), *_roots(powers)]))
+
+
+def _whole(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+    return list(dict.fromkeys([sympy.S.Zero, steps[0].terms.get(word, sympy.S.Zero)]))
+
+
+def _roots(numbers: Sequence[Any]) -> list[Any]:
+    """Real roots of ``z^n - a_1*z^(n-1) - ... - a_n``, where they are numbers."""
     if any(value.has(I) or value.atoms(Learned) for value in numbers):
         return []
     z = sympy.Symbol("z")
-    order = len(steps)
+    order = len(numbers)
     polynomial = z**order - sum(
         value * z ** (order - d) for d, value in enumerate(numbers, 1)
     )

@@ -8,7 +8,7 @@ regular expression, and with sums and products where it is a row of stars.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
@@ -202,6 +202,10 @@ class GeneralFormula:
     regex: Regex | None
     closed: str
     closed_latex: str
+
+    def with_closed(self, text: str, tex: str) -> GeneralFormula:
+        """The same with sums and products."""
+        return replace(self, closed=text, closed_latex=tex)
 
 
 def general_formula(

@@ -11,6 +11,7 @@ from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
+from recform.analysis.closed_forms import closed_form
 from recform.analysis.derive_back import (
     GeneralFormula,
     Network,
@@ -237,24 +238,42 @@ def _most(formula: GeneralFormula) -> str:
     letters = distances(formula.series)
     if len(letters) < 2 or formula.rank < 2:
         return ""
-    return f"; fewer may do, for {letters[max(letters)]} could stand at another block"
+    return f"; fewer may do, for {letters[max(letters, key=abs)]} could stand at another block"
 
 
 def _formula(
     linear: Linear, network: Network, source: str, target: str
 ) -> GeneralFormula:
-    return general_formula(network, source, target, seeds_of(linear, source))
+    found = general_formula(network, source, target, seeds_of(linear, source))
+    if linear.single is None or source != target:
+        return found
+    # A product of recurrences of order one may be shorter than a row of stars.
+    steps = {distance: p for (_, _, distance), p in linear.coefficients.items()}
+    closed = closed_form(steps)
+    if closed is None or 0 < len(found.closed) <= len(closed[0]):
+        return found
+    return found.with_closed(*closed)
 
 
 def _through(linear: Linear, source: str, target: str) -> str:
-    """The derivative by an unknown that is read within its block alone, by a history."""
+    """The derivative by an unknown that is read within its block alone, by a history.
+
+    Histories that add up have no formula of their own, so paths lead through them.
+    """
     reads = [
         (law.unknown, read, polynomial)
         for law in linear.laws
         for read, polynomial in law.gradient.items()
         if read.unknown == source and read.at.base == BLOCK
     ]
-    if are_numbers(seeds_of(linear, source)) or any(r.at.number for _, r, _ in reads):
+    shown = any("(" in name for name, _, _ in reads) and all(
+        letter.kind != "embed" for letter in linear.letters
+    )
+    if (
+        shown
+        or are_numbers(seeds_of(linear, source))
+        or any(r.at.number for _, r, _ in reads)
+    ):
         return ""
     parts = []
     for name, _, factor in reads:

@@ -65,12 +65,14 @@ class Factor:
     Attributes:
         low, high: how many blocks behind L the row starts, and where it has ended.
         choices: weights by move.
+        step: how far apart its blocks are.
     """
 
     low: Bound
     high: Bound
     choices: tuple[tuple[Move, Any], ...]
     place: Span = field(compare=False, repr=False)
+    step: int = 1
 
     @property
     def commutes(self) -> bool:
@@ -86,11 +88,16 @@ class Term:
         coefficient: a SymPy number that may hold ``i`` and the variables.
         variables: of the sums around it, the outer ones first.
         factors: in the author's order, newest block first.
+        multiples: variables that are multiples of a number, with the number.
+        slanted: text of a bound ``k <= i/2`` that is left out of ``variables``, with the
+            place; None if all bounds are there.
     """
 
     coefficient: Any
     variables: tuple[Variable, ...] = ()
     factors: tuple[Factor, ...] = ()
+    multiples: tuple[tuple[str, int], ...] = ()
+    slanted: str | None = None
 
     def scaled(self, weight: Any) -> Term:
         """The term times a number."""
@@ -102,6 +109,8 @@ class Term:
             self.coefficient * other.coefficient,
             self.variables + other.variables,
             self.factors + other.factors,
+            self.multiples + other.multiples,
+            self.slanted or other.slanted,
         )
 
 
@@ -135,7 +144,7 @@ def local(terms: tuple[Term, ...]) -> dict[Move, Any] | None:
     """The moves of terms that stand on one block at most, all on the same one."""
     result: dict[Move, Any] = {}
     for term in terms:
-        if term.variables:
+        if term.variables or any(factor.step > 1 for factor in term.factors):
             return None
         move = SKIP
         for factor in term.factors:

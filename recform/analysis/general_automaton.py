@@ -4,7 +4,7 @@ What is left of a formula behind the newest block is a formula of the same kind,
 counts of blocks less by one. There are finitely many of them, up to the weights, because
 counts are compared with each other and with numbers only. So they are the states of an
 automaton, which weighs the words of every length as the formula does: nothing is tried on
-small lengths.
+small lengths. Of variables that count in steps, and of rounded weights, remainders are kept.
 
 A weight may be a sum of products of powers (``a^k``) and polynomials (``k^2``) of the
 variables. Other weights (``1/k``, ``sqrt(k)``, ``k^k``) have no finite recurrence: along
@@ -24,7 +24,7 @@ from recform.analysis.general import Bound, Factor, General, Term
 from recform.analysis.general_cases import weights_of
 from recform.analysis.general_ranges import ZERO, Ranges
 from recform.analysis.general_weights import Refused
-from recform.analysis.general_wild import shows
+from recform.analysis.general_wild import is_staircase, shows
 from recform.analysis.series import (
     SKIP,
     Move,
@@ -41,12 +41,20 @@ MAX_STATES = 2000
 
 @dataclass(frozen=True)
 class _Row:
-    """A factor while it is read; ``spent`` if another on its right has been passed."""
+    """A factor while it is read.
+
+    Attributes:
+        low, high: where it starts and has ended, seen from the block that is read.
+        factor: the factor.
+        spent: whether another one on its right has been passed.
+        wait: how many blocks of the row come before its next one with a choice.
+    """
 
     low: Bound
     high: Bound
     factor: Factor
     spent: bool = False
+    wait: int = 0
 
 
 @dataclass(frozen=True)
@@ -141,20 +149,26 @@ def _all_starts(general: General, least: int) -> list[_Weighted]:
     for term in general.terms:
         try:
             starts += _starts(term, least)
+            if term.slanted and term.coefficient != 0:
+                place = term.factors[0].place if term.factors else None
+                raise Refused("slanted", term.slanted, place)
         except Refused as refused:
-            if refused.kind != "weight":
+            if refused.kind not in ("weight", "slanted"):
                 raise
             wild.append((term, refused))
     if wild:
         # What is wrong with the paths themselves comes first.
-        plain = tuple(replace(term, coefficient=sympy.S.One) for term, _ in wild)
+        plain = tuple(
+            replace(term, coefficient=sympy.S.One, slanted=None) for term, _ in wild
+        )
         series_of(replace(general, terms=plain), least)
     for number, (term, reason) in enumerate(wild):
         others = [other for n, (other, _) in enumerate(wild) if n != number]
-        if shows(term, others):
+        if shows(term, others) and (not term.slanted or is_staircase(term)):
             raise reason
     if wild:
-        raise Refused("unknown", wild[0][1].what)
+        kind = "unknown" if wild[0][1].kind == "weight" else "unsettled"
+        raise Refused(kind, wild[0][1].what)
     return starts
 
 
@@ -171,7 +185,7 @@ def _starts(term: Term, least: int) -> Iterator[_Weighted]:
     if ranges is None:
         return
     rows = tuple(_Row(f.low, f.high, f) for f in term.factors)
-    for case, weight, growth in weights_of(term.coefficient, ranges):
+    for case, weight, growth in weights_of(term.coefficient, ranges, term.multiples):
         left = tuple((n, by, rest) for n, (by, rest) in case.remainders.items())
         yield from _cleared(weight, _State(case.ranges, rows, growth, left))
 
@@ -276,10 +290,12 @@ def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
 def _next(state: _State) -> Iterator[tuple[Move, Any, _State]]:
     """The moves at the newest block, their weights and what is left behind it."""
     zero = Bound(ZERO, 0)
+    reached = [_at_most(state.ranges, row.low, zero) for row in state.rows]
     here = [
         number
         for number, row in enumerate(state.rows)
-        if _at_most(state.ranges, row.low, zero)
+        if reached[number]
+        and not row.wait
         and not _at_most(state.ranges, row.high, zero)
     ]
     options: list[tuple[Move, Any]] = [(SKIP, sympy.S.One)]
@@ -296,7 +312,11 @@ def _next(state: _State) -> Iterator[tuple[Move, Any, _State]]:
     rows = []
     for number, row in enumerate(state.rows):
         moved = _Row(
-            _less(row.low), _less(row.high), row.factor, row.spent or number < last
+            _less(row.low),
+            _less(row.high),
+            row.factor,
+            row.spent or number < last,
+            (row.wait - 1) % row.factor.step if reached[number] else 0,
         )
         if moved.high.base != ZERO or moved.high.number > 0:
             rows.append(moved)
@@ -334,7 +354,8 @@ def _ending(state: _State) -> Any:
     weight = sympy.S.One
     for row in state.rows:
         stays = dict(row.factor.choices).get(SKIP, sympy.S.Zero)
-        weight *= stays ** (row.high.number - max(row.low.number, 0))
+        first = max(row.low.number, 0) + row.wait
+        weight *= stays ** len(range(first, row.high.number, row.factor.step))
     return weight
 
 

@@ -7,7 +7,7 @@ bounds on differences of variables, and remainders.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import lcm
 from typing import Any
@@ -40,14 +40,21 @@ class Case:
     weight: Any
 
 
-def weights_of(weight: Any, ranges: Ranges) -> Iterator[tuple[Case, Any, Any]]:
+def weights_of(
+    weight: Any, ranges: Ranges, multiples: Iterable[tuple[str, int]] = ()
+) -> Iterator[tuple[Case, Any, Any]]:
     """Cases with monomials, see :func:`~recform.analysis.general_weights.monomials`.
 
     Raises:
         Refused: if a weight is of another kind however cases are told apart.
     """
-    for rounded in _sides(Case(ranges, {}, weight)):
+    known = {name: (by, 0) for name, by in multiples}
+    count = 0
+    for rounded in _sides(Case(ranges, known, weight)):
         for case in _rounded(rounded):
+            count += 1
+            if count > _MOST_CASES:
+                raise Refused("large", plain_names(weight))
             for tame in _tame(case):
                 for number, growth in monomials(tame.weight, tame.ranges.names[1:]):
                     yield tame, number, growth

@@ -243,6 +243,24 @@ def _refused(refused: Refused, item: n.Node, report: Diagnostics) -> None:
                 place,
                 hint="other weights of the same paths may cancel it: write what is left",
             )
+        case "slanted":
+            report.error(
+                "RF636",
+                f"no finite recurrence has these paths: {refused.what} compares the blocks "
+                "passed with those skipped",
+                place,
+                hint="behind its oldest blocks a path may go on the further the more of them "
+                "there are, so infinitely many beginnings differ in what can follow",
+            )
+        case "unsettled":
+            report.error(
+                "RF632",
+                "whether a recurrence has these paths is not known: "
+                f"{refused.what} is no bound of whole steps",
+                place,
+                hint="bounds that are read follow the indices: "
+                "sum(k, 0, floor(i/2), W_<L-2*k>)",
+            )
         case "zero":
             report.error(
                 "RF211", f"the weight {refused.what} divides by zero here", place

@@ -20,16 +20,25 @@ from recform.analysis.general import (
     Term,
     Variable,
     choices,
-    local,
     symbol,
 )
-from recform.analysis.general_terms import counts, merged, renamed
+from recform.analysis.general_slopes import (
+    MAX_STEP,
+    as_bound,
+    covers,
+    end,
+    is_slanted,
+    vanishes_behind,
+)
+from recform.analysis.general_terms import NoRow, merged, renamed, row_of
 from recform.analysis.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
 from recform.syntax import nodes as n
 
 _BUILT_IN = ("sum", "prod")
+#: How often sums and products are tried in steps of several blocks.
+_MOST_TRIES = 200
 
 
 @dataclass
@@ -49,6 +58,7 @@ class SumReader:
     varying: Mapping[str, Any] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
     _count: int = 0
+    _tries: int = 0
     _own: dict[str, bool] = field(default_factory=dict)
 
     def terms(self, expr: n.Expr) -> tuple[Term, ...]:
@@ -252,26 +262,29 @@ class SumReader:
             )
         return self._as_bound(value, expr)
 
-    def _range(self, expr: n.Expr) -> Bound:
+    def _range(self, expr: n.Expr) -> Any:
         value = sympy.expand(self._scalar(self.terms(expr), expr, "a range's end"))
-        return self._as_bound(value, expr)
+        if value.has(L):
+            self._no_bound(expr)
+        return value
 
     def _as_bound(self, value: Any, expr: n.Expr) -> Bound:
-        symbols = sorted(value.free_symbols, key=str)
-        base = symbols[0] if symbols else None
-        number = value - base if base is not None else value
-        if len(symbols) > 1 or not number.is_Integer or value.has(L):
-            self._fail(
-                "RF632",
-                "how many blocks this goes back is not one variable and a number",
-                expr.span,
-                hint="let a sum run over the block itself: "
-                "sum(k, 0, i-1, sum(j, k+1, i-1, W_<L-k>*W_<L-j>))",
-            )
-        if abs(int(number)) > MAX_TERMS:
+        bound = None if value.has(L) else as_bound(value)
+        if bound is not None:
+            return bound
+        if value.is_Integer:
             self._fail("RF106", "this number is out of all reason", expr.span)
-        name = "" if base is None else "i" if base == I else str(base)
-        return Bound(name, int(number))
+        self._no_bound(expr)
+
+    def _no_bound(self, expr: n.Expr) -> NoReturn:
+        self._fail(
+            "RF632",
+            "how many blocks this goes back is not one variable and a number",
+            expr.span,
+            hint="let a sum run over the block itself: "
+            "sum(k, 0, i-1, sum(j, k+1, i-1, W_<L-k>*W_<L-j>)); steps of a number of "
+            "blocks are read, sum(k, 0, floor(i/2), W_<L-2*k>)",
+        )
 
     # -- sums and products
 
@@ -301,20 +314,93 @@ class SumReader:
                 hint="use k, j or another free letter",
             )
         low, high = self._range(arguments[1]), self._range(arguments[2])
-        if name == "sum" and not low.base and not high.base:
-            return self._summed(variable.name, low.number, high.number, arguments[3])
+        if name == "sum" and low.is_Rational and high.is_Rational:
+            if max(abs(low), abs(high)) > MAX_TERMS:
+                self._fail("RF106", "this number is out of all reason", expr.span)
+            first, last = int(sympy.ceiling(low)), int(sympy.floor(high))
+            return self._summed(variable.name, first, last, arguments[3])
         inner = self._name(variable.name)
-        self._bound[variable.name] = symbol(inner)
+        for step in range(1, MAX_STEP + 1):
+            found = self._in_steps(name, variable.name, inner, step, low, high, expr)
+            if found is not None:
+                return found
+        # None of the steps will do: what is wrong with one block at a time is said.
+        body = self._with(variable.name, symbol(inner), arguments[3])
+        if name == "sum":
+            first_bound = end(low, 1, last=False)
+            if first_bound is None:
+                self._no_bound(arguments[1])
+            last_bound = end(high, 1, last=True)
+            if last_bound is None and is_slanted(high):
+                own = Variable(inner, first_bound, Bound("i", 0))
+                text = f"{variable.name} <= {arguments[2].span.text}"
+                return tuple(
+                    replace(t, variables=(own, *t.variables), slanted=text)
+                    for t in body
+                )
+            self._no_bound(arguments[2])
+        first_bound, last_bound = end(low, 1, last=False), end(high, 1, last=True)
+        if first_bound is None or last_bound is None:
+            self._no_bound(arguments[1 if first_bound is None else 2])
+        return (self._repeated(inner, (first_bound, last_bound, 1), body, expr),)
+
+    def _with(self, name: str, value: Any, body: n.Expr) -> tuple[Term, ...]:
+        """The terms of a body with a value for a variable."""
+        self._bound[name] = value
         try:
-            body = self.terms(arguments[3])
+            return self.terms(body)
         finally:
-            del self._bound[variable.name]
-        if name == "prod":
-            return (self._repeated(inner, low, high, body, expr),)
-        return tuple(
-            replace(term, variables=(Variable(inner, low, high), *term.variables))
-            for term in body
-        )
+            del self._bound[name]
+
+    def _in_steps(
+        self,
+        name: str,
+        variable: str,
+        inner: str,
+        step: int,
+        low: Any,
+        high: Any,
+        expr: n.Call,
+    ) -> tuple[Term, ...] | None:
+        """A sum or product over ``step`` times its variable; None if it is not one.
+
+        ``inner`` stands for a multiple of the step: the blocks that the body is about are
+        ``L - inner``.
+        """
+        first, last = end(low, step, last=False), end(high, step, last=True)
+        body = expr.arguments[3]
+        assert not isinstance(body, n.Keyword)
+        if name == "prod" and step > 1 and low.has(sympy.floor, sympy.ceiling):
+            return None
+        if first is None or self._tries > _MOST_TRIES:
+            return None
+        if last is None and not covers(high, step):
+            return None
+        self._tries += 1
+        before, self.report = self.report, Diagnostics()
+        try:
+            terms = self._with(variable, symbol(inner) / step, body)
+            if name == "sum":
+                if last is None:
+                    # Operators behind the first block of a path vanish.
+                    if not all(vanishes_behind(term, inner) for term in terms):
+                        return None
+                    last = Bound("i", 0)
+                multiples = ((inner, step),) if step > 1 else ()
+                own = Variable(inner, first, last)
+                return tuple(
+                    replace(
+                        term,
+                        variables=(own, *term.variables),
+                        multiples=(*multiples, *term.multiples),
+                    )
+                    for term in terms
+                )
+            return (self._repeated(inner, (first, last, step), terms, expr),)
+        except Reported:
+            return None
+        finally:
+            self.report = before
 
     def _summed(self, name: str, low: int, high: int, body: n.Expr) -> tuple[Term, ...]:
         """A sum over fixed numbers, written out."""
@@ -328,44 +414,31 @@ class SumReader:
         return tuple(result)
 
     def _repeated(
-        self, name: str, low: Bound, high: Bound, body: tuple[Term, ...], expr: n.Call
+        self,
+        name: str,
+        ends: tuple[Bound, Bound | None, int],
+        body: tuple[Term, ...],
+        expr: n.Call,
     ) -> Term:
-        moves = local(body)
-        starts = {factor.low for term in body for factor in term.factors}
-        if (
-            moves is None
-            or any(start.base != name for start in starts)
-            or len(starts) > 1
-        ):
-            self._fail(
-                "RF632",
-                "each factor of a product stands on one block, that of its variable",
-                expr.arguments[3].span,
-                hint="prod(j, 0, i-1, 1 + W_<L-j>)",
-            )
-        if any(symbol(name) in term.coefficient.free_symbols for term in body):
-            self._fail(
-                "RF632",
-                "a number in a product may not depend on the product's variable",
-                expr.arguments[3].span,
-            )
-        if any(weight.free_symbols & counts(weight) for weight in moves.values()):
-            self._fail(
-                "RF632",
-                "a number in a product may not depend on i or a sum's variable",
-                expr.arguments[3].span,
-                hint="write the power that it comes to: a^k",
-            )
-        shift = next(iter(starts)).number if starts else 0
+        """A product over blocks, from an end to another one (or to the last) in steps."""
+        low, high, step = ends
+        try:
+            moves, shift = row_of(body, name)
+        except NoRow as reason:
+            message, hint = reason.args
+            self._fail("RF632", message, expr.arguments[3].span, hint=hint)
+        if high is None and (shift < 0 or moves.get(SKIP) != 1):
+            self._no_bound(expr)
         return Term(
             sympy.S.One,
             (),
             (
                 Factor(
                     low.plus(shift),
-                    high.plus(shift + 1),
+                    Bound("i", 0) if high is None else high.plus(shift + 1),
                     choices(moves) or ((SKIP, sympy.S.Zero),),
                     expr.span,
+                    step,
                 ),
             ),
         )

@@ -27,8 +27,9 @@ class Refused(Exception):
 
     Attributes:
         kind: ``weight`` (no recurrence has it), ``odd`` (a weight that is not read),
-            ``unknown`` (nothing is proved), ``zero``, ``order``, ``ahead``, ``large``
-            or ``last``.
+            ``slanted`` (no recurrence has such a bound), ``unknown`` and ``unsettled``
+            (nothing is proved of them), ``zero``, ``order``, ``ahead``, ``large`` or
+            ``last``.
         what: a part of the formula, as text.
         place: where it stands, if that is known.
     """

@@ -22,11 +22,26 @@ def shows(term: Term, others: Sequence[Term]) -> bool:
         term: one whose weight no recurrence has.
         others: the other terms of this kind. What else there is has a recurrence.
     """
-    if not _one_path_each(term):
+    if term.multiples or not _one_path_each(term):
         return False
     own = _passed(term)
     # Paths that pass an operator which no other of these terms has are a part of them.
     return all(any(name not in _possible(other) for name in own) for other in others)
+
+
+def is_staircase(term: Term) -> bool:
+    """Whether a term with a bound ``k <= i/2`` has the paths of a Hankel matrix like stairs.
+
+    With one factor, an end of which is k, a path is ``u^a v^b`` with one letter at most in
+    between, and it is there if b is at most a times a number, so that the rows of the
+    beginnings ``u^a`` end further and further back: infinitely many are independent.
+    """
+    return (
+        len(term.variables) == len(term.factors) == 1
+        and not term.variables[0].low.base
+        and not term.coefficient.free_symbols
+        and term.coefficient != 0
+    )
 
 
 def _one_path_each(term: Term) -> bool:
@@ -55,7 +70,8 @@ def _single(factor: Factor) -> bool:
 
 def _pure(factor: Factor) -> bool:
     """Whether the factor passes the same operators at each of its blocks."""
-    return len(factor.choices) == 1 and not factor.choices[0][0].is_skip
+    only = len(factor.choices) == 1 and factor.step == 1
+    return only and not factor.choices[0][0].is_skip
 
 
 def _stays(factor: Factor) -> bool:

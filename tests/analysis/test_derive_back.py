@@ -53,6 +53,13 @@ RECURSIONS: dict[str, Step] = {
     "X_i = X_<i-1> + 1/i*W_i*X_<i-1> - 2/(i+1)*X_<i-2>": lambda i, x: (
         x[i - 1] + W[i] @ x[i - 1] / i - 2 / (i + 1) * x[i - 2]
     ),
+    # A product of two recurrences of order one that share an operator.
+    "X_i = (1 + 3*W_i)*X_<i-1> - (2*W_<i-1> + 2*W_i*W_<i-1>)*X_<i-2>": lambda i, x: (
+        x[i - 1]
+        + 3 * W[i] @ x[i - 1]
+        - 2 * W[i - 1] @ x[i - 2]
+        - 2 * W[i] @ W[i - 1] @ x[i - 2]
+    ),
     # Operators that stand at another block than their own.
     "X_i = X_<i-1> + W_<i-1>*X_<i-1>": lambda i, x: x[i - 1] + W[i - 1] @ x[i - 1],
     "X_i = X_<i-1> + W_<i-1>*X_<i-1> - W_<i-1>*X_<i-2>": lambda i, x: (
@@ -63,6 +70,9 @@ RECURSIONS: dict[str, Step] = {
     ),
     "X_i = W_i*X_<i-1> + W_<i-3>*U*X_<i-2>": lambda i, x: (
         W[i] @ x[i - 1] + W[i - 3] @ U @ x[i - 2]
+    ),
+    "X_i = W_i*X_<i-1> + sum(k, 0, i-1, W_<k+1>*X_k)": lambda i, x: (
+        W[i] @ x[i - 1] + sum(W[k + 1] @ x[k] for k in x if k < i)
     ),
     "scalar k_i = 0.5\nX_i = 1/k_<i-1>*X_<i-1> + i/(k_i + 2)*W_i*X_<i-1>": lambda i, x: (
         x[i - 1] / K[i - 1] + i / (K[i] + 2) * W[i] @ x[i - 1]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import sympy
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -194,17 +195,45 @@ WORDS = st.lists(LETTERS, max_size=2).map(
 )
 
 
-@given(st.sets(WORDS, max_size=3), st.sets(WORDS, max_size=3))
-def test_products_of_two_first_order_recurrences_are_found(
-    first: set[Any], second: set[Any]
-) -> None:
-    a = Polynomial.total(
-        (w, Polynomial.one().terms[()]) for w in sorted(first, key=str)
-    )
-    left = sorted(second - first, key=str)
-    b = Polynomial.total((w, Polynomial.one().terms[()]) for w in left)
-    found = factors([a + b, -(a * b.shifted(-1))])
+shares = st.dictionaries(
+    WORDS, st.sampled_from([-2, -1, 1, 2, 3]).map(sympy.Integer), max_size=2
+)
+
+
+@given(st.lists(shares, min_size=2, max_size=3))
+def test_products_of_first_order_recurrences_are_found(given: list[Any]) -> None:
+    """Words may be in several of them, with different numbers."""
+
+    def coefficients(factors: list[Polynomial]) -> list[Polynomial]:
+        # (1 - b*S) times the rest; a_d with 1 - a_1*S - a_2*S^2 - ...
+        product = [Polynomial.one()]
+        for factor in factors:
+            longer = [*product, Polynomial()]
+            for d, part in enumerate(product, 1):
+                longer[d] = longer[d] - part * factor.shifted(1 - d)
+            product = longer
+        return [-part for part in product[1:]]
+
+    wanted = coefficients([Polynomial.total(item.items()) for item in given])
+    found = factors(wanted)
     assert found is not None
-    x, y = found
-    assert x + y == a + b
-    assert x * y.shifted(-1) == a * b.shifted(-1)
+    assert coefficients(found) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "closed"),
+    [
+        (
+            "X_i = 3*W_i*X_<i-1> - 2*W_i*W_<i-1>*X_<i-2>",
+            "sum(k, 0, i, prod(j, 0, k-1, 2*W_<L-j>)*prod(j, k, i-1, W_<L-j>))",
+        ),
+        (
+            "X_i = (1 + 3*W_i)*X_<i-1> - (2*W_<i-1> + 2*W_i*W_<i-1>)*X_<i-2>",
+            "sum(k, 0, i, prod(j, 0, k-1, 2*W_<L-j>)*prod(j, k, i-1, 1 + W_<L-j>))",
+        ),
+    ],
+)
+def test_factors_share_a_word(text: str, closed: str) -> None:
+    found = jacobian(text).closed
+    assert found is not None and found.right == closed
+    assert jacobian("X_i = (1 + 3*W_i)*X_<i-1> - 2*W_i*W_<i-1>*X_<i-2>").closed is None
