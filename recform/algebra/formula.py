@@ -163,6 +163,8 @@ class Formula:
         boundaries: likewise.
         output: what the head gets (what the transition gets, with ``scope stage``).
         names, init: the settings of the file.
+        name_spans: where each name is said; for operators that `names` does not name,
+            where they stand first.
         block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
     """
@@ -185,6 +187,7 @@ class Formula:
     output: Tensor
     output_span: Span = field(compare=False)
     names: Mapping[str, str]
+    name_spans: Mapping[str, Span] = field(compare=False, repr=False)
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)

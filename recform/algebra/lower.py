@@ -192,6 +192,7 @@ class _Lowering:
             output=output[0],
             output_span=output[1],
             names=rules,
+            name_spans={**found.operators, **_spans(section.settings["names"])},
             block_names=block_names,
             init=init,
             spans=reader.spans,
@@ -529,6 +530,11 @@ class _Fix:
             arguments = {k: put_in(v, self._values) for k, v in step.arguments.items()}
             steps.append(replace(step, arguments=Arguments(arguments)))
         return replace(pipeline, steps=tuple(steps))
+
+
+def _spans(settings: Mapping[str, n.Setting]) -> dict[str, Span]:
+    """Where the values of settings stand."""
+    return {key: setting.value.span for key, setting in settings.items()}
 
 
 def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
