@@ -62,7 +62,8 @@ class Table:
 
     Attributes:
         name: as in the file.
-        symbol: what stands for it in the arguments of operators.
+        symbol: what stands for it in the arguments of operators; its name is that of a
+            constructor's argument.
         by_block: whether each block has a number, rather than each stage.
         values: in the order of the stages, or of all blocks.
     """
@@ -72,6 +73,17 @@ class Table:
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
+
+    @property
+    def argument(self) -> str:
+        """What the constructors of generated classes call it."""
+        return str(self.symbol)
+
+    @property
+    def text(self) -> str:
+        """``(3, 5, 3) per stage``."""
+        per = "block" if self.by_block else "stage"
+        return f"({', '.join(map(str, self.values))}) per {per}"
 
 
 @dataclass(frozen=True)

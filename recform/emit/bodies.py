@@ -11,7 +11,8 @@ import sympy
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
 from recform.algebra.formula import Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH
+from recform.algebra.sections import RESERVED
+from recform.algebra.symbols import GENERATED, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
@@ -169,13 +170,7 @@ def constructor_arguments(
 
 def own_name(name: str) -> str:
     """The parameter of a constructor for an argument of a definition."""
-    return f"{name}_size" if name in _PLACE_NAMES else name
-
-
-_PLACE_NAMES = {
-    *("in_channels", "in_features", "channels", "features", "stride", "depth"),
-    *("height", "width", "positions", "x", "self"),
-}
+    return f"{name}_size" if name in GENERATED or name in RESERVED else name
 
 
 class _ClassWriter:

@@ -179,7 +179,7 @@ class ChainWriter:
             )
         step = self._formula.names.get("step", "block{}")
         for k in range(item.count):
-            made = re.sub(r"\bk\b", str(k), item.made) if item.loop else item.made
+            made = re.sub(r"\bk\b(?!=)", str(k), item.made) if item.loop else item.made
             name = _NUMBER.sub(str(before + k + _start(step)), step)
             if self._formula.block_names:
                 name = self._formula.block_names[before + k]

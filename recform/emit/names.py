@@ -48,11 +48,9 @@ _TAKEN = {
     "Tensor",
     "math",
     "self",
-    "block",
-    "state",
-    "stage",
-    "k",
 }
+#: Variables of generated loops and forward passes.
+_LOCALS = {"block", "state", "stage", "k"}
 #: Attributes of nn.Module that a submodule must not hide.
 _MODULE = {
     "training", "forward", "train", "eval", "to", "type", "half", "float", "double",
@@ -96,10 +94,18 @@ class Namespace:
     as it is said, or not at all.
     """
 
-    def __init__(self, taken: Iterable[str] = (), *, attributes: bool = False) -> None:
-        self._taken = set(taken) | (
-            _TAKEN if not attributes else set(keyword.kwlist) | _MODULE
-        )
+    def __init__(
+        self,
+        taken: Iterable[str] = (),
+        *,
+        attributes: bool = False,
+        arguments: bool = False,
+    ) -> None:
+        own = set(keyword.kwlist) | _MODULE if attributes else _TAKEN
+        self._taken = set(taken) | own
+        # A constructor has no loops whose variables its arguments could hide.
+        if not attributes and not arguments:
+            self._taken |= _LOCALS
         self._reserved: set[str] = set()
         self._claims: dict[str, Claim] = {}
 

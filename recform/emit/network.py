@@ -71,6 +71,10 @@ class NetworkWriter:
         self.name = identifier(self._formula.name)
         self._rates = frozenset(
             p.name for p in self._formula.params if p.free and not p.value.is_Integer
+        ) | frozenset(
+            table.argument
+            for table in self._formula.tables
+            if any(isinstance(value, float) for value in table.values)
         )
 
     @property
@@ -110,7 +114,7 @@ class NetworkWriter:
             self._prefix,
             self._rates,
             self._formula.source,
-            tuple(table.name for table in self._formula.tables),
+            tuple(table.argument for table in self._formula.tables),
         )
         self._prepare()
         classes = BlockWriter(
@@ -384,7 +388,7 @@ class NetworkWriter:
             "stride": piece.stride,
         }
         for table, value in zip(self._formula.tables, piece.table, strict=False):
-            values[table.name] = value
+            values[table.argument] = value
         names = {"image": ("height", "width"), "tokens": ("positions",), "vector": ()}
         for name, size in zip(names[x.layout.value], x.grid, strict=True):
             values[name] = size

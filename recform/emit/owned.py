@@ -80,7 +80,7 @@ class Owned:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._attributes = attributes
-        self._tables = [table.name for table in self._formula.tables]
+        self._tables = [table.argument for table in self._formula.tables]
         self._length = [flow.length for flow in self._recurrence.flows]
         self.segments: list[Segment] = [
             segment

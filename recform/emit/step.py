@@ -199,7 +199,7 @@ class StepWriter:
 
     def _parameters(self) -> list[str]:
         parameters = [
-            f"{name}: int = 1" if kind == "stride" else typed(name)
+            f"{name}: int = 1" if kind == "stride" else typed(name, self._classes.rates)
             for kind, name, _ in self.code.arguments
         ]
         free = [typed(name, self._classes.rates) for name in self.code.free]
@@ -271,7 +271,7 @@ class StepWriter:
             for symbol, label in symbols(shape).items()
         }
         for constant in self._formula.tables:
-            text = arguments.get(constant.name, constant.name)
+            text = arguments.get(constant.argument, constant.argument)
             table[constant.symbol] = _symbol(text)
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))

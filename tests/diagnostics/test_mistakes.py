@@ -448,6 +448,26 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
 
 
 @pytest.mark.parametrize(
+    "declared",
+    [
+        "const k = (3, j) per stage",
+        "const k = (3, 5) per channel",
+        "const k_i = (3, 5) per stage",
+        "const k = 3*j",
+        "param k = j",
+        "const k = (3, 5, 7) per stage",
+    ],
+)
+def test_a_use_of_a_mistake_is_no_second_mistake(declared: str) -> None:
+    """A name whose declaration is wrong is known all the same."""
+    found = mistakes(
+        f"stages 8 x 2, 8 x 2 / 2\n{declared}\nW = conv(k, c, stride=s)\n{ONE}"
+    )
+    assert len(found) == 1
+    assert found[0].labels[0].span.line == 2
+
+
+@pytest.mark.parametrize(
     ("equation", "code"),
     [
         ("X_<3..2> = D_i*X_<i-1>", "RF217"),
