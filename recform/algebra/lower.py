@@ -152,7 +152,9 @@ class _Lowering:
             frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
-        equations_reader = EquationReader(section, reader, self._starts(stages), report)
+        equations_reader = EquationReader(
+            section, reader, self._starts(stages), self._length(stages), report
+        )
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
         blocks = sum(stage.blocks for stage in stages)
@@ -336,6 +338,13 @@ class _Lowering:
             return (1,)
         counts = [stage.blocks for stage in stages]
         return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
+
+    def _length(self, stages: tuple[StageSpec, ...]) -> int:
+        """How many blocks the index counts; 0 where that depends on the stage."""
+        counts = [stage.blocks for stage in stages]
+        if self._scope() == "stage":
+            return counts[0] if len(set(counts)) == 1 else 0
+        return sum(counts)
 
     def _scope(self) -> str:
         item = self._section.single["scope"]
