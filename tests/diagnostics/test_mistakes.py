@@ -457,7 +457,7 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
         ("X_<L-1> = X_<L-2>", "RF217", "X_<L-1>", "here X_3 = ..."),
         ("X_<last> = W_i*X_<i-1>", "RF304", "last", "the last block is L in the output"),
         ("X_<1..end> = W_i*X_<i-1>", "RF304", "end", "the last block is L"),
-        ("X_<first..2> = W_i*X_<i-1>", "RF304", "first", "X_<first> = ..."),
+        ("X_<first..2> = W_i*X_<i-1>", "RF304", "first", "first stands alone on the left"),
         ("output X_<last>", "RF304", "last", "the last block is L in the output"),
         ("X_1 = X_<j>", "RF304", "j", "an index is i, i-1, i-2, ... or a number"),
     ],
