@@ -154,6 +154,7 @@ def test_blocks_of_nothing_are_no_row() -> None:
          + PLAIN, "RF219", "two places"),
         ('names step = ("a", "b")\n' + RESIDUAL, "RF212", "2 names for 4 blocks"),
         ('names step = ("a", "b", "b", "c")\n' + RESIDUAL, "RF212", "of its own"),
+        ('names W = "a.b"\n' + RESIDUAL, "RF212", "place of W"),
         ('names stages = "a{}.{}"\n' + RESIDUAL, "RF212", "pattern"),
         ('W = "0": conv(3, c)\n' + PLAIN, "RF212", "label"),
         ("X_i = (relu > relu)\n", "RF214", "flows"),
