@@ -31,6 +31,7 @@ class EquationReader:
         section: the statements.
         reader: knows the names, and reads the expressions.
         starts: the first block of every stage.
+        length: how many blocks the index counts; 0 if stages differ in that.
         report: gets RF207, RF214, RF216 and RF217.
     """
 
@@ -39,11 +40,13 @@ class EquationReader:
         section: Section,
         reader: Reader,
         starts: tuple[int, ...],
+        length: int,
         report: Diagnostics,
     ) -> None:
         self._section = section
         self._reader = reader
         self._starts = starts
+        self._length = length
         self._report = report
 
     def equations(self) -> tuple[list[Equation], list[Boundary]]:
@@ -150,7 +153,7 @@ class EquationReader:
             self._timed(left, right, item, equations, boundaries, text)
             return
         if isinstance(left, n.Reference) and is_several(left):
-            found = SeveralReader(reader, self._starts, self._report)
+            found = SeveralReader(reader, self._starts, self._length, self._report)
             blocks = found.blocks(left, right)
             self._several(blocks, left, right, item, boundaries, text)
             return
@@ -178,6 +181,9 @@ class EquationReader:
             )
             return
         target = reader.tensor(left)
+        if isinstance(target, State) and target.has(L) and not target.has(I):
+            self._last(left, target)
+            return
         if target.has(I) or target.has(L):
             self._report.error(
                 "RF217",
@@ -188,6 +194,18 @@ class EquationReader:
             return
         boundaries.append(
             Boundary(target, self._boundary(reader, right), item.span, text)
+        )
+
+    def _last(self, left: n.Expr, target: State) -> None:
+        """Reports ``X_L = ...``: how many blocks there are is not for equations to say."""
+        block = target.index.subs(L, self._length)
+        shown = f"{target.name}_{block}" if self._length and block > 0 else "X_4"
+        self._report.error(
+            "RF217",
+            "L depends on the stages, and an equation for one block has its number",
+            left.span,
+            hint=f"{'here' if self._length else 'for example'} {shown} = ..., "
+            "with numbers for L on the right side",
         )
 
     def _several(

@@ -66,6 +66,14 @@ class FiniteReader(Reader):
         value = super()._combined(expr)
         return _flat(value) if isinstance(value, Tensor) else value
 
+    def _no_index(self, expr: n.Reference) -> NoReturn:
+        self._fail(
+            "RF304",
+            f"there is no index {expr.name} here",
+            expr.span,
+            hint="an index in a definition is a number, or the letter of its own equation",
+        )
+
     def _index(self, expr: n.Expr | n.Range) -> Any:
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)

@@ -62,7 +62,8 @@ class Table:
 
     Attributes:
         name: as in the file.
-        symbol: what stands for it in the arguments of operators.
+        symbol: what stands for it in the arguments of operators; its name is that of a
+            constructor's argument.
         by_block: whether each block has a number, rather than each stage.
         values: in the order of the stages, or of all blocks.
     """
@@ -72,6 +73,17 @@ class Table:
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
+
+    @property
+    def argument(self) -> str:
+        """What the constructors of generated classes call it."""
+        return str(self.symbol)
+
+    @property
+    def text(self) -> str:
+        """``(3, 5, 3) per stage``."""
+        per = "block" if self.by_block else "stage"
+        return f"({', '.join(map(str, self.values))}) per {per}"
 
 
 @dataclass(frozen=True)
@@ -181,6 +193,8 @@ class Formula:
         boundaries: likewise.
         output: what the head gets (what the transition gets, with ``scope stage``).
         names, init: the settings of the file.
+        name_spans: where each name is said; for operators that `names` does not name,
+            where they stand first.
         block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
     """
@@ -203,6 +217,7 @@ class Formula:
     output: Tensor
     output_span: Span = field(compare=False)
     names: Mapping[str, str]
+    name_spans: Mapping[str, Span] = field(compare=False, repr=False)
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)

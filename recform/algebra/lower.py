@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +17,6 @@ from recform.algebra.formula import (
     Pipeline,
     StageSpec,
     Step,
-    Table,
 )
 from recform.algebra.operator_calls import names_in, usage
 from recform.algebra.pipelines import PipelineReader
@@ -32,7 +31,7 @@ from recform.algebra.sections import (
 from recform.algebra.settings import init_rules, name_rules
 from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
-from recform.algebra.symbols import MAX_SIZE, parameter
+from recform.algebra.symbols import GENERATED, MAX_SIZE, parameter
 from recform.algebra.tables import TableReader
 from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
 from recform.diagnostics import Diagnostics, Label, closest
@@ -139,7 +138,7 @@ class _Lowering:
         numbers, indexed = self._constants()
         each_time = self._each_time(found)
         scalars = self._scalars(each_time)
-        placed = {table.name: table.symbol for table in tables}
+        placed = tables.symbols
         operators, pipelines = self._pipelines(found, shape, {**numbers, **placed})
         names = Names(
             frozenset(found.unknowns),
@@ -153,7 +152,9 @@ class _Lowering:
             frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
-        equations_reader = EquationReader(section, reader, self._starts(stages), report)
+        equations_reader = EquationReader(
+            section, reader, self._starts(stages), self._length(stages), report
+        )
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
         blocks = sum(stage.blocks for stage in stages)
@@ -169,7 +170,10 @@ class _Lowering:
         if report.has_errors or output is None:
             return None
         used = [name for name in reader.used if untimed(name) in operators]
+        needed = _symbols([*pipelines.values(), *(operators[untimed(n)] for n in used)])
         free = self._free(params, pipelines, operators)
+        if self._hides(params, free):
+            return None
         fix = _Fix(
             {p.name: p.value for p in params if not p.free or p.name not in free}
         )
@@ -186,12 +190,13 @@ class _Lowering:
             scope=self._scope(),
             operators={name: fix(operators[untimed(name)]) for name in used},
             scalars=self._used_scalars(reader, scalars),
-            tables=tables,
+            tables=tuple(t for t in tables.tables if t.symbol in needed),
             equations=tuple(equations),
             boundaries=tuple(boundaries),
             output=output[0],
             output_span=output[1],
             names=rules,
+            name_spans={**found.operators, **_spans(section.settings["names"])},
             block_names=block_names,
             init=init,
             spans=reader.spans,
@@ -256,6 +261,8 @@ class _Lowering:
                 reader = ScalarReader(self._values, self._report, "a parameter")
                 value = reader.read(item.value)
                 if value is None:
+                    # After a mistake the name is known all the same.
+                    self._values[name] = sympy.S.One
                     continue
             elif not isinstance(value, bool):
                 value = sympy.sympify(value)
@@ -332,6 +339,13 @@ class _Lowering:
         counts = [stage.blocks for stage in stages]
         return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
 
+    def _length(self, stages: tuple[StageSpec, ...]) -> int:
+        """How many blocks the index counts; 0 where that depends on the stage."""
+        counts = [stage.blocks for stage in stages]
+        if self._scope() == "stage":
+            return counts[0] if len(set(counts)) == 1 else 0
+        return sum(counts)
+
     def _scope(self) -> str:
         item = self._section.single["scope"]
         assert isinstance(item, n.Scope)
@@ -363,15 +377,15 @@ class _Lowering:
                 indexed.add(name)
                 names["i"] = I
             value = ScalarReader(names, self._report, "a constant").read(item.value)
-            if value is not None:
-                values[name] = value
+            # After a mistake the name is known all the same.
+            values[name] = sympy.S.One if value is None else value
         return values, indexed
 
-    def _tables(self, stages: tuple[StageSpec, ...]) -> tuple[Table, ...]:
+    def _tables(self, stages: tuple[StageSpec, ...]) -> TableReader:
         """Constants that have a number for each stage or block."""
         reader = TableReader(self._section, self._values, stages, self._report)
         self._structural |= reader.structural
-        return reader.tables
+        return reader
 
     def _is_index_i(self, target: n.Reference) -> bool:
         index = target.indices[0]
@@ -501,6 +515,18 @@ class _Lowering:
     def _unless_none(self, role: str, pipeline: Pipeline) -> Pipeline | None:
         return pipeline if pipeline.steps else None
 
+    def _hides(self, params: list[Param], free: set[str]) -> bool:
+        """Whether a keyword of the constructor would be called as one that it has."""
+        hiding = [p for p in params if p.name in free and p.name in GENERATED]
+        for param in hiding:
+            self._report.error(
+                "RF209",
+                f"generated classes have an argument {param.name!r} of their own",
+                param.span,
+                hint=f"give it another name: param my_{param.name} = {param.value}",
+            )
+        return bool(hiding)
+
     def _free(
         self,
         params: list[Param],
@@ -508,11 +534,10 @@ class _Lowering:
         operators: Mapping[str, Pipeline],
     ) -> set[str]:
         """Parameters that the generated constructor takes: used, and not structural."""
-        symbols: set[str] = set()
-        for pipeline in [*pipelines.values(), *operators.values()]:
-            for step in pipeline.steps:
-                for value in step.arguments.values():
-                    symbols |= {str(s) for s in symbols_in(value)}
+        symbols = {
+            str(symbol)
+            for symbol in _symbols([*pipelines.values(), *operators.values()])
+        }
         names = {p.name for p in params if not isinstance(p.value, bool)}
         return (names & symbols) - self._structural
 
@@ -529,6 +554,22 @@ class _Fix:
             arguments = {k: put_in(v, self._values) for k, v in step.arguments.items()}
             steps.append(replace(step, arguments=Arguments(arguments)))
         return replace(pipeline, steps=tuple(steps))
+
+
+def _symbols(pipelines: Iterable[Pipeline]) -> set[Any]:
+    """The symbols in the arguments of operators."""
+    return {
+        symbol
+        for pipeline in pipelines
+        for step in pipeline.steps
+        for value in step.arguments.values()
+        for symbol in symbols_in(value)
+    }
+
+
+def _spans(settings: Mapping[str, n.Setting]) -> dict[str, Span]:
+    """Where the values of settings stand."""
+    return {key: setting.value.span for key, setting in settings.items()}
 
 
 def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:

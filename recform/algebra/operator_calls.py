@@ -21,6 +21,7 @@ _WHOLE = {
     Kind.NATURAL: 0,
     Kind.KERNEL: 1,
     Kind.WINDOW: 1,
+    Kind.MARGIN: 0,
     Kind.PADDING: 0,
 }
 _FIXED = (Kind.COUNT, Kind.NATURAL, Kind.KERNEL, Kind.PADDING, Kind.FLAG)

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from recform.syntax import nodes as n
 
+#: In front of a name that comes of itself: brackets without a label are ``layer1``.
+DERIVED = "*"
+
 
 @dataclass
 class Row:
@@ -60,7 +63,7 @@ class Row:
         if label or self.numbered:
             return self.name(label)
         self.groups += 1
-        return f"{self.path}layer{self.groups}"
+        return f"{self.path}{DERIVED}layer{self.groups}"
 
 
 def bracketed(part: n.Part) -> n.Flow | None:

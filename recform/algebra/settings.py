@@ -75,10 +75,22 @@ def name_rules(
             continue
         text = value.value if isinstance(value, n.String) else ""
         if not _is_name(key, text):
-            report.error("RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span)
+            hint = _nested_hint(key, text) if key in found.operators else ""
+            report.error(
+                "RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span, hint=hint
+            )
             continue
         rules[key] = text
     return rules, listed
+
+
+def _nested_hint(key: str, text: str) -> str:
+    """What to write where an operator should live inside of a container of its block."""
+    outer, _, inner = text.partition(".")
+    if not inner or not all(map(_is_attribute, text.split("."))):
+        return ""
+    first = f'names {key} = "{outer}"'
+    return f"{first}, and {inner}: (...) around the flow of {key}"
 
 
 def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recform.algebra.definitions import every_name
+from recform.algebra.expr import L
 from recform.algebra.sorts import Reader, Reported
 from recform.algebra.symbols import FIRST
 from recform.diagnostics import Diagnostics
@@ -29,14 +30,20 @@ class SeveralReader:
     Args:
         reader: knows the names.
         starts: the first block of every stage.
+        length: how many blocks the index counts; 0 if stages differ in that.
         report: gets RF106 and RF217.
     """
 
     def __init__(
-        self, reader: Reader, starts: Sequence[int], report: Diagnostics
+        self,
+        reader: Reader,
+        starts: Sequence[int],
+        length: int,
+        report: Diagnostics,
     ) -> None:
         self._reader = reader
         self._starts = starts
+        self._length = length
         self._report = report
 
     def blocks(self, left: n.Reference, right: n.Expr) -> Sequence[int]:
@@ -64,9 +71,21 @@ class SeveralReader:
 
     def _range(self, index: n.Range, left: n.Reference) -> Sequence[int]:
         ends = [self._reader._index(end) for end in (index.first, index.last)]
+        if any(end.has(L) for end in ends):
+            numbers = [end.subs(L, self._length) for end in ends]
+            here = ""
+            if self._length and all(number.is_Integer for number in numbers):
+                here = f"here {left.name}_<{numbers[0]}..{numbers[1]}> = ...; "
+            self._fail(
+                "L depends on the stages, and a range on the left side has two numbers",
+                left.span,
+                f"{here}{left.name}_i = ... is for all blocks that have no equation of "
+                f"their own, such as {left.name}_1 = ...",
+            )
         if not all(end.is_Integer for end in ends) or not 1 <= ends[0] <= ends[1]:
             self._fail(
-                "a range on the left side goes from one block to a later one",
+                "a range on the left side goes from one block, counted from 1, "
+                "to a later one",
                 left.span,
                 f"{left.name}_<2..5> = ..., with i on the right side",
             )

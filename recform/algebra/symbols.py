@@ -15,6 +15,12 @@ STRIDE = sympy.Symbol("s", integer=True, positive=True)
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
 
+#: What the constructors of generated classes call the numbers of a place.
+GENERATED = (
+    *("in_channels", "in_features", "channels", "features", "stride", "i", "depth"),
+    *("height", "width", "positions"),
+)
+
 #: The index of the first block of a stage: ``X_<first>``.
 FIRST = "first"
 

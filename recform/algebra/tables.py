@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,8 @@ import sympy
 from recform.algebra.definitions import every_name
 from recform.algebra.formula import StageSpec, Table
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
-from recform.algebra.symbols import SYMBOLS, size
+from recform.algebra.sections import RESERVED, Section
+from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.diagnostics import Diagnostics
 from recform.syntax import nodes as n
 
@@ -29,6 +30,8 @@ class TableReader:
 
     Attributes:
         tables: in the order of the file; those with mistakes are left out.
+        symbols: what stands for each of them, by name; those with mistakes are known too,
+            so that a use of one is no second mistake.
         structural: names of parameters that stand in them.
     """
 
@@ -43,14 +46,17 @@ class TableReader:
         self._stages = stages
         self._report = report
         self.structural: set[str] = set()
+        self.symbols: dict[str, Any] = {}
         found = []
         for name, item in section.consts.items():
             if item.per is None:
                 continue
             self.structural |= set(every_name(item.value)) & set(section.params)
+            self.symbols[name] = size(name)
             table = self._table(name, item)
             if table is not None:
                 found.append(table)
+                self.symbols[name] = table.symbol
         self.tables = tuple(found)
 
     def _table(self, name: str, item: n.Const) -> Table | None:
@@ -87,5 +93,8 @@ class TableReader:
                 return None
         natural = all(value.is_Integer and value > 0 for value in read)
         numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)
-        symbol = size(name) if natural else sympy.Symbol(name, real=True)
+        # In generated classes some names are taken: `const depth` is `stage_depth` there.
+        taken = name in RESERVED or name in GENERATED or name in dir(builtins)
+        shown = f"{item.per}_{name}" if taken else name
+        symbol = size(shown) if natural else sympy.Symbol(shown, real=True)
         return Table(name, symbol, item.per == "block", numbers, item.span)

@@ -133,11 +133,13 @@ def number_of(value: Any, kind: Kind, name: str) -> int | float:
         Misfit: if it is no number of its kind.
     """
     if kind.symbolic:
-        if not value.is_Integer or not 1 <= value <= MAX_SIZE:
+        least = 0 if kind is Kind.MARGIN else 1
+        if not value.is_Integer or not least <= value <= MAX_SIZE:
             shown = str(sympy.N(value, 6)) if not value.is_Rational else str(value)
             raise Misfit(
                 "RF404",
-                f"gets {shown} as its {name} here, which is no whole number of at least 1",
+                f"gets {shown} as its {name} here, "
+                f"which is no whole number of at least {least}",
                 argument=name,
             )
         return int(value)

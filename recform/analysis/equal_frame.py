@@ -39,7 +39,8 @@ class FrameChange:
 def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
     """In what two networks differ besides their equations, in the order of a file.
 
-    Operators and scalars are compared where both networks have them.
+    Operators, scalars and constants with several numbers are compared where both networks
+    have them.
     """
     result = [
         FrameChange(what, (texts[0], texts[1]))
@@ -68,6 +69,12 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
         FrameChange(name, (_scalar(scalar), _scalar(right.scalars[name])))
         for name, scalar in left.scalars.items()
         if name in right.scalars and _scalar(scalar) != _scalar(right.scalars[name])
+    ]
+    numbers = {table.name: table.text for table in right.tables}
+    result += [
+        FrameChange(table.name, (table.text, numbers[table.name]))
+        for table in left.tables
+        if numbers.get(table.name, table.text) != table.text
     ]
     return tuple(result)
 

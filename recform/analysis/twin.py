@@ -47,6 +47,7 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
             for table in formula.tables
         ),
         names={},
+        name_spans={},
         block_names=(),
         init={},
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from recform.blocks.code import code
@@ -25,7 +26,7 @@ CONV = Weights("conv", ("nn.Conv2d",))
 
 _BIAS = Argument("bias", Kind.FLAG, False, "adds a learned number to each channel")
 _DILATION = Argument(
-    "dilation", Kind.COUNT, 1, "distance between the positions that the kernel reads"
+    "dilation", Kind.SIZE, 1, "distance between the positions that the kernel reads"
 )
 
 
@@ -105,7 +106,7 @@ class Conv(_Conv):
         Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
         Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
         _DILATION,
-        Argument("padding", Kind.PADDING, None, "zeros around; as keeps the grid"),
+        Argument("padding", Kind.MARGIN, None, "zeros around; as keeps the grid"),
         _BIAS,
     )
 
@@ -126,9 +127,9 @@ class DepthwiseConv(_Conv):
     arguments = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
         Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
-        Argument("multiplier", Kind.COUNT, 1, "output channels for each that comes in"),
+        Argument("multiplier", Kind.SIZE, 1, "output channels for each that comes in"),
         _DILATION,
-        Argument("padding", Kind.PADDING, None, "zeros around; as keeps the grid"),
+        Argument("padding", Kind.MARGIN, None, "zeros around; as keeps the grid"),
         _BIAS,
     )
 
@@ -155,7 +156,7 @@ class TransposedConv(Operator):
         Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
         Argument("stride", Kind.COUNT, 1, "how far apart the inputs are laid"),
         Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
-        _DILATION,
+        replace(_DILATION, kind=Kind.COUNT),
         Argument("padding", Kind.PADDING, None, "how much of the rim is cut off"),
         Argument("outpad", Kind.PADDING, 0, "rows and columns added at the end"),
         _BIAS,

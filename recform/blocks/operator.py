@@ -17,7 +17,7 @@ Value: TypeAlias = Any
 class Kind(Enum):
     """What values an argument takes.
 
-    SIZE, STRIDE, WINDOW and RATE may be left symbolic in the emitted code (a width, a
+    SIZE, STRIDE, WINDOW, MARGIN and RATE may be left symbolic in the emitted code (a width, a
     dropout rate); the others shape the code and are numbers by then. A pair is
     (height, width); two equal numbers are read as one.
     """
@@ -28,7 +28,8 @@ class Kind(Enum):
     NATURAL = "a whole number of at least 0"
     KERNEL = "a fixed whole number of at least 1, or a pair (height, width)"
     WINDOW = "a whole number of at least 1, or a pair (height, width)"
-    PADDING = "a whole number of at least 0, or a pair (height, width)"
+    MARGIN = "a whole number of at least 0, or a pair (height, width)"
+    PADDING = "a fixed whole number of at least 0, or a pair (height, width)"
     RATE = "a number from 0 to 1"
     NUMBER = "a number"
     FLAG = "true or false"
@@ -37,12 +38,12 @@ class Kind(Enum):
     @property
     def paired(self) -> bool:
         """Whether it may be given for height and width apart."""
-        return self in (Kind.KERNEL, Kind.WINDOW, Kind.PADDING)
+        return self in (Kind.KERNEL, Kind.WINDOW, Kind.MARGIN, Kind.PADDING)
 
     @property
     def symbolic(self) -> bool:
         """Whether it is a whole number that may depend on the block."""
-        return self in (Kind.SIZE, Kind.STRIDE, Kind.WINDOW)
+        return self in (Kind.SIZE, Kind.STRIDE, Kind.WINDOW, Kind.MARGIN)
 
 
 class _Required:

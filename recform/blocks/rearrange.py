@@ -25,7 +25,7 @@ class ChannelShuffle(Operator):
     about = "channel shuffle: deals the channels of each group out over all groups"
     source = "Zhang et al. (2018), ShuffleNet, section 3.1"
     arguments = (
-        Argument("groups", Kind.COUNT, about="parts into which the channels fall"),
+        Argument("groups", Kind.SIZE, about="parts into which the channels fall"),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:

@@ -33,6 +33,7 @@ def command(
 ) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
     from recform.analysis.difference import as_dict, path_difference, path_lines
+    from recform.analysis.equal_frame import frame_changes
 
     with common.diagnosed(form):
         compiled = [
@@ -40,11 +41,13 @@ def command(
             choose(common.compiled(other, settings, other_network), other_network),
         ]
     paths = path_difference(compiled[0].formula, compiled[1].formula)
+    frame = frame_changes(compiled[0].formula, compiled[1].formula)
     before, after = (summarise(item.graph) for item in compiled)
     if as_json:
         data: dict[str, Any] = {
             "networks": [before.name, after.name],
             "equations": [list(before.equations), list(after.equations)],
+            "frame": [change.as_dict() for change in frame],
             "paths": as_dict(paths),
             "state": [_state(before), _state(after)],
         }
@@ -52,20 +55,33 @@ def command(
         sys.stdout.write(json.dumps(data, indent=2) + "\n")
         return
     typer.echo(f"{before.name} -> {after.name}")
-    for mark, summary in (("-", before), ("+", after)):
-        for line in (*summary.equations, *summary.boundaries):
-            typer.echo(f"  {mark} {line}")
+    for line in _marked(*(_equations(summary) for summary in (before, after))):
+        typer.echo(line)
+    if frame:
+        typer.echo("\nAround the equations")
+    for change in frame:
+        typer.echo(f"  {change.what}: {' -> '.join(change.texts)}")
     which = "blocks of the general equations" if paths.own else "later blocks"
     typer.echo(f"\nPaths between {which}, with linear operators")
     typer.echo("\n".join(path_lines(paths)))
     typer.echo("\nState from block to block")
-    old, new = _state(before), _state(after)
-    for what in dict.fromkeys((*old, *new)):
-        mark = " " if what in old and what in new else "-" if what in old else "+"
-        typer.echo(f"  {mark} {what}")
+    for line in _marked(_state(before), _state(after)):
+        typer.echo(line)
     typer.echo("\nFigures")
     for key, name in _FIGURES:
         typer.echo(f"  {name:17} {_change(getattr(before, key), getattr(after, key))}")
+
+
+def _marked(old: list[str], new: list[str]) -> list[str]:
+    """Lines of both, with a mark at those that only one has."""
+    both = dict.fromkeys((*old, *new))
+    marks = {line: "-" if line not in new else "+" for line in both}
+    marks |= {line: " " for line in both if line in old and line in new}
+    return [f"  {marks[line]} {line}" for line in both]
+
+
+def _equations(summary: Summary) -> list[str]:
+    return [*summary.equations, *summary.boundaries]
 
 
 def _state(summary: Summary) -> list[str]:

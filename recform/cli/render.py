@@ -62,8 +62,9 @@ def command(
         Theme, typer.Option("--theme", help="Colours; auto is both, in an SVG.")
     ] = Theme.auto,
     dpi: Annotated[
-        int, typer.Option("--dpi", min=20, max=2400, help="Of a PNG.")
-    ] = 200,
+        int | None,
+        typer.Option("--dpi", min=20, max=2400, help="Of a PNG; 200 if left out."),
+    ] = None,
     renderer: Annotated[
         str,
         typer.Option(
@@ -84,8 +85,12 @@ def command(
     _belongs("--blocks", blocks is not None, view, View.unrolled, View.paths)
     _belongs("--expand", expand, view, View.network)
     chosen = _format(output, form)
+    if dpi is not None and chosen is not Format.png:
+        raise typer.BadParameter(
+            f"it belongs to a png, and this is a {chosen.value}", param_hint="--dpi"
+        )
     request = Request(
-        view, direction, expand, blocks, block, legend, theme, dpi, renderer
+        view, direction, expand, blocks, block, legend, theme, dpi or 200, renderer
     )
     with common.diagnosed(diagnostics):
         status = 0

@@ -61,8 +61,8 @@ def command(
         if origin is not None:
             other = common.compiled(origin, None, other_network)
             source = choose(other, other_network)
-        if output is not None and output.suffix in (".rf", ".py"):
-            _refuse(output)
+        if output is not None:
+            _check(output, weights)
         from recform.weights import transplant
 
         made = transplant(weights, target, source, seed=seed, plugins=common.plugins())
@@ -79,18 +79,30 @@ def command(
         typer.echo("Nothing was written: -o OUT.safetensors writes the weights.")
 
 
-def _refuse(path: Path) -> None:
-    """Keeps a formula or a module from being written over by weights.
+#: Names of files that are something else: formulas, modules, what torch.save writes.
+_OTHERS = (".rf", ".py", ".pt", ".pth", ".bin", ".ckpt")
+
+
+def _check(path: Path, weights: Path) -> None:
+    """Keeps the weights that there are, a formula or a module from being written over.
 
     Raises:
-        CompileError: always.
+        CompileError: if the file is one of these by its name (RF503).
     """
     report = Diagnostics()
     name = path.as_posix()
-    report.error(
-        "RF503",
-        f"{name} would be no file of weights by its name",
-        hint=f"-o {path.with_suffix('.safetensors').name}",
-        file=name,
-    )
+    if path.suffix in _OTHERS:
+        report.error(
+            "RF503",
+            f"{name} would be no file of weights by its name: safetensors are written",
+            hint=f"-o {path.with_suffix('.safetensors').name}",
+            file=name,
+        )
+    elif path.resolve() == weights.resolve():
+        report.error(
+            "RF503",
+            f"{name} has the weights that are taken, and would be written over",
+            hint="-o names another file",
+            file=name,
+        )
     report.check()

@@ -231,7 +231,8 @@ CATALOGUE: dict[str, Entry] = {
     "RF219": Entry(
         "names that no module can have",
         "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. "
-        "It runs them in a row, counts them from 0, and holds modules of torch only.",
+        "It runs them in a row, counts them from 0, and holds modules of torch only. "
+        "Two parts of one module cannot have one name.",
         f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{_ONE}",
         f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{_ONE}",
     ),

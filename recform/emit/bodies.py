@@ -11,11 +11,19 @@ import sympy
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
 from recform.algebra.formula import Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH
+from recform.algebra.sections import RESERVED
+from recform.algebra.symbols import GENERATED, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import Namespace, base_name, class_name, identifier
+from recform.emit.names import (
+    Claim,
+    Namespace,
+    base_name,
+    class_name,
+    identifier,
+    labels_of,
+)
 from recform.emit.pipelines import (
     GRID,
     PipelineCode,
@@ -162,13 +170,7 @@ def constructor_arguments(
 
 def own_name(name: str) -> str:
     """The parameter of a constructor for an argument of a definition."""
-    return f"{name}_size" if name in _PLACE_NAMES else name
-
-
-_PLACE_NAMES = {
-    *("in_channels", "in_features", "channels", "features", "stride", "depth"),
-    *("height", "width", "positions", "x", "self"),
-}
+    return f"{name}_size" if name in GENERATED or name in RESERVED else name
 
 
 class _ClassWriter:
@@ -245,11 +247,19 @@ class _ClassWriter:
             families.setdefault(call.operator, {}).setdefault(call.index, []).append(
                 call
             )
+        inlined = {
+            name: next(iter(members.values()))[0]
+            for name, members in families.items()
+            if sum(map(len, members.values())) == 1
+            and not is_whole(self._body.operators[name])
+            and not is_body(self._body.operators[name])
+        }
+        for name in inlined:
+            self._attributes.reserve(labels_of(self._body.operators[name]))
         for name, members in families.items():
             pipeline = self._body.operators[name]
-            calls = [call for group in members.values() for call in group]
-            if len(calls) == 1 and not is_whole(pipeline) and not is_body(pipeline):
-                self._inlined(lines, calls[0], pipeline)
+            if name in inlined:
+                self._inlined(lines, inlined[name], pipeline)
             else:
                 self._owned(lines, name, pipeline, members)
         for name, scalar in self._body.scalars.items():
@@ -278,7 +288,8 @@ class _ClassWriter:
         """An operator with several calls, or one for each number: modules."""
         shapes = [self._inside.shape(group[0].argument) for group in members.values()]
         made = [self._make(name, pipeline, shape) for shape in shapes]
-        attribute = self._attributes.new(identifier(name))
+        claim = Claim(f"the operator {name}", pipeline.span)
+        attribute = self._attributes.letter(name, claim)
         if len(made) == 1:
             (index,) = members
             self._modules[name, index] = f"self.{attribute}"
@@ -317,7 +328,8 @@ class _ClassWriter:
         return f"{cls}({', '.join(texts)})"
 
     def _scalar(self, lines: Lines, name: str, per_feature: bool, start: float) -> None:
-        attribute = self._attributes.new(identifier(name))
+        claim = Claim(f"the scalar {name}", self._body.scalars[name].span)
+        attribute = self._attributes.letter(name, claim)
         made = f"torch.tensor({start!r})"
         if per_feature:
             size = self._inside.scalar_size(name)

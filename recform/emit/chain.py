@@ -16,8 +16,8 @@ from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
-from recform.emit.containers import NEXT, Part, fail, fold
-from recform.emit.names import Namespace, identifier
+from recform.emit.containers import BLOCK, NEXT, Part, fold
+from recform.emit.names import Namespace, fail, identifier
 from recform.emit.pipelines import (
     PipelineCode,
     assembled,
@@ -34,6 +34,7 @@ from recform.emit.stages import BlockItem, StageWriter
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph, Piece, StageGraph
 from recform.recurrence.model import Flow
+from recform.source import Span
 
 _NUMBER = re.compile(r"\{(\d*)\}")
 
@@ -123,10 +124,11 @@ class ChainWriter:
         parts, _ = pipeline_parts(piece.pipeline, x, values, self._bodies)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
+        place = self._formula.name_spans.get(role)
         for part in parts:
-            inner = part.path or ("",)
-            kept = (*path, *inner) if path or part.made or part.path else ()
-            yield replace(part, path=kept, origin=role)
+            if (path or part.made) and not part.path:
+                part = replace(part, path=("",), places=(part.span,))
+            yield replace(part.within(path, place) if path else part, origin=role)
 
     def _blocks(self, position: int, stage: StageGraph, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
@@ -136,15 +138,19 @@ class ChainWriter:
         step = names.get("step", "")
         shared = not _NUMBER.search(where)
         first = before + 1 if shared else 1
+        spans = self._formula.name_spans
+        places = (*(spans.get("stages") for _ in path), spans.get("step"))
         for item in self._stages.items(stage, self.used):
             if self._formula.block_names or not path:
-                yield from self._named(item, path, before)
+                yield from self._named(item, path, places, position, before)
                 before += item.count
                 continue
             name = NEXT if step in ("", ".") else _NUMBER.sub("{}", step)
             yield Part(
                 path=(*path, name),
+                places=places if step else (*places[:-1], *places[:1]),
                 call="{m}({x})",
+                kind=BLOCK,
                 made=item.made,
                 layer=item.made,
                 count=item.count * item.parts,
@@ -156,7 +162,12 @@ class ChainWriter:
             first += item.count
 
     def _named(
-        self, item: BlockItem, path: tuple[str, ...], before: int
+        self,
+        item: BlockItem,
+        path: tuple[str, ...],
+        places: tuple[Span | None, ...],
+        position: int,
+        before: int,
     ) -> Iterator[Part]:
         """Blocks that have a name each."""
         if item.splat:
@@ -168,11 +179,19 @@ class ChainWriter:
             )
         step = self._formula.names.get("step", "block{}")
         for k in range(item.count):
-            made = re.sub(r"\bk\b", str(k), item.made) if item.loop else item.made
+            made = re.sub(r"\bk\b(?!=)", str(k), item.made) if item.loop else item.made
             name = _NUMBER.sub(str(before + k + _start(step)), step)
             if self._formula.block_names:
                 name = self._formula.block_names[before + k]
-            yield Part((*path, name), "{m}({x})", made=made, layer=made, origin="stage")
+            yield Part(
+                path=(*path, name),
+                places=places,
+                call="{m}({x})",
+                made=made,
+                layer=made,
+                kind=BLOCK,
+                origin=f"stage{position}",
+            )
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""

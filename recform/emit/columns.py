@@ -43,7 +43,7 @@ class Columns:
 
     def settle(self, priority: Mapping[str, int]) -> None:
         """Gives names; a merged column gets the one of highest priority."""
-        names = Namespace()
+        names = Namespace(arguments=True)
         for key in self._order:
             if _constant(*key):
                 continue

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import NoReturn
 
-from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.names import RESERVED, Namespace
+from recform.emit.names import Claim, Namespace, fail
 from recform.source import Span
 
 
@@ -22,6 +20,7 @@ class Part:
     Attributes:
         path: where its module lives, from the outside in; empty for a function. A last
             name that is empty is chosen by kind, and :data:`NEXT` is the next number.
+        places: where in the file each name of the path is said.
         call: with ``{x}`` for the input and ``{m}`` for the module.
         kind: what it is called if it has no name.
         made: the expression that makes the module or parameter; empty for a function.
@@ -50,6 +49,47 @@ class Part:
     splat: bool = False
     first: int = 0
     origin: str = ""
+    places: tuple[Span | None, ...] = ()
+
+    @property
+    def place(self) -> Span | None:
+        """Where the outermost name is said; None if nobody says it."""
+        return self.places[0] if self.places else self.span
+
+    @property
+    def what(self) -> str:
+        """What it is, in words."""
+        if self.kind == BLOCK:
+            return "a block"
+        if self.origin.startswith("stage"):
+            return f"stage {int(self.origin.removeprefix('stage')) + 1}"
+        if self.origin and not self.kind:
+            return f"the {self.origin}"
+        return self.kind or "a container"
+
+    @property
+    def key(self) -> str:
+        """What a `names` statement calls it; empty if it has no say."""
+        if self.origin.startswith("stage"):
+            return "step" if self.kind == BLOCK else "stages"
+        return self.origin
+
+    def within(self, path: tuple[str, ...], place: Span | None) -> Part:
+        """The part in containers that another place of the file names."""
+        places = (*(place for _ in path), *self.places)
+        return replace(self, path=(*path, *self.path), places=places)
+
+    def without(self) -> Part:
+        """The part as its outermost container sees it."""
+        return replace(self, path=self.path[1:] or ("",), places=self.places[1:])
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all that it makes, where it is a row of blocks."""
+        if not self.loop or self.splat or "{}" not in self.path[0]:
+            return [self.name] * (self.count if self.loop and not self.splat else 1)
+        numbers = range(self.first, self.first + self.count)
+        return [self.path[0].replace("{}", str(number)) for number in numbers]
 
     @property
     def name(self) -> str:
@@ -64,6 +104,8 @@ class Part:
 
 #: The name of a part that takes the next number of its container.
 NEXT = "#"
+#: The kind of a part that is blocks.
+BLOCK = "block"
 
 
 #: Makes a part of a container that nn.Sequential cannot be.
@@ -98,13 +140,15 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
         if part.path[0] in seen:
             fail(
                 f"{part.path[0]} is in two places, with other modules between",
-                part.span,
+                part.place or part.span,
                 "a container holds what runs in a row; give one of them another name",
             )
         seen.add(part.path[0])
         # A function between two modules of a container is of it as well.
-        inner = [replace(member, path=member.path[1:] or ("",)) for member in run]
-        result.append(_container(part.path[0], fold(inner, compose), compose))
+        inner = [member.without() for member in run]
+        made = _container(part.path[0], fold(inner, compose), compose)
+        origin = part.origin if len({member.origin for member in run}) == 1 else ""
+        result.append(replace(made, places=part.places[:1], origin=origin))
         position += len(run)
     return result
 
@@ -138,7 +182,6 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
             culprit.span or span,
             "put it outside of the brackets, or give it a name of its own",
         )
-    origins = {part.origin for part in parts}
     return Part(
         path=(head,),
         call="{m}({x})",
@@ -147,7 +190,6 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         cut=parts[-1].cut,
         span=span,
         symbols=frozenset().union(*(part.symbols for part in parts)),
-        origin=parts[0].origin if len(origins) == 1 else "",
     )
 
 
@@ -161,14 +203,14 @@ def _sequential(parts: list[Part]) -> str:
         if part.name and not part.numbered:
             fail(
                 f"{part.name} is a name, and other parts of its container have numbers",
-                part.span,
+                part.place or part.span,
                 "give one of them a container of its own",
             )
         if part.name not in ("", NEXT, str(number)):
             fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
                 "its parts from 0",
-                part.span,
+                part.place or part.span,
                 "in `names`, {} counts from 1, and {0} from 0"
                 if part.origin.startswith("stage")
                 else "",
@@ -211,23 +253,20 @@ def _ordered(parts: list[Part]) -> str:
 def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
     """What each part is called: as the author says, or ``conv1``, ``bn1`` by kind."""
     unnamed = [part.kind for part in parts if part.path and not part.name]
+    names.reserve(part.name for part in parts if part.name not in ("", NEXT))
     numbers: dict[str, int] = {}
     result = []
     for part in parts:
+        if part.name == NEXT:
+            result.append(names.new(NEXT))
+            continue
         if part.name or not part.path:
-            if part.name in RESERVED:
-                fail(f"{part.name} is a name that torch.nn.Module has", part.span)
-            result.append(names.new(part.name) if part.name else "")
+            claim = Claim(part.what, part.place, part.key)
+            claimed = [names.claim(name, claim) for name in part.names if name]
+            result.append(claimed[0] if claimed else "")
             continue
         numbers[part.kind] = numbers.get(part.kind, 0) + 1
         several = unnamed.count(part.kind) > 1
         wanted = f"{part.kind}{numbers[part.kind]}" if several else part.kind
         result.append(names.new(wanted))
     return result
-
-
-def fail(message: str, span: Span | None, hint: str = "") -> NoReturn:
-    """Raises the diagnostic of names that no module can have."""
-    report = Diagnostics()
-    report.error("RF219", message, span, hint=hint)
-    raise CompileError(report)

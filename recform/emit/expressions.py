@@ -55,6 +55,12 @@ class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
     def _print_Rational(self, expr: Any) -> str:
         return number(expr)
 
+    def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
+        """Brackets where they are needed: a rational is a literal, no quotient."""
+        if item.is_Rational and item >= 0:
+            return self._print_Rational(item)
+        return str(super().parenthesize(item, level, strict))
+
     def _print_exp(self, expr: Any) -> str:
         inner = self._print(expr.args[0])
         module = "torch" if self._torch and expr.has(Learned) else "math"

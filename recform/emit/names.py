@@ -11,6 +11,8 @@ import keyword
 import re
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NoReturn
 
 import sympy
 
@@ -27,9 +29,14 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    untimed,
 )
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.rows import DERIVED
+from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.recurrence.model import ModuleSlot, Slot
 from recform.recurrence.unroll import newest
+from recform.source import Span
 
 _TAKEN = {
     *keyword.kwlist,
@@ -41,11 +48,9 @@ _TAKEN = {
     "Tensor",
     "math",
     "self",
-    "block",
-    "state",
-    "stage",
-    "k",
 }
+#: Variables of generated loops and forward passes.
+_LOCALS = {"block", "state", "stage", "k"}
 #: Attributes of nn.Module that a submodule must not hide.
 _MODULE = {
     "training", "forward", "train", "eval", "to", "type", "half", "float", "double",
@@ -67,20 +72,49 @@ _MODULE = {
 RESERVED = frozenset((*keyword.kwlist, *_MODULE))
 
 
-class Namespace:
-    """Gives out identifiers, each once."""
+@dataclass(frozen=True)
+class Claim:
+    """What a name is wanted for.
 
-    def __init__(self, taken: Iterable[str] = (), *, attributes: bool = False) -> None:
-        self._taken = set(taken) | (
-            _TAKEN if not attributes else set(keyword.kwlist) | _MODULE
-        )
+    Attributes:
+        what: in words, such as ``the operator W``.
+        span: the place that says the name; None if the language does, or nobody.
+        key: what a `names` statement calls it; empty if it has no say.
+    """
+
+    what: str
+    span: Span | None = None
+    key: str = ""
+
+
+class Namespace:
+    """Gives out identifiers, each once.
+
+    A name that is derived gets a number if it is taken. One that the author says is had
+    as it is said, or not at all.
+    """
+
+    def __init__(
+        self,
+        taken: Iterable[str] = (),
+        *,
+        attributes: bool = False,
+        arguments: bool = False,
+    ) -> None:
+        own = set(keyword.kwlist) | _MODULE if attributes else _TAKEN
+        self._taken = set(taken) | own
+        # A constructor has no loops whose variables its arguments could hide.
+        if not attributes and not arguments:
+            self._taken |= _LOCALS
+        self._reserved: set[str] = set()
+        self._claims: dict[str, Claim] = {}
 
     def new(self, wanted: str) -> str:
         """The wanted name, with a number if it is taken."""
         base = identifier(wanted)
         name = base
         number = 2
-        while name in self._taken:
+        while name in self._taken or name in self._reserved:
             name = f"{base}_{number}" if base[-1].isdigit() else f"{base}{number}"
             number += 1
         self._taken.add(name)
@@ -90,6 +124,114 @@ class Namespace:
         """A name that must be had as it is."""
         self._taken.add(name)
         return name
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keeps names that will be claimed from those that are derived."""
+        self._reserved.update(names)
+
+    def claim(self, name: str, claim: Claim) -> str:
+        """A name that the author says, or that the language gives to what it is for.
+
+        Raises:
+            CompileError: RF219, if something else in the same module has it, or the
+                module itself; but a number tells two apart of which nobody says a name.
+        """
+        before = self._claims.get(name)
+        if before is not None and (before.span or claim.span):
+            _clash(name, before, claim)
+        if name in self._taken:
+            if before is None and claim.span is not None:
+                fail(f"{name} is a name that the module itself has", claim.span)
+            return self.new(name)
+        self._taken.add(name)
+        self._claims[name] = claim
+        return name
+
+    def letter(self, name: str, claim: Claim) -> str:
+        """The name of an operator or scalar that is called as the formula calls it."""
+        wanted = identifier(name)
+        return self.new(wanted) if wanted in RESERVED else self.claim(wanted, claim)
+
+
+def _clash(name: str, before: Claim, after: Claim) -> NoReturn:
+    """Raises the diagnostic of a name that two parts of one module would have."""
+    first, second = before, after
+    if second.span is None or (
+        first.span is not None
+        and first.span.source is second.span.source
+        and second.span.start < first.span.start
+    ):
+        first, second = second, first
+    others = []
+    if first.span is not None and first.span != second.span:
+        others = [Label(first.span, "the first one")]
+    hint = "give one of them another name"
+    if first.span is None and first.key:
+        hint = f'names {first.key} = "..." gives {first.what} another name'
+    elif first.span == second.span and second.key in ("stages", "step"):
+        hint = f'{{}} counts: {second.key} = "{name}{{}}"'
+    elif first.span == second.span and not second.key:
+        hint = "what it is defined in stands here twice: give each call a name, a: F > b: F"
+    another = second.what
+    if first.what == second.what:
+        another = f"another {second.what.removeprefix('a ')}"
+    message = f"two parts are called {name}: {first.what} and {another}"
+    fail(message, second.span, hint, others)
+
+
+def fail(
+    message: str, span: Span | None, hint: str = "", others: Iterable[Label] = ()
+) -> NoReturn:
+    """Raises the diagnostic of names that no module can have."""
+    report = Diagnostics()
+    report.error("RF219", message, span, hint=hint, others=others)
+    raise CompileError(report)
+
+
+def place_of(formula: Formula, name: str) -> str:
+    """Where an operator lives: an attribute, or ``.`` for its parts in its place.
+
+    One of several times has the number of its time behind it.
+    """
+    given = formula.names.get(untimed(name))
+    if given in (None, "."):
+        return given or identifier(name)
+    return identifier(f"{given}{name.removeprefix(untimed(name))}")
+
+
+def claim_of(formula: Formula, key: str, what: str) -> Claim:
+    """The claim of a part of the network that a `names` statement may name."""
+    return Claim(what, formula.name_spans.get(key), key)
+
+
+def chosen_names(formula: Formula, letters: Iterable[str]) -> list[str]:
+    """What a module calls its operators and scalars, and the parts in place of some."""
+    names = []
+    for letter in letters:
+        if letter in formula.scalars or place_of(formula, letter) != ".":
+            scalar = letter in formula.scalars
+            names.append(identifier(letter) if scalar else place_of(formula, letter))
+        else:
+            names += labels_of(formula.operators[letter])
+    return names
+
+
+def labels_of(pipeline: Pipeline) -> list[str]:
+    """The outermost names that labels give to the parts of a pipeline."""
+    labels = [step.label.partition(".")[0] for step in pipeline.steps]
+    return [label for label in labels if label and not label.startswith(DERIVED)]
+
+
+def operator_name(names: Namespace, formula: Formula, name: str) -> str:
+    """The attribute of an operator, or of a scalar, in the module that owns it."""
+    if name in formula.scalars:
+        span = formula.scalars[name].span
+        return names.letter(name, Claim(f"the scalar {name}", span))
+    letter = untimed(name)
+    claim = claim_of(formula, letter, f"the operator {letter}")
+    if letter not in formula.names:
+        return names.letter(name, claim)
+    return names.claim(place_of(formula, name), claim)
 
 
 def identifier(text: str) -> str:

@@ -13,7 +13,15 @@ from recform.emit.bodies import BodyClasses
 from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter, shared_names
 from recform.emit.initialise import write_initialisation
-from recform.emit.names import Namespace, identifier
+from recform.emit.names import (
+    Namespace,
+    chosen_names,
+    claim_of,
+    identifier,
+    labels_of,
+    operator_name,
+    place_of,
+)
 from recform.emit.operators import BlockWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
@@ -63,6 +71,10 @@ class NetworkWriter:
         self.name = identifier(self._formula.name)
         self._rates = frozenset(
             p.name for p in self._formula.params if p.free and not p.value.is_Integer
+        ) | frozenset(
+            table.argument
+            for table in self._formula.tables
+            if any(isinstance(value, float) for value in table.values)
         )
 
     @property
@@ -102,7 +114,7 @@ class NetworkWriter:
             self._prefix,
             self._rates,
             self._formula.source,
-            tuple(table.name for table in self._formula.tables),
+            tuple(table.argument for table in self._formula.tables),
         )
         self._prepare()
         classes = BlockWriter(
@@ -150,6 +162,7 @@ class NetworkWriter:
             lines.blank()
             body = Lines(offset=8)
             if chain is None:
+                self._reserve()
                 self._stage_names = self._name_stages()
                 used = self._constructor(body, pieces, classes)
             else:
@@ -266,13 +279,26 @@ class NetworkWriter:
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
         pattern = self._formula.names.get("stages", "stage{}")
-        names = [
-            self._attributes.new(*path_of(pattern, number + 1))
-            for number in range(len(self._formula.stages))
-        ]
+        count = len(self._formula.stages)
+        names = [".".join(path_of(pattern, number + 1)) for number in range(count)]
         if len(names) == 1 and "stages" not in self._formula.names:
-            names = [self._attributes.new("blocks")]
-        return names
+            names = ["blocks"]
+        claims = [
+            claim_of(self._formula, "stages", f"stage {number + 1}")
+            for number in range(count)
+        ]
+        return list(map(self._attributes.claim, names, claims))
+
+    def _reserve(self) -> None:
+        """Keeps the names that the author says from those that are derived."""
+        letters = [m.name for group in self._network.shared for m in group]
+        names = chosen_names(
+            self._formula, [*letters, *self._recurrence.shared_scalars]
+        )
+        for role, piece in (("stem", self._network.stem), ("head", self._network.head)):
+            inline = self._inlines(role) and self._formula.names.get(role) == "."
+            names += labels_of(piece.pipeline) if inline else []
+        self._attributes.reserve(names)
 
     # -- the constructor
 
@@ -317,7 +343,10 @@ class NetworkWriter:
             for stored in code.stored:
                 lines.assign(f"self.{stored}", stored)
             return
-        attribute = self._attributes.new(f"{wanted}{number}" if number else wanted)
+        attribute = self._attributes.claim(
+            f"{wanted}{number}" if number else wanted,
+            claim_of(self._formula, role, f"the {role}"),
+        )
         self._attribute[f"{role}{number or ''}"] = attribute
         if is_whole(piece.pipeline):
             code = self._written(role, piece, Namespace(attributes=True))
@@ -359,7 +388,7 @@ class NetworkWriter:
             "stride": piece.stride,
         }
         for table, value in zip(self._formula.tables, piece.table, strict=False):
-            values[table.name] = value
+            values[table.argument] = value
         names = {"image": ("height", "width"), "tokens": ("positions",), "vector": ()}
         for name, size in zip(names[x.layout.value], x.grid, strict=True):
             values[name] = size
@@ -371,13 +400,13 @@ class NetworkWriter:
         by_stage = self._formula.scope == "stage"
         for number, group in enumerate(self._network.shared):
             for module in group:
-                base = identifier(module.name)
-                wanted = (
-                    f"{base}_{number + 1}"
-                    if by_stage and len(self._network.shared) > 1
-                    else base
-                )
-                attribute = self._attributes.new(wanted)
+                if by_stage and len(self._network.shared) > 1:
+                    base = place_of(self._formula, module.name)
+                    attribute = self._attributes.new(f"{base}_{number + 1}")
+                else:
+                    attribute = operator_name(
+                        self._attributes, self._formula, module.name
+                    )
                 self._shared_attributes[module.name, number] = attribute
                 code = classes.codes[module.name]
                 values = {
@@ -401,7 +430,7 @@ class NetworkWriter:
             self._start_modules(lines, number, classes, used)
         for name in self._recurrence.shared_scalars:
             scalar = self._formula.scalars[name]
-            attribute = self._attributes.new(identifier(name))
+            attribute = operator_name(self._attributes, self._formula, name)
             for number in range(len(self._network.shared)):
                 self._shared_attributes[name, number] = attribute
             made = f"torch.tensor({scalar.start!r})"
@@ -421,7 +450,7 @@ class NetworkWriter:
         """Operators of block 0, which the boundary equations apply."""
         block: Block = self._network.starts[number]
         for name, module in block.calls.items():
-            attribute = self._attributes.new(f"{identifier(name)}_0")
+            attribute = self._attributes.new(f"{place_of(self._formula, name)}_0")
             self._shared_attributes[f"{name}_0", number] = attribute
             assert module.input is not None
             values = {

@@ -7,7 +7,13 @@ from recform.algebra.expr import untimed
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.emit.bodies import BodyClasses
-from recform.emit.names import Namespace, class_name, identifier
+from recform.emit.names import (
+    Namespace,
+    class_name,
+    fail,
+    identifier,
+    place_of,
+)
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
@@ -20,6 +26,7 @@ from recform.emit.pipelines import (
 )
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
+from recform.recurrence.model import ModuleSlot
 
 
 class BlockWriter:
@@ -63,7 +70,8 @@ class BlockWriter:
                 # One class for an operator at all times.
                 operators[name], codes[name] = operators[first], codes[first]
                 continue
-            if "." in (formula.names.get(name), formula.names.get("step")):
+            if "." in (place_of(formula, name), formula.names.get("step")):
+                self._has_place(name)
                 codes[name] = write_pipeline(
                     pipeline,
                     symbolic_shape(shape),
@@ -100,6 +108,31 @@ class BlockWriter:
         adapter, parameters = self._adapter(lines)
         return BlockClasses(
             operators, codes, adapter, parameters, self._rates, self._bodies
+        )
+
+    def _has_place(self, name: str) -> None:
+        """An operator has its parts in its own place only where a block is that place."""
+        shared = {module.name for group in self._network.shared for module in group}
+        starts = {letter for block in self._network.starts for letter in block.calls}
+        if name in shared | starts:
+            letter = untimed(name)
+            whose = (
+                "the network's" if name in shared else "block 0's, which is no block"
+            )
+            self._needs_name(name, f"{letter} is {whose}")
+        if any(
+            isinstance(slot, ModuleSlot) and slot.name == name
+            for step in self._network.recurrence.steps
+            for slot in step.outputs
+        ):
+            self._needs_name(name, f"{untimed(name)} is called by later blocks as well")
+
+    def _needs_name(self, name: str, why: str) -> None:
+        letter = untimed(name)
+        fail(
+            f"{why}, so its parts cannot be a block's own",
+            self._formula.name_spans.get(letter),
+            f'give it a name: names {letter} = "{identifier(letter).lower()}"',
         )
 
     def _function(

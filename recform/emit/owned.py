@@ -11,7 +11,13 @@ from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
 from recform.emit.columns import Columns
 from recform.emit.expressions import learned
-from recform.emit.names import Namespace, identifier, variable
+from recform.emit.names import (
+    Namespace,
+    chosen_names,
+    claim_of,
+    identifier,
+    variable,
+)
 from recform.emit.pipelines import GRID, PipelineCode
 from recform.graph.model import Block, NetworkGraph, Segment, Site
 from recform.graph.shapes import bare
@@ -74,7 +80,7 @@ class Owned:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._attributes = attributes
-        self._tables = [table.name for table in self._formula.tables]
+        self._tables = [table.argument for table in self._formula.tables]
         self._length = [flow.length for flow in self._recurrence.flows]
         self.segments: list[Segment] = [
             segment
@@ -86,8 +92,11 @@ class Owned:
         self.columns = Columns(len(self.segments))
         self.free: set[str] = set()
         self._modules()
-        self._sites()
         self._scalars()
+        attributes.reserve(
+            chosen_names(self._formula, [*self.operators(), *self.scalars])
+        )
+        self._sites()
         self.columns.settle(_PRIORITY)
 
     def coefficients(self) -> list[Any]:
@@ -167,7 +176,12 @@ class Owned:
             key = (site.value, targets)
             if key not in table:
                 wanted = self._formula.names.get("adapter", "shortcut")
-                table[key] = self._attributes.new(wanted)
+                claim = claim_of(self._formula, "adapter", "the adapter")
+                table[key] = (
+                    self._attributes.new(wanted)
+                    if table
+                    else self._attributes.claim(wanted, claim)
+                )
                 for parameter in self._classes.adapter_parameters:
                     values = tuple(
                         adapter_value(parameter, block.shapes[site.value], target)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import sympy
@@ -13,6 +13,7 @@ import sympy
 from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step, Table
+from recform.algebra.rows import DERIVED
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.diagnostics import CompileError, Diagnostics
@@ -122,7 +123,7 @@ def write_pipeline(
     """
     parts, x = pipeline_parts(pipeline, x, values, bodies)
     if is_whole(pipeline):
-        parts = [replace(part, path=(WHOLE, *part.path)) for part in parts]
+        parts = [part.within((WHOLE,), None) for part in parts]
     return assembled(fold(parts), x, names)
 
 
@@ -147,10 +148,14 @@ def pipeline_parts(
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
             raise _unwritten(step, misfit) from misfit
-        nested = is_nested(step.label)
+        has_name = emitted.module or is_nested(step.label)
+        names = step.label.split(".") if has_name else []
         parts.append(
             Part(
-                path=tuple(step.label.split(".")) if emitted.module or nested else (),
+                path=tuple(name.removeprefix(DERIVED) for name in names),
+                places=tuple(
+                    None if name.startswith(DERIVED) else step.span for name in names
+                ),
                 call=emitted.call,
                 kind=_kind(step) or step.operator.name,
                 made=emitted.module,

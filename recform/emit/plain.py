@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.rows import DERIVED
 from recform.algebra.typeset import plain
 from recform.emit.module import emit
 from recform.emit.names import Namespace, identifier
@@ -80,7 +81,9 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
         writer.name,
         emit([graph]),
         dict(_owners(graph, writer)),
-        tuple(s.label for s in adapter.steps if s.label) if adapter else (),
+        tuple(s.label.replace(DERIVED, "") for s in adapter.steps if s.label)
+        if adapter
+        else (),
     )
 
 
@@ -114,6 +117,7 @@ class _Relabelled:
             transition=self._pipeline(transition) if transition else None,
             operators={n: self._pipeline(p) for n, p in formula.operators.items()},
             names={},
+            name_spans={},
             block_names=(),
         )
 

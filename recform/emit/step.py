@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -20,7 +20,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.emit.body import BodyWriter
-from recform.emit.containers import fail, fold
+from recform.emit.containers import fold
 from recform.emit.expressions import (
     ATOM,
     PRODUCT,
@@ -29,7 +29,14 @@ from recform.emit.expressions import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.names import Namespace, identifier, variable
+from recform.emit.names import (
+    Namespace,
+    fail,
+    identifier,
+    operator_name,
+    place_of,
+    variable,
+)
 from recform.emit.owned import BlockClasses, Owned, adapter_value, kind
 from recform.emit.pipelines import (
     GRID,
@@ -146,7 +153,7 @@ class StepWriter:
         if not self._is_plain():
             return False
         (name,) = self._own.operators()
-        inline = self._formula.names.get(name) == "."
+        inline = place_of(self._formula, name) == "."
         return inline and is_body(self._formula.operators[name])
 
     def _operator(self, segment: Segment) -> str:
@@ -177,7 +184,7 @@ class StepWriter:
         x, table = self._place(name, arguments)
         parts, _ = pipeline_parts(pipeline, x, table, self._classes.bodies)
         if is_whole(pipeline):
-            parts = fold([replace(part, path=(WHOLE, *part.path)) for part in parts])
+            parts = fold([part.within((WHOLE,), None) for part in parts])
         culprit = next((part for part in parts if not part.layer), None)
         if culprit is not None:
             fail(f"{culprit.kind} cannot stand in an nn.Sequential", culprit.span)
@@ -192,7 +199,7 @@ class StepWriter:
 
     def _parameters(self) -> list[str]:
         parameters = [
-            f"{name}: int = 1" if kind == "stride" else typed(name)
+            f"{name}: int = 1" if kind == "stride" else typed(name, self._classes.rates)
             for kind, name, _ in self.code.arguments
         ]
         free = [typed(name, self._classes.rates) for name in self.code.free]
@@ -229,10 +236,9 @@ class StepWriter:
 
     def _module(self, lines: Lines, name: str) -> None:
         classes = self._classes
-        where = self._formula.names.get(name, identifier(name))
         arguments = {p: self._argument(name, p) for p in classes.codes[name].parameters}
-        if where != ".":
-            attribute = self._attributes.new(where)
+        if place_of(self._formula, name) != ".":
+            attribute = operator_name(self._attributes, self._formula, name)
             self._module_names[name] = f"self.{attribute}"
             values = _call_arguments(arguments)
             lines.assign(
@@ -265,7 +271,7 @@ class StepWriter:
             for symbol, label in symbols(shape).items()
         }
         for constant in self._formula.tables:
-            text = arguments.get(constant.name, constant.name)
+            text = arguments.get(constant.argument, constant.argument)
             table[constant.symbol] = _symbol(text)
         incoming = "in_channels" if shape.layout is Layout.IMAGE else "in_features"
         features = _symbol(arguments.get(incoming, incoming))
@@ -293,7 +299,7 @@ class StepWriter:
 
     def _scalar(self, lines: Lines, name: str) -> None:
         scalar = self._formula.scalars[name]
-        attribute = self._attributes.new(identifier(name))
+        attribute = operator_name(self._attributes, self._formula, name)
         self._module_names[name] = f"self.{attribute}"
         if scalar.per_feature:
             values = tuple(block.scalars.get(name, 1) for block in self._own.blocks)

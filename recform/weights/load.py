@@ -17,7 +17,7 @@ from recform.weights.match import Match, match
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
 from recform.weights.roles import on_meta
-from recform.weights.tensors import read_weights, weights_content
+from recform.weights.tensors import read_weights, unwrapped, weights_content
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -66,8 +66,8 @@ def load(
     import torch
 
     _same_module(module, compiled)
-    held = read_weights(file)
     state = module.state_dict()
+    held = unwrapped(read_weights(file), state)
     source = None
     if held.record is not None:
         source = compiled
@@ -148,8 +148,15 @@ def _in_meaning(before: Formula, after: Formula) -> list[str]:
     ]
 
 
-def require(found: Match, file: str, strict: bool) -> None:
-    """Raises a CompileError where too little fits (RF703, RF705)."""
+def require(found: Match, file: str, strict: bool, source: str = "") -> None:
+    """Raises a CompileError where too little fits (RF703, RF705).
+
+    Args:
+        found: what fits.
+        file: the name of the file.
+        strict: whether all has to.
+        source: the network that the file was said to be of, if it was.
+    """
     report = Diagnostics()
     if strict and (found.fresh or found.left):
         apart = (*found.fresh, *found.left)
@@ -174,6 +181,9 @@ def require(found: Match, file: str, strict: bool) -> None:
             hint="the file says nothing of its formula, so names were compared; "
             "--from FILE.rf says what they mean"
             if by_name
+            else f"its tensors were looked for under the names that {source} gives them; "
+            "--from FILE.rf is the formula that the file is of"
+            if source
             else "",
         )
     report.check()

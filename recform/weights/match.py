@@ -64,6 +64,13 @@ class Match:
     left: tuple[Apart, ...]
     renamed: Mapping[str, str] = field(default_factory=dict)
 
+    def __repr__(self) -> str:
+        """How many tensors: there may be thousands of them."""
+        return (
+            f"<Match by {self.basis}: {len(self.taken)} taken, {len(self.fresh)} fresh, "
+            f"{len(self.left)} left>"
+        )
+
 
 Shapes = Mapping[str, tuple[int, ...]]
 

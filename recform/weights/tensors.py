@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,6 +72,29 @@ def read_weights(path: Path) -> Weights:
         )
     report.check()
     return Weights(name, tensors, record)
+
+
+#: What wrappers of torch put in front of every name: DataParallel, torch.compile.
+_WRAPPERS = ("module.", "_orig_mod.")
+
+
+def unwrapped(held: Weights, known: Iterable[str]) -> Weights:
+    """Weights under the names that they have without wrappers of torch around the module.
+
+    Args:
+        held: as they were read.
+        known: names that are looked for; where the file has one of them, all stay.
+    """
+    tensors = held.tensors
+    if held.record is not None or not tensors.keys().isdisjoint(known):
+        return held
+    while tensors and (
+        prefix := next(
+            (p for p in _WRAPPERS if all(name.startswith(p) for name in tensors)), ""
+        )
+    ):
+        tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
+    return replace(held, tensors=tensors)
 
 
 def weights_content(tensors: Mapping[str, Tensor], record: Record) -> bytes:

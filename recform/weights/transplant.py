@@ -13,7 +13,8 @@ from recform.files import write_whole
 from recform.weights.load import require, shapes
 from recform.weights.match import Match, Shapes, match
 from recform.weights.record import compile_record, record_of
-from recform.weights.tensors import Weights, read_weights, weights_content
+from recform.weights.roles import on_meta
+from recform.weights.tensors import Weights, read_weights, unwrapped, weights_content
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -38,6 +39,10 @@ class Transplant:
     match: Match
     tensors: Mapping[str, Tensor]
     source_shapes: Shapes
+
+    def __repr__(self) -> str:
+        """What was taken, in numbers: tensors are told by ``match`` and ``tensors``."""
+        return f"<Transplant of {self.file} to {self.target.name}: {self.match!r}>"
 
     @property
     def shapes(self) -> Shapes:
@@ -79,13 +84,16 @@ def transplant(
         CompileError: if the file cannot be read (RF001, RF006, RF701, RF704), or has
             nothing that fits (RF705).
     """
+    told = source is not None
     held = read_weights(file)
+    held = unwrapped(held, on_meta(source or target).state_dict())
     if source is None and held.record is not None:
         source = compile_record(held.record, held.file, plugins)
     fresh = _fresh(target, held, seed)
     there = shapes(held.tensors)
     found = match(target, shapes(fresh), source, there)
-    require(found, held.file, strict=False)
+    name = source.name if told and source is not None else ""
+    require(found, held.file, strict=False, source=name)
     taken = {item.name: held.tensors[item.origin] for item in found.taken}
     tensors = {name: taken.get(name, tensor) for name, tensor in fresh.items()}
     return Transplant(held.file, source, target, found, tensors, there)

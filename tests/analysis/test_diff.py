@@ -127,3 +127,37 @@ def test_the_command(names: tuple[str, str], tmp_path: Path) -> None:
     text = run()
     for summary in summaries:
         assert f"{summary.parameters:,}" in text
+
+
+NUMBERS = """
+stages 8 x 2, 8 x 1
+W = conv(k, c)
+X_i = X_<i-1> + W_i*X_<i-1>
+const k = ({}) per stage
+"""
+
+
+def test_numbers_of_stages_that_differ(tmp_path: Path) -> None:
+    """What is equal is not listed as a change; what differs around it is."""
+    for name, numbers in (("A", "3, 5"), ("B", "3, 7")):
+        (tmp_path / f"{name}.rf").write_text(NUMBERS.format(numbers))
+
+    def run(command: str, *more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "recform", command, "A.rf", "B.rf", *more],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    shown = run("diff").stdout
+    assert "    X_i = X_<i-1> + W_i*X_<i-1>" in shown
+    assert "- X_i" not in shown and "+ X_i" not in shown
+    assert "k: (3, 5) per stage -> (3, 7) per stage" in shown
+    data = json.loads(run("diff", "--json").stdout)
+    assert data["frame"] == [
+        {"what": "k", "texts": ["(3, 5) per stage", "(3, 7) per stage"]}
+    ]
+    assert run("equiv").returncode == 1
+    assert run("equiv", "--ignore-frame").returncode == 0

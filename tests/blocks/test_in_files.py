@@ -129,7 +129,7 @@ MISTAKES = [
     ("conv((2, 3), c)", "RF210", None),
     ("conv(3, (c, c))", "RF212", "(c, c)"),
     ("dwconv(2, stride=s)", "RF210", None),
-    ("dwconv(3, multiplier=s)", "RF210", "s"),
+    ("pixelunshuffle(s)", "RF210", "s"),
     ("dwconv(3) > linear(c)", "RF405", "linear(c)"),
     ("deconv(1, c, stride=2)", "RF210", "deconv(1, c, stride=2)"),
     ("deconv(2, c)", "RF210", "deconv(2, c)"),
@@ -249,6 +249,81 @@ def test_a_constant_that_a_step_has_once_is_written_into_it(
     assert [max(kernel) for kernel in kernels(text)] == [5, 5, 7, 7]
     if not names:
         agree(text)
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("conv(3, c, stride=s, dilation=k)", ("dilation", [(1, 1), (1, 1), (2, 2)])),
+        ("conv(5, c, stride=s, dilation=k)", ("padding", [(2, 2), (2, 2), (4, 4)])),
+        ("conv((2*k+1, 1), c, stride=s, dilation=k)",
+         ("padding", [(1, 0), (1, 0), (4, 0)])),
+        ("dwconv(3, s, multiplier=k)", ("out_channels", [8, 8, 16])),
+        ("conv(3, c, s, groups=2*k) > shuffle(2*k)", ("groups", [2, 2, 4])),
+        ("conv((1, 2*k+1), c, padding=(0, k)) > maxpool(3, s, 1)",
+         ("padding", [(0, 1), (0, 1), (0, 2)])),
+        ("conv(1, c, padding=k-1) > avgpool(2*k-1, 1, 0) > maxpool(3, s, 1)",
+         ("padding", [(0, 0), (0, 0), (1, 1)])),
+        ("conv(3, c, stride=s, dilation=i)", ("dilation", [(1, 1), (2, 2), (3, 3)])),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("inlined", [False, True])
+def test_what_may_depend_on_the_stage(
+    body: str, wanted: tuple[str, list[object]], inlined: bool
+) -> None:
+    text = (
+        "input 3 x 12 x 12\nstem conv(3, 8)\nstages 8 x 2, 8 x 1 / 2\n"
+        f"const k = (1, 2) per stage\nW = {body} > conv(1, c)\n{ONE}\n"
+    ) + ('names W = "."' if inlined else "")
+    blocks = recform.compile(text).module()
+    name, values = wanted
+    convs = [m for n, m in blocks.named_modules() if n.endswith("conv1")]
+    assert [getattr(conv, name) for conv in convs] == values
+    assert blocks(torch.zeros(2, 3, 12, 12)).shape == (2, 10)
+    if not inlined:
+        agree(text)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["k", "block", "state", "channels", "features", "stride", "height", "depth",
+     "lambda", "nn", "self", "super", "int"],
+)  # fmt: skip
+def test_any_name_of_a_constant_is_that_number(name: str) -> None:
+    """In generated classes it has its name, where they leave it free."""
+    text = (
+        "input 3 x 12 x 12\nstem conv(3, 8)\nstages 8 x 2, 12 x 1 / 2\n"
+        f"const {name} = (5, 7) per stage\n"
+        f"W = conv({name}, c, stride=s) > bn\nX_i = W_i*X_<i-1>\n"
+    )
+    assert kernels(text) == [(5, 5), (5, 5), (7, 7)]
+    if name in ("k", "block", "state"):
+        assert f"{name}=5" in recform.compile(text).source
+
+
+def test_rates_of_stages_are_floats() -> None:
+    source = recform.compile(
+        "stages 8 x 2, 8 x 1\nconst rate = (0.1, 0.25) per stage\n"
+        f"W = conv(3, c) > dropout(rate)\n{ONE}\n"
+    ).source
+    assert "rate: float" in source and "rate: int" not in source
+
+
+@pytest.mark.parametrize("name", ["channels", "in_features", "positions"])
+def test_parameters_are_not_called_as_what_classes_have(name: str) -> None:
+    with pytest.raises(CompileError, match="of their own"):
+        recform.compile(f"param {name} = 7\nhead avgpool > linear({name})\n{ONE}")
+    # What is fixed when the file is compiled is no argument.
+    recform.compile(f"param {name} = 8\nstages {name} x 2\n{ONE}")
+
+
+def test_arguments_of_definitions_have_any_name() -> None:
+    agree(
+        "input 3 x 12 x 12\nstages 8 x 2\n"
+        "SE(x, lambda=4) = x*sigmoid(G*x)\n"
+        "    where G = avgpool > linear(cin/lambda) > relu > linear(cin)\n"
+        f"W = conv(3, c) > SE\n{ONE}"
+    )
 
 
 def test_stochastic_depth_drops_whole_examples() -> None:

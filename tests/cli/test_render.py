@@ -47,6 +47,13 @@ def test_options(folder: Path) -> None:
     assert [node["kind"] for node in data["nodes"]].count("operator") == 2
 
 
+@pytest.mark.parametrize("name", ["out.svg", "out.pdf"])
+def test_dpi_is_of_a_png(folder: Path, name: str) -> None:
+    result = recform(folder, "render", "one.rf", "-o", name, "--dpi", "300")
+    assert result.returncode == 2
+    assert "png" in result.stderr and not (folder / name).exists()
+
+
 def test_wrong_usage(folder: Path) -> None:
     assert recform(folder, "render", "one.rf", "-o", "out.xyz").returncode == 2
     options = ("--view", "round", "--dpi", "0")

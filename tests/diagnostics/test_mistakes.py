@@ -448,6 +448,70 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
 
 
 @pytest.mark.parametrize(
+    ("equation", "code", "place", "hint"),
+    [
+        ("X_<2..L> = W_i*X_<i-1>", "RF217", "X_<2..L>", "here X_<2..4> = ...; X_i = ..."),
+        ("X_<2..L-1> = W_i*X_<i-1>", "RF217", "X_<2..L-1>", "here X_<2..3> = ..."),
+        ("X_<i..L> = W_i*X_<i-1>", "RF217", "X_<i..L>", "X_i = ... is for all blocks"),
+        ("X_L = W_L*X_<L-1>", "RF217", "X_L", "here X_4 = ..., with numbers for L"),
+        ("X_<L-1> = X_<L-2>", "RF217", "X_<L-1>", "here X_3 = ..."),
+        ("X_<last> = W_i*X_<i-1>", "RF304", "last", "the last block is L in the output"),
+        ("X_<1..end> = W_i*X_<i-1>", "RF304", "end", "the last block is L"),
+        ("X_<first..2> = W_i*X_<i-1>", "RF304", "first", "first stands alone on the left"),
+        ("output X_<last>", "RF304", "last", "the last block is L in the output"),
+        ("X_1 = X_<j>", "RF304", "j", "an index is i, i-1, i-2, ... or a number"),
+    ],
+)  # fmt: skip
+def test_blocks_that_an_index_does_not_name(
+    equation: str, code: str, place: str, hint: str
+) -> None:
+    """The hint says what to write; what it says compiles."""
+    (found,) = mistakes(f"stages 8 x 2, 8 x 2 / 2\n{ONE}\n{equation}")
+    assert found.code == code
+    assert found.labels[0].span.text == place
+    assert found.hint.startswith(hint)
+    text = f"stages 8 x 2, 8 x 2 / 2\n{ONE}\nX_<2..4> = W_i*X_<i-1>"
+    compile_source(from_text(text))
+
+
+def test_the_last_block_where_stages_differ() -> None:
+    text = f"scope stage\nstages 8 x 2, 8 x 3 / 2\n{ONE}\nX_L = X_1"
+    (found,) = mistakes(text)
+    assert found.hint.startswith("for example X_4 = ...")
+
+
+def test_an_index_of_a_definition_that_is_none() -> None:
+    text = (
+        "R(x, n=4) = concat(Y_<1..n>)\n    where S_<1..n> = split(x, n), K = conv(3, cin)\n"
+        "    where Y_1 = S_1\n    where Y_k = K_k*(S_k + Y_<j-1>)\n"
+        f"stages 8 x 2\nW = R\n{ONE}"
+    )
+    (found,) = mistakes(text)
+    assert (found.code, found.labels[0].span.text) == ("RF304", "j")
+    assert "letter of its own equation" in found.hint
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        "const k = (3, j) per stage",
+        "const k = (3, 5) per channel",
+        "const k_i = (3, 5) per stage",
+        "const k = 3*j",
+        "param k = j",
+        "const k = (3, 5, 7) per stage",
+    ],
+)
+def test_a_use_of_a_mistake_is_no_second_mistake(declared: str) -> None:
+    """A name whose declaration is wrong is known all the same."""
+    found = mistakes(
+        f"stages 8 x 2, 8 x 2 / 2\n{declared}\nW = conv(k, c, stride=s)\n{ONE}"
+    )
+    assert len(found) == 1
+    assert found[0].labels[0].span.line == 2
+
+
+@pytest.mark.parametrize(
     ("equation", "code"),
     [
         ("X_<3..2> = D_i*X_<i-1>", "RF217"),

@@ -262,3 +262,15 @@ def test_the_generated_file_imports_torch_alone() -> None:
     ]
     assert imports == ["import math", "import torch", "import torch.nn.functional as F",
                        "from torch import Tensor, nn"]  # fmt: skip
+
+
+def test_literals_have_no_brackets_of_their_own() -> None:
+    """A rational is written as a decimal, and binds as one."""
+    text = (
+        "stages 8 x 4\nconst a_i = 0.1*floor(i/2)\n"
+        "X_i = X_<i-1> + a_i*W_i*X_<i-1> + 0.25^i*X_<i-1> + (-0.5)^i*W_i*X_<i-1>\n"
+    )
+    compiled = recform.compile(text)
+    assert "= 0.1 * math.floor(0.5 * i)" in compiled.source
+    assert "= 0.25**i" in compiled.source
+    assert "= (-0.5)**i" in compiled.source

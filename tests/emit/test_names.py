@@ -154,6 +154,7 @@ def test_blocks_of_nothing_are_no_row() -> None:
          + PLAIN, "RF219", "two places"),
         ('names step = ("a", "b")\n' + RESIDUAL, "RF212", "2 names for 4 blocks"),
         ('names step = ("a", "b", "b", "c")\n' + RESIDUAL, "RF212", "of its own"),
+        ('names W = "a.b"\n' + RESIDUAL, "RF212", "place of W"),
         ('names stages = "a{}.{}"\n' + RESIDUAL, "RF212", "pattern"),
         ('W = "0": conv(3, c)\n' + PLAIN, "RF212", "label"),
         ("X_i = (relu > relu)\n", "RF214", "flows"),
@@ -165,3 +166,107 @@ def test_names_that_no_module_can_have(text: str, code: str, words: str) -> None
     (first, *_) = caught.value.diagnostics
     assert first.code == code
     assert words in first.message
+
+
+TWO = "W = conv(3, c, stride=s)\nU = conv(3, c, stride=s)\n"
+SUM = "X_i = W_i*X_<i-1> + U_i*X_<i-1>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "second", "first"),
+    [
+        (f'names W = "conv", U = "conv"\n{TWO}{SUM}', "conv", '"conv"', '"conv"'),
+        (f'names stages = "s{{}}", stem = "s1"\n{RESIDUAL}', "s1", '"s1"', '"s{}"'),
+        (f'names stem = "s", head = "s"\n{RESIDUAL}', "s", '"s"', '"s"'),
+        (f'names W = "U"\n{TWO}{SUM}', "U", "U_i", '"U"'),
+        (f'names adapter = "W"\n{RESIDUAL}', "W", "W_i", '"W"'),
+        (f'names W = "shortcut"\n{RESIDUAL}', "shortcut", '"shortcut"', ""),
+        ('stages 8 x 2\nX_i = W_i*X_<i-1> + H*X_<i-1>\nnames H = "head"\n',
+         "head", '"head"', ""),
+        ("scalar U_i = 0.5\nX_i = X_<i-1> + U_i*W_i*X_<i-1>\n"
+         'names W = "U"\n', "U", '"U"', "scalar U_i = 0.5"),
+        (f'names W = ".", U = "."\nW = a: conv(3, c, stride=s)\n'
+         f"U = a: conv(3, c, stride=s)\n{SUM}", "a", "conv(3, c, stride=s)",
+         "conv(3, c, stride=s)"),
+        (f"W = a: conv(3, c, stride=s) > a: bn\n{RESIDUAL}", "a", "bn",
+         "conv(3, c, stride=s)"),
+        (f"N = a: conv(3, 8)\nW = N > N\nstages 8 x 1\n{RESIDUAL}", "a", "conv(3, 8)", ""),
+        (f'names stages = "f", head = "f.b2", step = "b{{}}"\n{RESIDUAL}', "b2",
+         '"b{}"', '"f.b2"'),
+        (f'names step = "b"\n{RESIDUAL}', "b", '"b"', ""),
+        ("stages 8 x 2\nSE(x) = x*sigmoid(G*x) + K*x where G = avgpool > a: linear(8), "
+         f"K = a: conv(3, cin)\nW = SE\n{RESIDUAL}", "a", "conv(3, cin)", "linear(8)"),
+    ],
+)  # fmt: skip
+def test_two_parts_of_one_name(text: str, name: str, second: str, first: str) -> None:
+    """The later of the two is underlined, and the file's first one is shown."""
+    frame = "" if "stages 8" in text else "stages 8 x 2, 12 x 2 / 2\n"
+    with pytest.raises(CompileError) as caught:
+        _ = compile_source(from_text(frame + text))[0].source
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF219"
+    assert f"two parts are called {name}:" in found.message
+    place, *others = found.labels
+    assert place.span.text == second
+    assert [label.span.text for label in others] == ([first] if first else [])
+    assert all(label.span.start < place.span.start for label in others)
+    assert found.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (f'names W = ".", U = "."\n{TWO}{SUM}', ["conv", "conv2"]),
+        (f'names W = "."\nW = conv(3, 8) > conv: conv(3)\n{PLAIN}', ["conv2", "conv"]),
+        (f'names W = ".", U = "."\nW = (conv(3, c) > bn)\nU = (conv(3, c) > bn)\n{SUM}',
+         ["layers.0", "layers.1", "layers2.0", "layers2.1"]),
+    ],
+)  # fmt: skip
+def test_derived_names_make_way(text: str, wanted: list[str]) -> None:
+    text = f"stages 8 x 1\n{text}"
+    (compiled,) = compile_source(from_text("input 8 x 16 x 16\nstem none\n" + text))
+    rows = [
+        key.removeprefix("blocks.0.").removesuffix(".weight")
+        for key in compiled.module().state_dict()
+        if key.startswith("blocks.0.") and key.endswith(".weight")
+    ]
+    assert rows == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('X_i = X_<i-1> + H*X_<i-1>\nnames H = "both"\n', "both."),
+        ("X_<i,t> = X_<i-1,t> + H_<i,t>*X_<i-1,t>\noutput X_<L,4>\n"
+         'names H = "both"\n', "blocks.0.both4."),
+    ],
+)  # fmt: skip
+def test_names_of_what_all_blocks_or_times_share(text: str, wanted: str) -> None:
+    (compiled,) = compile_source(from_text(f"stages 8 x 2\n{text}"))
+    keys = list(compiled.module().state_dict())
+    assert any(key.startswith(wanted) for key in keys)
+    assert not any("H" in key for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "place"),
+    [
+        ('X_i = X_<i-1> + W*X_<i-1>\nnames W = "."\n', "network's", '"."'),
+        ('X_i = W_i*X_<i-1> + W_<i-2>*X_<i-1>\nnames W = "."\n', "later blocks", '"."'),
+        ('X_i = W_i*X_<i-1>\nnames W = "forward"\n', "itself has", '"forward"'),
+        ('X_i = W_i*X_<i-1>\nnames stem = "f.0", stages = "f.s{}"\n', "s1 is a name",
+         '"f.s{}"'),
+        ('X_i = W_i*X_<i-1>\nnames stem = "f", stages = "f.{}"\n', "should be 3",
+         '"f.{}"'),
+        ('X_i = W_i*X_<i-1>\nscope stage\nstages 8 x 1, 8 x 1\n'
+         'names stages = "f", transition = "t"\n', "two places", '"f"'),
+    ],
+)  # fmt: skip
+def test_the_names_statement_is_underlined(text: str, words: str, place: str) -> None:
+    frame = "" if "stages 8" in text else "stages 8 x 3\n"
+    with pytest.raises(CompileError) as caught:
+        _ = compile_source(from_text(frame + text))[0].source
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF219"
+    assert words in found.message
+    assert found.labels[0].span.text == place

@@ -65,6 +65,11 @@ SAME = {
         "Gate(y, n=4) = y*sigmoid(H*y)\n  where H = avgpool > linear(cin/n) > linear(cin)\n"
         "W = conv(3, c, stride=s) > Gate\nX_i = W_i*X_<i-1>",
     ),
+    "constants that nothing uses": (
+        "X_i = W_i*X_<i-1>",
+        "stages 64 x 2, 128 x 2 / 2, 256 x 2 / 2, 512 x 2 / 2\n"
+        "const k = (3, 3, 5, 5, 3, 3, 5, 5) per block\nX_i = W_i*X_<i-1>",
+    ),
     "flows with names": (
         "Basic(w=c) = conv(3, w, stride=s) > bn\nW = Basic > relu\nX_i = W_i*X_<i-1>",
         "W = conv(3, c, stride=s) > bn > relu\nX_i = W_i*X_<i-1>",

@@ -271,3 +271,77 @@ def test_the_report_names_what_was_taken(resnet50: Path) -> None:
     # The same figure by torch, parameters and statistics.
     source: dict[str, Any] = load_file(resnet50)
     assert sum(tensor.numel() for tensor in source.values()) == 25_610_205
+
+
+SMALL = "stages 8 x 2\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+WIDER = "stages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "_orig_mod.module."])
+def test_names_that_wrappers_put_prefixes_to(prefix: str, tmp_path: Path) -> None:
+    """As DataParallel and torch.compile leave a state_dict: loaded, and transplanted."""
+    source, target = recform.compile(SMALL), recform.compile(WIDER)
+    module = scattered(source)
+    wrapped = {f"{prefix}{k}": v for k, v in module.state_dict().items()}
+    save_file(wrapped, tmp_path / "wrapped.safetensors")
+    again = source.module()
+    recform.load_weights(again, source, tmp_path / "wrapped.safetensors")
+    for name, value in module.state_dict().items():
+        assert torch.equal(again.state_dict()[name], value)
+    made = transplant(tmp_path / "wrapped.safetensors", target, source)
+    assert len(made.match.taken) == len(wrapped)
+
+
+def test_a_name_that_is_one_of_the_network_stays(tmp_path: Path) -> None:
+    """Where the network itself has all in `module`, nothing is taken off."""
+    network = recform.compile(
+        SMALL + 'stem none\nhead none\ninput 8 x 8 x 8\nnames stages = "module"\n'
+    )
+    module = scattered(network)
+    assert all(name.startswith("module.") for name in module.state_dict())
+    save_file(module.state_dict(), tmp_path / "own.safetensors")
+    found = recform.load_weights(
+        network.module(), network, tmp_path / "own.safetensors"
+    )
+    assert not found.fresh
+
+
+def test_the_source_is_not_written_over(tmp_path: Path) -> None:
+    network = recform.compile(SMALL)
+    weights = tmp_path / "w.safetensors"
+    recform.save_weights(scattered(network), network, weights)
+    (tmp_path / "net.rf").write_text(WIDER)
+    before = weights.read_bytes()
+    for out in (weights, tmp_path / "." / "w.safetensors"):
+        result = run(weights, tmp_path / "net.rf", "-o", out)
+        assert result.exit_code == 1
+        assert "RF503" in result.stderr and "written over" in result.stderr
+    for name in ("x.pt", "x.pth", "net.rf"):
+        result = run(weights, tmp_path / "net.rf", "-o", tmp_path / name)
+        assert result.exit_code == 1 and "safetensors are written" in result.stderr
+    assert weights.read_bytes() == before
+    assert not (tmp_path / "x.pt").exists()
+
+
+def test_a_formula_that_the_weights_are_not_of(tmp_path: Path) -> None:
+    """A wrong --from is told as that."""
+    save_file({"a.weight": torch.zeros(3)}, tmp_path / "w.safetensors")
+    (tmp_path / "net.rf").write_text(WIDER)
+    (tmp_path / "other.rf").write_text(SMALL)
+    result = run(
+        tmp_path / "w.safetensors",
+        tmp_path / "net.rf",
+        "--from",
+        tmp_path / "other.rf",
+    )
+    assert result.exit_code == 1
+    assert "RF705" in result.stderr
+    shown = " ".join(result.stderr.split())
+    assert "under the names that Other gives them" in shown
+
+
+def test_what_a_transplant_looks_like(tmp_path: Path) -> None:
+    """Short, whatever it holds."""
+    _, made = taken_over(recform.compile(SMALL), recform.compile(WIDER), tmp_path)
+    assert len(repr(made)) < 300
+    assert f"{len(made.match.taken)} taken" in repr(made)

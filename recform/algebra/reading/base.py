@@ -89,6 +89,8 @@ class Base:
     _bound: dict[str, Any] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0
+    #: Whether what is being read stands in a subscript.
+    _indexing: bool = False
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.

@@ -32,7 +32,11 @@ class Indices(Base):
         return value
 
     def _value_of_index(self, expr: n.Expr) -> Any:
-        value = self.value(expr)
+        before, self._indexing = self._indexing, True
+        try:
+            value = self.value(expr)
+        finally:
+            self._indexing = before
         if not isinstance(value, Scalar) or value.value.has(Learned):
             self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
         return value.value

@@ -11,6 +11,7 @@ from recform.algebra.expr import I, Input, L, Learned, State, at_time
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.reading.base import BUILT_IN, Value
 from recform.algebra.reading.indices import Indices
+from recform.algebra.symbols import FIRST
 from recform.blocks import elementwise
 from recform.diagnostics import closest
 from recform.syntax import nodes as n
@@ -135,8 +136,23 @@ class References(Indices):
             f"`scalar {name}_{time} = 0.5` is learned for each time",
         )
 
+    def _no_index(self, expr: n.Reference) -> NoReturn:
+        """Reports a name in a subscript that stands for no block."""
+        name = expr.name
+        hint = "an index is i, i-1, i-2, ... or a number"
+        if name in ("last", "end", "N", "n"):
+            hint = (
+                "the last block is L in the output; an equation for it has its number, "
+                "such as X_8 = ..."
+            )
+        elif name == FIRST:
+            hint = f"{FIRST} stands alone on the left side of its equation: X_<{FIRST}> = ..."
+        self._fail("RF304", f"no block has the index {name}", expr.span, hint=hint)
+
     def _unknown(self, expr: n.Reference) -> NoReturn:
         name = expr.name
+        if self._indexing:
+            self._no_index(expr)
         if name in self.names.placed:
             self._fail(
                 "RF218",

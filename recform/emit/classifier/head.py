@@ -75,7 +75,7 @@ def write_head(
     parts, output = pipeline_parts(head.pipeline, piece.input, table, bodies)
     if is_whole(head.pipeline):
         # Brackets around all of it are one nn.Sequential, which has the name itself.
-        parts = [replace(part, path=(attribute or WHOLE, *part.path)) for part in parts]
+        parts = [part.within((attribute or WHOLE,), None) for part in parts]
         attribute = ""
     classifier_made = parts[-1].made
     made = f"self._classifier({NUM_CLASSES})"

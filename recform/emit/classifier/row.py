@@ -294,7 +294,7 @@ def _units(
 
 def _inside(row: list[Part], offset: int) -> tuple[_Unit, ...]:
     """The modules in an nn.Sequential: by their numbers, or by their names."""
-    inner = [replace(part, path=part.path[1:] or ("",)) for part in row]
+    inner = [part.without() for part in row]
     folded = fold(inner)
     labels = names_of(folded, Namespace(attributes=True))
     units = _units(inner, folded, labels, offset)

@@ -25,7 +25,7 @@ from recform.emit.classifier.plan import (
 )
 from recform.emit.classifier.row import RowWriter
 from recform.emit.initialise import rule_call
-from recform.emit.names import Namespace
+from recform.emit.names import Namespace, claim_of
 from recform.emit.network import NetworkWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
@@ -215,7 +215,8 @@ class ClassifierWriter(NetworkWriter):
     def _write_head(self, lines: Lines, piece: Piece, used: set[str]) -> None:
         """The modules of the head, by their names or in a dictionary of their own."""
         wanted = self._formula.names.get("head", "head")
-        attribute = "" if wanted == "." else self._attributes.new(wanted)
+        claim = claim_of(self._formula, "head", "the head")
+        attribute = "" if wanted == "." else self._attributes.claim(wanted, claim)
         names = Namespace(attributes=True) if attribute else self._attributes
         code = write_head(self._head, piece, attribute, names, self._bodies)
         used.update(code.parameters)

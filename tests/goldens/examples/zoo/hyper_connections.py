@@ -51,13 +51,13 @@ class Step(nn.Module):
         self.r = nn.Parameter(torch.tensor(0.0))
         self.w = nn.Parameter(torch.tensor(1.0))
         self.scale = i
-        self.scale2 = -2 * math.floor((0.5) * i)
+        self.scale2 = -2 * math.floor(0.5 * i)
         self.scale3 = -i
-        self.scale4 = 2 * math.floor((0.5) * i)
+        self.scale4 = 2 * math.floor(0.5 * i)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         t_partial = self.T(
-            (self.scale - 2 * math.floor((0.5) * self.scale) + self.m) * a_prev
+            (self.scale - 2 * math.floor(0.5 * self.scale) + self.m) * a_prev
             + (self.scale3 + self.scale4 + self.n + 1) * b_prev
         )  # rf:25
         u = t_partial  # rf:25

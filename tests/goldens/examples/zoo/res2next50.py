@@ -100,13 +100,13 @@ class OpeningStep(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, channels: int, width: int, stride: int = 1
+        self, in_channels: int, channels: int, stage_width: int, stride: int = 1
     ) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, 4 * width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4 * width)
-        self.scales = Apart(4 * width, stride=stride)
-        self.conv3 = nn.Conv2d(4 * width, channels, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, 4 * stage_width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(4 * stage_width)
+        self.scales = Apart(4 * stage_width, stride=stride)
+        self.conv3 = nn.Conv2d(4 * stage_width, channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(channels)
         self.downsample = shortcut(in_channels, channels, stride=stride)
 
@@ -124,12 +124,12 @@ class Step(nn.Module):
     Hands on X_i.
     """
 
-    def __init__(self, in_channels: int, width: int) -> None:
+    def __init__(self, in_channels: int, stage_width: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, 4 * width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(4 * width)
-        self.scales = Res2(4 * width)
-        self.conv3 = nn.Conv2d(4 * width, in_channels, 1, bias=False)
+        self.conv1 = nn.Conv2d(in_channels, 4 * stage_width, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(4 * stage_width)
+        self.scales = Res2(4 * stage_width)
+        self.conv3 = nn.Conv2d(4 * stage_width, in_channels, 1, bias=False)
         self.bn3 = nn.BatchNorm2d(in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
@@ -151,19 +151,20 @@ class Res2NeXt50(nn.Module):
         self.conv1 = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
         self.bn1 = nn.BatchNorm2d(64)
         self.layer1 = nn.Sequential(
-            OpeningStep(64, 256, width=32), *[Step(256, width=32) for _ in range(2)]
+            OpeningStep(64, 256, stage_width=32),
+            *[Step(256, stage_width=32) for _ in range(2)],
         )
         self.layer2 = nn.Sequential(
-            OpeningStep(256, 512, stride=2, width=64),
-            *[Step(512, width=64) for _ in range(3)],
+            OpeningStep(256, 512, stride=2, stage_width=64),
+            *[Step(512, stage_width=64) for _ in range(3)],
         )
         self.layer3 = nn.Sequential(
-            OpeningStep(512, 1024, stride=2, width=128),
-            *[Step(1024, width=128) for _ in range(5)],
+            OpeningStep(512, 1024, stride=2, stage_width=128),
+            *[Step(1024, stage_width=128) for _ in range(5)],
         )
         self.layer4 = nn.Sequential(
-            OpeningStep(1024, 2048, stride=2, width=256),
-            *[Step(2048, width=256) for _ in range(2)],
+            OpeningStep(1024, 2048, stride=2, stage_width=256),
+            *[Step(2048, stage_width=256) for _ in range(2)],
         )
         self.fc = nn.Linear(2048, classes)
 

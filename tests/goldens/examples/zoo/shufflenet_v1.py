@@ -19,7 +19,9 @@ class ShuffleNet1Down(nn.Module):
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
 
-    def __init__(self, in_channels: int, channels: int, first: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
@@ -33,13 +35,16 @@ class ShuffleNet1Down(nn.Module):
             bias=False,
         )
         self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(channels // 4, channels - in_channels, 1, bias=False)
+        self.conv3 = nn.Conv2d(
+            channels // 4, channels - in_channels, 1, groups=groups, bias=False
+        )
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
         out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (1, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
         bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
@@ -155,7 +160,9 @@ class ShuffleNet2Down(nn.Module):
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
 
-    def __init__(self, in_channels: int, channels: int, first: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
@@ -170,14 +177,15 @@ class ShuffleNet2Down(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=2, bias=False
+            channels // 4, channels - in_channels, 1, groups=groups, bias=False
         )
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
         out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
         bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
@@ -227,7 +235,7 @@ class ShuffleNet2Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet2Down(24, channels)
+        self.down = ShuffleNet2Down(24, channels, groups=2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -239,7 +247,7 @@ class ShuffleNet2Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet2Down(in_channels, channels, first=2)
+        self.down = ShuffleNet2Down(in_channels, channels, groups=2, first=2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
@@ -293,7 +301,9 @@ class ShuffleNet3Down(nn.Module):
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
 
-    def __init__(self, in_channels: int, channels: int, first: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
@@ -308,14 +318,15 @@ class ShuffleNet3Down(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=3, bias=False
+            channels // 4, channels - in_channels, 1, groups=groups, bias=False
         )
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
         out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (3, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
         bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
@@ -365,7 +376,7 @@ class ShuffleNet3Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet3Down(24, channels)
+        self.down = ShuffleNet3Down(24, channels, groups=3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -377,7 +388,7 @@ class ShuffleNet3Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet3Down(in_channels, channels, first=3)
+        self.down = ShuffleNet3Down(in_channels, channels, groups=3, first=3)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
@@ -431,7 +442,9 @@ class ShuffleNet4Down(nn.Module):
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
 
-    def __init__(self, in_channels: int, channels: int, first: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
@@ -446,14 +459,15 @@ class ShuffleNet4Down(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=4, bias=False
+            channels // 4, channels - in_channels, 1, groups=groups, bias=False
         )
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
         out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (4, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
         bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
@@ -503,7 +517,7 @@ class ShuffleNet4Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet4Down(24, channels)
+        self.down = ShuffleNet4Down(24, channels, groups=4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -515,7 +529,7 @@ class ShuffleNet4Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet4Down(in_channels, channels, first=4)
+        self.down = ShuffleNet4Down(in_channels, channels, groups=4, first=4)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
@@ -569,7 +583,9 @@ class ShuffleNet8Down(nn.Module):
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
 
-    def __init__(self, in_channels: int, channels: int, first: int = 1) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
+    ) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
@@ -584,14 +600,15 @@ class ShuffleNet8Down(nn.Module):
         )
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=8, bias=False
+            channels // 4, channels - in_channels, 1, groups=groups, bias=False
         )
         self.bn3 = nn.BatchNorm2d(channels - in_channels)
+        self.groups = groups
 
     def forward(self, x: Tensor) -> Tensor:
         sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
         out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (8, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
+        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
         bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
         return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
@@ -641,7 +658,7 @@ class ShuffleNet8Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet8Down(24, channels)
+        self.down = ShuffleNet8Down(24, channels, groups=8)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -653,7 +670,7 @@ class ShuffleNet8Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet8Down(in_channels, channels, first=8)
+        self.down = ShuffleNet8Down(in_channels, channels, groups=8, first=8)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
