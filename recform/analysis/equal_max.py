@@ -40,9 +40,11 @@ def largest(atoms: Atoms, values: Sequence[Value]) -> Value:
     if len(found) == 1:
         return plus(common, found[0])
     # Whichever is taken away from all, the result is the same; the simplest is kept.
+    # Of very many values only one is tried.
+    tried = found if len(found) <= _MOST_VALUES else [min(found, key=_order)]
     moved = [
         (taken, sorted((minus(value, taken) for value in found), key=_order))
-        for taken in found
+        for taken in tried
     ]
     taken, rest = min(moved, key=lambda pair: [_order(value) for value in pair[1]])
     size = _content(rest)
@@ -64,6 +66,8 @@ def _order(value: Value) -> Any:
 
 def relevant(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
     """The values without those that are never larger than another one."""
+    if len(values) > _MOST_VALUES:
+        return list({frozen(value): value for value in values}.values())
     result: list[Value] = []
     for value in values:
         if any(is_positive(atoms, minus(other, value)) for other in result):
