@@ -261,12 +261,14 @@ def placed(tensor: Tensor, block: int | None) -> tuple[At, Tensor]:
 
 
 def _indices(tensor: Tensor) -> Iterator[Any]:
+    """The indices of a tensor; inside of a history they are those of no block."""
     for part in walk(tensor):
         if isinstance(part, State | Apply) and part.index is not sympy.nan:
-            yield part.index
+            if not part.index.has(K):
+                yield part.index
         elif isinstance(part, History):
             yield part.last
         elif isinstance(part, Scaled | Filled):
             for item in part.coefficient.atoms(Learned):
-                if item.index is not sympy.nan:
+                if item.index is not sympy.nan and not item.index.has(K):
                     yield item.index

@@ -31,6 +31,8 @@ from recform.recurrence.unroll import Unroller
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
 #: Most depths that are compared one by one.
 MAX_DEPTH = 40
+#: Deeper networks are tried on numbers only where shorter ones have the same formulas.
+_DEEPEST_EXAMPLE = 8
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,8 @@ def compare(left: Formula, right: Formula) -> Verdict:
     shortest = differs.get(True) or differs[False]
     shown = None
     if shortest is not None:
-        shown = example(formulas, shortest, linear=differs.get(True) is not None)
+        shown = _example(formulas, shortest, depth, linear=bool(differs.get(True)))
+        shortest = shortest if shown is None else shown.depth
     answer = OPEN
     if proofs[False] is not None:
         answer = ANY
@@ -295,6 +298,20 @@ def _outputs(
         )
         values.append({} if output is None else value(output))
     return values
+
+
+def _example(
+    formulas: tuple[Formula, Formula], shortest: int, depth: int, *, linear: bool
+) -> Example | None:
+    """Numbers that tell two networks apart, at the smallest depth that has some.
+
+    Where normal forms differ the values may be equal, by a law that is not known.
+    """
+    for length in range(shortest, max(shortest, min(depth, _DEEPEST_EXAMPLE)) + 1):
+        found = example(formulas, length, linear=linear)
+        if found is not None:
+            return found
+    return None
 
 
 def _interior(left: Formula, right: Formula) -> bool | None:

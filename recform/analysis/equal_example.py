@@ -37,7 +37,9 @@ from recform.recurrence.unroll import Unroller
 
 #: Numbers of the input; even, so that it can be split.
 WIDTH = 4
-_TRIES = 20
+#: How large the numbers of the input are made, one try after the other: functions that
+#: differ only far from zero need large ones, those that saturate small ones.
+_SIZES = (*[1] * 6, *["Q(1, 8)", 100] * 3, *[10000] * 2)
 
 _PROGRAM = '''\
 """{title}
@@ -51,6 +53,7 @@ from fractions import Fraction as Q
 
 SEED = {seed}
 WIDTH = {width}
+SIZE = {size}
 
 
 def matrix(name, columns):
@@ -68,7 +71,8 @@ def op(name, x):
 
 def scalar(name):
     """A learned scalar."""
-    return Q(random.Random(f"{{SEED}} {{name}}").randint(1, 9), 4)
+    numbers = random.Random(f"{{SEED}} {{name}}")
+    return Q(numbers.randint(1, 9) * numbers.choice((1, -1)), 4)
 
 
 def add(*vectors):
@@ -118,7 +122,8 @@ def mean(*vectors):
     return [sum(parts) / Q(len(parts)) for parts in zip(*vectors)]
 
 
-x = [Q(random.Random(f"{{SEED}} input {{n}}").randint(-3, 3)) for n in range(WIDTH)]
+inputs = [random.Random(f"{{SEED}} input {{n}}") for n in range(WIDTH)]
+x = [Q(numbers.randint(-3, 3)) * SIZE for numbers in inputs]
 
 
 {bodies}
@@ -168,12 +173,13 @@ def example(
         for formula, name in zip(formulas, ("first", "second"), strict=True)
     ]
     left, right = (formula.name for formula in formulas)
-    for seed in range(_TRIES):
+    for seed, size in enumerate(_SIZES):
         program = _PROGRAM.format(
             title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
             about="Made by recform equiv; needs Python alone.",
             seed=seed,
             width=WIDTH,
+            size=size,
             kind=": a matrix"
             if linear
             else ": a matrix, and the square of each number",
@@ -200,7 +206,7 @@ def _run(program: str) -> tuple[list[Any], list[Any]] | None:
     body = program[: program.index("\nprint(")]
     try:
         exec(compile(body, "<example>", "exec"), scope)
-    except (OverflowError, ZeroDivisionError):
+    except (OverflowError, ZeroDivisionError, ValueError):
         return None
     return scope["first"], scope["second"]
 
@@ -308,7 +314,7 @@ def _code(value: Any) -> str:
     if not value.free_symbols:
         return repr(float(value))
     if value.is_Pow:
-        return f"(float({_code(value.base)}) ** float({_code(value.exp)}))"
+        return f"math.pow(float({_code(value.base)}), float({_code(value.exp)}))"
     arguments = ", ".join(f"float({_code(a)})" for a in value.args)
     name = {"Abs": "abs", "Max": "max", "Min": "min"}.get(
         value.func.__name__, f"math.{value.func.__name__}"

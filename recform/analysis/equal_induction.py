@@ -32,7 +32,10 @@ from recform.analysis.equal_kept import (
     Relation,
     delay_of,
     first_block,
+    holds_history,
     kept_of,
+    kind_of,
+    parts_of,
     window_of,
 )
 from recform.analysis.equal_laws import together
@@ -72,11 +75,13 @@ class _Induction:
         self._linear = linear
         self._window = window_of(formulas)
         self._first = first_block(formulas)
-        self._kept = [
+        kept = [
             item
             for side in (0, 1)
             for item in kept_of(side, formulas[side], self._window)
         ]
+        # Of equal tensors the first one stands for all: best what tells most of itself.
+        self._kept = sorted(kept, key=lambda item: not holds_history(item))
 
     def proof(self) -> Proof:
         values = self._at_first()
@@ -189,22 +194,40 @@ class _Induction:
                         add_to(fixed, column, -factor * weight)
                     pivots[known] = fixed
             pivots[pivot] = row
-        values: dict[Kept, Value] = {}
-        for number, item in enumerate(self._kept):
-            row = pivots.get(number, {number: -self._domain.one})
-            total: Value = {}
-            for column, weight in row.items():
-                if column == number and number in pivots:
-                    continue
-                atom = self._symbol(self._kept[column], atoms)
-                total = plus(total, scaled(-self._domain.to_sympy(weight), atom))
-            values[item] = total
-        return values
+        return self._expressed(pivots, atoms)
 
-    def _symbol(self, item: Kept, atoms: Atoms) -> Value:
-        if item.fixed and isinstance(item.tensor, Input):
-            return atoms.value("input")
-        return atoms.value("kept", item)
+    def _expressed(self, pivots: Mapping[int, Row], atoms: Atoms) -> dict[Kept, Value]:
+        """Each kept tensor by those that are left, and by what it is made of."""
+        numbers = {item: number for number, item in enumerate(self._kept)}
+        values: dict[Kept, Value] = {}
+        waiting: set[Kept] = set()
+
+        def value(item: Kept) -> Value:
+            if item not in values:
+                row = pivots.get(numbers[item])
+                made = symbol(item) if row is None else {}
+                for column, weight in (row or {}).items():
+                    if column != numbers[item]:
+                        factor = -self._domain.to_sympy(weight)
+                        made = plus(made, scaled(factor, value(self._kept[column])))
+                values[item] = made
+            return values[item]
+
+        def symbol(item: Kept) -> Value:
+            if item.fixed and isinstance(item.tensor, Input):
+                return atoms.value("input")
+            parts = [] if item in waiting else parts_of(item)
+            if parts and all(part in numbers for part in parts):
+                # Tensors may be told by each other: then one of them stays as it is.
+                waiting.add(item)
+                made = together(atoms, kind_of(item.tensor), [*map(value, parts)])
+                waiting.discard(item)
+                return made
+            return atoms.value("kept", item)
+
+        for item in self._kept:
+            value(item)
+        return values
 
     def _separated(self, values: list[Value]) -> list[Value]:
         """Values in which i and other names in weights are parts of the monomials.

@@ -8,6 +8,8 @@ from typing import Any
 
 from recform.algebra.expr import (
     Apply,
+    Combine,
+    Concat,
     Elementwise,
     History,
     I,
@@ -45,7 +47,7 @@ class Kept:
 
 
 #: What may be kept from block to block, histories aside.
-MADE = State | Apply | Elementwise | Pointwise
+MADE = State | Apply | Elementwise | Pointwise | Concat | Combine
 
 #: Weights of kept tensors whose sum is zero.
 Relation = Mapping[Kept, Any]
@@ -87,6 +89,44 @@ def _reaches(body: Tensor) -> list[int]:
     ]
 
 
+def kind_of(tensor: Tensor) -> str:
+    """How a tensor's parts are put together: ``concat``, ``max`` or ``min``."""
+    return tensor.kind if isinstance(tensor, Combine | History) else "concat"
+
+
+def holds_history(item: Kept) -> bool:
+    """Whether it is a ``concat``, ``max`` or ``min`` with a history inside."""
+    return isinstance(item.tensor, Combine | Concat) and item.tensor.has(History)
+
+
+def parts_of(item: Kept) -> list[Kept]:
+    """Of what a ``concat``, ``max`` or ``min`` is made, as kept tensors; or nothing.
+
+    A history is the one of the block before, and what that block adds.
+    """
+    tensor = item.tensor
+    if isinstance(tensor, History) and kind_of(tensor) in ("concat", "max", "min"):
+        older = History(tensor.kind, tensor.body, tensor.first, tensor.last - 1)
+        made: tuple[Tensor, ...] = (older, tensor.body.xreplace({K: tensor.last}))
+    elif isinstance(tensor, Combine | Concat) and kind_of(tensor) != "mean":
+        made = tensor.children
+    else:
+        return []
+    result = []
+    for part in made:
+        delay = delay_of(part)
+        fixed = delay is None
+        moved = part if delay is None else part.xreplace({I: I + delay})
+        result.append(Kept(item.side, moved, 0 if fixed else item.back + (delay or 0)))
+    return result
+
+
+def _in_history(tensor: Tensor) -> bool:
+    """Whether a tensor is a part of a history's body, and of no block by itself."""
+    whole = {history: Input() for history in tensor.atoms(History)}
+    return bool(tensor.xreplace(whole).has(K))
+
+
 def kept_of(side: int, formula: Formula, window: int) -> list[Kept]:
     """The tensors of a formula that later blocks may need, the unknowns first."""
     fixed: dict[Tensor, None] = {Input(): None}
@@ -97,7 +137,7 @@ def kept_of(side: int, formula: Formula, window: int) -> list[Kept]:
             # Of what the output computes of the last block nothing is needed later.
             if isinstance(part, History) or (
                 isinstance(part, MADE)
-                and not part.has(K)
+                and not _in_history(part)
                 and (tensor is not output or isinstance(part, State))
             ):
                 delay = delay_of(part)

@@ -1,256 +1,295 @@
 """Laws of functions, as far as normal forms of tensors know them.
 
-``max`` carries the piecewise linear ones: ``relu(x)`` is ``max(0, x)``, and
-``min(x, y)`` is ``-max(-x, -y)``. A ``max`` is a set of values, so that order and
-repetition do not matter; one inside of another is taken out, and what is never the
-largest is left out. Of ``max(x, y) = y + max(x - y, 0)`` and all such forms one is
-taken, so ``relu(-x) = relu(x) - x`` needs no law of its own. Each law is an identity of
-real numbers; what no law says stays unknown, and is not taken for different.
+All functions are written by few: the piecewise linear ones by ``max`` (``relu(x)`` is
+``max(0, x)``, ``min(x, y)`` is ``-max(-x, -y)``), ``tanh(x)`` is ``2*sigmoid(2*x) - 1``,
+and ``silu``, ``gelu`` and ``hardswish`` are their argument times a number between 0 and 1.
+Each law is an identity of real numbers; what no law says stays unknown, and is not taken
+for different.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sympy
 
+from recform.analysis.equal_concat import side_by_side
+from recform.analysis.equal_max import (
+    SIGMOIDS,
+    is_positive,
+    is_positive_atom,
+    largest,
+    minus,
+    rectified,
+    relevant,
+)
 from recform.analysis.equal_terms import (
     ONE,
     Atom,
     Atoms,
     Monomial,
     Value,
-    cleaned,
     frozen,
     plus,
+    product,
     scaled,
 )
 
-#: Functions with f(-x) = -f(x).
-_ODD = {"tanh"}
-#: Functions with f(-x) = f(x) - x.
-_RECTIFIERS = {"gelu", "silu", "hardswish"}
-#: Functions with f(-x) = 1 - f(x), all of them between 0 and 1.
-_SIGMOIDS = {"sigmoid", "hardsigmoid"}
-#: Functions that leave alone what is not negative.
-_KEEP_POSITIVE = {"elu"}
-#: How many values of a ``max`` inside of another are taken out.
-_MOST_VALUES = 12
+#: What functions are, divided by their argument.
+_GATES = {"silu": "sigmoid", "gelu": "normal", "hardswish": "hardsigmoid"}
+#: Functions that grow, with what they are at 0.
+_GROWING = {
+    **dict.fromkeys(SIGMOIDS, sympy.Rational(1, 2)),
+    "elu": sympy.S.Zero,
+}
+#: Most terms of an argument by which a function is multiplied out.
+_MOST_TERMS = 32
+#: Most factors of a product that are looked at in pairs.
+_MOST_FACTORS = 8
 
 
 def function(atoms: Atoms, name: str, x: Value) -> Value:
     """An elementwise function of a value."""
-    if name == "relu":
-        return largest(atoms, [{}, x])
-    if name == "relu6":
-        shifted = plus(x, {ONE: sympy.Integer(-6)})
-        rectified = [largest(atoms, [{}, value]) for value in (x, shifted)]
-        return plus(rectified[0], scaled(sympy.S.NegativeOne, rectified[1]))
-    if name == "leaky_relu":
-        slope = sympy.Rational(1, 100)
-        return plus(scaled(slope, x), scaled(1 - slope, function(atoms, "relu", x)))
-    if name in _KEEP_POSITIVE and _is_positive(atoms, x):
-        return x
-    if name in _ODD | _RECTIFIERS and not x:
-        return {}
-    if name in _ODD | _RECTIFIERS | _SIGMOIDS and _is_reflected(x):
-        mirrored = atoms.value("f", name, frozen(scaled(sympy.S.NegativeOne, x)))
-        if name in _ODD:
-            return scaled(sympy.S.NegativeOne, mirrored)
-        if name in _RECTIFIERS:
-            return plus(mirrored, x)
-        return plus({ONE: sympy.S.One}, scaled(sympy.S.NegativeOne, mirrored))
+    # Where a product has twice the terms, they would double with every block.
+    if name in _GATES and len(x) <= (4 if name == "hardswish" else _MOST_TERMS):
+        return multiplied(atoms, x, function(atoms, _GATES[name], x))
+    match name:
+        case "relu":
+            return together(atoms, "max", [{}, x])
+        case "relu6":
+            return minus(function(atoms, "relu", x), _above(atoms, x, 6))
+        case "hardsigmoid":
+            shifted = plus(x, {ONE: sympy.Integer(3)})
+            return scaled(sympy.Rational(1, 6), function(atoms, "relu6", shifted))
+        case "leaky_relu":
+            slope = sympy.Rational(1, 100)
+            return plus(scaled(slope, x), scaled(1 - slope, function(atoms, "relu", x)))
+        case "tanh":
+            doubled = scaled(sympy.Integer(2), x)
+            gate = function(atoms, "sigmoid", doubled)
+            return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
+        case "elu":
+            return _elu(atoms, x)
+        case "sigmoid" | "normal":
+            return _sigmoid(atoms, name, x)
     return atoms.value("f", name, frozen(x))
+
+
+def _above(atoms: Atoms, x: Value, limit: int) -> Value:
+    """By how much a value exceeds a limit."""
+    return function(atoms, "relu", plus(x, {ONE: sympy.Integer(-limit)}))
+
+
+def _sigmoid(atoms: Atoms, name: str, x: Value) -> Value:
+    """A function with f(-x) = 1 - f(x); of x and -x one is its argument.
+
+    Of ``f(max(a, b)) + f(min(a, b)) = f(a) + f(b)`` the first one is kept.
+    """
+    if not x:
+        return {ONE: _GROWING[name]}
+    one = {ONE: sympy.S.One}
+    pair = _two_values(atoms, x)
+    if pair is None:
+        if not _starts_negative(x):
+            return atoms.value("f", name, frozen(x))
+        return minus(one, atoms.value("f", name, frozen(_negative(x))))
+    a, b, is_larger = pair
+    if not is_larger:
+        return minus(one, _sigmoid(atoms, name, _negative(x)))
+    if not _starts_negative(plus(a, b)):
+        return atoms.value("f", name, frozen(x))
+    mirrored = together(atoms, "max", [_negative(a), _negative(b)])
+    both = plus(*(_sigmoid(atoms, name, value) for value in (a, b, mirrored)))
+    return minus(both, one)
+
+
+def _elu(atoms: Atoms, x: Value) -> Value:
+    """``elu(min(a, b))`` is ``elu(a) + elu(b) - elu(max(a, b))``."""
+    if is_positive(atoms, x):
+        return x
+    pair = _two_values(atoms, x)
+    if pair is None or pair[2]:
+        return atoms.value("f", "elu", frozen(x))
+    a, b, _ = pair
+    larger = _elu(atoms, together(atoms, "max", [a, b]))
+    return minus(plus(_elu(atoms, a), _elu(atoms, b)), larger)
+
+
+def _two_values(atoms: Atoms, x: Value) -> tuple[Value, Value, bool] | None:
+    """The a and b of which a value is the larger one (True) or the smaller one."""
+    found = [m for m in x if _holds_max(atoms, m)]
+    inner = rectified(atoms, found[0][0]) if len(found) == 1 == len(found[0]) else None
+    if inner is None or any(_holds_max(atoms, m) for m in inner):
+        return None
+    weight = x[found[0]]
+    if not weight.is_Rational:
+        return None
+    first = minus(x, {found[0]: weight})
+    return first, plus(first, scaled(weight, inner)), bool(weight > 0)
+
+
+def _holds_max(atoms: Atoms, monomial: Monomial) -> bool:
+    return any(atoms.key(atom)[0] == "max" for atom in monomial)
+
+
+def _starts_negative(x: Value) -> bool:
+    return bool(x) and bool(x[min(x)].could_extract_minus_sign())
+
+
+def _negative(x: Value) -> Value:
+    return scaled(sympy.S.NegativeOne, x)
 
 
 def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     """``max``, ``min`` or ``concat`` of values."""
     if kind == "concat":
-        return _side_by_side(atoms, values)
-    if kind == "max":
-        return largest(atoms, values)
-    negative = [scaled(sympy.S.NegativeOne, value) for value in values]
-    return scaled(sympy.S.NegativeOne, largest(atoms, negative))
+        return side_by_side(atoms, values)
+    if kind == "min":
+        return _negative(together(atoms, "max", [*map(_negative, values)]))
+    left = _growing_merged(atoms, relevant(atoms, values))
+    factor = _common_factor(atoms, left)
+    if not factor:
+        return largest(atoms, left)
+    rest = [{_without(m, factor): w for m, w in value.items()} for value in left]
+    return multiplied(atoms, {factor: sympy.S.One}, together(atoms, "max", rest))
 
 
-def _is_reflected(x: Value) -> bool:
-    """Whether of x and -x the other one is the argument in the normal form."""
-    first = x[min(x)] if x else sympy.S.One
-    return bool(first.could_extract_minus_sign())
+# --------------------------------------------------------------------- max of other things
 
 
-# ------------------------------------------------------------------------------------ max
+def _growing_merged(atoms: Atoms, values: list[Value]) -> list[Value]:
+    """``max(f(x), f(y))`` is ``f(max(x, y))`` for a function that grows."""
+    for first, left in enumerate(values):
+        for second in range(first + 1, len(values)):
+            merged = _merged(atoms, left, values[second])
+            if merged is not None:
+                others = [v for n, v in enumerate(values) if n not in (first, second)]
+                return _growing_merged(atoms, [*others, merged])
+    return values
 
 
-def largest(atoms: Atoms, values: Sequence[Value]) -> Value:
-    """The largest of several values, element by element."""
-    common, found = _flattened(atoms, _relevant(atoms, values))
-    found = _relevant(atoms, found)
-    if len(found) == 1:
-        return plus(common, found[0])
-    # Whichever is taken away from all, the result is the same; the simplest is kept.
-    moved = [
-        (taken, sorted((_minus(value, taken) for value in found), key=_order))
-        for taken in found
-    ]
-    taken, rest = min(moved, key=lambda pair: [_order(value) for value in pair[1]])
-    size = _content(rest)
-    primitive = tuple(frozen(scaled(1 / size, value)) for value in rest)
-    return plus(common, taken, scaled(size, atoms.value("max", primitive)))
+def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
+    """The larger one of two values that differ in the argument of a function."""
+    difference = dict(minus(left, right))
+    constant = difference.pop(ONE, sympy.S.Zero)
+    if not 1 <= len(difference) <= 2 or not constant.is_Rational:
+        return None
+    terms = []
+    for monomial, weight in difference.items():
+        kind, *rest = atoms.key(monomial[0])
+        if len(monomial) > 1 or kind != "f" or rest[0] not in _GROWING:
+            return None
+        if not weight.is_Rational:
+            return None
+        terms.append((weight, rest[0], dict(rest[1]), monomial))
+    weight, name, x, monomial = terms[0]
+    at_zero = _GROWING[name]
+    if len(terms) == 1:
+        if monomial not in left:
+            return _merged(atoms, right, left) if monomial in right else None
+        if constant != -weight * at_zero:
+            return None
+        y: Value = {}
+    else:
+        other, other_name, y, _ = terms[1]
+        if name != other_name:
+            return None
+        if name in SIGMOIDS and (other, constant) == (weight, -weight):
+            y = _negative(y)
+        elif (other, constant) != (-weight, 0):
+            return None
+    larger = together(atoms, "max" if weight > 0 else "min", [x, y])
+    rest = minus(left, {monomial: weight})
+    return plus(rest, scaled(weight, function(atoms, name, larger)))
 
 
-def _minus(left: Value, right: Value) -> Value:
-    return plus(left, scaled(sympy.S.NegativeOne, right))
+def _common_factor(atoms: Atoms, values: Sequence[Value]) -> Monomial:
+    """Atoms that all terms have as factors, and whose product is nowhere negative."""
+    monomials = [monomial for value in values for monomial in value]
+    if not monomials or ONE in monomials:
+        return ()
+    result: list[Atom] = []
+    for atom in sorted(set(monomials[0])):
+        count = min(monomial.count(atom) for monomial in monomials)
+        if not is_positive_atom(atoms, atom):
+            count -= count % 2
+        result += [atom] * count
+    return tuple(result)
 
 
-def _order(value: Value) -> Any:
-    return len(value), [
-        (monomial, weight.could_extract_minus_sign(), str(weight))
-        for monomial, weight in frozen(value)
-    ]
+def _without(monomial: Monomial, factor: Monomial) -> Monomial:
+    left = list(monomial)
+    for atom in factor:
+        left.remove(atom)
+    return tuple(left)
 
 
-def _relevant(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
-    """The values without those that are never larger than another one."""
-    result: list[Value] = []
-    for value in values:
-        if any(_is_positive(atoms, _minus(other, value)) for other in result):
-            continue
-        result = [
-            other for other in result if not _is_positive(atoms, _minus(value, other))
-        ]
-        result.append(value)
-    return result
+# -------------------------------------------------------------------------------- products
 
 
-def _is_positive(atoms: Atoms, value: Value, depth: int = 2) -> bool:
-    """Whether a value is seen to be nowhere below zero.
+def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
+    """The product, element by element.
 
-    None of its terms is, or that is so with one of the values in the place of a ``max``.
+    Where ``max(0, p)`` is not zero it is p, so other factors are only needed there:
+    ``relu(x)*relu(x) = x*relu(x)``, ``relu(x)*relu(-x) = 0``.
     """
-    negative = [m for m, w in value.items() if not _is_positive_term(atoms, m, w)]
-    if not negative:
-        return True
-    if not depth or len(negative) > _MOST_VALUES:
-        return False
-    return any(
-        _is_positive(atoms, chosen, depth - 1)
-        for monomial, weight in value.items()
-        if _is_added_max(atoms, monomial, weight)
-        for chosen in _choices(atoms, value, monomial)
-    )
-
-
-def _is_positive_term(atoms: Atoms, monomial: Monomial, weight: Any) -> bool:
-    return bool(weight.is_Rational and weight > 0) and all(
-        monomial.count(atom) % 2 == 0 or _is_positive_atom(atoms, atom)
-        for atom in monomial
-    )
-
-
-def _choices(atoms: Atoms, value: Value, monomial: Monomial) -> list[Value]:
-    """A value with each of the values of a ``max`` in its place."""
-    weight = value[monomial]
-    others = {m: w for m, w in value.items() if m != monomial}
-    values = atoms.key(monomial[0])[1]
-    return [plus(others, scaled(weight, dict(chosen))) for chosen in values]
-
-
-def _is_positive_atom(atoms: Atoms, atom: Atom) -> bool:
-    kind, *rest = atoms.key(atom)
-    if kind == "max":
-        return frozen({}) in rest[0]
-    return kind == "f" and rest[0] in _SIGMOIDS
-
-
-def _flattened(atoms: Atoms, values: Sequence[Value]) -> tuple[Value, list[Value]]:
-    """What is taken away from all values, and they with every ``max`` taken out.
-
-    A ``max`` that all have is taken away first, until it is subtracted nowhere and can be
-    taken out. If there would be too many values, they stay as they were.
-    """
-    shared = {
-        monomial: min(value.get(monomial, sympy.S.Zero) for value in values)
-        for value in values
-        for monomial in value
-        if _is_max(atoms, monomial)
-        and all(v.get(monomial, sympy.S.Zero).is_Rational for v in values)
-    }
-    common = cleaned(shared)
-    result: list[Value] = []
-    waiting = [_minus(value, common) for value in values]
-    while waiting:
-        value = waiting.pop(0)
-        inner = next((m for m in value if _is_added_max(atoms, m, value[m])), None)
-        if inner is None:
-            result.append(value)
-        else:
-            waiting += _choices(atoms, value, inner)
-        if len(waiting) + len(result) > _MOST_VALUES:
-            return {}, list(values)
-    return common, result
-
-
-def _is_max(atoms: Atoms, monomial: Monomial) -> bool:
-    return len(monomial) == 1 and bool(atoms.key(monomial[0])[0] == "max")
-
-
-def _is_added_max(atoms: Atoms, monomial: Monomial, weight: Any) -> bool:
-    return bool(_is_max(atoms, monomial) and weight.is_Rational and weight > 0)
-
-
-def _content(values: Sequence[Value]) -> Any:
-    """A positive number that all weights are whole multiples of; 1 for other weights."""
-    weights = [weight for value in values for weight in value.values()]
-    if not weights or not all(weight.is_Rational for weight in weights):
-        return sympy.S.One
-    return sympy.gcd_list(weights)
-
-
-# --------------------------------------------------------------------------------- concat
-
-
-def part(atoms: Atoms, value: Value, parts: int, which: int) -> Value:
-    """One of the equal parts into which the features are cut: of each factor its own."""
+    made = product(left, right)
     result: Value = {}
-    for monomial, weight in value.items():
-        cut = sorted(atoms.number("part", parts, which, atom) for atom in monomial)
-        result = plus(result, {tuple(cut): weight})
+    for monomial, weight in made.items():
+        simpler = _simplified(atoms, monomial)
+        result = plus(
+            result,
+            {monomial: weight} if simpler is None else scaled(weight, simpler),
+        )
     return result
 
 
-def _side_by_side(atoms: Atoms, values: Sequence[Value]) -> Value:
-    flat: list[Value] = []
-    for value in values:
-        inner = _as_concat(atoms, value)
-        flat += [value] if inner is None else inner
-    whole = _whole(atoms, flat)
-    if whole is not None:
-        return whole
-    return atoms.value("concat", *map(frozen, flat))
-
-
-def _as_concat(atoms: Atoms, value: Value) -> list[Value] | None:
-    """What stands side by side in a value, if it is that alone."""
-    if len(value) != 1:
+def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:
+    """A product whose other factors are looked at where a ``max(0, p)`` is not zero."""
+    if not 1 < len(monomial) <= _MOST_FACTORS:
         return None
-    ((monomial, weight),) = value.items()
-    if len(monomial) != 1 or atoms.key(monomial[0])[0] != "concat":
+    for place, atom in enumerate(monomial):
+        inner = rectified(atoms, atom)
+        if inner is None:
+            continue
+        for position, other in enumerate(monomial):
+            if position == place:
+                continue
+            found = _where_positive(atoms, other, atom, inner)
+            if found is None:
+                continue
+            rest = tuple(a for n, a in enumerate(monomial) if n != position)
+            return multiplied(atoms, {rest: sympy.S.One}, found)
+    return None
+
+
+def _where_positive(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | None:
+    """An atom where p is positive and ``max(0, p)`` therefore p; None if it is the same."""
+    if other == atom:
+        return p
+    q = rectified(atoms, other)
+    if q is not None:
+        ratios = [q[m] / w for m, w in p.items() if m in q and (q[m] / w).is_Rational]
+        for ratio in dict.fromkeys(ratios):
+            if ratio > 0 and is_positive(atoms, minus(q, scaled(ratio, p))):
+                return q
+            if ratio < 0 and is_positive(atoms, minus(scaled(ratio, p), q)):
+                return {}
+    return _replaced(atoms, other, atom, p)
+
+
+def _replaced(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | None:
+    """An elementwise function with p for an atom in its arguments; None without it."""
+    kind, *rest = atoms.key(other)
+    if kind not in ("f", "max"):
         return None
-    return [scaled(weight, dict(inner)) for inner in atoms.key(monomial[0])[1:]]
-
-
-def _whole(atoms: Atoms, values: Sequence[Value]) -> Value | None:
-    """The tensor whose parts these are, all of them and in order."""
-    whole: Value = {}
-    for monomial, weight in values[0].items():
-        factors = []
-        for atom in monomial:
-            key = atoms.key(atom)
-            if key[:3] != ("part", len(values), 0):
-                return None
-            factors.append(key[3])
-        whole[tuple(sorted(factors))] = weight
-    cut = [part(atoms, whole, len(values), n) for n in range(len(values))]
-    return whole if whole and list(values) == cut else None
+    arguments = [rest[1]] if kind == "f" else rest[0]
+    if not any((atom,) == monomial for value in arguments for monomial, _ in value):
+        return None
+    moved = [
+        plus(*({m: w} if m != (atom,) else scaled(w, p) for m, w in value))
+        for value in arguments
+    ]
+    if kind == "f":
+        return function(atoms, rest[0], moved[0])
+    return together(atoms, "max", moved)

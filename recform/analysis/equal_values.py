@@ -31,7 +31,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.equal_laws import function, part, together
+from recform.analysis.equal_concat import part
+from recform.analysis.equal_laws import function, multiplied, together
 from recform.analysis.equal_terms import (
     ONE,
     Atoms,
@@ -39,7 +40,6 @@ from recform.analysis.equal_terms import (
     cleaned,
     frozen,
     plus,
-    product,
     scaled,
 )
 
@@ -100,7 +100,7 @@ class Evaluator:
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
-                    result = product(result, inner(child))
+                    result = multiplied(self._atoms, result, inner(child))
                 return result
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))
@@ -133,7 +133,8 @@ class Evaluator:
             item: sympy.Symbol(
                 item.name
                 if item.index is sympy.nan
-                else f"{item.name}@{self._index(item.index)}"
+                else f"{item.name}@{self._index(item.index)}",
+                real=True,
             )
             for item in coefficient.atoms(Learned)
         }
@@ -153,7 +154,7 @@ def _rational(value: Any) -> Any:
         return value
     if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
         return value.func(*map(_rational, value.args))
-    return sympy.Symbol(f"[{value}]")
+    return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
 
 
 def written_out(

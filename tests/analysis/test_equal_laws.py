@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from recform.analysis.equal_laws import function, part, together
-from recform.analysis.equal_terms import ONE, Atoms, Value, plus, product, scaled
+from recform.analysis.equal_concat import part
+from recform.analysis.equal_laws import function, multiplied, together
+from recform.analysis.equal_terms import ONE, Atoms, Value, plus, scaled
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -50,6 +51,8 @@ def atom_number(atoms: Atoms, key: Any) -> Tensor:
     if kind == "max":
         inside = [number(atoms, dict(value)) for value in rest[0]]
         return torch.stack(inside).amax(0)
+    if kind == "f" and rest[0] == "normal":
+        return torch.special.ndtr(number(atoms, dict(rest[1])))
     if kind == "f":
         return FUNCTIONS[rest[0]](number(atoms, dict(rest[1])))
     return LETTERS[kind]
@@ -75,7 +78,7 @@ def tensors(draw: st.DrawFn, atoms: Atoms, depth: int) -> Both:
         return function(atoms, name, moved), FUNCTIONS[name](weight * tensor + shift)
     other, more = draw(tensors(atoms, depth - 1))
     if kind == "product":
-        return product(value, other), tensor * more
+        return multiplied(atoms, value, other), tensor * more
     if kind == "sum":
         weight = draw(st.sampled_from([-1, 1, 2]))
         return plus(value, scaled(sympy.Integer(weight), other)), tensor + weight * more
@@ -120,7 +123,7 @@ def test_max_does_not_depend_on_how_it_is_written(signs: tuple[int, ...]) -> Non
 def test_parts_side_by_side_are_the_whole() -> None:
     atoms = Atoms()
     x, y, z = letters(atoms)
-    mixed = plus(product(x, y), scaled(sympy.Rational(1, 2), z))
+    mixed = plus(multiplied(atoms, x, y), scaled(sympy.Rational(1, 2), z))
     parts = [part(atoms, mixed, 3, which) for which in range(3)]
     assert together(atoms, "concat", parts) == mixed
     assert together(atoms, "concat", parts[:2]) != mixed

@@ -92,6 +92,42 @@ EQUAL = [
         "X_i = X_<i-1>*sigmoid(-W_i*X_<i-1>) + tanh(-X_<i-1>)",
         "X_i = X_<i-1>*(1 - sigmoid(W_i*X_<i-1>)) - tanh(X_<i-1>)",
     ),
+    ("X_i = silu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>*sigmoid(W_i*X_<i-1>)"),
+    (
+        "X_i = X_<i-1> + tanh(W_i*X_<i-1>)",
+        "X_i = X_<i-1> + 2*sigmoid(2*W_i*X_<i-1>) - 1",
+    ),
+    (
+        "X_i = hardswish(W_i*X_<i-1>)",
+        "X_i = W_i*X_<i-1>*relu6(W_i*X_<i-1> + 3)/6",
+    ),
+    ("X_i = relu(W_i*X_<i-1>)^2", "X_i = relu(W_i*X_<i-1>)*W_i*X_<i-1>"),
+    (
+        "X_i = relu(W_i*X_<i-1>)*relu(-W_i*X_<i-1>) + W_i*X_<i-1>",
+        "X_i = W_i*X_<i-1>",
+    ),
+    (
+        "X_i = max(X_<i-1>, W_i*X_<i-1>)*min(X_<i-1>, W_i*X_<i-1>)",
+        "X_i = X_<i-1>*W_i*X_<i-1>",
+    ),
+    (
+        "X_i = elu(W_i*X_<i-1>)",
+        "X_i = relu(W_i*X_<i-1>) + elu(min(W_i*X_<i-1>, 0*X_<i-1>))",
+    ),
+    ("X_i = relu(gelu(W_i*X_<i-1>))", "X_i = gelu(relu(W_i*X_<i-1>))"),
+    (
+        "X_i = max(tanh(W_i*X_<i-1>), tanh(U_i*X_<i-1>))",
+        "X_i = tanh(max(W_i*X_<i-1>, U_i*X_<i-1>))",
+    ),
+    ("X_i = relu(sqrt(i)*W_i*X_<i-1>)", "X_i = sqrt(i)*relu(W_i*X_<i-1>)"),
+    # Histories, however they are cut.
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_<0..i-2>, X_<i-1>)"),
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_0, X_<1..i-1>)"),
+    (
+        "X_i = W_i*concat(X_<0..i-1>)",
+        "H_i = concat(H_<i-1>, X_<i-1>)\nX_i = W_i*H_i\nH_1 = X_0\noutput X_L",
+    ),
+    ("X_i = W_i*min(X_<0..i-1>)", "X_i = W_i*min(X_<0..i-2>, X_<i-1>)"),
     # relu(X_<i-1>) is X_<i-1> because it is so at the start, by induction.
     ("X_i = relu(W_i*relu(X_<i-1>))\nX_1 = relu(W_1*X_0)", "X_i = relu(W_i*X_<i-1>)"),
     # A boundary in the middle that says what the equation says.
@@ -120,6 +156,15 @@ UNEQUAL = [
     ("X_i = X_<i-1> + i*W_i*X_<i-1>", "X_i = X_<i-1> + W_i*X_<i-1>"),
     ("X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>", EQ20),
     ("X_i = W_i*max(X_<i-1>, X_<i-2>)", "X_i = W_i*min(X_<i-1>, X_<i-2>)"),
+    # Near misses of laws; the last ones only far from zero, or for a negative scalar.
+    ("X_i = gelu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>*sigmoid(1.702*W_i*X_<i-1>)"),
+    ("X_i = hardswish(W_i*X_<i-1>)", "X_i = silu(W_i*X_<i-1>)"),
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_<i-1>, X_<0..i-2>)"),
+    ("X_i = relu(W_i*X_<i-1> - 100)", "X_i = relu(W_i*X_<i-1> - 101)"),
+    (
+        "scalar k = 0.5\nX_i = relu(k*W_i*X_<i-1>)",
+        "scalar k = 0.5\nX_i = k*relu(W_i*X_<i-1>)",
+    ),
 ]
 
 
@@ -188,10 +233,16 @@ def test_the_start_matters_for_eq_20_and_21() -> None:
     assert verdict("X_i = X_<i-1> + W_i*X_<i-1>", "X_i = (1 + W_i)*X_<i-1>").interior
 
 
+def test_laws_hold_at_every_time() -> None:
+    left = "times 2\nX_<i,t> = X_<i-1,t> + silu(W_i*X_<i-1,t>)\noutput X_<L,T>"
+    right = left.replace("silu(", "W_i*X_<i-1,t>*sigmoid(")
+    assert verdict(left, right).answer == ANY
+
+
 def test_what_no_law_says_is_not_taken_for_equal_or_different() -> None:
-    """``silu(x)`` is ``x*sigmoid(x)``; the normal form doesn't know, and claims nothing."""
-    left = "X_i = W_i*silu(X_<i-1>)"
-    right = "X_i = W_i*(X_<i-1>*sigmoid(X_<i-1>))"
+    """``min`` over ``max`` distributes; the normal form doesn't know, and claims nothing."""
+    left = "X_i = min(max(X_<i-1>, W_i*X_<i-1>), max(X_<i-1>, U_i*X_<i-1>))"
+    right = "X_i = max(X_<i-1>, min(W_i*X_<i-1>, U_i*X_<i-1>))"
     assert verdict(left, right).answer == "undecided"
 
 

@@ -116,3 +116,9 @@ def test_words_do_not_commute() -> None:
     assert a * b != b * a
     assert (a * b).shifted(-1).text() == "A_<i-1>*B_<i-1>"
     assert (a * b.shifted(-1)).moved("L").text() == "A_L*B_<L-1>"
+
+
+def test_a_history_inside_of_an_argument_is_read() -> None:
+    """Its body has an index of its own, which belongs to no block."""
+    (found,) = linear(FLAT + "X_i = W_i*concat(X_<0..i-2>, X_<i-1>)").solved[:1]
+    assert any(source.text() == "X_<i-1>" for source in found.gradient)
