@@ -18,7 +18,8 @@ from recform.algebra.formula import (
     StageSpec,
     Step,
 )
-from recform.algebra.operator_calls import names_in, usage
+from recform.algebra.frame import FrameReader, params_in
+from recform.algebra.operator_calls import usage
 from recform.algebra.pipelines import PipelineReader
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import (
@@ -31,16 +32,13 @@ from recform.algebra.sections import (
 from recform.algebra.settings import init_rules, name_rules
 from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
-from recform.algebra.symbols import GENERATED, MAX_SIZE, parameter
+from recform.algebra.symbols import GENERATED, parameter
 from recform.algebra.tables import TableReader
 from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 
-MAX_BLOCKS = 100_000
-MAX_WIDTH = 65_536
-MAX_TIMES = 64
 _RESERVED = ("i", "L", "c", "s", "cin", "input", "in_channels")
 
 
@@ -101,10 +99,8 @@ class _Lowering:
     ) -> None:
         self._section = section
         self._source = source
-        self._settings = settings
         self._report = report
-        self._values: dict[str, Any] = {}
-        self._structural: set[str] = set()
+        self._frame = FrameReader(section, settings, report)
 
     def formula(self) -> Formula | None:
         section, report = self._section, self._report
@@ -127,13 +123,13 @@ class _Lowering:
             return None
         found = survey(section, report)
         self._complete(found)
-        params = self._params()
+        params = self._frame.params()
         self._reserved(found)
-        shape = self._input()
+        shape = self._frame.input()
         if shape is None:
             return None
         section.add_defaults(layout_defaults(shape.layout.value))
-        stages = self._stages()
+        stages = self._frame.stages()
         tables = self._tables(stages)
         numbers, indexed = self._constants()
         each_time = self._each_time(found)
@@ -144,22 +140,26 @@ class _Lowering:
             frozenset(found.unknowns),
             frozenset(found.operators),
             {name: scalar.indexed for name, scalar in scalars.items()},
-            {**numbers, **self._values},
+            {**numbers, **self._frame.values},
             frozenset(indexed),
-            self._times(found),
+            self._frame.times(found),
             frozenset(found.timed),
             each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
-            section, reader, self._starts(stages), self._length(stages), report
+            section,
+            reader,
+            self._frame.starts(stages),
+            self._frame.length(stages),
+            report,
         )
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
         blocks = sum(stage.blocks for stage in stages)
         rules, block_names = name_rules(section, found, blocks, report)
-        init = init_rules(section, self._values, report)
+        init = init_rules(section, self._frame.values, report)
         if not equations and not report.has_errors:
             report.error(
                 "RF215",
@@ -187,7 +187,7 @@ class _Lowering:
             adapter=self._unless_none("adapter", fix(pipelines["adapter"])),
             transition=self._unless_none("transition", fix(pipelines["transition"])),
             stages=stages,
-            scope=self._scope(),
+            scope=self._frame.scope(),
             operators={name: fix(operators[untimed(name)]) for name in used},
             scalars=self._used_scalars(reader, scalars),
             tables=tuple(t for t in tables.tables if t.symbol in needed),
@@ -253,114 +253,6 @@ class _Lowering:
                     )
                 kinds.setdefault(name, (kind, span))
 
-    def _params(self) -> list[Param]:
-        result = []
-        for name, item in self._section.params.items():
-            value = self._settings.get(name)
-            if value is None:
-                reader = ScalarReader(self._values, self._report, "a parameter")
-                value = reader.read(item.value)
-                if value is None:
-                    # After a mistake the name is known all the same.
-                    self._values[name] = sympy.S.One
-                    continue
-            elif not isinstance(value, bool):
-                value = sympy.sympify(value)
-            self._values[name] = value
-            result.append(Param(name, value, True, item.span))
-        return result
-
-    def _input(self) -> Shape | None:
-        item = self._section.single["input"]
-        assert isinstance(item, n.Input)
-        if len(item.sizes) > 3:
-            self._report.error(
-                "RF212",
-                "an input has one to three sizes: features, "
-                "positions x features, or channels x height x width",
-                item.span,
-            )
-            return None
-        sizes = [self._whole(size, "the input", MAX_SIZE) for size in item.sizes]
-        if any(size is None for size in sizes):
-            return None
-        return Shape.of(tuple(size for size in sizes if size is not None))
-
-    def _whole(self, expr: n.Expr, what: str, limit: int, least: int = 1) -> int | None:
-        """A whole number of the frame, or None after a diagnostic."""
-        self._structural |= _params_in(expr, self._section.params)
-        value = ScalarReader(self._values, self._report, what).read(expr)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not value.is_Integer or value < least:
-            code = (
-                "RF403" if not isinstance(value, bool) and value.is_Integer else "RF404"
-            )
-            self._report.error(
-                code,
-                f"{what} takes a whole number of at least {least}, not {value}",
-                expr.span,
-            )
-            return None
-        if value > limit:
-            self._report.error(
-                "RF106",
-                f"{what} of {_large(int(value))} is out of all reason "
-                f"(the limit is {limit:,})",
-                expr.span,
-            )
-            return None
-        return int(value)
-
-    def _stages(self) -> tuple[StageSpec, ...]:
-        item = self._section.single["stages"]
-        assert isinstance(item, n.Stages)
-        result = []
-        for stage in item.stages:
-            width = self._whole(stage.width, "a stage's width", MAX_WIDTH)
-            blocks = self._whole(stage.blocks, "a stage's number of blocks", MAX_BLOCKS)
-            stride: int | None = 1
-            if stage.stride is not None:
-                stride = self._whole(stage.stride, "a stage's stride", 64)
-            if width and blocks and stride:
-                result.append(StageSpec(width, blocks, stride, stage.span))
-        if sum(stage.blocks for stage in result) > MAX_BLOCKS:
-            self._report.error(
-                "RF106",
-                f"the stages have more than {MAX_BLOCKS:,} blocks together",
-                item.span,
-            )
-        return tuple(result)
-
-    def _starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
-        """The first block of every stage, as the index counts them."""
-        if self._scope() == "stage":
-            return (1,)
-        counts = [stage.blocks for stage in stages]
-        return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
-
-    def _length(self, stages: tuple[StageSpec, ...]) -> int:
-        """How many blocks the index counts; 0 where that depends on the stage."""
-        counts = [stage.blocks for stage in stages]
-        if self._scope() == "stage":
-            return counts[0] if len(set(counts)) == 1 else 0
-        return sum(counts)
-
-    def _scope(self) -> str:
-        item = self._section.single["scope"]
-        assert isinstance(item, n.Scope)
-        if item.where not in ("network", "stage"):
-            self._report.error("RF212", "the scope is network or stage", item.span)
-        return item.where
-
-    def _times(self, found: Survey) -> int:
-        """How far the second index runs; 0 where there is none."""
-        item = self._section.single["times"]
-        assert isinstance(item, n.Times)
-        if not found.timed:
-            return 0
-        return self._whole(item.count, "the number of times", MAX_TIMES) or 1
-
     # -- declarations
 
     def _constants(self) -> tuple[dict[str, Any], set[str]]:
@@ -369,8 +261,8 @@ class _Lowering:
         for name, item in self._section.consts.items():
             if item.per is not None:
                 continue
-            names = {**self._values, **values, "L": L}
-            self._structural |= _params_in(item.value, self._section.params)
+            names = {**self._frame.values, **values, "L": L}
+            self._frame.structural |= params_in(item.value, self._section.params)
             if item.target.indices:
                 if not self._is_index_i(item.target):
                     continue
@@ -383,8 +275,8 @@ class _Lowering:
 
     def _tables(self, stages: tuple[StageSpec, ...]) -> TableReader:
         """Constants that have a number for each stage or block."""
-        reader = TableReader(self._section, self._values, stages, self._report)
-        self._structural |= reader.structural
+        reader = TableReader(self._section, self._frame.values, stages, self._report)
+        self._frame.structural |= reader.structural
         return reader
 
     def _is_index_i(self, target: n.Reference) -> bool:
@@ -425,8 +317,8 @@ class _Lowering:
                     "a learned scalar is `per channel` or one for all",
                     item.span,
                 )
-            self._structural |= _params_in(item.value, self._section.params)
-            reader = ScalarReader(self._values, self._report, "a scalar's start")
+            self._frame.structural |= params_in(item.value, self._section.params)
+            reader = ScalarReader(self._frame.values, self._report, "a scalar's start")
             value = reader.read(item.value)
             if isinstance(value, bool):
                 self._report.error(
@@ -470,7 +362,7 @@ class _Lowering:
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         reader = PipelineReader(
             section.definitions,
-            {**constants, **self._values},
+            {**constants, **self._frame.values},
             frozenset(section.params),
             self._report,
         )
@@ -509,7 +401,7 @@ class _Lowering:
         for name in section.definitions:
             if name not in operators:
                 reader.define(name)
-        self._structural |= reader.structural
+        self._frame.structural |= reader.structural
         return operators, pipelines
 
     def _unless_none(self, role: str, pipeline: Pipeline) -> Pipeline | None:
@@ -539,7 +431,7 @@ class _Lowering:
             for symbol in _symbols([*pipelines.values(), *operators.values()])
         }
         names = {p.name for p in params if not isinstance(p.value, bool)}
-        return (names & symbols) - self._structural
+        return (names & symbols) - self._frame.structural
 
 
 class _Fix:
@@ -570,11 +462,3 @@ def _symbols(pipelines: Iterable[Pipeline]) -> set[Any]:
 def _spans(settings: Mapping[str, n.Setting]) -> dict[str, Span]:
     """Where the values of settings stand."""
     return {key: setting.value.span for key, setting in settings.items()}
-
-
-def _params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
-    return names_in(expr) & set(params)
-
-
-def _large(value: int) -> str:
-    return f"{value:,}" if value < 10**15 else "more than 10^15"

@@ -282,7 +282,7 @@ class Written:
                 for child in part.children:
                     gate = self.gate(child)
                     square *= sympy.S.One if gate is None else gate.symbol**2
-        return "" if square == 1 else plain_scalar(square).replace("**", "^")
+        return "" if square == 1 else plain_scalar(square)
 
 
 def _is_concat(history: History) -> bool:

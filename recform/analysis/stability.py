@@ -101,7 +101,7 @@ def stability(
         _warn(linear.formula, growth, blocks, report)
     factors = _factors(linear) if bare.rows <= _LARGEST else []
     return Stability(
-        polynomial=_product(factors, plain_scalar, "*").replace("**", "^"),
+        polynomial=_product(factors, plain_scalar, "*"),
         latex=_product(factors, sympy.latex, " "),
         roots=roots,
         growth=growth,
