@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from recform.analysis.errors import Errors
 from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
@@ -47,8 +48,10 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
             else [],
             "divisors": [step.divisor for step in inverse_.steps if step.divisor],
             "obstacle": inverse_.obstacle or None,
-            "error_growth": inverse_.lost if inverse_.exists else None,
-            "error_bound": inverse_.bound if inverse_.exists else None,
+            "error_growth": inverse_.lost.factor,
+            "error_bound": inverse_.bound.factor,
+            "error_growth_over": _over(inverse_.lost),
+            "error_bound_over": _over(inverse_.bound),
             "adapters_in_blocks": list(analysis.borders),
             "blocks_with_own_equation": list(analysis.own),
         },
@@ -77,7 +80,19 @@ def _stability(found: Stability) -> dict[str, Any]:
         ],
         "growth": found.growth,
         "power": found.power,
+        "varying": None
+        if found.varying is None
+        else {
+            "block": found.varying.block,
+            "blocks": found.varying.blocks,
+            "growth": found.varying.growth,
+        },
     }
+
+
+def _over(found: Errors) -> dict[str, Any] | None:
+    """Growth over all blocks, where it depends on the block."""
+    return {"blocks": found.blocks, "factor": found.over} if found.blocks else None
 
 
 def _formula(item: Formulas) -> dict[str, str]:

@@ -15,25 +15,20 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Elementwise,
-    Filled,
     History,
-    I,
     Pointwise,
-    Scaled,
     State,
     Tensor,
-    TensorSum,
     offset,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex, plain, plain_scalar
+from recform.analysis.errors import OPEN, Errors, errors
 from recform.analysis.forms import (
     Form,
     cleaned,
     combined,
     equations,
-    form,
-    numeric,
     state,
     tensor_of,
 )
@@ -73,19 +68,17 @@ class Inverse:
         steps: in the order of computation; all tensors if it can be done.
         obstacle: why it cannot be done, or an empty string.
         places: where the obstacle stands in the file.
-        lost: the factor by which rounding errors grow in a block that is run backwards,
-            operators left out: the largest modulus of a root of the inverse recurrence.
-        bound: the factor that they cannot exceed with operators of the assumed gain;
-            None where products of tensors leave it open.
-        endless: whether there is no such factor: a divisor starts at 0.
+        lost: how rounding errors grow in blocks that are run backwards, operators left
+            out: the largest modulus of a root of the inverse recurrence.
+        bound: what they cannot exceed with operators of the assumed gain; open where
+            tensors are multiplied.
     """
 
     steps: tuple[Solved, ...]
     obstacle: str
     places: tuple[Span, ...]
-    lost: float = 0.0
-    bound: float | None = None
-    endless: bool = False
+    lost: Errors = OPEN
+    bound: Errors = OPEN
 
     @property
     def exists(self) -> bool:
@@ -130,9 +123,9 @@ def inverse(formula: Formula, gain: float = 1.0) -> Inverse:
         obstacle, places = _obstacle(formula, laws, left, missing)
         return Inverse(tuple(solved.values()), obstacle, places)
     steps = tuple(solved.values())
-    lost = _growth(formula, steps, None)
-    bound = _growth(formula, steps, gain)
-    return Inverse(steps, "", (), lost or 0.0, bound, endless=lost is None)
+    made = [(step.tensor, step.right) for step in steps]
+    lost, bound = errors(formula, made, None), errors(formula, made, gain)
+    return Inverse(steps, "", (), lost, bound)
 
 
 def _history(formula: Formula) -> History | None:
@@ -220,74 +213,6 @@ def _place(formula: Formula, name: str, part: Tensor) -> Span:
     if span is not None and equation.span.start <= span.start < equation.span.end:
         return span
     return equation.span
-
-
-def _growth(
-    formula: Formula, steps: tuple[Solved, ...], gain: float | None
-) -> float | None:
-    """The growth of an error from block to block, backwards.
-
-    The matrix takes errors of (U_i, ..., U_<i-n+1>) to those of (U_<i-1>, ..., U_<i-n>). With
-    a gain all numbers are bounds, without one operators are left out.
-    """
-    place: dict[tuple[str, int], int] = {}
-    for name in dict.fromkeys(step.tensor.name for step in steps):
-        oldest = [-int(s.tensor.index - I) for s in steps if s.tensor.name == name]
-        for lag in range(max(oldest)):
-            place[name, lag] = len(place)
-    size = len(place)
-    known: dict[Tensor, list[float]] = {}
-
-    def row(tensor: Tensor) -> list[float] | None:
-        if tensor in known:
-            return known[tensor]
-        match tensor:
-            case State():
-                step = offset(tensor.index)
-                number = None if step is None else place.get((tensor.name, -step))
-                return [float(n == number) for n in range(size)]
-            case Apply() | Elementwise() if gain is None:
-                return [0.0] * size
-            case Apply():
-                inner = row(tensor.argument)
-                return None if inner is None else [(gain or 0.0) * x for x in inner]
-            case Elementwise():
-                return row(tensor.argument)
-            case Filled():
-                return [0.0] * size
-            case TensorSum() | Scaled():
-                return total(form(tensor))
-        return None if gain is not None else [0.0] * size
-
-    def total(terms: Form) -> list[float] | None:
-        result = [0.0] * size
-        for part, value in terms.items():
-            inner = row(part)
-            if inner is None:
-                return None
-            try:
-                factor = numeric(formula, value)
-            except TypeError:
-                return None  # the inverse divides by a scalar that starts at 0
-            factor = abs(factor) if gain is not None else factor
-            result = [a + factor * b for a, b in zip(result, inner, strict=True)]
-        return result
-
-    for step in steps:
-        made = total(step.right)
-        if made is None:
-            return None
-        known[step.tensor] = made
-    rows = [row(state(name, lag + 1)) for name, lag in place]
-    return spectral_radius([r for r in rows if r is not None])
-
-
-def spectral_radius(matrix: list[list[float]]) -> float:
-    """The largest modulus of an eigenvalue."""
-    z = sympy.Symbol("z")
-    polynomial = sympy.Poly(sympy.Matrix(matrix).charpoly(z).as_expr(), z)
-    roots = polynomial.nroots(n=15, maxsteps=500)
-    return max((float(abs(root)) for root in roots), default=0.0)
 
 
 def _shown(terms: Form) -> str:

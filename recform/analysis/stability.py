@@ -17,9 +17,10 @@ from typing import Any
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import Learned, Scaled, State
+from recform.algebra.expr import I, Learned, Scaled, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain_scalar
+from recform.analysis.errors import largest, times
 from recform.analysis.forms import numeric
 from recform.analysis.laws import Linear
 from recform.analysis.words import BLOCK, Letter, Polynomial
@@ -31,6 +32,10 @@ from recform.recurrence.regimes import ranges, runs
 _CLOSE = 1e-9
 #: A larger characteristic polynomial is not written out: rows of its matrix, and terms.
 _LARGEST, _MOST_TERMS = 8, 24
+#: More than this is growth.
+_GROWS = 1 + 1e-6
+#: Blocks whose numbers are multiplied one by one.
+_MOST_BLOCKS = 1024
 #: The name of the unknown of the characteristic polynomial.
 _Z = sympy.Symbol("z")
 
@@ -54,6 +59,22 @@ class Root:
 
 
 @dataclass(frozen=True)
+class Varying:
+    """Growth where the numbers of the equations depend on the block.
+
+    Attributes:
+        block: whose roots are given.
+        blocks: how many in a row have these equations.
+        growth: how many times larger the largest number can become over them, with all
+            operators zero; None where there are very many.
+    """
+
+    block: int
+    blocks: int
+    growth: float | None
+
+
+@dataclass(frozen=True)
 class Stability:
     """The recurrence of equal blocks.
 
@@ -65,6 +86,7 @@ class Stability:
         growth: what a value is multiplied with in each block, far along, with all
             operators zero.
         power: further growth by a power of the depth, from a repeated root.
+        varying: what holds instead of growth and power where numbers depend on the block.
     """
 
     polynomial: str
@@ -72,6 +94,7 @@ class Stability:
     roots: tuple[Root, ...]
     growth: float
     power: int
+    varying: Varying | None = None
 
 
 def stability(
@@ -96,16 +119,59 @@ def stability(
         (r.multiplicity - 1 for r in roots if abs(r.modulus - growth) <= _CLOSE),
         default=0,
     )
+    run = max(runs(blocks), key=lambda ends: ends[1] - ends[0], default=(1, 0))
+    row = range(run[0], run[1] + 1)
+    varying = _varying(linear, row, last) if _varies(linear) else None
     regular = all(law.written for law in linear.laws)
-    if report is not None and regular and growth > 1 + 1e-6:
-        _warn(linear.formula, growth, blocks, report)
+    if report is not None and regular:
+        if varying is None and growth > _GROWS:
+            times = f"by {growth:.4g} in each block"
+            _warn(linear.formula, times, growth ** len(row), blocks, row, report)
+        elif varying is not None and _grows(linear, varying, row):
+            _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
     factors = _factors(linear) if bare.rows <= _LARGEST else []
     return Stability(
         polynomial=_product(factors, plain_scalar, "*"),
         latex=_product(factors, sympy.latex, " "),
         roots=roots,
         growth=growth,
-        power=power,
+        power=0 if varying else power,
+        varying=varying,
+    )
+
+
+def _varies(linear: Linear) -> bool:
+    """Whether what is left with all operators zero depends on the block."""
+    return any(
+        coefficient.has(I)
+        or any(x.kind == "gain" and x.tensor and x.tensor.args[0].has(I) for x in word)
+        for law in linear.solved
+        for polynomial in law.gradient.values()
+        for word, coefficient in polynomial.terms.items()
+        if not any(letter.kind in ("operator", "gate") for letter in word)
+    )
+
+
+def _varying(linear: Linear, row: range, last: int) -> Varying:
+    growth = None
+    if len(row) <= _MOST_BLOCKS:
+        product = None
+        for block in row:
+            step = companion(linear, lambda p, b=block: _float(linear, p, b)).tolist()
+            product = step if product is None else times(step, product)
+        growth = largest(product or [])
+    return Varying(last, len(row), growth)
+
+
+def _grows(linear: Linear, varying: Varying, row: range) -> bool:
+    """Whether values grow over all blocks, and a root says so in some of them."""
+    if varying.growth is None or varying.growth <= _GROWS:
+        return False
+    some = dict.fromkeys((row[0], row[len(row) // 2], row[-1]))
+    return any(
+        root.modulus > _GROWS
+        for block in some
+        for root in _roots(companion(linear, lambda p, b=block: _number(linear, p, b)))
     )
 
 
@@ -213,7 +279,13 @@ def _same(coefficient: Any) -> Any:
 
 
 def _number(linear: Linear, polynomial: Polynomial, block: int) -> Any:
-    """What is left of a polynomial with all operators zero, in a block."""
+    """What is left of a polynomial with all operators zero, in a block, exactly."""
+    value = _float(linear, polynomial, block)
+    return sympy.nsimplify(value, rational=True, tolerance=1e-15)
+
+
+def _float(linear: Linear, polynomial: Polynomial, block: int) -> float:
+    """The same as a float."""
     total = 0.0
     length = sum(stage.blocks for stage in linear.formula.stages)
     for word, coefficient in polynomial.terms.items():
@@ -224,7 +296,7 @@ def _number(linear: Linear, polynomial: Polynomial, block: int) -> Any:
             if letter.kind == "gain" and letter.tensor is not None:
                 factor *= numeric(linear.formula, letter.tensor.args[0], block, length)
         total += factor
-    return sympy.nsimplify(total, rational=True, tolerance=1e-15)
+    return total
 
 
 def _roots(matrix: Any) -> tuple[Root, ...]:
@@ -239,13 +311,19 @@ def _roots(matrix: Any) -> tuple[Root, ...]:
 
 
 def _warn(
-    formula: Formula, growth: float, blocks: Sequence[int], report: Diagnostics
+    formula: Formula,
+    each: str,
+    over: float,
+    blocks: Sequence[int],
+    row: range,
+    report: Diagnostics,
 ) -> None:
     """Warns at the largest coefficient of a tensor that is carried on."""
     length = sum(stage.blocks for stage in formula.stages)
-    in_row = max((last - first + 1 for first, last in runs(blocks)), default=0)
     # Equations of their own are said to be for those blocks.
     where = "" if len(blocks) == length else f" of {ranges(blocks)}"
+    times = f"{over:.3g} times over {len(row)} blocks"
+    total = f" {each}{where}: {times}" if each else f" {times}{where}"
     best: tuple[float, Any, Any] | None = None
     for equation in formula.equations:
         for tensor in walk(equation.right):
@@ -259,8 +337,7 @@ def _warn(
         span = formula.spans.get(best[1], span)
     report.warning(
         "RF602",
-        f"with its operators at zero the recurrence grows by {growth:.4g} in each block"
-        f"{where}: {growth**in_row:.3g} times over {in_row} blocks",
+        f"with its operators at zero the recurrence grows{total}",
         span,
         hint="make the coefficients of older blocks add up to at most 1",
     )

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recform.analysis.errors import Errors
 from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
@@ -221,7 +222,15 @@ def _stability(analysis: Analysis, console: Console) -> None:
 def _equal_blocks(found: Stability, where: str, console: Console) -> None:
     shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
     _line(f"{where}characteristic polynomial: {shown}", console)
-    _line(f"{where}roots with all operators zero: {_roots(found)}", console)
+    varying = found.varying
+    there = f", in block {varying.block}" if varying else ""
+    _line(f"{where}roots with all operators zero{there}: {_roots(found)}", console)
+    if varying and varying.growth is not None:
+        _line(
+            f"{where}with all operators zero values become {varying.growth:.4g} times as "
+            f"large at most over {varying.blocks} blocks",
+            console,
+        )
     if found.power:
         _line(f"{where}a root is repeated: values grow like i^{found.power}", console)
 
@@ -308,20 +317,7 @@ def _inverse(analysis: Analysis, console: Console) -> None:
     depth = max(item.flow.length for item in analysis.flows)
     like = (block for block in range(1, depth + 1) if block not in analysis.own)
     depth = max((last - first + 1 for first, last in runs(like)), default=0)
-    if found.endless:
-        _line("rounding errors have no bound: a divisor starts at 0", console)
-        return
-    _line(
-        f"rounding errors grow by {found.lost:.4g} a block with operators left out"
-        f"{_over(found.lost, depth)}"
-        + (
-            ""
-            if found.bound is None
-            else f"; by at most {found.bound:.4g} with a gain of {analysis.asked.gain:g}"
-            f"{_over(found.bound, depth)}"
-        ),
-        console,
-    )
+    _line(_errors(found.lost, found.bound, analysis.asked.gain, depth), console)
     if analysis.borders:
         _line(
             "not across blocks that change the shape, where terms are adapted: "
@@ -334,6 +330,26 @@ def _inverse(analysis: Analysis, console: Console) -> None:
             + ranges(list(analysis.own)),
             console,
         )
+
+
+def _errors(lost: Errors, bound: Errors, gain: float, depth: int) -> str:
+    """How rounding errors grow."""
+    if lost.blocks:
+        if lost.over is None:
+            return "how rounding errors grow depends on the block, and was not followed"
+        text = f"rounding errors grow {lost.over:.3g} times at most over {lost.blocks} blocks"
+        text += " with operators left out"
+        if bound.over is not None:
+            text += f"; {bound.over:.3g} times with a gain of {gain:g}"
+        return text
+    if lost.factor is None:
+        return "rounding errors have no bound: a divisor starts at 0"
+    text = f"rounding errors grow by {lost.factor:.4g} a block with operators left out"
+    text += _over(lost.factor, depth)
+    if bound.factor is not None:
+        text += f"; by at most {bound.factor:.4g} with a gain of {gain:g}"
+        text += _over(bound.factor, depth)
+    return text
 
 
 def _over(growth: float, depth: int) -> str:

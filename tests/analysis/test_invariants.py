@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
 from recform.analysis.equal import compare
+from recform.analysis.errors import spectral_radius
 from recform.analysis.invariants import invariants
-from recform.analysis.inverse import inverse, spectral_radius
+from recform.analysis.inverse import inverse
 from recform.analysis.model import analyse
 from recform.analysis.verify import Check, verify
 from recform.cli.modules import build
@@ -196,11 +197,27 @@ def test_obstacles(text: str) -> None:
 def test_growth_of_rounding_errors() -> None:
     # X_<i-1> = X_i - V_i, V_<i-1> = (V_i - F_i*X_<i-1>/10)*10/9: errors grow by 10/9.
     text = "V_i = 0.9*V_<i-1> + 0.1*F_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0"
-    assert inverse(formula(text + "\noutput X_L")).lost == pytest.approx(10 / 9)
+    assert inverse(formula(text + "\noutput X_L")).lost.factor == pytest.approx(10 / 9)
     found = inverse(formula("X_i = W_i*X_<i-1> + X_<i-2>"), gain=1.0)
-    assert found.lost == pytest.approx(1)
-    assert found.bound == pytest.approx((1 + 5**0.5) / 2)
+    assert found.lost.factor == pytest.approx(1)
+    assert found.bound.factor == pytest.approx((1 + 5**0.5) / 2)
     assert spectral_radius([[0.0, 1.0], [2.0, 1.0]]) == pytest.approx(2)
+
+
+def test_growth_of_errors_that_depends_on_the_block() -> None:
+    found = inverse(formula("X_i = X_<i-2>/i + W_i*X_<i-1>"), gain=0.5)
+    assert found.lost.factor is None
+    # X_<i-2> = i*X_i, one block after the other: 6*4*2 is the largest product.
+    assert (found.lost.over, found.lost.blocks) == (6 * 4 * 2, 5)
+    # X_<i-2> = i*X_i - i*W_i*X_<i-1>, with all signs the worst.
+    newer, older = [1.0, 0.0], [0.0, 1.0]
+    for block in range(6, 1, -1):
+        pairs = zip(newer, older, strict=True)
+        newer, older = older, [block * a + block / 2 * b for a, b in pairs]
+    assert found.bound.over == pytest.approx(max(sum(newer), sum(older)))
+    # The coefficient is 0 in block 4: X_<i-2> cannot be told there.
+    found = inverse(formula("X_i = (i - 4)*X_<i-2> + W_i*X_<i-1>"))
+    assert (found.lost.over, found.lost.blocks) == (None, 5)
 
 
 def test_a_learned_divisor_is_named() -> None:
@@ -285,7 +302,7 @@ def test_a_divisor_that_starts_at_zero() -> None:
     (made,) = compile_source(from_text(text))
     found = inverse(made.formula)
     assert found.exists
-    assert found.endless
+    assert found.lost.factor is None
 
 
 def test_every_function_of_equations_can_be_tried() -> None:

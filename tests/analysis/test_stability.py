@@ -265,3 +265,33 @@ def test_gates_start_at_what_is_added_to_them() -> None:
 def test_what_is_not_followed_says_why(text: str, reason: str) -> None:
     with pytest.raises(Unknown, match=reason):
         moments(formula(FLAT + text), 4, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "growth", "warned"),
+    [
+        ("X_i = i/4*X_<i-1> + W_i*X_<i-1>", math.factorial(8) / 4**8, False),
+        ("X_i = i/2*X_<i-1> + W_i*X_<i-1>", math.factorial(8) / 2**8, True),
+        ("X_i = (9 - i)*X_<i-1> + W_i*X_<i-1>", math.factorial(8), True),
+        ("X_i = (1 + 1/i)*X_<i-1> + W_i*X_<i-1>", 9, True),
+        ("X_i = (1 + 1/i)*X_<i-1> - X_<i-2>/i + W_i*X_<i-1>", None, False),
+    ],
+)
+def test_growth_where_numbers_depend_on_the_block(
+    text: str, growth: float | None, warned: bool
+) -> None:
+    report = Diagnostics()
+    found = stability(linear(f"stages 8 x 8\n{text}"), report)
+    assert found.varying is not None
+    if growth is None:
+        # What a start of (1, -1) or (1, 1) comes to, the worst of all.
+        growth = 0.0
+        for older in (1.0, -1.0):
+            a, b = 1.0, older
+            for block in range(1, 9):
+                a, b = (1 + 1 / block) * a - b / block, a
+            growth = max(growth, abs(a), abs(b))
+    assert found.varying.growth == pytest.approx(growth)
+    assert [d.code for d in report] == ["RF602"] * warned
+    if warned:
+        assert "over 8 blocks" in next(iter(report)).message
