@@ -56,8 +56,12 @@ class Differentiator:
             equation.unknown: Law(equation.unknown, self.gradient(equation.right))
             for equation in self._formula.equations
         }
-        # The output may read a history that no equation reads, and histories of others.
+        # The output and single blocks may read a history that no equation reads, and
+        # histories of others.
         self.gradient(self._formula.output)
+        for boundary in self._formula.boundaries:
+            if boundary.right is not None:
+                self.gradient(boundary.right)
         pending = list(self._histories)
         while pending:
             name = pending.pop(0)

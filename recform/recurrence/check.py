@@ -241,6 +241,11 @@ def _boundary(
         return
     at = _newest(boundary.left)
     for tensor in walk(boundary.right):
+        if isinstance(tensor, History) and tensor.last.is_Integer:
+            _complete(formula, boundary, tensor, at, report)
+        # What stands in a history is looked at with it.
+        if (index := _index_of(tensor)) is not None and index.has(K):
+            continue
         if isinstance(tensor, State):
             late = tensor == boundary.left or not tensor.index.is_Integer
             if late or tensor.index > at:
@@ -255,6 +260,29 @@ def _boundary(
                 f"{boundary.left} cannot use the operator of a later block",
                 span_in(formula, tensor, boundary),
             )
+
+
+def _complete(
+    formula: Formula, boundary: Boundary, history: History, at: int, report: Diagnostics
+) -> None:
+    """Reports (RF301) a history that goes on to the block that a boundary is for."""
+    newest = history.body.xreplace({K: history.last})
+    # A mean has no place of its own, what it is of has.
+    place = history if history in formula.spans else history.body
+    for part in walk(newest):
+        index = _index_of(part)
+        if index is None or not index.is_Integer:
+            continue
+        if index > at or part == boundary.left:
+            report.error(
+                "RF301",
+                f"{boundary.left} is computed from a history that is not complete yet",
+                span_in(formula, place, boundary),
+                hint=f"it can end at {int(history.last) - 1}"
+                if history.last > history.first
+                else "",
+            )
+            return
 
 
 def _newest(tensor: Tensor) -> int:

@@ -29,6 +29,8 @@ from recform.analysis.jacobian import jacobians
 from recform.analysis.jacobian_regimes import pieced
 from recform.analysis.linear import linearise
 from recform.analysis.model import Analysis, Asked, analyse
+from recform.analysis.verify import verify
+from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
@@ -512,3 +514,21 @@ def test_random_numbers_agree() -> None:
         found = table.derivative(LENGTH, "X", block)
         numbers = {letter("W", n): value for n, value in w.items()}
         assert found.subs(numbers) == run(1, block)
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        "X_3 = W_3*mean(X_<0..2>)",
+        "X_<3..4> = W_i*concat(X_<0..i-1>)",
+        "X_4 = W_4*concat(X_<1..3>) + W_3*X_2",
+        "X_3 = sum(k, 0, 2, W_<k+1>*X_k)",
+    ],
+)
+def test_histories_of_single_blocks(own: str) -> None:
+    """Histories that only blocks with equations of their own read."""
+    text = f"stages 8 x 6\nX_i = X_<i-1> + W_i*X_<i-1>\n{own}"
+    made = compile_source(from_text(text))[0].formula
+    checks = verify(made, build)
+    assert len(checks) >= 4
+    assert all(check.holds for check in checks)

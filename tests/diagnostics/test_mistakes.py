@@ -34,6 +34,8 @@ PLACES = [
     ("X_i = X_i + W_i*X_<i-1>", "RF301", "X_i"),
     ("X_i = W_i*X_<i+1>", "RF301", "X_<i+1>"),
     ("X_i = W_<i+1>*X_<i-1>", "RF303", "W_<i+1>*X_<i-1>"),
+    (ONE + "\nX_3 = W_3*mean(X_<0..3>)", "RF301", "X_<0..3>"),
+    (ONE + "\nX_3 = sum(k, 0, 2, W_<k+2>*X_k)", "RF303", "W_<k+2>*X_k"),
     ("stages 8 x 2\nX_i = W_i*X_<i-1> + X_7", "RF302", "X_7"),
     ("X_i = W_i*X_<i-1>\nY_i = W_i*Z_<i-1>", "RF208", "Z_<i-1>"),
     ("X_i = gmma*X_<i-1> + W_i*X_<i-1>\nconst gamma = 1", "RF201", "gmma"),

@@ -157,6 +157,10 @@ def test_a_stage_hands_on_what_it_declares(formula: str) -> None:
         "X_<first> = D_<first>*X_<first-1>\nX_3 = D_3*X_1\nX_i = X_<i-1> + W_i*X_<i-1>",
         "scope stage\nX_<first> = D_<first>*X_<first-1>\nX_i = X_<i-1> + W_i*X_<i-1>",
         "X_<2..5> = D_i*X_<i-1> + U_i*X_<i-2>\nX_i = X_<i-1> + W_i*X_<i-1>",
+        # Histories of single blocks.
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_3 = W_3*mean(X_<0..2>)",
+        "scope stage\nX_i = X_<i-1> + W_i*X_<i-1>\nX_2 = W_2*concat(X_<0..1>)",
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_3 = sum(k, 0, 2, W_<k+1>*X_k)",
         "X_<1..3> = D_i*X_<i-1>\nX_2 = W_2*X_1\nX_i = X_<i-1> + U_i*X_<i-2>",
     ],
 )
