@@ -25,6 +25,7 @@ _MOST_ORDER, _MOST_WORDS = 4, 6
 #: Most ways to share out a first term.
 _MOST_CANDIDATES = 256
 _VARIABLES = "kmn"
+_J = sympy.Symbol("j", **I.assumptions0)
 
 
 def closed_form(steps: Mapping[int, Polynomial]) -> tuple[str, str] | None:
@@ -189,10 +190,12 @@ def _power(first: str, end: str, polynomial: Polynomial) -> tuple[str, str] | No
 
 def _prod(first: str, end: str, polynomial: Polynomial) -> tuple[str, str]:
     """A product over blocks L-j, the newest on the left, as text and as LaTeX."""
+    # In coefficients before they are text: SymPy writes 3 - (L - i) as -L + i + 3.
+    block = At(BACK).expression().xreplace({I: _J})
     index = Polynomial(
         {
             tuple(letter.moved(BACK) for letter in word): coefficient.xreplace(
-                {I: At(BACK).expression()}
+                {I: block}
             )
             for word, coefficient in polynomial.terms.items()
         }

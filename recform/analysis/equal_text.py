@@ -47,12 +47,7 @@ def lines(verdict: Verdict) -> list[str]:
             "these are two architectures."
         )
     if verdict.answer == OPEN:
-        result.append(
-            f"No depth up to {verdict.checked} tells them apart, and no proof was found."
-            if verdict.differs is None
-            else "They differ for some operators that are not linear; for linear ones "
-            "no proof was found."
-        )
+        result.append(_open(verdict))
     if verdict.example is not None:
         result += ["", *_example_lines(verdict, verdict.example)]
     result += ["", *_frame_lines(verdict)]
@@ -96,6 +91,18 @@ def _own_line(own: OwnDepth) -> str:
     if own.same:
         return f"With {depth}, {whose}, they are equal for any operators."
     return f"They differ with {depth}, {whose}, too."
+
+
+def _open(verdict: Verdict) -> str:
+    if verdict.differs is None:
+        return f"No depth up to {verdict.checked} tells them apart, and no proof was found."
+    if verdict.example is None:
+        # Normal forms that differ prove nothing: not every law of max is in them.
+        return "Neither a proof was found nor numbers that tell them apart."
+    return (
+        "They differ for some operators that are not linear; for linear ones no proof "
+        "was found."
+    )
 
 
 def as_dict(verdict: Verdict) -> Mapping[str, Any]:

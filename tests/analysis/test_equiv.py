@@ -243,7 +243,18 @@ def test_what_no_law_says_is_not_taken_for_equal_or_different() -> None:
     """``min`` over ``max`` distributes; the normal form doesn't know, and claims nothing."""
     left = "X_i = min(max(X_<i-1>, W_i*X_<i-1>), max(X_<i-1>, U_i*X_<i-1>))"
     right = "X_i = max(X_<i-1>, min(W_i*X_<i-1>, U_i*X_<i-1>))"
-    assert verdict(left, right).answer == "undecided"
+    found = verdict(left, right)
+    assert found.answer == "undecided"
+    assert "Neither a proof was found nor numbers that tell them apart." in lines(found)
+
+
+def test_a_mean_in_a_max_is_not_said_to_differ() -> None:
+    """Half of ``x`` is never the largest of ``0``, ``x`` and ``x/2``."""
+    found = verdict(
+        "X_i = max(relu(W_i*X_<i-1>), 1/2*(W_i*X_<i-1>))", "X_i = relu(W_i*X_<i-1>)"
+    )
+    assert found.answer != DIFFERENT
+    assert not any("differ for some" in line for line in lines(found))
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,32 @@ def test_closed_forms(text: str) -> None:
         torch.testing.assert_close(found, expected)
 
 
+@pytest.mark.parametrize(
+    ("text", "weight"),
+    [
+        ("X_i = X_<i-1> + (3-i)*W_i*X_<i-1>", lambda n: 3 - n),
+        ("X_i = X_<i-1> + i/2*W_i*X_<i-1>", lambda n: n / 2),
+        ("X_i = X_<i-1> + (2*i-7)*W_i*X_<i-1>", lambda n: 2 * n - 7),
+        ("X_i = X_<i-1> + 1/i*W_i*X_<i-1>", lambda n: 1 / n),
+        ("X_i = X_<i-1> + (L-i)*W_i*X_<i-1>", lambda n: 7 - n),
+    ],
+)
+def test_a_weight_in_a_closed_form_is_that_of_its_block(
+    text: str, weight: Callable[[int], float]
+) -> None:
+    torch.manual_seed(0)
+    depth, size = 7, 3
+    w = {n: torch.randn(size, size, dtype=torch.float64) for n in range(1, depth + 1)}
+    closed = jacobian(text).closed
+    assert closed is not None
+    for back in range(1, 4):
+        expected = torch.eye(size, dtype=torch.float64)
+        for n in range(depth - back + 1, depth + 1):
+            expected = expected + weight(n) * w[n] @ expected
+        found = evaluated(closed.right, back, depth, w, size)
+        torch.testing.assert_close(found, expected)
+
+
 class Matrix:
     """A matrix in which a number stands for a multiple of the identity."""
 
