@@ -8,7 +8,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Apply, L, Learned, Tensor
+from recform.algebra.expr import Apply, I, L, Learned, Tensor
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.names import Namespace, base_name, variable
@@ -252,15 +252,20 @@ class ForwardWriter:
                 name = f"{name}_0"
             return f"self.{self._shared_attributes[name, number]}({argument})"
 
+        flow = self._recurrence.flows[number]
+        # The end is written as that of a short network.
+        behind = 0 if step.role == "start" else flow.length - (step.at - 1)
+
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
             names = {
                 item: f"self.{self._shared_attributes[item.name, number]}"
                 for item in value.atoms(Learned)
             }
-            value = value.xreplace(
-                {L: sympy.Integer(self._recurrence.flows[number].length)}
-            )
+            numbers = {L: sympy.Integer(flow.length)}
+            if tensor.at is not sympy.nan:
+                numbers[I] = tensor.at + behind
+            value = value.xreplace(numbers)
             text = coefficient_text(value, names, torch=True)
             return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
 

@@ -57,6 +57,12 @@ FORMS = {
     + "scalar k = 0.5\nX_i = k*X_<i-1> + tanh(k)*W_i*X_<i-1>",
     "scalar of the block before": FLAT
     + "scalar k_i = 0.5\nX_i = W_i*X_<i-1> + k_<i-1>*X_<i-1> + k_<i-2>*k_i*X_<i-2>",
+    "i in what the first block reads": FLAT
+    + "X_i = i*X_<i-1> + X_<i-2> + W_i*X_<i-1> - W_<i-1>*X_<i-2>",
+    "i in what each stage's first block reads": STAGED
+    + "X_i = (i+1)*X_<i-1> + X_<i-2> + W_i*X_<i-1> - W_<i-1>*X_<i-2>",
+    "i in what the output reads": FLAT
+    + "X_i = X_<i-1> + W_i*X_<i-1>\nA_i = i*X_i + (i + 2)*X_<i-1>\noutput A_L",
     "i and L": FRAME + "X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>",
     "i of the block before": FLAT
     + "const a_i = 1/(i+1)\nX_i = W_i*X_<i-1> + a_i*X_<i-1> + a_<i-1>*X_<i-2>",
