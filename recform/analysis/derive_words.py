@@ -16,7 +16,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, Learned, time_of, untimed
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.derive_text import PLAIN
 from recform.analysis.series import SHARED_MARK, Move, Series
@@ -224,8 +224,9 @@ def _gains(
 
 
 def _shared_name(item: Learned) -> str:
-    """A scalar that all blocks share, or one of a numbered list, ``a_2``."""
-    return item.name if item.index is sympy.nan else f"{item.name}_{item.index}"
+    """A scalar that all blocks share, one of a numbered list, ``a_2``, or of a time."""
+    number = time_of(item.name) if item.index is sympy.nan else item.index
+    return untimed(item.name) if number is None else f"{untimed(item.name)}_{number}"
 
 
 def _put(

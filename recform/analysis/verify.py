@@ -28,6 +28,7 @@ from recform.analysis.trials import (
 )
 from recform.analysis.verify_linear import by_input, by_older_blocks, path_numbers
 from recform.diagnostics import CompileError, Diagnostics
+from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 
 
@@ -142,7 +143,7 @@ def _invariant(formula: Formula, make: Make, found: Invariant) -> tuple[bool, st
 
 
 def _inverse(formula: Formula, make: Make) -> tuple[bool, str]:
-    """The network run backwards from its last blocks, with nothing else kept."""
+    """The network run backwards from its last blocks."""
     blocks = depth(formula)
     made = twin.flat(formula, blocks)
     parts = make(made)
@@ -156,6 +157,11 @@ def _inverse(formula: Formula, make: Make) -> tuple[bool, str]:
         for block in range(blocks - reach.order + 1, blocks + 1):
             state = State(name, block)
             back.values[state] = forward.at(state, 0)
+    # What the equations name by a number of its own is not a block's to hand back.
+    for step in solved.steps:
+        for part in (part for tensor in step.right for part in walk(tensor)):
+            if isinstance(part, State) and part.index.is_Integer:
+                back.values[part] = forward.at(part, 0)
     wanted: list[Tensor] = []
     for block in range(blocks, first, -1):
         for step in solved.steps:

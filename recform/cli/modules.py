@@ -38,12 +38,17 @@ def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
     blocks: list[Any] = [block for stage in lists for block in stage]  # type: ignore[union-attr]
 
     def member(name: str, index: int | None) -> Any:
-        attribute = identifier(name)
+        attribute = identifier(name) + ("_0" if index == 0 else "")
         owner = network if not index else blocks[index - 1]
-        found = getattr(owner, f"{attribute}_0" if index == 0 else attribute, None)
-        if found is None:
-            raise Missing(f"{name}_{index}")
-        return found
+        held = {
+            **dict(owner.named_children()),
+            **dict(owner.named_parameters(recurse=False)),
+        }
+        # A name that Python or torch has for itself is numbered: pass2, train2.
+        for found in (attribute, f"{attribute}2"):
+            if found in held:
+                return held[found]
+        raise Missing(f"{name}_{index}")
 
     return Parts(network, member, member)
 

@@ -235,7 +235,9 @@ class Writer:
         if tensor.coefficient == -1:
             return f"-{text}" if own >= UNARY else f"-({text})", UNARY
         factor, level = self.coefficient(tensor)
-        if factor == "1":  # What depends on the block is a number outside of the blocks.
+        if (
+            factor == "1"
+        ):  # What depends on the block is a number outside of the blocks.
             return inner
         if level < PRODUCT:
             factor = f"({factor})"
