@@ -103,6 +103,7 @@ class _Plain:
         names = {
             item: sympy.Symbol(self.index(item.name, item.index)) for item in learned
         }
+        names[K] = sympy.Symbol("k")
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
         return self.expression(value.xreplace(names)), level
 

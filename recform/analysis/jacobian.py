@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import State, Tensor
 from recform.algebra.typeset import latex, plain
 from recform.analysis.closed_forms import closed_form
 from recform.analysis.laws import STEM, Linear, Source, merged
@@ -181,8 +181,11 @@ def derivative(output: Tensor, unknown: str, at: At) -> tuple[str, str]:
     """``dX_L/dX_<L-i>``, in the language of the files and as LaTeX."""
     by = Source(unknown, at)
     top, under = plain(output), by.text()
-    left = f"d{top}/d{under}" if "(" not in top else f"d({top})/d{under}"
-    return left, rf"\frac{{\partial {latex(output)}}}{{\partial {by.latex()}}}"
+    side = latex(output)
+    if not isinstance(output, State):
+        top, side = f"({top})", rf"\left({side}\right)"
+    left = f"d{top}/d{under}"
+    return left, rf"\frac{{\partial {side}}}{{\partial {by.latex()}}}"
 
 
 def _formula(
@@ -214,10 +217,12 @@ def product(left: str, factor: Polynomial, text: str, times: str) -> str:
         return left
     if text == "-1":
         return f"-{left}"
-    if not factor.letters and len(factor.terms) == 1 and "+" not in text:
-        return f"{text}{times}{left}"
+    opening, closing = (r"\left(", r"\right)") if "\\" in times else ("(", ")")
+    if not factor.letters and len(factor.terms) == 1:
+        (coefficient,) = factor.terms.values()
+        shown = f"{opening}{text}{closing}" if coefficient.is_Add else text
+        return f"{shown}{times}{left}"
     if len(factor.terms) > 1:
-        opening, closing = (r"\left(", r"\right)") if "\\" in times else ("(", ")")
         return f"{left}{times}{opening}{text}{closing}"
     return (
         f"-{left}{times}{text[1:]}" if text.startswith("-") else f"{left}{times}{text}"
