@@ -9,11 +9,11 @@ from recform.analysis.equal_terms import Atoms, Value, frozen, plus, scaled
 
 def part(atoms: Atoms, value: Value, parts: int, which: int) -> Value:
     """One of the equal parts into which the features are cut: of each factor its own."""
-    result: Value = {}
+    cut = []
     for monomial, weight in value.items():
-        cut = sorted(atoms.number("part", parts, which, atom) for atom in monomial)
-        result = plus(result, {tuple(cut): weight})
-    return result
+        factors = sorted(atoms.number("part", parts, which, atom) for atom in monomial)
+        cut.append({tuple(factors): weight})
+    return plus(*cut)
 
 
 def side_by_side(atoms: Atoms, values: Sequence[Value]) -> Value:

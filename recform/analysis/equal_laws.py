@@ -50,6 +50,10 @@ _MOST_FACTORS = 8
 
 def function(atoms: Atoms, name: str, x: Value) -> Value:
     """An elementwise function of a value."""
+    return atoms.once((name, frozen(x)), lambda: _function(atoms, name, x))
+
+
+def _function(atoms: Atoms, name: str, x: Value) -> Value:
     # Where a product has twice the terms, they would double with every block.
     if name in _GATES and len(x) <= (4 if name == "hardswish" else _MOST_TERMS):
         return multiplied(atoms, x, function(atoms, _GATES[name], x))
@@ -142,6 +146,11 @@ def _negative(x: Value) -> Value:
 
 def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     """``max``, ``min`` or ``concat`` of values."""
+    key = kind, tuple(map(frozen, values))
+    return atoms.once(key, lambda: _together(atoms, kind, values))
+
+
+def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     if kind == "concat":
         return side_by_side(atoms, values)
     if kind == "min":
@@ -234,14 +243,14 @@ def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
     ``relu(x)*relu(x) = x*relu(x)``, ``relu(x)*relu(-x) = 0``.
     """
     made = product(left, right)
-    result: Value = {}
+    parts = []
     for monomial, weight in made.items():
+        atoms.work(len(monomial))
         simpler = _simplified(atoms, monomial)
-        result = plus(
-            result,
-            {monomial: weight} if simpler is None else scaled(weight, simpler),
+        parts.append(
+            {monomial: weight} if simpler is None else scaled(weight, simpler)
         )
-    return result
+    return plus(*parts)
 
 
 def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:

@@ -158,7 +158,12 @@ def _rational(value: Any) -> Any:
 
 
 def written_out(
-    atoms: Atoms, definitions: Mapping[Tensor, Tensor], *, linear: bool, length: Any = L
+    atoms: Atoms,
+    definitions: Mapping[Tensor, Tensor],
+    *,
+    linear: bool,
+    length: Any = L,
+    memo: dict[Tensor, Value] | None = None,
 ) -> Callable[[Tensor], Value]:
     """Evaluates tensors that are written out for single blocks.
 
@@ -167,8 +172,9 @@ def written_out(
         definitions: of unknowns and histories.
         linear: whether operators are linear.
         length: the number of blocks, if that is fixed.
+        memo: values of unknowns and histories that are known already.
     """
-    memo: dict[Tensor, Value] = {}
+    memo = {} if memo is None else memo
     evaluator = Evaluator(
         atoms,
         linear=linear,
