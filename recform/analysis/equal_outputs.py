@@ -8,6 +8,7 @@ from recform.algebra.expr import Filled, History, L, Scaled, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis.equal_terms import Atoms, Value
 from recform.analysis.equal_values import written_out
+from recform.analysis.equal_widths import widths_of
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller
 
@@ -25,7 +26,7 @@ class Outputs:
         self, formulas: tuple[Formula, Formula], depth: int, *, linear: bool
     ) -> None:
         self._linear = linear
-        self._atoms = Atoms()
+        self._atoms = Atoms(widths_of(formulas))
         self._sides = [
             (formula, Unroller(formula, depth), dict[Tensor, Value]())
             for formula in formulas

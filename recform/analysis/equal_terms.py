@@ -36,9 +36,13 @@ class Atoms:
     What the laws of functions made of a value is remembered, for the same values come
     again at every depth. How much they look at is counted, not how long it takes, so that
     an answer does not depend on the machine.
+
+    Args:
+        width: of what a key says, or None if it is not known.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: Callable[[Any], Any] = lambda key: None) -> None:
+        self.said_width = width
         self._numbers: dict[Any, Atom] = {}
         self._keys: list[Any] = []
         self._made: dict[Any, Any] = {}
@@ -54,6 +58,10 @@ class Atoms:
     def key(self, atom: Atom) -> Any:
         """What an atom is made of."""
         return self._keys[atom]
+
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._keys)
 
     def value(self, *key: Any) -> Value:
         """An atom as a value."""

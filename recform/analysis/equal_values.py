@@ -31,7 +31,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.equal_concat import part
+from recform.analysis.equal_concat import gathered, part, placed, side_by_side, width_of
 from recform.analysis.equal_laws import function, multiplied, together
 from recform.analysis.equal_terms import (
     ONE,
@@ -90,13 +90,12 @@ class Evaluator:
             case Elementwise():
                 return function(self._atoms, tensor.name, inner(tensor.argument))
             case Scaled():
-                return scaled(
-                    self._weight(tensor.coefficient, tensor.at), inner(tensor.tensor)
-                )
+                weight = self._weight(tensor.coefficient, tensor.at)
+                return gathered(self._atoms, scaled(weight, inner(tensor.tensor)))
             case Filled():
                 return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
             case TensorSum():
-                return plus(*map(inner, tensor.children))
+                return gathered(self._atoms, plus(*map(inner, tensor.children)))
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
@@ -104,10 +103,15 @@ class Evaluator:
                 return result
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))
-                return scaled(sympy.Rational(1, len(tensor.children)), parts)
-            case Combine() | Concat():
-                kind = tensor.kind if isinstance(tensor, Combine) else "concat"
-                return together(self._atoms, kind, [*map(inner, tensor.children)])
+                mean = scaled(sympy.Rational(1, len(tensor.children)), parts)
+                return gathered(self._atoms, mean)
+            case Combine():
+                return together(
+                    self._atoms, tensor.kind, [*map(inner, tensor.children)]
+                )
+            case Concat():
+                widths = [self._width(child, known) for child in tensor.children]
+                return side_by_side(self._atoms, [*map(inner, tensor.children)], widths)
             case Part():
                 return part(
                     self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
@@ -123,10 +127,26 @@ class Evaluator:
             return self._atoms.value(*key, frozen(argument))
         return plus(
             *(
-                scaled(weight, self._atoms.value(*key, frozen({monomial: sympy.S.One})))
+                scaled(
+                    weight * inner,
+                    self._atoms.value(*key, frozen({factors: sympy.S.One})),
+                )
                 for monomial, weight in argument.items()
+                for factors, inner in placed(self._atoms, monomial)
             )
         )
+
+    def _width(self, tensor: Tensor, known: Known) -> Any:
+        """How wide a tensor is: as its value, or if that is a number, as its parts."""
+        width = width_of(self._atoms, self.value(tensor, known))
+        if width is None and isinstance(
+            tensor, Elementwise | Scaled | TensorSum | Pointwise | Combine
+        ):
+            parts = [c for c in tensor.children if not isinstance(c, Filled)]
+            widths = [self._width(part, known) for part in parts]
+            if widths and all(other == widths[0] for other in widths):
+                width = widths[0]
+        return width
 
     def _weight(self, coefficient: Any, at: Any) -> Any:
         learned = {
