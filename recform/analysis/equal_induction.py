@@ -83,6 +83,14 @@ class _Induction:
             for side in (0, 1)
             for item in kept_of(side, formulas[side], self._window)
         ]
+        # One of a block so old that its history is not kept would tell nothing of itself.
+        all_kept = set(kept)
+        kept = [
+            item
+            for item in kept
+            if not holds_history(item)
+            or all(part.fixed or part in all_kept for part in parts_of(item))
+        ]
         # Of equal tensors the first one stands for all: best what tells most of itself.
         self._kept = sorted(kept, key=lambda item: not holds_history(item))
 

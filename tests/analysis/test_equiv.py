@@ -129,6 +129,10 @@ EQUAL = [
         "H_i = concat(H_<i-1>, X_<i-1>)\nX_i = W_i*H_i\nH_1 = X_0\noutput X_L",
     ),
     ("X_i = W_i*min(X_<0..i-1>)", "X_i = W_i*min(X_<0..i-2>, X_<i-1>)"),
+    (
+        "X_i = W_i*concat(X_<0..i-1>)\noutput max(X_<0..L>)",
+        "X_i = W_i*concat(X_<0..i-3>, X_<i-2>, X_<i-1>)\noutput max(X_<0..L>)",
+    ),
     # Features side by side, of widths that the operators say.
     (
         "X_i = P_i*(concat(X_<i-1>, W_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
