@@ -43,7 +43,7 @@ def side_by_side(
         if inner is not None:
             flat += inner
         elif is_number(atoms, value):
-            flat.append(_filling(atoms, value, widths[place] if widths else None))
+            flat.append(filling(atoms, value, widths[place] if widths else None))
         else:
             flat.append(_without_zeros(atoms, value))
     whole = _whole(atoms, flat)
@@ -113,7 +113,7 @@ def _is_number(atoms: Atoms, atom: Atom) -> bool:
     return atoms.once(key, lambda: all(is_number(atoms, dict(x)) for x in inner))
 
 
-def _filling(atoms: Atoms, value: Value, width: Any) -> Value:
+def filling(atoms: Atoms, value: Value, width: Any) -> Value:
     """A number as features: zeros of a width are an atom, added to it.
 
     Without it ``concat(0*X_i, Y_i)`` would not tell how wide X is. If that is not known,

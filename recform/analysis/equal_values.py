@@ -31,7 +31,15 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.equal_concat import gathered, part, placed, side_by_side, width_of
+from recform.analysis.equal_concat import (
+    filling,
+    gathered,
+    is_number,
+    part,
+    placed,
+    side_by_side,
+    width_of,
+)
 from recform.analysis.equal_laws import function, multiplied, together
 from recform.analysis.equal_terms import (
     ONE,
@@ -86,7 +94,7 @@ class Evaluator:
             case Input():
                 return self._atoms.value("input")
             case Apply():
-                return self._apply(tensor, inner(tensor.argument))
+                return self._apply(tensor, known)
             case Elementwise():
                 return function(self._atoms, tensor.name, inner(tensor.argument))
             case Scaled():
@@ -121,8 +129,14 @@ class Evaluator:
                 return {}
         raise TypeError(type(tensor).__name__)
 
-    def _apply(self, tensor: Apply, argument: Value) -> Value:
+    def _apply(self, tensor: Apply, known: Known) -> Value:
         key = ("apply", tensor.operator, self._index(tensor.index))
+        argument = self.value(tensor.argument, known)
+        if is_number(self._atoms, argument) and not (self._linear and not argument):
+            # Of equal features alone an operator makes what depends on how many they are.
+            width = self._width(tensor.argument, known)
+            filled = filling(self._atoms, argument, width)
+            return self._atoms.value(*key, frozen(filled))
         if not self._linear:
             return self._atoms.value(*key, frozen(argument))
         return plus(

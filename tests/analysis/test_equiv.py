@@ -496,6 +496,11 @@ def test_a_difference_at_the_depth_of_the_files_needs_no_more_words() -> None:
             "concat(relu(-relu(X_<i-1>)), X_<i-1>)",
             "concat(relu(-relu(concat(X_<i-1>, X_<i-1>))), X_<i-1>)",
         ),
+        # The same without anything beside it.
+        (
+            "(X_<i-1> - X_<i-1> + 1) + X_<i-1>",
+            "(0*concat(X_<i-1>, X_<i-1>) + 1) + X_<i-1>",
+        ),
         # Eight features and four: a sum of both rows exists, one of their parts does not.
         (
             "(concat(X_<i-1>, U_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
