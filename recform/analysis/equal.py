@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import sympy
-
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
@@ -19,18 +17,17 @@ from recform.analysis.equal_example import Example, example
 from recform.analysis.equal_frame import FrameChange, changes_shape, frame_changes
 from recform.analysis.equal_induction import Proof, prove
 from recform.analysis.equal_kept import Kept, Relation, first_block
-from recform.analysis.equal_terms import Atoms, TooLarge, Value
-from recform.analysis.equal_values import written_out
+from recform.analysis.equal_outputs import Outputs
+from recform.analysis.equal_terms import TooLarge
 from recform.analysis.linear import linearise
 from recform.analysis.series import NotExact
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import own_blocks
-from recform.recurrence.unroll import Unroller
 
 #: How the answer reads.
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
 #: Most depths that are compared one by one.
-MAX_DEPTH = 40
+MAX_DEPTH = 100
 #: Deeper networks are tried on numbers only where shorter ones have the same formulas.
 _DEEPEST_EXAMPLE = 8
 
@@ -258,46 +255,22 @@ def _first_difference(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> tuple[int | None, int]:
     """The first depth at which the outputs are different formulas; how far was looked."""
+    outputs = Outputs(formulas, depth, linear=linear)
     for length in range(1, depth + 1):
         try:
-            first, second = _outputs(formulas, length, linear=linear)
+            if not outputs.same(length):
+                return length, length
         except TooLarge:
             return None, length - 1
-        if first != second:
-            return length, length
     return None, depth
 
 
 def _differ_at(formulas: tuple[Formula, Formula], length: int) -> bool:
     """Whether the outputs at a depth are different formulas, or too large to tell."""
     try:
-        first, second = _outputs(formulas, length, linear=False)
+        return not Outputs(formulas, length, linear=False).same(length)
     except TooLarge:
         return True
-    return first != second
-
-
-def _outputs(
-    formulas: tuple[Formula, Formula], length: int, *, linear: bool
-) -> list[Value]:
-    """The outputs at a depth, as formulas.
-
-    Raises:
-        TooLarge: if they have too many terms.
-    """
-    atoms = Atoms()
-    values: list[Value] = []
-    for formula in formulas:
-        unroller = Unroller(formula, length)
-        output = unroller.output(formula.output)
-        value = written_out(
-            atoms,
-            unroller.definitions,
-            linear=linear,
-            length=sympy.Integer(length),
-        )
-        values.append({} if output is None else value(output))
-    return values
 
 
 def _example(

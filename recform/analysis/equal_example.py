@@ -62,11 +62,23 @@ def matrix(name, columns):
     return [[numbers.randint(-2, 2) for _ in range(columns)] for _ in range(WIDTH)]
 
 
+class Made(list):
+    """What operators make: an operator may also make fewer features than WIDTH."""
+
+
+def fitting(vectors):
+    """Features of one number; what an operator made is cut where others are fewer."""
+    size = min(map(len, vectors))
+    if any(len(x) > size and not isinstance(x, Made) for x in vectors):
+        raise ValueError("features of different numbers")
+    return zip(*vectors)
+
+
 def op(name, x):
     """The operator of a block{kind}."""
     rows = matrix(name, len(x))
     y = [sum(a * b for a, b in zip(row, x)) for row in rows]
-    return {applied}
+    return Made({applied})
 
 
 def scalar(name):
@@ -76,19 +88,19 @@ def scalar(name):
 
 
 def add(*vectors):
-    return [sum(parts) for parts in zip(*vectors)]
+    return [sum(parts) for parts in fitting(vectors)]
 
 
 def times(*vectors):
-    return [math.prod(parts) for parts in zip(*vectors)]
+    return [math.prod(parts) for parts in fitting(vectors)]
 
 
 def scale(weight, x):
-    return [weight * a for a in x]
+    return type(x)(weight * a for a in x)
 
 
 def shift(weight, x):
-    return [weight + a for a in x]
+    return type(x)(weight + a for a in x)
 
 
 def split(x, parts, which):
@@ -111,15 +123,15 @@ FUNCTIONS = {{
 
 
 def each(name, x):
-    return [FUNCTIONS[name](a) for a in x]
+    return type(x)(FUNCTIONS[name](a) for a in x)
 
 
 def combine(name, *vectors):
-    return [{{"max": max, "min": min}}[name](parts) for parts in zip(*vectors)]
+    return [{{"max": max, "min": min}}[name](parts) for parts in fitting(vectors)]
 
 
 def mean(*vectors):
-    return [sum(parts) / Q(len(parts)) for parts in zip(*vectors)]
+    return [sum(parts) / Q(len(parts)) for parts in fitting(vectors)]
 
 
 inputs = [random.Random(f"{{SEED}} input {{n}}") for n in range(WIDTH)]
@@ -260,7 +272,8 @@ def _body(formula: Formula, depth: int, name: str) -> str:
                 parts = ", ".join(map(write, tensor.children))
                 return f'combine("{tensor.kind}", {parts})'
             case Concat():
-                return " + ".join(map(write, tensor.children)).join("()")
+                parts = ", ".join(f"*{write(child)}" for child in tensor.children)
+                return f"[{parts}]"
             case Part():
                 return f"split({write(tensor.tensor)}, {tensor.parts}, {tensor.which})"
         raise TypeError(type(tensor).__name__)

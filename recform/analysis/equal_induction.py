@@ -16,6 +16,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
+    Apply,
     History,
     I,
     Input,
@@ -41,6 +42,7 @@ from recform.analysis.equal_kept import (
 from recform.analysis.equal_laws import together
 from recform.analysis.equal_terms import Atoms, Value, plus, scaled
 from recform.analysis.equal_values import Evaluator, written_out
+from recform.analysis.equal_widths import widths_of
 from recform.analysis.series import Row, add_to, field_of
 from recform.recurrence.unroll import Unroller
 
@@ -73,12 +75,21 @@ class _Induction:
     def __init__(self, formulas: tuple[Formula, Formula], linear: bool) -> None:
         self._formulas = formulas
         self._linear = linear
+        self._widths = widths_of(formulas)
         self._window = window_of(formulas)
         self._first = first_block(formulas)
         kept = [
             item
             for side in (0, 1)
             for item in kept_of(side, formulas[side], self._window)
+        ]
+        # One of a block so old that its history is not kept would tell nothing of itself.
+        all_kept = set(kept)
+        kept = [
+            item
+            for item in kept
+            if not holds_history(item)
+            or all(part.fixed or part in all_kept for part in parts_of(item))
         ]
         # Of equal tensors the first one stands for all: best what tells most of itself.
         self._kept = sorted(kept, key=lambda item: not holds_history(item))
@@ -111,7 +122,7 @@ class _Induction:
     # -- the block at which candidates are computed
 
     def _at_first(self) -> list[Value]:
-        atoms = Atoms()
+        atoms = Atoms(self._widths)
         result: dict[Kept, Value] = {}
         for side, formula in enumerate(self._formulas):
             unroller = Unroller(formula, self._first)
@@ -158,7 +169,7 @@ class _Induction:
 
     def _step(self, relations: list[Row]) -> tuple[list[Value], list[Value]]:
         """The kept tensors of the next block and the outputs, if the relations hold."""
-        atoms = Atoms()
+        atoms = Atoms(self._widths)
         before = self._reduced(relations, atoms)
         after: dict[Kept, Value] = {}
         outputs = []
@@ -201,6 +212,8 @@ class _Induction:
         numbers = {item: number for number, item in enumerate(self._kept)}
         values: dict[Kept, Value] = {}
         waiting: set[Kept] = set()
+        # The tensors are those of the block before the new one, whose number is i.
+        evaluator = _at_block(I - 1, atoms, self._linear)
 
         def value(item: Kept) -> Value:
             if item not in values:
@@ -216,14 +229,41 @@ class _Induction:
         def symbol(item: Kept) -> Value:
             if item.fixed and isinstance(item.tensor, Input):
                 return atoms.value("input")
-            parts = [] if item in waiting else parts_of(item)
-            if parts and all(part in numbers for part in parts):
-                # Tensors may be told by each other: then one of them stays as it is.
+            # Tensors may be told by each other: then one of them stays as it is.
+            made = None
+            if item not in waiting:
                 waiting.add(item)
-                made = together(atoms, kind_of(item.tensor), [*map(value, parts)])
+                made = built(item)
                 waiting.discard(item)
-                return made
-            return atoms.value("kept", item)
+            return atoms.value("kept", item) if made is None else made
+
+        def built(item: Kept) -> Value | None:
+            """What a tensor is made of, if all of that is kept."""
+            if isinstance(item.tensor, History):
+                parts = parts_of(item)
+                if not parts or any(part not in numbers for part in parts):
+                    return None
+                return together(atoms, kind_of(item.tensor), [*map(value, parts)])
+            if isinstance(item.tensor, State | Apply) or item.fixed:
+                return None
+
+            def known(tensor: Tensor) -> Value | None:
+                delay = delay_of(tensor)
+                if not isinstance(tensor, MADE | History | Input):
+                    return None
+                moved = tensor if delay is None else tensor.xreplace({I: I + delay})
+                part = Kept(item.side, moved, delay or 0)
+                if part in numbers and part != item:
+                    return value(part)
+                if isinstance(tensor, State | Apply | History | Input):
+                    raise LookupError(tensor)
+                return None
+
+            try:
+                moved = item.tensor.xreplace({I: I - item.back})
+                return evaluator.value(moved, known)
+            except LookupError:
+                return None
 
         for item in self._kept:
             value(item)
@@ -275,6 +315,18 @@ class _Induction:
         return result
 
 
+def _at_block(block: Any, atoms: Atoms, linear: bool) -> Evaluator:
+    """Evaluates tensors of a block, whose number is said in ``i``."""
+    return Evaluator(
+        atoms,
+        linear=linear,
+        index=lambda index: (
+            "" if index is sympy.nan else str(index.xreplace({I: block}))
+        ),
+        number=lambda at: block if at is sympy.nan else at,
+    )
+
+
 class _Next:
     """One network at block i, by what is kept of the blocks before."""
 
@@ -292,12 +344,7 @@ class _Next:
         self._before = before
         self._atoms = atoms
         self._memo: dict[Tensor, Value] = {}
-        self._evaluator = Evaluator(
-            atoms,
-            linear=linear,
-            index=lambda index: "" if index is sympy.nan else str(index),
-            number=lambda at: I if at is sympy.nan else at,
-        )
+        self._evaluator = _at_block(I, atoms, linear)
 
     def at(self, item: Kept) -> Value:
         """A kept tensor at the new block."""

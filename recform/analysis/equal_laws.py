@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import sympy
 
-from recform.analysis.equal_concat import side_by_side
+from recform.analysis.equal_concat import each, side_by_side
 from recform.analysis.equal_max import (
     SIGMOIDS,
     is_positive,
@@ -50,6 +50,13 @@ _MOST_FACTORS = 8
 
 def function(atoms: Atoms, name: str, x: Value) -> Value:
     """An elementwise function of a value."""
+    return atoms.once((name, frozen(x)), lambda: _function(atoms, name, x))
+
+
+def _function(atoms: Atoms, name: str, x: Value) -> Value:
+    inside = each(atoms, [x], lambda column: function(atoms, name, column[0]))
+    if inside is not None:
+        return inside
     # Where a product has twice the terms, they would double with every block.
     if name in _GATES and len(x) <= (4 if name == "hardswish" else _MOST_TERMS):
         return multiplied(atoms, x, function(atoms, _GATES[name], x))
@@ -144,8 +151,16 @@ def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     """``max``, ``min`` or ``concat`` of values."""
     if kind == "concat":
         return side_by_side(atoms, values)
+    key = kind, tuple(map(frozen, values))
+    return atoms.once(key, lambda: _together(atoms, kind, values))
+
+
+def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
     if kind == "min":
         return _negative(together(atoms, "max", [*map(_negative, values)]))
+    inside = each(atoms, values, lambda column: together(atoms, "max", column))
+    if inside is not None:
+        return inside
     left = _growing_merged(atoms, relevant(atoms, values))
     factor = _common_factor(atoms, left)
     if not factor:
@@ -233,15 +248,18 @@ def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
     Where ``max(0, p)`` is not zero it is p, so other factors are only needed there:
     ``relu(x)*relu(x) = x*relu(x)``, ``relu(x)*relu(-x) = 0``.
     """
+    inside = each(
+        atoms, [left, right], lambda column: multiplied(atoms, column[0], column[1])
+    )
+    if inside is not None:
+        return inside
     made = product(left, right)
-    result: Value = {}
+    parts = []
     for monomial, weight in made.items():
+        atoms.work(len(monomial))
         simpler = _simplified(atoms, monomial)
-        result = plus(
-            result,
-            {monomial: weight} if simpler is None else scaled(weight, simpler),
-        )
-    return result
+        parts.append({monomial: weight} if simpler is None else scaled(weight, simpler))
+    return plus(*parts)
 
 
 def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:

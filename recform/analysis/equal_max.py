@@ -9,6 +9,7 @@ of its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import sympy
@@ -59,9 +60,13 @@ def minus(left: Value, right: Value) -> Value:
 
 def _order(value: Value) -> Any:
     return len(value), [
-        (monomial, weight.could_extract_minus_sign(), str(weight))
-        for monomial, weight in frozen(value)
+        (monomial, *_weight_order(weight)) for monomial, weight in frozen(value)
     ]
+
+
+@lru_cache(maxsize=4096)
+def _weight_order(weight: Any) -> tuple[bool, str]:
+    return bool(weight.could_extract_minus_sign()), str(weight)
 
 
 def relevant(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
@@ -81,7 +86,8 @@ def relevant(atoms: Atoms, values: Sequence[Value]) -> list[Value]:
 
 def is_positive(atoms: Atoms, value: Value) -> bool:
     """Whether a value is seen to be nowhere below zero."""
-    return _is_positive(atoms, value, [_MOST_LOOKS])
+    key = "is positive", frozen(value)
+    return atoms.once(key, lambda: _is_positive(atoms, value, [_MOST_LOOKS]))
 
 
 def _is_positive(atoms: Atoms, value: Value, looks: list[int]) -> bool:
@@ -91,6 +97,7 @@ def _is_positive(atoms: Atoms, value: Value, looks: list[int]) -> bool:
     one that subtracts it all have to be positive. A subtracted sigmoid is at most 1.
     """
     looks[0] -= 1
+    atoms.work(len(value))
     negative = [m for m, w in value.items() if not _is_positive_term(atoms, m, w)]
     if not negative:
         return True

@@ -7,7 +7,8 @@ side by side. Atoms are equal if their keys are.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import sympy
 
@@ -18,20 +19,34 @@ Monomial = tuple[Atom, ...]
 Value = dict[Monomial, Any]
 
 ONE: Monomial = ()
+Made = TypeVar("Made")
 #: Most terms of a value.
 MAX_TERMS = 4096
+#: Most terms that the laws of functions look at in a comparison of values, some seconds' work.
+MOST_WORK = 1_500_000
 
 
 class TooLarge(Exception):
-    """A value has more terms than is reasonable."""
+    """A value has more terms than is reasonable, or takes too long to bring in order."""
 
 
 class Atoms:
-    """Numbers for atoms: equal ones get the same."""
+    """Numbers for atoms: equal ones get the same.
 
-    def __init__(self) -> None:
+    What the laws of functions made of a value is remembered, for the same values come
+    again at every depth. How much they look at is counted, not how long it takes, so that
+    an answer does not depend on the machine.
+
+    Args:
+        width: of what a key says, or None if it is not known.
+    """
+
+    def __init__(self, width: Callable[[Any], Any] = lambda key: None) -> None:
+        self.said_width = width
         self._numbers: dict[Any, Atom] = {}
         self._keys: list[Any] = []
+        self._made: dict[Any, Any] = {}
+        self._work = 0
 
     def number(self, *key: Any) -> Atom:
         """The number of an atom, told by what it is made of."""
@@ -44,9 +59,30 @@ class Atoms:
         """What an atom is made of."""
         return self._keys[atom]
 
+    def count(self) -> int:
+        """How many there are."""
+        return len(self._keys)
+
     def value(self, *key: Any) -> Value:
         """An atom as a value."""
         return {(self.number(*key),): sympy.S.One}
+
+    def once(self, key: Any, make: Callable[[], Made]) -> Made:
+        """What is made for a key, made once."""
+        if key not in self._made:
+            self._made[key] = make()
+        made: Made = self._made[key]
+        return made
+
+    def work(self, terms: int) -> None:
+        """Counts terms that are looked at.
+
+        Raises:
+            TooLarge: if they are too many.
+        """
+        self._work += terms
+        if self._work > MOST_WORK:
+            raise TooLarge
 
 
 def frozen(value: Value) -> Any:

@@ -31,7 +31,15 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.equal_concat import part
+from recform.analysis.equal_concat import (
+    filling,
+    gathered,
+    is_number,
+    part,
+    placed,
+    side_by_side,
+    width_of,
+)
 from recform.analysis.equal_laws import function, multiplied, together
 from recform.analysis.equal_terms import (
     ONE,
@@ -86,17 +94,16 @@ class Evaluator:
             case Input():
                 return self._atoms.value("input")
             case Apply():
-                return self._apply(tensor, inner(tensor.argument))
+                return self._apply(tensor, known)
             case Elementwise():
                 return function(self._atoms, tensor.name, inner(tensor.argument))
             case Scaled():
-                return scaled(
-                    self._weight(tensor.coefficient, tensor.at), inner(tensor.tensor)
-                )
+                weight = self._weight(tensor.coefficient, tensor.at)
+                return gathered(self._atoms, scaled(weight, inner(tensor.tensor)))
             case Filled():
                 return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
             case TensorSum():
-                return plus(*map(inner, tensor.children))
+                return gathered(self._atoms, plus(*map(inner, tensor.children)))
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
@@ -104,10 +111,15 @@ class Evaluator:
                 return result
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))
-                return scaled(sympy.Rational(1, len(tensor.children)), parts)
-            case Combine() | Concat():
-                kind = tensor.kind if isinstance(tensor, Combine) else "concat"
-                return together(self._atoms, kind, [*map(inner, tensor.children)])
+                mean = scaled(sympy.Rational(1, len(tensor.children)), parts)
+                return gathered(self._atoms, mean)
+            case Combine():
+                return together(
+                    self._atoms, tensor.kind, [*map(inner, tensor.children)]
+                )
+            case Concat():
+                widths = [self._width(child, known) for child in tensor.children]
+                return side_by_side(self._atoms, [*map(inner, tensor.children)], widths)
             case Part():
                 return part(
                     self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
@@ -117,16 +129,38 @@ class Evaluator:
                 return {}
         raise TypeError(type(tensor).__name__)
 
-    def _apply(self, tensor: Apply, argument: Value) -> Value:
+    def _apply(self, tensor: Apply, known: Known) -> Value:
         key = ("apply", tensor.operator, self._index(tensor.index))
+        argument = self.value(tensor.argument, known)
+        if is_number(self._atoms, argument) and not (self._linear and not argument):
+            # Of equal features alone an operator makes what depends on how many they are.
+            width = self._width(tensor.argument, known)
+            filled = filling(self._atoms, argument, width)
+            return self._atoms.value(*key, frozen(filled))
         if not self._linear:
             return self._atoms.value(*key, frozen(argument))
         return plus(
             *(
-                scaled(weight, self._atoms.value(*key, frozen({monomial: sympy.S.One})))
+                scaled(
+                    weight * inner,
+                    self._atoms.value(*key, frozen({factors: sympy.S.One})),
+                )
                 for monomial, weight in argument.items()
+                for factors, inner in placed(self._atoms, monomial)
             )
         )
+
+    def _width(self, tensor: Tensor, known: Known) -> Any:
+        """How wide a tensor is: as its value, or if that is a number, as its parts."""
+        width = width_of(self._atoms, self.value(tensor, known))
+        if width is None and isinstance(
+            tensor, Elementwise | Scaled | TensorSum | Pointwise | Combine
+        ):
+            parts = [c for c in tensor.children if not isinstance(c, Filled)]
+            widths = [self._width(part, known) for part in parts]
+            if widths and all(other == widths[0] for other in widths):
+                width = widths[0]
+        return width
 
     def _weight(self, coefficient: Any, at: Any) -> Any:
         learned = {
@@ -158,7 +192,12 @@ def _rational(value: Any) -> Any:
 
 
 def written_out(
-    atoms: Atoms, definitions: Mapping[Tensor, Tensor], *, linear: bool, length: Any = L
+    atoms: Atoms,
+    definitions: Mapping[Tensor, Tensor],
+    *,
+    linear: bool,
+    length: Any = L,
+    memo: dict[Tensor, Value] | None = None,
 ) -> Callable[[Tensor], Value]:
     """Evaluates tensors that are written out for single blocks.
 
@@ -167,8 +206,9 @@ def written_out(
         definitions: of unknowns and histories.
         linear: whether operators are linear.
         length: the number of blocks, if that is fixed.
+        memo: values of unknowns and histories that are known already.
     """
-    memo: dict[Tensor, Value] = {}
+    memo = {} if memo is None else memo
     evaluator = Evaluator(
         atoms,
         linear=linear,

@@ -55,13 +55,14 @@ class Unroller:
         """A tensor of the formula, written out for a block; None if it vanishes."""
         return self.settle(self.replaced(tensor, block))
 
-    def output(self, tensor: Tensor) -> Tensor | None:
-        """The output expression, for the last block."""
+    def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
+        """The output expression, for the last block, or if another one is the last."""
+        last = self.length if length is None else length
         # From the oldest on, so that a long history needs no deep recursion.
-        for block in range(1, self.length + 1):
+        for block in range(1, last + 1):
             for name in self._equations:
                 self.settle(State(name, block))
-        return self.settle(self.replaced(tensor, self.length, last=True))
+        return self.settle(_replace(tensor, last, last))
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
         """Indices become numbers; coefficients keep ``i`` and remember the block."""

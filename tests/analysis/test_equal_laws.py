@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from recform.analysis.equal_concat import part
+from recform.analysis.equal_concat import gathered, part, side_by_side
 from recform.analysis.equal_laws import function, multiplied, together
 from recform.analysis.equal_terms import ONE, Atoms, Value, plus, scaled
 
@@ -130,3 +130,104 @@ def test_parts_side_by_side_are_the_whole() -> None:
     assert together(atoms, "concat", [parts[1], parts[0], parts[2]]) != mixed
     inner = together(atoms, "concat", [x, y])
     assert together(atoms, "concat", [inner, z]) == together(atoms, "concat", [x, y, z])
+
+
+# ------------------------------------------------------------- features side by side
+
+#: How wide the letters are; of the last one nothing is known.
+WIDE = {"a": 2, "b": 2, "c": 3, "d": 3, "u": 2}
+WIDE_LETTERS = {
+    name: torch.randn(width, generator=torch.Generator().manual_seed(n)).double()
+    for n, (name, width) in enumerate(WIDE.items())
+}
+
+
+def said(key: Any) -> Any:
+    return sympy.Integer(WIDE[key[0]]) if key[0] in "abcd" else None
+
+
+def features(atoms: Atoms, value: Value) -> Tensor:
+    """A value in numbers, of which parts that stand side by side may be different."""
+    total = torch.zeros(1, dtype=torch.float64)
+    for monomial, weight in value.items():
+        term = torch.tensor([float(weight)], dtype=torch.float64)
+        for atom in monomial:
+            kind, *rest = atoms.key(atom)
+            if kind == "concat":
+                inside = [features(atoms, dict(value)) for value in rest]
+                factor = torch.cat(inside)
+            elif kind == "zeros":
+                factor = torch.zeros(int(rest[0]), dtype=torch.float64)
+            elif kind == "max":
+                inside = [features(atoms, dict(value)) for value in rest[0]]
+                factor = torch.stack(torch.broadcast_tensors(*inside)).amax(0)
+            elif kind == "f":
+                factor = FUNCTIONS[rest[0]](features(atoms, dict(rest[1])))
+            else:
+                factor = WIDE_LETTERS[kind]
+            term = term * factor
+        total = total + term
+    return total
+
+
+@st.composite
+def rows(draw: st.DrawFn, atoms: Atoms, cut: tuple[str, ...], depth: int) -> Both:
+    """A tensor of the widths of some letters, each of which may stand for itself."""
+    kinds = ["sum", "product", "max", "function", "shift"]
+    kind = draw(st.sampled_from(kinds)) if depth else "letters"
+    if kind == "letters":
+        alike = {"a": "ab", "b": "ab", "c": "cd", "d": "cd"}
+        names = [draw(st.sampled_from(alike.get(name, name))) for name in cut]
+        values = [atoms.value(name) for name in names]
+        for n in range(len(values)):
+            if draw(st.integers(0, 3)) == 0 and names[n] in "abcd":
+                values[n] = {}
+        widths = [said((name,)) for name in names]
+        numbers = [
+            WIDE_LETTERS[name] * bool(value)
+            for name, value in zip(names, values, strict=True)
+        ]
+        return side_by_side(atoms, values, widths), torch.cat(numbers)
+    value, tensor = draw(rows(atoms, cut, depth - 1))
+    if kind == "function":
+        name = draw(st.sampled_from(["relu", "silu", "tanh", "hardsigmoid"]))
+        return function(atoms, name, value), FUNCTIONS[name](tensor)
+    weight = draw(st.sampled_from([-2, -1, 1, 3]))
+    if kind == "shift":
+        shifted = plus(value, {ONE: sympy.Integer(weight)})
+        return gathered(atoms, shifted), tensor + weight
+    other, more = draw(rows(atoms, cut, depth - 1))
+    if kind == "product":
+        return multiplied(atoms, value, other), tensor * more
+    if kind == "max":
+        return together(atoms, "max", [value, other]), torch.maximum(tensor, more)
+    made = plus(value, scaled(sympy.Integer(weight), other))
+    return gathered(atoms, made), tensor + weight * more
+
+
+@given(st.data(), st.sampled_from([("a", "c"), ("c", "a"), ("a", "b"), ("a", "u")]))
+@settings(deadline=None)
+def test_what_is_side_by_side_has_the_values_of_torch(
+    data: st.DataObject, cut: tuple[str, ...]
+) -> None:
+    atoms = Atoms(said)
+    value, tensor = data.draw(rows(atoms, cut, 3))
+    found = features(atoms, value).expand(tensor.shape)
+    torch.testing.assert_close(found, tensor, rtol=1e-9, atol=1e-9)
+
+
+def test_sums_are_cut_only_where_widths_are_known() -> None:
+    atoms = Atoms(said)
+    a, b, c, d, u = (atoms.value(name) for name in WIDE)
+
+    def row(*values: Value) -> Value:
+        return together(atoms, "concat", values)
+
+    assert gathered(atoms, plus(row(a, c), row(b, d))) == row(plus(a, b), plus(c, d))
+    for other in (row(d, b), row(u, d), row(u, b)):
+        assert gathered(atoms, plus(row(a, c), other)) == plus(row(a, c), other)
+    # Zeros of another width, or of one that nobody knows, are something else.
+    two, three = sympy.Integer(2), sympy.Integer(3)
+    rest = [side_by_side(atoms, [{}, a], [width, two]) for width in (two, three)]
+    assert rest[0] != rest[1]
+    assert row({}, a) != row({}, a)

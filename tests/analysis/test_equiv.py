@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from recform.algebra.formula import Formula
-from recform.analysis.equal import ANY, DIFFERENT, LINEAR, Verdict, compare
+from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
 from recform.analysis.equal_example import example
 from recform.analysis.equal_text import lines
 from recform.cli.app import app
@@ -128,6 +129,27 @@ EQUAL = [
         "H_i = concat(H_<i-1>, X_<i-1>)\nX_i = W_i*H_i\nH_1 = X_0\noutput X_L",
     ),
     ("X_i = W_i*min(X_<0..i-1>)", "X_i = W_i*min(X_<0..i-2>, X_<i-1>)"),
+    (
+        "X_i = W_i*concat(X_<0..i-1>)\noutput max(X_<0..L>)",
+        "X_i = W_i*concat(X_<0..i-3>, X_<i-2>, X_<i-1>)\noutput max(X_<0..L>)",
+    ),
+    # Features side by side, of widths that the operators say.
+    (
+        "X_i = P_i*(concat(X_<i-1>, W_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
+        "X_i = P_i*concat(X_<i-1> + U_i*X_<i-1>, W_i*X_<i-1> + X_<i-1>)",
+    ),
+    (
+        "X_i = W_i*(2*relu(concat(X_<i-1>, U_i*X_<i-1>)) + 1)",
+        "X_i = W_i*concat(2*relu(X_<i-1>) + 1, relu(2*U_i*X_<i-1>) + 1)",
+    ),
+    (
+        "X_i = W_i*silu(concat(X_<i-1>, X_<i-2>))",
+        "X_i = W_i*concat(silu(X_<i-1>), silu(X_<i-2>))",
+    ),
+    (
+        "X_i = W_i*(concat(X_<i-1>, X_<i-1>)*concat(U_i*X_<i-1>, X_<i-1>))",
+        "X_i = W_i*concat(X_<i-1>*U_i*X_<i-1>, X_<i-1>*X_<i-1>)",
+    ),
     # relu(X_<i-1>) is X_<i-1> because it is so at the start, by induction.
     ("X_i = relu(W_i*relu(X_<i-1>))\nX_1 = relu(W_1*X_0)", "X_i = relu(W_i*X_<i-1>)"),
     # A boundary in the middle that says what the equation says.
@@ -180,7 +202,7 @@ def test_equal_for_any_operators(left: str, right: str) -> None:
 def test_equal_ones_compute_the_same(left: str, right: str) -> None:
     """The compiled networks, with blocks that are not linear, in float64."""
     frame = "input 4\nstem none\nhead none\nstages 4 x 6\n"
-    frame += "W = linear(c) > tanh\nU = linear(c) > sigmoid\n"
+    frame += "W = linear(c) > tanh\nU = linear(c) > sigmoid\nP = linear(c) > tanh\n"
     first, second = (
         compile_source(from_text(frame + text))[0].module().double()
         for text in (left, right)
@@ -474,3 +496,64 @@ def test_the_depth_of_the_files(left: str, right: str, blocks: int, same: bool) 
 def test_a_difference_at_the_depth_of_the_files_needs_no_more_words() -> None:
     found = compare(whole(sized(1, PLAIN)), whole(sized(1, "X_i = W_i*X_<i-1>")))
     assert found.answer == DIFFERENT and found.own is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        # Zeros beside X are features too: W gets 8 and 12 of them.
+        ("concat(0*X_<i-1>, X_<i-1>)", "concat(0*concat(X_<i-1>, X_<i-1>), X_<i-1>)"),
+        (
+            "concat(relu(-relu(X_<i-1>)), X_<i-1>)",
+            "concat(relu(-relu(concat(X_<i-1>, X_<i-1>))), X_<i-1>)",
+        ),
+        # The same without anything beside it.
+        (
+            "(X_<i-1> - X_<i-1> + 1) + X_<i-1>",
+            "(0*concat(X_<i-1>, X_<i-1>) + 1) + X_<i-1>",
+        ),
+        # Eight features and four: a sum of both rows exists, one of their parts does not.
+        (
+            "(concat(X_<i-1>, U_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
+            "concat(X_<i-1> + U_i*X_<i-1>, U_i*X_<i-1> + X_<i-1>)",
+        ),
+    ],
+)
+def test_widths_are_not_taken_for_equal(left: str, right: str) -> None:
+    texts = [f"U = conv(1, 8)\nX_i = W_i*{text}" for text in (left, right)]
+    assert verdict(texts[0], texts[1]).answer not in (ANY, LINEAR)
+
+
+def test_no_numbers_are_shown_where_features_do_not_meet() -> None:
+    """In block 1 the second row is X_0 alone, half as wide: there is no such network."""
+    left = "X_i = W_i*max(concat(X_<i-1>, U_i*X_<i-1>), concat(X_<i-1>, X_<i-2>))"
+    assert example((formula(left), formula(EQ21)), 1, linear=False) is None
+
+
+OPERATORS = "WUPQR"
+FAR = [
+    (
+        f"X_i = max({', '.join(f'W_i*X_<i-{k}>' for k in range(1, 31))})",
+        f"X_i = max({', '.join(f'W_i*X_<i-{k}>' for k in range(30, 0, -1))})",
+    ),
+    (
+        f"X_i = {'*'.join(f'relu6({w}_i*X_<i-1>)' for w in OPERATORS)}",
+        f"X_i = {'*'.join(f'relu6({w}_i*X_<i-1>)' for w in reversed(OPERATORS))}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), FAR)
+def test_long_formulas_are_compared_in_seconds(left: str, right: str) -> None:
+    first, second = formula(left), formula(right)
+    start = time.process_time()
+    assert compare(first, second).answer == ANY
+    assert time.process_time() - start < 10
+
+
+def test_work_has_a_limit() -> None:
+    """Seven factors of four terms each are too many products; that is said at once."""
+    left = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "WUPQRST")
+    right = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "TSRQPUW")
+    found = verdict(f"X_i = {left}", f"X_i = {right}")
+    assert found.answer == OPEN and found.checked == 0
