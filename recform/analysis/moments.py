@@ -65,8 +65,7 @@ class Moments:
         variance: of the output, for an input of variance 1; infinite if no float is as
             large.
         shares: the terms of the last block's equation. They add up to the variance of
-            its unknown unless they are correlated, or an operator is applied to a number
-            that was added.
+            its unknown unless they are correlated.
         steady: the gain at which the output has variance 1; None if there is none above
             zero.
         double: the gain at which it has variance 2; None if there is none.

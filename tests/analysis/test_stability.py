@@ -255,7 +255,6 @@ def test_gates_start_at_what_is_added_to_them() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("X_i = X_<i-1>*W_i*X_<i-1>", "multiplied, and none of them is a gate"),
         (
             "X_i = concat(W_i*X_<i-1>, X_<i-1>) + X_<i-1>",
             "of different widths are added",
