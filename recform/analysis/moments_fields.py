@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import reduce
 
 from recform.algebra.expr import (
     Apply,
@@ -46,6 +47,8 @@ class Field:
     gain: float
     scale: float = 1.0
     _values: dict[Tensor, Vector] = field(default_factory=dict)
+    #: Why nothing is known of products from here on; empty as long as they are followed.
+    _unfit: str = ""
 
     def __post_init__(self) -> None:
         self._atoms = Atoms(self.gain)
@@ -140,14 +143,13 @@ class Field:
                 signals.append(child)
         if not signals:
             raise Unknown("gates are multiplied with nothing but gates")
-        if len(signals) > 1 and self.written.narrow:
+        values = [self.value(signal) for signal in signals]
+        if len(values) > 1 and self._unfit:
             raise Unknown(
-                f"tensors are multiplied, and {self.written.narrow} makes one feature; "
-                "products are followed for wide layers only"
+                f"tensors are multiplied, and {self._unfit}; products are followed "
+                "for wide layers that mix all features"
             )
-        product = self.value(signals[0])
-        for signal in signals[1:]:
-            product = self._products.multiplied(product, self.value(signal))
+        product = reduce(self._products.multiplied, values)
         return product.times(factor)
 
     def _side_by_side(self, vectors: list[Vector]) -> Vector:
@@ -177,6 +179,7 @@ class Field:
 
     def _applied(self, tensor: Apply, vector: Vector) -> Vector:
         """What an operator makes of a tensor."""
+        self._unfit = self._unfit or self.written.unfit(tensor.operator)
         atom = self._atoms.applied((tensor.operator, tensor.index), vector)
         width = min(vector.width, 1)
         return Vector(width, {Piece(atom, 0, width, 0): 1.0})

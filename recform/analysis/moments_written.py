@@ -86,7 +86,6 @@ class Written:
         definitions: what each unknown and each history is.
         states: the unknowns, the oldest first.
         result: the output; None if it vanishes.
-        narrow: an operator that makes one feature; empty if there is none.
     """
 
     def __init__(
@@ -107,7 +106,6 @@ class Written:
             if (state := State(equation.unknown, block)) in self.definitions
         )
         self._known: dict[Tensor, Gate | None] = {}
-        self.narrow = next(filter(self._makes_one, formula.operators), "")
         everything = [formula.output, *(e.right for e in formula.equations)]
         everything += [b.right for b in formula.boundaries if b.right is not None]
         self.joined = any(
@@ -121,11 +119,19 @@ class Written:
         block = 1 if tensor.at is sympy.nan else int(tensor.at)
         return numeric(self._formula, tensor.coefficient, block, self._length)
 
-    def _makes_one(self, operator: str) -> bool:
-        """Whether an operator that is no gate makes one feature somewhere."""
+    def unfit(self, operator: str) -> str:
+        """Why nothing is known of products with what an operator makes; mostly empty.
+
+        What one feature is alone is the same number in all that is made of it, and what
+        is made of a feature alone depends on that feature's size.
+        """
         steps = self._formula.operators[operator].steps
-        gate = bool(steps) and steps[-1].operator.name in _SIGMOIDS
-        return not gate and any(step.arguments.get("width") == 1 for step in steps)
+        if any(step.arguments.get("width") == 1 for step in steps):
+            return f"{operator} makes one feature"
+        mixing = [s for s in steps if s.operator.mixes]
+        if not any(step.arguments.get("groups", 1) == 1 for step in mixing):
+            return f"{operator} does not mix all features"
+        return ""
 
     # -- gates
 

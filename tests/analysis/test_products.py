@@ -294,7 +294,16 @@ def test_variance_is_that_of_all_pairings(x: Node, y: Node, blocks: int) -> None
         ("X_i = X_<i-1>*(W*X_<i-1>)", "both hold what W makes"),
         (
             "W = conv(1, 1) > conv(1, c)\nX_i = X_<i-1>*(W_i*X_<i-1>)",
-            "W makes one feature; products are followed for wide layers only",
+            "W makes one feature; products are followed for wide layers that mix all",
+        ),
+        # The size of a feature of W*X depends on that of the same feature of X.
+        (
+            "W = dwconv(3) > bn\nX_i = X_<i-1>*(W_i*X_<i-1>)",
+            "W does not mix all features; products are followed for wide layers",
+        ),
+        (
+            "W = conv(3, groups=2)\nX_i = X_<i-1> + X_<i-1>*(U_i*W_i*X_<i-1>)",
+            "W does not mix all features",
         ),
         (
             "X_i = X_<i-1> + U_i*X_<i-1>\n"
@@ -311,6 +320,13 @@ def test_variance_is_that_of_all_pairings(x: Node, y: Node, blocks: int) -> None
 def test_what_is_not_followed_says_why(text: str, reason: str) -> None:
     with pytest.raises(Unknown, match=reason):
         moments(formula(text), 40, 1.0)
+
+
+def test_operators_of_gates_may_be_narrow() -> None:
+    network = formula(
+        "T = conv(1, 1)\nX_i = sigmoid(T_i*X_<i-1>)*X_<i-1>*(W_i*X_<i-1>)"
+    )
+    assert moments(network, 2, 1.0).variance == pytest.approx(1 / 4 * (1 / 4) ** 2)
 
 
 def told(text: str, depth: int = 8) -> str:
