@@ -123,6 +123,26 @@ def test_products_of_what_is_put_side_by_side() -> None:
     assert found.variance == pytest.approx((9 + b) / 2 * 0.64 * (1 + b) / 2)
 
 
+def test_features_at_different_places_in_products() -> None:
+    text = (
+        "A_0, B_0 = split(input, 2)\nA_i = A_<i-1>\nB_i = B_<i-1>\n"
+        "output concat(A_L, B_L)*({}) + {}"
+    )
+    # A*Z and B*Z are not correlated, for a feature of Z.
+    z = "W_L*concat(A_L, B_L)"
+    exchanged = moments(formula(text.format(z, f"concat(B_L, A_L)*({z})")), 1, 1.0)
+    assert exchanged.variance == pytest.approx(2)
+    doubled = moments(formula(text.format(z, f"concat(A_L, B_L)*({z})")), 1, 1.0)
+    assert doubled.variance == pytest.approx(4)
+    # The second halves are one tensor, put there in two ways.
+    halves = "concat(U_L*A_L, W_L*B_L)"
+    product = "B_L*(W_L*B_L)"
+    moved = moments(
+        formula(text.format(halves, f"concat({product}, {product})")), 1, 1.0
+    )
+    assert moved.variance == pytest.approx((2 + 4) / 2)
+
+
 # ------------------------------------------------------------------ Isserlis' theorem
 
 #: A polynomial in Gaussian variables, by their numbers.
