@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recform.analysis.errors import Errors
 from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
-from recform.analysis.moments import Moments
+from recform.analysis.moments import Moments, Share
 from recform.analysis.paths import Paths
 from recform.analysis.stability import Stability
 
@@ -172,15 +173,24 @@ def _moments(found: Moments) -> Mapping[str, Any]:
     return {
         "gain": found.gain,
         "blocks": found.blocks,
-        "variance": found.variance,
-        "terms": {share.term: share.variance for share in found.shares},
+        "variance": _finite(found.variance),
+        "terms": _shares(found.shares),
         "terms_of_other_blocks": {
-            str(other.block): {share.term: share.variance for share in other.shares}
-            for other in found.elsewhere
+            str(other.block): _shares(other.shares) for other in found.elsewhere
         },
         "gates": dict(found.gates),
         "gradient_grows_alike": found.symmetric,
+        "proportional_to_input": found.proportional,
         "gain_for_variance_1": found.steady,
         "gain_for_variance_2": found.double,
         "scale_for_variance_1": found.scale,
     }
+
+
+def _shares(shares: Sequence[Share]) -> dict[str, float | None]:
+    return {share.term: _finite(share.variance) for share in shares}
+
+
+def _finite(variance: float) -> float | None:
+    """JSON has no number for what is larger than all floats."""
+    return variance if math.isfinite(variance) else None

@@ -1,15 +1,21 @@
 """Second moments of a network of random blocks: the variance that each term adds.
 
-Every tensor is a combination of uncorrelated ones: the input, and what each operator
-made. An operator with independent entries of mean zero and variance ``gain**2 / inputs``
-makes of a tensor one that is uncorrelated with everything older, with ``gain**2`` times its
-variance; called twice, its results are correlated as much as its arguments. Activations
-are left out. Where nothing is put side by side or gated, the gradient, which goes through
-the transposed matrices, grows alike.
+Every tensor is a combination of uncorrelated ones: the input, what each operator made, and
+products of these. An operator with independent entries of mean zero and variance
+``gain**2 / inputs`` makes of a tensor one that is uncorrelated with everything older, with
+``gain**2`` times its mean square; called twice, its results are correlated as much as its
+arguments. Activations are left out, and the input has mean zero. Where nothing is put side
+by side, gated or multiplied, the gradient, which goes through the transposed matrices,
+grows alike.
+
+Where tensors are multiplied the numbers are those of the limit of wide layers, and where
+they are, or an operator is applied to a number that was added, variances are not
+proportional to that of the input: all numbers are then for an input of variance 1.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -56,7 +62,8 @@ class Moments:
     Attributes:
         gain: the assumed gain of each operator.
         blocks: how many blocks were followed.
-        variance: of the output, for an input of variance 1.
+        variance: of the output, for an input of variance 1; infinite if no float is as
+            large.
         shares: the terms of the last block's equation. They add up to the variance of
             its unknown unless they are correlated.
         steady: the gain at which the output has variance 1; None if there is none above
@@ -66,6 +73,7 @@ class Moments:
             at the assumed gain.
         gates: the number that stands for each gate, by its letter.
         symmetric: whether the gradient's variance grows alike.
+        proportional: whether variances are proportional to that of the input.
         elsewhere: the terms of blocks that have other equations.
     """
 
@@ -78,6 +86,7 @@ class Moments:
     scale: float | None
     gates: tuple[tuple[str, float], ...] = ()
     symmetric: bool = True
+    proportional: bool = True
     elsewhere: tuple[Elsewhere, ...] = ()
 
 
@@ -100,14 +109,14 @@ def moments(
     def at(gain: float, scale: float = 1.0) -> float:
         return Field(written, gain, scale).output()
 
-    variance = at(gain)
     field = Field(written, gain)
+    variance = field.output()
+    if math.isnan(variance):
+        raise Unknown("they grow beyond all numbers, with both signs")
 
     def shares(block: int) -> tuple[Share, ...]:
         return tuple(
-            Share(
-                f"{owner}: {term.text}", field.square(field.value(term.tensor)), factor
-            )
+            Share(f"{owner}: {term.text}", field.variance(term.tensor), factor)
             for owner, term, factor in written.shares(block)
         )
 
@@ -119,9 +128,12 @@ def moments(
         shares=shares(written.blocks),
         steady=_meet(at, 1.0) if empty < 1 - 1e-9 else None,
         double=_meet(at, 2.0) if empty < 2 else None,
-        scale=_meet(lambda scale: at(gain, scale), 1.0) if variance > 0 else None,
+        scale=_meet(lambda scale: at(gain, scale), 1.0)
+        if variance > 0 and at(gain, 0.0) < 1
+        else None,
         gates=tuple(sorted(written.gates.items())),
-        symmetric=not written.gates and not written.joined,
+        symmetric=field.proportional and not (written.gates or written.joined),
+        proportional=field.proportional,
         elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
     )
 

@@ -119,6 +119,20 @@ class Written:
         block = 1 if tensor.at is sympy.nan else int(tensor.at)
         return numeric(self._formula, tensor.coefficient, block, self._length)
 
+    def unfit(self, operator: str) -> str:
+        """Why nothing is known of products with what an operator makes; mostly empty.
+
+        What one feature is alone is the same number in all that is made of it, and what
+        is made of a feature alone depends on that feature's size.
+        """
+        steps = self._formula.operators[operator].steps
+        if any(step.arguments.get("width") == 1 for step in steps):
+            return f"{operator} makes one feature"
+        mixing = [s for s in steps if s.operator.mixes]
+        if not any(step.arguments.get("groups", 1) == 1 for step in mixing):
+            return f"{operator} does not mix all features"
+        return ""
+
     # -- gates
 
     def gate(self, tensor: Tensor) -> Gate | None:
@@ -229,7 +243,11 @@ class Written:
                     yield owner, Term(plain(term), here), self._through(here)
 
     def _terms(self, tensor: Tensor, block: int) -> Iterator[tuple[Any, Tensor]]:
-        """A tensor as a sum, with operators applied to each term of a sum."""
+        """A tensor as a sum, with operators applied to each term of a sum.
+
+        An operator of a sum with a number in it is left whole: what the number adds
+        is no term.
+        """
         match tensor:
             case TensorSum():
                 for child in tensor.children:
@@ -241,6 +259,8 @@ class Written:
                     yield tensor.coefficient * factor, core
             case Elementwise():
                 yield from self._terms(tensor.argument, block)
+            case Apply() if self._adds_number(tensor.argument, block):
+                yield sympy.S.One, tensor
             case Apply():
                 for factor, core in self._terms(tensor.argument, block):
                     yield factor, Apply(tensor.operator, tensor.index, core)
@@ -255,6 +275,19 @@ class Written:
                 yield from self._products(tensor, block)
             case _:
                 yield sympy.S.One, tensor
+
+    def _adds_number(self, tensor: Tensor, block: int) -> bool:
+        """Whether a number is a term of a tensor, and no term for itself."""
+        match tensor:
+            case Filled():
+                return True
+            case Scaled() | Elementwise() | TensorSum() | Part() | Combine():
+                inner = list(tensor.children)
+            case Pointwise():
+                inner = [c for c in tensor.children if not self._is_gate(c, block)]
+            case _:
+                return False
+        return any(self._adds_number(child, block) for child in inner)
 
     def _products(self, tensor: Pointwise, block: int) -> Iterator[tuple[Any, Tensor]]:
         places = enumerate(tensor.children)

@@ -252,8 +252,7 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     where = "" if name == "network" else f" of {name}"
     _line(
         f"random blocks of gain {found.gain:g}: after {found.blocks} blocks{where} the "
-        f"variance{', forward and backward,' * found.symmetric} is "
-        f"{found.variance:.4g} times what it was",
+        f"variance{', forward and backward,' * found.symmetric} is " + _grown(found),
         console,
     )
     if found.gates:
@@ -268,19 +267,31 @@ def _moments(found: Moments, name: str, console: Console) -> None:
     ]
     for block, share in rows:
         gates = f" (its gates give {share.gates})" if share.gates else ""
-        _line(f"  {block}{share.term} has {share.variance:.4g}{gates}", console)
+        _line(f"  {block}{share.term} has {_variance(share.variance)}{gates}", console)
     if found.gain != 1.0:
         return
+    # A gain that keeps one variance need not keep another one.
+    keeps = "keeps it at" if found.proportional else "makes it"
     if found.steady is not None:
-        _line(f"  an initial gain of {found.steady:.4g} keeps it at 1", console)
+        _line(f"  an initial gain of {found.steady:.4g} {keeps} 1", console)
     else:
-        more = "" if found.double is None else f"; {found.double:.4g} keeps it at 2"
+        more = "" if found.double is None else f"; {found.double:.4g} {keeps} 2"
         scale = (
             ""
             if found.scale is None
-            else f", or all of a block multiplied by {found.scale:.4g} keeps it at 1"
+            else f", or all of a block multiplied by {found.scale:.4g} {keeps} 1"
         )
-        _line(f"  no initial gain above 0 keeps it at 1{more}{scale}", console)
+        _line(f"  no initial gain above 0 {keeps} 1{more}{scale}", console)
+
+
+def _grown(found: Moments) -> str:
+    if found.proportional:
+        return f"{_variance(found.variance)} times what it was"
+    return f"{_variance(found.variance)} for an input of variance 1"
+
+
+def _variance(value: float) -> str:
+    return "more than 1e308" if math.isinf(value) else f"{value:.4g}"
 
 
 def _invariants(analysis: Analysis, console: Console) -> None:

@@ -28,6 +28,7 @@ class Attention(Operator):
     about = "multi-head self-attention between the tokens"
     source = "Vaswani et al. (2017), section 3.2.2"
     attribute = "attention"
+    mixes = True
     weights = (Weights("attention", ("SelfAttention",), "in_proj_weight"), LINEAR)
     support = (template("self_attention"),)
     arguments = (

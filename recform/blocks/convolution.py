@@ -99,6 +99,7 @@ class Conv(_Conv):
     """A two-dimensional convolution."""
 
     name = "conv"
+    mixes = True
     about = "convolution; keeps height and width at stride 1 unless padding is given"
     arguments = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
@@ -150,6 +151,7 @@ class TransposedConv(Operator):
     )
     source = "Zeiler et al. (2010)"
     attribute = "deconv"
+    mixes = True
     weights = (Weights("deconv", ("nn.ConvTranspose2d",)),)
     arguments = (
         Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),

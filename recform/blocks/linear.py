@@ -27,6 +27,7 @@ class Linear(Operator):
     name = "linear"
     about = "matrix product with the features of a vector or of every token"
     attribute = "fc"
+    mixes = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),

@@ -24,6 +24,7 @@ class Patches(Operator):
     """Patch embedding: every patch of an image becomes a token."""
 
     name = "patches"
+    mixes = True
     about = "cuts an image into patches, and makes a token of each by a learned map"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "patches"

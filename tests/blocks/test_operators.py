@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from recform.blocks import Misfit, Shape, lookup, names
+from recform.blocks import Layout, Misfit, Shape, lookup, names
 from tests.blocks.calls import arguments, build, operator
 
 IMAGE = Shape.of((8, 15, 12))
@@ -147,6 +147,27 @@ def test_what_autograd_keeps(name: str, x: Shape, given: dict[str, Any]) -> None
     expected += x.elements if cost.saves_input else 0
     expected += operator(name).shape(x, a).elements if cost.saves_output else 0
     assert sum(kept.values()) == 2 * expected, (kept, result.grad_fn)
+
+
+@pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)
+def test_weights_that_mix(name: str, x: Shape, given: dict[str, Any]) -> None:
+    """One feature that comes in changes all that come out, or itself alone."""
+    a = arguments(name, given)
+    parameters, run, _ = build(name, x, a)
+    weighted = any(parameter.dim() > 1 for parameter in parameters)
+    if not weighted or given.get("groups", 1) != 1:
+        assert weighted or not operator(name).mixes
+        return
+    axis, made = (
+        1 if shape.layout is Layout.IMAGE else -1
+        for shape in (x, operator(name).shape(x, a))
+    )
+    value = torch.randn(2, *x.sizes)
+    value.select(axis, 0).add_(1.0)
+    changed = value.clone()
+    changed.select(axis, 0).mul_(2.0)
+    moved = (run(changed) - run(value)).abs().movedim(made, 0).flatten(1).amax(1)
+    assert bool((moved > 1e-6).all()) == operator(name).mixes
 
 
 @pytest.mark.parametrize("name", names())
