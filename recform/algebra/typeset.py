@@ -6,6 +6,7 @@ formula.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import sympy
@@ -61,6 +62,15 @@ def latex_name(name: str) -> str:
     if name.lower() in greek_letters_set:
         return str(translate(name))
     return rf"\mathrm{{{name}}}"
+
+
+def latex_text(text: str) -> str:
+    """A call in the language of the files as LaTeX: ``sum(X_<0..i-1>)``."""
+    text = re.sub(r"_(\w)\b", r"_{\1}", re.sub(r"_<([^>]*)>", r"_{\1}", text))
+    text = re.sub(r"\b([A-Za-z]{2,})(?=_\{|\b)", lambda m: latex_name(m[1]), text)
+    text = re.sub(r"\\mathrm\{(\w+)\}\(", r"\\operatorname{\1}(", text)
+    text = text.replace("(", r"\left(").replace(")", r"\right)")
+    return text.replace("*", r" \cdot ")
 
 
 class _Plain:
@@ -191,6 +201,9 @@ class _Latex(_Plain):
 
     def expression(self, value: Any) -> str:
         return str(sympy.latex(value))
+
+    def history(self, tensor: History) -> str:
+        return latex_text(plain(tensor))
 
     def call(self, name: str, *arguments: str) -> str:
         return rf"\operatorname{{{name}}}\left({', '.join(arguments)}\right)"

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
-from recform.algebra.typeset import latex_name, plain
+from recform.algebra.typeset import latex_name, latex_text, plain
 from recform.analysis.words import BLOCK, SHARED, At, Letter, Polynomial
 
 
@@ -35,7 +35,7 @@ class Source:
     def latex(self) -> str:
         """As LaTeX."""
         if "(" in self.unknown:
-            return rf"\mathrm{{{_of_history(self.unknown, self.at.text())}}}"
+            return latex_text(_of_history(self.unknown, self.at.text()))
         name = latex_name(self.unknown)
         index = self.at.text()
         return name if self.at.base == SHARED else f"{name}_{{{index}}}"

@@ -201,10 +201,10 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
     found: list[Moments | None] = [None, None]
     unfollowed = ""
     try:
-        found = [
-            moments(linear.formula, flow.length, gain, asked.gate)
-            for gain in (asked.gain, 1.0)
-        ]
+        random = moments(linear.formula, flow.length, 1.0, asked.gate)
+        found = [random, random]
+        if asked.gain != 1:
+            found[0] = moments(linear.formula, flow.length, asked.gain, asked.gate)
     except Unknown as reason:
         unfollowed = str(reason)
     return FlowAnalysis(

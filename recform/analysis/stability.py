@@ -87,6 +87,7 @@ class Stability:
             operators zero.
         power: further growth by a power of the depth, from a repeated root.
         varying: what holds instead of growth and power where numbers depend on the block.
+        gated: whether tensors are multiplied: roots are those with all of these zero, too.
     """
 
     polynomial: str
@@ -95,6 +96,7 @@ class Stability:
     growth: float
     power: int
     varying: Varying | None = None
+    gated: bool = False
 
 
 def stability(
@@ -115,10 +117,7 @@ def stability(
     bare = companion(linear, lambda p: _number(linear, p, last))
     roots = _roots(bare)
     growth = max((root.modulus for root in roots), default=0.0)
-    power = max(
-        (r.multiplicity - 1 for r in roots if abs(r.modulus - growth) <= _CLOSE),
-        default=0,
-    )
+    power = _power(bare, growth)
     run = max(runs(blocks), key=lambda ends: ends[1] - ends[0], default=(1, 0))
     row = range(run[0], run[1] + 1)
     varying = _varying(linear, row, last) if _varies(linear) else None
@@ -137,6 +136,7 @@ def stability(
         growth=growth,
         power=0 if varying else power,
         varying=varying,
+        gated=any(letter.kind == "gate" for letter in linear.letters),
     )
 
 
@@ -308,6 +308,39 @@ def _roots(matrix: Any) -> tuple[Root, ...]:
     return tuple(
         sorted(found, key=lambda r: (-round(r.modulus, 9), -r.value.real, r.value.imag))
     )
+
+
+def _power(matrix: Any, growth: float) -> int:
+    """The power of the depth that comes with the growth, from roots that are repeated.
+
+    It is the size of the largest Jordan block of such a root, less one: a factor f of
+    multiplicity m has no larger block than the first k at which f(M)^k has the rank that
+    is left without f. Where all values fall, there is none.
+    """
+    if growth < 1 - _CLOSE:
+        return 0
+    polynomial = sympy.Poly(matrix.charpoly(_Z).as_expr(), _Z)
+    most = 0
+    for factor, multiplicity in polynomial.factor_list()[1]:
+        largest_root = max(abs(complex(r)) for r in factor.nroots(n=20, maxsteps=500))
+        if multiplicity == 1 or abs(largest_root - growth) > _CLOSE:
+            continue
+        rank = matrix.rows - factor.degree() * multiplicity
+        image = factor_of = _at(factor, matrix)
+        power = 0
+        while image.rank() > rank:
+            image = image * factor_of
+            power += 1
+        most = max(most, power)
+    return most
+
+
+def _at(polynomial: sympy.Poly, matrix: Any) -> Any:
+    """A polynomial of a matrix, by Horner's rule."""
+    result = sympy.zeros(matrix.rows, matrix.rows)
+    for coefficient in polynomial.all_coeffs():
+        result = result * matrix + coefficient * sympy.eye(matrix.rows)
+    return result
 
 
 def _warn(

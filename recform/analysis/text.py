@@ -224,10 +224,11 @@ def _equal_blocks(found: Stability, where: str, console: Console) -> None:
     _line(f"{where}characteristic polynomial: {shown}", console)
     varying = found.varying
     there = f", in block {varying.block}" if varying else ""
-    _line(f"{where}roots with all operators zero{there}: {_roots(found)}", console)
+    zero = "all operators and gates zero" if found.gated else "all operators zero"
+    _line(f"{where}roots with {zero}{there}: {_roots(found)}", console)
     if varying and varying.growth is not None:
         _line(
-            f"{where}with all operators zero values become {varying.growth:.4g} times as "
+            f"{where}with {zero} values become {varying.growth:.4g} times as "
             f"large at most over {varying.blocks} blocks",
             console,
         )

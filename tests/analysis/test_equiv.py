@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -544,11 +543,9 @@ FAR = [
 
 
 @pytest.mark.parametrize(("left", "right"), FAR)
-def test_long_formulas_are_compared_in_seconds(left: str, right: str) -> None:
-    first, second = formula(left), formula(right)
-    start = time.process_time()
-    assert compare(first, second).answer == ANY
-    assert time.process_time() - start < 10
+def test_long_formulas_are_compared(left: str, right: str) -> None:
+    """Within the limits of work: they are proved, which naive ways never finish."""
+    assert compare(formula(left), formula(right)).answer == ANY
 
 
 def test_work_has_a_limit() -> None:
