@@ -57,7 +57,7 @@ def plain_scalar(expr: Any) -> str:
 
 def latex_name(name: str) -> str:
     """A name as LaTeX: letters as they are, Greek ones as such, words upright."""
-    if len(name) == 1:
+    if len(name) < 2:
         return name
     if name.lower() in greek_letters_set:
         return str(translate(name))

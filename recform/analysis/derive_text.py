@@ -105,6 +105,9 @@ class Latex(Plain):
         if "(" in name:
             moved = self.gate(name, place).replace("*", self.times)
             return moved.replace("diag", r"\operatorname{diag}")
+        if "_<" in name:  # The operator of another block: W_<i-1> at block i.
+            letters, _, index = name.partition("_")
+            return latex_name(letters) + self.gate(f"_{index}", place)
         name, _, time = name.partition(".")
         return f"{latex_name(name)}_{{{place.text()}{',' if time else ''}{time}}}"
 

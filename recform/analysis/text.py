@@ -280,7 +280,7 @@ def _moments(found: Moments, name: str, console: Console) -> None:
         scale = (
             ""
             if found.scale is None
-            else f", or all of a block multiplied by {found.scale:.4g} {keeps} 1"
+            else f"; all of a block multiplied by {found.scale:.4g} {keeps} 1"
         )
         _line(f"  no initial gain above 0 {keeps} 1{more}{scale}", console)
 

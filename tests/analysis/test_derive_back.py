@@ -288,3 +288,14 @@ def test_concatenated_histories() -> None:
         )
     assert report.through == ("dX_L/dX_<L-i> = dX_L/dconcat(X_<0..L-i>)*E2_<L-i>",)
     assert "concat" in report.latex()
+
+
+def test_operators_of_other_blocks_as_latex_and_data() -> None:
+    text = "stages 8 x 6\nX_i = X_<i-1> + Conv_<i-1>*X_<i-1> - Conv_<i-1>*X_<i-2>"
+    found = backward(compile_source(from_text(text))[0].formula)
+    shown = found.latex()
+    assert r"\frac{\partial X_{L}}{\partial X_{L-1}} = 1 + \mathrm{Conv}_{L-1}" in shown
+    assert "<" not in shown
+    (item,) = found.as_dict()["formulas"]
+    assert item["paths"] == "Conv_<i-1>* skip*"
+    assert item["written"][0].endswith("= 1 + Conv_<L-1>")

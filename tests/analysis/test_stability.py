@@ -297,3 +297,33 @@ def test_growth_where_numbers_depend_on_the_block(
     assert [d.code for d in report] == ["RF602"] * warned
     if warned:
         assert "over 8 blocks" in next(iter(report)).message
+
+
+@pytest.mark.parametrize(
+    ("text", "power"),
+    [
+        # The identity, with all operators zero: a root twice, and nothing grows.
+        (
+            "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_<i-1>\n"
+            "output A_L + B_L",
+            0,
+        ),
+        ("X_i = W_i*X_<i-3> + U_i*X_<i-1>", 0),  # 0 three times
+        ("X_i = X_<i-1> - X_<i-2>/4 + W_i*X_<i-3>", 0),  # 1/2 twice: all falls
+        ("X_i = 3*X_<i-1> - 3*X_<i-2> + X_<i-3> + W_i*X_<i-3>", 2),
+        ("X_i = 2*X_<i-2> - X_<i-4> + W_i*X_<i-1>", 1),  # 1 and -1, both twice
+    ],
+)
+def test_growth_by_a_power_of_the_depth(text: str, power: int) -> None:
+    made = linear(FLAT + text)
+    found = stability(made)
+    assert found.power == power
+    # A thousand blocks with all operators zero, by repeated squaring.
+    matrix = np.array(
+        companion(made, lambda p: p.terms.get((), 0)).tolist(), dtype=float
+    )
+    near, far = (
+        np.abs(np.linalg.matrix_power(matrix, n)).max() for n in (1000, 10_000)
+    )
+    grown = math.log10(far / near) if near > 1e-9 else 0
+    assert grown == pytest.approx(power, abs=0.01)
