@@ -204,7 +204,9 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
         random = moments(linear.formula, flow.length, 1.0, asked.gate)
         found = [random, random]
         if asked.gain != 1:
-            found[0] = moments(linear.formula, flow.length, asked.gain, asked.gate)
+            found[0] = moments(
+                linear.formula, flow.length, asked.gain, asked.gate, random
+            )
     except Unknown as reason:
         unfollowed = str(reason)
     return FlowAnalysis(

@@ -91,7 +91,11 @@ class Moments:
 
 
 def moments(
-    formula: Formula, length: int, gain: float, gate: float | None = None
+    formula: Formula,
+    length: int,
+    gain: float,
+    gate: float | None = None,
+    like: Moments | None = None,
 ) -> Moments:
     """The variances of a network of some length.
 
@@ -100,6 +104,8 @@ def moments(
         length: the number of blocks.
         gain: of each operator.
         gate: a number for all gates; None for what each has with its operators at zero.
+        like: those for another gain, if they are known: what does not depend on the gain
+            is taken from them.
 
     Raises:
         Unknown: if there is no such number for a tensor, with the reason.
@@ -120,14 +126,19 @@ def moments(
             for owner, term, factor in written.shares(block)
         )
 
-    empty = at(0.0)
+    if like is not None:
+        steady, double = like.steady, like.double
+    else:
+        empty = at(0.0)
+        steady = _meet(at, 1.0) if empty < 1 - 1e-9 else None
+        double = _meet(at, 2.0) if empty < 2 else None
     return Moments(
         gain=gain,
         blocks=written.blocks,
         variance=variance,
         shares=shares(written.blocks),
-        steady=_meet(at, 1.0) if empty < 1 - 1e-9 else None,
-        double=_meet(at, 2.0) if empty < 2 else None,
+        steady=steady,
+        double=double,
         scale=_meet(lambda scale: at(gain, scale), 1.0)
         if variance > 0 and at(gain, 0.0) < 1
         else None,
@@ -139,18 +150,38 @@ def moments(
 
 
 def _meet(function: Callable[[float], float], wanted: float) -> float | None:
-    """Where a growing function has a value, between 0 and 16."""
+    """Where a growing function has a value, between 0 and 16.
+
+    By the Illinois method (Dowell and Jarratt 1971) on logarithms: variances grow like a
+    power of their argument over many blocks, and each look at one costs a whole network.
+    """
+
+    def excess(x: float) -> float:
+        value = function(x)
+        return math.log(value / wanted) if value > 0 else -math.inf
+
     low, high = 0.0, 1.0
-    while function(high) < wanted:
+    while (above := excess(high)) < 0:
         high *= 2
         if high > 16:
             return None
-    for _ in range(40):
+    below = excess(low)
+    side = 0
+    for _ in range(80):
         middle = (low + high) / 2
-        if function(middle) < wanted:
-            low = middle
+        if math.isfinite(below) and math.isfinite(above):
+            middle = (low * above - high * below) / (above - below)
+        found = excess(middle)
+        if abs(found) < 1e-12 or not low < middle < high:
+            return middle
+        if found < 0:
+            low, below = middle, found
+            above /= 2 if side < 0 else 1
+            side = -1
         else:
-            high = middle
+            high, above = middle, found
+            below /= 2 if side > 0 else 1
+            side = 1
     return high
 
 

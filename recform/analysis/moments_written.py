@@ -96,6 +96,7 @@ class Written:
         self._length = length
         self._gate = gate
         self.gates: dict[str, float] = {}
+        self._unfit: dict[str, str] = {}
         self._unroller = Unroller(formula, blocks)
         self.result = self._unroller.output(formula.output)
         self.definitions = self._unroller.definitions
@@ -120,11 +121,14 @@ class Written:
         return numeric(self._formula, tensor.coefficient, block, self._length)
 
     def unfit(self, operator: str) -> str:
-        """Why nothing is known of products with what an operator makes; mostly empty.
+        """Why nothing is known of products with what an operator makes; mostly empty."""
+        if operator not in self._unfit:
+            self._unfit[operator] = self._why_unfit(operator)
+        return self._unfit[operator]
 
-        What one feature is alone is the same number in all that is made of it, and what
-        is made of a feature alone depends on that feature's size.
-        """
+    def _why_unfit(self, operator: str) -> str:
+        # What one feature is alone is the same number in all that is made of it, and what
+        # is made of a feature alone depends on that feature's size.
         steps = self._formula.operators[operator].steps
         if any(step.arguments.get("width") == 1 for step in steps):
             return f"{operator} makes one feature"
