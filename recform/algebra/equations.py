@@ -243,7 +243,12 @@ class EquationReader:
         reader = self._reader
         first, second = left.indices
         if isinstance(first, n.Range) or isinstance(second, n.Range):
-            self._report.error("RF217", "the left side has no ranges", left.span)
+            self._report.error(
+                "RF217",
+                "an equation for several blocks has one index, the block's",
+                left.span,
+                hint="write it for each block, or without the second index",
+            )
             return
         letter = next((ref.name for ref in references(second)), "")
         if letter:
