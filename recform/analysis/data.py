@@ -182,6 +182,7 @@ def _moments(found: Moments) -> Mapping[str, Any]:
         "gradient_grows_alike": found.symmetric,
         "proportional_to_input": found.proportional,
         "gain_for_variance_1": found.steady,
+        "any_gain_for_variance_1": found.level,
         "gain_for_variance_2": found.double,
         "scale_for_variance_1": found.scale,
     }

@@ -67,7 +67,9 @@ class Moments:
         shares: the terms of the last block's equation. They add up to the variance of
             its unknown unless they are correlated.
         steady: the gain at which the output has variance 1; None if there is none above
-            zero.
+            zero, or if all do.
+        level: whether the variance is 1 for all gains: as a polynomial in their square it
+            has no negative coefficient, so that two gains show it.
         double: the gain at which it has variance 2; None if there is none.
         scale: the factor to multiply every right side with, so that it has variance 1
             at the assumed gain.
@@ -88,6 +90,7 @@ class Moments:
     symmetric: bool = True
     proportional: bool = True
     elsewhere: tuple[Elsewhere, ...] = ()
+    level: bool = False
 
 
 def moments(
@@ -126,10 +129,10 @@ def moments(
             for owner, term, factor in written.shares(block)
         )
 
+    empty = at(0.0)
     if like is not None:
         steady, double = like.steady, like.double
     else:
-        empty = at(0.0)
         steady = _meet(at, 1.0) if empty < 1 - 1e-9 else None
         double = _meet(at, 2.0) if empty < 2 else None
     return Moments(
@@ -146,6 +149,7 @@ def moments(
         symmetric=field.proportional and not (written.gates or written.joined),
         proportional=field.proportional,
         elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
+        level=gain > 0 and max(abs(empty - 1), abs(variance - 1)) < 1e-9,
     )
 
 

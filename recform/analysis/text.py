@@ -273,7 +273,9 @@ def _moments(found: Moments, name: str, console: Console) -> None:
         return
     # A gain that keeps one variance need not keep another one.
     keeps = "keeps it at" if found.proportional else "makes it"
-    if found.steady is not None:
+    if found.level:
+        _line(f"  any initial gain {keeps} 1", console)
+    elif found.steady is not None:
         _line(f"  an initial gain of {found.steady:.4g} {keeps} 1", console)
     else:
         more = "" if found.double is None else f"; {found.double:.4g} {keeps} 2"

@@ -327,3 +327,13 @@ def test_growth_by_a_power_of_the_depth(text: str, power: int) -> None:
     )
     grown = math.log10(far / near) if near > 1e-9 else 0
     assert grown == pytest.approx(power, abs=0.01)
+
+
+def test_a_variance_that_no_gain_changes() -> None:
+    """Eq. (20) keeps X_i - W_i*X_<i-1>: it is the input."""
+    text = FLAT + "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\noutput X_L - W_L*X_<L-1>"
+    for gain in (0.3, 1.0, 4.0):
+        found = moments(formula(text), 6, gain)
+        assert found.variance == pytest.approx(1)
+        assert found.level
+    assert not moments(formula(FLAT + "X_i = W_i*X_<i-1>"), 6, 1.0).level
