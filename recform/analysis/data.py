@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recform.analysis.errors import Errors
 from recform.analysis.jacobian import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments, Share
 from recform.analysis.paths import Paths
+from recform.analysis.rounding import Errors
 from recform.analysis.stability import Stability
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
@@ -79,16 +79,15 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
     first, why_first = _series(left)
     second, why_second = _series(right)
     paths = (why_first, why_second)
+    unknown = PathDifference(
+        paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
+    )
     if first is None or second is None:
-        return PathDifference(
-            paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
-        )
+        return unknown
     try:
         same: bool | None = first_word(first - second) is None
     except NotExact:
-        return PathDifference(
-            paths, None, (), 0, None, (blocks[0], blocks[1]), own, others
-        )
+        return unknown
     changes = [] if same else _changes(first, second)
     if not same and (has_free_letters(first) or has_free_letters(second)):
         # Words may differ and read alike; paths that read differently are different
@@ -102,15 +101,12 @@ def path_difference(left: Formula, right: Formula) -> PathDifference:
             if own
             else (_total(first, blocks[0]), _total(second, blocks[1]))
         )
-    return PathDifference(
-        paths,
-        same,
-        tuple(changes[:_MOST]),
-        max(len(changes) - _MOST, 0),
-        totals,
-        (blocks[0], blocks[1]),
-        own,
-        others,
+    return replace(
+        unknown,
+        same=same,
+        changes=tuple(changes[:_MOST]),
+        more=max(len(changes) - _MOST, 0),
+        totals=totals,
     )
 
 

@@ -23,7 +23,6 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex, plain, plain_scalar
-from recform.analysis.errors import OPEN, Errors, errors
 from recform.analysis.forms import (
     Form,
     cleaned,
@@ -32,6 +31,7 @@ from recform.analysis.forms import (
     state,
     tensor_of,
 )
+from recform.analysis.rounding import OPEN, Errors, errors
 from recform.recurrence.check import walk
 from recform.source import Span
 

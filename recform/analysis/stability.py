@@ -20,7 +20,6 @@ from sympy.polys.matrices import DomainMatrix
 from recform.algebra.expr import I, Learned, Scaled, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.errors import largest, times
 from recform.analysis.forms import numeric
 from recform.analysis.laws import Linear
 from recform.analysis.words import BLOCK, Letter, Polynomial
@@ -124,8 +123,8 @@ def stability(
     regular = all(law.written for law in linear.laws)
     if report is not None and regular:
         if varying is None and growth > _GROWS:
-            times = f"by {growth:.4g} in each block"
-            _warn(linear.formula, times, growth ** len(row), blocks, row, report)
+            each = f"by {growth:.4g} in each block"
+            _warn(linear.formula, each, growth ** len(row), blocks, row, report)
         elif varying is not None and _grows(linear, varying, row):
             _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
     factors = _factors(linear) if bare.rows <= _LARGEST else []
@@ -153,14 +152,12 @@ def _varies(linear: Linear) -> bool:
 
 
 def _varying(linear: Linear, row: range, last: int) -> Varying:
-    growth = None
-    if len(row) <= _MOST_BLOCKS:
-        product = None
-        for block in row:
-            step = companion(linear, lambda p, b=block: _float(linear, p, b)).tolist()
-            product = step if product is None else times(step, product)
-        growth = largest(product or [])
-    return Varying(last, len(row), growth)
+    if not row or len(row) > _MOST_BLOCKS:
+        return Varying(last, len(row), None)
+    product = sympy.eye(len(linear.solved) * linear.order)
+    for block in row:
+        product = companion(linear, lambda p, b=block: _float(linear, p, b)) * product
+    return Varying(last, len(row), float(product.norm(sympy.oo)))
 
 
 def _grows(linear: Linear, varying: Varying, row: range) -> bool:

@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recform.analysis.errors import Errors
 from recform.analysis.jacobian import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.moments import Moments
 from recform.analysis.paths import Distribution, Paths
+from recform.analysis.rounding import Errors
 from recform.analysis.stability import Stability
 from recform.recurrence.regimes import in_blocks, ranges, runs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -68,13 +67,15 @@ def errors(formula: Formula, steps: Steps, gain: float | None) -> Errors:
     blocks = range(min(oldest, length), length + 1)
     if len(blocks) > _MOST_BLOCKS:
         return Errors(None, None, len(blocks))
-    product: Matrix | None = None
+    product = None
     for block in reversed(blocks):
         matrix = _matrix(formula, steps, gain, block, length)
         if matrix is None:
             return Errors(None, None, len(blocks))
-        product = matrix if product is None else times(matrix, product)
-    return Errors(None, largest(product or []), len(blocks))
+        step = sympy.Matrix(matrix)
+        product = step if product is None else step * product
+    assert product is not None
+    return Errors(None, float(product.norm(sympy.oo)), len(blocks))
 
 
 def _numbers(right: Form) -> list[sympy.Expr]:
@@ -141,23 +142,6 @@ def _matrix(
         known[tensor] = made
     rows = [row(state(name, lag + 1)) for name, lag in place]
     return [r for r in rows if r is not None]
-
-
-def times(left: Matrix, right: Matrix) -> Matrix:
-    """The product of two matrices."""
-    columns = list(zip(*right, strict=True))
-    return [
-        [
-            float(sum(a * b for a, b in zip(line, column, strict=True)))
-            for column in columns
-        ]
-        for line in left
-    ]
-
-
-def largest(matrix: Matrix) -> float:
-    """How many times larger the largest number of a vector can become."""
-    return max((math.fsum(map(abs, line)) for line in matrix), default=0.0)
 
 
 def spectral_radius(matrix: list[list[float]]) -> float:
