@@ -157,7 +157,9 @@ def features(atoms: Atoms, value: Value) -> Tensor:
                 inside = [features(atoms, dict(value)) for value in rest]
                 factor = torch.cat(inside)
             elif kind == "zeros":
-                factor = torch.zeros(int(rest[0]), dtype=torch.float64)
+                # Only what the last letter gave has a width that is not known.
+                width = WIDE["u"] if rest[0] is None else int(rest[0])
+                factor = torch.zeros(width, dtype=torch.float64)
             elif kind == "max":
                 inside = [features(atoms, dict(value)) for value in rest[0]]
                 factor = torch.stack(torch.broadcast_tensors(*inside)).amax(0)
