@@ -1,0 +1,372 @@
+"""The equations written out naively, as values: what the network has to compute.
+
+The rules are those of docs/language.md ("Where the history starts"): what lies before the
+start vanishes, and so does what is applied to it, unless a boundary equation says otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    I,
+    Input,
+    K,
+    L,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.proof.coefficients import number
+from recform.proof.values import Node, Values
+
+INPUT: Node = ("input",)
+
+
+@lru_cache(maxsize=4096)
+def place(index: Any) -> tuple[Any, int]:
+    """An index as what it is counted from (``I``, ``L``, ``K`` or None) and a number."""
+    for symbol in (I, L, K):
+        if index.has(symbol):
+            return symbol, int(index - symbol)
+    return None, int(index)
+
+
+class Equations:
+    """The equations of a flow of blocks, written out for block numbers.
+
+    Args:
+        formula: the network.
+        length: the number of blocks.
+        values: the table of values.
+
+    Attributes:
+        made: what each unknown and each history that was asked for is made of, by its
+            name; where nothing is, None.
+    """
+
+    def __init__(self, formula: Formula, length: int, values: Values) -> None:
+        self.values = values
+        self.made: dict[int, int] = {}
+        self._states: dict[tuple[str, int], int | None] = {}
+        self._histories: dict[tuple[Any, ...], int | None] = {}
+        self._passed: list[tuple[int, int]] = []
+        self.length = length
+        self.formula = formula
+        self._rights = {e.unknown: e.right for e in formula.equations}
+        self._own: dict[tuple[str, int], Tensor | None] = {}
+        self._inner: list[tuple[Tensor, Tensor | None]] = []
+        for boundary in formula.boundaries:
+            if isinstance(boundary.left, State):
+                key = (boundary.left.name, int(boundary.left.index))
+                self._own[key] = boundary.right
+            else:
+                self._inner.append((boundary.left, boundary.right))
+        self._at_start = {
+            part.operator
+            for boundary in formula.boundaries
+            if boundary.right is not None
+            for part in parts_of(boundary.right)
+            if isinstance(part, Apply) and part.index == 0
+        }
+
+    def output(self) -> int | None:
+        """What the equations make of the last block."""
+        return self.value(self.formula.output, self.length)
+
+    def state(self, name: str, index: int) -> int | None:
+        """An unknown at a block: its name, or None if there is nothing.
+
+        What starts as the input is the input, under whatever name.
+        """
+        key = (name, index)
+        if key not in self._states:
+            for first, last in self._passed:
+                if first <= index <= last:
+                    return self._like(("state", name), first - 1, index)
+            made = self._state(name, index)
+            if made is None or self._is_number(made):
+                self._states[key] = None
+            elif index <= 0 and self.values.nodes[made] == INPUT:
+                self._states[key] = made
+            else:
+                self._states[key] = self._named(("state", name, index), made)
+        return self._states[key]
+
+    def pass_over(self, first: int, last: int, histories: Iterable[History]) -> None:
+        """Takes blocks as given, in which all is as in the one before.
+
+        Args:
+            first: the first of the blocks.
+            last: the last one.
+            histories: those of the formula, of which the last members are given, too.
+        """
+        for history in histories:
+            key = (history.kind, history.body, history.first)
+            for index in range(first - 1, last + 1):
+                self._histories[*key, index] = self._like(
+                    ("history", *key), first - 1, index
+                )
+        self._passed.append((first, last))
+
+    def _like(self, node: Node, known: int, index: int) -> int | None:
+        """The name of what is there at a block, if it is at another one."""
+        if node[0] == "state":
+            there = self.state(node[1], known)
+        else:
+            there = self.history(node[1], node[2], node[3], known)
+        return None if there is None else self.values.make(*node, index)
+
+    def _named(self, node: Node, made: int) -> int:
+        named = self.values.make(*node)
+        self.made[named] = made
+        return named
+
+    def _state(self, name: str, index: int) -> int | None:
+        if (name, index) in self._own:
+            right = self._own[name, index]
+            return None if right is None else self.value(right, index)
+        if index < 0:
+            return None
+        if index == 0:
+            return self.values.make(*INPUT)
+        return self.value(self._rights[name], index)
+
+    def _is_number(self, value: int) -> bool:
+        return bool(self.values.nodes[value][0] == "number")
+
+    # -- expressions
+
+    def value(self, tensor: Tensor, block: int, k: int = 0) -> int | None:
+        """A tensor of the formula for a block; None where nothing is left of it."""
+        if self._inner and not isinstance(tensor, State | Input | Filled):
+            written = _written(tensor, {I: block, L: self.length, K: k})
+            for left, right in self._inner:
+                if written == left:
+                    return None if right is None else self.value(right, 0)
+        return self._made(tensor, block, k)
+
+    def _made(self, tensor: Tensor, block: int, k: int) -> int | None:
+        values = self.values
+        match tensor:
+            case Input():
+                return values.make(*INPUT)
+            case State():
+                return self.state(tensor.name, self._index(tensor.index, block, k))
+            case Apply():
+                return self._applied(tensor, block, k)
+            case Scaled() | Filled():
+                return self._scaled(tensor, block, k)
+            case TensorSum():
+                return self._sum(self._present(tensor, block, k))
+            case Pointwise():
+                return self._product(tensor, block, k)
+            case Combine() | Concat():
+                left = [
+                    part
+                    for part in self._present(tensor, block, k)
+                    if not self._is_number(part)
+                ]
+                if len(left) < 2:
+                    return left[0] if left else None
+                if isinstance(tensor, Concat):
+                    return values.make("concat", tuple(left))
+                return values.make("combine", tensor.kind, tuple(left))
+            case Elementwise():
+                inner = self._shaped(tensor.argument, block, k)
+                if inner is None:
+                    return None
+                return values.make("function", tensor.name, inner)
+            case Part():
+                inner = self._shaped(tensor.tensor, block, k)
+                if inner is None:
+                    return None
+                return values.make("part", tensor.parts, tensor.which, inner)
+            case History():
+                last = self._index(tensor.last, block, k)
+                return self.history(tensor.kind, tensor.body, tensor.first, last)
+        raise TypeError(type(tensor).__name__)
+
+    def _index(self, index: Any, block: int, k: int) -> int:
+        symbol, distance = place(index)
+        base = {I: block, L: self.length, K: k}
+        return distance + (base[symbol] if symbol is not None else 0)
+
+    def _present(self, tensor: Tensor, block: int, k: int) -> list[int]:
+        found = [self.value(part, block, k) for part in tensor.children]
+        return [part for part in found if part is not None]
+
+    def _shaped(self, tensor: Tensor, block: int, k: int) -> int | None:
+        """An argument; a number that is left alone has no shape."""
+        inner = self.value(tensor, block, k)
+        return None if inner is None or self._is_number(inner) else inner
+
+    def _applied(self, tensor: Apply, block: int, k: int) -> int | None:
+        shared = tensor.index is sympy.nan
+        owner = None if shared else self._index(tensor.index, block, k)
+        if owner is not None and owner < 0:
+            return None
+        argument = self._shaped(tensor.argument, block, k)
+        if argument is None:
+            return None
+        made = self.values.make("apply", tensor.operator, owner, argument)
+        for left, right in self._inner:
+            # An argument of which only a part is there may be what a boundary names.
+            if (
+                isinstance(left, Apply)
+                and (left.operator, left.index) == (tensor.operator, owner)
+                and self._shaped(left.argument, 0, 0) == argument
+            ):
+                return None if right is None else self.value(right, 0)
+        # Block 0 has the operators that a boundary equation applies to the input.
+        is_input = self.values.nodes[argument] == INPUT
+        if owner == 0 and not (is_input and tensor.operator in self._at_start):
+            return None
+        return made
+
+    def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
+        coefficient = tensor.coefficient
+        if coefficient.has(K):
+            learned = {
+                item: Learned(item.name, self._index(item.index, block, k))
+                for item in coefficient.atoms(Learned)
+                if item.index is not sympy.nan
+            }
+            coefficient = coefficient.xreplace(learned).xreplace({K: sympy.Integer(k)})
+        owners = [
+            self._index(item.index, block, k)
+            for item in coefficient.atoms(Learned)
+            if item.index is not sympy.nan
+        ]
+        inner = None
+        if isinstance(tensor, Scaled):
+            inner = self.value(tensor.tensor, block, k)
+            if inner is None:
+                return None
+        if any(owner < 1 for owner in owners):
+            return None
+        own = number(coefficient, lambda item: self._index(item.index, block, k), block)
+        return scale(self.values, own, inner)
+
+    def _sum(self, parts: list[int]) -> int | None:
+        if not parts:
+            return None
+        if all(map(self._is_number, parts)):
+            numbers = [self.values.nodes[part][1:] for part in parts]
+            total = sum((value for value, _ in numbers), sympy.S.Zero)
+            at = next((at for _, at in numbers if at is not None), None)
+            return self.values.make("number", total, at)
+        return parts[0] if len(parts) == 1 else self.values.sum(parts)
+
+    def _product(self, tensor: Tensor, block: int, k: int) -> int | None:
+        parts = self._present(tensor, block, k)
+        if len(parts) < len(tensor.children):
+            return None
+        tensors = [part for part in parts if not self._is_number(part)]
+        if not tensors:
+            return None
+        made = tensors[0]
+        if len(tensors) > 1:
+            made = self.values.make("product", tuple(tensors))
+        for part in filter(self._is_number, parts):
+            _, value, at = self.values.nodes[part]
+            if value != 1:
+                made = self.values.make("scaled", value, at, made)
+        return made
+
+    def history(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
+        """What is put together of a growing range, a member more each time.
+
+        It has a name as soon as it has two members.
+        """
+        key = (kind, body, first)
+        known = last
+        while known >= first and (*key, known) not in self._histories:
+            known -= 1
+        result = self._histories.get((*key, known))
+        for index in range(max(known, first - 1) + 1, last + 1):
+            member = self.value(body, 0, index)
+            if result is None or member is None:
+                result = member if result is None else result
+            else:
+                made = together(self.values, kind, (result, member))
+                result = self._named(("history", *key, index), made)
+            self._histories[*key, index] = result
+        return result
+
+
+def together(values: Values, kind: str, parts: tuple[int, ...]) -> int:
+    """A history from what it was, and what comes to it."""
+    if kind == "sum":
+        return values.sum(parts)
+    if kind == "concat":
+        return values.make("concat", parts)
+    return values.make("combine", kind, parts)
+
+
+def scale(values: Values, number: tuple[Any, int | None], inner: int | None) -> int:
+    """A number times a value, or the number alone."""
+    value, at = number
+    if inner is None:
+        return values.make("number", value, at)
+    kind, *rest = values.nodes[inner]
+    if kind == "number":
+        there, other = rest
+        return values.make("number", value * there, other if other is not None else at)
+    return values.make("scaled", value, at, inner)
+
+
+def parts_of(tensor: Tensor) -> Iterator[Tensor]:
+    """A tensor of the formula and all its parts."""
+    yield tensor
+    for child in tensor.children:
+        yield from parts_of(child)
+
+
+def _written(tensor: Tensor, numbers: dict[Any, int]) -> Tensor:
+    """A tensor with numbers as indices; its coefficients remember the block."""
+
+    def index(value: Any) -> Any:
+        if value is sympy.nan:
+            return value
+        symbol, distance = place(value)
+        return sympy.Integer(distance + numbers.get(symbol, 0))
+
+    match tensor:
+        case State():
+            return State(tensor.name, index(tensor.index))
+        case Apply():
+            argument = _written(tensor.argument, numbers)
+            return Apply(tensor.operator, index(tensor.index), argument)
+        case History():
+            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
+        case Scaled() | Filled():
+            value = tensor.coefficient.xreplace(
+                {
+                    item: Learned(item.name, index(item.index))
+                    for item in tensor.coefficient.atoms(Learned)
+                }
+            )
+            if isinstance(tensor, Filled):
+                return Filled(value, numbers[I])
+            return Scaled(value, _written(tensor.tensor, numbers), numbers[I])
+    parts = [
+        _written(arg, numbers) if isinstance(arg, Tensor) else arg
+        for arg in tensor.args
+    ]
+    return tensor.func(*parts) if parts else tensor

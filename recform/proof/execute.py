@@ -1,0 +1,213 @@
+"""Steps as the blocks will take them: slot by slot, statement by statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.proof.coefficients import number
+from recform.proof.equations import INPUT, Equations, scale, together
+from recform.proof.values import Node
+from recform.recurrence.model import ModuleSlot, Slot, Step
+
+#: What a slot holds: a value, or a module by its name and the block that owns it.
+Held = int | tuple[str, int]
+
+
+class Unknown(Exception):
+    """A step reads what nobody gives it.
+
+    Attributes:
+        what: the tensor or module.
+    """
+
+    def __init__(self, what: object) -> None:
+        super().__init__(str(what))
+        self.what = what
+
+
+class Different(Exception):
+    """A block makes something else of an unknown or a history than the equations say.
+
+    Attributes:
+        name: of the unknown or history.
+        made: what the block makes.
+        wanted: what the equations say; None if nothing.
+    """
+
+    def __init__(self, name: int, made: int, wanted: int | None) -> None:
+        super().__init__(name, made, wanted)
+        self.name, self.made, self.wanted = name, made, wanted
+
+
+class Machine:
+    """Runs steps beside the equations.
+
+    Args:
+        equations: what each unknown has to be.
+
+    Attributes:
+        calls: the applications that were computed, each as often as it was.
+    """
+
+    def __init__(self, equations: Equations) -> None:
+        self.equations = equations
+        self.values = equations.values
+        self.calls: list[int] = []
+
+    def run(
+        self,
+        step: Step,
+        block: int,
+        held: Sequence[Held],
+        *,
+        by: int | None = None,
+        outputs: Sequence[Slot] | None = None,
+    ) -> list[Held]:
+        """What a block hands on.
+
+        Args:
+            step: what it computes.
+            block: its number.
+            held: what it gets, in the order of the step's inputs.
+            by: how far ``i`` in coefficients is moved; as the block is from the step's.
+            outputs: what is wanted; the step's outputs if left out.
+
+        Raises:
+            Unknown: if it reads what it does not get.
+            Different: if it makes something else than the equations say.
+        """
+        if len(held) != len(step.inputs):
+            raise Unknown(f"{len(step.inputs)} slots, and {len(held)} are handed on")
+        frame = _Frame(step, block, block - step.at if by is None else by, self)
+        frame.have.update(zip(step.inputs, held, strict=True))
+        for tensor in step.body:
+            if tensor not in frame.have:
+                frame.have[tensor] = frame.made(tensor)
+        return [frame.slot(slot) for slot in (outputs or step.outputs)]
+
+
+class _Frame:
+    """A step at work in one block."""
+
+    def __init__(self, step: Step, block: int, by: int, machine: Machine) -> None:
+        self.step, self.block, self.by = step, block, by
+        self.values, self.calls = machine.values, machine.calls
+        self.equations = machine.equations
+        self.have: dict[Slot, Held] = {}
+
+    def slot(self, slot: Slot) -> Held:
+        """What an output of the block is."""
+        if isinstance(slot, ModuleSlot):
+            return self.module(slot.name, slot.index)
+        return self.value(slot)
+
+    def value(self, tensor: Tensor) -> int:
+        """A tensor that is there; a number stands where it is read."""
+        held = self.have.get(tensor)
+        if isinstance(held, int):
+            return held
+        if isinstance(tensor, Filled):
+            return self.made(tensor)
+        raise Unknown(tensor)
+
+    def module(self, name: str, index: int) -> tuple[str, int]:
+        """A module of this block, or one that is handed to it."""
+        held = self.have.get(ModuleSlot(name, index))
+        if isinstance(held, tuple):
+            return held
+        if index != self.step.at:
+            raise Unknown(ModuleSlot(name, index))
+        return name, self.block
+
+    def parts(self, tensor: Tensor) -> list[int]:
+        return [self.value(part) for part in self.step.parts(tensor)]
+
+    def made(self, tensor: Tensor) -> int:
+        """A tensor from its parts."""
+        values = self.values
+        match tensor:
+            case Input():
+                if self.step.role != "start":
+                    raise Unknown(tensor)
+                return values.make(*INPUT)
+            case State():
+                return self._state(tensor)
+            case Apply():
+                return self._applied(tensor)
+            case Scaled():
+                return scale(values, self._number(tensor), self.value(tensor.tensor))
+            case Filled():
+                return scale(values, self._number(tensor), None)
+            case TensorSum():
+                return values.sum(self.parts(tensor))
+            case Pointwise():
+                return values.make("product", tuple(self.parts(tensor)))
+            case Combine():
+                return values.make("combine", tensor.kind, tuple(self.parts(tensor)))
+            case Concat():
+                return values.make("concat", tuple(self.parts(tensor)))
+            case Elementwise():
+                return values.make("function", tensor.name, self.value(tensor.argument))
+            case Part():
+                inner = self.value(tensor.tensor)
+                return values.make("part", tensor.parts, tensor.which, inner)
+            case History():
+                return self._history(tensor)
+        raise TypeError(type(tensor).__name__)
+
+    def _state(self, state: State) -> int:
+        (right,) = self.parts(state)
+        index = self.block + int(state.index) - self.step.at
+        wanted = self.equations.state(state.name, index)
+        return self._checked(("state", state.name, index), right, wanted)
+
+    def _history(self, history: History) -> int:
+        made = together(self.values, history.kind, tuple(self.parts(history)))
+        last = int(history.last)
+        if last > self.step.absolute:
+            last += self.block - self.step.at
+        key = (history.kind, history.body, history.first, last)
+        return self._checked(("history", *key), made, self.equations.history(*key))
+
+    def _checked(self, node: Node, made: int, wanted: int | None) -> int:
+        """The name of what was made, if it is what the equations say."""
+        if wanted is not None and self.equations.made.get(wanted, wanted) == made:
+            return wanted
+        name = self.values.make(*node)
+        raise Different(name, made, self.equations.made.get(name, wanted))
+
+    def _applied(self, tensor: Apply) -> int:
+        owner = None
+        if tensor.index is not sympy.nan:
+            _, owner = self.module(tensor.operator, int(tensor.index))
+        made = self.values.make(
+            "apply", tensor.operator, owner, self.value(tensor.argument)
+        )
+        self.calls.append(made)
+        return made
+
+    def _number(self, tensor: Scaled | Filled) -> Any:
+        at = None if tensor.at is sympy.nan else int(tensor.at) + self.by
+        return number(tensor.coefficient, self._owner, at)
+
+    def _owner(self, item: Learned) -> int:
+        return self.module(item.name, int(item.index))[1]

@@ -1,0 +1,93 @@
+"""Values: expressions of which equal ones are one number (hash-consing).
+
+A sum is the collection of its terms, so that it does not matter which of them are added up
+first. Unknowns and histories are names; what they are made of stands elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from recform.algebra.typeset import indexed
+
+#: A node: its kind, what tells it from others of its kind, the values it is made of.
+Node = tuple[Any, ...]
+
+#: Kinds of nodes that are made of no others.
+LEAVES = ("input", "state", "history", "number")
+
+
+class Values:
+    """The table of values.
+
+    Attributes:
+        nodes: what each value is; parts stand before what is made of them.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[Node] = []
+        self._numbers: dict[Node, int] = {}
+
+    def make(self, *node: Any) -> int:
+        """The value of a node."""
+        number = self._numbers.get(node)
+        if number is None:
+            number = self._numbers[node] = len(self.nodes)
+            self.nodes.append(node)
+        return number
+
+    def sum(self, terms: Iterable[int]) -> int:
+        """A sum, in which open sums are dissolved."""
+        flat: list[int] = []
+        for term in terms:
+            node = self.nodes[term]
+            flat.extend(node[1] if node[0] == "sum" else (term,))
+        return self.make("sum", tuple(sorted(flat)))
+
+    def parts(self, value: int) -> tuple[int, ...]:
+        """The values that a value is made of."""
+        kind, *rest = self.nodes[value]
+        if kind in ("sum", "product", "concat", "combine"):
+            return rest[-1]  # type: ignore[no-any-return]
+        if kind in LEAVES:
+            return ()
+        return (rest[-1],)
+
+    def rebuilt(self, node: Node, parts: Iterable[int]) -> int:
+        """The node with other parts."""
+        kind, *rest = node
+        parts = tuple(parts)
+        if kind == "sum":
+            return self.make("sum", tuple(sorted(parts)))
+        if kind in ("product", "concat", "combine"):
+            return self.make(kind, *rest[:-1], parts)
+        if kind in LEAVES:
+            return self.make(*node)
+        return self.make(kind, *rest[:-1], *parts)
+
+    def show(self, value: int, depth: int = 6) -> str:
+        """A value as text, down to some depth."""
+        kind, *rest = self.nodes[value]
+        if kind in ("input", "number"):
+            return str(rest[0]) if rest else kind
+        if kind == "state":
+            return indexed(rest[0], rest[1])
+        if kind == "history":
+            return f"{rest[0]}({rest[1]}, k = {rest[2]}..{rest[3]})".replace("_k", "k")
+        if depth == 0:
+            return "..."
+        parts = [self.show(part, depth - 1) for part in self.parts(value)]
+        inner = ", ".join(parts)
+        if kind == "sum":
+            return f"({' + '.join(parts)})"
+        if kind == "product":
+            return "*".join(parts)
+        if kind == "apply":
+            owner = rest[0] if rest[1] is None else indexed(rest[0], rest[1])
+            return f"{owner}*{inner}"
+        if kind == "scaled":
+            return f"({rest[0]})*{inner}"
+        if kind == "part":
+            return f"part {rest[1] + 1} of {rest[0]} of {inner}"
+        return f"{kind if kind == 'concat' else rest[0]}({inner})"
