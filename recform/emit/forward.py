@@ -15,27 +15,7 @@ from recform.emit.names import Namespace, base_name, variable
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
-from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Slot, Step
-
-
-def shared_names(recurrence: Recurrence) -> tuple[str, ...]:
-    """What the network hands to every block; all steps take the same."""
-    names: dict[str, None] = {}
-    for step in recurrence.steps:
-        names.update(dict.fromkeys(_shared_in(step)))
-    return tuple(names)
-
-
-def _shared_in(step: Step) -> list[str]:
-    found = [
-        t.operator for t in step.body if isinstance(t, Apply) and t.index is sympy.nan
-    ]
-    for tensor in step.body:
-        for part in (tensor, *step.parts(tensor)):
-            for item in getattr(part, "coefficient", sympy.S.Zero).atoms(Learned):
-                if item.index is sympy.nan:
-                    found.append(item.name)
-    return found
+from recform.recurrence.model import Flow, ModuleSlot, Slot, Step
 
 
 class ForwardWriter:
@@ -235,7 +215,7 @@ class ForwardWriter:
         """What the network hands to every block: the same for all steps of a flow."""
         return [
             f"self.{self._shared_attributes[name, number]}"
-            for name in shared_names(self._recurrence)
+            for name in self._recurrence.handed(flow)
         ]
 
     def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:

@@ -11,7 +11,7 @@ from recform.algebra.expr import Learned
 from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
 from recform.emit.chain import ChainWriter, is_chain, path_of
-from recform.emit.forward import ForwardWriter, shared_names
+from recform.emit.forward import ForwardWriter
 from recform.emit.initialise import write_initialisation
 from recform.emit.names import (
     Namespace,
@@ -100,11 +100,14 @@ class NetworkWriter:
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""
         steps = self._recurrence.steps
-        return all(
-            len(step.inputs) == len(step.outputs) == 1
-            and not isinstance(step.inputs[0], ModuleSlot)
-            for step in steps
-        ) and not shared_names(self._recurrence)
+        return (
+            all(
+                len(step.inputs) == len(step.outputs) == 1
+                and not isinstance(step.inputs[0], ModuleSlot)
+                for step in steps
+            )
+            and not self._recurrence.handed()
+        )
 
     def write(self, lines: Lines) -> None:
         """Writes operators, adapter, steps and network."""
@@ -136,7 +139,7 @@ class NetworkWriter:
                 classes,
                 name,
                 self._single,
-                shared_names(self._recurrence),
+                self._recurrence.handed_to(index),
             )
             self._writers[index] = writer
             self._steps[index] = writer.write(lines)

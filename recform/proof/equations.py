@@ -92,7 +92,8 @@ class Equations:
     def state(self, name: str, index: int) -> int | None:
         """An unknown at a block: its name, or None if there is nothing.
 
-        What starts as the input is the input, under whatever name.
+        What starts as the input is the input, and what is one application or the history
+        up to there is that, under whatever name.
         """
         key = (name, index)
         if key not in self._states:
@@ -102,11 +103,38 @@ class Equations:
             made = self._state(name, index)
             if made is None or self._is_number(made):
                 self._states[key] = None
-            elif index <= 0 and self.values.nodes[made] == INPUT:
+            elif self._is_name(name, index, made):
                 self._states[key] = made
             else:
                 self._states[key] = self._named(("state", name, index), made)
         return self._states[key]
+
+    def _is_name(self, name: str, index: int, made: int) -> bool:
+        """Whether an unknown is only a name for what it is made of."""
+        kind, *rest = self.values.nodes[made]
+        if kind == "input":
+            return index <= 0
+        right = self._own.get((name, index), self._rights.get(name))
+        if isinstance(right, History):
+            return kind == "history" and bool(rest[-1] == index)
+        return kind == "apply" and isinstance(right, Apply)
+
+    def definition(self, named: int) -> int:
+        """What an unknown or history is made of; of anything else, the value itself."""
+        if named in self.made:
+            return self.made[named]
+        kind, *rest = self.values.nodes[named]
+        made: int | None = named
+        if kind == "state":
+            made = self._state(rest[0], rest[1])
+        elif kind == "history":
+            history, body, first, last = rest
+            before = self.history(history, body, first, last - 1)
+            member = self.value(body, 0, last)
+            assert before is not None and member is not None
+            made = together(self.values, history, (before, member))
+        assert made is not None
+        return made
 
     def pass_over(self, first: int, last: int, histories: Iterable[History]) -> None:
         """Takes blocks as given, in which all is as in the one before.
@@ -130,7 +158,13 @@ class Equations:
             there = self.state(node[1], known)
         else:
             there = self.history(node[1], node[2], node[3], known)
-        return None if there is None else self.values.make(*node, index)
+        if there is None:
+            return None
+        kind, *rest = self.values.nodes[there]
+        if kind in ("state", "history"):
+            return self.values.make(kind, *rest[:-1], index)
+        # An unknown that is one application is that application.
+        return self.value(self._rights[node[1]], index)
 
     def _named(self, node: Node, made: int) -> int:
         named = self.values.make(*node)

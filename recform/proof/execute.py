@@ -190,10 +190,10 @@ class _Frame:
 
     def _checked(self, node: Node, made: int, wanted: int | None) -> int:
         """The name of what was made, if it is what the equations say."""
-        if wanted is not None and self.equations.made.get(wanted, wanted) == made:
-            return wanted
-        name = self.values.make(*node)
-        raise Different(name, made, self.equations.made.get(name, wanted))
+        said = None if wanted is None else self.equations.definition(wanted)
+        if wanted is None or made not in (wanted, said):
+            raise Different(self.values.make(*node), made, said)
+        return wanted
 
     def _applied(self, tensor: Apply) -> int:
         owner = None

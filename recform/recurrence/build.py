@@ -29,11 +29,15 @@ from recform.recurrence.model import (
     Shared,
     Slot,
     Step,
+    shared_by,
 )
 from recform.recurrence.moves import move, ordinal
 from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
+
+#: Most blocks that it may take until the regular step is found.
+MAX_LATER = 32
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:
@@ -47,10 +51,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         CompileError: if no block can compute what the formula says.
     """
     check(formula, report)
-    reach = reach_of(formula, report)
-    model = Writer(formula, reach.length, reach)
-    steps = model.follow() if model.output is not None else []
-    pattern = replace(steps[reach.regular], role="regular") if steps else None
+    reach, model, pattern = _regular(formula, reach_of(formula, report))
     builder = _Builder(formula, reach, pattern, report)
     if formula.scope == "stage":
         flows = tuple(builder.flow(stage.blocks) for stage in formula.stages)
@@ -74,6 +75,43 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     )
 
 
+def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step | None]:
+    """The regular step: the first one that the block behind it takes as well.
+
+    A state that has to grow to its size does so in the first blocks, and a step that reads
+    it before is none that could be repeated.
+    """
+    for later in range(MAX_LATER):
+        tried = replace(reach, later=later)
+        model = Writer(formula, tried.length, tried)
+        if model.output is None:
+            return tried, model, None
+        steps = model.follow()
+        step, behind = steps[tried.regular : tried.regular + 2]
+        if _is_repeated(step, behind):
+            return tried, model, replace(step, role="regular")
+    return tried, model, None
+
+
+def _is_repeated(step: Step, behind: Step) -> bool:
+    """Whether the next block computes the same, a block later, in whatever order."""
+
+    def later(slot: Slot) -> Slot:
+        return _moved(slot, 1, step.absolute)
+
+    made = {later(tensor): tensor for tensor in step.body}
+    return (
+        tuple(map(later, step.inputs)) == behind.inputs
+        and tuple(map(later, step.outputs)) == behind.outputs
+        and made.keys() == set(behind.body)
+        and all(
+            tuple(map(later, step.parts(tensor))) == behind.parts(moved)
+            for moved, tensor in made.items()
+            if isinstance(moved, Tensor)
+        )
+    )
+
+
 class _Builder:
     """Makes the flow of each stage and keeps the steps that differ."""
 
@@ -85,6 +123,9 @@ class _Builder:
         self._pattern = pattern
         self._report = report
         self._keys: dict[object, int] = {}
+        # What the network hands to the blocks of the flow, and to those of each step.
+        self._handed: frozenset[str] = frozenset()
+        self._handed_to: list[frozenset[str]] = []
         self.steps: list[Step] = []
 
     def flow(self, blocks: int) -> Flow:
@@ -97,6 +138,7 @@ class _Builder:
             empty = Step(0, (), (), (), {})
             return Flow(blocks, empty, (), (), (), self._formula.output, empty)
         start, *middle, end = writer.follow()
+        self._handed = frozenset(name for step in middle for name in shared_by(step))
         longer = blocks - length
         runs: list[Run] = []
         for step in middle:
@@ -175,12 +217,14 @@ class _Builder:
         return step.role == "pattern"
 
     def _known(self, step: Step, role: str) -> int:
-        key = (step, tuple(sorted(map(str, step.definitions.items()))))
+        definitions = tuple(sorted(map(str, step.definitions.items())))
+        key = (step, definitions, self._handed)
         if key not in self._keys:
             number = self._like(step) if role != "regular" else None
             if number is None:
                 number = len(self.steps)
                 self.steps.append(replace(step, role=role))
+                self._handed_to.append(self._handed)
             self._keys[key] = number
         return self._keys[key]
 
@@ -192,7 +236,9 @@ class _Builder:
         """
         for number, known in enumerate(self.steps):
             distance = known.at - step.at
-            if known.role == "regular" or not _is_moved(known, step, distance):
+            if known.role == "regular" or self._handed_to[number] != self._handed:
+                continue
+            if not _is_moved(known, step, distance):
                 continue
             if distance < 0:
                 opens = {known.at, step.at} <= self._starts()
@@ -207,8 +253,11 @@ class _Builder:
         return {1 + sum(counts[:number]) for number in range(len(counts))}
 
 
-def _is_moved(known: Step, step: Step, distance: int) -> bool:
-    """Whether a step is another one, so many blocks later or earlier."""
+def _is_moved(known: Step, step: Step, distance: int, absolute: int = -1 << 30) -> bool:
+    """Whether a step is another one, so many blocks later or earlier.
+
+    Blocks up to ``absolute`` are those blocks, wherever a step stands.
+    """
     mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
     theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
     sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
@@ -223,11 +272,12 @@ def _is_moved(known: Step, step: Step, distance: int) -> bool:
     )
 
 
-def _moved(slot: Slot, distance: int) -> Slot:
-    """A slot some blocks later; every index counts, those of the first blocks too."""
+def _moved(slot: Slot, distance: int, absolute: int = -1 << 30) -> Slot:
+    """A slot some blocks later; what is of blocks up to ``absolute`` stays."""
     if isinstance(slot, ModuleSlot):
-        return ModuleSlot(slot.name, slot.index + distance)
-    return move(slot, distance, -1 << 30)
+        here = slot.index <= absolute
+        return slot if here else ModuleSlot(slot.name, slot.index + distance)
+    return move(slot, distance, absolute)
 
 
 # ------------------------------------------------------------------------- what is said

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import sympy
 
-from recform.algebra.expr import Filled, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 
 
@@ -62,6 +62,17 @@ class Step:
         if inner is None:
             return tensor.children
         return (inner,) if isinstance(tensor, State) else inner.children
+
+
+def shared_by(step: Step) -> tuple[str, ...]:
+    """The operators and learned scalars without an index that a step uses."""
+    found = [
+        t.operator for t in step.body if isinstance(t, Apply) and t.index is sympy.nan
+    ]
+    for tensor in step.body:
+        for part in (tensor, *step.parts(tensor)):
+            found += sorted(scalar_names(part))
+    return tuple(dict.fromkeys(found))
 
 
 def scalar_names(tensor: Tensor) -> set[str]:
@@ -150,6 +161,25 @@ class Recurrence:
     disjoint: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
     shared: tuple[Shared, ...]
+
+    def handed(self, flow: Flow | None = None) -> tuple[str, ...]:
+        """What the network hands to every block of a flow, or of all flows.
+
+        All steps of a flow take the same; those of another flow may take something else.
+        """
+        flows = self.flows if flow is None else (flow,)
+        names: dict[str, None] = {}
+        for number, step in enumerate(self.steps):
+            if any(run.step == number for item in flows for run in item.runs):
+                names.update(dict.fromkeys(shared_by(step)))
+        return tuple(names)
+
+    def handed_to(self, step: int) -> tuple[str, ...]:
+        """What the network hands to the blocks that take a step."""
+        flow = next(
+            flow for flow in self.flows if any(run.step == step for run in flow.runs)
+        )
+        return self.handed(flow)
 
     @property
     def shared_scalars(self) -> tuple[str, ...]:

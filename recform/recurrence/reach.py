@@ -36,17 +36,19 @@ class Reach:
         absolute: the highest block that they name by number.
         from_end: how many blocks before the last one the output reaches.
         tail: how many blocks at the end differ in which of their unknowns are read.
+        later: how many more blocks it takes until each step is that of the block before.
     """
 
     order: int
     absolute: int
     from_end: int
     tail: int = 0
+    later: int = 0
 
     @property
     def regular(self) -> int:
         """A block that is regular: its history lies behind all that is special."""
-        return self.order + self.absolute + 2
+        return self.order + self.absolute + 2 + self.later
 
     @property
     def length(self) -> int:
@@ -80,7 +82,7 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
     for index in _indices(formula.output):
         if index.is_Integer:
             absolute = max(absolute, int(index))
-        else:
+        elif index.has(L):
             from_end = max(from_end, _from_end(index))
     tail = _tail(formula, order, from_end, report or Diagnostics())
     return Reach(order, absolute, from_end, tail)
@@ -108,7 +110,7 @@ def _indices(tensor: Tensor) -> list[sympy.Expr]:
         if isinstance(part, State | Apply):
             found.append(part.index)
         elif isinstance(part, History):
-            found.append(part.last)
+            found += [part.last, sympy.Integer(part.first)]
             found.extend(
                 I - 1 + (index - I).subs(I, 0) if index.has(I) else index
                 for index in _indices(part.body)

@@ -54,7 +54,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self._now = 0
-        self.unroller = Unroller(self.formula, self.length)
+        self.unroller = Unroller(self.formula, self.length, merged=True)
         output = self.unroller.output(self.formula.output)
         self.output = output
         self.live = [] if output is None else self._live(output)
@@ -122,11 +122,13 @@ class Writer:
         for block in range(self.length + 1):
             self._now = block
             targets = groups.get(block, [])
-            taken = self._pattern_at(block, carried, modules) if block else None
             waiting = [
                 t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])
             ]
             waiting.append(_End(self.output))
+            taken = self._pattern_at(block, carried, modules) if block else None
+            if taken is not None and not self._hands_on(taken, block, waiting):
+                taken = None
             body: list[Tensor] = []
             if taken is not None:
                 outputs = [t for t in taken.outputs if isinstance(t, Tensor)]
@@ -141,7 +143,7 @@ class Writer:
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
                 )
-                outputs = self._outputs(block, border, have)
+                outputs = self._outputs(block, border, have, carried)
                 for tensor in outputs:
                     self._compute(tensor, have, body)
                     assert self.time(tensor) <= block
@@ -239,7 +241,9 @@ class Writer:
         have.add(tensor)
         body.append(tensor)
 
-    def _outputs(self, block: int, border: Border, have: set[Tensor]) -> list[Tensor]:
+    def _outputs(
+        self, block: int, border: Border, have: set[Tensor], carried: list[Tensor]
+    ) -> list[Tensor]:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
         wanted = self._wanted(block, have)
         if wanted is not None:
@@ -247,7 +251,15 @@ class Writer:
         cut = smallest(border)
         self.cuts[block] = cut
         self.early.update(cut.early)
+        # What comes in a block later goes out in the same order.
+        again = [self.unroller.settle(self._later(tensor)) for tensor in carried]
+        if len(again) == len(cut.tensors) and set(again) == set(cut.tensors):
+            return [tensor for tensor in again if tensor is not None]
         return sorted(cut.tensors, key=lambda tensor: self._rank(tensor, block))
+
+    def _later(self, tensor: Tensor) -> Tensor:
+        """A tensor of the block before, for this one."""
+        return move(tensor, 1, self.reach.absolute)
 
     def _rank(self, tensor: Tensor, block: int) -> tuple[int, int, int]:
         """Unknowns first, the newest first, then in the order of the file."""
@@ -333,7 +345,7 @@ class Writer:
             if index > self.length:
                 return None
         shifted = move(slot, block - self.pattern.at, self.reach.absolute)
-        return self.unroller.settle(shifted)
+        return self.unroller.unnamed(shifted)
 
     def _pattern_modules(
         self, block: int, slots: Iterable[Slot]
@@ -374,6 +386,8 @@ class Writer:
         early = self._early_at(pattern, block)
         if not self._same_parts(pattern, table, early, block):
             return None
+        if self._runs_twice(pattern, table):
+            return None
         made = {table[tensor] for tensor in pattern.body}
         if not made <= self._living(block):
             return None
@@ -393,6 +407,22 @@ class Writer:
             body=tuple(dict.fromkeys(table[t] for t in pattern.body)),
             definitions=early,
         )
+
+    def _runs_twice(self, pattern: Step, table: dict[Tensor, Tensor]) -> bool:
+        """Whether an operator would run again on a tensor that has two names here."""
+        done = {table[tensor] for tensor in _tensors(pattern.inputs)}
+        for tensor in pattern.body:
+            if isinstance(tensor, Apply):
+                if table[tensor] in done:
+                    return True
+                done.add(table[tensor])
+        return False
+
+    def _hands_on(self, step: Step, block: int, waiting: list[Tensor]) -> bool:
+        """Whether a step hands on all modules of blocks so far that later blocks use."""
+        made = set(_tensors(step.inputs)) | set(step.body)
+        own = self._pattern_modules(block, step.outputs)
+        return set(self._modules(block, waiting, made)) <= set(own)
 
     def _is_used(self, slot: ModuleSlot) -> bool:
         """Whether anything that the output needs runs this module."""

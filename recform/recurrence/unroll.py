@@ -33,23 +33,53 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.formula import Formula
+from recform.recurrence.check import walk
 
 
 class Unroller:
     """Writes a formula out for the blocks 1 to ``length``.
+
+    Args:
+        formula: the network.
+        length: the number of blocks.
+        merged: whether names of one tensor become one name: all that starts as the input,
+            and an unknown that is an application or a history.
 
     Attributes:
         length: the number of blocks.
         definitions: for every unknown and every history that was met, what it is.
     """
 
-    def __init__(self, formula: Formula, length: int) -> None:
+    def __init__(self, formula: Formula, length: int, *, merged: bool = False) -> None:
         self.length = length
+        self._merged = merged
+        self._names: dict[Tensor, Tensor] = {}
         self.definitions: dict[Tensor, Tensor] = {}
         self._equations = {e.unknown: e.right for e in formula.equations}
         self._boundaries = {b.left: b.right for b in formula.boundaries}
         self._memo: dict[Tensor, Tensor | None] = {}
-        self._written: dict[tuple[Tensor, int], Tensor | None] = {}
+        self._at_start = {
+            part.operator
+            for boundary in formula.boundaries
+            if boundary.right is not None
+            for part in walk(boundary.right)
+            if isinstance(part, Apply) and part.index == 0
+        }
+        read = {
+            part.name
+            for equation in formula.equations
+            for part in walk(equation.right)
+            if isinstance(part, State) and part.index != I
+        }
+        # An unknown that is one application is named before another one reads it; and the
+        # input is called as an unknown whose past is read.
+        self._order = sorted(
+            self._equations,
+            key=lambda name: (
+                name not in read,
+                not isinstance(self._equations[name], Apply | History),
+            ),
+        )
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
@@ -59,8 +89,8 @@ class Unroller:
         """The output expression, for the last block, or if another one is the last."""
         last = self.length if length is None else length
         # From the oldest on, so that a long history needs no deep recursion.
-        for block in range(1, last + 1):
-            for name in self._equations:
+        for block in range(last + 1):
+            for name in self._order:
                 self.settle(State(name, block))
         return self.settle(_replace(tensor, last, last))
 
@@ -81,7 +111,13 @@ class Unroller:
             else:
                 result = self._settle(tensor)
             self._memo[tensor] = result
-        return self._memo[tensor]
+        result = self._memo[tensor]
+        return None if result is None else self._names.get(result, result)
+
+    def unnamed(self, tensor: Tensor) -> Tensor | None:
+        """The same, but what an unknown is made of is not the unknown."""
+        named = self.settle(tensor)
+        return named if isinstance(tensor, State) else self._memo[tensor]
 
     def _settle(self, tensor: Tensor) -> Tensor | None:
         match tensor:
@@ -96,7 +132,7 @@ class Unroller:
                 if argument is None or (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
-                    and not self._at_start(argument)
+                    and not self._is_start(tensor.operator, argument)
                 ):
                     return None
                 made = Apply(tensor.operator, tensor.index, argument)
@@ -147,9 +183,11 @@ class Unroller:
         inner = self.settle(tensor)
         return None if isinstance(inner, Filled) else inner
 
-    def _at_start(self, argument: Tensor) -> bool:
-        """Whether block 0 (the start) may apply an operator: on the input alone."""
-        return newest(argument) <= 0 and isinstance(argument, Input)
+    def _is_start(self, operator: str, argument: Tensor) -> bool:
+        """Whether block 0 has an operator: one that a boundary applies to the input."""
+        if isinstance(argument, State):
+            argument = self.definitions[argument]
+        return operator in self._at_start and isinstance(argument, Input)
 
     def _state(self, state: State) -> Tensor | None:
         index = int(state.index)
@@ -167,8 +205,17 @@ class Unroller:
         settled = None if written is None else self.settle(written)
         if settled is None or isinstance(settled, Filled):
             return None
+        if self._merged:
+            if index <= 0 and self._is_input(settled):
+                return settled
+            if written is not None and _is_named(written, settled, index):
+                self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _is_input(self, tensor: Tensor) -> bool:
+        """Whether a tensor is the input under the name that an unknown gave it."""
+        return isinstance(tensor, State) and self.definitions[tensor] == Input()
 
     def _present(self, tensor: Tensor) -> list[Tensor]:
         settled = [self.settle(child) for child in tensor.children]
@@ -208,6 +255,8 @@ class Unroller:
         before: Tensor | None = None
         for index in range(history.first, last + 1):
             here = History(history.kind, history.body, history.first, index)
+            if before is not None:
+                before = self._names.get(before, before)
             if here in self.definitions:
                 before = here
                 continue
@@ -233,6 +282,19 @@ class Unroller:
         if isinstance(tensor, History):
             return self.definitions[tensor].children
         return tensor.children
+
+
+def _is_named(written: Tensor, settled: Tensor, index: int) -> bool:
+    """Whether an unknown is just a name for what it is made of, as its equation says.
+
+    A sum is no such thing, since a part of it may be formed early; nor is another unknown,
+    or an older history, since an adapter may stand between the two.
+    """
+    if isinstance(settled, Input):
+        return index <= 0
+    if isinstance(settled, History):
+        return isinstance(written, History) and bool(settled.last == index)
+    return isinstance(settled, Apply) and isinstance(written, Apply)
 
 
 def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor | None:
