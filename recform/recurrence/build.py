@@ -35,9 +35,10 @@ from recform.recurrence.moves import move, ordinal
 from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
+from recform.recurrence.unroll import Unroller
 
-#: Most blocks that it may take until the regular step is found.
-MAX_LATER = 32
+#: How many more blocks it may take until the regular step is found.
+_LATER = (0, 1, 2, 4, 8, 16, 32, 64)
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:
@@ -51,15 +52,15 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         CompileError: if no block can compute what the formula says.
     """
     check(formula, report)
-    reach, model, pattern = _regular(formula, reach_of(formula, report))
-    builder = _Builder(formula, reach, pattern, report)
-    if formula.scope == "stage":
-        flows = tuple(builder.flow(stage.blocks) for stage in formula.stages)
-    else:
-        flows = (builder.flow(sum(stage.blocks for stage in formula.stages)),)
-    report.check()
+    reach = reach_of(formula, report)
+    counts = [stage.blocks for stage in formula.stages]
+    lengths = counts if formula.scope == "stage" else [sum(counts)]
+    for length in dict.fromkeys(min(blocks, reach.length) for blocks in lengths):
+        _complete(formula, length, report)
     warn_if_blind(formula, report)
-    assert pattern is not None
+    reach, model, pattern = _regular(formula, reach)
+    builder = _Builder(formula, reach, pattern)
+    flows = tuple(map(builder.flow, lengths))
     cut = model.cuts[reach.regular]
     return Recurrence(
         formula=formula,
@@ -75,22 +76,53 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     )
 
 
-def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step | None]:
+def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
+    """Whether there is an output, and every unknown that is read from block 1 on.
+
+    Raises:
+        CompileError: RF305, if not.
+    """
+    unroller = Unroller(formula, length)
+    output = unroller.output(formula.output)
+    zero = {b.left for b in formula.boundaries if b.right is None}
+    read = {
+        part.name
+        for equation in formula.equations
+        for part in walk(equation.right)
+        if isinstance(part, State)
+    }
+    for equation in formula.equations:
+        for k in range(1, length + 1):
+            state = State(equation.unknown, k)
+            if output is not None and (equation.unknown not in read or state in zero):
+                continue
+            if unroller.settle(state) is None:
+                report.error(
+                    "RF305",
+                    f"nothing is left of {state}: all its terms reach before the start",
+                    equation.span,
+                    hint=f"add a boundary equation: {state} = ...",
+                )
+                report.check()
+    if output is None:
+        report.error("RF305", "nothing is left of the output", formula.output_span)
+    report.check()
+
+
+def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
     """The regular step: the first one that the block behind it takes as well.
 
     A state that has to grow to its size does so in the first blocks, and a step that reads
     it before is none that could be repeated.
     """
-    for later in range(MAX_LATER):
+    for later in _LATER:
         tried = replace(reach, later=later)
         model = Writer(formula, tried.length, tried)
-        if model.output is None:
-            return tried, model, None
         steps = model.follow()
         step, behind = steps[tried.regular : tried.regular + 2]
         if _is_repeated(step, behind):
             return tried, model, replace(step, role="regular")
-    return tried, model, None
+    raise AssertionError(f"no two blocks of {formula.name} take the same step")
 
 
 def _is_repeated(step: Step, behind: Step) -> bool:
@@ -115,13 +147,10 @@ def _is_repeated(step: Step, behind: Step) -> bool:
 class _Builder:
     """Makes the flow of each stage and keeps the steps that differ."""
 
-    def __init__(
-        self, formula: Formula, reach: Reach, pattern: Step | None, report: Diagnostics
-    ) -> None:
+    def __init__(self, formula: Formula, reach: Reach, pattern: Step) -> None:
         self._formula = formula
         self._reach = reach
         self._pattern = pattern
-        self._report = report
         self._keys: dict[object, int] = {}
         # What the network hands to the blocks of the flow, and to those of each step.
         self._handed: frozenset[str] = frozenset()
@@ -133,10 +162,6 @@ class _Builder:
         reach = self._reach
         length = min(blocks, reach.length)
         writer = Writer(self._formula, length, reach, self._pattern)
-        if writer.output is None or not self._complete(writer):
-            self._vanished(writer)
-            empty = Step(0, (), (), (), {})
-            return Flow(blocks, empty, (), (), (), self._formula.output, empty)
         start, *middle, end = writer.follow()
         self._handed = frozenset(name for step in middle for name in shared_by(step))
         longer = blocks - length
@@ -162,59 +187,16 @@ class _Builder:
             end=replace(end, role="end"),
         )
 
-    def _complete(self, writer: Writer) -> bool:
-        """Whether every unknown that is read has a value from block 1 on, or is 0."""
-        zero = {b.left for b in self._formula.boundaries if b.right is None}
-        return all(
-            writer.unroller.settle(State(equation.unknown, k)) is not None
-            or State(equation.unknown, k) in zero
-            or not self._is_read(writer, equation.unknown, k)
-            for equation in self._formula.equations
-            for k in range(1, writer.length + 1)
-        )
-
-    def _is_read(self, writer: Writer, unknown: str, block: int) -> bool:
-        reads = {
-            part.name
-            for equation in self._formula.equations
-            for part in walk(equation.right)
-            if isinstance(part, State)
-        }
-        return unknown in reads
-
-    def _vanished(self, writer: Writer) -> None:
-        for equation in self._formula.equations:
-            for k in range(1, writer.length + 1):
-                if writer.unroller.settle(State(equation.unknown, k)) is None:
-                    self._report.error(
-                        "RF305",
-                        f"nothing is left of {State(equation.unknown, k)}: "
-                        "all its terms reach before the start",
-                        equation.span,
-                        hint="add a boundary equation: "
-                        f"{State(equation.unknown, k)} = ...",
-                    )
-                    return
-        self._report.error(
-            "RF305", "nothing is left of the output", self._formula.output_span
-        )
-
     def _number(self, step: Step, length: int, blocks: int) -> int:
         """The number of a step among those that differ."""
-        pattern = self._pattern
-        if pattern is not None and self._is_pattern(step):
-            return self._known(pattern, "regular")
+        if step.role == "pattern":
+            return self._known(self._pattern, "regular")
         if step.at <= self._reach.regular:
             role = ordinal(step.at) if step.at < blocks or step.at == 1 else "last"
             return self._known(step, role)
         back = length - step.at
         role = "last" if back == 0 else f"{ordinal(back + 1)}_last"
         return self._known(step, role)
-
-    def _is_pattern(self, step: Step) -> bool:
-        pattern = self._pattern
-        assert pattern is not None
-        return step.role == "pattern"
 
     def _known(self, step: Step, role: str) -> int:
         definitions = tuple(sorted(map(str, step.definitions.items())))

@@ -66,6 +66,13 @@ def scalars_in(tensor: Tensor) -> list[ModuleSlot]:
     )
 
 
+def used_in(tensor: Tensor) -> list[ModuleSlot]:
+    """The operator and the learned scalars of a block that a tensor is made with."""
+    if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+        return [ModuleSlot(tensor.operator, int(tensor.index))]
+    return scalars_in(tensor)
+
+
 def ordinal(number: int) -> str:
     """``first``, ``second``, ... or ``block9``."""
     return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"

@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.recurrence.moves import move, scalars_in
+from recform.recurrence.moves import move, scalars_in, used_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.state import Border, Cut, smallest, suffices
 from recform.recurrence.unroll import Unroller
@@ -150,7 +150,7 @@ class Writer:
             following = (
                 self._pattern_modules(block, taken.outputs)
                 if taken is not None
-                else self._modules(block, waiting, have | set(body))
+                else self._modules(block, waiting, outputs)
             )
             steps.append(
                 Step(
@@ -247,6 +247,7 @@ class Writer:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
         wanted = self._wanted(block, have)
         if wanted is not None:
+            self.early.update(self._early_after(block))
             return wanted
         cut = smallest(border)
         self.cuts[block] = cut
@@ -299,32 +300,24 @@ class Writer:
         )
 
     def _modules(
-        self, block: int, waiting: Iterable[Tensor], done: set[Tensor]
+        self, block: int, waiting: Iterable[Tensor], outputs: Iterable[Tensor]
     ) -> tuple[ModuleSlot, ...]:
-        """Operators and scalars of blocks so far that later blocks use."""
-        slots: dict[ModuleSlot, None] = {}
-        later = [t for t in waiting if isinstance(t, Apply)]
-        for tensor in later:
-            if 0 < int(tensor.index) <= block:
-                slots[ModuleSlot(tensor.operator, int(tensor.index))] = None
-        for tensor in self.live:
-            if isinstance(tensor, Scaled | Filled) and tensor not in done:
-                if self._last_use(tensor) <= block:
-                    continue
-                for slot in scalars_in(tensor):
-                    if 0 < slot.index <= block:
-                        slots[slot] = None
-        return tuple(slots)
+        """Operators and scalars of blocks so far that later blocks use.
 
-    def _last_use(self, tensor: Tensor) -> int:
-        """The latest block that reads a tensor."""
-        if not hasattr(self, "_uses"):
-            self._uses: dict[Tensor, int] = {}
-            for user in self.live:
-                own = self.time(user)
-                for part in self.unroller.parts(user):
-                    self._uses[part] = max(self._uses.get(part, 0), own)
-        return self._uses.get(tensor, self.length)
+        Later blocks compute all that is needed and not handed on.
+        """
+        there = set(outputs)
+        slots: set[ModuleSlot] = set()
+        stack = list(waiting)
+        while stack:
+            tensor = stack.pop()
+            if tensor in there:
+                continue
+            there.add(tensor)
+            slots.update(slot for slot in used_in(tensor) if 0 < slot.index <= block)
+            stack.extend(self._parts_or_end(tensor))
+        order = [*self.formula.operators, *self.formula.scalars]
+        return tuple(sorted(slots, key=lambda s: (order.index(s.name), s.index)))
 
     def _definitions(self, body: Iterable[Tensor]) -> dict[Tensor, Tensor]:
         table: dict[Tensor, Tensor] = {}
@@ -420,17 +413,17 @@ class Writer:
 
     def _hands_on(self, step: Step, block: int, waiting: list[Tensor]) -> bool:
         """Whether a step hands on all modules of blocks so far that later blocks use."""
-        made = set(_tensors(step.inputs)) | set(step.body)
         own = self._pattern_modules(block, step.outputs)
-        return set(self._modules(block, waiting, made)) <= set(own)
+        before = dict(self.early)
+        self.early.update(step.definitions)
+        self.early.update(self._early_after(block))
+        needed = self._modules(block, waiting, _tensors(step.outputs))
+        self.early = before
+        return set(needed) <= set(own)
 
     def _is_used(self, slot: ModuleSlot) -> bool:
         """Whether anything that the output needs runs this module."""
-        return any(
-            (isinstance(t, Apply) and (t.operator, t.index) == (slot.name, slot.index))
-            or slot in scalars_in(t)
-            for t in self.live
-        )
+        return any(slot in used_in(tensor) for tensor in self.live)
 
     def _early_at(self, pattern: Step, block: int) -> dict[Tensor, Tensor]:
         """The sums of the pattern that have a part formed early, for another block."""

@@ -208,7 +208,10 @@ class Unroller:
         if self._merged:
             if index <= 0 and self._is_input(settled):
                 return settled
-            if written is not None and _is_named(written, settled, index):
+            assert written is not None
+            if isinstance(settled, State) and isinstance(written, Apply):
+                return settled
+            if _is_named(written, settled, index):
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
