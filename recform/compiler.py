@@ -1,4 +1,4 @@
-"""The pipeline: text becomes a PyTorch module in five stages, each of frozen data.
+"""The pipeline: text becomes a PyTorch module in six stages, each of frozen data.
 
 ========== ============================= ====================================
 stage      from                          to
@@ -7,6 +7,7 @@ syntax     the text of a file            :class:`recform.syntax.nodes.File`
 algebra    statements                    :class:`recform.algebra.formula.Formula`
 recurrence equations                     :class:`recform.recurrence.Recurrence`
 graph      steps                         :class:`recform.graph.NetworkGraph`
+proof      the network with shapes       :class:`recform.proof.Proof`
 emit       the network with shapes       Python source
 ========== ============================= ====================================
 """
@@ -20,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform import algebra, graph, recurrence
+from recform import algebra, graph, proof, recurrence
 from recform.algebra.blame import blamed
 from recform.algebra.sections import no_network
 from recform.blocks import library
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
     from recform.algebra.formula import Formula
     from recform.graph import NetworkGraph
+    from recform.proof import Proof
     from recform.recurrence import Recurrence
 
 
@@ -52,6 +54,7 @@ class Compiled:
         graph: the network with shapes.
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
+        proof: that the blocks, as they are written, compute the equations.
         plugins: the operators that are not recform's own.
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
@@ -60,6 +63,7 @@ class Compiled:
     graph: NetworkGraph
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
+    proof: Proof
     plugins: Plugins = field(default_factory=Plugins)
     used: tuple[Source, ...] = ()
     timm: bool = False
@@ -168,6 +172,10 @@ def _compile(
         # Each stage follows the author's brackets and names; some nest beyond reason.
         report.error("RF103", "the formula is nested too deep", file=source.name)
         report.check()
+    except AssertionError as error:
+        # What a stage takes for granted does not hold: no network, and no traceback.
+        report.error("RF901", str(error) or "a stage failed", file=source.name)
+        report.check()
     except CompileError as error:
         error.diagnostics = blamed(error.diagnostics, file, settings)
         raise
@@ -183,10 +191,12 @@ def compile_formula(
     """One network from its formula: the stages behind the algebra.
 
     Raises:
-        CompileError: if no block can compute what it says, or shapes do not meet.
+        CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
+            the blocks would compute something else, which is a fault of the compiler.
     """
     steps = recurrence.build(formula, report)
-    return Compiled(graph.build(steps, report), settings, ())
+    network = graph.build(steps, report)
+    return Compiled(network, settings, (), proof.prove(network, report))
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:

@@ -50,7 +50,7 @@ def command(
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
     common.show(networks[0].warnings, form)
-    summaries = [summarise(item.graph) for item in networks]
+    summaries = [summarise(item.graph, str(item.proof)) for item in networks]
     if as_json:
         data = [summary.as_dict() for summary in summaries]
         sys.stdout.write(

@@ -588,4 +588,9 @@ CATALOGUE: dict[str, Entry] = {
         "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
         "recform transplant other.safetensors net.rf --from peek.rf --plugin peek.py",
     ),
+    "RF901": Entry(
+        "not proved",
+        "Before a file is written, recform proves that its blocks compute the equations. "
+        "Here it could not: this is a fault of recform, and nothing was written.",
+    ),
 }

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
+from recform.proof.adapters import Misfit, check_shapes
 from recform.proof.equations import Equations
 from recform.proof.execute import Different, Held, Machine, Unknown
 from recform.proof.shift import reach_of, shifted
 from recform.proof.values import Values
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
+
+FAULT = (
+    "this is a fault of recform and not of the formula; nothing was written. "
+    "Please report it with the file"
+)
 
 #: Blocks that take one step, from one number to another.
 Row = tuple[int, int, int]
@@ -53,11 +60,27 @@ class Proof:
         return f"{self.blocks} {noun}: {how}"
 
 
-def prove(network: NetworkGraph) -> Proof:
+def prove(network: NetworkGraph, report: Diagnostics) -> Proof:
     """Proves that the blocks as they will be written compute the formula.
 
     Args:
         network: the steps, and which block of which stage takes which.
+        report: gets RF901.
+
+    Raises:
+        CompileError: RF901, if they do not.
+    """
+    try:
+        return proof_of(network)
+    except Refuted as refuted:
+        span = network.recurrence.formula.equations[0].span
+        report.error("RF901", refuted.message, span, hint=FAULT)
+        report.check()
+        raise
+
+
+def proof_of(network: NetworkGraph) -> Proof:
+    """The same, as an exception of its own.
 
     Raises:
         Refuted: if they do not.
@@ -73,6 +96,10 @@ def prove(network: NetworkGraph) -> Proof:
             for segment in stage.segments
         ]
         proofs.append(prove_flow(recurrence, flow, rows))
+        try:
+            check_shapes(network, flow, number)
+        except Misfit as misfit:
+            raise Refuted(misfit.message) from None
     return Proof(sum(p.blocks for p in proofs), sum(p.followed for p in proofs))
 
 

@@ -52,8 +52,11 @@ class Reach:
 
     @property
     def length(self) -> int:
-        """A network in which every case occurs."""
-        return self.regular + max(self.order, self.from_end, self.tail) + 3
+        """A network in which every case occurs.
+
+        What a block hands on hangs on what is read as far ahead as the equations look back.
+        """
+        return self.regular + self.order + max(self.from_end, self.tail) + 2
 
 
 def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:

@@ -110,7 +110,7 @@ class Summary:
         stages: the table, stem and head included.
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
-        arguments: keywords of the generated constructor.
+        proof: how it was proved that the blocks compute the equations.
     """
 
     name: str
@@ -129,14 +129,20 @@ class Summary:
     parameters: int
     multiply_adds: int
     kept: int
+    proof: str
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as plain data, for JSON."""
         return asdict(self)
 
 
-def summarise(network: NetworkGraph) -> Summary:
-    """The summary of a network."""
+def summarise(network: NetworkGraph, proof: str = "") -> Summary:
+    """The summary of a network.
+
+    Args:
+        network: with shapes.
+        proof: how it was proved, in words.
+    """
     recurrence = network.recurrence
     formula = recurrence.formula
     totals = network.totals
@@ -168,6 +174,7 @@ def summarise(network: NetworkGraph) -> Summary:
         parameters=totals.parameters,
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
+        proof=proof,
     )
 
 

@@ -51,6 +51,8 @@ def render(summary: Summary, console: Console | None = None) -> None:
         + "."
     )
     _state(summary, console)
+    if summary.proof:
+        console.print(f"Proved: {summary.proof}.")
     _stages(summary, console)
 
 
@@ -71,7 +73,8 @@ def _state(summary: Summary, console: Console) -> None:
     proof = "; ".join(" > ".join(way) for way in summary.ways)
     console.print(
         Text(
-            f"Minimal: a minimum cut between two blocks has size {summary.bound}. "
+            f"Minimal: a minimum cut between two blocks has size {summary.bound}, over "
+            "the tensors that the equations name and the parts of their sums. "
             f"Ways that share no tensor: {proof}."
         )
     )

@@ -1,0 +1,156 @@
+"""Shapes of the plan: terms that meet have one shape, and adapters stand where they must.
+
+The shapes were worked out by the graph stage; here they are only held against each other,
+from block to block. An adapter that is missing, superfluous, on the wrong term or for the
+wrong shape leaves two shapes that do not meet.
+"""
+
+from __future__ import annotations
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.blocks import Shape
+from recform.graph.model import Block, NetworkGraph, Site
+from recform.recurrence.model import Flow, Slot, Step
+
+
+class Misfit(Exception):
+    """Two shapes of the plan do not meet.
+
+    Attributes:
+        message: which, and where.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
+    """Holds the shapes of a flow's blocks against each other.
+
+    Args:
+        network: with all shapes.
+        flow: how its blocks follow each other.
+        number: of the flow.
+
+    Raises:
+        Misfit: if two do not meet.
+    """
+    by_stage = network.recurrence.formula.scope == "stage"
+    stages = network.stages[number : number + 1] if by_stage else network.stages
+    shapes = _Inside(flow.start, network.starts[number], "the start").check()
+    for segment in (segment for stage in stages for segment in stage.segments):
+        step = network.recurrence.steps[segment.step]
+        where = f"block {segment.first}"
+        _agree(segment.inputs, shapes, where)
+        shapes = _Inside(step, segment.block, where).check(segment.inputs)
+        if segment.count > 1:
+            _agree(segment.inputs, shapes, f"block {segment.first + 1}")
+    _Inside(flow.end, network.ends[number], "the output").check(shapes)
+
+
+def _agree(
+    wanted: tuple[Shape | None, ...], got: tuple[Shape | None, ...], where: str
+) -> None:
+    if wanted != got:
+        shown = ["; ".join(map(str, shapes)) for shapes in (wanted, got)]
+        raise Misfit(f"{where} is made for {shown[0]}, and gets {shown[1]}")
+
+
+class _Inside:
+    """The shapes inside of a block."""
+
+    def __init__(self, step: Step, block: Block, where: str) -> None:
+        self._step, self._block, self._where = step, block, where
+        self._used: set[Site] = set()
+
+    def check(
+        self, inputs: tuple[Shape | None, ...] | None = None
+    ) -> tuple[Shape | None, ...]:
+        """The shapes that the block hands on."""
+        if inputs is not None:
+            here = tuple(map(self._slot, self._step.inputs))
+            _agree(here, inputs, self._where)
+        for tensor in self._step.body:
+            self._check(tensor)
+        if superfluous := [s for s in self._block.sites if s not in self._used]:
+            raise self._misfit(f"an adapter stands nowhere: {superfluous[0].value}")
+        made = tuple(map(self._slot, self._step.outputs))
+        if made != self._block.outputs:
+            raise self._misfit("what it hands on has another shape than it says")
+        return made
+
+    def _slot(self, slot: Slot) -> Shape | None:
+        return self._shape(slot) if isinstance(slot, Tensor) else None
+
+    def _shape(self, tensor: Tensor) -> Shape:
+        if tensor not in self._block.shapes:
+            raise self._misfit(f"{tensor} has no shape")
+        return self._block.shapes[tensor]
+
+    def _misfit(self, what: str) -> Misfit:
+        return Misfit(f"{self._where}: {what}")
+
+    def _check(self, tensor: Tensor) -> None:
+        shape = self._shape(tensor)
+        parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
+        if isinstance(tensor, Concat) or (
+            isinstance(tensor, History) and tensor.kind == "concat"
+        ):
+            shapes = list(map(self._shape, parts))
+            features = sum(int(part.features) for part in shapes)
+            if any(part.with_features(features) != shape for part in shapes):
+                raise self._misfit(f"{tensor} is {shape}, which its parts are not")
+        elif isinstance(tensor, TensorSum | Pointwise | Combine | History | State):
+            for part in parts:
+                self._meets(part, tensor, shape)
+        elif isinstance(tensor, Scaled | Elementwise) and shape != self._shape(
+            parts[0]
+        ):
+            raise self._misfit(f"{tensor} is {shape}, and what it is of is not")
+        elif isinstance(tensor, Part):
+            whole = self._shape(parts[0])
+            if shape.with_features(int(shape.features) * tensor.parts) != whole:
+                raise self._misfit(f"{tensor} is {shape}, a part of {whole}")
+        elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
+            made_for = self._block.calls[tensor.operator].input
+            own = tensor.index == self._step.at
+            argument = self._shape(tensor.argument)
+            if own and made_for and made_for.features != argument.features:
+                raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
+
+    def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> None:
+        """Whether a term has the shape of what it is a term of, behind its adapter."""
+        value = part
+        while isinstance(value, Scaled):
+            value = value.tensor
+        arrives = self._shape(value)
+        site = Site(value, parent)
+        if site in self._block.sites:
+            self._used.add(site)
+            source, target = self._block.sites[site]
+            if source != arrives or source == target:
+                raise self._misfit(
+                    f"an adapter from {source} to {target} stands in front of {value}, "
+                    f"which is {arrives}"
+                )
+            arrives = target
+        product = isinstance(parent, Pointwise)
+        spread = not isinstance(parent, State) and arrives.spreads_over(
+            shape, product=product
+        )
+        if arrives != shape and not spread:
+            raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
