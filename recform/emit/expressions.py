@@ -107,6 +107,13 @@ def learned(value: Any) -> list[Learned]:
     return sorted(value.atoms(Learned), key=str)
 
 
+def function_code(name: str) -> str:
+    """The code of an elementwise function, with ``{x}`` for its argument."""
+    operator = elementwise(name)
+    assert operator is not None
+    return operator.emit(Shape(Layout.VECTOR, 1), Arguments({})).call
+
+
 def numeric_parts(value: Any) -> list[Any]:
     """The largest parts of a coefficient without learned scalars, but with i or L."""
     if not value.atoms(Learned):
@@ -279,10 +286,7 @@ class Writer:
 
     def function(self, tensor: Elementwise) -> str:
         """An elementwise function."""
-        operator = elementwise(tensor.name)
-        assert operator is not None
-        emitted = operator.emit(Shape(Layout.VECTOR, 1), Arguments({}))
-        return emitted.call.replace("{x}", self.show(tensor.argument))
+        return function_code(tensor.name).replace("{x}", self.show(tensor.argument))
 
     def history(self, tensor: History) -> tuple[str, int]:
         """A history with one more member."""

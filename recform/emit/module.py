@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import PurePath
 
@@ -36,6 +37,9 @@ def emit(
         settings: parameters that were set, for the header.
         plugins: those that were named, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
+
+    Raises:
+        CompileError: RF901, if what was written is not what was planned.
     """
     names = Namespace()
     for network in networks:
@@ -44,7 +48,7 @@ def emit(
     for name in [*support, *([BASE] if timm else [])]:
         names.take(name)
     body = Lines()
-    classes = []
+    writers: list[NetworkWriter] = []
     for network in networks:
         prefix = (
             identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
@@ -52,8 +56,12 @@ def emit(
         writer = (ClassifierWriter if timm else NetworkWriter)(network, names, prefix)
         writer.write(body)
         body.blank(2)
-        classes.append(writer.name)
+        writers.append(writer)
+    classes = [writer.name for writer in writers]
     code = str(body).rstrip("\n") + "\n"
+    tree = ast.parse(code)
+    for writer in writers:
+        writer.check(tree)
     for name, text in reversed(support.items()):
         if re.search(rf"\b{name}\(", code):
             code = f"{text.rstrip()}\n\n\n{code}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import Learned
 from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
 from recform.emit.bodies import BodyClasses
 from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter
@@ -38,6 +40,8 @@ from recform.emit.stages import StageWriter
 from recform.emit.step import StepCode, StepWriter
 from recform.emit.text import Lines, docstring, folded
 from recform.graph.model import Block, NetworkGraph, Piece
+from recform.proof import FAULT
+from recform.proof.printed import Misprint, check_printed
 from recform.recurrence.model import ModuleSlot
 
 
@@ -76,6 +80,25 @@ class NetworkWriter:
             for table in self._formula.tables
             if any(isinstance(value, float) for value in table.values)
         )
+
+    def check(self, tree: ast.Module) -> None:
+        """Holds the source against the plan.
+
+        Args:
+            tree: the source, with the class of the network in it.
+
+        Raises:
+            CompileError: RF901, if it says something else.
+        """
+        made = [s.step for stage in self._network.stages for s in stage.segments]
+        steps = [self._writers[n].printed() for n in range(len(self._writers))]
+        try:
+            check_printed(tree, self.name, steps, made)
+        except Misprint as misprint:
+            report = Diagnostics()
+            span = self._formula.equations[0].span
+            report.error("RF901", misprint.message, span, hint=FAULT)
+            report.check()
 
     @property
     def steps(self) -> Mapping[int, StepCode]:

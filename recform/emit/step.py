@@ -11,6 +11,7 @@ import sympy
 
 from recform.algebra.expr import (
     Apply,
+    Elementwise,
     I,
     L,
     Learned,
@@ -27,6 +28,7 @@ from recform.emit.expressions import (
     SUM,
     Writer,
     coefficient_text,
+    function_code,
     numeric_parts,
 )
 from recform.emit.names import (
@@ -55,6 +57,7 @@ from recform.emit.pipelines import (
 from recform.emit.says import line_mark, step_equations, step_title
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph, Segment, Site
+from recform.proof.printed import Place, PrintedStep
 from recform.recurrence.model import ModuleSlot, Slot
 
 
@@ -140,6 +143,36 @@ class StepWriter:
             self._constructor(lines)
             self._forward(lines)
         return self.code
+
+    def printed(self) -> PrintedStep:
+        """The plan of the step, and how its parts are called in the code."""
+        places = []
+        for number, segment in enumerate(self._own.segments):
+            values = {
+                name: column[number][0] if kind == "index" else column[number]
+                for kind, name, column in self.code.arguments
+            }
+            places.append(
+                Place(
+                    segment.first,
+                    segment.count,
+                    self._own.depths()[number],
+                    values,
+                    frozenset(n for k, n, _ in self.code.arguments if k == "index"),
+                )
+            )
+        functions = [t.name for t in self._step.body if isinstance(t, Elementwise)]
+        return PrintedStep(
+            name=self.code.name,
+            step=self._step,
+            handed=self.code.shared,
+            modules=self._module_names,
+            inlined={name: code.calls for name, code in self._inline.items()},
+            adapters=self._own.adapters,
+            functions={name: function_code(name) for name in functions},
+            is_class=not self.code.made and not self.code.flat,
+            places=tuple(places),
+        )
 
     def _is_plain(self) -> bool:
         """Whether a block is one operator: ``X_i = W_i*X_<i-1>``."""

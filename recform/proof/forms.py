@@ -1,0 +1,253 @@
+"""What an expression computes, in a form in which equal expressions are equal.
+
+A form is a linear combination of atoms; an atom is a slot, what a module makes of a form,
+a product of forms, or anything else with forms in it. Numbers are numbers: learned scalars
+and what depends on the block have a value that is drawn by their name, the same on both
+sides.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+#: Atoms with their factors.
+Form = dict[Any, float]
+
+_ONE = ("one",)
+
+#: Functions of numbers, by their name without ``torch.`` or ``math.``.
+NUMBERS: dict[str, Callable[..., float]] = {
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+    "abs": abs,
+    "fabs": abs,
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "min": min,
+    "max": max,
+    "minimum": min,
+    "maximum": max,
+    "float": float,
+}
+
+
+@dataclass(frozen=True)
+class Module:
+    """Something that can be called, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """What `chunk` makes: equal parts of a form."""
+
+    whole: frozenset[Any]
+    number: int
+
+
+Value = "float | Form | Module | Pieces | tuple[Any, ...]"
+
+
+def drawn(name: str) -> float:
+    """The number that stands for a learned scalar: the same each time."""
+    return 0.5 + (zlib.crc32(name.encode()) % 99_991) / 99_991
+
+
+def atom(*parts: Any) -> Form:
+    """A form of one atom."""
+    return {tuple(parts): 1.0}
+
+
+def frozen(value: Any) -> Any:
+    """A value that can stand in an atom; factors to nine digits."""
+    if isinstance(value, dict):
+        return frozenset((key, _rounded(factor)) for key, factor in value.items())
+    if isinstance(value, float | int) and not isinstance(value, bool):
+        return _rounded(value)
+    if isinstance(value, tuple | list):
+        return tuple(map(frozen, value))
+    return value
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.9g}")
+
+
+def add(a: Any, b: Any, sign: float = 1.0) -> Any:
+    """A sum of forms and numbers."""
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return a + sign * b
+    result = dict(_form(a))
+    for key, factor in _form(b).items():
+        result[key] = result.get(key, 0.0) + sign * factor
+        if abs(result[key]) < 1e-12:
+            del result[key]
+    return result
+
+
+def multiply(a: Any, b: Any) -> Any:
+    """A product of forms and numbers; what has one atom gives its factor away."""
+    if isinstance(a, float | int) and isinstance(b, float | int):
+        return a * b
+    if isinstance(a, float | int):
+        return {key: a * factor for key, factor in _form(b).items()}
+    if isinstance(b, float | int):
+        return multiply(b, a)
+    factor = 1.0
+    members: list[Any] = []
+    for form in (_form(a), _form(b)):
+        if len(form) == 1:
+            ((key, number),) = form.items()
+            factor *= number
+            members += key[1] if key[0] == "product" else [frozen({key: 1.0})]
+        else:
+            members.append(frozen(form))
+    return {("product", tuple(members)): factor}
+
+
+def _form(value: Any) -> Form:
+    if isinstance(value, dict):
+        return value
+    if isinstance(value, float | int):
+        return {_ONE: float(value)} if value else {}
+    raise Unreadable(f"{value} is no tensor")
+
+
+def called(module: str, argument: Any) -> Form:
+    """What a module makes of a value."""
+    return atom("call", module, frozen(argument))
+
+
+def part(whole: Any, number: int, which: int) -> Form:
+    """One of the equal parts of a value."""
+    return atom("part", number, which, frozen(whole))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two values are equal, up to rounding."""
+    if not isinstance(a, dict) or not isinstance(b, dict):
+        return bool(a == b)
+    return a.keys() == b.keys() and all(
+        math.isclose(factor, b[key], rel_tol=1e-7) for key, factor in a.items()
+    )
+
+
+class Unreadable(Exception):
+    """Code that no generated file has."""
+
+
+class Reader:
+    """Reads expressions of generated code.
+
+    Args:
+        names: what variables are; it grows with what is assigned.
+        attributes: what ``self.name`` is.
+    """
+
+    def __init__(self, names: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+        self.names, self.attributes = names, attributes
+
+    def text(self, text: str, **names: Any) -> Any:
+        """The value of an expression, with more variables."""
+        reader = Reader({**self.names, **names}, self.attributes)
+        return reader.value(ast.parse(text, mode="eval").body)
+
+    def value(self, node: ast.AST) -> Any:
+        """The value of an expression."""
+        match node:
+            case ast.Constant(value=bool() | str() | None):
+                return node.value
+            case ast.Constant():
+                return float(node.value)  # type: ignore[arg-type]
+            case ast.Name():
+                return self.names.get(node.id, Module(node.id))
+            case ast.Attribute(value=ast.Name(id="self")):
+                return self.attributes.get(node.attr, Module(f"self.{node.attr}"))
+            case ast.Attribute():
+                return Module(ast.unparse(node))
+            case ast.UnaryOp(op=ast.USub()):
+                return multiply(-1.0, self.value(node.operand))
+            case ast.BinOp():
+                return self._operation(node)
+            case ast.Call():
+                return self._call(node)
+            case ast.Subscript():
+                return self._item(node)
+            case ast.Tuple() | ast.List():
+                return tuple(map(self.value, node.elts))
+        return atom(type(node).__name__, *map(frozen, self._children(node)))
+
+    def _children(self, node: ast.AST) -> list[Any]:
+        return [
+            self.value(child)
+            for child in ast.iter_child_nodes(node)
+            if isinstance(child, ast.expr)
+        ]
+
+    def _operation(self, node: ast.BinOp) -> Any:
+        left, right = self.value(node.left), self.value(node.right)
+        match node.op:
+            case ast.Add():
+                return add(left, right)
+            case ast.Sub():
+                return add(left, right, -1.0)
+            case ast.Mult():
+                return multiply(left, right)
+            case ast.Div() if isinstance(right, float | int):
+                return multiply(1.0 / right, left)
+            case ast.Pow() if isinstance(left, float) and isinstance(right, float):
+                return left**right
+        return atom(type(node.op).__name__, frozen(left), frozen(right))
+
+    def _call(self, node: ast.Call) -> Any:
+        arguments = [self.value(item) for item in node.args]
+        options = [(item.arg, frozen(self.value(item.value))) for item in node.keywords]
+        if isinstance(node.func, ast.Attribute) and not _is_plain(node.func.value):
+            # A method of what an expression makes.
+            arguments.insert(0, self.value(node.func.value))
+            name = f".{node.func.attr}"
+        elif isinstance(node.func, ast.Attribute) and isinstance(
+            held := self.value(node.func.value), dict | Pieces
+        ):
+            arguments.insert(0, held)
+            name = f".{node.func.attr}"
+        else:
+            function = self.value(node.func)
+            if not isinstance(function, Module):
+                raise Unreadable(f"{ast.unparse(node.func)} cannot be called")
+            name = function.name
+        if name == ".chunk":
+            return Pieces(frozen(arguments[0]), int(arguments[1]))
+        short = name.removeprefix("torch.").removeprefix("math.")
+        if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
+            return float(NUMBERS[short](*arguments))
+        if name == "torch.cat":
+            return atom("cat", *map(frozen, arguments[0]))
+        if len(arguments) == 1 and not options:
+            return called(name, arguments[0])
+        return atom("call", name, *map(frozen, arguments), *options)
+
+    def _item(self, node: ast.Subscript) -> Any:
+        held = self.value(node.value)
+        if isinstance(held, Pieces):
+            which = self.value(node.slice)
+            return atom("part", held.number, int(which), held.whole)
+        if isinstance(node.slice, ast.Tuple):
+            return held  # axes of size one: a gate spreads over a grid
+        return atom("item", frozen(held), ast.unparse(node.slice))
+
+
+def _is_plain(node: ast.AST) -> bool:
+    """Whether an expression is a name with dots."""
+    while isinstance(node, ast.Attribute):
+        node = node.value
+    return isinstance(node, ast.Name)
