@@ -19,6 +19,7 @@ from recform.algebra.formula import (
     Step,
 )
 from recform.algebra.frame import FrameReader, params_in
+from recform.algebra.means import counted
 from recform.algebra.operator_calls import usage
 from recform.algebra.pipelines import PipelineReader
 from recform.algebra.scalars import ScalarReader
@@ -177,7 +178,7 @@ class _Lowering:
         fix = _Fix(
             {p.name: p.value for p in params if not p.free or p.name not in free}
         )
-        return Formula(
+        formula = Formula(
             name=section.name,
             source=self._source,
             params=tuple(replace(p, free=p.name in free) for p in params),
@@ -201,6 +202,7 @@ class _Lowering:
             init=init,
             spans=reader.spans,
         )
+        return counted(formula)
 
     # -- the frame
 

@@ -166,6 +166,7 @@ class StepWriter:
             name=self.code.name,
             step=self._step,
             handed=self.code.shared,
+            scalars=frozenset(self._formula.scalars),
             modules=self._module_names,
             inlined={name: code.calls for name, code in self._inline.items()},
             adapters=self._own.adapters,

@@ -93,6 +93,7 @@ class PrintedStep:
         name: of the class, or of the function that makes the modules of a block.
         step: the plan.
         handed: what the network hands to every block, in order.
+        scalars: the learned scalars of the formula.
         modules: the expression of each operator and learned scalar of the block.
         inlined: for operators whose parts are the block's own, the calls in order.
         adapters: the attribute in front of each term that has one.
@@ -104,6 +105,7 @@ class PrintedStep:
     name: str
     step: Step
     handed: tuple[str, ...]
+    scalars: frozenset[str]
     modules: Mapping[str, str]
     inlined: Mapping[str, tuple[str, ...]]
     adapters: Mapping[Site, str]
@@ -136,7 +138,10 @@ def check_printed(
         if item.is_class:
             if not isinstance(node, ast.ClassDef):
                 raise Misprint(f"there is no class {item.name}")
-            _check_step(item, node)
+            try:
+                _check_step(item, node)
+            except Unreadable as unreadable:
+                raise Misprint(f"{item.name}: {unreadable}") from None
     _check_blocks(classes, network, steps, made)
 
 
@@ -232,7 +237,7 @@ def _written(
 ) -> list[Any]:
     """What the code returns, as forms."""
     slots: list[Any] = [_handed(item, name) for name in item.handed]
-    slots += [_held(number, slot) for number, slot in enumerate(item.step.inputs)]
+    slots += [_held(item, number, slot) for number, slot in enumerate(item.step.inputs)]
     parameters = _parameters(forward)
     if len(parameters) != len(slots):
         raise Misprint(f"{item.name} takes {len(parameters)} arguments")
@@ -273,15 +278,16 @@ def _assign(reader: Reader, target: ast.AST, value: Any) -> None:
 
 def _handed(item: PrintedStep, name: str) -> Any:
     """What the network hands to a block: a module, or a learned scalar's number."""
-    operators = {t.operator for t in item.step.body if isinstance(t, Apply)}
-    return Module(f"shared {name}") if name in operators else drawn(f"shared {name}")
+    place = f"shared {name}"
+    return drawn(place) if name in item.scalars else Module(place)
 
 
-def _held(number: int, slot: Slot) -> Any:
+def _held(item: PrintedStep, number: int, slot: Slot) -> Any:
     """What a slot holds, by its place."""
-    if isinstance(slot, ModuleSlot):
-        return Module(f"slot {number}")
-    return atom("slot", number)
+    if not isinstance(slot, ModuleSlot):
+        return atom("slot", number)
+    place = f"slot {number}"
+    return drawn(place) if slot.name in item.scalars else Module(place)
 
 
 class _Planned:
@@ -296,16 +302,19 @@ class _Planned:
             if isinstance(slot, ModuleSlot):
                 self._modules[slot] = f"slot {number}"
             else:
-                self._known.setdefault(slot, _held(number, slot))
+                self._known.setdefault(slot, atom("slot", number))
         self._coefficients: dict[Any, Any] = {}
 
     def outputs(self) -> list[Any]:
         return [
-            self._place_of(slot.name, slot.index)
-            if isinstance(slot, ModuleSlot)
-            else self._form(slot)
+            self._module(slot) if isinstance(slot, ModuleSlot) else self._form(slot)
             for slot in self._step.outputs
         ]
+
+    def _module(self, slot: ModuleSlot) -> Any:
+        """A module by its name in the code; a learned scalar is a number."""
+        place = self._place_of(slot.name, slot.index)
+        return drawn(place) if slot.name in self._item.scalars else place
 
     def _place_of(self, name: str, index: Any) -> str:
         """What the code calls an operator or a learned scalar."""

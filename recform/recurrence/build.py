@@ -315,9 +315,13 @@ def _reindex(tensor: Tensor, table: dict[sympy.Expr, sympy.Expr]) -> Tensor:
 
 
 def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
-    """For each tensor of the state, which later block reads it, and for what."""
+    """For each tensor of the state, which later block reads it, and for what.
+
+    A block that only adds it to a sum for later blocks reads it, too.
+    """
     users: dict[Tensor, list[Tensor]] = {}
-    for tensor in [*model.live, *model.early]:
+    pieces = [part for split in model.early.values() for part in split.children]
+    for tensor in dict.fromkeys([*model.live, *model.early, *pieces]):
         for part in model.parts(tensor):
             users.setdefault(part, []).append(tensor)
     reasons: dict[Slot, str] = {}

@@ -162,9 +162,11 @@ def _indices(
         )
     elif isinstance(tensor, State) and index > 0:
         defined = {b.left for b in formula.boundaries}
+        # The block itself has made it by then, unless it waits for this very unknown.
+        later = equation.unknown in _needed(formula, tensor.name)
         missing = [
             k
-            for k in range(1, int(index) + 1)
+            for k in range(1, int(index) + later)
             if State(equation.unknown, k) not in defined
         ]
         if missing:
@@ -183,6 +185,24 @@ def _indices(
             f"{indexed(tensor.operator, I)}, or {tensor.operator} for one that all share",
             place,
         )
+
+
+def _needed(formula: Formula, name: str) -> set[str]:
+    """The unknowns of a block that another one of the same block waits for; itself, too."""
+    rights = {equation.unknown: equation.right for equation in formula.equations}
+    found: set[str] = set()
+    stack = [name]
+    while stack:
+        name = stack.pop()
+        if name in found or name not in rights:
+            continue
+        found.add(name)
+        stack += [
+            part.name
+            for part in walk(rights[name])
+            if isinstance(part, State) and (part.index == I or part.index.is_Integer)
+        ]
+    return found
 
 
 def _index_of(tensor: Tensor) -> sympy.Expr | None:

@@ -15,10 +15,12 @@ from recform.algebra.expr import (
     I,
     K,
     L,
+    State,
     Tensor,
     TensorSum,
     scaled,
 )
+from recform.algebra.means import members
 from recform.algebra.operators import Scalar
 from recform.algebra.reading.base import (
     MAX_INDEX,
@@ -141,7 +143,13 @@ class Ranges(References):
         body = n.Reference(here, argument.name, indices)
         kind = "sum" if name == "mean" else name
         history = self._history(kind, "_k", body, low, high, here)
-        return scaled(1 / (high - low + 1), history) if name == "mean" else history
+        if name != "mean":
+            return history
+        if not isinstance(history, History):
+            return scaled(1 / (high - low + 1), history)
+        unknown = history.body
+        assert isinstance(unknown, State)
+        return scaled(1 / members(unknown.name, low, high), history)
 
     def _over_time(self, name: str, argument: n.Reference) -> Tensor:
         """``mean(X_<L,1..T>)``: a range of the second index, written out."""

@@ -1,0 +1,473 @@
+"""A test of the proof: faults are planted in the plan and in the code, and it finds each.
+
+The networks are right as they are; every fault makes another network of one of them.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import recform
+from recform.algebra.expr import (
+    Apply,
+    History,
+    Input,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.diagnostics import CompileError
+from recform.emit.names import Namespace
+from recform.emit.network import NetworkWriter
+from recform.emit.text import Lines
+from recform.graph.model import NetworkGraph, Segment, Site
+from recform.proof import Refuted, proof_of
+from recform.recurrence.model import ModuleSlot, Step
+
+LONG = """
+input 6
+stages 4 x 12
+W = linear(c)
+X_i = (1 + W_i)*X_<i-1> - 0.5*W_<i-1>*X_<i-2>
+"""
+HISTORY = """
+input 6
+stages 4 x 9
+W = linear(c)
+X_i = W_i*X_<i-1> + 0.5*X_0
+X_0 = 0.25*input
+output max(X_<1..L>)
+"""
+HANDED = """
+input 6
+stages 4 x 9
+scalar a_i = 0.5
+W = linear(c)
+X_i = X_<i-1> + sqrt(i/L)*W_<i-1>*W_i*X_<i-1> + a_<i-1>*W_i*X_<i-1>
+"""
+ADAPTED = """
+input 3 x 8 x 8
+stages 4 x 2, 6 x 3 / 2
+W = conv(3, c, stride=s)
+X_i = relu(X_<i-1> + W_i*X_<i-1>) - 0.5*X_<i-2>
+"""
+PAIR = """
+input 6
+stages 6 x 9
+F = linear(c/2)
+G = linear(c/2)
+A_0, B_0 = split(input, 2)
+A_i = A_<i-1> + F_i*B_<i-1>
+B_i = B_<i-1> + G_i*A_i
+output concat(A_L, B_L)
+"""
+FORMULAS = {
+    "long": LONG,
+    "history": HISTORY,
+    "handed": HANDED,
+    "adapted": ADAPTED,
+    "pair": PAIR,
+}
+#: Compiled once.
+_NETWORKS: dict[str, NetworkGraph] = {}
+
+
+def network(name: str) -> NetworkGraph:
+    if name not in _NETWORKS:
+        _NETWORKS[name] = recform.compile(FORMULAS[name]).graph
+    return _NETWORKS[name]
+
+
+# ------------------------------------------------------------------------ the plan
+
+Fault = Callable[[NetworkGraph], NetworkGraph]
+
+
+def stepped(change: Callable[[Step], Step], role: str = "regular") -> Fault:
+    """A fault in the steps of a role."""
+
+    def plant(graph: NetworkGraph) -> NetworkGraph:
+        recurrence = graph.recurrence
+        steps = tuple(change(s) if s.role == role else s for s in recurrence.steps)
+        assert steps != recurrence.steps or any(
+            dict(a.definitions) != dict(b.definitions)
+            for a, b in zip(steps, recurrence.steps, strict=True)
+        ), "nothing was planted"
+        return replace(graph, recurrence=replace(recurrence, steps=steps))
+
+    return plant
+
+
+def flowed(**changes: Callable[[Any], Any]) -> Fault:
+    """A fault in how blocks follow each other."""
+
+    def plant(graph: NetworkGraph) -> NetworkGraph:
+        (flow,) = graph.recurrence.flows
+        new = {name: change(getattr(flow, name)) for name, change in changes.items()}
+        flow = replace(flow, **new)
+        return replace(graph, recurrence=replace(graph.recurrence, flows=(flow,)))
+
+    return plant
+
+
+def placed(change: Callable[[list[Segment]], list[Segment]]) -> Fault:
+    """A fault in which block takes which step."""
+
+    def plant(graph: NetworkGraph) -> NetworkGraph:
+        stages = list(graph.stages)
+        segments = change(list(stages[-1].segments))
+        stages[-1] = replace(stages[-1], segments=tuple(segments))
+        return replace(graph, stages=tuple(stages))
+
+    return plant
+
+
+def adapted(change: Callable[[dict[Site, Any], Any], dict[Site, Any]]) -> Fault:
+    """A fault in the adapters of the first block of the last stage."""
+
+    def at_first(segments: list[Segment]) -> list[Segment]:
+        block = segments[0].block
+        block = replace(block, sites=change(dict(block.sites), block.shapes))
+        return [replace(segments[0], block=block), *segments[1:]]
+
+    return placed(at_first)
+
+
+def swapped(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    return (items[1], items[0], *items[2:])
+
+
+def rewritten(change: Callable[[Tensor], Tensor | None]) -> Callable[[Step], Step]:
+    """Tensors of a step that are others, in definitions, body and outputs alike."""
+
+    def rebuilt(tensor: Any) -> Any:
+        new = change(tensor)
+        if new is not None:
+            return new
+        args = [rebuilt(a) if isinstance(a, Tensor) else a for a in tensor.args]
+        return tensor.func(*args) if args else tensor
+
+    def plant(step: Step) -> Step:
+        definitions = {
+            rebuilt(key) if not isinstance(key, State | History) else key: rebuilt(
+                value
+            )
+            for key, value in step.definitions.items()
+        }
+        return replace(
+            step,
+            body=tuple(map(rebuilt, step.body)),
+            outputs=tuple(
+                rebuilt(s) if isinstance(s, Tensor) else s for s in step.outputs
+            ),
+            definitions=definitions,
+        )
+
+    return plant
+
+
+def defined(name: str, change: Callable[[Tensor], Tensor]) -> Callable[[Step], Step]:
+    """Another right side of an unknown or of a history; it is computed as well."""
+
+    def plant(step: Step) -> Step:
+        definitions: Mapping[Tensor, Tensor] = {
+            key: change(value)
+            if name
+            == (key.name if isinstance(key, State) else getattr(key, "kind", ""))
+            else value
+            for key, value in step.definitions.items()
+        }
+        new = [v for v in definitions.values() if v not in step.body]
+        return replace(step, definitions=definitions, body=(*new, *step.body))
+
+    return plant
+
+
+def _inputs_first(step: Step) -> tuple[Tensor, ...]:
+    return tuple(slot for slot in step.inputs if isinstance(slot, Tensor))
+
+
+def _less_owner(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply):
+        return Apply(tensor.operator, tensor.index - 1, tensor.argument)
+    return None
+
+
+def _other_number(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Scaled) and tensor.coefficient.is_Rational:
+        return Scaled(tensor.coefficient * 2, tensor.tensor, tensor.at)
+    return None
+
+
+def _later_number(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Scaled) and tensor.at.is_Integer:
+        return Scaled(tensor.coefficient, tensor.tensor, tensor.at + 1)
+    return None
+
+
+def _other_function(tensor: Tensor) -> Tensor | None:
+    if type(tensor).__name__ == "Elementwise":
+        return tensor.func("tanh", tensor.args[1])  # type: ignore[no-any-return]
+    return None
+
+
+def _other_kind(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, History):
+        return History("min", tensor.body, tensor.first, tensor.last)
+    return None
+
+
+def _renamed(step: Step, change: Callable[[Tensor], Tensor | None]) -> Step:
+    """Other names for what a step makes and reads, its definitions included."""
+
+    def new(tensor: Any) -> Any:
+        return change(tensor) or tensor
+
+    return replace(
+        step,
+        inputs=tuple(map(new, step.inputs)),
+        outputs=tuple(map(new, step.outputs)),
+        body=tuple(map(new, step.body)),
+        definitions={new(key): value for key, value in step.definitions.items()},
+    )
+
+
+def _without_last(right: Tensor) -> Tensor:
+    left = right.children[:-1]
+    return left[0] if len(left) == 1 else right.func(*left)  # type: ignore[no-any-return]
+
+
+def _doubled(right: Tensor) -> Tensor:
+    return TensorSum(*right.children, right.children[0])
+
+
+def _extra_call(step: Step) -> Step:
+    (tensor,) = [t for t in step.body if isinstance(t, Apply)][:1]
+    more = Apply(tensor.operator, tensor.index, _inputs_first(step)[-1])
+    assert more not in step.body
+    return replace(step, body=(*step.body, more))
+
+
+def _module_of_another(step: Step) -> Step:
+    def moved(slot: Any) -> Any:
+        if isinstance(slot, ModuleSlot):
+            return ModuleSlot(slot.name, slot.index - 1)
+        return slot
+
+    return replace(step, outputs=tuple(map(moved, step.outputs)))
+
+
+def _without_call(step: Step) -> Step:
+    return replace(step, body=tuple(t for t in step.body if not isinstance(t, Apply)))
+
+
+def _another_start(step: Step) -> Step:
+    start = {key: Input() for key in step.definitions}
+    return replace(step, definitions=start)
+
+
+def _fewer(segments: list[Segment]) -> list[Segment]:
+    longest = max(segments, key=lambda s: s.count)
+    at = segments.index(longest)
+    segments[at] = replace(longest, count=longest.count - 1)
+    return segments
+
+
+def _another_step(segments: list[Segment]) -> list[Segment]:
+    numbers = [segment.step for segment in segments]
+    return [
+        replace(segment, step=number)
+        for segment, number in zip(segments, [numbers[-1], *numbers[1:]], strict=True)
+    ]
+
+
+def _no_adapter(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    del sites[next(iter(sites))]
+    return sites
+
+
+def _other_target(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    site, (source, target) = next(iter(sites.items()))
+    return {**sites, site: (source, target.with_features(5))}
+
+
+def _other_term(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    site, pair = next(iter(sites.items()))
+    other = next(t for t in shapes if isinstance(t, Apply))
+    del sites[site]
+    return {**sites, Site(other, site.parent): pair}
+
+
+def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    call = next(t for t in shapes if isinstance(t, Apply))
+    parent = next(iter(sites)).parent
+    return {**sites, Site(call, parent): (shapes[call], shapes[call])}
+
+
+PLANTED: dict[str, tuple[str, Fault]] = {
+    "outputs swapped": (
+        "long",
+        stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
+    ),
+    "inputs swapped": ("long", stepped(lambda s: replace(s, inputs=swapped(s.inputs)))),
+    "a term is missing": ("long", stepped(defined("X", _without_last))),
+    "a term twice": ("long", stepped(defined("X", _doubled))),
+    "another number": ("long", stepped(rewritten(_other_number))),
+    "the module of the block before": ("long", stepped(rewritten(_less_owner))),
+    "an operator for nobody": ("long", stepped(_extra_call)),
+    "an operator does not run": ("long", stepped(_without_call)),
+    "a block too few": ("long", placed(_fewer)),
+    "another step for the first block": ("long", placed(_another_step)),
+    "what goes in first is swapped": ("pair", flowed(initial=swapped)),
+    "what comes out last is swapped": (
+        "pair",
+        flowed(end=lambda s: replace(s, inputs=swapped(s.inputs))),
+    ),
+    "another output": ("pair", flowed(output=lambda t: t.children[0])),
+    "parts of the wrong half": (
+        "pair",
+        flowed(
+            start=lambda s: replace(
+                s,
+                definitions={
+                    key: type(value)(value.tensor, 2, 1 - value.which)
+                    for key, value in s.definitions.items()
+                },
+                body=s.body + tuple(s.definitions.values()),
+            )
+        ),
+    ),
+    "another kind of history": (
+        "history",
+        stepped(lambda step: _renamed(step, _other_kind)),
+    ),
+    "a history without its newest member": (
+        "history",
+        stepped(defined("max", _without_last)),
+    ),
+    "another start": ("history", flowed(start=_another_start)),
+    "a history in place of a start": (
+        "history",
+        stepped(lambda s: replace(s, inputs=(s.inputs[0], *reversed(s.inputs[1:])))),
+    ),
+    "a module of another block": ("handed", stepped(_module_of_another)),
+    "the number of another block": ("handed", stepped(rewritten(_later_number))),
+    "another function": ("adapted", stepped(rewritten(_other_function), "regular")),
+    "an adapter is missing": ("adapted", adapted(_no_adapter)),
+    "an adapter for another shape": ("adapted", adapted(_other_target)),
+    "an adapter on another term": ("adapted", adapted(_other_term)),
+    "an adapter too many": ("adapted", adapted(_superfluous)),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_networks_are_proved(name: str) -> None:
+    proof = proof_of(network(name))
+    assert proof.blocks == sum(
+        s.blocks for s in network(name).recurrence.formula.stages
+    )
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_a_fault_in_the_plan_is_found(fault: str) -> None:
+    name, plant = PLANTED[fault]
+    with pytest.raises(Refuted):
+        proof_of(plant(network(name)))
+
+
+def test_a_refutation_names_block_and_both_expressions() -> None:
+    _, plant = PLANTED["a term is missing"]
+    with pytest.raises(Refuted) as refuted:
+        proof_of(plant(network("long")))
+    assert re.fullmatch(
+        r"block \d+ makes X_\d+ = \(.*\), and it is \(.*\)", refuted.value.message
+    )
+
+
+# ------------------------------------------------------------------------ the code
+
+
+def written(name: str) -> tuple[NetworkWriter, str]:
+    writer = NetworkWriter(network(name), Namespace())
+    lines = Lines()
+    writer.write(lines)
+    return writer, str(lines)
+
+
+#: A network, what stands in its code, and what is put there.
+PRINTED: dict[str, tuple[str, str, str]] = {
+    "results swapped": ("long", r"return x, wx", "return wx, x"),
+    "arguments swapped": (
+        "long",
+        r"self, x_prev: Tensor, wx_prev: Tensor",
+        "self, wx_prev: Tensor, x_prev: Tensor",
+    ),
+    "another sign": ("long", r"wx - 0", "wx + 0"),
+    "another number": ("long", r"0\.5 \* wx_prev", "0.25 * wx_prev"),
+    "an operator twice": ("long", r"= self\.W\(x_prev\)", "= self.W(self.W(x_prev))"),
+    "on another argument": ("long", r"= self\.W\(x_prev\)", "= self.W(wx_prev)"),
+    "another operator": ("pair", r"self\.F\(b_prev\)", "self.G(b_prev)"),
+    "a term is missing": ("pair", r"b = b_prev \+ self\.G\(a\)", "b = self.G(a)"),
+    "an old value": (
+        "pair",
+        r"b = b_prev \+ self\.G\(a\)",
+        "b = b_prev + self.G(a_prev)",
+    ),
+    "min for max": ("history", r"torch\.maximum\((.*?)\)", r"torch.minimum(\1)"),
+    "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
+    "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
+    "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
+    "another adapter": ("adapted", r"self\.shortcut2\(", "self.shortcut("),
+    "the adapter of another value": (
+        "adapted",
+        r"shortcut\(x_prev\)",
+        "shortcut(x_prev2)",
+    ),
+    "a block too many": ("long", r"range\((\d+)\)", "range(10)"),
+    "another width": ("adapted", r"Step\(4, 4, 6,", "Step(4, 4, 4,"),
+    "no stride": ("adapted", r"Step\(4, 4, 6, stride=2", "Step(4, 4, 6, stride=1"),
+    "another number of the block": (
+        "handed",
+        r"math\.sqrt\(i\)",
+        "math.sqrt(i - 1)",
+    ),
+    "another depth": (
+        "handed",
+        r"math\.sqrt\(9\)",
+        "math.sqrt(10)",
+    ),
+    "a module of its own": (
+        "handed",
+        r"w_module_prev\(wx\)",
+        "self.W(wx)",
+    ),
+    "the scalar of another block": ("handed", r"a_module_prev \* ", "self.a * "),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_the_code_says_the_plan(name: str) -> None:
+    writer, code = written(name)
+    writer.check(ast.parse(code))
+
+
+@pytest.mark.parametrize("fault", PRINTED)
+def test_a_fault_in_the_code_is_found(fault: str) -> None:
+    name, pattern, text = PRINTED[fault]
+    writer, code = written(name)
+    start = (
+        code.rindex("\nclass Step(")
+        if re.search(pattern, code[code.rindex("\nclass Step(") :])
+        else 0
+    )
+    edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
+    assert edited != code, code
+    with pytest.raises(CompileError, match="RF901"):
+        writer.check(ast.parse(edited))
