@@ -55,6 +55,8 @@ RANGES: dict[str, dict[int, list[str]]] = {
     "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\nX_<4..6> = W_i*X_<i-1>": {
         4: ["X_i"],
         5: ["X_i"],
+        # X_6 is W_6*X_5, and one tensor is handed on once.
+        6: ["X_i"],
     },
     # Block 4 reads X_1, which waits behind blocks 2 and 3; block 6 reads X_3.
     "X_i = X_<i-1> + W_i*X_<i-1>\nX_<4..6> = X_<i-3> + relu(W_i*X_<i-1>)": {
