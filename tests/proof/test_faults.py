@@ -9,11 +9,14 @@ import ast
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 import recform
+from recform import compiler, graph
 from recform.algebra.expr import (
     Apply,
     History,
@@ -23,6 +26,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.emit.names import Namespace
 from recform.emit.network import NetworkWriter
@@ -471,3 +475,28 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
         writer.check(ast.parse(edited))
+
+
+def test_nothing_is_written_that_is_not_proved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, plant = PLANTED["a term is missing"]
+    built = graph.build
+    monkeypatch.setattr(compiler.graph, "build", lambda *given: plant(built(*given)))
+    file, out = tmp_path / "long.rf", tmp_path / "long.py"
+    file.write_text(LONG)
+    result = CliRunner().invoke(app, ["compile", str(file), "-o", str(out)])
+    assert result.exit_code == 1
+    assert "error[RF901]: block 2 makes X_2 = (X_1 + W_2*X_1)" in result.stderr
+    assert not out.exists()
+
+
+def test_what_is_proved_is_said() -> None:
+    text = "input 4\nW = linear(c)\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    for blocks, said in (
+        (1, "1 block: each followed"),
+        (3, "3 blocks: each followed"),
+        (40, "40 blocks: 3 followed, 37 by induction"),
+        (10_000, "10000 blocks: 3 followed, 9997 by induction"),
+    ):
+        assert str(recform.compile(f"{text}stages 4 x {blocks}\n").proof) == said
