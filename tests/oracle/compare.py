@@ -130,8 +130,13 @@ def _gradients(
 
 def _counted(formula: Formula, net: nn.Module) -> dict[str, int]:
     """How often each module without parts has run since; by name."""
-    counts: dict[str, int] = {}
     blocks = {id(block) for flow in flows(formula, net) for block in flow}
+    return counted(net, blocks)
+
+
+def counted(net: nn.Module, but: set[int]) -> dict[str, int]:
+    """The same, for all but the modules with these identities."""
+    counts: dict[str, int] = {}
 
     def count(name: str, module: nn.Module) -> None:
         counts[name] = 0
@@ -143,11 +148,8 @@ def _counted(formula: Formula, net: nn.Module) -> dict[str, int]:
 
     for name, module in net.named_modules():
         # An adapter that has nothing to do may be called or not.
-        if (
-            is_leaf(module)
-            and id(module) not in blocks
-            and not isinstance(module, nn.Identity)
-        ):
+        skipped = id(module) in but or isinstance(module, nn.Identity)
+        if is_leaf(module) and not skipped:
             count(name, module)
     return counts
 

@@ -10,11 +10,13 @@ from __future__ import annotations
 import ast
 import copy
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from recform.compiler import Compiled, load_source
+from tests.oracle.compare import counted
 
 #: A name, and what makes the change.
 Fault = tuple[str, Callable[[], None]]
@@ -48,14 +50,20 @@ def _in_forward(function: ast.FunctionDef) -> Iterator[Fault]:
             case ast.BinOp(op=ast.Add()):
                 yield "a sign", lambda n=node: setattr(n, "op", ast.Sub())
                 yield "a term lost", lambda n=node: _become(n, n.left)
-                yield "a coefficient", lambda n=node: setattr(n, "right", _half(n.right))
+                yield (
+                    "a coefficient",
+                    lambda n=node: setattr(n, "right", _half(n.right)),
+                )
             case ast.BinOp(op=ast.Mult()):
                 yield "a factor lost", lambda n=node: _become(n, n.right)
             case ast.Call(func=ast.Attribute(attr="maximum")):
                 yield "min for max", lambda n=node: setattr(n.func, "attr", "minimum")
             case ast.Call(func=ast.Attribute(value=ast.Name("self")), args=[_]):
                 yield "run twice", lambda n=node: _become(n, _mean_of_two(n))
-                yield "detached", lambda n=node: setattr(n, "args", [_detached(n.args[0])])
+                yield (
+                    "detached",
+                    lambda n=node: setattr(n, "args", [_detached(n.args[0])]),
+                )
             case ast.Name(ctx=ast.Load()) if node.id in names and len(names) > 1:
                 other = names[(names.index(node.id) + 1) % len(names)]
                 yield "another slot", lambda n=node, o=other: setattr(n, "id", o)
@@ -66,7 +74,7 @@ def _in_constructor(function: ast.FunctionDef) -> Iterator[Fault]:
         match node:
             case ast.Call(func=ast.Attribute(attr="ModuleList"), args=[ast.List()]):
                 blocks = node.args[0].elts
-                for n, (a, b) in enumerate(zip(blocks, blocks[1:], strict=False)):
+                for n, (a, b) in enumerate(pairwise(blocks)):
                     if ast.dump(a) != ast.dump(b):
                         yield "blocks in another order", _swap(node.args[0], n)
 
@@ -111,7 +119,9 @@ def planted(item: Compiled, which: int) -> tuple[str, nn.Module] | None:
         return None
     name, change = places[which % len(places)]
     change()
-    text = "def _same(x):\n    return x\n\n" + ast.unparse(ast.fix_missing_locations(tree))
+    text = "def _same(x):\n    return x\n\n" + ast.unparse(
+        ast.fix_missing_locations(tree)
+    )
     torch.manual_seed(0)
     module: nn.Module = getattr(load_source(text, item.name), item.name)()
     return name, module.double()
@@ -121,12 +131,7 @@ def differs(a: nn.Module, b: nn.Module, images: torch.Tensor) -> bool:
     """Whether two modules with the same weights compute or remember different things."""
     results = []
     for net in (copy.deepcopy(a).train(), copy.deepcopy(b).train()):
-        ran: dict[str, int] = {}
-        for name, part in net.named_modules():
-            if name and next(part.children(), None) is None:
-                part.register_forward_hook(
-                    lambda *_, n=name: ran.__setitem__(n, ran.get(n, 0) + 1)
-                )
+        ran = counted(net, set())
         given = images.clone().requires_grad_()
         made = net(given)
         made.square().sum().backward()

@@ -57,8 +57,7 @@ FOUND = {
     + "stages 3 x 6\nX_i = X_<i-1> + U_i*X_<i-1>\nX_<4..4> = W_<i-2>*X_<i-1>\n"
     "X_3 = X_2 + W_1*X_2\noutput X_L",
     "an Euler step": VECTORS + "stages 3 x 4\nX_i = X_<i-1> + U*X_<i-1>/L\noutput X_L",
-    "a scalar of the block before, inside": VECTORS
-    + "stages 3 x 3\nscalar p_i = 0.4\n"
+    "a scalar of the block before, inside": VECTORS + "stages 3 x 3\nscalar p_i = 0.4\n"
     "X_i = X_<i-1> + W_i*X_<i-1> + relu(p_<i-1>*X_<i-1>)\noutput X_L",
     "a scalar for each member of a history": VECTORS
     + "stages 3 x 5\nscalar p_i = 0.4\n"

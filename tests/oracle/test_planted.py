@@ -16,7 +16,9 @@ from tests.oracle.search import search
 
 torch.set_num_threads(1)
 
-IMAGES = "input 2 x 4 x 4\nstem conv(1, 3) > bn\nhead none\nW = conv(1, c, stride=s) > bn\n"
+IMAGES = (
+    "input 2 x 4 x 4\nstem conv(1, 3) > bn\nhead none\nW = conv(1, c, stride=s) > bn\n"
+)
 FORMULAS = {
     "ResNet": "stages 3 x 3, 4 x 2 / 2\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
     "Eq. (20)": "stages 3 x 5\nX_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",

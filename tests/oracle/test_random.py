@@ -78,7 +78,9 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", SEARCHES)
-def test_search(name: str, scale: float, record_property: pytest.FixtureRequest) -> None:
+def test_search(
+    name: str, scale: float, record_property: pytest.FixtureRequest
+) -> None:
     strategy, examples = SEARCHES[name]
     counts = search(strategy, outcome, max(1, round(examples * scale)))
     record_property("counts", counts)  # type: ignore[operator]
