@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 # Processes that run tests at the same time.
 JOBS   ?= 2
+# How long `make test-long` searches, in half hours of two cores.
+SCALE  ?= 1
 # More options for pytest: make test ARGS="-k resnet".
 ARGS   ?=
 
@@ -16,7 +18,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast lint format bench goldens gallery docs install clean
+.PHONY: help demo test test-fast test-long lint format bench goldens gallery docs install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -29,7 +31,11 @@ test: lint ## Lint, then run all tests
 	$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
-	$(PY) -m pytest -n $(JOBS) -m "not slow" $(ARGS)
+	$(PY) -m pytest -n $(JOBS) -m "not slow and not long" $(ARGS)
+
+test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
+	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
+		--scale $(SCALE) $(ARGS)
 
 lint: $(STAMP) ## Check style, format, types and the layers
 	$(PY) -m ruff check .

@@ -2,16 +2,17 @@
 
 It knows nothing of steps, states or graphs. It writes an equation out for a block number,
 and computes what it finds by recursion on the index, with a memo: a value that was
-computed once is there. Weights are those of the emitted network.
-
-Two things are read off the compiler as data, because they are choices and not results:
-in front of which terms a block has an adapter, and (where shapes change, so that it
-matters) which terms of a sum are added up before they are adapted.
+computed once is there. Weights are those of the emitted network. Of a compiled network it
+reads the formula; of the module what anybody can see (see also adapters.py).
 """
 
 from __future__ import annotations
 
 import math
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import sympy
@@ -20,10 +21,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recform.algebra import expr as e
-from recform.compiler import Compiled
-from recform.emit.names import identifier
+from recform.algebra.formula import Formula
+from tests.oracle.adapters import Call, NoAdapter, groups, sizes, spread, spreads
 
-FUNCTIONS = {
+#: Deep networks are deep recursions here.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
     "silu": F.silu,
@@ -36,213 +40,211 @@ FUNCTIONS = {
     "hardsigmoid": F.hardsigmoid,
 }
 NUMBERS = {sympy.exp: torch.exp, sympy.tanh: torch.tanh, sympy.log: torch.log}
+#: Whose terms meet in one shape.
+MEETING = e.TensorSum | e.Pointwise | e.Combine
 
 
-class Adapters:
-    """In front of which terms the blocks of a flow have adapters (data, no results)."""
+class Flow:
+    """One flow of blocks: the whole network, or a stage with ``scope stage``.
 
-    def __init__(self, compiled: Compiled, flow: int) -> None:
-        from recform.emit.names import Namespace
-        from recform.emit.network import NetworkWriter
-        from recform.emit.text import Lines
-        from recform.recurrence.moves import move
-
-        writer = NetworkWriter(compiled.graph, Namespace())
-        writer.write(Lines())
-        self.places: dict[tuple[Any, Any], tuple[int, str]] = {}
-        self.brackets: dict[Any, Any] = {}
-        recurrence = compiled.recurrence
-        numbers = {e.L: sympy.Integer(recurrence.flows[flow].length)}
-        for run in recurrence.flows[flow].runs:
-            step = recurrence.steps[run.step]
-            code = writer._steps[run.step]
-            for block in range(run.first, run.last + 1):
-                distance = block - step.at
-
-                def moved(
-                    tensor: Any, by: int = distance, at: int = step.absolute
-                ) -> Any:
-                    return _plain(move(tensor, by, at)).xreplace(numbers)
-
-                for site, attribute in code.adapters.items():
-                    key = (moved(site.value), moved(site.parent))
-                    self.places[key] = (block, attribute)
-                for whole, split in step.definitions.items():
-                    if isinstance(whole, e.TensorSum):
-                        self.brackets[moved(whole)] = moved(split)
-
-
-def spread(parts: list[Tensor]) -> list[Tensor]:
-    """Vectors get the axes of the images that they scale."""
-    rank = max(part.dim() for part in parts)
-    return [
-        part[:, :, None, None] if (part.dim(), rank) == (2, 4) else part
-        for part in parts
-    ]
-
-
-def _plain(tensor: Any) -> Any:
-    """A written-out tensor with numbers for `i` in its coefficients."""
-    if isinstance(tensor, e.Scaled):
-        value = tensor.coefficient
-        if tensor.at is not sympy.nan:
-            value = value.xreplace({e.I: tensor.at})
-        return e.Scaled(value, _plain(tensor.tensor))
-    if isinstance(tensor, e.Filled):
-        value = tensor.coefficient
-        return e.Filled(value.xreplace({e.I: tensor.at}))
-    args = [_plain(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
-    return tensor.func(*args) if args else tensor
-
-
-class Interpreter:
-    """One flow of blocks: the whole network, or a stage with ``scope stage``."""
+    Attributes:
+        arguments: for each operator that was called, by the path of its module, what on.
+    """
 
     def __init__(
         self,
-        compiled: Compiled,
+        formula: Formula,
         net: nn.Module,
         blocks: list[nn.Module],
-        flow: int,
-        value: Tensor,
-        *,
-        brackets: bool,
+        number: int,
+        start: Tensor,
+        calls: list[Call],
+        arguments: dict[int, list[Tensor]],
     ) -> None:
-        formula = compiled.formula
-        self.net, self.blocks, self.flow, self.input = net, blocks, flow, value
+        self.formula, self.net, self.blocks = formula, net, blocks
+        self.ordinal, self.start, self.calls = number, start, calls
+        self.arguments = arguments
         self.equations = {eq.unknown: eq.right for eq in formula.equations}
         self.boundaries = {b.left: b.right for b in formula.boundaries}
-        self.scope = formula.scope
-        self.flows = len(compiled.recurrence.flows)
-        self.memo: dict[Any, Any] = {}
-        self.adapters = Adapters(compiled, flow)
-        if not brackets:
-            self.adapters.brackets = {}
+        self.declared = declared(formula, number, sizes(start))
+        self.settled: dict[Any, Any] = {}
+        self.values: dict[Any, Any] = {}
+        self.made: dict[Any, Tensor] = {}
+        self.begun: dict[Any, int] = {}
+        self.taken: dict[tuple[int, str], Any] = {}
+        self.meetings = 0
+        self.block = 0
+
+    def output(self) -> Any:
+        written = self.written(self.formula.output, len(self.blocks))
+        with self.inside(len(self.blocks)):
+            return self.value(self.settle(written))
+
+    @contextmanager
+    def inside(self, block: int) -> Iterator[None]:
+        before, self.block = self.block, block
+        yield
+        self.block = before
 
     def written(self, tensor: Any, block: int) -> Any:
         numbers = {e.I: sympy.Integer(block), e.L: sympy.Integer(len(self.blocks))}
         return tensor.xreplace(numbers)
 
-    def value(self, tensor: Any) -> Any:
-        """A tensor, a scalar (of sums with numbers), or None for what vanishes."""
-        if tensor not in self.memo:
-            if tensor in self.boundaries:
+    # -- what is left of an expression at the start of the history
+
+    def settle(self, tensor: Any) -> Any:
+        """A written-out expression without what vanishes; None if nothing is left."""
+        if tensor not in self.settled:
+            if tensor in self.boundaries and not isinstance(tensor, e.State):
                 right = self.boundaries[tensor]
-                made = None if right is None else self.value(self.written(right, 0))
+                found = None if right is None else self.settle(self.written(right, 0))
             else:
-                made = self.compute(tensor)
-            self.memo[tensor] = made
-        return self.memo[tensor]
+                found = self._settle(tensor)
+            self.settled[tensor] = found
+        return self.settled[tensor]
+
+    def _settle(self, tensor: Any) -> Any:
+        match tensor:
+            case e.Input():
+                return tensor
+            case e.State():
+                return None if self.definition(tensor) is None else tensor
+            case e.Filled():
+                return None if self.dead(tensor.coefficient) else tensor
+            case e.Scaled():
+                inner = self.settle(tensor.tensor)
+                if inner is None or self.dead(tensor.coefficient):
+                    return None
+                if isinstance(inner, e.Filled):
+                    return e.Filled(tensor.coefficient * inner.coefficient)
+                return e.Scaled(tensor.coefficient, inner)
+            case e.TensorSum() | e.Combine() | e.Concat():
+                left = [self.settle(part) for part in tensor.children]
+                return self._joined(tensor, [part for part in left if part is not None])
+            case e.Pointwise():
+                left = [self.settle(part) for part in tensor.children]
+                return None if None in left else e.Pointwise(*left)
+            case e.History():
+                members = [self.settle(member) for member in self.members(tensor)]
+                return tensor if any(m is not None for m in members) else None
+        # An operator, a function or a part of something.
+        inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
+        if None in inner or any(isinstance(a, e.Filled) for a in inner):
+            return None
+        if isinstance(tensor, e.Apply):
+            made = e.Apply(tensor.operator, tensor.index, inner[-1])
+            if made != tensor and made in self.boundaries:
+                return self.settle(made)
+            return made if self.exists(made) else None
+        return tensor.func(*inner)
+
+    def _joined(self, tensor: Any, left: list[Any]) -> Any:
+        numbers = [part for part in left if isinstance(part, e.Filled)]
+        if not isinstance(tensor, e.TensorSum):
+            left = [part for part in left if part not in numbers]
+        elif len(numbers) == len(left) > 0:
+            return e.Filled(sum(part.coefficient for part in numbers))
+        if len(left) < 2:
+            return left[0] if left else None
+        kind = (tensor.kind,) if isinstance(tensor, e.Combine) else ()
+        return tensor.func(*kind, *left)
+
+    def members(self, history: e.History) -> list[Any]:
+        return [
+            history.body.xreplace({e.K: sympy.Integer(index)})
+            for index in range(history.first, int(history.last) + 1)
+        ]
+
+    def definition(self, state: e.State) -> Any:
+        """What an unknown is at an index; None before the start."""
+        index = int(state.index)
+        if state in self.boundaries:
+            right = self.boundaries[state]
+        elif before_time(state.name) and state.name not in self.equations:
+            return None
+        elif index > 0:
+            right = self.equations[state.name]
+        else:
+            right = e.Input() if index == 0 else None
+        found = None if right is None else self.settle(self.written(right, index))
+        return None if isinstance(found, e.Filled) else found
+
+    def exists(self, applied: e.Apply) -> bool:
+        """An operator of a block before the first one is none, but for W_0*input."""
+        if before_time(applied.operator):
+            return False
+        if applied.index is sympy.nan or applied.index > 0:
+            return True
+        return bool(applied.index == 0) and isinstance(applied.argument, e.Input)
+
+    def dead(self, coefficient: Any) -> bool:
+        return any(
+            (item.index is not sympy.nan and item.index < 1) or before_time(item.name)
+            for item in coefficient.atoms(e.Learned)
+        )
+
+    # -- values
+
+    def value(self, tensor: Any) -> Any:
+        """What a settled expression is: a tensor (a number, of a number in a sum)."""
+        if tensor not in self.values:
+            self.values[tensor] = self.compute(tensor)
+        return self.values[tensor]
 
     def compute(self, tensor: Any) -> Any:
         match tensor:
             case e.Input():
-                return self.input
+                return self.start
             case e.State():
                 return self.state(tensor)
             case e.Apply():
-                return self.applied(tensor)
+                self.begun.setdefault(tensor, self.block)
+                module = self.operator(tensor.operator, tensor.index)
+                return self.called(module, self.value(tensor.argument))
             case e.Scaled():
-                return self.scaled(tensor.coefficient, self.value(tensor.tensor))
+                return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
                 return self.number(tensor.coefficient)
-            case e.TensorSum():
-                tensor = self.pruned(tensor)
-                parts = self.adapters.brackets.get(tensor, tensor).children
-                if not isinstance(tensor, e.TensorSum):
-                    return self.value(tensor)
-                return self.total([self.term(part, tensor) for part in parts])
-            case e.Pointwise():
-                if not all(self.present(part) for part in tensor.children):
-                    return None
-                factors = spread([self.term(p, tensor) for p in tensor.children])
-                return math.prod(factors[1:], start=factors[0])
-            case e.Combine():
-                return self.combined(
-                    tensor.kind, [self.term(part, tensor) for part in tensor.children]
-                )
+            case e.TensorSum() | e.Pointwise() | e.Combine():
+                return self.met(kind_of(tensor), tensor.children, None)
             case e.Concat():
-                return self.combined("concat", [self.value(p) for p in tensor.children])
+                return concat([self.value(part) for part in tensor.children])
             case e.Elementwise():
-                inner = self.value(tensor.argument)
-                return None if inner is None else FUNCTIONS[tensor.name](inner)
+                return FUNCTIONS[tensor.name](self.value(tensor.argument))
             case e.Part():
-                inner = self.value(tensor.tensor)
-                return inner.chunk(tensor.parts, dim=axis(inner))[tensor.which]
+                whole = self.value(tensor.tensor)
+                return whole.chunk(tensor.parts, dim=axis(whole))[tensor.which]
             case e.History():
                 return self.history(tensor)
         raise TypeError(type(tensor).__name__)
 
-    def pruned(self, tensor: Any) -> Any:
-        """The tensor without the terms that vanish, as the data names it."""
-        if tensor in self.boundaries and not isinstance(tensor, e.State):
-            return self.pruned(self.written(self.boundaries[tensor], 0))
-        if isinstance(tensor, e.State | e.Input | e.Filled | e.History):
-            return tensor
-        args = [
-            self.pruned(a) if isinstance(a, e.Tensor) else a
-            for a in tensor.args
-            if not isinstance(a, e.Tensor)
-            or not isinstance(tensor, e.TensorSum | e.Combine | e.Concat)
-            or self.present(a)
-        ]
-        tensors = [a for a in args if isinstance(a, e.Tensor)]
-        if isinstance(tensor, e.TensorSum | e.Combine | e.Concat) and len(tensors) == 1:
-            return tensors[0]
-        return tensor.func(*args)
+    def state(self, state: e.State) -> Any:
+        index = int(state.index)
+        right = self.definition(state)
+        if index < 1:
+            return self.value(right)
+        with self.inside(index):
+            target = self.declared[index - 1]
+            if self.is_made(right, index):
+                return self.value(right)
+            if isinstance(right, MEETING):
+                return self.met(kind_of(right), right.children, target)
+            factors, inner = bare(right)
+            value = self.value(inner)
+            if sizes(value) != target:
+                self.meetings += 1
+                value = self.adapted(inner, value, index, target)
+            elif isinstance(right, e.State) and not factors:
+                value = value.view_as(value)  # Another name, and another argument.
+            return self.times(factors, value)
 
-    def state(self, tensor: e.State) -> Any:
-        index = int(tensor.index)
-        if index < 0 or self.before_time(tensor.name):
-            return None
-        if index == 0:
-            return self.input
-        right = self.written(self.equations[tensor.name], index)
-        return self.term(right, tensor)
-
-    def before_time(self, name: str) -> bool:
-        """Whether a second index lies before the first time, where nothing is."""
-        time = name.partition(".")[2]
-        return bool(time) and int(time) < 1 and name not in self.equations
-
-    def applied(self, tensor: e.Apply) -> Any:
-        if not self.present(tensor):
-            return None
-        module = self.operator(tensor.operator, tensor.index)
-        return module(self.value(tensor.argument))
-
-    def present(self, tensor: Any) -> bool:
-        """Whether anything is left of a tensor; runs no operator."""
-        if tensor in self.boundaries:
-            return self.boundaries[tensor] is not None
-        match tensor:
-            case e.State() if self.before_time(tensor.name):
-                return False
-            case e.State() if int(tensor.index) > 0:
-                return self.present(
-                    self.written(self.equations[tensor.name], int(tensor.index))
-                )
-            case e.State():
-                return int(tensor.index) == 0
-            case e.Apply():
-                exists = tensor.index is sympy.nan or tensor.index > 0
-                if not exists and tensor.index == 0:
-                    exists = isinstance(tensor.argument, e.Input)
-                if self.before_time(tensor.operator):
-                    return False
-                return bool(exists) and self.present(tensor.argument)
-            case e.Scaled() | e.Filled():
-                dead = any(
-                    (item.index is not sympy.nan and item.index < 1)
-                    or self.before_time(item.name)
-                    for item in tensor.coefficient.atoms(e.Learned)
-                )
-                return not dead and all(map(self.present, tensor.children))
-            case e.TensorSum() | e.Combine() | e.Concat():
-                return any(map(self.present, tensor.children))
-            case e.History():
-                return int(tensor.last) >= tensor.first
-        return all(map(self.present, tensor.children))
+    def called(self, module: nn.Module, value: Tensor) -> Tensor:
+        """A module on a value: it runs once on what was computed once."""
+        key = (id(module), id(value))
+        if key not in self.made:
+            self.made[key] = module(value)
+            self.arguments.setdefault(id(module), []).append(value)
+        return self.made[key]
 
     def operator(self, name: str, index: Any) -> Any:
         name = identifier(name)
@@ -253,48 +255,18 @@ class Interpreter:
         return getattr(self.blocks[int(index) - 1], name)
 
     def of_network(self, name: str) -> Any:
-        if self.scope == "stage" and self.flows > 1 and not hasattr(self.net, name):
-            return getattr(self.net, f"{name}_{self.flow + 1}")
-        return getattr(self.net, name)
-
-    def term(self, tensor: Any, parent: Any) -> Any:
-        """A term of a sum: the adapter is in front of it, the coefficient outside."""
-        factors = []
-        inner = tensor
-        while isinstance(inner, e.Scaled):
-            factors.append(inner.coefficient)
-            inner = inner.tensor
-        place = self.adapters.places.get((self.pruned(inner), self.pruned(parent)))
-        if place is None:
-            return self.value(tensor)
-        value = self.value(inner)
-        if value is not None:
-            block, attribute = place
-            key = ("adapted", inner, block, attribute)
-            if key not in self.memo:
-                self.memo[key] = getattr(self.blocks[block - 1], attribute)(value)
-            value = self.memo[key]
-        for factor in reversed(factors):
-            value = self.scaled(factor, value)
-        return value
-
-    def scaled(self, coefficient: Any, value: Any) -> Any:
-        number = None if value is None else self.number(coefficient)
-        return None if number is None else number * value
+        staged = f"{name}_{self.ordinal + 1}"
+        return getattr(self.net, staged if hasattr(self.net, staged) else name)
 
     def number(self, value: Any) -> Any:
-        """A coefficient; None if it has the scalar of a block that does not exist."""
         if isinstance(value, e.Learned):
+            name = identifier(value.name)
             if value.index is sympy.nan:
-                return self.of_network(identifier(value.name))
-            if value.index < 1:
-                return None
-            return getattr(self.blocks[int(value.index) - 1], identifier(value.name))
+                return self.of_network(name)
+            return getattr(self.blocks[int(value.index) - 1], name)
         if not value.atoms(e.Learned):
             return float(value)
         parts = [self.number(arg) for arg in value.args]
-        if any(part is None for part in parts):
-            return None
         if value.is_Add:
             return sum(parts[1:], start=parts[0])
         if value.is_Mul:
@@ -303,55 +275,315 @@ class Interpreter:
             return parts[0] ** parts[1]
         return NUMBERS[value.func](*parts)
 
-    def total(self, parts: list[Any]) -> Any:
-        left = [part for part in parts if part is not None]
-        return sum(left[1:], start=left[0]) if left else None
+    def times(self, factors: list[Any], value: Tensor) -> Tensor:
+        for factor in reversed(factors):
+            value = self.number(factor) * value
+        return value
 
-    def combined(self, kind: str, parts: list[Any]) -> Any:
-        left = [part for part in parts if part is not None]
-        if not left:
-            return None
-        if kind == "concat":
-            return torch.cat(left, dim=axis(left[0]))
-        if kind == "mean":
-            return self.total(left) / len(left)
-        if kind == "sum":
-            return self.total(left)
-        stacked = torch.stack(left)
-        return stacked.amax(0) if kind == "max" else stacked.amin(0)
+    def history(self, history: e.History) -> Any:
+        """Kept as one tensor that adds up or grows, from the oldest member on."""
+        members = [self.settle(member) for member in self.members(history)]
+        members = [member for member in members if member is not None]
+        if history.kind == "concat":
+            return concat([self.value(member) for member in members])
+        kind = "TensorSum" if history.kind in ("sum", "mean") else history.kind
+        total = self.value(members[0])
+        for member in members[1:]:
+            total = self.met(kind, (total, member), None)
+        return total / len(members) if history.kind == "mean" else total
 
-    def history(self, tensor: e.History) -> Any:
-        members = [
-            tensor.body.xreplace({e.K: sympy.Integer(index)})
-            for index in range(tensor.first, int(tensor.last) + 1)
+    # -- terms that meet
+
+    def met(self, kind: str, terms: Any, target: tuple[int, ...] | None) -> Any:
+        """The terms of a sum, a product or a `max`, brought to one shape and joined."""
+        pairs = [([], t) if isinstance(t, Tensor) else bare(t) for t in terms]
+        values = [t if isinstance(t, Tensor) else self.value(t) for _, t in pairs]
+        product = kind == "Pointwise"
+        shaped = [n for n, (_, t) in enumerate(pairs) if not isinstance(t, e.Filled)]
+        shapes = [sizes(values[n]) for n in shaped]
+        full = {
+            s for s in shapes if not any(spreads(s, t, product=product) for t in shapes)
+        }
+        if target is None:
+            target = (
+                next(iter(full))
+                if len(full) == 1
+                else self.target([terms[n] for n in shaped], shapes, product)
+            )
+        odd = {
+            n
+            for n, shape in zip(shaped, shapes, strict=True)
+            if shape != target and not spreads(shape, target, product=product)
+        }
+        if odd:
+            self.meetings += 1
+            return self.brought(kind, pairs, values, odd, target)
+        made = [self.times(f, v) for (f, _), v in zip(pairs, values, strict=True)]
+        return joined(kind, made)
+
+    def target(
+        self, terms: list[Any], shapes: list[tuple[int, ...]], product: bool
+    ) -> tuple[int, ...]:
+        """The shape of what the block itself makes; else what the stage declares."""
+        declared = self.declared[max(self.block, 1) - 1]
+        made = {
+            shape
+            for term, shape in zip(terms, shapes, strict=True)
+            if self.is_made(term, self.block)
+        }
+        if made and all(spreads(s, declared, product=product) for s in made):
+            return declared
+        return made.pop() if len(made) == 1 else declared
+
+    def brought(
+        self,
+        kind: str,
+        pairs: list[Any],
+        values: list[Any],
+        odd: set[int],
+        target: tuple[int, ...],
+    ) -> Any:
+        """The terms joined, some of which go through adapters."""
+        block = self.block
+        done: dict[int, Tensor] = {}
+        for n in sorted(odd):
+            call = self.find(pairs[n][1], values[n], (block,), target)
+            if call is not None:
+                done[n] = self.through(call, pairs[n][1], values[n])
+        missing = odd - set(done)
+        if missing and kind in ("TensorSum", "sum"):
+            early = self.early(pairs, values, missing, target)
+            if early is not None:
+                value, taken = early
+                rest = [n for n in range(len(pairs)) if n not in taken]
+                left = [([], value), *(pairs[n] for n in rest)]
+                found = [value, *(values[n] for n in rest)]
+                again = {place + 1 for place, n in enumerate(rest) if n in odd}
+                if not again:
+                    return joined(
+                        kind,
+                        [
+                            self.times(f, v)
+                            for (f, _), v in zip(left, found, strict=True)
+                        ],
+                    )
+                return self.brought(kind, left, found, again, target)
+        for n in sorted(missing):
+            done[n] = self.adapted(pairs[n][1], values[n], block, target)
+        made = [
+            self.times(factors, done.get(n, values[n]))
+            for n, (factors, _) in enumerate(pairs)
         ]
-        return self.combined(tensor.kind, [self.value(member) for member in members])
+        return joined(kind, made)
+
+    def early(
+        self,
+        pairs: list[Any],
+        values: list[Any],
+        missing: set[int],
+        target: tuple[int, ...],
+    ) -> tuple[Tensor, set[int]] | None:
+        """Terms that an earlier block added up, behind their common adapter."""
+        places = [n for n, (_, t) in enumerate(pairs) if not isinstance(t, e.Filled)]
+        for chosen in groups(places, missing):
+            some = [pairs[n] for n in chosen]
+            for block in range(self.block, 0, -1):
+                total = self.sum_of(some, [values[n] for n in chosen], block)
+                if total is None:
+                    continue
+                call = self.find(chosen, total, (self.block,), target)
+                if call is not None:
+                    return self.through(call, chosen, total), set(chosen)
+                if len({sizes(values[n]) for n in chosen}) == 1:
+                    break
+        return None
+
+    def sum_of(self, pairs: list[Any], values: list[Any], block: int) -> Tensor | None:
+        """What a block makes of some terms, if it can."""
+        if len({sizes(v) for v in values}) == 1:
+            made = [self.times(f, v) for (f, _), v in zip(pairs, values, strict=True)]
+            return joined("TensorSum", made)
+        shapes = [sizes(v) for v in values]
+        for target in dict.fromkeys(shapes):
+            made = []
+            for (factors, inner), value in zip(pairs, values, strict=True):
+                if sizes(value) != target:
+                    call = self.find(inner, value, (block,), target)
+                    if call is None:
+                        break
+                    value = self.through(call, inner, value)
+                made.append(self.times(factors, value))
+            else:
+                return joined("TensorSum", made)
+        return None
+
+    def find(
+        self, term: Any, value: Tensor, blocks: tuple[int, ...], target: tuple[int, ...]
+    ) -> Call | None:
+        """An adapter that was called on this value: one that no other term has."""
+        found = [
+            call
+            for call in self.calls
+            if call.block in blocks and call.makes[1:] == target and call.takes(value)
+        ]
+        mine = (self.meetings, term)
+        for call in found:
+            if self.taken.get((call.block, call.attribute), mine) == mine:
+                return call
+        return found[0] if found else None
+
+    def adapted(
+        self, inner: Any, value: Tensor, block: int, target: tuple[int, ...]
+    ) -> Tensor:
+        """A term behind its adapter: the block's, or an earlier one's in a partial sum."""
+        call = self.find(inner, value, (block,), target)
+        for earlier in range(block - 1, 0, -1):
+            call = call or self.find(inner, value, (earlier,), target)
+        if call is None:
+            raise NoAdapter(
+                f"block {block} has no adapter for {inner}: {sizes(value)} to {target}"
+            )
+        return self.through(call, inner, value)
+
+    def through(self, call: Call, term: Any, value: Tensor) -> Tensor:
+        self.taken.setdefault((call.block, call.attribute), (self.meetings, term))
+        return self.called(getattr(self.blocks[call.block - 1], call.attribute), value)
+
+    def is_made(self, tensor: Any, block: int) -> bool:
+        """Whether a block makes a term itself, with an operator."""
+        match tensor:
+            case e.Apply():
+                return self.home(tensor) == block
+            case e.State():
+                return int(tensor.index) == block and self.is_made(
+                    self.definition(tensor), block
+                )
+            case e.History():
+                last = self.settle(self.members(tensor)[-1])
+                return last is not None and self.is_made(last, block)
+            case Tensor():
+                return False
+        return any(self.is_made(part, block) for part in tensor.children)
+
+    def home(self, applied: e.Apply) -> int:
+        """The block in which an operator runs: its owner's, or where its argument is."""
+        if applied.index is sympy.nan:
+            return self.begun.get(applied, self.block)
+        return max(int(applied.index), newest(applied.argument))
+
+
+def newest(tensor: Any) -> int:
+    """The number of the newest block whose value an expression reads."""
+    if isinstance(tensor, e.State):
+        return int(tensor.index)
+    if isinstance(tensor, e.History):
+        return int(tensor.last)
+    own = [0]
+    if isinstance(tensor, e.Apply) and tensor.index is not sympy.nan:
+        own = [int(tensor.index)]
+    return max([*own, *(newest(part) for part in tensor.children)])
+
+
+def bare(term: Any) -> tuple[list[Any], Any]:
+    """The coefficients of a term, and the term without: what an adapter adapts."""
+    factors = []
+    while isinstance(term, e.Scaled):
+        factors.append(term.coefficient)
+        term = term.tensor
+    return factors, term
+
+
+def kind_of(tensor: Any) -> str:
+    """How terms are joined."""
+    return tensor.kind if isinstance(tensor, e.Combine) else type(tensor).__name__
+
+
+def before_time(name: str) -> bool:
+    """Whether a second index lies before the first time, where nothing is."""
+    time = name.partition(".")[2]
+    return bool(time) and int(time) < 1
+
+
+def identifier(name: str) -> str:
+    """The attribute of an operator or scalar: ``U2`` of ``U.2``."""
+    return name.replace("'", "_prime").replace(".", "")
+
+
+def joined(kind: str, parts: list[Any]) -> Any:
+    parts = spread(parts)
+    if kind == "Pointwise":
+        return math.prod(parts[1:], start=parts[0])
+    if kind in ("TensorSum", "sum", "mean"):
+        total = sum(parts[1:], start=parts[0])
+        return total / len(parts) if kind == "mean" else total
+    stacked = torch.stack(list(torch.broadcast_tensors(*parts)))
+    return stacked.amax(0) if kind == "max" else stacked.amin(0)
+
+
+def concat(parts: list[Tensor]) -> Tensor:
+    return torch.cat(parts, dim=axis(parts[0]))
 
 
 def axis(value: Tensor) -> int:
     return -1 if value.dim() == 3 else 1
 
 
-def interpret(compiled: Compiled, net: nn.Module, images: Tensor) -> Tensor:
-    """What the network is to return, by the equations."""
-    formula = compiled.formula
-    lists = _stages(net, len(formula.stages))
-    shapes = {stage.shape.sizes for stage in compiled.graph.stages} | {
-        compiled.graph.stem.output.sizes
-    }
-    brackets = len(shapes) > 1
+def declared(
+    formula: Formula, flow: int, start: tuple[int, ...]
+) -> list[tuple[int, ...]]:
+    """For each block of a flow, the shape that its stage declares.
+
+    Its width, on a grid divided by the strides so far. With `scope stage` the transition
+    has made the stride, but there is none in front of the first stage.
+    """
+    stages = formula.stages
+    if formula.scope == "stage":
+        stages = stages[flow : flow + 1]
+    shapes: list[tuple[int, ...]] = []
+    shape = start
+    for stage in stages:
+        stride = stage.stride
+        if formula.scope == "stage" and flow and formula.transition is not None:
+            stride = 1
+        if len(shape) == 3:
+            shape = (stage.width, *(-(-size // stride) for size in shape[1:]))
+        else:
+            shape = (*shape[:-1], stage.width)
+        shapes += [shape] * stage.blocks
+    return shapes
+
+
+def interpret(
+    formula: Formula,
+    net: nn.Module,
+    images: Tensor,
+    calls: list[list[Call]],
+    arguments: dict[int, list[Tensor]],
+) -> Tensor:
+    """What the network is to return, by the equations.
+
+    Args:
+        formula: what the file says.
+        net: has the weights.
+        images: what comes in.
+        calls: what the adapters of each flow were called on in the network.
+        arguments: is filled with what each operator is called on here.
+    """
     value = net.stem(images) if formula.stem.steps else images
-    joined = [block for stage in lists for block in stage]
-    flows = lists if formula.scope == "stage" else [joined]
-    for number, blocks in enumerate(flows):
+    for number, blocks in enumerate(flows(formula, net)):
         if number and formula.transition is not None:
             value = getattr(net, f"transition{number + 1}")(value)
-        run = Interpreter(compiled, net, blocks, number, value, brackets=brackets)
-        value = run.value(run.written(formula.output, 0))
+        run = Flow(formula, net, blocks, number, value, calls[number], arguments)
+        value = run.output()
     return net.head(value) if formula.head.steps else value  # type: ignore[no-any-return]
 
 
-def _stages(net: nn.Module, count: int) -> list[list[nn.Module]]:
-    if count == 1:
+def flows(formula: Formula, net: nn.Module) -> list[list[nn.Module]]:
+    """The blocks of each flow, by the names that docs/language.md gives them."""
+    if len(formula.stages) == 1:
         return [list(net.blocks)]
-    return [list(getattr(net, f"stage{number + 1}")) for number in range(count)]
+    stages = [
+        list(getattr(net, f"stage{number + 1}"))
+        for number in range(len(formula.stages))
+    ]
+    return stages if formula.scope == "stage" else [list(chain(*stages))]

@@ -1,123 +1,93 @@
-"""Random well-sorted recurrences: compiled, run, and held against the oracle.
-
-The number of examples comes from the profile (300 in CI); see tests/conftest.py.
-"""
+"""Random recurrences: compiled, run, and held against the oracle."""
 
 from __future__ import annotations
 
 import networkx as nx
+import pytest
 import torch
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from recform.diagnostics import CompileError
-from tests.oracle.compare import agree, compiled
+from tests.oracle.compare import compiled
+from tests.oracle.files import recurrences, split_starts, timed
+from tests.oracle.search import outcome, search
 
 torch.set_num_threads(1)
 
-FLAT = "input 2 x 4 x 4\nstem conv(1, 3) > bn\nstages 3 x {blocks}\n"
-CHANGING = (
-    "input 2 x 4 x 4\nstem conv(1, 3) > bn\nstages 3 x {first}, 4 x {blocks} / 2\n"
-)
-#: Blocks that are quick to run and keep the shape rule of the default block.
-BLOCKS = "".join(
-    f"{letter} = conv(1, c, stride=s) > bn{extra}\n"
-    for letter, extra in [("W", " > tanh"), ("U", ""), ("G", " > sigmoid")]
-)
-UNARY = ("relu", "tanh", "sigmoid", "gelu", "silu")
+FLAT = recurrences(1, 7, staged=False)
+STAGED = recurrences(1, 6, staged=True)
+DEEP = recurrences(8, 40, histories=3, staged=False)
+DEEP_STAGED = recurrences(7, 20, histories=2, staged=True)
 
 
-@st.composite
-def tensors(
-    draw: st.DrawFn, unknowns: list[str], order: int, current: list[str], depth: int = 2
-) -> str:
-    """An expression over unknowns of earlier blocks and earlier equations."""
-    kinds = ["state", "state", "apply", "apply", "older", "start"]
-    if depth:
-        kinds += ["function", "product", "combine", "nested", "scaled"]
-    kind = draw(st.sampled_from(kinds))
-
-    def inner() -> str:
-        return draw(tensors(unknowns, order, current, depth - 1 if depth else 0))
-
-    lag = draw(st.integers(1, order))
-    name = draw(st.sampled_from(unknowns))
-    state = f"{name}_<i-{lag}>"
-    if current and draw(st.booleans()):
-        state = f"{draw(st.sampled_from(current))}_i"
-    letter = draw(st.sampled_from("WUG"))
-    if kind == "state":
-        return state
-    if kind == "apply":
-        argument = state if not depth or draw(st.booleans()) else f"({inner()})"
-        return f"{letter}_i*{argument}"
-    if kind == "older":
-        return f"{letter}_<i-1>*{name}_<i-{lag + 1 if lag < 7 else lag}>"
-    if kind == "start":
-        return f"{name}_0"
-    if kind == "function":
-        return f"{draw(st.sampled_from(UNARY))}({inner()})"
-    if kind == "product":
-        return f"{inner()}*tanh({inner()})"
-    if kind == "combine":
-        return f"{draw(st.sampled_from(('max', 'min', 'mean')))}({inner()}, {inner()})"
-    if kind == "scaled":
-        number = draw(st.sampled_from(("0.5", "k_i", "g", "sqrt(i/L)", "(1-k_i)")))
-        return f"{number}*{state}"
-    return f"({inner()} + {inner()})"
+def _few(examples: int) -> settings:
+    return settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
 
 
-@st.composite
-def recurrences(draw: st.DrawFn) -> str:
-    """A file: frame, declarations, one to three equations, perhaps boundary equations."""
-    order = draw(st.sampled_from((1, 2, 2, 3, 4, 7)))
-    unknowns = list("XYZ")[: draw(st.integers(1, 3))]
-    changing = draw(st.integers(0, 2)) == 0
-    frame = CHANGING if changing else FLAT
-    lines = [
-        frame.format(blocks=draw(st.integers(1, 7)), first=draw(st.integers(1, 3))),
-        BLOCKS,
-        "scalar k_i = 0.4\nscalar g = 0.7\n",
-    ]
-    if changing and draw(st.booleans()):
-        lines.append("scope stage\n")
-    for number, name in enumerate(unknowns):
-        count = draw(st.integers(1, 3))
-        # A term that is always there keeps every unknown alive from the first block on.
-        base = draw(st.sampled_from(unknowns))
-        terms = [f"W_i*{base}_<i-1>"]
-        if draw(st.integers(0, 3)) == 0:
-            terms = [f"X_0 + W_i*{base}_<i-{order}>"]
-        for _ in range(count):
-            sign = draw(st.sampled_from([" + ", " - "]))
-            terms.append(sign + draw(tensors(unknowns, order, unknowns[:number])))
-        lines.append(f"{name}_i = {''.join(terms)}\n")
-    if draw(st.integers(0, 3)) == 0:
-        lines.append(f"{unknowns[0]}_1 = W_1*{unknowns[0]}_0 + {unknowns[-1]}_0\n")
-    if draw(st.integers(0, 3)) == 0:
-        lines.append("W_0*X_<-1> = 0.5*X_0\n")
-    lines.append(f"output {unknowns[-1]}_L\n")
-    return "".join(lines)
+@_few(150)
+@given(FLAT)
+def test_recurrences(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(60)
+@given(STAGED)
+def test_several_stages(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(80)
+@given(DEEP)
+def test_deep_histories(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(30)
+@given(DEEP_STAGED)
+def test_deep_stages(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(50)
+@given(timed())
+def test_two_indices(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(30)
+@given(split_starts())
+def test_halves_of_the_input(text: str) -> None:
+    event(outcome(text))
+
+
+#: What the long search draws from, and how many of each it tries in its half hour.
+SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
+    "recurrences": (FLAT, 2000),
+    "recurrences, 8 to 40 blocks": (DEEP, 1200),
+    "several stages": (STAGED, 1000),
+    "several stages, 7 to 20 blocks each": (DEEP_STAGED, 300),
+    "two indices": (timed(1, 12), 600),
+    "halves of the input": (split_starts(1, 20), 300),
+}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SEARCHES)
+def test_search(
+    name: str, scale: float, record_property: pytest.FixtureRequest
+) -> None:
+    strategy, examples = SEARCHES[name]
+    counts = search(strategy, outcome, max(1, round(examples * scale)))
+    record_property("counts", counts)  # type: ignore[operator]
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(recurrences())
-def test_random_recurrences(text: str) -> None:
-    try:
-        item = agree(text)
-    except CompileError as error:
-        codes = {d.code for d in error.diagnostics}
-        # One module on two shapes, shapes that cannot meet, and blocks that nobody reads
-        # are the user's mistakes.
-        assert codes <= {"RF309"} or (codes <= {"RF401", "RF406"} and "/ 2" in text)
-        event("refused")
-        return
-    event(f"order {item.recurrence.order}")
-    event(f"steps {len(item.recurrence.steps)}")
-
-
-@settings(deadline=None, suppress_health_check=list(HealthCheck))
-@given(recurrences())
+@given(recurrences(histories=0))
 def test_state_is_minimal(text: str) -> None:
     """The size of the state by another way: node connectivity of the written-out graph."""
     try:

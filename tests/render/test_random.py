@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from recform.diagnostics import CompileError
 from recform.graph import ShapeError
 from recform.render import Format, Request, View, diagram, write
-from tests.oracle.test_random import recurrences
+from tests.oracle.files import recurrences
 from tests.render.networks import network
 from tests.render.test_step import check_edges, check_nodes
 

@@ -1,0 +1,129 @@
+"""Every command answers: by a result, or by what is wrong. Never by a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from recform.cli.app import app
+from tests.oracle.files import recurrences, split_starts, timed
+from tests.oracle.search import search
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+FILES = sorted(path.relative_to(EXAMPLES).as_posix() for path in EXAMPLES.rglob("*.rf"))
+
+#: What stands for the file is replaced by its name.
+COMMANDS: dict[str, list[str]] = {
+    "check": ["check", "FILE"],
+    "check, as data": ["check", "FILE", "--format", "json"],
+    "summary": ["summary", "FILE"],
+    "summary of stages": ["summary", "FILE", "--table"],
+    "summary, as data": ["summary", "FILE", "--json"],
+    "summary in TeX": ["summary", "FILE", "--latex"],
+    "compile": ["compile", "FILE"],
+    "block": ["render", "FILE", "--to", "svg"],
+    "network": ["render", "FILE", "--to", "mermaid", "--view", "network"],
+    "unrolled": [
+        "render",
+        "FILE",
+        "--to",
+        "tikz",
+        "--view",
+        "unrolled",
+        "--blocks",
+        "3",
+    ],
+    "paths": ["render", "FILE", "--to", "dot", "--view", "paths", "--blocks", "3"],
+    "derive": ["derive", "FILE"],
+    "derive, as data": ["derive", "FILE", "--json"],
+    "analyze": ["analyze", "FILE"],
+    "analyze, as data": ["analyze", "FILE", "--json"],
+    "analyze in TeX": ["analyze", "FILE", "--latex"],
+    "analyze a gate": [
+        "analyze",
+        "FILE",
+        "--gain",
+        "0.5",
+        "--activations",
+        "mean-field",
+    ],
+    "verify": ["verify", "FILE"],
+    "equiv": ["equiv", "FILE", "FILE"],
+    "equiv of linear operators": ["equiv", "FILE", "FILE", "--linear"],
+    "diff": ["diff", "FILE", "FILE"],
+}
+NAMES = list(COMMANDS)
+
+
+def answer(command: str, file: str) -> str:
+    """Runs a command in this process; whether it had a result, or told what is wrong."""
+    torch.manual_seed(0)
+    arguments = [file if word == "FILE" else word for word in COMMANDS[command]]
+    result = CliRunner().invoke(app, arguments)
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert "Traceback" not in result.output
+    assert result.exit_code in (0, 1, 2), result.output
+    assert result.output or result.exit_code == 0
+    return "answered" if result.exit_code == 0 else "told what is wrong"
+
+
+@pytest.fixture(autouse=True)
+def _among_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(EXAMPLES)
+
+
+def over(file: str, names: list[str]) -> Counter[str]:
+    return Counter(answer(name, file) for name in names)
+
+
+@pytest.mark.parametrize("number", range(len(FILES)), ids=FILES)
+def test_examples(number: int) -> None:
+    """Each file with three commands, each command with a seventh of the files."""
+    third = len(NAMES) // 3
+    over(FILES[number], [NAMES[(number + third * n) % len(NAMES)] for n in range(3)])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("file", FILES)
+def test_every_command(file: str, record_property: Callable[..., None]) -> None:
+    record_property("counts", over(file, NAMES))
+
+
+@contextlib.contextmanager
+def written(text: str, folder: Path) -> Iterator[str]:
+    path = folder / "drawn.rf"
+    path.write_text(text)
+    yield str(path)
+
+
+DRAWN = st.one_of(recurrences(1, 10, histories=2), timed(1, 4), split_starts(1, 6))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(text=DRAWN, start=st.integers(0, len(NAMES) - 1))
+def test_random_files(
+    text: str, start: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    with written(text, tmp_path_factory.getbasetemp()) as file:
+        over(file, [NAMES[(start + 7 * n) % len(NAMES)] for n in range(3)])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", NAMES)
+def test_search(
+    name: str, scale: float, tmp_path: Path, record_property: Callable[..., None]
+) -> None:
+    def run(text: str) -> str:
+        with written(text, tmp_path) as file:
+            return answer(name, file)
+
+    record_property("counts", search(DRAWN, run, max(1, round(60 * scale))))

@@ -1,0 +1,58 @@
+"""Searches over random files: as many as one asks for, with counts of what came out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recform.diagnostics import CompileError
+from tests.oracle.compare import Overflow, agree
+
+#: What may be wrong with a file that was drawn: nothing is left of an unknown at the start,
+#: or only some blocks are read.
+REFUSED = {"RF305", "RF309"}
+#: And where shapes change: they cannot meet, or one module gets two.
+REFUSED_STAGES = REFUSED | {"RF401", "RF406"}
+
+
+def outcome(text: str) -> str:
+    """Compiles, runs and compares a file: what came of it, in a word or two.
+
+    Fails if the network differs from the equations, or is refused for no good reason.
+    """
+    several = "," in text.split("stages", 1)[1].split("\n", 1)[0] or "split" in text
+    try:
+        agree(text, (True,))
+    except Overflow:
+        return "overflowed"
+    except CompileError as error:
+        codes = sorted({item.code for item in error.diagnostics})
+        assert set(codes) <= (REFUSED_STAGES if several else REFUSED), codes
+        return f"refused {' '.join(codes)}"
+    return "agreed"
+
+
+def search(
+    strategy: st.SearchStrategy[str], try_one: Callable[[str], str], examples: int
+) -> Counter[str]:
+    """Draws examples and tries them; fails with the simplest one that fails.
+
+    Returns:
+        How often each word came out.
+    """
+    counts: Counter[str] = Counter()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def run(text: str) -> None:
+        counts[try_one(text)] += 1
+
+    run()
+    return counts

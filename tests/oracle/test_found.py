@@ -1,0 +1,80 @@
+"""Files in which a search has found a fault: each is tried on every run."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from tests.oracle.search import outcome
+
+torch.set_num_threads(1)
+
+VECTORS = "input 3\nstem none\nhead none\nW = linear(c) > tanh\nU = linear(c)\n"
+IMAGES = "input 2 x 4 x 4\nstem none\nhead none\nW = conv(1, c, stride=s) > bn\n"
+
+FOUND = {
+    # Histories: a step was taken again though its slots had changed their order.
+    "the sum of all blocks": VECTORS
+    + "stages 3 x 16\nX_i = W_i*X_<i-1> + X_0\noutput sum(X_<1..L>)",
+    "a maximum of all blocks": VECTORS
+    + "stages 3 x 16\nX_i = W_i*X_<i-1> + X_0\noutput max(X_<1..L>)",
+    "the mean of all blocks": VECTORS
+    + "stages 3 x 11\nX_i = W_i*X_<i-1> + X_0\noutput mean(X_<1..L>)",
+    "all blocks side by side": VECTORS
+    + "stages 3 x 16\nX_i = W_i*X_<i-1> + X_0\noutput concat(X_<1..L>)",
+    "all blocks and the input": VECTORS
+    + "stages 3 x 16\nX_i = W_i*X_<i-1> + X_0\noutput sum(X_<0..L>)",
+    "a history from block 1 on": VECTORS
+    + "stages 3 x 14\nX_i = W_i*X_<i-1> + max(X_<1..i-1>)\noutput X_L",
+    "an operator on a history": VECTORS
+    + "stages 3 x 14\nX_i = X_<i-1> + W_i*sum(X_<1..i-1>)\noutput X_L",
+    "a history from block 2 on, in the output": VECTORS
+    + "stages 3 x 12\nX_i = X_<i-1> + W_i*X_<i-1>\noutput max(X_<2..L>)",
+    "side by side from block 2 on": VECTORS
+    + "stages 3 x 12\nX_i = X_<i-1> + W_i*X_<i-1>\noutput concat(X_<2..L>)",
+    "a history from block 2 on": VECTORS
+    + "stages 3 x 12\nX_i = W_i*X_<i-1> + max(X_<2..i-1>)\noutput X_L",
+    "two steps in turn": VECTORS
+    + "stages 3 x 12\nX_i = W_i*Y_<i-1> + W_<i-1>*Y_<i-1>\n"
+    "Y_i = X_<i-1> + W_<i-1>*X_<i-2>\nY_0 = 0.5*input\noutput X_L + Y_L",
+    # A value that was computed twice, as it had two names.
+    "an operator on two names of the input": IMAGES
+    + "stages 3 x 1\nX_i = X_0 + W_i*X_<i-1> + W_i*(X_0)\noutput X_L",
+    "an operator on two unknowns that start alike": IMAGES
+    + "stages 3 x 3\nX_i = W_i*Y_<i-1> + X_<i-1>\nY_i = W_i*X_<i-1> + Y_<i-1>\n"
+    "output X_L + Y_L",
+    "an operator on what starts alike at all times": IMAGES
+    + "stages 3 x 3\nU = conv(1, c)\ntimes 3\nX_<0,t> = U_0*input\n"
+    "X_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>\noutput X_<L,T>",
+    # A zero is no term.
+    "the mean of a history that starts with zero": VECTORS
+    + "stages 3 x 5\nX_i = X_<i-1> + W_i*X_<i-1> + mean(Y_<0..i-1>)\n"
+    "Y_i = U_i*X_<i-1>\nY_0 = 0\noutput X_L",
+    # Modules and scalars of other blocks.
+    "a module of an earlier block in a range": VECTORS
+    + "stages 3 x 6\nX_i = X_<i-1> + U_i*X_<i-1>\nX_4 = W_2*X_3\noutput X_L",
+    "a module of two blocks before": VECTORS
+    + "stages 3 x 6\nX_i = X_<i-1> + U_i*X_<i-1>\nX_<4..4> = W_<i-2>*X_<i-1>\n"
+    "X_3 = X_2 + W_1*X_2\noutput X_L",
+    "an Euler step": VECTORS + "stages 3 x 4\nX_i = X_<i-1> + U*X_<i-1>/L\noutput X_L",
+    "a scalar of the block before, inside": VECTORS + "stages 3 x 3\nscalar p_i = 0.4\n"
+    "X_i = X_<i-1> + W_i*X_<i-1> + relu(p_<i-1>*X_<i-1>)\noutput X_L",
+    "a scalar for each member of a history": VECTORS
+    + "stages 3 x 5\nscalar p_i = 0.4\n"
+    "X_i = W_i*X_<i-1> + sum(k, 1, i-1, p_k*X_k)\noutput X_L",
+    "one module of all stages": VECTORS
+    + "stages 3 x 5, 3 x 4\nscope stage\nX_i = X_<i-1> + W*X_<i-2>\noutput X_L",
+    "a start in each stage": VECTORS
+    + "stages 3 x 2, 4 x 2\nscope stage\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+    "X_0 = U_0*input\noutput X_L",
+    "an unknown and its first block": VECTORS
+    + "stages 3 x 4\nX_i = Y_i + Y_1\nY_i = W_i*X_<i-1>\noutput X_L",
+    # Shapes.
+    "a history that changes its shape": "input 3 x 4 x 4\nstem none\nhead none\n"
+    "stages 3 x 1, 4 x 1 / 2\nX_i = max(X_<0..i-1>, X_<i-1>)\noutput X_L",
+}
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_found(name: str) -> None:
+    assert outcome(FOUND[name]) == "agreed"
