@@ -65,7 +65,7 @@ class Owned:
         tables: the attribute of each adapter, by value and targets.
         adapters: the same by the place in the formula.
         scalars: the names of learned scalars.
-        needs_index: whether a coefficient depends on ``i``.
+        has_numbers: whether a coefficient depends on ``i`` or ``L``.
     """
 
     def __init__(
@@ -226,13 +226,14 @@ class Owned:
             if self._formula.scalars[name].per_feature:
                 values = tuple(block.scalars.get(name, 1) for block in self.blocks)
                 self.columns.add("channels", f"{identifier(name)}_channels", values)
-        self.needs_index = any(
-            tensor.coefficient.has(I) for tensor in self.coefficients()
-        )
-        if self.needs_index:
+        coefficients = [tensor.coefficient for tensor in self.coefficients()]
+        of_index = any(value.has(I) for value in coefficients)
+        of_length = any(value.has(L) for value in coefficients)
+        self.has_numbers = of_index or of_length
+        if of_index:
             counted = tuple((segment.first, segment.count) for segment in self.segments)
             self.columns.add("index", "i", counted)
-        if any(tensor.coefficient.has(L) for tensor in self.coefficients()):
+        if of_length:
             self.columns.add("number", "depth", self.depths())
 
     def depths(self) -> tuple[int, ...]:

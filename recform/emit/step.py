@@ -112,6 +112,7 @@ class StepWriter:
         self._attributes = Namespace(attributes=True)
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
+        self._number_names: dict[Any, str] = {}
         self._own = Owned(network, step, classes, self._attributes)
         self.positions = {id(s): n for n, s in enumerate(self._own.segments)}
         self.code = StepCode(
@@ -213,7 +214,7 @@ class StepWriter:
             not owned
             and not self._own.tables
             and not self._own.scalars
-            and not self._own.needs_index
+            and not self._own.has_numbers
         ):
             return
         lines.signature("__init__", ["self", *self._parameters()], "None")
@@ -314,7 +315,6 @@ class StepWriter:
 
     def _numbers(self, lines: Lines) -> None:
         """Coefficients of ``i`` and ``L``, worked out once."""
-        self._number_names: dict[Any, str] = {}
         for tensor in self._own.coefficients():
             value = tensor.coefficient
             if not value.has(I) and not value.has(L):

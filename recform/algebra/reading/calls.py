@@ -9,7 +9,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
-from recform.algebra.reading.base import BUILT_IN, COMBINE, Value
+from recform.algebra.reading.base import BUILT_IN, COMBINE, Reported, Value
 from recform.algebra.reading.ranges import Ranges
 from recform.blocks import elementwise
 from recform.blocks import names as operator_names
@@ -73,7 +73,8 @@ class Calls(Ranges):
         index = sympy.nan
         if expr.function.indices:
             reference = self._reference(expr.function)
-            assert isinstance(reference, OperatorRef)
+            if not isinstance(reference, OperatorRef):
+                raise Reported  # a name with two meanings, which has been reported
             index = reference.index
         arguments = self._arguments(expr)
         tensors = []
