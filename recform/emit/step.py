@@ -19,6 +19,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
+from recform.blocks.identifiers import identifier
 from recform.emit.body import BodyWriter
 from recform.emit.containers import fold
 from recform.emit.expressions import (
@@ -29,15 +30,9 @@ from recform.emit.expressions import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.names import (
-    Namespace,
-    fail,
-    identifier,
-    operator_name,
-    place_of,
-    variable,
-)
-from recform.emit.owned import BlockClasses, Owned, adapter_value, kind
+from recform.emit.names import operator_name, place_of, variable
+from recform.emit.namespace import Namespace, fail
+from recform.emit.owned import BlockClasses, Owned, kind
 from recform.emit.pipelines import (
     GRID,
     WHOLE,
@@ -109,7 +104,7 @@ class StepWriter:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._single = single
-        self._attributes = Namespace(attributes=True)
+        self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
         self._number_names: dict[Any, str] = {}
@@ -250,8 +245,8 @@ class StepWriter:
         self._inline[name] = written
         for attribute, made in written.modules:
             lines.assign(f"self.{attribute}", made)
-        for stored in written.stored:
-            lines.assign(f"self.{stored}", stored)
+        for kept, argument in written.stored:
+            lines.assign(f"self.{kept}", argument)
 
     def _inlined(self, name: str, arguments: Mapping[str, str]) -> PipelineCode:
         """The operator's parts as the step's own, with the step's names in them."""
@@ -292,10 +287,7 @@ class StepWriter:
     ) -> str:
         if parameter in self._own.free:
             return parameter
-        values = tuple(
-            adapter_value(parameter, block.shapes[value], target)
-            for block, target in zip(self._own.blocks, targets, strict=True)
-        )
+        values = self._own.adapter_values(parameter, value, targets)
         return self._own.columns.text(kind(parameter), values)
 
     def _scalar(self, lines: Lines, name: str) -> None:
@@ -346,7 +338,7 @@ class StepWriter:
 
     def _forward(self, lines: Lines) -> None:
         step = self._step
-        names = Namespace({"out"})
+        names = Namespace.forward()
         parameters = ["self"]
         calls: dict[str, str] = {}
         scalars: dict[Any, str] = {}
