@@ -67,11 +67,13 @@ def signature(relation: n.Relation, report: Diagnostics) -> Signature | None:
     values: dict[str, n.Expr] = {}
     for argument in left.arguments:
         name = argument.name if isinstance(argument, n.Keyword | n.Reference) else ""
-        if name in SYMBOLS or name in (*tensors, *values):
+        number = isinstance(argument, n.Keyword)
+        own = name in SYMBOLS or (number and name == "input")
+        if own or name in (*tensors, *values):
             report.error(
                 "RF209",
                 f"the name {name!r} has a meaning of its own"
-                if name in SYMBOLS
+                if own
                 else f"{name!r} stands here twice",
                 argument.span,
             )

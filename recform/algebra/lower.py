@@ -215,16 +215,17 @@ class _Lowering:
         """Reports the number of a block where something belongs to none."""
         for role in ("stem", "head", "transition"):
             pipeline = getattr(formula, role)
-            found = _symbols([pipeline]) & {I, L} if pipeline is not None else set()
-            for symbol in sorted(found, key=str):
-                what = "the number of a block" if symbol == I else "a number for blocks"
+            if pipeline is not None and {I, L} & _symbols([pipeline]):
                 self._report.error(
                     "RF218",
-                    f"{symbol} is {what}, and the {role} belongs to none",
+                    f"i and L are numbers of a block, and the {role} belongs to none",
                     pipeline.span,
-                    hint="operators in equations, and the adapter, have i and L",
+                    hint="operators in equations, and the adapter, have them",
                 )
-        rights = [item.right for item in (*formula.equations, *formula.boundaries)]
+        rights = [
+            *(equation.right for equation in formula.equations),
+            *(boundary.right for boundary in formula.boundaries),
+        ]
         calls = {
             call.operator: None
             for right in [*rights, formula.output]
@@ -233,13 +234,14 @@ class _Lowering:
             if isinstance(call, Apply) and call.index is sympy.nan
         }
         for name in calls:
+            place = formula.operators[name].span
             if I in _symbols([formula.operators[name]]):
                 self._report.error(
                     "RF218",
                     f"i is the number of a block, and {untimed(name)} belongs to none: "
                     "all blocks share it",
                     reader.used[name],
-                    others=[Label(formula.operators[name].span, "i stands here")],
+                    others=[Label(place, "i stands here")] if place else [],
                     hint=f"an operator of its own for each block: {untimed(name)}_i",
                 )
 

@@ -15,17 +15,15 @@ from recform.blocks.library import lookup, names
 
 #: What no identifier can be. The soft keywords (`match`, `type`) are good names.
 KEYWORDS = frozenset(keyword.kwlist)
-#: What generated files import; a test reads it off the goldens.
-IMPORTED = frozenset(
-    (
-        *("torch", "nn", "F", "Tensor", "math", "checkpoint"),
-        *("OrderedDict", "partial", "Any"),
-        *("Callable", "Iterable", "Iterator", "Sequence"),
-    )
-)
 _BUILTIN = frozenset(name for name in dir(builtins) if not name.startswith("_"))
-#: What means something in every generated file.
-GLOBAL = KEYWORDS | IMPORTED | _BUILTIN | {"self"}
+#: What a forward pass reads that is none of its variables.
+IN_FORWARD = KEYWORDS | _BUILTIN | {"torch", "nn", "F", "Tensor", "math", "Any", "self"}
+#: What means something in every generated file: all that one may import (a test reads
+#: it off the goldens) besides.
+GLOBAL = IN_FORWARD | {
+    *("OrderedDict", "partial", "checkpoint"),
+    *("Callable", "Iterable", "Iterator", "Sequence"),
+}
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"
 

@@ -73,7 +73,7 @@ class Namespace:
     @classmethod
     def forward(cls, taken: Iterable[str] = ()) -> Namespace:
         """The scope of a forward pass, of which some variables are given away."""
-        return cls({*identifiers.GLOBAL, *_LOCALS, *taken})
+        return cls({*identifiers.IN_FORWARD, *_LOCALS, *taken})
 
     def function(self, taken: Iterable[str] = ()) -> Namespace:
         """The scope of a constructor in this module: it hides none of its names."""

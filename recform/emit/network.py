@@ -353,7 +353,8 @@ class NetworkWriter:
             used.update(code.parameters)
             lines.assign(f"self.{attribute}", code.modules[0][1])
             return
-        arguments = _arguments(self._piece_codes[role].parameters, values, used)
+        parameters = self._piece_codes[role].parameters
+        arguments = _arguments(parameters, values, used, shows_stride=True)
         lines.assign(f"self.{attribute}", f"{pieces[role]}({arguments})")
 
     def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
@@ -446,7 +447,11 @@ class NetworkWriter:
 
 
 def _arguments(
-    parameters: Sequence[str], values: Mapping[str, Any], used: set[str]
+    parameters: Sequence[str],
+    values: Mapping[str, Any],
+    used: set[str],
+    *,
+    shows_stride: bool = False,
 ) -> str:
     """The arguments of a class outside of the blocks.
 
@@ -454,6 +459,7 @@ def _arguments(
         parameters: of its constructor.
         values: what they are there; those of the file are free.
         used: gets the parameters of the network that stand in them.
+        shows_stride: whether a stride of 1 is written, which is what is left out.
     """
     given = []
     for parameter in parameters:
@@ -464,6 +470,6 @@ def _arguments(
             used.add(value)
         if parameter != "stride":
             given.append(str(value))
-        elif value != 1:
+        elif value != 1 or shows_stride:
             given.append(f"stride={value}")
     return ", ".join(given)

@@ -301,7 +301,7 @@ def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
 
 def words(text: str) -> set[str]:
     """The names that occur in a piece of code."""
-    return set(re.findall(r"[A-Za-z_]\w*", text))
+    return set(re.findall(r"[^\W\d]\w*", text))
 
 
 def _kind(step: Step) -> str:
