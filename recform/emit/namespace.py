@@ -45,7 +45,7 @@ class Namespace:
         own: what the scope itself has, and what it must not hide.
     """
 
-    def __init__(self, own: Iterable[str]) -> None:
+    def __init__(self, own: Iterable[str] = ()) -> None:
         self._own = set(own)
         self._given: set[str] = set()
         self._reserved: set[str] = set()
