@@ -97,10 +97,11 @@ class BodyClasses:
             scope = self._names.function(GENERATED)
             found = {}
             for argument in body.arguments:
-                name = argument.name
                 if argument.default in SYMBOLS.values():
                     continue
-                if name in body.defaults:
+                name = str(argument.default)
+                if argument.name in body.defaults:
+                    name = argument.name
                     plain = identifier(name)
                     is_free = plain not in GENERATED and not is_taken(plain)
                     name = scope.new(plain if is_free else f"{plain}_size")
