@@ -80,7 +80,8 @@ class BlockWriter:
             if body is not None:
                 made = self._bodies.code(body, shape)
                 operators[name] = made.name
-                own = tuple(p for p in made.parameters if p not in body.defaults)
+                defaults = self._bodies.defaults(body)
+                own = tuple(p for p in made.parameters if p not in defaults)
                 codes[name] = PipelineCode((), (), (), own, (), made.output)
                 continue
             title = f"{untimed(name)} = {pipeline.text}"

@@ -119,6 +119,8 @@ PLACES = {
     "W = linear(c) > G > G({n}=1)\n" + TWO + RESIDUAL,
     "fixed argument": "G(x, {n}=2) = {n}*x + sigmoid(A*x) where A = linear(cin)\n"
     "W = linear(c) > G({n}=1)\n" + TWO + RESIDUAL,
+    "argument of an operator": "W(x, {n}=2) = x + A*x where A = linear({n}*cin) > linear(cin)\n"
+    + TWO + RESIDUAL,
     "argument of a flow": "G({n}=6) = linear({n}) > linear(c)\n" + GATE + TWO + RESIDUAL,
     "inner operator": "G(x) = x*sigmoid({n}*x) + B*x where {n} = linear(cin),\n"
     "    B = linear(cin)\n" + GATE + TWO + RESIDUAL,
@@ -254,6 +256,7 @@ def test_every_name_in_every_place(place: str) -> None:
         *(("file", name, "") for name in ("f", "none", "true", "tensor", "head", "3", "-")),
         *(("table", name, "") for name in ("Head", "k'", "class", "in_features", "self")),
         *(("open argument", name, "") for name in ("in_features", "depth", "GA", "class")),
+        *(("argument of an operator", name, "") for name in ("depth", "k'", "nn")),
         ("inner tensor", "out", ""),
         ("inner scalar", "x", "RF209"),
         ("fixed argument", "input", "RF209"),
