@@ -7,6 +7,7 @@ is read for each number that something asks for, from the result backwards.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import sympy
@@ -85,10 +86,11 @@ class BodyBuilder:
         tensors = _in_order(output, definitions)
         used = {t.operator for t in tensors if isinstance(t, Apply)}
         learned = {
-            item.name: scalar
+            item.name: replace(found.scalars[owner], name=item.name)
             for tensor in tensors
             for item in sorted(_learned(tensor), key=str)
-            if (scalar := found.scalars.get(item.name)) is not None
+            # Of a numbered list, a_1 is a member of `scalar a_k`.
+            if (owner := reader.members.get(item.name, item.name)) in found.scalars
         }
         return Body(
             name=self._name,

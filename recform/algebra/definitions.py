@@ -67,11 +67,13 @@ def signature(relation: n.Relation, report: Diagnostics) -> Signature | None:
     values: dict[str, n.Expr] = {}
     for argument in left.arguments:
         name = argument.name if isinstance(argument, n.Keyword | n.Reference) else ""
-        if name in SYMBOLS or name in (*tensors, *values):
+        number = isinstance(argument, n.Keyword)
+        own = name in SYMBOLS or (number and name == "input")
+        if own or name in (*tensors, *values):
             report.error(
                 "RF209",
                 f"the name {name!r} has a meaning of its own"
-                if name in SYMBOLS
+                if own
                 else f"{name!r} stands here twice",
                 argument.span,
             )
@@ -121,6 +123,7 @@ def given_values(
     definition: Signature,
     given: tuple[n.Expr | n.Keyword, ...],
     names: Mapping[str, Any],
+    outside: Mapping[str, Any],
     report: Diagnostics,
 ) -> dict[str, tuple[Any, Span]] | None:
     """The value of each argument of a call, and where it stands; None after a diagnostic.
@@ -129,6 +132,7 @@ def given_values(
         definition: what is called.
         given: the arguments of the call.
         names: what names stand for where it is called.
+        outside: what they stand for where it is defined, for defaults.
         report: gets RF203.
     """
     exprs: dict[str, n.Expr] = {}
@@ -159,7 +163,8 @@ def given_values(
     for name, default in definition.defaults.items():
         expr = exprs.get(name, default)
         what = f"{definition.name}'s {name}"
-        value = ScalarReader(names, report, what).read(expr)
+        known = names if name in exprs else outside
+        value = ScalarReader(known, report, what).read(expr)
         if value is None:
             return None
         values[name] = (value, expr.span)

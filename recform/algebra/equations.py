@@ -354,6 +354,9 @@ class EquationReader:
             return
         for left, part in zip(item.left, parts, strict=True):
             target = reader.tensor(left)
+            if isinstance(target, State) and target.has(L) and not target.has(I):
+                self._last(left, target)
+                return
             if not isinstance(target, State) or target.has(I):
                 self._report.error(
                     "RF217",

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.equations import EquationReader
-from recform.algebra.expr import I, L, untimed
+from recform.algebra.expr import Apply, I, L, untimed
 from recform.algebra.formula import (
     Formula,
     LearnedScalar,
@@ -24,7 +24,6 @@ from recform.algebra.operator_calls import usage
 from recform.algebra.pipelines import PipelineReader
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import (
-    RESERVED,
     Section,
     layout_defaults,
     sections,
@@ -35,7 +34,15 @@ from recform.algebra.sorts import Names, Reader
 from recform.algebra.survey import Survey, survey
 from recform.algebra.symbols import GENERATED, parameter
 from recform.algebra.tables import TableReader
-from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
+from recform.blocks import (
+    Arguments,
+    Shape,
+    defaults,
+    identifiers,
+    lookup,
+    put_in,
+    symbols_in,
+)
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -178,7 +185,7 @@ class _Lowering:
         fix = _Fix(
             {p.name: p.value for p in params if not p.free or p.name not in free}
         )
-        formula = Formula(
+        made = Formula(
             name=section.name,
             source=self._source,
             params=tuple(replace(p, free=p.name in free) for p in params),
@@ -202,7 +209,42 @@ class _Lowering:
             init=init,
             spans=reader.spans,
         )
-        return counted(formula)
+        self._blockless(made, reader)
+        return counted(made)
+
+    def _blockless(self, formula: Formula, reader: Reader) -> None:
+        """Reports the number of a block where something belongs to none."""
+        for role in ("stem", "head", "transition"):
+            pipeline = getattr(formula, role)
+            if pipeline is not None and {I, L} & _symbols([pipeline]):
+                self._report.error(
+                    "RF218",
+                    f"i and L are numbers of a block, and the {role} belongs to none",
+                    pipeline.span,
+                    hint="operators in equations, and the adapter, have them",
+                )
+        rights = [
+            *(equation.right for equation in formula.equations),
+            *(boundary.right for boundary in formula.boundaries),
+        ]
+        calls = {
+            call.operator: None
+            for right in [*rights, formula.output]
+            if right is not None
+            for call in sympy.preorder_traversal(right)
+            if isinstance(call, Apply) and call.index is sympy.nan
+        }
+        for name in calls:
+            place = formula.operators[name].span
+            if I in _symbols([formula.operators[name]]):
+                self._report.error(
+                    "RF218",
+                    f"i is the number of a block, and {untimed(name)} belongs to none: "
+                    "all blocks share it",
+                    reader.used[name],
+                    others=[Label(place, "i stands here")] if place else [],
+                    hint=f"an operator of its own for each block: {untimed(name)}_i",
+                )
 
     # -- the frame
 
@@ -230,7 +272,7 @@ class _Lowering:
         ]
         for name, item in named:
             span = item if isinstance(item, Span) else item.span
-            if name in _RESERVED or (name in section.params and name in RESERVED):
+            if name in _RESERVED:
                 self._report.error(
                     "RF209", f"the name {name!r} has a meaning of its own", span
                 )
@@ -410,16 +452,32 @@ class _Lowering:
         return pipeline if pipeline.steps else None
 
     def _hides(self, params: list[Param], free: set[str]) -> bool:
-        """Whether a keyword of the constructor would be called as one that it has."""
-        hiding = [p for p in params if p.name in free and p.name in GENERATED]
-        for param in hiding:
+        """Whether a keyword of the constructor can't have the name of its parameter."""
+        hiding = False
+        for param in params:
+            name = param.name
+            if name not in free:
+                continue
+            if name in GENERATED:
+                why = f"generated classes have an argument {name!r} of their own"
+            elif identifiers.is_taken(name):
+                why = f"{name!r} means something else in generated files"
+            elif not identifiers.is_plain(name):
+                why = (
+                    f"Python has no argument {name!r}, and a constructor would take it"
+                )
+            else:
+                continue
+            hiding = True
+            shown = identifiers.identifier(name)
+            shown = f"my_{name}" if shown == name else shown
             self._report.error(
                 "RF209",
-                f"generated classes have an argument {param.name!r} of their own",
+                why,
                 param.span,
-                hint=f"give it another name: param my_{param.name} = {param.value}",
+                hint=f"give it another name: param {shown} = {param.value}",
             )
-        return bool(hiding)
+        return hiding
 
     def _free(
         self,

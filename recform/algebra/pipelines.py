@@ -50,6 +50,7 @@ class PipelineReader(OperatorReader):
     ) -> None:
         super().__init__(definitions, values, params, report)
         self._bodies: dict[object, Body | None] = {}
+        self._file = self._values, self._params, self._definitions
 
     def read(self, name: str, flow: n.Flow) -> Pipeline:
         """The pipeline of a flow; parts with mistakes are reported and left out."""
@@ -129,22 +130,46 @@ class PipelineReader(OperatorReader):
         definition = signature(self._definitions[name], self._report)
         if definition is None:
             return
-        names = {**SYMBOLS, **self._values}
-        values = given_values(definition, given, names, self._report)
+        values = self._given(definition, given)
         if values is None:
             return
         label = part.label or ""
         if definition.tensor:
             self._used_params(given)
             name = row.name(label)
-            step = self._body_step(definition, values, name, part.span, above)
+            with self._home(definition.name, definition.relation):
+                step = self._body_step(definition, values, name, part.span, above)
             if step is not None:
                 steps.append(step)
             return
         own = _flows(definition.relation)
-        with self._inside({k: v for k, (v, _) in values.items()}, own):
+        arguments = {k: v for k, (v, _) in values.items()}
+        with (
+            self._home(definition.name, definition.relation),
+            self._inside(arguments, own),
+        ):
             inner = definition.relation.right
             self._flow(inner, steps, above, row.defined(label, inner, alone), head)
+
+    def _given(
+        self, definition: Signature, given: tuple[n.Expr | n.Keyword, ...]
+    ) -> dict[str, tuple[Any, Span]] | None:
+        """The value of each argument of a call; a default is read where it stands."""
+        names = {**SYMBOLS, **self._values}
+        with self._home(definition.name, definition.relation):
+            outside = {**SYMBOLS, **self._values}
+        return given_values(definition, given, names, outside, self._report)
+
+    @contextmanager
+    def _home(self, name: str, relation: n.Relation) -> Iterator[None]:
+        """A definition of the file knows no arguments of the one that calls it."""
+        before = self._values, self._params, self._definitions
+        if self._file[2].get(name) is relation:
+            self._values, self._params, self._definitions = self._file
+        try:
+            yield
+        finally:
+            self._values, self._params, self._definitions = before
 
     def _used_params(self, given: object) -> None:
         self.structural |= set(every_name(given)) & self._params
@@ -247,7 +272,8 @@ class PipelineReader(OperatorReader):
         tensors = {*found.unknowns, *found.scalars, definition.tensor}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}
-        with self._inside({**fixed, **{k: size(k) for k in opened}}, found.flows):
+        own = {name: self._symbol(name) for name in opened}
+        with self._inside({**fixed, **own}, found.flows):
             for name in wanted:
                 if name not in tensors and name not in above and name not in fixed:
                     pipeline = self._operator(name, found.flows, above)
@@ -255,25 +281,33 @@ class PipelineReader(OperatorReader):
                         operators[name] = pipeline
         if len(list(self._report)) > errors:
             return None
-        own = {name: Argument(name, Kind.NUMBER, size(name)) for name in opened}
-        symbols = _symbols(operators)
         places = [
-            Argument(str(symbol), _PLACES.get(str(symbol), Kind.NUMBER), symbol)
-            for symbol in symbols
-            if str(symbol) not in own and symbol != INCOMING
+            # A constant of the file may be called as an argument that hides it here.
+            Argument(
+                f"{symbol}{' of the file' if str(symbol) in own else ''}",
+                _PLACES.get(str(symbol), Kind.NUMBER),
+                symbol,
+            )
+            for symbol in _symbols(operators)
+            if symbol not in own.values() and symbol != INCOMING
         ]
         defaults = self._defaults(definition, opened)
         if defaults is None:
             return None
-        arguments = (*own.values(), *places)
+        opens = (Argument(k, Kind.NUMBER, symbol) for k, symbol in own.items())
+        arguments = (*opens, *places)
         return builder.build(found, operators, arguments, defaults)
+
+    def _symbol(self, name: str) -> Any:
+        """What stands for an argument; a constant of the file may have its name."""
+        outside = [value for value in self._file[0].values() if value == size(name)]
+        return size(f"{name}'") if outside else size(name)
 
     def _defaults(
         self, definition: Signature, opened: list[str]
     ) -> dict[str, int | float | None] | None:
         """The numbers that arguments of a definition have if they are left out."""
-        names = {**SYMBOLS, **self._values}
-        values = given_values(definition, (), names, self._report)
+        values = self._given(definition, ())
         if values is None:
             return None
         defaults: dict[str, int | float | None] = {}
@@ -301,7 +335,8 @@ class PipelineReader(OperatorReader):
                 part = n.Part(relation.left[0].span, relation.left[0].function)
                 flow = n.Flow(relation.left[0].span, (part,))
                 return self._named(name, flow, above)
-            return self._named(name, relation.right, (*above, name))
+            with self._home(name, relation):
+                return self._named(name, relation.right, (*above, name))
         operator = lookup(name)
         if operator is None or operator.elementwise:
             return None

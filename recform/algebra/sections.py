@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import keyword
 import re
+import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
 from recform.algebra.definitions import defined_name, is_definition
-from recform.blocks import defaults
+from recform.blocks import defaults, identifiers
 from recform.diagnostics import CompileError, Diagnostics, Label, closest
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 
 _N = TypeVar("_N", bound=n.Node)
-
-#: Words of Python and names that the generated module uses itself.
-RESERVED = frozenset(
-    (
-        *(*keyword.kwlist, *keyword.softkwlist),
-        *("torch", "nn", "F", "Tensor", "math", "self", "Any"),
-        *("super", "range", "tuple", "int", "float", "bool"),
-    )
-)
 
 
 @dataclass
@@ -102,13 +93,19 @@ def sections(
             no_network(only, [name], source, report)
         return [_section(name, common, source, report)]
     seen: dict[str, n.Network] = {}
-    for network, _ in own:
-        if network.name in RESERVED or not network.name.isidentifier():
+    # Python reads letters such as ϵ as others.
+    only = None if only is None else unicodedata.normalize("NFKC", only)
+    named = [
+        replace(network, name=unicodedata.normalize("NFKC", network.name))
+        for network, _ in own
+    ]
+    for network in named:
+        if network.name in identifiers.GLOBAL or not network.name.isidentifier():
             report.error(
                 "RF209",
                 f"{network.name!r} cannot be the name of a class in the generated module",
                 network.span,
-                hint=f"for example {class_name(network.name)}Net",
+                hint=f"for example {class_name(network.name).removesuffix('Net')}Net",
             )
         if network.name in seen:
             report.error(
@@ -122,7 +119,7 @@ def sections(
         no_network(only, list(seen), source, report)
     return [
         _section(network.name, [*common, *items], source, report)
-        for network, items in own
+        for network, (_, items) in zip(named, own, strict=True)
         if only in (None, network.name)
     ]
 
@@ -150,11 +147,16 @@ def no_network(
 
 
 def class_name(file_name: str) -> str:
-    """A class name from a file name: ``resnet18_s.rf`` gives ``Resnet18S``."""
+    """A class name from a file name: ``resnet18_s.rf`` gives ``Resnet18S``.
+
+    Where a generated file has the name for something else, ``Net`` stands behind it.
+    """
     words = re.findall(r"[A-Za-z0-9]+", PurePath(file_name).stem)
     name = "".join(word[0].upper() + word[1:] for word in words)
     if not name:
         return "Network"
+    if name in identifiers.GLOBAL or name == identifiers.TIMM_BASE:
+        return f"{name}Net"
     return name if name[0].isalpha() else f"Net{name}"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,9 @@ import sympy
 from recform.algebra.definitions import every_name
 from recform.algebra.formula import StageSpec, Table
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import RESERVED, Section
+from recform.algebra.sections import Section
 from recform.algebra.symbols import GENERATED, SYMBOLS, size
+from recform.blocks.identifiers import identifier, is_taken
 from recform.diagnostics import Diagnostics
 from recform.syntax import nodes as n
 
@@ -48,6 +48,8 @@ class TableReader:
         self.structural: set[str] = set()
         self.symbols: dict[str, Any] = {}
         found = []
+        # What arguments are called already, or could want to be.
+        self._taken = {*section.params, *section.consts}
         for name, item in section.consts.items():
             if item.per is None:
                 continue
@@ -93,8 +95,17 @@ class TableReader:
                 return None
         natural = all(value.is_Integer and value > 0 for value in read)
         numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)
-        # In generated classes some names are taken: `const depth` is `stage_depth` there.
-        taken = name in RESERVED or name in GENERATED or name in dir(builtins)
-        shown = f"{item.per}_{name}" if taken else name
+        shown = self._argument(name, item.per)
         symbol = size(shown) if natural else sympy.Symbol(shown, real=True)
         return Table(name, symbol, item.per == "block", numbers, item.span)
+
+    def _argument(self, name: str, per: str) -> str:
+        """What generated classes call a constant: `const depth` is `stage_depth` there."""
+        shown = identifier(name)
+        if shown in GENERATED or is_taken(shown):
+            shown = f"{per}_{shown}"
+        base, number = shown, 2
+        while shown != name and shown in self._taken:
+            shown, number = f"{base}_{number}", number + 1
+        self._taken.add(shown)
+        return shown

@@ -74,6 +74,8 @@ class WhereReader:
         """
         found = Locals()
         for item in self._relation.where:
+            if self._has_meaning(item):
+                continue
             if isinstance(item, n.Scalar):
                 self._scalar(item, found)
             elif self._is_flow(item, known, found):
@@ -84,6 +86,18 @@ class WhereReader:
             else:
                 self._equation(item, found)
         return found
+
+    def _has_meaning(self, item: n.Relation | n.Scalar) -> bool:
+        """Reports a name that is the definition's tensor or one of its arguments."""
+        lefts = (item.target,) if isinstance(item, n.Scalar) else item.left
+        for left in lefts:
+            name = left.name if isinstance(left, n.Reference) else ""
+            if name in (self._tensor, "input") or name in self._arguments:
+                self._report.error(
+                    "RF209", f"the name {name!r} has a meaning of its own", left.span
+                )
+                return True
+        return False
 
     def _once(self, before: bool, left: n.Reference) -> None:
         if before:

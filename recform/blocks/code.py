@@ -49,7 +49,8 @@ def put_in(value: Any, table: Mapping[Any, Any]) -> Any:
         return tuple(put_in(part, table) for part in value)
     if not symbols_in(value):
         return value
-    filled = value.subs(table)
+    # At once: what is put in may hold symbols of the same names.
+    filled = value.xreplace({k: sympy.sympify(v) for k, v in table.items()})
     if filled.free_symbols:
         return filled
     return int(filled) if filled.is_Integer else float(filled)

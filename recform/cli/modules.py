@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.analysis.evaluate import Missing, Parts
+from recform.blocks.identifiers import identifier
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.names import identifier
 
 if TYPE_CHECKING:
     from torch import nn

@@ -222,7 +222,8 @@ CATALOGUE: dict[str, Entry] = {
     "RF218": Entry(
         "a number of each stage or block",
         "`const k = (...) per stage` has a number for every stage, `per block` for every "
-        "block, and only operators that belong to a block know which is theirs.",
+        "block, and only operators that belong to a block know which is theirs. So it is with "
+        "`i` and `L` in the arguments of operators.",
         "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\n"
         f"W = conv(k, c, stride=s)\n{_ONE}",
         "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\n"

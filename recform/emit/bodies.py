@@ -10,20 +10,14 @@ import sympy
 
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
-from recform.algebra.formula import Pipeline
-from recform.algebra.sections import RESERVED
-from recform.algebra.symbols import GENERATED, STRIDE, WIDTH
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
+from recform.blocks.identifiers import identifier, is_taken
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import (
-    Claim,
-    Namespace,
-    base_name,
-    class_name,
-    identifier,
-    labels_of,
-)
+from recform.emit.names import base_name, class_name, labels_of
+from recform.emit.namespace import Claim, Namespace
 from recform.emit.pipelines import (
     GRID,
     PipelineCode,
@@ -33,6 +27,7 @@ from recform.emit.pipelines import (
     marked,
     ordered,
     pipeline_class,
+    pipeline_parts,
     symbolic_shape,
     symbols,
     typed,
@@ -41,7 +36,6 @@ from recform.emit.pipelines import (
 )
 from recform.emit.text import Lines, docstring, folded
 from recform.recurrence.model import Slot, Step
-from recform.source import Source
 
 
 @dataclass(frozen=True)
@@ -67,8 +61,7 @@ class BodyClasses:
         names: class names that are still free.
         prefix: put in front of class names, where the file has several networks.
         rates: parameters of the file that are no whole numbers.
-        source: the file that was asked for.
-        tables: constants per stage or block, in the order of the file.
+        formula: the network's.
     """
 
     def __init__(
@@ -77,23 +70,50 @@ class BodyClasses:
         names: Namespace,
         prefix: str,
         rates: frozenset[str],
-        source: Source,
-        tables: tuple[str, ...] = (),
+        formula: Formula,
     ) -> None:
-        self.tables = tables
+        self.tables = tuple(table.argument for table in formula.tables)
         self._lines = lines
         self._names = names
         self._prefix = prefix
         self.rates = rates
-        self.source = source
+        self.source = formula.source
+        self._own: dict[Body, dict[str, str]] = {}
         self._written: dict[tuple[Body, Layout], BodyCode] = {}
 
     def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
         """A call of a body, and the expression that makes its module."""
         made = self.code(body, x)
         values = body.values(arguments)
-        given = constructor_arguments(made.parameters, x, values, body, arguments)
+        own = {name: arguments[k] for k, name in self.own_names(body).items()}
+        given = constructor_arguments(
+            made.parameters, x, values, own, self.defaults(body)
+        )
         return Emitted("{m}({x})", f"{made.name}({', '.join(given)})")
+
+    def own_names(self, body: Body) -> dict[str, str]:
+        """The parameters of a constructor for the arguments of a definition."""
+        if body not in self._own:
+            scope = self._names.function(GENERATED)
+            found = {}
+            for argument in body.arguments:
+                if argument.default in SYMBOLS.values():
+                    continue
+                name = str(argument.default)
+                if argument.name in body.defaults:
+                    name = argument.name
+                    plain = identifier(name)
+                    is_free = plain not in GENERATED and not is_taken(plain)
+                    name = scope.new(plain if is_free else f"{plain}_size")
+                found[argument.name] = name
+            self._names.reserve(found.values())
+            self._own[body] = found
+        return self._own[body]
+
+    def defaults(self, body: Body) -> dict[str, int | float | None]:
+        """The defaults of a constructor's parameters for arguments of a definition."""
+        own = self.own_names(body)
+        return {own[name]: value for name, value in body.defaults.items()}
 
     def code(self, body: Body, x: Shape) -> BodyCode:
         """The class of a body for inputs of this layout."""
@@ -123,8 +143,8 @@ def constructor_arguments(
     parameters: tuple[str, ...],
     x: Shape,
     values: Mapping[Any, Any],
-    body: Body | None = None,
-    given: Mapping[str, Any] | None = None,
+    own: Mapping[str, Any] | None = None,
+    defaults: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """The arguments of a class, in terms of the place where it is made.
 
@@ -132,8 +152,8 @@ def constructor_arguments(
         parameters: of its constructor.
         x: the (symbolic) shape that comes in there.
         values: what ``c``, ``s``, ``i`` and ``L`` stand for there.
-        body: the definition that the class is for, if it is one.
-        given: the arguments of its call.
+        own: the arguments of the definition that the class is for, if it is one.
+        defaults: of those that have one; None where it is a symbol.
     """
     known = {
         "in_channels": x.features,
@@ -145,20 +165,13 @@ def constructor_arguments(
         "depth": values.get(L),
         **dict(zip(GRID[x.layout], x.grid, strict=True)),
     }
-    own = (
-        {own_name(argument.name): argument for argument in body.arguments}
-        if body
-        else {}
-    )
     result = []
     for name in parameters:
-        argument = own.get(name)
-        if argument is not None and name not in known and body is not None and given:
-            value = given[argument.name]
-            default = body.defaults.get(argument.name)
-            if default is None or value != default:
+        if own is not None and name in own:
+            default = (defaults or {}).get(name)
+            if default is None or own[name] != default:
                 keyword = f"{name}=" if default is not None else ""
-                result.append(f"{keyword}{code(value)}")
+                result.append(f"{keyword}{code(own[name])}")
         elif known.get(name) is None:
             result.append(f"{name}={name}")
         elif name != "stride":
@@ -166,11 +179,6 @@ def constructor_arguments(
         elif known[name] != 1:
             result.append(f"stride={code(known[name])}")
     return sorted(result, key=lambda text: "=" in text)
-
-
-def own_name(name: str) -> str:
-    """The parameter of a constructor for an argument of a definition."""
-    return f"{name}_size" if name in GENERATED or name in RESERVED else name
 
 
 class _ClassWriter:
@@ -181,10 +189,12 @@ class _ClassWriter:
         self._body = body
         self._name = name
         self._x = symbolic_shape(x)
+        self._own = classes.own_names(body)
+        self._defaults = classes.defaults(body)
         self._table = self._arguments(x)
         self._inside = Inside(body, self._x, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
-        self._attributes = Namespace(attributes=True)
+        self._attributes = Namespace.attributes()
         self._inline: dict[tuple[str, Any], PipelineCode] = {}
         self._modules: dict[tuple[str, Any], str] = {}
         self._scalars: dict[Any, str] = {}
@@ -199,15 +209,14 @@ class _ClassWriter:
             if argument.default in place
             else argument.default
             if argument.name not in self._body.defaults
-            else sympy.Symbol(own_name(argument.name), integer=True, positive=True)
+            else sympy.Symbol(self._own[argument.name], integer=True, positive=True)
             for argument in self._body.arguments
         }
 
     def write(self, lines: Lines) -> BodyCode:
         made = Lines(offset=8)
         self._constructor(made)
-        own = [own_name(name) for name in self._body.defaults]
-        own += self._classes.tables
+        own = [*self._defaults, *self._classes.tables]
         parameters = ordered(self._used, own)
         lines.add(f"class {self._name}(nn.Module):")
         with lines.indented():
@@ -228,7 +237,7 @@ class _ClassWriter:
         return BodyCode(self._name, parameters, self._inside.shape(self._body.output))
 
     def _typed(self, parameters: tuple[str, ...]) -> list[str]:
-        defaults = {own_name(k): v for k, v in self._body.defaults.items()}
+        defaults = self._defaults
         texts = []
         for name in parameters:
             if name in defaults and defaults[name] is not None:
@@ -247,15 +256,13 @@ class _ClassWriter:
             families.setdefault(call.operator, {}).setdefault(call.index, []).append(
                 call
             )
-        inlined = {
-            name: next(iter(members.values()))[0]
-            for name, members in families.items()
-            if sum(map(len, members.values())) == 1
-            and not is_whole(self._body.operators[name])
-            and not is_body(self._body.operators[name])
-        }
-        for name in inlined:
-            self._attributes.reserve(labels_of(self._body.operators[name]))
+        inlined = self._inlinable(families)
+        for name in families:
+            if name in inlined:
+                self._attributes.reserve(labels_of(self._body.operators[name]))
+            else:
+                self._attributes.reserve([identifier(name)])
+        self._attributes.reserve(map(identifier, self._body.scalars))
         for name, members in families.items():
             pipeline = self._body.operators[name]
             if name in inlined:
@@ -264,6 +271,35 @@ class _ClassWriter:
                 self._owned(lines, name, pipeline, members)
         for name, scalar in self._body.scalars.items():
             self._scalar(lines, name, scalar.per_feature, scalar.start)
+
+    def _inlinable(
+        self, families: Mapping[str, Mapping[Any, list[Apply]]]
+    ) -> dict[str, Apply]:
+        """The operators with one call whose parts are the body's own attributes.
+
+        Where several of them have parts without a label, these would be told apart by
+        the order in which they run (``conv1``, ``conv2``); they keep their letters.
+        """
+        single = {
+            name: next(iter(members.values()))[0]
+            for name, members in families.items()
+            if sum(map(len, members.values())) == 1
+            and not is_whole(self._body.operators[name])
+            and not is_body(self._body.operators[name])
+        }
+        unnamed = {name for name, call in single.items() if self._names_by_kind(call)}
+        if len(unnamed) > 1:
+            return {name: single[name] for name in single if name not in unnamed}
+        return single
+
+    def _names_by_kind(self, call: Apply) -> bool:
+        """Whether an operator has a module to which nobody gives a name."""
+        pipeline = self._body.operators[call.operator]
+        x = self._inside.shape(call.argument)
+        parts, _ = pipeline_parts(pipeline, x, self._values, self._classes)
+        return any(
+            part.path and (not part.name or part.places[0] is None) for part in parts
+        )
 
     def _inlined(self, lines: Lines, call: Apply, pipeline: Pipeline) -> None:
         """An operator with one call: its parts are the body's own."""
@@ -275,8 +311,8 @@ class _ClassWriter:
         self._used |= set(written.parameters)
         for attribute, made in written.modules:
             lines.assign(f"self.{attribute}", made)
-        for stored in written.stored:
-            lines.assign(f"self.{stored}", stored)
+        for kept, argument in written.stored:
+            lines.assign(f"self.{kept}", argument)
 
     def _owned(
         self,
@@ -285,7 +321,8 @@ class _ClassWriter:
         pipeline: Pipeline,
         members: Mapping[Any, list[Apply]],
     ) -> None:
-        """An operator with several calls, or one for each number: modules."""
+        """An operator with several calls, or one for each number: modules by number."""
+        members = {index: members[index] for index in sorted(members, key=_by_number)}
         shapes = [self._inside.shape(group[0].argument) for group in members.values()]
         made = [self._make(name, pipeline, shape) for shape in shapes]
         claim = Claim(f"the operator {name}", pipeline.span)
@@ -306,7 +343,7 @@ class _ClassWriter:
     def _make(self, name: str, pipeline: Pipeline, x: Shape) -> str:
         """The expression of a module of its own for a pipeline."""
         alone = write_pipeline(
-            pipeline, x, self._values, Namespace(attributes=True), self._classes
+            pipeline, x, self._values, Namespace.attributes(), self._classes
         )
         if alone.sequential and len(alone.modules) == 1:
             self._used |= set(alone.parameters)
@@ -361,7 +398,7 @@ class _ClassWriter:
             body=tuple(t for t in body.tensors if t != x),
             definitions=dict(body.definitions),
         )
-        names = Namespace({"x"})
+        names = Namespace.forward({"x"})
         writer = Writer(
             body.parts,
             self._inside.shape,
@@ -408,6 +445,10 @@ def local_name(slot: Slot) -> str:
     if isinstance(slot, State | Apply) and slot.index is not sympy.nan:
         return f"{name}_{slot.index}" if name[-1].isdigit() else f"{name}{slot.index}"
     return name
+
+
+def _by_number(index: Any) -> int:
+    return -1 if index is sympy.nan else int(index)
 
 
 def _learned(tensor: Tensor) -> list[Learned]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from recform.algebra.expr import Apply, Input, Part, State, Tensor
 from recform.emit.expressions import ATOM, Writer
-from recform.emit.names import Namespace
+from recform.emit.namespace import Namespace
 from recform.emit.text import Lines
 from recform.graph.shapes import bare
 from recform.recurrence.model import Slot, Step

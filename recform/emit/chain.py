@@ -15,9 +15,10 @@ from itertools import groupby
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
+from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
 from recform.emit.containers import BLOCK, NEXT, Part, fold
-from recform.emit.names import Namespace, fail, identifier
+from recform.emit.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
     assembled,
@@ -158,6 +159,7 @@ class ChainWriter:
                 splat=item.splat,
                 first=first + _start(step) - 1,
                 origin=f"stage{position}",
+                loops=item.loops,
             )
             first += item.count
 
@@ -179,7 +181,8 @@ class ChainWriter:
             )
         step = self._formula.names.get("step", "block{}")
         for k in range(item.count):
-            made = re.sub(r"\bk\b(?!=)", str(k), item.made) if item.loop else item.made
+            counter = rf"\b{item.loops.counter}\b(?!=)"
+            made = re.sub(counter, str(k), item.made) if item.loop else item.made
             name = _NUMBER.sub(str(before + k + _start(step)), step)
             if self._formula.block_names:
                 name = self._formula.block_names[before + k]
@@ -195,7 +198,7 @@ class ChainWriter:
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""
-        code = self._assembled(parts, Namespace(attributes=True))
+        code = self._assembled(parts, Namespace.attributes())
         used = ordered(set().union(*(words(m) for _, m in code.modules)) & self._known)
         camel = "".join(word[:1].upper() + word[1:] for word in head.split("_"))
         name = self._names.new(identifier(camel))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.emit.names import Namespace
+from recform.emit.namespace import Namespace
 
 
 @dataclass
@@ -41,11 +41,19 @@ class Columns:
             self._order.append(key)
         self._columns[key].append(wanted)
 
-    def settle(self, priority: Mapping[str, int]) -> None:
-        """Gives names; a merged column gets the one of highest priority."""
-        names = Namespace(arguments=True)
+    def settle(self, priority: Mapping[str, int], names: Namespace) -> None:
+        """Gives names; a merged column gets the one of highest priority.
+
+        Args:
+            priority: of some names, the highest first.
+            names: the scope of the constructor.
+        """
         for key in self._order:
             if _constant(*key):
+                continue
+            if key[0].startswith("table"):
+                # A constant of the file has its name in all classes.
+                (self._names[key],) = set(self._columns[key])
                 continue
             wanted = min(
                 self._columns[key], key=lambda name: (priority.get(name, 99), name)

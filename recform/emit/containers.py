@@ -7,9 +7,10 @@ number 0. Parts in a row whose names begin alike become one container.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from recform.emit.names import Claim, Namespace, fail
+from recform.blocks import identifiers
+from recform.emit.namespace import Claim, Loops, Namespace, fail
 from recform.source import Span
 
 
@@ -31,6 +32,7 @@ class Part:
         count: how many modules in a row it makes: blocks of a stage.
         loop: the loop over them, such as ``for k in range(3)``.
         splat: whether it makes a list of modules, which take ``count`` numbers.
+        loops: the names of variables of loops.
         first: the number of the first, which replaces ``{}`` in the last name.
         origin: the piece of the network that it is of, such as ``stem``; empty for a
             container that holds parts of several.
@@ -49,6 +51,7 @@ class Part:
     splat: bool = False
     first: int = 0
     origin: str = ""
+    loops: Loops = field(default_factory=Loops)
     places: tuple[Span | None, ...] = ()
 
     @property
@@ -222,7 +225,8 @@ def _sequential(parts: list[Part]) -> str:
 
 def _item(part: Part) -> str:
     if part.splat and part.loop:
-        return f"*[module {part.loop} for module in {part.layer}]"
+        module = part.loops.module
+        return f"*[{module} {part.loop} for {module} in {part.layer}]"
     if part.splat:
         return f"*{part.layer}"
     return f"*[{part.layer} {part.loop}]" if part.loop else part.layer
@@ -231,16 +235,15 @@ def _item(part: Part) -> str:
 def _ordered(parts: list[Part]) -> str:
     """Modules by their names."""
     items = []
-    for part, name in zip(
-        parts, names_of(parts, Namespace(attributes=True)), strict=True
-    ):
+    scope = Namespace.attributes(identifiers.SEQUENTIAL)
+    for part, name in zip(parts, names_of(parts, scope), strict=True):
         if not part.layer:
             return ""
         if part.loop:
-            counted = part.path[0].replace(
-                "{}", f"{{k + {part.first}}}" if part.first else "{k}"
-            )
-            loop = part.loop.replace("for _ in", "for k in")
+            k = part.loops.counter
+            number = f"{{{k} + {part.first}}}" if part.first else f"{{{k}}}"
+            counted = part.path[0].replace("{}", number)
+            loop = part.loop.replace("for _ in", f"for {k} in")
             row = f'[(f"{counted}", {part.layer}) {loop}]'
             if len(parts) == 1:
                 return f"nn.Sequential(OrderedDict({row}))"

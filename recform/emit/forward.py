@@ -11,7 +11,8 @@ import sympy
 from recform.algebra.expr import Apply, I, L, Learned, Tensor
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import Namespace, base_name, variable
+from recform.emit.names import base_name, variable
+from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
@@ -106,7 +107,7 @@ class ForwardWriter:
 
     def _follow(self, lines: Lines, flow: Flow, number: int, stages: list[str]) -> str:
         """The blocks of a flow; returns the expression of its output."""
-        names = Namespace({"x"})
+        names = Namespace.forward({"x"})
         writer = self._writer(flow.start, number, {})
         body = BodyWriter(
             flow.start, writer, names, self._name_of(flow.start), self._mark
@@ -158,7 +159,7 @@ class ForwardWriter:
             lines.add("(x,) = state")
             return ["x"]
         # What went into the loop is not needed any more: the same names serve again.
-        targets_of = Namespace({"x"})
+        targets_of = Namespace.forward({"x"})
         targets = []
         for slot in flow.end.inputs:
             if slot not in used:

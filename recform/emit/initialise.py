@@ -22,8 +22,14 @@ _RULES = {
 }
 
 
-def write_initialisation(lines: Lines, network: NetworkGraph) -> None:
-    """Writes the loop over the modules that a network's constructor ends with."""
+def write_initialisation(lines: Lines, network: NetworkGraph, module: str) -> None:
+    """Writes the loop over the modules that a network's constructor ends with.
+
+    Args:
+        lines: of the constructor.
+        network: the whole.
+        module: the variable of the loop.
+    """
     rules = network.recurrence.formula.init
     present = _weights(network)
     branches = [
@@ -35,14 +41,14 @@ def write_initialisation(lines: Lines, network: NetworkGraph) -> None:
     if not branches:
         return
     lines.blank()
-    lines.add("for module in self.modules():")
+    lines.add(f"for {module} in self.modules():")
     with lines.indented():
         for number, (classes, name, rule) in enumerate(branches):
             word = "elif" if number else "if"
             either = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
-            lines.add(f"{word} isinstance(module, {either}):")
+            lines.add(f"{word} isinstance({module}, {either}):")
             with lines.indented():
-                lines.statement(rule_call(rule, f"module.{name}"))
+                lines.statement(rule_call(rule, f"{module}.{name}"))
 
 
 def _weights(network: NetworkGraph) -> dict[tuple[str, str], list[str]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import PurePath
 
 from recform.emit.classifier.plan import BASE
 from recform.emit.classifier.writer import ClassifierWriter, base_class, without_unused
-from recform.emit.names import Namespace, identifier
+from recform.emit.names import argument_names
+from recform.emit.namespace import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.support import support_classes
 from recform.emit.text import Lines, docstring
@@ -41,18 +43,12 @@ def emit(
     Raises:
         CompileError: RF901, if what was written is not what was planned.
     """
-    names = Namespace()
-    for network in networks:
-        names.take(identifier(network.recurrence.formula.name))
     support = support_classes(networks)
-    for name in [*support, *([BASE] if timm else [])]:
-        names.take(name)
+    names = module_names(networks, [*support, *([BASE] if timm else [])])
     body = Lines()
     writers: list[NetworkWriter] = []
     for network in networks:
-        prefix = (
-            identifier(network.recurrence.formula.name) if len(networks) > 1 else ""
-        )
+        prefix = network.recurrence.formula.name if len(networks) > 1 else ""
         writer = (ClassifierWriter if timm else NetworkWriter)(network, names, prefix)
         writer.write(body)
         body.blank(2)
@@ -72,6 +68,19 @@ def emit(
     options += " --timm" if timm else ""
     head = _header(networks, options, classes, code)
     return head + "\n\n" + code
+
+
+def module_names(
+    networks: list[NetworkGraph], classes: Iterable[str] = ()
+) -> Namespace:
+    """The scope of a module with these networks, and with classes whose text is fixed."""
+    formulas = [network.recurrence.formula for network in networks]
+    names = Namespace.module(
+        argument for formula in formulas for argument in argument_names(formula)
+    )
+    for name in [*(formula.name for formula in formulas), *classes]:
+        names.take(name)
+    return names
 
 
 def _header(

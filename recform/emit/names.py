@@ -1,18 +1,8 @@
-"""Identifiers of the generated module.
-
-They are named after the formula, given out once, and never a word that Python or torch
-already uses.
-"""
+"""What the parts of a network are called in the generated file: after the formula."""
 
 from __future__ import annotations
 
-import builtins
-import keyword
-import re
-import unicodedata
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NoReturn
 
 import sympy
 
@@ -33,159 +23,16 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.rows import DERIVED
-from recform.diagnostics import CompileError, Diagnostics, Label
+from recform.blocks.identifiers import identifier
+from recform.emit.namespace import Claim, Namespace
 from recform.recurrence.model import ModuleSlot, Slot
 from recform.recurrence.unroll import newest
-from recform.source import Span
-
-_TAKEN = {
-    *keyword.kwlist,
-    *keyword.softkwlist,
-    *dir(builtins),
-    "torch",
-    "nn",
-    "F",
-    "Tensor",
-    "math",
-    "self",
-}
-#: Variables of generated loops and forward passes.
-_LOCALS = {"block", "state", "stage", "k"}
-#: Attributes of nn.Module that a submodule must not hide.
-_MODULE = {
-    "training", "forward", "train", "eval", "to", "type", "half", "float", "double",
-    "bfloat16", "cuda", "cpu", "apply", "modules", "children", "parameters", "buffers",
-    "named_modules", "named_children", "named_parameters", "named_buffers", "add_module",
-    "register_module", "register_buffer", "register_parameter", "state_dict",
-    "load_state_dict", "zero_grad", "requires_grad_", "share_memory", "extra_repr",
-    "compile", "get_parameter", "get_buffer", "get_submodule", "set_submodule", "dump_patches",
-    "call_super_init", "T_destination", "ipu", "xpu", "mtia", "to_empty",
-    "register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook",
-    "register_full_backward_pre_hook", "register_backward_hook",
-    "register_state_dict_pre_hook", "register_state_dict_post_hook",
-    "register_load_state_dict_pre_hook", "register_load_state_dict_post_hook",
-    "get_extra_state", "set_extra_state",
-}  # fmt: skip
 
 
-#: What no module may be called.
-RESERVED = frozenset((*keyword.kwlist, *_MODULE))
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a name is wanted for.
-
-    Attributes:
-        what: in words, such as ``the operator W``.
-        span: the place that says the name; None if the language does, or nobody.
-        key: what a `names` statement calls it; empty if it has no say.
-    """
-
-    what: str
-    span: Span | None = None
-    key: str = ""
-
-
-class Namespace:
-    """Gives out identifiers, each once.
-
-    A name that is derived gets a number if it is taken. One that the author says is had
-    as it is said, or not at all.
-    """
-
-    def __init__(
-        self,
-        taken: Iterable[str] = (),
-        *,
-        attributes: bool = False,
-        arguments: bool = False,
-    ) -> None:
-        own = set(keyword.kwlist) | _MODULE if attributes else _TAKEN
-        self._taken = set(taken) | own
-        # A constructor has no loops whose variables its arguments could hide.
-        if not attributes and not arguments:
-            self._taken |= _LOCALS
-        self._reserved: set[str] = set()
-        self._claims: dict[str, Claim] = {}
-
-    def new(self, wanted: str) -> str:
-        """The wanted name, with a number if it is taken."""
-        base = identifier(wanted)
-        name = base
-        number = 2
-        while name in self._taken or name in self._reserved:
-            name = f"{base}_{number}" if base[-1].isdigit() else f"{base}{number}"
-            number += 1
-        self._taken.add(name)
-        return name
-
-    def take(self, name: str) -> str:
-        """A name that must be had as it is."""
-        self._taken.add(name)
-        return name
-
-    def reserve(self, names: Iterable[str]) -> None:
-        """Keeps names that will be claimed from those that are derived."""
-        self._reserved.update(names)
-
-    def claim(self, name: str, claim: Claim) -> str:
-        """A name that the author says, or that the language gives to what it is for.
-
-        Raises:
-            CompileError: RF219, if something else in the same module has it, or the
-                module itself; but a number tells two apart of which nobody says a name.
-        """
-        before = self._claims.get(name)
-        if before is not None and (before.span or claim.span):
-            _clash(name, before, claim)
-        if name in self._taken:
-            if before is None and claim.span is not None:
-                fail(f"{name} is a name that the module itself has", claim.span)
-            return self.new(name)
-        self._taken.add(name)
-        self._claims[name] = claim
-        return name
-
-    def letter(self, name: str, claim: Claim) -> str:
-        """The name of an operator or scalar that is called as the formula calls it."""
-        wanted = identifier(name)
-        return self.new(wanted) if wanted in RESERVED else self.claim(wanted, claim)
-
-
-def _clash(name: str, before: Claim, after: Claim) -> NoReturn:
-    """Raises the diagnostic of a name that two parts of one module would have."""
-    first, second = before, after
-    if second.span is None or (
-        first.span is not None
-        and first.span.source is second.span.source
-        and second.span.start < first.span.start
-    ):
-        first, second = second, first
-    others = []
-    if first.span is not None and first.span != second.span:
-        others = [Label(first.span, "the first one")]
-    hint = "give one of them another name"
-    if first.span is None and first.key:
-        hint = f'names {first.key} = "..." gives {first.what} another name'
-    elif first.span == second.span and second.key in ("stages", "step"):
-        hint = f'{{}} counts: {second.key} = "{name}{{}}"'
-    elif first.span == second.span and not second.key:
-        hint = "what it is defined in stands here twice: give each call a name, a: F > b: F"
-    another = second.what
-    if first.what == second.what:
-        another = f"another {second.what.removeprefix('a ')}"
-    message = f"two parts are called {name}: {first.what} and {another}"
-    fail(message, second.span, hint, others)
-
-
-def fail(
-    message: str, span: Span | None, hint: str = "", others: Iterable[Label] = ()
-) -> NoReturn:
-    """Raises the diagnostic of names that no module can have."""
-    report = Diagnostics()
-    report.error("RF219", message, span, hint=hint, others=others)
-    raise CompileError(report)
+def argument_names(formula: Formula) -> list[str]:
+    """What arguments of constructors are called as the author says."""
+    tables = [table.argument for table in formula.tables]
+    return [*(p.name for p in formula.params if p.free), *tables]
 
 
 def place_of(formula: Formula, name: str) -> str:
@@ -232,23 +79,6 @@ def operator_name(names: Namespace, formula: Formula, name: str) -> str:
     if letter not in formula.names:
         return names.letter(name, claim)
     return names.claim(place_of(formula, name), claim)
-
-
-def identifier(text: str) -> str:
-    """Any text as an identifier: Greek letters are spelt out, the rest is dropped."""
-    spelt = []
-    for char in text:
-        if char == "'":
-            spelt.append("_prime")
-        elif char.isascii():
-            spelt.append(char)
-        else:
-            name = unicodedata.name(char, "")
-            spelt.append(
-                name.rsplit(" ", 1)[-1].lower() if name.startswith("GREEK") else "_"
-            )
-    result = re.sub(r"[^A-Za-z0-9_]", "", "".join(spelt)).strip("_") or "value"
-    return result if not result[0].isdigit() else f"n{result}"
 
 
 def class_name(operator: str) -> str:

@@ -16,19 +16,19 @@ from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter
 from recform.emit.initialise import write_initialisation
 from recform.emit.names import (
-    Namespace,
     chosen_names,
     claim_of,
-    identifier,
     labels_of,
     operator_name,
     place_of,
 )
+from recform.emit.namespace import Loops, Namespace
 from recform.emit.operators import BlockWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     is_whole,
+    numbers_at,
     pipeline_class,
     pipeline_parts,
     symbolic_shape,
@@ -39,7 +39,7 @@ from recform.emit.pipelines import (
 from recform.emit.stages import StageWriter
 from recform.emit.step import StepCode, StepWriter
 from recform.emit.text import Lines, docstring, folded
-from recform.graph.model import Block, NetworkGraph, Piece
+from recform.graph.model import Block, NetworkGraph, Piece, Place
 from recform.proof import FAULT
 from recform.proof.printed import Misprint, check_printed
 from recform.recurrence.model import ModuleSlot
@@ -71,8 +71,9 @@ class NetworkWriter:
         self._piece_codes: dict[str, PipelineCode] = {}
         self._inlined: dict[str, PipelineCode] = {}
         self._attribute: dict[str, str] = {}
-        self._attributes = Namespace(attributes=True)
-        self.name = identifier(self._formula.name)
+        self._attributes = Namespace.attributes()
+        self._loops = Loops.within(names)
+        self.name = self._formula.name
         self._rates = frozenset(
             p.name for p in self._formula.params if p.free and not p.value.is_Integer
         ) | frozenset(
@@ -139,8 +140,7 @@ class NetworkWriter:
             self._names,
             self._prefix,
             self._rates,
-            self._formula.source,
-            tuple(table.argument for table in self._formula.tables),
+            self._formula,
         )
         self._prepare()
         classes = BlockWriter(
@@ -213,7 +213,7 @@ class NetworkWriter:
     def _row(self, lines: Lines, chain: ChainWriter) -> set[str]:
         """Writes the modules of a row; returns the parameters that they use."""
         used = chain.constructor(lines, self._attributes)
-        write_initialisation(lines, self._network)
+        write_initialisation(lines, self._network, self._loops.module)
         return used
 
     def _methods(self, lines: Lines, chain: ChainWriter | None) -> None:
@@ -237,7 +237,7 @@ class NetworkWriter:
         """The network as a row of modules, if its names put it into containers."""
         if not is_chain(self._formula):
             return None
-        stages = StageWriter(self._writers, self._single)
+        stages = StageWriter(self._writers, self._single, self._loops)
         return ChainWriter(
             self._network, lines, self._names, self._bodies, stages, self._single
         )
@@ -336,14 +336,14 @@ class NetworkWriter:
         network = self._network
         self._one_piece(lines, "stem", network.stem, pieces, used)
         self._shared(lines, classes, used)
-        stages = StageWriter(self._writers, self._single)
+        stages = StageWriter(self._writers, self._single, self._loops)
         for number, stage in enumerate(network.stages):
             if self._formula.scope == "stage" and number and network.transitions:
                 piece = network.transitions[number - 1]
                 self._one_piece(lines, "transition", piece, pieces, used, number + 1)
             lines.assign(f"self.{self._stage_names[number]}", stages.write(stage, used))
         self._one_piece(lines, "head", network.head, pieces, used)
-        write_initialisation(lines, network)
+        write_initialisation(lines, network, self._loops.module)
         return used
 
     def _one_piece(
@@ -366,8 +366,8 @@ class NetworkWriter:
             used.update(code.parameters)
             for attribute, made in code.modules:
                 lines.assign(f"self.{attribute}", made)
-            for stored in code.stored:
-                lines.assign(f"self.{stored}", stored)
+            for kept, argument in code.stored:
+                lines.assign(f"self.{kept}", argument)
             return
         attribute = self._attributes.claim(
             f"{wanted}{number}" if number else wanted,
@@ -375,17 +375,13 @@ class NetworkWriter:
         )
         self._attribute[f"{role}{number or ''}"] = attribute
         if is_whole(piece.pipeline):
-            code = self._written(role, piece, Namespace(attributes=True))
+            code = self._written(role, piece, Namespace.attributes())
             used.update(code.parameters)
             lines.assign(f"self.{attribute}", code.modules[0][1])
             return
-        arguments = []
-        for parameter in self._piece_codes[role].parameters:
-            value = values.get(parameter, parameter)
-            if not str(value).isdigit():
-                used.add(str(value))
-            arguments.append(f"stride={value}" if parameter == "stride" else str(value))
-        lines.assign(f"self.{attribute}", f"{pieces[role]}({', '.join(arguments)})")
+        parameters = self._piece_codes[role].parameters
+        arguments = _arguments(parameters, values, used, shows_stride=True)
+        lines.assign(f"self.{attribute}", f"{pieces[role]}({arguments})")
 
     def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
         """The code of a pipeline in its place."""
@@ -405,19 +401,9 @@ class NetworkWriter:
 
     def _piece_values(self, role: str, piece: Piece) -> dict[str, Any]:
         """What a pipeline's constructor gets, by parameter."""
-        x = piece.input
-        incoming = "in_channels" if x.layout.value == "image" else "in_features"
-        width = "channels" if x.layout.value == "image" else "features"
-        values: dict[str, Any] = {
-            incoming: incoming if role == "stem" else x.features,
-            width: piece.width,
-            "stride": piece.stride,
-        }
-        for table, value in zip(self._formula.tables, piece.table, strict=False):
-            values[table.argument] = value
-        names = {"image": ("height", "width"), "tokens": ("positions",), "vector": ()}
-        for name, size in zip(names[x.layout.value], x.grid, strict=True):
-            values[name] = size
+        values = numbers_at(piece.input, piece, self._formula.tables, None, None)
+        if role == "stem":
+            values |= {"in_channels": "in_channels", "in_features": "in_features"}
         return values
 
     def _shared(self, lines: Lines, classes: BlockClasses, used: set[str]) -> None:
@@ -435,23 +421,11 @@ class NetworkWriter:
                     )
                 self._shared_attributes[module.name, number] = attribute
                 code = classes.codes[module.name]
-                values = {
-                    "in_channels": module.input.features,
-                    "in_features": module.input.features,
-                    "channels": module.width,
-                    "features": module.width,
-                    "stride": module.stride,
-                    "depth": self._recurrence.flows[number].length,
-                }
-                arguments = []
-                for parameter in code.parameters:
-                    if parameter == "stride" and module.stride == 1:
-                        continue
-                    value = str(values.get(parameter, parameter))
-                    if not value.isdigit():
-                        used.add(value)
-                    arguments.append(value)
-                made = f"{classes.operators[module.name]}({', '.join(arguments)})"
+                place = Place(module.width, module.stride)
+                length = self._recurrence.flows[number].length
+                values = numbers_at(module.input, place, (), None, length)
+                arguments = _arguments(code.parameters, values, used)
+                made = f"{classes.operators[module.name]}({arguments})"
                 lines.assign(f"self.{attribute}", made)
             self._start_modules(lines, number, classes, used)
         for name in self._recurrence.shared_scalars:
@@ -479,24 +453,12 @@ class NetworkWriter:
             attribute = self._attributes.new(f"{place_of(self._formula, name)}_0")
             self._shared_attributes[f"{name}_0", number] = attribute
             assert module.input is not None
-            values = {
-                "in_channels": module.input.features,
-                "in_features": module.input.features,
-                "channels": module.place.width,
-                "features": module.place.width,
-                "stride": 1,
-                "i": 0,
-            }
-            arguments = [
-                str(values.get(parameter, parameter))
-                for parameter in classes.codes[name].parameters
-                if parameter != "stride"
-            ]
-            used.update(a for a in arguments if not a.isdigit())
-            lines.assign(
-                f"self.{attribute}",
-                f"{classes.operators[name]}({', '.join(arguments)})",
-            )
+            place = Place(module.place.width, 1)
+            length = self._recurrence.flows[number].length
+            values = numbers_at(module.input, place, (), 0, length)
+            arguments = _arguments(classes.codes[name].parameters, values, used)
+            made = f"{classes.operators[name]}({arguments})"
+            lines.assign(f"self.{attribute}", made)
 
     def _scalar_size(self, name: str) -> tuple[int, tuple[int, ...]]:
         for stage in self._network.stages:
@@ -508,3 +470,32 @@ class NetworkWriter:
                         if any(item.name == name for item in value.atoms(Learned)):
                             return int(shape.features), shape.broadcast_view()
         return 1, (-1,)
+
+
+def _arguments(
+    parameters: Sequence[str],
+    values: Mapping[str, Any],
+    used: set[str],
+    *,
+    shows_stride: bool = False,
+) -> str:
+    """The arguments of a class outside of the blocks.
+
+    Args:
+        parameters: of its constructor.
+        values: what they are there; those of the file are free.
+        used: gets the parameters of the network that stand in them.
+        shows_stride: whether a stride of 1 is written, which is what is left out.
+    """
+    given = []
+    for parameter in parameters:
+        value = values.get(parameter)
+        if value is None:
+            value = parameter
+        if isinstance(value, str):
+            used.add(value)
+        if parameter != "stride":
+            given.append(str(value))
+        elif value != 1 or shows_stride:
+            given.append(f"stride={value}")
+    return ", ".join(given)

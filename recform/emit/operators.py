@@ -6,14 +6,10 @@ from recform.algebra.body import Body
 from recform.algebra.expr import untimed
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
+from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
-from recform.emit.names import (
-    Namespace,
-    class_name,
-    fail,
-    identifier,
-    place_of,
-)
+from recform.emit.names import class_name, place_of
+from recform.emit.namespace import Namespace, fail
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
@@ -76,7 +72,7 @@ class BlockWriter:
                     pipeline,
                     symbolic_shape(shape),
                     symbols(shape),
-                    Namespace(attributes=True),
+                    Namespace.attributes(),
                     self._bodies,
                 )
                 continue
@@ -84,7 +80,8 @@ class BlockWriter:
             if body is not None:
                 made = self._bodies.code(body, shape)
                 operators[name] = made.name
-                own = tuple(p for p in made.parameters if p not in body.defaults)
+                defaults = self._bodies.defaults(body)
+                own = tuple(p for p in made.parameters if p not in defaults)
                 codes[name] = PipelineCode((), (), (), own, (), made.output)
                 continue
             title = f"{untimed(name)} = {pipeline.text}"
@@ -107,7 +104,13 @@ class BlockWriter:
             lines.blank(2)
         adapter, parameters = self._adapter(lines)
         return BlockClasses(
-            operators, codes, adapter, parameters, self._rates, self._bodies
+            operators,
+            codes,
+            adapter,
+            parameters,
+            self._rates,
+            self._bodies,
+            self._names,
         )
 
     def _has_place(self, name: str) -> None:
@@ -145,7 +148,7 @@ class BlockWriter:
             pipeline,
             symbolic_shape(shape),
             symbols(shape),
-            Namespace(attributes=True),
+            Namespace.attributes(),
             self._bodies,
         )
         parameters = [typed(p, self._rates) for p in code.parameters]
@@ -193,7 +196,7 @@ class BlockWriter:
             pipeline,
             symbolic_shape(shape),
             table,
-            Namespace(attributes=True),
+            Namespace.attributes(),
             self._bodies,
         )
         if not code.sequential:

@@ -8,18 +8,14 @@ from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks import Shape
+from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
 from recform.emit.columns import Columns
 from recform.emit.expressions import learned
-from recform.emit.names import (
-    Namespace,
-    chosen_names,
-    claim_of,
-    identifier,
-    variable,
-)
-from recform.emit.pipelines import GRID, PipelineCode
-from recform.graph.model import Block, NetworkGraph, Segment, Site
+from recform.emit.names import chosen_names, claim_of, variable
+from recform.emit.namespace import Namespace
+from recform.emit.pipelines import PipelineCode, numbers_at
+from recform.graph.model import Block, NetworkGraph, Place, Segment, Site
 from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot
 
@@ -44,6 +40,7 @@ class BlockClasses:
         adapter_parameters: what it takes.
         rates: parameters of the file that are no whole numbers.
         bodies: the classes of definitions by equations.
+        names: the scope of the module.
     """
 
     operators: Mapping[str, str]
@@ -52,6 +49,7 @@ class BlockClasses:
     adapter_parameters: tuple[str, ...]
     rates: frozenset[str]
     bodies: BodyClasses
+    names: Namespace
 
 
 class Owned:
@@ -65,7 +63,7 @@ class Owned:
         tables: the attribute of each adapter, by value and targets.
         adapters: the same by the place in the formula.
         scalars: the names of learned scalars.
-        needs_index: whether a coefficient depends on ``i``.
+        has_numbers: whether a coefficient depends on ``i`` or ``L``.
     """
 
     def __init__(
@@ -97,7 +95,7 @@ class Owned:
             chosen_names(self._formula, [*self.operators(), *self.scalars])
         )
         self._sites()
-        self.columns.settle(_PRIORITY)
+        self.columns.settle(_PRIORITY, classes.names.function())
 
     def coefficients(self) -> list[Any]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
@@ -133,24 +131,12 @@ class Owned:
     def value(self, name: str, parameter: str, segment: Segment) -> Any:
         """The number of a constructor's parameter in a segment; None if it is free."""
         module = segment.block.calls[name]
-        shape = module.input
-        assert shape is not None
-        if parameter in ("in_channels", "in_features"):
-            return shape.features
-        if parameter in ("channels", "features"):
-            return module.place.width
-        if parameter == "stride":
-            return module.place.stride
-        if parameter == "i":
-            return (segment.first, segment.count)
-        if parameter == "depth":
-            return module.place.length
-        if parameter in self._tables:
-            return module.place.table[self._tables.index(parameter)]
-        grid = GRID[shape.layout]
-        if parameter in grid:
-            return shape.grid[grid.index(parameter)]
-        return None
+        assert module.input is not None
+        place, index = module.place, (segment.first, segment.count)
+        numbers = numbers_at(
+            module.input, place, self._formula.tables, index, place.length
+        )
+        return numbers.get(parameter)
 
     def kind(self, parameter: str) -> str:
         """The kind of column that a constructor's parameter makes."""
@@ -183,10 +169,7 @@ class Owned:
                     else self._attributes.claim(wanted, claim)
                 )
                 for parameter in self._classes.adapter_parameters:
-                    values = tuple(
-                        adapter_value(parameter, block.shapes[site.value], target)
-                        for block, target in zip(self.blocks, targets, strict=True)
-                    )
+                    values = self.adapter_values(parameter, site.value, targets)
                     if any(value is None for value in values):
                         self.free.add(parameter)
                         continue
@@ -195,6 +178,21 @@ class Owned:
             adapters[site] = table[key]
         self.tables = table
         self.adapters = adapters
+
+    def adapter_values(
+        self, parameter: str, value: Tensor, targets: tuple[Shape, ...]
+    ) -> tuple[Any, ...]:
+        """The numbers of an adapter's parameter; None where it is free."""
+        found = []
+        lengths = self.depths()
+        for segment, target, length in zip(
+            self.segments, targets, lengths, strict=True
+        ):
+            source = segment.block.shapes[value]
+            place = Place(int(target.features), source.stride_to(target) or 1)
+            index = (segment.first, segment.count)
+            found.append(numbers_at(source, place, (), index, length).get(parameter))
+        return tuple(found)
 
     def _site_order(self) -> list[Site]:
         wanted = {site for block in self.blocks for site in block.sites}
@@ -226,13 +224,14 @@ class Owned:
             if self._formula.scalars[name].per_feature:
                 values = tuple(block.scalars.get(name, 1) for block in self.blocks)
                 self.columns.add("channels", f"{identifier(name)}_channels", values)
-        self.needs_index = any(
-            tensor.coefficient.has(I) for tensor in self.coefficients()
-        )
-        if self.needs_index:
+        coefficients = [tensor.coefficient for tensor in self.coefficients()]
+        of_index = any(value.has(I) for value in coefficients)
+        of_length = any(value.has(L) for value in coefficients)
+        self.has_numbers = of_index or of_length
+        if of_index:
             counted = tuple((segment.first, segment.count) for segment in self.segments)
             self.columns.add("index", "i", counted)
-        if any(tensor.coefficient.has(L) for tensor in self.coefficients()):
+        if of_length:
             self.columns.add("number", "depth", self.depths())
 
     def depths(self) -> tuple[int, ...]:
@@ -263,17 +262,3 @@ def kind(parameter: str) -> str:
     if parameter == "depth":
         return "number"
     return "channels"
-
-
-def adapter_value(parameter: str, source: Shape, target: Shape) -> Any:
-    """The number of an adapter's parameter; None if it is free."""
-    if parameter in ("in_channels", "in_features"):
-        return source.features
-    if parameter in ("channels", "features"):
-        return target.features
-    if parameter == "stride":
-        return source.stride_to(target)
-    grid = GRID[source.layout]
-    if parameter in grid:
-        return source.grid[grid.index(parameter)]
-    return None

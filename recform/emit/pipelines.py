@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -16,9 +16,10 @@ from recform.algebra.formula import Pipeline, Step, Table
 from recform.algebra.rows import DERIVED
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
+from recform.blocks.identifiers import identifier
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
-from recform.emit.names import Namespace, identifier
+from recform.emit.namespace import Namespace
 from recform.emit.text import Lines, docstring
 from recform.graph.model import Piece, Place
 from recform.source import Source, Span
@@ -51,7 +52,7 @@ class PipelineCode:
         calls: one for each operator, with ``{x}`` for its input.
         cuts: whether what follows an operator is better a statement of its own.
         parameters: symbols that the expressions use, in the order of a constructor.
-        stored: those of them that the calls use, kept as attributes.
+        stored: those of them that the calls use, by the attributes that keep them.
         output: the symbolic shape of the result.
     """
 
@@ -59,7 +60,7 @@ class PipelineCode:
     calls: tuple[str, ...]
     cuts: tuple[bool, ...]
     parameters: tuple[str, ...]
-    stored: tuple[str, ...]
+    stored: tuple[tuple[str, str], ...]
     output: Shape
 
     @property
@@ -97,6 +98,32 @@ def symbolic_shape(shape: Shape, incoming: Any = None) -> Shape:
         sympy.Symbol(name, integer=True, positive=True) for name in GRID[shape.layout]
     )
     return Shape(shape.layout, incoming, grid)
+
+
+def numbers_at(
+    x: Shape, place: Place | Piece, tables: Sequence[Table], index: Any, length: Any
+) -> dict[str, Any]:
+    """What the parameters of a class are in one place of the network, by their names.
+
+    Args:
+        x: the shape that comes in there.
+        place: has the width, the stride, and the constants per stage or block.
+        tables: what these constants are called.
+        index: what ``i`` is there; None if it is nothing.
+        length: what ``L`` is there; None if it is nothing.
+    """
+    numbers = zip((table.argument for table in tables), place.table, strict=False)
+    return {
+        "in_channels": x.features,
+        "in_features": x.features,
+        "channels": place.width,
+        "features": place.width,
+        "stride": place.stride,
+        "i": index,
+        "depth": length,
+        **dict(zip(GRID[x.layout], x.grid, strict=True)),
+        **dict(numbers),
+    }
 
 
 def symbols(shape: Shape) -> dict[Any, Any]:
@@ -189,12 +216,24 @@ def values_at(tables: Sequence[Table], place: Place | Piece) -> dict[Any, Any]:
     return {WIDTH: place.width, STRIDE: place.stride, **dict(numbers)}
 
 
-def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> PipelineCode:
-    """Parts that have a name each as the code of a class."""
+def assembled(
+    parts: Sequence[Part],
+    output: Shape,
+    names: Namespace,
+    keeper: Namespace | None = None,
+) -> PipelineCode:
+    """Parts that have a name each as the code of a class.
+
+    Args:
+        parts: in the order in which they run.
+        output: the (symbolic) shape of the result.
+        names: attribute names that are still free for the modules.
+        keeper: those for arguments that are kept, where that is another class.
+    """
     modules: list[tuple[str, str]] = []
     calls: list[str] = []
     used: set[str] = set()
-    stored: set[str] = set()
+    stored: dict[str, str] = {}
     labels = names_of(parts, names)
     for part, label in zip(parts, labels, strict=True):
         if part.made:
@@ -202,14 +241,25 @@ def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> Pipelin
             used |= words(part.made) & part.symbols
         call = part.call.replace("{m}", f"self.{label}")
         for name in sorted(words(part.call) & part.symbols):
-            stored.add(name)
-            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
-        calls.append(call)
-    used |= stored
+            stored[(keeper or names).kept(name)] = name
+        calls.append(with_kept(call, stored.items()))
+    used |= set(stored.values())
     cuts = tuple(part.cut for part in parts)
     return PipelineCode(
-        tuple(modules), tuple(calls), cuts, ordered(used), tuple(sorted(stored)), output
+        tuple(modules),
+        tuple(calls),
+        cuts,
+        ordered(used),
+        tuple(sorted(stored.items())),
+        output,
     )
+
+
+def with_kept(call: str, stored: Iterable[tuple[str, str]]) -> str:
+    """A call with attributes in the place of the arguments that they keep."""
+    for kept, name in stored:
+        call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{kept}", call)
+    return call
 
 
 def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -251,7 +301,7 @@ def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
 
 def words(text: str) -> set[str]:
     """The names that occur in a piece of code."""
-    return set(re.findall(r"[A-Za-z_]\w*", text))
+    return set(re.findall(r"[^\W\d]\w*", text))
 
 
 def _kind(step: Step) -> str:
@@ -311,7 +361,7 @@ def pipeline_class(
     bodies: Bodies,
 ) -> PipelineCode:
     """Writes a class for a pipeline; its constructor takes what is left open."""
-    names = Namespace(attributes=True)
+    names = Namespace.attributes()
     x = symbolic_shape(shape)
     code = write_pipeline(pipeline, x, symbols(shape), names, bodies)
     lines.add(f"class {name}(nn.Module):")
@@ -325,8 +375,8 @@ def pipeline_class(
                 lines.add("super().__init__()")
                 for attribute, made in code.modules:
                     lines.assign(f"self.{attribute}", made)
-                for stored in code.stored:
-                    lines.assign(f"self.{stored}", stored)
+                for kept, argument in code.stored:
+                    lines.assign(f"self.{kept}", argument)
             lines.blank()
         lines.add("def forward(self, x: Tensor) -> Tensor:")
         with lines.indented():
@@ -344,7 +394,7 @@ def marked(span: Span | None, source: Source) -> str:
 
 
 def typed(name: str, rates: frozenset[str] = frozenset()) -> str:
-    """A constructor parameter with its type; strides are 1 if left out."""
-    if name.endswith("stride"):
+    """A constructor parameter with its type; a stride is 1 if left out."""
+    if name == "stride":
         return f"{name}: int = 1"
     return f"{name}: {'float' if name in rates else 'int'}"

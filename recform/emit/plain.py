@@ -15,8 +15,8 @@ from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.algebra.rows import DERIVED
 from recform.algebra.typeset import plain
-from recform.emit.module import emit
-from recform.emit.names import Namespace, identifier
+from recform.blocks.identifiers import identifier
+from recform.emit.module import emit, module_names
 from recform.emit.network import NetworkWriter
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
@@ -73,7 +73,7 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
     of its operator stands in front.
     """
     graph = _Relabelled().graph(network)
-    writer = NetworkWriter(graph, Namespace())
+    writer = NetworkWriter(graph, module_names([graph]))
     writer.write(Lines())
     formula = graph.recurrence.formula
     adapter = formula.adapter

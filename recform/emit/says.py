@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from recform.algebra.expr import Apply, State, Tensor
 from recform.algebra.formula import Formula
-from recform.emit.names import Namespace, identifier, variable
+from recform.blocks.identifiers import identifier
+from recform.emit.names import variable
+from recform.emit.namespace import Namespace
 from recform.emit.pipelines import marked
 from recform.emit.text import folded
 from recform.recurrence.build import relative, show
@@ -12,14 +14,11 @@ from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.moves import ordinal
 from recform.source import Span
 
-#: Names that the body of a forward pass uses for itself.
-LOCALS = ("out",)
-
 
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
     texts = step_equations(recurrence, step)
-    names = Namespace(LOCALS)
+    names = Namespace.forward()
     for name in shared:
         names.new(f"{identifier(name).lower()}_shared")
     taken = [

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recform.emit.namespace import Loops
 from recform.emit.pipelines import words
 from recform.emit.step import StepWriter
 from recform.graph.model import Segment, StageGraph
@@ -31,6 +32,7 @@ class BlockItem:
         loop: ``for k in range(3)``; empty for a single block.
         splat: whether the blocks are no modules of their own.
         parts: how many modules each of them makes then.
+        loops: the names of variables of loops.
     """
 
     made: str
@@ -38,6 +40,7 @@ class BlockItem:
     loop: str
     splat: bool
     parts: int
+    loops: Loops
 
 
 class StageWriter:
@@ -46,9 +49,13 @@ class StageWriter:
     Args:
         writers: of the steps, by their numbers.
         single: whether states are single tensors rather than tuples.
+        loops: the names of variables of loops.
     """
 
-    def __init__(self, writers: Mapping[int, StepWriter], single: bool) -> None:
+    def __init__(
+        self, writers: Mapping[int, StepWriter], single: bool, loops: Loops
+    ) -> None:
+        self._loops = loops
         self._writers = writers
         self._single = single
 
@@ -68,13 +75,14 @@ class StageWriter:
         """The blocks of a stage, those with one constructor call together."""
         result = []
         for group in self._groups(stage):
-            variable = "k" if any(group.growth) else "_"
+            variable = self._loops.counter if any(group.growth) else "_"
             several = group.count > 1
             loop = f"for {variable} in range({group.count})" if several else ""
             code = self._writers[group.step].code
             made = self._construct(group, used)
+            flat = code.flat
             result.append(
-                BlockItem(made, group.count, loop, code.flat > 0, code.flat or 1)
+                BlockItem(made, group.count, loop, flat > 0, flat or 1, self._loops)
             )
         return result
 
@@ -111,7 +119,8 @@ class StageWriter:
         ):
             text = str(value)
             if growth and group.count > 1:
-                factor = "k" if growth == 1 else f"{growth} * k"
+                k = self._loops.counter
+                factor = k if growth == 1 else f"{growth} * {k}"
                 text = f"{value} + {factor}" if value else factor
             if kind == "stride":
                 if text != "1":

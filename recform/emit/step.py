@@ -20,6 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
+from recform.blocks.identifiers import identifier
 from recform.emit.body import BodyWriter
 from recform.emit.containers import fold
 from recform.emit.expressions import (
@@ -31,15 +32,9 @@ from recform.emit.expressions import (
     function_code,
     numeric_parts,
 )
-from recform.emit.names import (
-    Namespace,
-    fail,
-    identifier,
-    operator_name,
-    place_of,
-    variable,
-)
-from recform.emit.owned import BlockClasses, Owned, adapter_value, kind
+from recform.emit.names import operator_name, place_of, variable
+from recform.emit.namespace import Namespace, fail
+from recform.emit.owned import BlockClasses, Owned, kind
 from recform.emit.pipelines import (
     GRID,
     WHOLE,
@@ -112,9 +107,10 @@ class StepWriter:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._single = single
-        self._attributes = Namespace(attributes=True)
+        self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
+        self._number_names: dict[Any, str] = {}
         self._own = Owned(network, step, classes, self._attributes)
         self.positions = {id(s): n for n, s in enumerate(self._own.segments)}
         self.code = StepCode(
@@ -247,7 +243,7 @@ class StepWriter:
             not owned
             and not self._own.tables
             and not self._own.scalars
-            and not self._own.needs_index
+            and not self._own.has_numbers
         ):
             return
         lines.signature("__init__", ["self", *self._parameters()], "None")
@@ -283,8 +279,8 @@ class StepWriter:
         self._inline[name] = written
         for attribute, made in written.modules:
             lines.assign(f"self.{attribute}", made)
-        for stored in written.stored:
-            lines.assign(f"self.{stored}", stored)
+        for kept, argument in written.stored:
+            lines.assign(f"self.{kept}", argument)
 
     def _inlined(self, name: str, arguments: Mapping[str, str]) -> PipelineCode:
         """The operator's parts as the step's own, with the step's names in them."""
@@ -325,10 +321,7 @@ class StepWriter:
     ) -> str:
         if parameter in self._own.free:
             return parameter
-        values = tuple(
-            adapter_value(parameter, block.shapes[value], target)
-            for block, target in zip(self._own.blocks, targets, strict=True)
-        )
+        values = self._own.adapter_values(parameter, value, targets)
         return self._own.columns.text(kind(parameter), values)
 
     def _scalar(self, lines: Lines, name: str) -> None:
@@ -348,7 +341,6 @@ class StepWriter:
 
     def _numbers(self, lines: Lines) -> None:
         """Coefficients of ``i`` and ``L``, worked out once."""
-        self._number_names: dict[Any, str] = {}
         for tensor in self._own.coefficients():
             value = tensor.coefficient
             if not value.has(I) and not value.has(L):
@@ -380,7 +372,7 @@ class StepWriter:
 
     def _forward(self, lines: Lines) -> None:
         step = self._step
-        names = Namespace({"out"})
+        names = Namespace.forward()
         parameters = ["self"]
         calls: dict[str, str] = {}
         scalars: dict[Any, str] = {}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from recform.blocks.identifiers import support_name
 from recform.diagnostics import Diagnostics
 from recform.emit.initialise import used_operators
 from recform.graph.model import NetworkGraph
@@ -42,9 +41,3 @@ def support_classes(networks: list[NetworkGraph]) -> dict[str, str]:
             )
     report.check()
     return found
-
-
-def support_name(text: str) -> str:
-    """The name of the class that a text defines; empty if it is none."""
-    match = re.match(r"class ([A-Za-z_]\w*)\(nn\.Module\):", text)
-    return match.group(1) if match else ""

@@ -8,15 +8,15 @@ from typing import Any
 
 from lark import Token, Tree
 
+from recform.blocks.identifiers import is_plain
 from recform.diagnostics import Diagnostics
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 
 #: Numbers with more digits than this are out of all reason.
 _MAX_DIGITS = 40
-#: What can name the parameters of an operator.
-#: A name; in quotes it may have several parts, and numbers: "features.0".
-_LABEL = re.compile(r"[^\W\d]\w*'?(\.\w+)*")
+#: A part of a label that is a number: "features.0".
+_DIGITS = re.compile("[0-9]+")
 #: Most repetitions that a route writes out.
 MAX_REPEAT = 32
 
@@ -200,7 +200,9 @@ class _ToNodes:
 
     def labelled(self, span: Span, children: list[Any]) -> n.Part:
         label = _name(children[0]).strip('"')
-        if not _LABEL.fullmatch(label):
+        first, *inner = label.split(".")
+        numbers = [part for part in inner if _DIGITS.fullmatch(part)]
+        if not all(map(is_plain, [first, *(p for p in inner if p not in numbers)])):
             self._report.error(
                 "RF212",
                 "a label is a name of letters, digits and underscores, "

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from recform.blocks.identifiers import identifier
 from recform.compiler import (
     Compiled,
     choose,
@@ -20,7 +21,6 @@ from recform.compiler import (
 )
 from recform.diagnostics import Diagnostics
 from recform.emit.classifier.plan import Head, head_of
-from recform.emit.names import identifier
 from recform.timm import networks
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _register(compiled: Compiled, name: str) -> None:
     from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 
     module = load_source(compiled.source, compiled.name)
-    made: type[nn.Module] = getattr(module, identifier(compiled.name))
+    made: type[nn.Module] = getattr(module, compiled.name)
     config, levels = _describe(made, compiled)
 
     def create(pretrained: bool = False, **arguments: Any) -> nn.Module:

@@ -30,6 +30,36 @@ def mistakes(text: str) -> tuple[Diagnostic, ...]:
 PLACES = [
     ("X_i = X_<i-1> + W_i", "RF204", "W_i"),
     ("X_i = X_<i-1>*W_i", "RF205", "W_i"),
+    ("f = conv(3, c)\nf_i = f_i(X_<i-1>)", "RF209", "f_i"),
+    (
+        "param isinstance = 5\nhead avgpool > linear(isinstance)\n" + ONE,
+        "RF209",
+        "param isinstance = 5",
+    ),
+    ("param k' = 5\nhead avgpool > linear(k')\n" + ONE, "RF209", "param k' = 5"),
+    ("network isinstance\n" + ONE, "RF209", "network isinstance"),
+    ("G(x) = y*x where scalar x = 2, y = x\nW = G\n" + ONE, "RF209", "x"),
+    ("G(x, a=2) = a*x where a = x\nW = G\n" + ONE, "RF209", "a"),
+    ("W = conv(3, c) > dropout(i/L)\nX_i = W*X_<i-1>", "RF218", "W"),
+    (
+        "head avgpool > dropout(0.5/L) > linear(3)\n" + ONE,
+        "RF218",
+        "avgpool > dropout(0.5/L) > linear(3)",
+    ),
+    ("stem conv(3, c) > dropout(i/L)\n" + ONE, "RF218", "conv(3, c) > dropout(i/L)"),
+    (
+        "stages 8 x 2\nA_L, B_0 = split(input, 2)\nA_i = A_<i-1> + W_i*B_<i-1>\n"
+        "B_i = A_<i-1>",
+        "RF217",
+        "A_L",
+    ),
+    (
+        "stages 8 x 2\nA_0, B_<L-1> = split(input, 2)\nA_i = A_<i-1> + W_i*B_<i-1>\n"
+        "B_i = A_<i-1>",
+        "RF217",
+        "B_<L-1>",
+    ),
+    ("W = a': conv(3, c)\n" + ONE, "RF212", "a'"),
     ("X_i = relu(W_i)", "RF206", "W_i"),
     ("X_i = X_i + W_i*X_<i-1>", "RF301", "X_i"),
     ("X_i = W_i*X_<i+1>", "RF301", "X_<i+1>"),

@@ -157,6 +157,12 @@ FORMS = {
     "W = conv(3, c, stride=s) > T\nX_i = X_<i-1> + W_i*X_<i-1>",
     "a module for each number": "T(x, n=3) = sum(k, 1, n, A_k*x)/n where A = conv(3, cin)\n"
     "W = conv(3, c, stride=s) > T(2)\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "a numbered scalar": "S(x) = sum(k, 1, 3, g_k*x) + F*x where scalar g_k = 0.1, "
+    "F = conv(3, cin)\nW = conv(3, c, stride=s) > S\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "arguments that change places": "T(x, a=2, b=1) = x + B*A*x where A = conv(1, a*cin) > "
+    "conv(1, cin), B = conv(3, b*cin) > conv(1, cin)\n"
+    "U(x, a=3, b=1) = x*sigmoid(C*x) where C = T(a=b, b=a) > conv(1, a*cin) > conv(1, cin)\n"
+    "W = conv(3, c, stride=s) > U\nX_i = X_<i-1> + W_i*X_<i-1>",
     "a definition inside one": "G(x) = x*sigmoid(C*x) where C = conv(1, cin)\n"
     "T(x) = max(x, G*x) + mean(x, relu(x))\nW = conv(3, c, stride=s) > T\n"
     "X_i = X_<i-1> + W_i*X_<i-1>",
@@ -184,6 +190,46 @@ def test_form(name: str) -> None:
         line for line in FRAME.split("\n") if line and line.split()[0] not in given
     ]
     agree("\n".join([*frame, *lines]))
+
+
+@pytest.mark.parametrize(
+    ("body", "wanted"),
+    [
+        ("x*sigmoid(A*x) + tanh(B*x)", ["A", "B"]),
+        ("tanh(B*x) + sigmoid(A*x)*x", ["A", "B"]),
+        ("x*sigmoid(A*x) + tanh(C*x)", ["A", "C.bn", "C.conv"]),
+        ("x*sigmoid(A*x) + tanh(D*x)", ["conv", "one"]),
+        ("x*sigmoid(E*x)", ["conv1", "conv2"]),
+        ("B*x + D*x + A*x", ["A", "B", "one"]),
+    ],
+)
+def test_names_of_operators_hang_on_no_order(body: str, wanted: list[str]) -> None:
+    """Letters tell operators apart, not the order in which they run."""
+    item = one_block(
+        f"G(x) = {body}\n    where A = conv(1, cin), B = conv(1, cin)\n"
+        "    where C = conv(1, cin) > bn, D = one: conv(1, cin) > relu\n"
+        "    where E = conv(1, cin) > conv(1, cin)",
+        "G",
+        4,
+    )
+    keys = [key for key in item.module().state_dict() if key.endswith(".weight")]
+    found = [key.removesuffix(".weight").removeprefix("blocks.0.G.") for key in keys]
+    assert sorted(found) == wanted
+
+
+def test_modules_by_number_stand_in_its_order() -> None:
+    """The last is written out first: its number counts all the same."""
+    item = one_block(
+        "G(x, n=3) = Y_n\n    where K = conv(1, cin), Y_1 = K_1*x\n"
+        "    where Y_k = K_k*x + 0.5*Y_<k-1>",
+        "G",
+        4,
+    )
+    block = item.module().blocks[0].G
+    x = torch.randn(2, 4, 8, 8)
+    first = block.K[0](x)
+    second = block.K[1](x) + 0.5 * first
+    assert torch.allclose(block(x), block.K[2](x) + 0.5 * second)
 
 
 def test_inlined_with_a_name() -> None:

@@ -68,6 +68,10 @@ FORMS = {
     + "const a_i = 1/(i+1)\nX_i = W_i*X_<i-1> + a_i*X_<i-1> + a_<i-1>*X_<i-2>",
     "learned and i": FLAT
     + "scalar k_i = 0.5\nX_i = X_<i-1> + k_i*sqrt(i/L)*W_i*X_<i-1>",
+    "Euler step": FLAT + "X_i = X_<i-1> + U*X_<i-1>/L",
+    "Euler step, staged": STAGED
+    + "scalar a = 0.5\nX_0 = a*input/L\nX_i = X_<i-1> + U*X_<i-1>/L\noutput a*X_L/L + L",
+    "L alone": FLAT + "X_i = X_<i-1> - X_<i-2>/L + L",
     "same weights twice": FLAT + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
     "same weights twice, staged": STAGED + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
     "second call": FLAT + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
@@ -116,6 +120,9 @@ FORMS = {
     + "adapter zeropad(c, stride=s)\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
     "pooled shortcuts": FRAME
     + "adapter avgpool(s) > conv(1, c) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
+    "split and L": FLAT
+    + "A_0, B_0 = split(input, 2)\nA_i = B_<i-1> + U_i*A_<i-1>/L\nB_i = A_<i-1> - i/L\n"
+    + "output concat(A_L, B_<L-1>)",
     "start with an operator": FLAT + "X_i = X_<i-1> + W_i*X_<i-1>\nX_0 = W_0*input",
     "a named later block": FLAT + "X_i = W_i*X_<i-1> + X_1\nX_1 = W_1*X_0",
     "tokens": "input 5 x 6\nstages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>",

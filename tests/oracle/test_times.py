@@ -100,6 +100,24 @@ def test_a_module_is_one_at_all_times() -> None:
     assert item.source.count("class VBlock") == 1
 
 
+@pytest.mark.parametrize(
+    ("called", "written"),
+    [
+        ("V_<i,t>(X_<i,t-1>)", "V_<i,t>*X_<i,t-1>"),
+        ("V(X_<i,t-1>, theta_<i,t>)", "V_<i,t>*X_<i,t-1>"),
+        ("V(X_<i,t-1>, theta_t)", "V_t*X_<i,t-1>"),
+    ],
+)
+def test_a_called_operator_has_its_time(called: str, written: str) -> None:
+    frame = FRAME + "stages 3 x 2\ntimes 3\nX_<i,t> = W_i*X_<i-1,t> + "
+    shapes = [
+        {k: v.shape for k, v in compiled(frame + text).module().state_dict().items()}
+        for text in (called, written)
+    ]
+    assert shapes[0] == shapes[1]
+    agree(frame + called)
+
+
 def test_one_equation_for_one_time() -> None:
     text = "times 3\nstages 8 x 2\nX_<i,1> = X_<i-1,1>\nX_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>"
     assert "x1 = x1_prev" not in compiled(text).source

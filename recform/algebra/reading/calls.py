@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NoReturn
 
 import sympy
@@ -9,7 +10,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
-from recform.algebra.reading.base import BUILT_IN, COMBINE, Value
+from recform.algebra.reading.base import BUILT_IN, COMBINE, Reported, Value
 from recform.algebra.reading.ranges import Ranges
 from recform.blocks import elementwise
 from recform.blocks import names as operator_names
@@ -69,30 +70,10 @@ class Calls(Ranges):
         name = expr.function.name
         if name not in self.names.operators:
             self._no_operator(expr)
-        self.used.setdefault(name, expr.function.span)
-        index = sympy.nan
-        if expr.function.indices:
-            reference = self._reference(expr.function)
-            assert isinstance(reference, OperatorRef)
-            index = reference.index
         arguments = self._arguments(expr)
-        tensors = []
-        for argument in arguments:
-            if self._is_parameters(argument):
-                assert isinstance(argument, n.Reference)
-                given = (
-                    self._index(argument.indices[0]) if argument.indices else sympy.nan
-                )
-                if index is not sympy.nan and given != index:
-                    self._fail(
-                        "RF304",
-                        f"{name} has two different indices",
-                        argument.span,
-                        others=[Label(expr.function.span, "the other one")],
-                    )
-                index = given
-            else:
-                tensors.append((self.value(argument), argument))
+        parameters = [a for a in arguments if self._is_parameters(a)]
+        operator = self._applied(expr, parameters)
+        tensors = [(self.value(a), a) for a in arguments if a not in parameters]
         if len(tensors) != 1:
             self._fail(
                 "RF203",
@@ -103,10 +84,31 @@ class Calls(Ranges):
         value, argument = tensors[0]
         if isinstance(value, Scalar):
             self._fail("RF206", f"{name} takes a tensor, not a number", argument.span)
-        operator = OperatorRef(name, index)
         if isinstance(value, Tensor):
             return apply(operator, value)
         return Composition((operator, value))
+
+    def _applied(self, expr: n.Call, parameters: list[n.Expr]) -> OperatorRef:
+        """The operator of a call, with the index that it has, or that of its theta."""
+        function = expr.function
+        found: OperatorRef | None = None
+        for place in [*([function] if function.indices else []), *parameters]:
+            assert isinstance(place, n.Reference)
+            given = self._reference(replace(place, name=function.name))
+            if not isinstance(given, OperatorRef):
+                raise Reported  # a name with two meanings, which has been reported
+            if found is not None and given != found:
+                self._fail(
+                    "RF304",
+                    f"{function.name} has two different indices",
+                    place.span,
+                    others=[Label(function.span, "the other one")],
+                )
+            found = given
+        if found is None:
+            self.used.setdefault(function.name, function.span)
+            return OperatorRef(function.name, sympy.nan)
+        return found
 
     def _is_parameters(self, argument: n.Expr) -> bool:
         """Whether this is ``theta_i``: a name that means nothing but its index."""

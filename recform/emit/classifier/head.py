@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -10,7 +9,7 @@ from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.emit.containers import Part, fold, names_of
-from recform.emit.names import Namespace
+from recform.emit.namespace import Namespace
 from recform.emit.pipelines import (
     WHOLE,
     Bodies,
@@ -18,6 +17,7 @@ from recform.emit.pipelines import (
     assembled,
     is_whole,
     pipeline_parts,
+    with_kept,
 )
 from recform.graph.model import Piece
 
@@ -46,7 +46,7 @@ class HeadCode:
     classifier_made: str
     finish_names: tuple[str, ...]
     parameters: tuple[str, ...]
-    stored: tuple[str, ...]
+    stored: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,12 @@ class _Unit:
 
 
 def write_head(
-    head: Head, piece: Piece, attribute: str, names: Namespace, bodies: Bodies
+    head: Head,
+    piece: Piece,
+    attribute: str,
+    names: Namespace,
+    keeper: Namespace,
+    bodies: Bodies,
 ) -> HeadCode:
     """The code of a head.
 
@@ -69,6 +74,7 @@ def write_head(
         piece: its place in the network.
         attribute: the attribute that holds its modules; empty if they are the network's.
         names: attribute names that are still free there.
+        keeper: those that are still free in the network.
         bodies: the classes of definitions by equations.
     """
     table = {WIDTH: piece.width, STRIDE: piece.stride}
@@ -86,7 +92,7 @@ def write_head(
         replace(part, path=(label,)) if label else part
         for part, label in zip(folded, labels, strict=True)
     ]
-    code = assembled(named, output, Namespace(attributes=True))
+    code = assembled(named, output, Namespace.attributes(), keeper)
     units = list(_units(parts, folded, labels))
     writer = _Calls(parts, units, attribute, code.stored, output)
     start = head.images if head.pool == OWN else head.pooled
@@ -126,7 +132,7 @@ class _Calls:
         parts: list[Part],
         units: list[_Unit],
         attribute: str,
-        stored: tuple[str, ...],
+        stored: tuple[tuple[str, str], ...],
         output: Shape,
     ) -> None:
         self._output = output
@@ -151,9 +157,7 @@ class _Calls:
         return PipelineCode((), tuple(calls), tuple(cuts), (), (), self._output)
 
     def _call(self, part: Part, path: list[str]) -> str:
-        call = part.call
-        for name in self._stored:
-            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
+        call = with_kept(part.call, self._stored)
         return call.replace("{m}", self._module(path))
 
     def _module(self, path: list[str]) -> str:

@@ -18,7 +18,7 @@ from recform.algebra.expr import (
 )
 from recform.blocks import Shape
 from recform.emit.forward import ForwardWriter
-from recform.emit.names import Namespace
+from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
@@ -167,7 +167,7 @@ class LevelWriter(ForwardWriter):
 
         shown = self._borders(flow, number, len(stages))
         behind = Lines()
-        result = self._end(behind, flow, number, ["x"], Namespace({"x"}))
+        result = self._end(behind, flow, number, ["x"], Namespace.forward({"x"}))
         plain = (result, str(behind)) == ("x", str(Lines()))
         self._all_shown = plain and set(shown) <= {_PLAIN}
         if self._all_shown:
@@ -222,7 +222,7 @@ class LevelWriter(ForwardWriter):
                     "_" if place is None else self._part(place)
                     for place in found.places
                 ]
-                result = self._end(lines, flow, number, final, Namespace({"x"}))
+                result = self._end(lines, flow, number, final, Namespace.forward({"x"}))
             else:
                 result = self._part(found.newest)
             lines.statement(f"yield {result}")

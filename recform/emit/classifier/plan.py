@@ -15,15 +15,15 @@ from recform.algebra.formula import Formula, Pipeline, Step
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
+from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.window import pair
 from recform.diagnostics import Diagnostics
 from recform.emit.containers import is_nested
-from recform.emit.names import identifier
 from recform.emit.pipelines import is_whole
 from recform.graph.model import NetworkGraph, Piece
 
 #: The class that networks with the interface derive from.
-BASE = "ImageClassifier"
+BASE = TIMM_BASE
 #: Keywords of the constructor that have a meaning of their own.
 NUM_CLASSES, DROP_RATE = "num_classes", "drop_rate"
 KEYWORDS = (NUM_CLASSES, "in_chans", "global_pool", DROP_RATE)
@@ -83,7 +83,7 @@ def check(network: NetworkGraph, report: Diagnostics) -> None:
     """Reports (RF521) what keeps a network from being an image classifier."""
     formula = network.recurrence.formula
     name = formula.name
-    if identifier(name) == BASE:
+    if name == BASE:
         report.error(
             "RF209",
             f"the network is called {name}, and so is the class that it would derive from",

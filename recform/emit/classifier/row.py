@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recform.blocks import identifiers
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.chain import ChainWriter
 from recform.emit.classifier.head import HeadCode
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.emit.containers import Part, fold, names_of
-from recform.emit.names import Namespace
+from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, chain, marked
 from recform.emit.text import Lines
 from recform.graph.model import Piece, StageGraph
@@ -96,7 +97,8 @@ class RowWriter(ChainWriter):
         if all(part.made != self._row[-1].made for part in parts):
             return super()._compose(head, parts)
         # The head is run in parts, so its container is no module that can be called.
-        code = self._assembled(parts, Namespace(attributes=True))
+        scope = Namespace.attributes(identifiers.DICTIONARY)
+        code = self._assembled(parts, scope)
         items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
         return Part((head,), "{m}({x})", made=f"{_DICTIONARY}{{{items}}})")
 
@@ -108,7 +110,7 @@ class RowWriter(ChainWriter):
             replace(part, path=(label,)) if label else part
             for part, label in zip(self.parts, labels, strict=True)
         ]
-        return super().constructor(lines, Namespace(attributes=True))
+        return super().constructor(lines, Namespace.attributes())
 
     # -- levels
 
@@ -296,7 +298,7 @@ def _inside(row: list[Part], offset: int) -> tuple[_Unit, ...]:
     """The modules in an nn.Sequential: by their numbers, or by their names."""
     inner = [part.without() for part in row]
     folded = fold(inner)
-    labels = names_of(folded, Namespace(attributes=True))
+    labels = names_of(folded, Namespace.attributes(identifiers.SEQUENTIAL))
     units = _units(inner, folded, labels, offset)
     if any(part.numbered for part in folded if part.path):
         return tuple(replace(unit, name=str(unit.end - 1)) for unit in units)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from recform.algebra.symbols import STRIDE, WIDTH, size
-from recform.blocks import Shape
+from recform.blocks import Shape, identifiers
 from recform.emit.chain import ChainWriter, is_chain
 from recform.emit.classifier.head import write_head
 from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
@@ -25,7 +27,8 @@ from recform.emit.classifier.plan import (
 )
 from recform.emit.classifier.row import RowWriter
 from recform.emit.initialise import rule_call
-from recform.emit.names import Namespace, claim_of
+from recform.emit.names import claim_of
+from recform.emit.namespace import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
@@ -38,24 +41,22 @@ from recform.emit.stages import StageWriter
 from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
 
-#: What the base class and timm call by name; no module may hide it.
-_PUBLIC = (
-    *KEYWORDS,
-    "num_features",
-    "head_hidden_size",
-    "feature_info",
-    "grad_checkpointing",
-    "forward_features",
-    "forward_head",
-    "forward_intermediates",
-    "prune_intermediate_layers",
-    "get_classifier",
-    "reset_classifier",
-    "set_grad_checkpointing",
-    "group_matcher",
-    "default_cfg",
-    "pretrained_cfg",
-)
+#: What timm calls by name, besides what the base class has; no module may hide it.
+_PUBLIC = (*KEYWORDS, "group_matcher", "default_cfg", "pretrained_cfg")
+
+
+@cache
+def base_attributes() -> frozenset[str]:
+    """What the base class and its methods call their own."""
+    found = set()
+    for node in ast.walk(ast.parse(base_class())):
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            found.add(node.target.id)
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            found |= {node.attr} if node.value.id == "self" else set()
+    return frozenset(found)
 
 
 def base_class() -> str:
@@ -97,7 +98,7 @@ class ClassifierWriter(NetworkWriter):
         else:
             network = replace(network, stem=stem)
         super().__init__(network, names, prefix)
-        for name in _PUBLIC:
+        for name in (*_PUBLIC, *sorted(base_attributes())):
             self._attributes.take(name)
 
     # -- the constructor
@@ -147,7 +148,7 @@ class ClassifierWriter(NetworkWriter):
             lines,
             self._names,
             self._bodies,
-            StageWriter(self._writers, self._single),
+            StageWriter(self._writers, self._single, self._loops),
             self._single,
         )
 
@@ -217,11 +218,14 @@ class ClassifierWriter(NetworkWriter):
         wanted = self._formula.names.get("head", "head")
         claim = claim_of(self._formula, "head", "the head")
         attribute = "" if wanted == "." else self._attributes.claim(wanted, claim)
-        names = Namespace(attributes=True) if attribute else self._attributes
-        code = write_head(self._head, piece, attribute, names, self._bodies)
+        scope = Namespace.attributes(identifiers.DICTIONARY)
+        names = scope if attribute else self._attributes
+        code = write_head(
+            self._head, piece, attribute, names, self._attributes, self._bodies
+        )
         used.update(code.parameters)
-        for stored in code.stored:
-            lines.assign(f"self.{stored}", stored)
+        for kept, argument in code.stored:
+            lines.assign(f"self.{kept}", argument)
         if code.attribute:
             items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
             lines.assign(f"self.{attribute}", f"nn.ModuleDict({{{items}}})")
@@ -260,7 +264,7 @@ class ClassifierWriter(NetworkWriter):
         if self._behind is not None:
             piece = self._behind
             table = {WIDTH: piece.width, STRIDE: piece.stride}
-            spare = Namespace(attributes=True)
+            spare = Namespace.attributes()
             code = write_pipeline(
                 piece.pipeline, piece.input, table, spare, self._bodies
             )

@@ -13,15 +13,23 @@ from torch import Tensor, nn
 __all__ = ["MomentumResNet101"]
 
 
-class Down(nn.Module):
-    """Down(x) = relu(P*x + R*x)
-    where P = conv(1, c, stride=s) > bn, R = F
-    """
+class DownP(nn.Module):
+    """P = conv(1, c, stride=s) > bn"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
         self.bn = nn.BatchNorm2d(channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.bn(self.conv(x))  # rf:10
+
+
+class DownR(nn.Module):
+    """R = F"""
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
         self.conv2 = nn.Conv2d(
@@ -32,11 +40,23 @@ class Down(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        px = self.bn(self.conv(x))  # rf:10
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:10
-        rx = self.bn3(self.conv3(out))  # rf:10
-        return F.relu(px + rx)  # rf:9
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:10
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:10
+        return self.bn3(self.conv3(x))  # rf:10
+
+
+class Down(nn.Module):
+    """Down(x) = relu(P*x + R*x)
+    where P = conv(1, c, stride=s) > bn, R = F
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.P = DownP(in_channels, channels, stride=stride)
+        self.R = DownR(in_channels, channels, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.P(x) + self.R(x))  # rf:9
 
 
 class FBlock(nn.Module):

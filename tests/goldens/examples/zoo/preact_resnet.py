@@ -131,15 +131,22 @@ class PreActResNet110(nn.Module):
         return self.head(x)
 
 
-class PreActResNet164Widen(nn.Module):
-    """Widen(x) = S*A*x + B*A*x
-    where A = Act, S = conv(1, c, stride=s), B = Narrow
-    """
+class PreActResNet164WidenA(nn.Module):
+    """A = Act"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(x))  # rf:14
+
+
+class PreActResNet164WidenB(nn.Module):
+    """B = Narrow"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-        self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, stride=stride, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
         self.conv2 = nn.Conv2d(channels // 4, channels // 4, 3, padding=1, bias=False)
@@ -147,12 +154,25 @@ class PreActResNet164Widen(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        ax = F.relu(self.bn(x))  # rf:14
-        sax = self.conv(ax)  # rf:14
-        out = F.relu(self.bn1(self.conv1(ax)))  # rf:14
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:14
-        bax = self.conv3(out)  # rf:14
-        return sax + bax  # rf:13
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:14
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:14
+        return self.conv3(x)  # rf:14
+
+
+class PreActResNet164Widen(nn.Module):
+    """Widen(x) = S*A*x + B*A*x
+    where A = Act, S = conv(1, c, stride=s), B = Narrow
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.A = PreActResNet164WidenA(in_channels)
+        self.S = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
+        self.B = PreActResNet164WidenB(in_channels, channels, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ax = self.A(x)  # rf:13
+        return self.S(ax) + self.B(ax)  # rf:13
 
 
 class PreActResNet164FBlock(nn.Module):
@@ -258,15 +278,22 @@ class PreActResNet164(nn.Module):
         return self.head(x)
 
 
-class PreActResNet1001Widen(nn.Module):
-    """Widen(x) = S*A*x + B*A*x
-    where A = Act, S = conv(1, c, stride=s), B = Narrow
-    """
+class PreActResNet1001WidenA(nn.Module):
+    """A = Act"""
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.bn = nn.BatchNorm2d(in_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.bn(x))  # rf:14
+
+
+class PreActResNet1001WidenB(nn.Module):
+    """B = Narrow"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-        self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, stride=stride, bias=False)
         self.bn1 = nn.BatchNorm2d(channels // 4)
         self.conv2 = nn.Conv2d(channels // 4, channels // 4, 3, padding=1, bias=False)
@@ -274,12 +301,25 @@ class PreActResNet1001Widen(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        ax = F.relu(self.bn(x))  # rf:14
-        sax = self.conv(ax)  # rf:14
-        out = F.relu(self.bn1(self.conv1(ax)))  # rf:14
-        out = F.relu(self.bn2(self.conv2(out)))  # rf:14
-        bax = self.conv3(out)  # rf:14
-        return sax + bax  # rf:13
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:14
+        x = F.relu(self.bn2(self.conv2(x)))  # rf:14
+        return self.conv3(x)  # rf:14
+
+
+class PreActResNet1001Widen(nn.Module):
+    """Widen(x) = S*A*x + B*A*x
+    where A = Act, S = conv(1, c, stride=s), B = Narrow
+    """
+
+    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.A = PreActResNet1001WidenA(in_channels)
+        self.S = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
+        self.B = PreActResNet1001WidenB(in_channels, channels, stride=stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        ax = self.A(x)  # rf:13
+        return self.S(ax) + self.B(ax)  # rf:13
 
 
 class PreActResNet1001FBlock(nn.Module):
