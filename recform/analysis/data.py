@@ -80,6 +80,7 @@ def _stability(found: Stability) -> dict[str, Any]:
             for root in found.roots
         ],
         "growth": found.growth,
+        "roots_unknown": found.unknown or None,
         "power": found.power,
         "varying": None
         if found.varying is None

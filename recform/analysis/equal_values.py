@@ -50,6 +50,7 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
+from recform.analysis.forms import rational
 
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
@@ -176,19 +177,7 @@ class Evaluator:
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
         value = value.xreplace({L: self._length})
-        return _rational(value)
-
-
-def _rational(value: Any) -> Any:
-    """A number with names for roots, functions and pi in it: fractions can be compared.
-
-    What is equal with names is equal; what is not may still be, and is tried on numbers.
-    """
-    if value.is_Rational or value.is_Symbol:
-        return value
-    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
-        return value.func(*map(_rational, value.args))
-    return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+        return rational(value)
 
 
 def written_out(
