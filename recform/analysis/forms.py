@@ -155,7 +155,30 @@ def rational(value: Any) -> Any:
         return value
     if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
         return value.func(*map(rational, value.args))
+    if value.is_Pow and value.base.is_Rational and value.base != 0:
+        return _power(value.base, value.exp)
     return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """``2^(i - 1)`` as a half of what ``2^i`` is called."""
+    result = sympy.S.One
+    for term in sympy.Add.make_args(sympy.expand(exponent)):
+        count, rest = term.as_coeff_Mul()
+        if rest == 1 and count.is_Integer:
+            result *= base**count
+        elif count.is_Integer:
+            result *= power_name(base, rest) ** count
+        else:
+            result *= power_name(base, term)
+    return result
+
+
+def power_name(base: Any, exponent: Any) -> Any:
+    """The name of a power in :func:`rational`; ``1/2`` has that of 2, below the line."""
+    if base.p == 1 and base != 1:
+        return 1 / power_name(1 / base, exponent)
+    return sympy.Symbol(f"[{base}**{exponent}]", real=True, positive=base.is_positive)
 
 
 def state(name: str, lag: int) -> State:
