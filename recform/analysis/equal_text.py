@@ -19,6 +19,8 @@ def lines(verdict: Verdict) -> list[str]:
             if verdict.example
             else "; not known for others"
         )
+    if verdict.frame and verdict.answer in (ANY, LINEAR):
+        result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
         result.append("For any operators, linear or not, and any number of blocks.")
     if verdict.relations:

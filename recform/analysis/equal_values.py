@@ -136,7 +136,8 @@ class Evaluator:
         if is_number(self._atoms, argument) and not (self._linear and not argument):
             # Of equal features alone an operator makes what depends on how many they are.
             width = self._width(tensor.argument, known)
-            filled = filling(self._atoms, argument, width)
+            like = self._like(tensor.argument, known)
+            filled = filling(self._atoms, argument, width, like)
             return self._atoms.value(*key, frozen(filled))
         if not self._linear:
             return self._atoms.value(*key, frozen(argument))
@@ -150,6 +151,16 @@ class Evaluator:
                 for factors, inner in placed(self._atoms, monomial)
             )
         )
+
+    def _like(self, tensor: Tensor, known: Known) -> Any:
+        """The products of a part that is as wide as a tensor: ``X_0`` of ``X_0 - X_0``."""
+        value = self.value(tensor, known)
+        if not is_number(self._atoms, value):
+            return tuple(sorted(value))
+        if not isinstance(tensor, Elementwise | Scaled | TensorSum | Combine):
+            return None
+        parts = (self._like(part, known) for part in tensor.children)
+        return next((part for part in parts if part is not None), None)
 
     def _width(self, tensor: Tensor, known: Known) -> Any:
         """How wide a tensor is: as its value, or if that is a number, as its parts."""
