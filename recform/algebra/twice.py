@@ -82,7 +82,9 @@ class _Calls:
     ) -> frozenset[_Index]:
         own = _block(owner)
         return frozenset(
-            _SEVERAL if self._runs(block) and not self._runs(own) else _minus(block, own)
+            _SEVERAL
+            if self._runs(block) and not self._runs(own)
+            else _minus(block, own)
             for block in self._blocks(argument)
         )
 

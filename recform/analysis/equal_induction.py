@@ -40,13 +40,17 @@ from recform.analysis.equal_kept import (
     window_of,
 )
 from recform.analysis.equal_laws import together
-from recform.analysis.equal_terms import Atoms, Value, plus, scaled
+from recform.analysis.equal_terms import Atoms, TooLarge, Value, plus, scaled
 from recform.analysis.equal_values import Evaluator, written_out
 from recform.analysis.equal_varying import SAMPLES, bases, through, varies
 from recform.analysis.equal_widths import widths_of
 from recform.analysis.forms import power_name
 from recform.analysis.series import Row, add_to, field_of
 from recform.recurrence.unroll import Unroller
+
+#: Steps of linear algebra over rational numbers, and how many one is where numbers have
+#: names: some seconds' work.
+_MOST_STEPS, _SLOWER = 400_000, 20
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,7 @@ def prove(formulas: tuple[Formula, Formula], *, linear: bool) -> Proof:
 class _Induction:
     def __init__(self, formulas: tuple[Formula, Formula], linear: bool) -> None:
         self._formulas = formulas
+        self._steps = 0
         self._linear = linear
         self._widths = widths_of(formulas)
         self._window = window_of(formulas)
@@ -190,9 +195,7 @@ class _Induction:
                 for equation in formula.equations:
                     unroller.settle(State(equation.unknown, block))
             settled = {
-                item: unroller.settle(
-                    unroller.replaced(item.tensor, last - item.back)
-                )
+                item: unroller.settle(unroller.replaced(item.tensor, last - item.back))
                 for item in self._kept
                 if item.side == side
             }
@@ -201,6 +204,16 @@ class _Induction:
                 result[item] = {} if tensor is None else value(tensor)
         return [result[item] for item in self._kept]
 
+    def _count(self, steps: int) -> None:
+        """Counts steps of linear algebra, which are slow where numbers have names.
+
+        Raises:
+            TooLarge: if they are too many.
+        """
+        self._steps += steps * (1 if self._domain.is_QQ else _SLOWER)
+        if self._steps > _MOST_STEPS:
+            raise TooLarge
+
     def _kernel(self, values: list[Value]) -> list[Row]:
         """All relations among values, as sparse rows over the kept tensors."""
         span = Span(self._domain)
@@ -208,6 +221,7 @@ class _Induction:
         columns: dict[Any, int] = {}
         relations = []
         for number, value in enumerate(values):
+            self._count(len(value) * len(basis))
             row = {
                 columns.setdefault(monomial, len(columns)): self._domain.from_sympy(
                     weight

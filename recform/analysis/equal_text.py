@@ -50,6 +50,8 @@ def lines(verdict: Verdict) -> list[str]:
         )
     if verdict.answer == OPEN:
         result.append(_open(verdict))
+        if verdict.own is not None:
+            result.append(_own_line(verdict.own))
     if verdict.example is not None:
         result += ["", *_example_lines(verdict, verdict.example)]
     result += ["", *_frame_lines(verdict)]

@@ -52,6 +52,9 @@ from recform.analysis.equal_terms import (
 )
 from recform.analysis.forms import rational
 
+#: A term of a product is as much work as so many terms that are looked at.
+_PRODUCT = 25
+
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
 
@@ -108,7 +111,9 @@ class Evaluator:
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
-                    result = multiplied(self._atoms, result, inner(child))
+                    factor = inner(child)
+                    self._atoms.work(_PRODUCT * len(result) * len(factor))
+                    result = multiplied(self._atoms, result, factor)
                 return result
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))

@@ -1,4 +1,4 @@
-"""Relations between tensors whose numbers depend on the block: ``X_i = i*W_i*X_<i-1> + input``.
+"""Relations whose numbers depend on the block: ``X_i = i*W_i*X_<i-1> + input``.
 
 The numbers of a relation are known at a few blocks in a row. A function of i is looked for
 that has these values: a fraction of polynomials of low degree times a power, whose base
@@ -73,9 +73,7 @@ def through(first: int, values: Sequence[Any], powers: Sequence[Any]) -> Any | N
     return None
 
 
-def _fraction(
-    first: int, values: Sequence[Any], above: int, below: int
-) -> Any | None:
+def _fraction(first: int, values: Sequence[Any], above: int, below: int) -> Any | None:
     """``P(i)/Q(i)`` with these values, whose denominator is 0 at no later block."""
     if above == below == 0:
         return values[0] if len(set(values)) == 1 else None

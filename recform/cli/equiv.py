@@ -55,8 +55,8 @@ def command(
     """Tell whether two formulas are equal.
 
     The status is 0 if they are; 1 if they differ; 3 if the equations are equal, but not
-    all around them; 4 if they differ, but are equal at the depth of the files; 5 if that
-    is undecided.
+    all around them; 4 if they are equal at the depth of both files, though not at every
+    depth as far as is known; 5 if nothing is decided.
     """
     from recform.analysis.equal import compare
     from recform.analysis.equal_text import as_dict, lines
@@ -93,11 +93,13 @@ def status(verdict: Verdict, *, linear: bool, frame: bool) -> int:
     from recform.analysis.equal import DIFFERENT, LINEAR, OPEN
 
     own = verdict.own
+    # Of files with two depths, the smaller one says nothing of the other.
+    if own is not None and own.same and not own.owner:
+        return OWN_DEPTH
     if verdict.answer == OPEN:
         return UNDECIDED
     if verdict.answer == DIFFERENT:
-        # Of files with two depths, the smaller one says nothing of the other.
-        return OWN_DEPTH if own is not None and own.same and not own.owner else 1
+        return 1
     if verdict.answer == LINEAR and not linear:
         return 1 if verdict.example else UNDECIDED
     return FRAME if verdict.frame and frame else 0

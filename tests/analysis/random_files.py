@@ -147,8 +147,10 @@ class _File:
         if kind < 0.74:
             return f"{draw.choice(FUNCTIONS)}({self.number()}{self.applied(made)})"
         if kind < 0.78:
-            return f"{self.number()}{draw.choice(self.names)}_<0,t>" if self.times else (
-                f"{self.number()}{draw.choice(self.names)}_0"
+            return (
+                f"{self.number()}{draw.choice(self.names)}_<0,t>"
+                if self.times
+                else (f"{self.number()}{draw.choice(self.names)}_0")
             )
         if kind < 0.88 and not self.times:
             return self.number() + self.history()
@@ -208,7 +210,9 @@ class _File:
     def output(self) -> str:
         draw = self.draw
         if self.times:
-            return draw.choice((f"{self.names[-1]}_<L,T>", f"mean({self.names[-1]}_<L,1..T>)"))
+            return draw.choice(
+                (f"{self.names[-1]}_<L,T>", f"mean({self.names[-1]}_<L,1..T>)")
+            )
         name = self.names[-1]
         kinds = [f"{name}_L"] * 4 + [
             f"{self.names[0]}_L + {self.names[-1]}_L",

@@ -259,7 +259,11 @@ def test_blocks_with_equations_of_their_own() -> None:
     assert found["boundaries"][0] == "X_<1..3> = W_i*X_<i-1>"
     # Nothing is told as if the general equations held in all blocks.
     row = found["jacobians"][0]
-    assert (row["recurrence"], row["written_out"], row["closed_form"]) == (None, [], None)
+    assert (row["recurrence"], row["written_out"], row["closed_form"]) == (
+        None,
+        [],
+        None,
+    )
     assert found["stability"]["roots"] == []
     assert found["stability"]["growth"] is None
     own = row["own_equations"]
