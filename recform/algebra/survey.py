@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from recform.algebra.scalars import FUNCTIONS
 from recform.algebra.sections import Section
+from recform.algebra.twice import on_two_blocks
 from recform.blocks import elementwise, lookup
 from recform.diagnostics import Diagnostics
 from recform.source import Span
@@ -144,6 +145,7 @@ def _leading(
 
 def _sharing(exprs: list[n.Expr], found: Survey) -> None:
     """Whether modules are called on tensors of different blocks."""
+    found.called_twice |= on_two_blocks(exprs, found.operators, found.unknowns)
     for expr in exprs:
         for part in _walk(expr):
             if (

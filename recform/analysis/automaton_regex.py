@@ -20,6 +20,10 @@ from recform.analysis.series import SKIP, Move, Series, Word, constant, letter
 
 #: Most terms of a sum, and most moves and stars of an expression.
 _MOST_TERMS, _MOST_SIZE = 64, 400
+#: With more moves, states are taken out in one order.
+_FEW_MOVES = 10
+#: An automaton with more edges has no expression that anybody would read.
+_MOST_EDGES = 128
 
 
 class _TooLong(Exception):
@@ -95,7 +99,7 @@ def _sum(terms: list[tuple[tuple[Factor, ...], Any]]) -> Regex:
     total: dict[tuple[Factor, ...], Any] = {}
     for product, weight in terms:
         total[product] = total.get(product, sympy.S.Zero) + weight
-    kept = [(p, sympy.cancel(w)) for p, w in total.items()]
+    kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total.items()]
     return Regex(tuple(_folded([(p, w) for p, w in kept if w != 0])))
 
 
@@ -175,10 +179,12 @@ def regex_of(series: Series) -> Regex | None:
     reduced = minimal(series).series
     if not reduced.size:
         return NONE
+    edges = sum(len(row) for rows in reduced.steps.values() for row in rows)
+    if edges > _MOST_EDGES:
+        return None
     states = range(reduced.size)
-    orders = (
-        list(permutations(states)) if reduced.size <= 4 else [tuple(reversed(states))]
-    )
+    few = reduced.size <= 4 and len(reduced.moves) <= _FEW_MOVES
+    orders = list(permutations(states)) if few else [tuple(reversed(states))]
     found = []
     for automaton in (reduced, by_endings(reduced)):
         for order in orders:
@@ -195,7 +201,11 @@ def regex_of(series: Series) -> Regex | None:
 
 def shown(series: Series) -> str:
     """The paths of a series as text, for a reader."""
-    regex = regex_of(series)
+    return readable(regex_of(series))
+
+
+def readable(regex: Regex | None) -> str:
+    """What :func:`regex_of` found, as text."""
     return "(no short regular expression)" if regex is None else text(regex)
 
 

@@ -17,7 +17,7 @@ from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import I, L, Learned, State, Tensor, offset
 from recform.analysis.constants import candidates_of, column, offsets
-from recform.analysis.forms import Form, shifted
+from recform.analysis.forms import Form, rational, shifted
 
 #: The largest degree of a polynomial; more candidates and ratios are not tried.
 _DEGREE, _MOST, _MOST_RATIOS = 2, 24, 4
@@ -164,19 +164,26 @@ def _solutions(
 
 
 def _equations(entries: Mapping[int, Any], width: int) -> Iterator[list[Any]]:
-    """What must be zero for every i, one row for each power of i and learned scalar."""
-    names: dict[Any, Any] = {}
+    """What must be zero for every i, one row for each power of i and of a name.
+
+    Roots and functions of L and of learned scalars are names, too: as long as nothing is
+    known of them, each stands for itself.
+    """
+    learned: dict[Any, Any] = {}
     for value in entries.values():
         for item in sorted(value.atoms(Learned), key=str):
-            names.setdefault(item, sympy.Symbol(f"k{len(names)}"))
-    plain = {n: sympy.together(v.xreplace(names)) for n, v in entries.items()}
+            learned.setdefault(item, sympy.Symbol(f"k{len(learned)}"))
+    plain = {
+        n: sympy.together(rational(v.xreplace(learned))) for n, v in entries.items()
+    }
+    names = {s for value in plain.values() for s in value.free_symbols} | {I}
+    generators = sorted(names, key=str)
     common = sympy.S.One
     for value in plain.values():
         common = sympy.lcm(common, sympy.fraction(value)[1])
     rows: dict[Any, list[Any]] = {}
     for number, value in plain.items():
         polynomial = sympy.cancel(value * common)
-        generators = [I, L, *names.values()]
         for powers, coefficient in sympy.Poly(polynomial, *generators).terms():
             rows.setdefault(powers, [sympy.S.Zero] * width)[number] = coefficient
     yield from rows.values()

@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import sympy
 from sympy.external.gmpy import MPZ
 
-from recform.algebra.expr import I, Learned
+from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
-from recform.analysis.forms import numeric
+from recform.analysis.forms import NoNumber, numeric
 from recform.analysis.laws import STEM, Gradient, Linear, Source
 from recform.analysis.packed import Jump, Small, size_of, unpacked, weights
 from recform.analysis.propagate import owner, propagate
@@ -44,14 +45,15 @@ def multiplicity(formula: Formula, coefficient: Any, block: int, length: int) ->
         block: in which the term stands.
         length: the number of blocks.
     """
-    if coefficient.is_Integer:
-        return int(coefficient)
+    exact = coefficient
+    if not exact.is_Number and not exact.has(Learned):
+        exact = exact.xreplace({I: sympy.Integer(block), L: sympy.Integer(length)})
+    if exact.is_Integer:
+        return int(exact)
     try:
         value = numeric(formula, coefficient, block, length)
-    except (TypeError, ValueError):  # Not a number there, such as 1/(i - L).
+    except NoNumber:
         return 1
-    if value.is_integer() and not coefficient.has(Learned):
-        return int(value)
     return -1 if value < 0 else int(value > 0)
 
 

@@ -15,8 +15,13 @@ from recform.analysis.stability import Stability
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:
-    """The analysis as plain data, for JSON. Numbers of paths are whole numbers."""
+    """The analysis as plain data, for JSON. Numbers of paths are whole numbers.
+
+    Where blocks have equations of their own, what the general equations would make of a
+    network of their own is left out: all that is said holds for the blocks that are named.
+    """
     inverse_ = analysis.inverse
+    behind = analysis.own[-1] if analysis.own else None
     return {
         "name": analysis.name,
         "equations": list(analysis.equations),
@@ -26,7 +31,7 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
         "assumptions": list(analysis.linear.assumptions),
         "jacobians": [_jacobian(item) for item in analysis.jacobians],
         "by_input": [_formula(item) for item in analysis.start],
-        "stability": _stability(analysis.stability)
+        "stability": _stability(None if analysis.own else analysis.stability)
         | {
             "by_blocks": [
                 {"blocks": list(regime.blocks)} | _stability(regime.stability)
@@ -38,7 +43,8 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
                 "invariant": item.text(),
                 "nonlinear": item.nonlinear,
                 "activations": item.activations,
-                "equal_form": item.equal_form() or None,
+                "behind_block": behind,
+                "equal_form": None if behind else item.equal_form() or None,
             }
             for item in analysis.invariants
         ],
@@ -68,7 +74,10 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _stability(found: Stability) -> dict[str, Any]:
+def _stability(found: Stability | None) -> dict[str, Any]:
+    """The roots of equal blocks; without values where no statement is for all blocks."""
+    if found is None:
+        found = Stability("", "", (), None, 0)
     return {
         "characteristic_polynomial": found.polynomial,
         "roots": [
@@ -80,6 +89,7 @@ def _stability(found: Stability) -> dict[str, Any]:
             for root in found.roots
         ],
         "growth": found.growth,
+        "roots_unknown": found.unknown or None,
         "power": found.power,
         "varying": None
         if found.varying is None
@@ -101,17 +111,26 @@ def _formula(item: Formulas) -> dict[str, str]:
 
 
 def _jacobian(item: Jacobian) -> dict[str, Any]:
+    closed = _formula(item.closed) if item.closed else None
+    if item.own is not None:
+        return {
+            "unknown": item.unknown,
+            "recurrence": None,
+            "written_out": [],
+            "closed_form": None,
+            "own_equations": _pieces(item.own, closed),
+        }
     return {
         "unknown": item.unknown,
         "recurrence": _formula(item.recurrence),
         "written_out": [_formula(row) for row in item.written],
-        "closed_form": _formula(item.closed) if item.closed else None,
-        "own_equations": _pieces(item.own) if item.own else None,
+        "closed_form": closed,
+        "own_equations": None,
     }
 
 
-def _pieces(own: Pieces) -> dict[str, Any]:
-    """What holds where blocks have equations of their own; the rest is general."""
+def _pieces(own: Pieces, closed: dict[str, str] | None) -> dict[str, Any]:
+    """What holds where blocks have equations of their own, with the blocks."""
     return {
         "recurrences": [
             {
@@ -121,6 +140,7 @@ def _pieces(own: Pieces) -> dict[str, Any]:
             }
             for case in own.cases
         ],
+        "closed_form": None if own.behind is None else closed,
         "closed_form_from_block": own.behind,
         "written_out": {
             str(length): [_formula(row) for row in rows]

@@ -81,7 +81,7 @@ class Backward:
             source = _unknown(PLAIN, formula.source, Place("L-i"))
             target = PLAIN.name(formula.target, _LAST)
             result.append(f"\nFrom {source} to {target}")
-            result.append(f"  paths    {regexes.shown(formula.series)}")
+            result.append(f"  paths    {regexes.readable(formula.regex)}")
             if formula.closed:
                 result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
             for number, line in enumerate(written(formula, PLAIN)):
@@ -122,7 +122,7 @@ class Backward:
                 {
                     "from": formula.source,
                     "to": formula.target,
-                    "paths": regexes.shown(formula.series),
+                    "paths": regexes.readable(formula.regex),
                     "formula": formula.closed,
                     "latex": formula.closed_latex,
                     "rank": formula.rank,

@@ -65,7 +65,8 @@ class Verdict:
         frame: what differs besides the equations.
         notes: what was taken for granted, in sentences.
         numbered: whether boundary equations of a network stand behind its first block.
-        own: for different networks, what is known of the depth that the files have.
+        own: for networks that are not equal, or not known to be, what is known of the
+            depth that the files have.
     """
 
     names: tuple[str, str]
@@ -124,6 +125,8 @@ def compare(left: Formula, right: Formula) -> Verdict:
     smallest = differs[False]
     if answer == DIFFERENT and smallest is not None and shown is not None:
         own = _own_depth(formulas, smallest, shown)
+    elif answer == OPEN and smallest is None:
+        own = _equal_so_far(formulas, checked)
     return Verdict(
         (left.name, right.name),
         answer,
@@ -203,6 +206,20 @@ def _own_depth(
         return OwnDepth(first, "", True)
     found = example(formulas, first, linear=shown.linear)
     return None if found is None else OwnDepth(first, "", False)
+
+
+def _equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | None:
+    """The depth of both files, if they are equal there though nothing is proved of all.
+
+    Args:
+        formulas: the two networks.
+        checked: all depths up to here are equal.
+    """
+    first, second = (_blocks(formula) for formula in formulas)
+    if first is None or first != second or first > MAX_DEPTH:
+        return None
+    same = first <= checked or not _differ_at(formulas, first)
+    return OwnDepth(first, "", True) if same else None
 
 
 def _blocks(formula: Formula) -> int | None:

@@ -113,14 +113,16 @@ def _is_number(atoms: Atoms, atom: Atom) -> bool:
     return atoms.once(key, lambda: all(is_number(atoms, dict(x)) for x in inner))
 
 
-def filling(atoms: Atoms, value: Value, width: Any) -> Value:
+def filling(atoms: Atoms, value: Value, width: Any, like: Any = None) -> Value:
     """A number as features: zeros of a width are an atom, added to it.
 
     Without it ``concat(0*X_i, Y_i)`` would not tell how wide X is. If that is not known,
-    it is like no other number.
+    it is like the numbers of features as wide as the same tensors (``like``), or if there
+    are none, like no other number.
     """
     if width is None:
-        width_key: tuple[Any, ...] = ("zeros", None, atoms.count())
+        unlike = atoms.count() if like is None else like
+        width_key: tuple[Any, ...] = ("zeros", None, unlike)
     else:
         width_key = ("zeros", width)
     return plus(value, atoms.value(*width_key))

@@ -40,11 +40,17 @@ from recform.analysis.equal_kept import (
     window_of,
 )
 from recform.analysis.equal_laws import together
-from recform.analysis.equal_terms import Atoms, Value, plus, scaled
+from recform.analysis.equal_terms import Atoms, TooLarge, Value, plus, scaled
 from recform.analysis.equal_values import Evaluator, written_out
+from recform.analysis.equal_varying import SAMPLES, bases, through, varies
 from recform.analysis.equal_widths import widths_of
+from recform.analysis.forms import power_name
 from recform.analysis.series import Row, add_to, field_of
 from recform.recurrence.unroll import Unroller
+
+#: Steps of linear algebra over rational numbers, and how many one is where numbers have
+#: names: some seconds' work.
+_MOST_STEPS, _SLOWER = 400_000, 20
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ def prove(formulas: tuple[Formula, Formula], *, linear: bool) -> Proof:
 class _Induction:
     def __init__(self, formulas: tuple[Formula, Formula], linear: bool) -> None:
         self._formulas = formulas
+        self._steps = 0
         self._linear = linear
         self._widths = widths_of(formulas)
         self._window = window_of(formulas)
@@ -95,10 +102,63 @@ class _Induction:
         self._kept = sorted(kept, key=lambda item: not holds_history(item))
 
     def proof(self) -> Proof:
-        values = self._at_first()
+        """Relations with fixed numbers; with numbers in i where these do not do."""
+        self._in_i = False
+        #: Powers in the numbers of relations, by their names.
+        self._powers: dict[Any, Any] = {}
+        relations = self._at(self._first)
+        proof = self._induced(relations)
+        if proof.outputs or not varies(self._formulas):
+            return proof
+        found = self._varying()
+        return self._induced(found) if found else proof
+
+    def _at(self, block: int) -> list[Row]:
+        """The relations that hold at a block."""
+        values = self._values_at(block)
         weights = [w for value in values for w in value.values()]
         self._domain = field_of(weights or [sympy.S.One])
-        relations = self._kernel(values)
+        return self._kernel(values)
+
+    def _varying(self) -> list[Row]:
+        """Candidates whose numbers are functions of i."""
+        powers = bases(self._formulas)
+        samples: list[dict[int, dict[int, Any]]] = []
+        for block in range(self._first, self._first + SAMPLES):
+            rows = self._at(block)
+            plain = self._domain.to_sympy
+            samples.append(
+                {max(row): {n: plain(w) for n, w in row.items()} for row in rows}
+            )
+        found: list[dict[int, Any]] = []
+        for told in samples[0]:
+            if not all(told in sample for sample in samples):
+                continue
+            relation: dict[int, Any] = {}
+            for number in sorted({n for sample in samples for n in sample[told]}):
+                weights = [s[told].get(number, sympy.S.Zero) for s in samples]
+                relation[number] = through(self._first, weights, powers)
+            if None not in relation.values():
+                found.append({n: w for n, w in relation.items() if w != 0})
+        for base in powers[1:]:
+            above = 1 / base if base.p == 1 else base
+            self._powers[power_name(above, I)] = above
+        self._in_i = True
+        weights = [w for relation in found for w in relation.values()]
+        self._domain = field_of([*weights, I, *self._powers])
+        number = self._domain.from_sympy
+        return [{n: number(w) for n, w in row.items()} for row in found]
+
+    def _before(self, row: Row) -> Row:
+        """A relation of the block before: with ``i - 1`` for i."""
+        if not self._in_i:
+            return row
+        moved = {I: I - 1} | {name: name / base for name, base in self._powers.items()}
+        plain, number = self._domain.to_sympy, self._domain.from_sympy
+        return {n: number(plain(w).xreplace(moved)) for n, w in row.items()}
+
+    def _induced(self, relations: list[Row]) -> Proof:
+        """What is left of candidates once each follows from all of the block before."""
         while relations:
             after, _ = self._step(relations)
             left = self._holding(relations, after)
@@ -108,7 +168,7 @@ class _Induction:
         _, outputs = self._step(relations)
         shown = tuple(
             {
-                self._kept[n]: self._domain.to_sympy(weight)
+                self._kept[n]: self._written(weight)
                 for n, weight in sorted(relation.items())
             }
             for relation in relations
@@ -119,20 +179,23 @@ class _Induction:
             self._first,
         )
 
+    def _written(self, weight: Any) -> Any:
+        """A number of a relation, with powers for their names."""
+        names = {name: base**I for name, base in self._powers.items()}
+        return self._domain.to_sympy(weight).xreplace(names)
+
     # -- the block at which candidates are computed
 
-    def _at_first(self) -> list[Value]:
+    def _values_at(self, last: int) -> list[Value]:
         atoms = Atoms(self._widths)
         result: dict[Kept, Value] = {}
         for side, formula in enumerate(self._formulas):
-            unroller = Unroller(formula, self._first)
-            for block in range(self._first + 1):
+            unroller = Unroller(formula, last)
+            for block in range(last + 1):
                 for equation in formula.equations:
                     unroller.settle(State(equation.unknown, block))
             settled = {
-                item: unroller.settle(
-                    unroller.replaced(item.tensor, self._first - item.back)
-                )
+                item: unroller.settle(unroller.replaced(item.tensor, last - item.back))
                 for item in self._kept
                 if item.side == side
             }
@@ -141,6 +204,16 @@ class _Induction:
                 result[item] = {} if tensor is None else value(tensor)
         return [result[item] for item in self._kept]
 
+    def _count(self, steps: int) -> None:
+        """Counts steps of linear algebra, which are slow where numbers have names.
+
+        Raises:
+            TooLarge: if they are too many.
+        """
+        self._steps += steps * (1 if self._domain.is_QQ else _SLOWER)
+        if self._steps > _MOST_STEPS:
+            raise TooLarge
+
     def _kernel(self, values: list[Value]) -> list[Row]:
         """All relations among values, as sparse rows over the kept tensors."""
         span = Span(self._domain)
@@ -148,6 +221,7 @@ class _Induction:
         columns: dict[Any, int] = {}
         relations = []
         for number, value in enumerate(values):
+            self._count(len(value) * len(basis))
             row = {
                 columns.setdefault(monomial, len(columns)): self._domain.from_sympy(
                     weight
@@ -170,7 +244,7 @@ class _Induction:
     def _step(self, relations: list[Row]) -> tuple[list[Value], list[Value]]:
         """The kept tensors of the next block and the outputs, if the relations hold."""
         atoms = Atoms(self._widths)
-        before = self._reduced(relations, atoms)
+        before = self._reduced([self._before(row) for row in relations], atoms)
         after: dict[Kept, Value] = {}
         outputs = []
         for side, formula in enumerate(self._formulas):
@@ -277,6 +351,7 @@ class _Induction:
         """
         weights = [w for value in values for w in value.values()]
         known = {str(name) for name in getattr(self._domain, "symbols", ())}
+        known -= {str(name) for name in (I, *self._powers)}
         free = {s for w in weights for s in w.free_symbols if str(s) not in known}
         if not free:
             return values

@@ -19,6 +19,8 @@ def lines(verdict: Verdict) -> list[str]:
             if verdict.example
             else "; not known for others"
         )
+    if verdict.frame and verdict.answer in (ANY, LINEAR):
+        result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
         result.append("For any operators, linear or not, and any number of blocks.")
     if verdict.relations:
@@ -48,6 +50,8 @@ def lines(verdict: Verdict) -> list[str]:
         )
     if verdict.answer == OPEN:
         result.append(_open(verdict))
+        if verdict.own is not None:
+            result.append(_own_line(verdict.own))
     if verdict.example is not None:
         result += ["", *_example_lines(verdict, verdict.example)]
     result += ["", *_frame_lines(verdict)]

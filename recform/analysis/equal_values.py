@@ -50,6 +50,10 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
+from recform.analysis.forms import rational
+
+#: A term of a product is as much work as so many terms that are looked at.
+_PRODUCT = 25
 
 #: Gives the value of an unknown, a history or any other tensor that is known already.
 Known = Callable[[Tensor], Value | None]
@@ -107,7 +111,9 @@ class Evaluator:
             case Pointwise():
                 result: Value = {ONE: sympy.S.One}
                 for child in tensor.children:
-                    result = multiplied(self._atoms, result, inner(child))
+                    factor = inner(child)
+                    self._atoms.work(_PRODUCT * len(result) * len(factor))
+                    result = multiplied(self._atoms, result, factor)
                 return result
             case Combine() if tensor.kind == "mean":
                 parts = plus(*map(inner, tensor.children))
@@ -135,7 +141,8 @@ class Evaluator:
         if is_number(self._atoms, argument) and not (self._linear and not argument):
             # Of equal features alone an operator makes what depends on how many they are.
             width = self._width(tensor.argument, known)
-            filled = filling(self._atoms, argument, width)
+            like = self._like(tensor.argument, known)
+            filled = filling(self._atoms, argument, width, like)
             return self._atoms.value(*key, frozen(filled))
         if not self._linear:
             return self._atoms.value(*key, frozen(argument))
@@ -149,6 +156,16 @@ class Evaluator:
                 for factors, inner in placed(self._atoms, monomial)
             )
         )
+
+    def _like(self, tensor: Tensor, known: Known) -> Any:
+        """The products of a part that is as wide as a tensor: ``X_0`` of ``X_0 - X_0``."""
+        value = self.value(tensor, known)
+        if not is_number(self._atoms, value):
+            return tuple(sorted(value))
+        if not isinstance(tensor, Elementwise | Scaled | TensorSum | Combine):
+            return None
+        parts = (self._like(part, known) for part in tensor.children)
+        return next((part for part in parts if part is not None), None)
 
     def _width(self, tensor: Tensor, known: Known) -> Any:
         """How wide a tensor is: as its value, or if that is a number, as its parts."""
@@ -176,19 +193,7 @@ class Evaluator:
         if value.has(I):
             value = value.xreplace({I: self._number(at)})
         value = value.xreplace({L: self._length})
-        return _rational(value)
-
-
-def _rational(value: Any) -> Any:
-    """A number with names for roots, functions and pi in it: fractions can be compared.
-
-    What is equal with names is equal; what is not may still be, and is tried on numbers.
-    """
-    if value.is_Rational or value.is_Symbol:
-        return value
-    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
-        return value.func(*map(_rational, value.args))
-    return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+        return rational(value)
 
 
 def written_out(

@@ -6,6 +6,7 @@ factors are seen through, so that what follows holds whatever W computes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain_scalar
 
 #: A sum of opaque tensors with scalar coefficients; none is zero.
 Form = Mapping[Tensor, Any]
@@ -109,16 +111,74 @@ def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
     }
 
 
+class NoNumber(ArithmeticError):
+    """A coefficient is no number in some block, as ``1/(i - 1)`` in the first one."""
+
+
 def numeric(formula: Formula, value: Any, block: int = 1, length: int = 1) -> float:
-    """A coefficient as a number; learned scalars have the values that they start from."""
-    if value.is_Number:
-        return float(value)
-    values: dict[Any, Any] = {
-        item: sympy.Float(formula.scalars[item.name].start)
-        for item in value.atoms(Learned)
-    }
-    values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
-    return float(value.xreplace(values))
+    """A coefficient as a number; learned scalars have the values that they start from.
+
+    Raises:
+        NoNumber: if it is none there, not a real one, or larger than any float.
+    """
+    if value.is_Rational:
+        exact = value
+    else:
+        values: dict[Any, Any] = {
+            item: sympy.Float(formula.scalars[item.name].start)
+            for item in value.atoms(Learned)
+        }
+        values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
+        exact = value.xreplace(values)
+    what = "is no real number"
+    try:
+        found = float(exact)
+    except OverflowError:
+        found = math.inf
+    except TypeError:
+        found = math.nan
+    if math.isfinite(found):
+        return found
+    if math.isinf(found):
+        what = "is larger than any float"
+    where = [f"in block {block}"] if value.has(I) else []
+    where += ["where its scalars start"] if value.has(Learned) else []
+    raise NoNumber(" ".join((plain_scalar(value), what, *where)))
+
+
+def rational(value: Any) -> Any:
+    """A number with names for roots, functions and pi in it: fractions can be compared.
+
+    What is equal with names is equal; what is not may still be.
+    """
+    if value.is_Rational or value.is_Symbol:
+        return value
+    if value.is_Add or value.is_Mul or (value.is_Pow and value.exp.is_Integer):
+        return value.func(*map(rational, value.args))
+    if value.is_Pow and value.base.is_Rational and value.base != 0:
+        return _power(value.base, value.exp)
+    return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
+
+
+def _power(base: Any, exponent: Any) -> Any:
+    """``2^(i - 1)`` as a half of what ``2^i`` is called."""
+    result = sympy.S.One
+    for term in sympy.Add.make_args(sympy.expand(exponent)):
+        count, rest = term.as_coeff_Mul()
+        if rest == 1 and count.is_Integer:
+            result *= base**count
+        elif count.is_Integer:
+            result *= power_name(base, rest) ** count
+        else:
+            result *= power_name(base, term)
+    return result
+
+
+def power_name(base: Any, exponent: Any) -> Any:
+    """The name of a power in :func:`rational`; ``1/2`` has that of 2, below the line."""
+    if base.p == 1 and base != 1:
+        return 1 / power_name(1 / base, exponent)
+    return sympy.Symbol(f"[{base}**{exponent}]", real=True, positive=base.is_positive)
 
 
 def state(name: str, lag: int) -> State:

@@ -27,7 +27,7 @@ from recform.analysis.forms import (
     Form,
     cleaned,
     combined,
-    equations,
+    form,
     state,
     tensor_of,
 )
@@ -103,8 +103,8 @@ def inverse(formula: Formula, gain: float = 1.0) -> Inverse:
             else f"{plain(history)} holds all older tensors: nothing needs to be recomputed",
             (formula.span_of(history),),
         )
-    laws = equations(formula)
-    depth = {name: _depth(formula, name) for name in laws}
+    depth = {e.unknown: _depth(formula, e.unknown) for e in formula.equations}
+    laws = _handed_on(formula, depth)
     wanted = {state(name, lag): None for name, lag in depth.items() if lag}
     solved: dict[Tensor, Solved] = {}
     left = list(laws)
@@ -147,6 +147,23 @@ def _depth(formula: Formula, name: str) -> int:
         and (step := offset(tensor.index)) is not None
     ]
     return max(steps, default=0)
+
+
+def _handed_on(formula: Formula, depth: Mapping[str, int]) -> dict[str, Form]:
+    """The equations of the unknowns that later blocks get.
+
+    What only its own block reads is not there when a block is run backwards: its equation
+    stands in its place.
+    """
+    inner: dict[Tensor, Tensor] = {}
+    laws = {}
+    for equation in formula.equations:
+        right = equation.right.xreplace(inner)
+        if depth[equation.unknown]:
+            laws[equation.unknown] = form(right)
+        else:
+            inner[state(equation.unknown, 0)] = right
+    return laws
 
 
 def _solve(name: str, right: Form, unknown: list[State]) -> Solved | None:

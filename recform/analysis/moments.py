@@ -20,11 +20,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recform.algebra.formula import Formula
+from recform.analysis.moments_atoms import TooMuch
 from recform.analysis.moments_fields import Field
 from recform.analysis.moments_written import Unknown, Written
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64
+#: Fewer blocks are followed where so many pairs of tensors are correlated. They are looked
+#: at for each of some forty gains.
+_MOST_PAIRS = 15_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def moments(
     Raises:
         Unknown: if there is no such number for a tensor, with the reason.
     """
-    written = Written(formula, min(length, _DEEPEST), length, gate)
+    written = _affordable(formula, length, gain, gate, like)
 
     def at(gain: float, scale: float = 1.0) -> float:
         return Field(written, gain, scale).output()
@@ -151,6 +155,25 @@ def moments(
         elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
         level=gain > 0 and max(abs(empty - 1), abs(variance - 1)) < 1e-9,
     )
+
+
+def _affordable(
+    formula: Formula,
+    length: int,
+    gain: float,
+    gate: float | None,
+    like: Moments | None,
+) -> Written:
+    """The network written out for as many blocks as can be followed again and again."""
+    blocks = min(length, _DEEPEST) if like is None else like.blocks
+    while True:
+        written = Written(formula, blocks, length, gate)
+        try:
+            Field(written, gain, most=_MOST_PAIRS if blocks > 1 else math.inf).output()
+        except TooMuch:
+            blocks //= 2
+        else:
+            return written
 
 
 def _meet(function: Callable[[float], float], wanted: float) -> float | None:

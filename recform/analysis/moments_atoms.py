@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, NamedTuple
 
 #: A width or a place, in widths of the input.
 Size = int | Fraction
@@ -29,8 +29,11 @@ Local = dict[tuple[int, Size], float]
 INPUT, ONE = 0, 1
 
 
-@dataclass(frozen=True)
-class Piece:
+class TooMuch(Exception):
+    """More pairs of tensors are correlated than can be looked at in a second or two."""
+
+
+class Piece(NamedTuple):
     """Features of an uncorrelated tensor, at their place in another one.
 
     Attributes:
@@ -105,6 +108,7 @@ class Atoms:
 
     Args:
         gain: of each operator.
+        most: so many pairs of tensors are looked at.
 
     Attributes:
         operators: in the order in which they were first applied; the input is the first.
@@ -112,11 +116,13 @@ class Atoms:
             product, and no operator is applied to a number that was added.
     """
 
-    def __init__(self, gain: float) -> None:
+    def __init__(self, gain: float, most: float) -> None:
         self.operators: list[Any] = [None]
         self.proportional = True
         self._gain = gain
+        self._left = most
         self._atoms = [Atom(0), Atom(-1)]
+        self._keys = [atom.key for atom in self._atoms]
         self._places: dict[Any, int] = {}
         self._known: dict[Any, int] = {}
         self._pairs: dict[tuple[int, int], float] = {}
@@ -148,6 +154,7 @@ class Atoms:
     def _add(self, key: Any, atom: Atom) -> None:
         self._known[key] = len(self._atoms)
         self._atoms.append(atom)
+        self._keys.append(atom.key)
         # Now, so that nothing nests deeper than an equation when it is asked for.
         self._covariance(self._known[key], self._known[key])
 
@@ -160,20 +167,26 @@ class Atoms:
 
     def inner(self, a: Vector, b: Vector) -> float:
         """The expected product of two tensors, the mean over their features."""
+        keys = self._keys
         near: dict[Any, list[tuple[Piece, float]]] = {}
         for piece, weight in b.parts.items():
-            near.setdefault((self[piece.atom].key, piece.shift), []).append(
-                (piece, weight)
-            )
+            near.setdefault((keys[piece.atom], piece.shift), []).append((piece, weight))
         total = 0.0
         for piece, weight in a.parts.items():
-            for other, factor in near.get((self[piece.atom].key, piece.shift), ()):
+            others = near.get((keys[piece.atom], piece.shift), ())
+            self._count(1 + len(others))
+            for other, factor in others:
                 low = max(piece.place, other.place)
                 high = min(piece.place + piece.size, other.place + other.size)
                 if low < high and weight and factor:
                     shared = self._covariance(piece.atom, other.atom)
                     total += float(high - low) * weight * factor * shared
         return total / float(a.width)
+
+    def _count(self, pairs: int) -> None:
+        self._left -= pairs
+        if self._left < 0:
+            raise TooMuch
 
     def _covariance(self, atom: int, other: int) -> float:
         """Of two tensors of one key."""
@@ -194,8 +207,9 @@ class Atoms:
     def _others(self, first: Atom, second: Atom) -> float:
         """The covariance of all factors of two products but the newest ones."""
         total = 0.0
+        self._count(len(first.others) * len(second.others))
         for (atom, shift), weight in first.others:
             for (other, moved), factor in second.others:
-                if shift == moved and self[atom].key == self[other].key:
+                if shift == moved and self._keys[atom] == self._keys[other]:
                     total += weight * factor * self._covariance(atom, other)
         return total

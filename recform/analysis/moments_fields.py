@@ -7,6 +7,7 @@ operator makes is as wide as its argument, and at most as wide as the input.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -41,17 +42,22 @@ class Field:
         written: the network.
         gain: of each operator.
         scale: what all of a block is multiplied with.
+        most: so many pairs of tensors are looked at; without a limit if left out.
+
+    Raises:
+        TooMuch: if that does not do.
     """
 
     written: Written
     gain: float
     scale: float = 1.0
+    most: float = math.inf
     _values: dict[Tensor, Vector] = field(default_factory=dict)
     #: Why nothing is known of products from here on; empty as long as they are followed.
     _unfit: str = ""
 
     def __post_init__(self) -> None:
-        self._atoms = Atoms(self.gain)
+        self._atoms = Atoms(self.gain, self.most)
         self._products = Products(self._atoms)
         # The oldest first, so that nothing nests deeper than its equation.
         for state in self.written.states:

@@ -32,7 +32,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
-from recform.analysis.forms import numeric
+from recform.analysis.forms import NoNumber, numeric
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
@@ -116,9 +116,16 @@ class Written:
         )
 
     def number(self, tensor: Scaled | Filled) -> float:
-        """A coefficient."""
+        """A coefficient.
+
+        Raises:
+            Unknown: if it is no number.
+        """
         block = 1 if tensor.at is sympy.nan else int(tensor.at)
-        return numeric(self._formula, tensor.coefficient, block, self._length)
+        try:
+            return numeric(self._formula, tensor.coefficient, block, self._length)
+        except NoNumber as reason:
+            raise Unknown(str(reason)) from None
 
     def unfit(self, operator: str) -> str:
         """Why nothing is known of products with what an operator makes; mostly empty."""

@@ -19,7 +19,7 @@ from recform.algebra.expr import (
     offset,
 )
 from recform.algebra.formula import Formula
-from recform.analysis.forms import Form, form, numeric, state
+from recform.analysis.forms import Form, NoNumber, form, numeric, state
 
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]
@@ -129,8 +129,8 @@ def _matrix(
                 return None
             try:
                 factor = numeric(formula, value, block, length)
-            except TypeError:
-                return None  # a scalar starts at 0, or a number is 0 in this block
+            except NoNumber:
+                return None
             factor = abs(factor) if gain is not None else factor
             result = [a + factor * b for a, b in zip(result, inner, strict=True)]
         return result

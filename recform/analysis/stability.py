@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import sympy
@@ -20,7 +20,7 @@ from sympy.polys.matrices import DomainMatrix
 from recform.algebra.expr import I, Learned, Scaled, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.forms import numeric
+from recform.analysis.forms import NoNumber, numeric
 from recform.analysis.laws import Linear
 from recform.analysis.words import BLOCK, Letter, Polynomial
 from recform.diagnostics import Diagnostics
@@ -65,7 +65,7 @@ class Varying:
         block: whose roots are given.
         blocks: how many in a row have these equations.
         growth: how many times larger the largest number can become over them, with all
-            operators zero; None where there are very many.
+            operators zero; None where there are very many, or numbers are none in some.
     """
 
     block: int
@@ -83,19 +83,21 @@ class Stability:
         latex: the same.
         roots: with all operators zero, the largest modulus first.
         growth: what a value is multiplied with in each block, far along, with all
-            operators zero.
+            operators zero; None where that is unknown.
         power: further growth by a power of the depth, from a repeated root.
         varying: what holds instead of growth and power where numbers depend on the block.
         gated: whether tensors are multiplied: roots are those with all of these zero, too.
+        unknown: why there are no roots; empty where there are.
     """
 
     polynomial: str
     latex: str
     roots: tuple[Root, ...]
-    growth: float
+    growth: float | None
     power: int
     varying: Varying | None = None
     gated: bool = False
+    unknown: str = ""
 
 
 def stability(
@@ -113,10 +115,19 @@ def stability(
     length = sum(stage.blocks for stage in linear.formula.stages)
     blocks = range(1, length + 1) if blocks is None else blocks
     last = blocks[-1] if blocks else length
-    bare = companion(linear, lambda p: _number(linear, p, last))
+    found = Stability(
+        *_written(linear),
+        roots=(),
+        growth=None,
+        power=0,
+        gated=any(letter.kind == "gate" for letter in linear.letters),
+    )
+    try:
+        bare = companion(linear, lambda p: _number(linear, p, last))
+    except NoNumber as reason:
+        return replace(found, unknown=str(reason))
     roots = _roots(bare)
     growth = max((root.modulus for root in roots), default=0.0)
-    power = _power(bare, growth)
     run = max(runs(blocks), key=lambda ends: ends[1] - ends[0], default=(1, 0))
     row = range(run[0], run[1] + 1)
     varying = _varying(linear, row, last) if _varies(linear) else None
@@ -127,16 +138,15 @@ def stability(
             _warn(linear.formula, each, growth ** len(row), blocks, row, report)
         elif varying is not None and _grows(linear, varying, row):
             _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
-    factors = _factors(linear) if bare.rows <= _LARGEST else []
-    return Stability(
-        polynomial=_product(factors, plain_scalar, "*"),
-        latex=_product(factors, sympy.latex, " "),
-        roots=roots,
-        growth=growth,
-        power=0 if varying else power,
-        varying=varying,
-        gated=any(letter.kind == "gate" for letter in linear.letters),
-    )
+    power = 0 if varying else _power(bare, growth)
+    return replace(found, roots=roots, growth=growth, power=power, varying=varying)
+
+
+def _written(linear: Linear) -> tuple[str, str]:
+    """The characteristic polynomial as text and as LaTeX; empty if it is large."""
+    small = len(linear.solved) * linear.order <= _LARGEST
+    factors = _factors(linear) if small else []
+    return _product(factors, plain_scalar, "*"), _product(factors, sympy.latex, " ")
 
 
 def _varies(linear: Linear) -> bool:
@@ -155,8 +165,12 @@ def _varying(linear: Linear, row: range, last: int) -> Varying:
     if not row or len(row) > _MOST_BLOCKS:
         return Varying(last, len(row), None)
     product = sympy.eye(len(linear.solved) * linear.order)
-    for block in row:
-        product = companion(linear, lambda p, b=block: _float(linear, p, b)) * product
+    try:
+        for block in row:
+            step = companion(linear, lambda p, b=block: _float(linear, p, b))
+            product = step * product
+    except NoNumber:
+        return Varying(last, len(row), None)
     return Varying(last, len(row), float(product.norm(sympy.oo)))
 
 
@@ -358,9 +372,10 @@ def _warn(
     for equation in formula.equations:
         for tensor in walk(equation.right):
             if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):
-                size = abs(numeric(formula, tensor.coefficient, blocks[-1], length))
-                if best is None or size > best[0]:
-                    best = (size, tensor, equation)
+                with suppress(NoNumber):
+                    size = abs(numeric(formula, tensor.coefficient, blocks[-1], length))
+                    if best is None or size > best[0]:
+                        best = (size, tensor, equation)
     equation = best[2] if best is not None else formula.equations[0]
     span = equation.span
     if best is not None:

@@ -220,8 +220,12 @@ def _stability(analysis: Analysis, console: Console) -> None:
 
 
 def _equal_blocks(found: Stability, where: str, console: Console) -> None:
-    shown = found.polynomial or f"of degree {sum(r.multiplicity for r in found.roots)}"
+    degree = sum(r.multiplicity for r in found.roots)
+    shown = found.polynomial or (f"of degree {degree}" if degree else "large")
     _line(f"{where}characteristic polynomial: {shown}", console)
+    if found.unknown:
+        _line(f"{where}no roots: {found.unknown}", console)
+        return
     varying = found.varying
     there = f", in block {varying.block}" if varying else ""
     zero = "all operators and gates zero" if found.gated else "all operators zero"

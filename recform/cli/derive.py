@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.analysis.derive_back_report import backward
-    from recform.analysis.derive_report import Derived, forward
+    from recform.analysis.derive_report import Derived, forward, unbuildable
 
     common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
@@ -47,9 +47,8 @@ def command(
         derived: Derived | None = forward(source, folder, values, network, order)
         if derived is not None:
             name = output.as_posix() if output is not None else "<derived>"
-            text = from_text(derived.file, name)
-            compile_source(text, values, folder, network=derived.network)
-            common.show(derived.warnings, form)
+            unfit = unbuildable(derived, values, folder, name)
+            common.show((*derived.warnings, *unfit), form)
             reports = list(derived.reports)
         else:
             for option, value in (("-o", output), ("--order", order)):

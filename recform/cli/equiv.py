@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recform.cli import common
 from recform.compiler import choose
+
+if TYPE_CHECKING:
+    from recform.analysis.equal import Verdict
 
 Other = Annotated[
     str, typer.Argument(metavar="OTHER.rf", help="The formula to compare with.")
@@ -49,8 +52,13 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
-    """Tell whether two formulas are equal; status 0 if they are, 1 if not."""
-    from recform.analysis.equal import ANY, LINEAR, compare
+    """Tell whether two formulas are equal.
+
+    The status is 0 if they are; 1 if they differ; 3 if the equations are equal, but not
+    all around them; 4 if they are equal at the depth of both files, though not at every
+    depth as far as is known; 5 if nothing is decided.
+    """
+    from recform.analysis.equal import compare
     from recform.analysis.equal_text import as_dict, lines
 
     with common.diagnosed(form):
@@ -65,6 +73,33 @@ def command(
         typer.echo("\n".join(lines(verdict)))
         if verdict.example is not None and output is None:
             typer.echo("\n-o FILE.py writes a program that computes them again.")
-    enough = (ANY, LINEAR) if linear else (ANY,)
-    if verdict.answer not in enough or (verdict.frame and not ignore_frame):
-        raise typer.Exit(1)
+    found = status(verdict, linear=linear, frame=not ignore_frame)
+    if found:
+        raise typer.Exit(found)
+
+
+#: Exit statuses besides 0 and 1; 2 is wrong usage, as of every command.
+FRAME, OWN_DEPTH, UNDECIDED = 3, 4, 5
+
+
+def status(verdict: Verdict, *, linear: bool, frame: bool) -> int:
+    """The exit status of an answer.
+
+    Args:
+        verdict: the answer.
+        linear: whether it is enough to be equal for linear operators.
+        frame: whether what stands around the equations counts.
+    """
+    from recform.analysis.equal import DIFFERENT, LINEAR, OPEN
+
+    own = verdict.own
+    # Of files with two depths, the smaller one says nothing of the other.
+    if own is not None and own.same and not own.owner:
+        return OWN_DEPTH
+    if verdict.answer == OPEN:
+        return UNDECIDED
+    if verdict.answer == DIFFERENT:
+        return 1
+    if verdict.answer == LINEAR and not linear:
+        return 1 if verdict.example else UNDECIDED
+    return FRAME if verdict.frame and frame else 0

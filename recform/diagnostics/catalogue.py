@@ -486,7 +486,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF642": Entry(
         "blocks that get nothing",
-        "No path leads to some blocks, so they have nothing to compute from.",
+        "No path leads to some blocks, so they have nothing to compute from. The recursion "
+        "is given all the same, if some block gets anything.",
         command="echo 'paths (skip pass)*' | recform derive -",
     ),
     "RF643": Entry(
@@ -494,6 +495,12 @@ CATALOGUE: dict[str, Entry] = {
         "Operators are the same where they have the same name; these networks have no "
         "name in common.",
         command="echo 'X_i = F_i*X_<i-1>' | recform equiv net.rf -",
+    ),
+    "RF644": Entry(
+        "a recursion that the rest of the file does not fit",
+        "The recursion has the paths that were asked for, but stages, operators or other "
+        "statements of the file leave no network with it.",
+        command="printf 'stages 4 x 2, 8 x 2 / 2\\npaths pass* skip*\\n' | recform derive -",
     ),
     "RF661": Entry(
         "too many blocks to draw",

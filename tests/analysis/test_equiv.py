@@ -343,9 +343,78 @@ def test_the_frame_counts_for_the_status(tmp_path: Path) -> None:
         (tmp_path / name).write_text(FRAME.format(**SAME | {"stem": stem}))
     files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
     result = CliRunner().invoke(app, ["equiv", *files])
-    assert result.exit_code == 1
+    assert result.exit_code == 3
+    assert "equal, but not all that stands around the equations\n" in result.output
     assert "Around the equations they differ" in result.output
     assert CliRunner().invoke(app, ["equiv", *files, "--ignore-frame"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "options", "status"),
+    [
+        (EQ20, EQ21, (), 0),
+        (EQ21, "X_i = W_i*X_<i-1> + X_<i-2>", (), 1),
+        # A term that reaches back nine blocks is in no network of eight.
+        (f"{EQ21} + X_<i-9>", EQ21, (), 4),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", (), 1),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", ("--linear",), 0),
+    ],
+)
+def test_the_status(
+    left: str, right: str, options: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    for file, text in zip(files, (left, right), strict=True):
+        Path(file).write_text(f"stages 4 x 8\n{text}")
+    result = CliRunner().invoke(app, ["equiv", *files, *options])
+    assert result.exit_code == status, result.output
+    assert ": equal\n" not in result.output or status == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "relation"),
+    [
+        (
+            "X_i = X_<i-1> + i*W_i*X_<i-1> - (i-1)*W_<i-1>*X_<i-2>",
+            "X_i = X_0 + i*W_i*X_<i-1>",
+            "X_i = i*W_i*X_<i-1> + input",
+        ),
+        (
+            "X_i = X_<i-1> + W_i*X_<i-1>\noutput 2^L*X_L",
+            "X_i = 2*X_<i-1> + 2^i*W_i*((1/2)^(i-1)*X_<i-1>)",
+            "X_i = 2^(-i)*X'_i",
+        ),
+        (
+            "Y_i = relu(W_i*X_<i-1>)\nX_i = Y_i + sum(Y_<1..i>)/i\noutput X_L",
+            "Y_i = relu(W_i*X_<i-1>)\nM_i = (1-1/i)*M_<i-1> + 1/i*Y_i\n"
+            "X_i = Y_i + M_i\nM_0 = 0\noutput X_L",
+            "Y_i = -M'_i + X_i",
+        ),
+        (
+            "X_i = 2*X_<i-1> - X_<i-1> + V_i*(X_<i-3> - X_<i-2>)",
+            "X_i = X_<i-1> + V_i*(X_<i-3> - X_<i-2>)",
+            "X_i = X'_i",
+        ),
+    ],
+)
+def test_relations_with_numbers_in_i(left: str, right: str, relation: str) -> None:
+    for found in (verdict(left, right), verdict(right, left)):
+        assert found.answer == ANY
+        assert found.example is None
+    assert relation in verdict(left, right).relations
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "X_i = X_0 + (i+1)*W_i*X_<i-1>",
+        "X_i = X_0 + i*W_i*X_<i-1> + (i-1)*(i-2)*(i-3)*X_<i-2>",
+        "X_i = X_0 + min(i, 9)*W_i*X_<i-1>",
+    ],
+)
+def test_other_numbers_in_i_are_no_relation(right: str) -> None:
+    left = "X_i = X_<i-1> + i*W_i*X_<i-1> - (i-1)*W_<i-1>*X_<i-2>"
+    assert verdict(left, right).answer in (DIFFERENT, OPEN)
 
 
 # ---------------------------------------------------------------------- random recursions

@@ -257,7 +257,17 @@ def test_blocks_with_equations_of_their_own() -> None:
     assert "% characteristic polynomial, blocks 1-3\nz -  w\n" in typeset
     found = data(RANGES)
     assert found["boundaries"][0] == "X_<1..3> = W_i*X_<i-1>"
-    own = found["jacobians"][0]["own_equations"]
+    # Nothing is told as if the general equations held in all blocks.
+    row = found["jacobians"][0]
+    assert (row["recurrence"], row["written_out"], row["closed_form"]) == (
+        None,
+        [],
+        None,
+    )
+    assert found["stability"]["roots"] == []
+    assert found["stability"]["growth"] is None
+    own = row["own_equations"]
+    assert "prod(j, 0, i-1, 1 + W_<L-j>)" in own["closed_form"]["text"]
     assert [case["blocks"] for case in own["recurrences"]] == [
         [3, 8, 9],
         [1, 2, 5, 7],

@@ -1,0 +1,165 @@
+"""Whether one module is called on the tensors of two blocks, as the equations are written.
+
+``W_i*X_<i-1> + W_i*X_<i-2>`` calls it twice, and blocks of one shape are needed;
+``W_i*X_<i-1> + W_<i-1>*X_<i-2>`` says once what each block computes once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from recform.syntax import nodes as n
+
+#: An index as numbers of names, the number itself under the empty name; or as text.
+_Index = frozenset[tuple[str, int]] | str
+#: As many blocks as a sum has terms: ``sum(k, 1, 2, W_i*X_<i-k>)``.
+_SEVERAL = "several"
+
+
+def on_two_blocks(
+    exprs: Iterable[n.Expr], operators: Collection[str], unknowns: Collection[str]
+) -> bool:
+    """Whether a module is called on what different blocks made.
+
+    Args:
+        exprs: the right sides of the equations, and the output.
+        operators: the names of operators.
+        unknowns: those of unknowns.
+    """
+    reader = _Calls(operators, unknowns)
+    found: dict[str, frozenset[_Index]] = {}
+    return any(
+        _SEVERAL in ages or found.setdefault(name, ages) != ages
+        for expr in exprs
+        for name, ages in reader.calls(expr, ())
+        if ages
+    )
+
+
+class _Calls:
+    def __init__(self, operators: Collection[str], unknowns: Collection[str]) -> None:
+        self._operators = operators
+        self._unknowns = unknowns
+        self._variables: set[str] = set()
+
+    def calls(
+        self, expr: n.Expr, behind: Sequence[n.Expr]
+    ) -> Iterator[tuple[str, frozenset[_Index]]]:
+        """Each operator with the blocks that made its argument, counted from its own.
+
+        Args:
+            expr: in which operators stand.
+            behind: the factors on its right.
+        """
+        match expr:
+            case n.Reference() if expr.name in self._operators and behind:
+                yield expr.name, self._ages(expr, behind)
+            case n.Group():
+                yield from self.calls(expr.inner, behind)
+            case n.Sum():
+                for _, term in expr.terms:
+                    yield from self.calls(term, behind)
+            case n.Product():
+                factors = [factor for _, factor in expr.factors]
+                for number, factor in enumerate(factors):
+                    yield from self.calls(factor, (*factors[number + 1 :], *behind))
+            case n.Call():
+                values = [a for a in expr.arguments if not isinstance(a, n.Keyword)]
+                if expr.function.name in self._operators and values:
+                    owner = expr.function
+                    if len(values) > 1 and isinstance(values[1], n.Reference):
+                        owner = values[1]  # the theta_i of F(X, theta_i)
+                    yield expr.function.name, self._ages(owner, values[:1])
+                repeated = expr.function.name in ("sum", "prod")
+                if repeated and values and isinstance(values[0], n.Reference):
+                    self._variables.add(values[0].name)
+                for value in values:
+                    last = repeated and value is values[-1]
+                    yield from self.calls(value, behind if last else ())
+
+    def _ages(
+        self, owner: n.Reference, argument: Sequence[n.Expr]
+    ) -> frozenset[_Index]:
+        own = _block(owner)
+        return frozenset(
+            _SEVERAL
+            if self._runs(block) and not self._runs(own)
+            else _minus(block, own)
+            for block in self._blocks(argument)
+        )
+
+    def _runs(self, index: _Index) -> bool:
+        """Whether a variable of a sum or product stands in an index."""
+        return not isinstance(index, str) and any(
+            name in self._variables for name, _ in index
+        )
+
+    def _blocks(self, factors: Sequence[n.Expr]) -> Iterator[_Index]:
+        """The blocks that made a product: that of its first operator, or of its tensors."""
+        if not factors:
+            return
+        first, rest = factors[0], factors[1:]
+        match first:
+            case n.Reference() if first.name in self._operators and rest:
+                yield _block(first)
+            case n.Reference():
+                if first.name in self._unknowns and first.indices:
+                    yield _block(first)
+                yield from self._blocks(rest)
+            case n.Group():
+                yield from self._blocks((first.inner, *rest))
+            case n.Sum():
+                for _, term in first.terms:
+                    yield from self._blocks((term, *rest))
+            case n.Product():
+                inner = [factor for _, factor in first.factors]
+                yield from self._blocks((*inner, *rest))
+            case n.Call() if first.function.name in self._operators:
+                yield _block(first.function)
+            case n.Call():
+                for value in first.arguments:
+                    if not isinstance(value, n.Keyword):
+                        yield from self._blocks((value,))
+                yield from self._blocks(rest)
+            case _:
+                yield from self._blocks(rest)
+
+
+def _block(reference: n.Reference) -> _Index:
+    """The block that an index names; none for a module that all blocks share."""
+    if not reference.indices:
+        return ""
+    found = _linear(reference.indices[0])
+    if found is None:
+        return "".join(reference.indices[0].span.text.split())
+    return frozenset((name, count) for name, count in found.items() if count)
+
+
+def _linear(index: n.Expr) -> dict[str, int] | None:
+    """``i - k + 1`` as numbers of names; None for anything else."""
+    match index:
+        case n.Number() if index.value.denominator == 1:
+            return {"": int(index.value)}
+        case n.Reference() if not index.indices:
+            return {index.name: 1}
+        case n.Group():
+            return _linear(index.inner)
+        case n.Sum():
+            total: dict[str, int] = {}
+            for sign, term in index.terms:
+                part = _linear(term)
+                if part is None:
+                    return None
+                for name, count in part.items():
+                    total[name] = total.get(name, 0) + sign * count
+            return total
+    return None
+
+
+def _minus(left: _Index, right: _Index) -> _Index:
+    if isinstance(left, str) or isinstance(right, str):
+        return f"{left} - {right}"
+    found = dict(left)
+    for name, count in right:
+        found[name] = found.get(name, 0) - count
+    return frozenset((name, count) for name, count in found.items() if count)
