@@ -449,13 +449,16 @@ class NetworkWriter:
     ) -> None:
         """Operators of block 0, which the boundary equations apply."""
         block: Block = self._network.starts[number]
+        # With an index that starts anew, each stage has a start of its own.
+        stage = f"_{number + 1}" if len(self._network.starts) > 1 else ""
         for name, module in block.calls.items():
-            attribute = self._attributes.new(f"{place_of(self._formula, name)}_0")
+            place = place_of(self._formula, name)
+            attribute = self._attributes.new(f"{place}_0{stage}")
             self._shared_attributes[f"{name}_0", number] = attribute
             assert module.input is not None
-            place = Place(module.place.width, 1)
+            here = Place(module.place.width, 1)
             length = self._recurrence.flows[number].length
-            values = numbers_at(module.input, place, (), 0, length)
+            values = numbers_at(module.input, here, (), 0, length)
             arguments = _arguments(classes.codes[name].parameters, values, used)
             made = f"{classes.operators[name]}({arguments})"
             lines.assign(f"self.{attribute}", made)

@@ -251,7 +251,7 @@ class Flow:
         if index is sympy.nan:
             return self.of_network(name)
         if index == 0:
-            return getattr(self.net, f"{name}_0")
+            return self.of_network(f"{name}_0")
         return getattr(self.blocks[int(index) - 1], name)
 
     def of_network(self, name: str) -> Any:
