@@ -41,7 +41,8 @@ from recform.emit.step import StepCode, StepWriter
 from recform.emit.text import Lines, docstring, folded
 from recform.graph.model import Block, NetworkGraph, Piece, Place
 from recform.proof import FAULT
-from recform.proof.printed import Misprint, check_printed
+from recform.proof.plan import Misprint
+from recform.proof.printed import check_printed
 from recform.recurrence.model import ModuleSlot
 
 

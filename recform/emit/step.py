@@ -52,7 +52,7 @@ from recform.emit.pipelines import (
 from recform.emit.says import line_mark, step_equations, step_title
 from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph, Segment, Site
-from recform.proof.printed import Place, PrintedStep
+from recform.proof.plan import Place, PrintedStep
 from recform.recurrence.model import ModuleSlot, Slot
 
 

@@ -8,8 +8,7 @@ counted, with their arguments, and compared with the blocks of the plan.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import sympy
@@ -33,6 +32,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.graph.model import Site
+from recform.proof.blocks import check_blocks
 from recform.proof.forms import (
     NUMBERS,
     Module,
@@ -48,70 +48,11 @@ from recform.proof.forms import (
     part,
     same,
 )
-from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
+from recform.recurrence.model import ModuleSlot, Slot
 
 #: Stands for the argument in the code of an operator or a function.
 ARGUMENT = "argument_"
-
-
-class Misprint(Exception):
-    """The code does not say what the plan says.
-
-    Attributes:
-        message: what differs.
-    """
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
-@dataclass(frozen=True)
-class Place:
-    """Blocks that are made with the same arguments, up to a steady growth.
-
-    Attributes:
-        first: the number of the first of them.
-        count: how many.
-        length: of the network, or of their stage.
-        arguments: of the constructor, by name, for the first of them.
-        counted: the arguments that grow by one from block to block.
-    """
-
-    first: int
-    count: int
-    length: int
-    arguments: Mapping[str, Any]
-    counted: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class PrintedStep:
-    """A step of the plan, and how the printer calls what is in it.
-
-    Attributes:
-        name: of the class, or of the function that makes the modules of a block.
-        step: the plan.
-        handed: what the network hands to every block, in order.
-        scalars: the learned scalars of the formula.
-        modules: the expression of each operator and learned scalar of the block.
-        inlined: for operators whose parts are the block's own, the calls in order.
-        adapters: the attribute in front of each term that has one.
-        functions: the code of each function, with ``{x}`` for its argument.
-        is_class: whether there is a class with a forward pass.
-        places: the blocks that take it.
-    """
-
-    name: str
-    step: Step
-    handed: tuple[str, ...]
-    scalars: frozenset[str]
-    modules: Mapping[str, str]
-    inlined: Mapping[str, tuple[str, ...]]
-    adapters: Mapping[Site, str]
-    functions: Mapping[str, str]
-    is_class: bool
-    places: tuple[Place, ...] = field(repr=False)
 
 
 def check_printed(
@@ -142,7 +83,7 @@ def check_printed(
                 _check_step(item, node)
             except Unreadable as unreadable:
                 raise Misprint(f"{item.name}: {unreadable}") from None
-    _check_blocks(classes, network, steps, made)
+    check_blocks(classes, network, steps, made)
 
 
 # ------------------------------------------------------------------------ the steps
@@ -151,13 +92,13 @@ def check_printed(
 def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
     methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
     constructor = methods.get("__init__")
-    names = [] if constructor is None else _parameters(constructor)
+    names = [] if constructor is None else parameters_of(constructor)
     depends = constructor is not None and bool(_numbers(constructor))
     places = item.places if depends else item.places[:1]
     for place in places:
         # The number of a block grows; what is right for two of them is for all.
         for block in dict.fromkeys((place.first, place.first + place.count - 1)):
-            numbers = _arguments(place, block, names)
+            numbers = arguments_of(place, block, names)
             attributes: dict[str, Any] = {}
             if constructor is not None:
                 attributes = _attributes(constructor, numbers)
@@ -175,10 +116,6 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
                     )
 
 
-def _parameters(function: ast.FunctionDef) -> list[str]:
-    return [argument.arg for argument in function.args.args if argument.arg != "self"]
-
-
 def _numbers(constructor: ast.FunctionDef) -> list[ast.Assign]:
     """The statements that keep a number, rather than a module or a parameter."""
     return [
@@ -194,16 +131,6 @@ def _is_made(node: ast.AST) -> bool:
         return node.id in ("nn", "torch")
     call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
     return call and node.func.id not in NUMBERS  # type: ignore[attr-defined]
-
-
-def _arguments(place: Place, block: int, names: list[str]) -> dict[str, Any]:
-    """The numbers that a block's constructor gets."""
-    moved = block - place.first
-    return {
-        name: value + moved if name in place.counted else value
-        for name, value in place.arguments.items()
-        if name in names
-    }
 
 
 def _attributes(
@@ -238,7 +165,7 @@ def _written(
     """What the code returns, as forms."""
     slots: list[Any] = [_handed(item, name) for name in item.handed]
     slots += [_held(item, number, slot) for number, slot in enumerate(item.step.inputs)]
-    parameters = _parameters(forward)
+    parameters = parameters_of(forward)
     if len(parameters) != len(slots):
         raise Misprint(f"{item.name} takes {len(parameters)} arguments")
     reader = Reader(dict(zip(parameters, slots, strict=True)), attributes)
@@ -423,129 +350,3 @@ def _shown(value: Any) -> str:
         text = " + ".join(f"{factor:.4g}*{key}" for key, factor in value.items())
         return text if len(text) < 400 else f"{text[:400]}..."
     return str(value)
-
-
-# ----------------------------------------------------------------------- the blocks
-
-
-def _check_blocks(
-    classes: Mapping[str, ast.AST],
-    network: str,
-    steps: Sequence[PrintedStep],
-    made: Sequence[int],
-) -> None:
-    """Compares the calls that make blocks with the blocks of the plan."""
-    names = {item.name for item in steps}
-    if any(item.name not in classes for item in steps):
-        return  # blocks that are modules of a definition have no class of their own
-    owner = classes[network]
-    calls = list(_calls(owner, names, {}))
-    inside = [
-        node
-        for name, node in classes.items()
-        if isinstance(node, ast.ClassDef) and name not in (*names, network)
-    ]
-    if any(True for node in inside for _ in _calls(node, names, {})):
-        return  # blocks in containers of their own, in another order than the network's
-    wanted: list[tuple[str, dict[str, Any]]] = []
-    done = [0] * len(steps)
-    for number in made:
-        item = steps[number]
-        place = item.places[done[number]]
-        done[number] += 1
-        for block in range(place.first, place.first + place.count):
-            wanted.append((item.name, _arguments(place, block, list(place.arguments))))
-    if [name for name, _ in calls] != [name for name, _ in wanted]:
-        raise Misprint(
-            f"{network} makes the blocks {_row(calls)}, and they are {_row(wanted)}"
-        )
-    signatures = {name: _signature(classes[name]) for name in sorted(names)}
-    for position, ((name, call), (_, numbers)) in enumerate(
-        zip(calls, wanted, strict=True), 1
-    ):
-        given = _bound(signatures[name], call)
-        for argument, number in numbers.items():
-            if argument in given and given[argument] != number:
-                raise Misprint(
-                    f"block {position} gets {argument} = {given[argument]}, "
-                    f"and it is {number}"
-                )
-
-
-def _row(blocks: Sequence[tuple[str, Any]]) -> str:
-    names = [name for name, _ in blocks]
-    return ", ".join(names) if len(names) < 12 else f"{', '.join(names[:12])}, ..."
-
-
-def _calls(
-    node: ast.AST, names: set[str], numbers: dict[str, float]
-) -> Iterator[tuple[str, Any]]:
-    """Calls of some names in the order of evaluation; loops as often as they run."""
-    if isinstance(node, ast.ListComp | ast.GeneratorExp):
-        yield from _looped(node, list(node.generators), names, numbers)
-        return
-    if isinstance(node, ast.Call) and (name := _name(node.func)) in names:
-        reader = Reader(dict(numbers), {})
-        positional = [_number(reader, item) for item in node.args]
-        named = {k.arg: _number(reader, k.value) for k in node.keywords}
-        yield name, (positional, named)
-    for child in ast.iter_child_nodes(node):
-        yield from _calls(child, names, numbers)
-
-
-def _looped(
-    node: Any,
-    loops: list[ast.comprehension],
-    names: set[str],
-    numbers: dict[str, float],
-) -> Iterator[tuple[str, Any]]:
-    if not loops:
-        yield from _calls(node.elt, names, numbers)
-        return
-    loop, rest = loops[0], loops[1:]
-    match loop.iter:
-        case ast.Call(
-            func=ast.Name(id="range"), args=[ast.Constant(value=int() as count)]
-        ):
-            target = loop.target.id if isinstance(loop.target, ast.Name) else "_"
-            for k in range(count):
-                yield from _looped(node, rest, names, {**numbers, target: float(k)})
-        case _:
-            yield from _calls(loop.iter, names, numbers)
-            yield from _looped(node, rest, names, numbers)
-
-
-def _name(node: ast.AST) -> str:
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _number(reader: Reader, node: ast.AST) -> Any:
-    value = reader.value(node)
-    return value if isinstance(value, float | int) else None
-
-
-def _signature(node: ast.AST) -> tuple[list[str], dict[str, Any]]:
-    """The parameters of a class or function, and their default values."""
-    function: ast.AST | None = node
-    if isinstance(node, ast.ClassDef):
-        function = next(
-            (
-                item
-                for item in node.body
-                if isinstance(item, ast.FunctionDef) and item.name == "__init__"
-            ),
-            None,
-        )
-    if not isinstance(function, ast.FunctionDef):
-        return [], {}
-    names = _parameters(function)
-    values = [_number(Reader({}, {}), item) for item in function.args.defaults]
-    return names, dict(zip(names[len(names) - len(values) :], values, strict=True))
-
-
-def _bound(signature: tuple[list[str], dict[str, Any]], call: Any) -> dict[str, Any]:
-    """The numbers that a call gives to the parameters."""
-    names, defaults = signature
-    positional, named = call
-    given = {**defaults, **dict(zip(names, positional, strict=False)), **named}
-    return {name: value for name, value in given.items() if value is not None}
