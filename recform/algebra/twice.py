@@ -135,7 +135,7 @@ def _block(reference: n.Reference) -> _Index:
     return frozenset((name, count) for name, count in found.items() if count)
 
 
-def _linear(index: n.Expr) -> dict[str, int] | None:
+def _linear(index: n.Expr | n.Range) -> dict[str, int] | None:
     """``i - k + 1`` as numbers of names; None for anything else."""
     match index:
         case n.Number() if index.value.denominator == 1:
