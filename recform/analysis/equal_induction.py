@@ -50,7 +50,7 @@ from recform.recurrence.unroll import Unroller
 
 #: Steps of linear algebra over rational numbers, and how many one is where numbers have
 #: names: some seconds' work.
-_MOST_STEPS, _SLOWER = 1_000_000, 60
+_MOST_STEPS, _SLOWER = 1_000_000, 100
 
 
 @dataclass(frozen=True)
