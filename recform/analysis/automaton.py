@@ -19,9 +19,14 @@ MAX_WORDS = 4096
 
 
 class Span:
-    """A space of row vectors, by a basis; vectors are written in that basis."""
+    """A space of row vectors, by a basis; vectors are written in that basis.
+
+    Attributes:
+        work: how many numbers were multiplied so far.
+    """
 
     def __init__(self, domain: Any) -> None:
+        self.work = 0
         self._domain = domain
         # For each vector of the basis: its reduced form and how it is made of the basis.
         self._rows: list[tuple[int, Row, Row]] = []
@@ -54,6 +59,7 @@ class Span:
             factor = rest.get(pivot)
             if not factor:
                 continue
+            self.work += len(row) + len(origin)
             for column, weight in row.items():
                 add_to(rest, column, -factor * weight)
             for number, weight in origin.items():

@@ -19,9 +19,7 @@ from recform.analysis.derive_rf import (
 from recform.analysis.derive_steps import Step, steps
 from recform.analysis.derive_text import LATEX, Place
 from recform.analysis.general_read import read, statement_of
-from recform.compiler import compile_source, from_text
 from recform.diagnostics import (
-    CompileError,
     Diagnostic,
     Diagnostics,
     Severity,
@@ -171,36 +169,6 @@ def forward(
     named = any(isinstance(item, n.Network) for item in file.statements)
     asked = network if named else None
     return Derived(reports, derived_file(source, made), warnings, asked)
-
-
-def unbuildable(
-    derived: Derived, settings: Mapping[str, Any], folder: Path | None, name: str
-) -> tuple[Diagnostic, ...]:
-    """The warning RF644 if the recursions and the rest of the file make no network.
-
-    Args:
-        derived: the recursions.
-        settings: parameters that replace those of the file.
-        folder: where ``use`` looks.
-        name: of the file that is derived.
-    """
-    if any(item.code == "RF642" for item in derived.warnings):
-        return ()
-    try:
-        source = from_text(derived.file, name)
-        compile_source(source, settings, folder, network=derived.network)
-    except CompileError as error:
-        first = next(d for d in error.diagnostics if d.severity is Severity.ERROR)
-        report = Diagnostics()
-        report.warning(
-            "RF644",
-            "with the rest of the file the recursion makes no network: "
-            f"{first.message}",
-            derived.reports[0].found.wanted.place,
-            hint=first.hint,
-        )
-        return tuple(report)
-    return ()
 
 
 def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:

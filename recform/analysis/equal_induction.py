@@ -50,7 +50,7 @@ from recform.recurrence.unroll import Unroller
 
 #: Steps of linear algebra over rational numbers, and how many one is where numbers have
 #: names: some seconds' work.
-_MOST_STEPS, _SLOWER = 400_000, 20
+_MOST_STEPS, _SLOWER = 1_000_000, 100
 
 
 @dataclass(frozen=True)
@@ -221,14 +221,15 @@ class _Induction:
         columns: dict[Any, int] = {}
         relations = []
         for number, value in enumerate(values):
-            self._count(len(value) * len(basis))
             row = {
                 columns.setdefault(monomial, len(columns)): self._domain.from_sympy(
                     weight
                 )
                 for monomial, weight in value.items()
             }
+            before = span.work
             made = span.coordinates(row)
+            self._count(span.work - before)
             if made is None:
                 span.add(row)
                 basis.append(number)

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import common
 from recform.compiler import compile_source, from_text, read
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
+
+if TYPE_CHECKING:
+    from recform.analysis.derive_report import Derived
 
 
 def command(
@@ -33,7 +38,7 @@ def command(
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
     from recform.analysis.derive_back_report import backward
-    from recform.analysis.derive_report import Derived, forward, unbuildable
+    from recform.analysis.derive_report import forward
 
     common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
@@ -71,3 +76,33 @@ def command(
         if number:
             typer.echo()
         typer.echo(report.latex() if latex else report.text())
+
+
+def unbuildable(
+    derived: Derived, settings: Mapping[str, Any], folder: Path | None, name: str
+) -> tuple[Diagnostic, ...]:
+    """The warning RF644 if the recursions and the rest of the file make no network.
+
+    Args:
+        derived: the recursions.
+        settings: parameters that replace those of the file.
+        folder: where ``use`` looks.
+        name: of the file that is derived.
+    """
+    if any(item.code == "RF642" for item in derived.warnings):
+        return ()
+    try:
+        source = from_text(derived.file, name)
+        compile_source(source, settings, folder, network=derived.network)
+    except CompileError as error:
+        first = next(d for d in error.diagnostics if d.severity is Severity.ERROR)
+        report = Diagnostics()
+        report.warning(
+            "RF644",
+            "with the rest of the file the recursion makes no network: "
+            f"{first.message}",
+            derived.reports[0].found.wanted.place,
+            hint=first.hint,
+        )
+        return tuple(report)
+    return ()

@@ -238,3 +238,11 @@ def test_numbers_that_depend_on_the_block_are_what_they_are_there() -> None:
     # A weight that is no whole number is a weight on one path.
     made = linear("stages 8 x 4\nX_i = X_<i-1> + W_i*X_<i-1>/(i + 1)")
     assert Counter(made, 200).by_length() == tuple(comb(200, k) for k in range(201))
+
+
+@pytest.mark.parametrize("number", [3, 7])
+def test_numbers_of_paths_that_no_float_holds(number: int) -> None:
+    """``3^i`` parallel paths in block i: exact where floats have too few digits."""
+    made = linear(f"stages 4 x 40\nX_i = {number}^i*W_i*X_<i-1>")
+    expected = number ** sum(range(1, 41))
+    assert Counter(made, 40).by_length() == (0,) * 40 + (expected,)

@@ -19,10 +19,11 @@ from recform.algebra.sections import sections
 from recform.analysis.automaton import equal
 from recform.analysis.derive import Derivation, derive
 from recform.analysis.derive_back_report import backward, written
-from recform.analysis.derive_report import Derived, forward, unbuildable
+from recform.analysis.derive_report import Derived, forward
 from recform.analysis.derive_text import LATEX, PLAIN
 from recform.analysis.general_read import read, statement_of
 from recform.analysis.series import SKIP, Move, Series, Word
+from recform.cli.derive import unbuildable
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.syntax.parse import parse

@@ -194,6 +194,22 @@ def test_obstacles(text: str) -> None:
     assert found.places
 
 
+def test_what_its_own_block_reads_is_not_handed_back() -> None:
+    """K_i is known only once X_<i-1> is, so the equation of X is implicit."""
+    found = inverse(formula("K_i = W_i*X_<i-1>\nX_i = 2*(X_<i-1> + K_i)\noutput X_L"))
+    assert "X_<i-1> stands inside W_i*X_<i-1> and beside it" in found.obstacle
+    found = inverse(
+        formula(
+            "Y_i = Y_<i-1> + U_i*X_<i-1>\nK_i = W_i*Y_i\n"
+            "X_i = 2*(X_<i-1> + K_i)\noutput X_L + Y_L"
+        )
+    )
+    assert [step.text() for step in found.steps] == [
+        "X_<i-1> = 1/2*X_i - W_i*Y_i",
+        "Y_<i-1> = Y_i - U_i*X_<i-1>",
+    ]
+
+
 def test_growth_of_rounding_errors() -> None:
     # X_<i-1> = X_i - V_i, V_<i-1> = (V_i - F_i*X_<i-1>/10)*10/9: errors grow by 10/9.
     text = "V_i = 0.9*V_<i-1> + 0.1*F_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0"

@@ -119,8 +119,8 @@ PLACES = {
     "W = linear(c) > G > G({n}=1)\n" + TWO + RESIDUAL,
     "fixed argument": "G(x, {n}=2) = {n}*x + sigmoid(A*x) where A = linear(cin)\n"
     "W = linear(c) > G({n}=1)\n" + TWO + RESIDUAL,
-    "argument of an operator": "W(x, {n}=2) = x + A*x where A = linear({n}*cin) > linear(cin)\n"
-    + TWO + RESIDUAL,
+    "argument of an operator": "W(x, {n}=2) = x + A*x\n"
+    "    where A = linear({n}*cin) > linear(cin)\n" + TWO + RESIDUAL,
     "argument of a flow": "G({n}=6) = linear({n}) > linear(c)\n" + GATE + TWO + RESIDUAL,
     "inner operator": "G(x) = x*sigmoid({n}*x) + B*x where {n} = linear(cin),\n"
     "    B = linear(cin)\n" + GATE + TWO + RESIDUAL,
@@ -230,7 +230,7 @@ def tried(place: str, name: str) -> None:
 def test_some_names_in_some_places() -> None:
     """A few of all pairs, of each place and of most names; `test-long` tries them all."""
     everything = [(place, name) for name in NAMES for place in PLACES]
-    for place, name in everything[::129]:
+    for place, name in everything[::307]:
         tried(place, name)
 
 

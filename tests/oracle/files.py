@@ -30,6 +30,7 @@ NUMBERS = (
 )
 DECLARED = """\
 scalar p_i = 0.4
+scalar q_i = 0.3
 scalar g = 0.7
 scalar h_i = 0.6 per channel
 const a_i = 1/(i+2)
@@ -155,7 +156,7 @@ class Writer:
         if form == "window":
             lag = self.draw(st.integers(1, self.order))
             return (
-                f"sum(k, 1, {lag}, {self.one('0.5', 'p_k', 'W_<i-k>')}*{name}_<i-k-1>)"
+                f"sum(k, 1, {lag}, {self.one('0.5', 'q_k', 'W_<i-k>')}*{name}_<i-k-1>)"
             )
         elif form == "body":
             first = max(first, 1)

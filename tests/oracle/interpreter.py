@@ -226,17 +226,25 @@ class Flow:
         with self.inside(index):
             target = self.declared[index - 1]
             if self.is_made(right, index):
-                return self.value(right)
+                return self.named(right)
             if isinstance(right, MEETING):
                 return self.met(kind_of(right), right.children, target)
             factors, inner = bare(right)
             value = self.value(inner)
-            if sizes(value) != target:
-                self.meetings += 1
-                value = self.adapted(inner, value, index, target)
-            elif isinstance(right, e.State) and not factors:
-                value = value.view_as(value)  # Another name, and another argument.
-            return self.times(factors, value)
+            if sizes(value) == target:
+                return self.named(right)
+            self.meetings += 1
+            return self.times(factors, self.adapted(inner, value, index, target))
+
+    def named(self, right: Any) -> Tensor:
+        """The value of an unknown that may be nothing but another name for a value.
+
+        An operator on both of its names may run once or twice: what starts as the input
+        is one value, but no docs tell when two unknowns are.
+        """
+        value = self.value(right)
+        alias = isinstance(right, e.State | e.Apply | e.History | e.Input)
+        return value.view_as(value) if alias else value  # type: ignore[no-any-return]
 
     def called(self, module: nn.Module, value: Tensor) -> Tensor:
         """A module on a value: it runs once on what was computed once."""

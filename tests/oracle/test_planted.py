@@ -79,4 +79,4 @@ def planting(which: int) -> Callable[[str], str]:
 def test_search(which: int, scale: float, record_property: Callable[..., None]) -> None:
     files = recurrences(1, 12, histories=2)
     counts = search(files, planting(which), max(1, round(250 * scale)))
-    record_property("counts", counts)
+    record_property("counts", dict(counts))

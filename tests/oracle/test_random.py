@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import networkx as nx
 import pytest
 import torch
@@ -78,12 +80,10 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", SEARCHES)
-def test_search(
-    name: str, scale: float, record_property: pytest.FixtureRequest
-) -> None:
+def test_search(name: str, scale: float, record_property: Callable[..., None]) -> None:
     strategy, examples = SEARCHES[name]
     counts = search(strategy, outcome, max(1, round(examples * scale)))
-    record_property("counts", counts)  # type: ignore[operator]
+    record_property("counts", dict(counts))
 
 
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
