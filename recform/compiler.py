@@ -79,6 +79,12 @@ class Compiled:
         """The name of the network's class."""
         return self.formula.name
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that it was made from, plugins too."""
+        read = (self.formula.source, *self.used)
+        return (*(source.name for source in read), *self.plugins.named)
+
     @cached_property
     def source(self) -> str:
         """The generated module."""

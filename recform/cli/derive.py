@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import compile_source, from_text, read
+from recform.compiler import compile_source, from_text
 
 
 def command(
@@ -38,11 +38,7 @@ def command(
     common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
     with common.diagnosed(form):
-        if file == "-":
-            data = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-            source, folder = from_text(data, "<stdin>"), None
-        else:
-            source, folder = read(file)
+        source, folder = common.source_of(file)
         reports: list[Any]
         derived: Derived | None = forward(source, folder, values, network, order)
         if derived is not None:
@@ -60,7 +56,7 @@ def command(
             compiled = compile_source(source, values, folder, network=network)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
-            common.write_whole(output, derived.file)
+            common.write_whole(output, derived.file, ".rf")
             if not as_json and not latex:
                 return
     if as_json:

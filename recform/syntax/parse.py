@@ -9,6 +9,7 @@ from pathlib import Path
 from lark.exceptions import UnexpectedInput
 
 from recform.diagnostics import Diagnostics, closest
+from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.grammar import parser
@@ -30,6 +31,7 @@ def read_source(
     name = path.as_posix()
     try:
         with path.open("rb") as stream:
+            noted(stream.fileno(), path)
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         folder = path.parent

@@ -35,7 +35,7 @@ def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
     """
     _same_module(module, compiled)
     content = weights_content(module.state_dict(), record_of(compiled))
-    write_whole(file, content)
+    write_whole(file, content, ".safetensors", compiled.files)
 
 
 def load(

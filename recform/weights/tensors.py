@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recform.diagnostics import CompileError, Diagnostics
+from recform.files import noted
 from recform.weights.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def read_weights(path: Path) -> Weights:
     try:
         if path.is_dir():
             raise IsADirectoryError(21, "it is a folder")
+        noted(path)
         with path.open("rb"), safe_open(str(path), framework="pt") as held:
             tensors = {key: held.get_tensor(key) for key in sorted(held.keys())}
             text = (held.metadata() or {}).get(KEY)

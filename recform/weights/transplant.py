@@ -55,7 +55,9 @@ class Transplant:
         Raises:
             CompileError: if the file cannot be written (RF503).
         """
-        write_whole(path, self.content())
+        sources = () if self.source is None else self.source.files
+        keep = (self.file, *self.target.files, *sources)
+        write_whole(path, self.content(), ".safetensors", keep)
 
     def content(self) -> bytes:
         """The weights as a safetensors file."""

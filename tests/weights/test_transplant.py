@@ -316,9 +316,9 @@ def test_the_source_is_not_written_over(tmp_path: Path) -> None:
         result = run(weights, tmp_path / "net.rf", "-o", out)
         assert result.exit_code == 1
         assert "RF503" in result.stderr and "written over" in result.stderr
-    for name in ("x.pt", "x.pth", "net.rf"):
+    for name in ("x.pt", "x.pth", "x.rf"):
         result = run(weights, tmp_path / "net.rf", "-o", tmp_path / name)
-        assert result.exit_code == 1 and "safetensors are written" in result.stderr
+        assert result.exit_code == 1 and "this is a file of weights" in result.stderr
     assert weights.read_bytes() == before
     assert not (tmp_path / "x.pt").exists()
 
