@@ -65,6 +65,7 @@ def command(
         made = transplant(weights, target, source, seed=seed, plugins=common.plugins())
         if output is not None:
             common.write_whole(output, made.content(), ".safetensors")
+    common.show([*target.warnings, *made.match.remarks], form)
     from recform.weights.text import render, transplant_dict
 
     if as_json and output != common.STDOUT:
