@@ -69,12 +69,12 @@ def _warnings(
     odd: list[str], kinds: Mapping[tuple[str, str], list[str]], file: str, network: str
 ) -> Iterator[Diagnostic]:
     if odd:
-        what = (
-            f"{_count(odd)} of {file} have numbers that are infinite, or not a number"
-        )
+        verb = "has" if len(odd) == 1 else "have"
+        what = f"{_count(odd)} of {file} {verb} infinite numbers, or such as are none"
         yield _warning("RF707", what, odd, file)
     for (theirs, ours), names in kinds.items():
-        what = f"{_count(names)} of {file} are {theirs}, and {ours} in {network}"
+        verb = "is" if len(names) == 1 else "are"
+        what = f"{_count(names)} of {file} {verb} {theirs}, and {ours} in {network}"
         yield _warning("RF708", what, names, file)
 
 
