@@ -108,7 +108,8 @@ def save_weights(
     """Writes the weights of a module to a safetensors file, with its formula.
 
     Args:
-        module: made from the formula.
+        module: made from the formula; wrappers of torch around it (compiled, parallel,
+            averaged) are taken off.
         formula: what :func:`compile` returned or takes.
         file: where to write; it is there whole, or as it was.
         network: as for :func:`compile`.
@@ -152,17 +153,24 @@ def load_weights(
             another formula, and the rest of the module stays as it is.
 
     Returns:
-        What was taken, and what not.
+        What was taken, and what not. Numbers that are odd (not finite, of another
+        precision) are warned of.
 
     Raises:
         recform.diagnostics.CompileError: if the formula does not compile, or the file
             is of another one (RF702), does not fit (RF703, RF705), or cannot be read
             (RF001, RF006, RF701, RF704).
     """
+    import warnings
+
+    from recform.diagnostics import render_text
     from recform.weights import load
 
     compiled = _compiled(formula, network, plugins, params)
-    return load(module, compiled, Path(file), strict=strict, plugins=plugins)
+    found = load(module, compiled, Path(file), strict=strict, plugins=plugins)
+    for remark in found.remarks:
+        warnings.warn(render_text([remark]), stacklevel=2)
+    return found
 
 
 def transplant(

@@ -32,12 +32,12 @@ from recform.diagnostics import (
     Diagnostics,
     Severity,
 )
+from recform.modules import load_source
 from recform.source import Source
 from recform.syntax.parse import decode, parse, read_source
+from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
     import torch
 
     from recform.algebra.formula import Formula
@@ -83,6 +83,12 @@ class Compiled:
         """The name of the network's class."""
         return self.formula.name
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that it was made from, plugins too."""
+        read = (self.formula.source, *self.used)
+        return (*(source.name for source in read), *self.plugins.named)
+
     @cached_property
     def source(self) -> str:
         """The generated module."""
@@ -127,7 +133,7 @@ class Compiled:
 def compile_source(
     source: Source,
     settings: Mapping[str, Any] | None = None,
-    folder: Path | None = None,
+    folder: Folder = None,
     plugins: Iterable[Plugin] = (),
     network: str | None = None,
 ) -> tuple[Compiled, ...]:
@@ -154,7 +160,7 @@ def compile_source(
 def _compile(
     source: Source,
     settings: Mapping[str, Any],
-    folder: Path | None,
+    folder: Folder,
     plugins: Plugins,
     report: Diagnostics,
     network: str | None,
@@ -271,28 +277,6 @@ def is_path(formula: str | Path) -> bool:
     if isinstance(formula, Path):
         return True
     return formula.endswith(".rf") and "\n" not in formula and "=" not in formula
-
-
-def load_source(text: str, name: str) -> ModuleType:
-    """Runs generated source as a module; tracebacks from it show its lines."""
-    import linecache
-    import sys
-    from types import ModuleType
-
-    from recform.source import Source as Text
-
-    digest = Text(name, text).digest[:12]
-    label = f"recform_{name}_{digest}"
-    if label in sys.modules:
-        return sys.modules[label]
-    file = f"<recform {name} {digest}>"
-    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
-    module = ModuleType(label)
-    module.__file__ = file
-    # Registered, so that its networks can be pickled within this process.
-    sys.modules[label] = module
-    exec(compile(text, file, "exec"), module.__dict__)
-    return module
 
 
 __all__ = [

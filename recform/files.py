@@ -1,47 +1,174 @@
-"""Files that are written whole, or not at all."""
+"""Files: what was read is not written over, and what is written is there whole.
+
+A file is known by what it is on the disk, not by its name: a link to a formula, or
+another path to it, is that formula.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 
 from recform.diagnostics import CompileError, Diagnostics
 
+#: What makes a file the same file: its device, and its number there.
+_Identity = tuple[int, int]
 
-def write_whole(path: Path, content: str | bytes) -> None:
+#: The files that were read, and by what names; None where nobody asked.
+_READ: ContextVar[dict[_Identity, str] | None] = ContextVar("read", default=None)
+
+#: What a file is by the ending of its name.
+_KINDS = {
+    ".rf": "formula file",
+    ".py": "module",
+    ".safetensors": "file of weights",
+    **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "file of torch.save"),
+}
+
+
+@contextmanager
+def kept() -> Iterator[None]:
+    """Within this, what was read by :func:`noted` names is not written over."""
+    token = _READ.set({})
+    try:
+        yield
+    finally:
+        _READ.reset(token)
+
+
+def noted(file: int | Path | str, name: str | Path = "") -> None:
+    """Remembers a file that is read, if it is one.
+
+    Args:
+        file: its path, or the number under which it is open.
+        name: how it is called, where that is not the path.
+    """
+    known = _READ.get()
+    found = _file(file)
+    if known is not None and found is not None:
+        known.setdefault(_identity(found), str(name or file))
+
+
+def write_whole(
+    path: Path, content: str | bytes, kind: str, keep: Iterable[str | Path] = ()
+) -> None:
     """Writes a file in one go: it is there whole, or as it was.
 
+    Args:
+        path: where to; a link stays a link, and what is no file (a terminal, a pipe) is
+            written to.
+        content: what the file will hold.
+        kind: the ending that names of such files have, such as ``.py``.
+        keep: files that are not written over, besides those that were noted.
+
     Raises:
-        CompileError: if it cannot be written (RF503).
+        CompileError: if it cannot be written, is one of the files that are read, or is
+            something else by its name (RF503).
     """
+    name = path.as_posix()
     temporary = ""
     try:
-        # A link stays a link; what is no file (a terminal, a pipe) is written to.
-        path = path.resolve() if path.is_symlink() else path
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        _refuse(path, kind, keep)
+        target = _replaced(path)
+        data = content.encode() if isinstance(content, str) else content
+        if target is None:
+            path.write_bytes(data)
             return
-        mode = path.stat().st_mode & 0o777 if path.exists() else _default_mode()
+        mode = target.stat().st_mode & 0o777 if target.exists() else _default_mode()
         handle, temporary = tempfile.mkstemp(
-            dir=path.parent, prefix=f".{path.name[:40]}."
+            dir=target.parent, prefix=f".{target.name[:40]}."
         )
         with os.fdopen(handle, "wb") as stream:
-            stream.write(content.encode() if isinstance(content, str) else content)
+            stream.write(data)
         os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except OSError as error:
+        os.replace(temporary, target)
+    except (OSError, ValueError, RuntimeError) as error:
         if temporary:
             with suppress(OSError):
                 os.unlink(temporary)
-        report = Diagnostics()
-        report.error(
-            "RF503",
-            f"{path.as_posix()} cannot be written: {error.strerror}",
-            file=path.as_posix(),
+        _fail(name, f"{name} cannot be written: {reason(error)}")
+
+
+def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
+    """Raises a CompileError if the file is to stay as it is."""
+    name = path.as_posix()
+    _keep(path, name, keep)
+    mine = _KINDS.get(kind, "picture")
+    for each in (path, path.resolve()):
+        other = _KINDS.get(each.suffix, mine)
+        if other != mine:
+            which = name if each is path else f"{name} leads to {each.name}, which"
+            _fail(
+                name,
+                f"{which} would be a {other} by its name, and this is a {mine}",
+                hint=f"-o {each.with_suffix(kind).name}",
+            )
+
+
+def keep_open(number: int, name: str) -> None:
+    """Raises a CompileError if an open file is one of those that were read (RF503)."""
+    _keep(number, name, ())
+
+
+def _keep(file: int | Path, name: str, keep: Iterable[str | Path]) -> None:
+    found = _file(file)
+    if found is None:
+        return
+    known = dict(_READ.get() or {})
+    for other in keep:
+        if (held := _file(other)) is not None:
+            known.setdefault(_identity(held), str(other))
+    source = known.get(_identity(found))
+    if source is not None:
+        which = name if source == name else f"{name} is {source}, which"
+        _fail(
+            name,
+            f"{which} is read here, and would be written over",
+            hint="-o names another file",
         )
-        raise CompileError(report) from None
+
+
+def reason(error: Exception) -> str:
+    """Why something cannot be read or written, in a few words."""
+    if isinstance(error, OSError):
+        closed = error.errno == errno.EBADF
+        return "it is closed" if closed else error.strerror or str(error)
+    return str(error)
+
+
+def _fail(file: str, message: str, hint: str = "") -> None:
+    report = Diagnostics()
+    report.error("RF503", message, hint=hint, file=file)
+    raise CompileError(report) from None
+
+
+def _file(file: int | Path | str) -> os.stat_result | None:
+    """What is known of a regular file; None if there is none."""
+    with suppress(OSError, ValueError):
+        found = os.stat(file)
+        if stat.S_ISREG(found.st_mode):
+            return found
+    return None
+
+
+def _identity(found: os.stat_result) -> _Identity:
+    return found.st_dev, found.st_ino
+
+
+def _replaced(path: Path) -> Path | None:
+    """The file in whose place a new one comes; None where that is not possible."""
+    real = path.resolve() if path.is_symlink() else path
+    if not path.exists():
+        return real
+    # A pipe has no name, and an open file may have lost its own: /dev/fd/3.
+    same = real.exists() and path.samefile(real)
+    return real if same and (real.is_file() or real.is_dir()) else None
 
 
 def _default_mode() -> int:

@@ -22,6 +22,7 @@ from recform.blocks.guard import faults, guarded, tried
 from recform.blocks.library import imported_whole, own
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
+from recform.files import noted
 
 GROUP = "recform.operators"
 #: A file (``operators.py``), the name of a module, a module, or an operator itself.
@@ -156,6 +157,8 @@ def _classes(plugin: Plugin) -> tuple[type[Operator], ...]:
                 plugin = importlib.import_module(str(plugin))
         except (Exception, SystemExit) as error:
             raise _Failure(_reason(error)) from error
+    if isinstance(plugin, ModuleType) and plugin.__file__:
+        noted(plugin.__file__)
     return tuple(_in_object(plugin))
 
 
@@ -187,6 +190,7 @@ def _file(path: Path) -> ModuleType:
         digest = hashlib.sha256(path.read_bytes())
     except OSError as error:
         raise _Failure(error.strerror or str(error)) from error
+    noted(path)
     digest.update(str(path.resolve()).encode())
     name = f"recform_plugin_{digest.hexdigest()[:16]}"
     if name in sys.modules:

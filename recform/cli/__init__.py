@@ -14,6 +14,9 @@ def main() -> None:
     # Importing SymPy makes very many objects that live to the end; collecting garbage
     # among them takes a tenth of the whole run.
     gc.disable()
-    from recform.cli.app import app
+    from recform.cli.streams import standard
 
-    app()
+    with standard():
+        from recform.cli.app import app
+
+        app()

@@ -83,7 +83,8 @@ def command(
         if output is not None:
             from recform.analysis.plot import plot
 
-            common.write_whole(output, plot(found, output, report))
+            picture = plot(found, output, report)
+            common.write_whole(output, picture, output.suffix)
         measured = [_measured(item, asked) if measure else [] for item in networks]
     common.show([*networks[0].warnings, *report], form)
     # Numbers of paths have any number of digits.

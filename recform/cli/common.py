@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from enum import StrEnum
 from functools import wraps
@@ -20,9 +20,11 @@ from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
+    Diagnostics,
     render_json,
     render_text,
 )
+from recform.source import MAX_FILE_BYTES, Source
 
 _C = TypeVar("_C", bound=Callable[..., None])
 
@@ -80,7 +82,10 @@ def _with_plugins(function: Callable[..., None]) -> Callable[..., None]:
     @wraps(function)
     def wrapper(*arguments: Any, plugins: list[str] | None, **options: Any) -> None:
         _PLUGINS.set(tuple(plugins or ()))
-        function(*arguments, **options)
+        with files.kept():
+            for plugin in plugins or ():
+                files.noted(plugin)
+            function(*arguments, **options)
 
     signature = inspect.signature(function, eval_str=True)
     option = inspect.Parameter(
@@ -121,16 +126,30 @@ def compiled(
         CompileError: with all that is wrong in it.
     """
     values = parse_settings(settings or [])
-    folder: Path | None = None
-    if file == "-":
-        data = sys.stdin.buffer.read()
-        text = data.decode("utf-8", "surrogateescape")
-        source = from_text(text, "<stdin>")
-    else:
-        source, folder = read(file)
+    source, folder = source_of(file)
     networks = compile_source(source, values, folder, _PLUGINS.get(), network)
     library.activate(networks[0].plugins.operators)
     return networks
+
+
+def source_of(file: str) -> tuple[Source, Path | None]:
+    """The text of a file, or of standard input, and the folder in which ``use`` looks.
+
+    Raises:
+        CompileError: if it cannot be read.
+    """
+    if file != "-":
+        return read(file)
+    with suppress(OSError, ValueError):  # A stream without a file has none to keep.
+        files.noted(sys.stdin.fileno(), "standard input")
+    try:
+        data = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
+        report = Diagnostics()
+        text = f"standard input cannot be read: {files.reason(error)}"
+        report.error("RF006", text)
+        raise CompileError(report) from None
+    return from_text(data.decode("utf-8", "surrogateescape"), "<stdin>"), None
 
 
 def plugins() -> tuple[str, ...]:
@@ -192,17 +211,22 @@ def _is_number(text: str) -> bool:
 STDOUT = Path("-")
 
 
-def write_whole(path: Path, content: str | bytes) -> None:
-    """Writes a file in one go: it is there whole, or as it was; ``-`` is standard output.
+def write_whole(path: Path | None, content: str | bytes, kind: str) -> None:
+    """Writes a file in one go: it is there whole, or as it was.
+
+    Args:
+        path: where to; ``-`` or None is standard output.
+        content: what is written.
+        kind: the ending that names of such files have.
 
     Raises:
-        CompileError: if it cannot be written (RF503).
+        CompileError: if it cannot be written, or is to stay as it is (RF503).
     """
-    if path == STDOUT:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(
-            content.encode() if isinstance(content, str) else content
-        )
-        sys.stdout.buffer.flush()
+    if path is not None and path != STDOUT:
+        files.write_whole(path, content, kind)
         return
-    files.write_whole(path, content)
+    with suppress(OSError, ValueError):  # likewise
+        files.keep_open(sys.stdout.fileno(), "standard output")
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content.encode() if isinstance(content, str) else content)
+    sys.stdout.buffer.flush()

@@ -11,7 +11,6 @@ import typer
 
 from recform.cli import common
 from recform.compiler import emit_source, with_timm
-from recform.diagnostics import Diagnostics
 
 
 def command(
@@ -37,33 +36,12 @@ def command(
         networks = common.compiled(file, settings, network)
         if timm:
             networks = with_timm(networks)
-        if output is not None and output.suffix == ".rf":
-            _refuse(output)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         if check and output is not None:
             _compare(output, source)
-        elif output is None:
-            sys.stdout.write(source)
         else:
-            common.write_whole(output, source)
-
-
-def _refuse(path: Path) -> None:
-    """Keeps a formula from being written over by its module.
-
-    Raises:
-        CompileError: always.
-    """
-    report = Diagnostics()
-    name = path.as_posix()
-    report.error(
-        "RF503",
-        f"{name} would be a formula file by its name, and this is a module",
-        hint=f"-o {path.with_suffix('.py').name}",
-        file=name,
-    )
-    report.check()
+            common.write_whole(output, source, ".py")
 
 
 def _compare(path: Path, source: str) -> None:

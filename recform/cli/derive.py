@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import compile_source, from_text, read
+from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
 
 if TYPE_CHECKING:
@@ -43,11 +43,7 @@ def command(
     common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
     with common.diagnosed(form):
-        if file == "-":
-            data = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-            source, folder = from_text(data, "<stdin>"), None
-        else:
-            source, folder = read(file)
+        source, folder = common.source_of(file)
         reports: list[Any]
         derived: Derived | None = forward(source, folder, values, network, order)
         if derived is not None:
@@ -64,7 +60,7 @@ def command(
             compiled = compile_source(source, values, folder, network=network)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
-            common.write_whole(output, derived.file)
+            common.write_whole(output, derived.file, ".rf")
             if not as_json and not latex:
                 return
     if as_json:

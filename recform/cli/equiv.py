@@ -66,7 +66,7 @@ def command(
         second = choose(common.compiled(other, settings, other_network), other_network)
         verdict = compare(first.formula, second.formula)
         if output is not None and verdict.example is not None:
-            common.write_whole(output, verdict.example.program)
+            common.write_whole(output, verdict.example.program, ".py")
     if as_json:
         sys.stdout.write(json.dumps(as_dict(verdict), indent=2) + "\n")
     else:

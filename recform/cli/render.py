@@ -104,11 +104,7 @@ def command(
             common.show(error.diagnostics, diagnostics)
             subject, status = error.partial, 1
         data = render(subject, request, chosen)
-        if output is not None:
-            common.write_whole(output, data)
-        else:
-            sys.stdout.buffer.write(data)
-            sys.stdout.flush()
+        common.write_whole(output, data, f".{chosen.value}")
     if status:
         raise typer.Exit(status)
 

@@ -11,7 +11,6 @@ import typer
 
 from recform.cli import common
 from recform.compiler import choose
-from recform.diagnostics import Diagnostics
 
 
 def command(
@@ -61,13 +60,12 @@ def command(
         if origin is not None:
             other = common.compiled(origin, None, other_network)
             source = choose(other, other_network)
-        if output is not None:
-            _check(output, weights)
         from recform.weights import transplant
 
         made = transplant(weights, target, source, seed=seed, plugins=common.plugins())
         if output is not None:
-            common.write_whole(output, made.content())
+            common.write_whole(output, made.content(), ".safetensors")
+    common.show([*target.warnings, *made.match.remarks], form)
     from recform.weights.text import render, transplant_dict
 
     if as_json and output != common.STDOUT:
@@ -77,32 +75,3 @@ def command(
     render(made, stderr=output == common.STDOUT)
     if output is None:
         typer.echo("Nothing was written: -o OUT.safetensors writes the weights.")
-
-
-#: Names of files that are something else: formulas, modules, what torch.save writes.
-_OTHERS = (".rf", ".py", ".pt", ".pth", ".bin", ".ckpt")
-
-
-def _check(path: Path, weights: Path) -> None:
-    """Keeps the weights that there are, a formula or a module from being written over.
-
-    Raises:
-        CompileError: if the file is one of these by its name (RF503).
-    """
-    report = Diagnostics()
-    name = path.as_posix()
-    if path.suffix in _OTHERS:
-        report.error(
-            "RF503",
-            f"{name} would be no file of weights by its name: safetensors are written",
-            hint=f"-o {path.with_suffix('.safetensors').name}",
-            file=name,
-        )
-    elif path.resolve() == weights.resolve():
-        report.error(
-            "RF503",
-            f"{name} has the weights that are taken, and would be written over",
-            hint="-o names another file",
-            file=name,
-        )
-    report.check()

@@ -596,6 +596,25 @@ CATALOGUE: dict[str, Entry] = {
         "save_file({'weight': torch.zeros(2)}, 'other.safetensors')\"; "
         "recform transplant other.safetensors net.rf --from peek.rf --plugin peek.py",
     ),
+    "RF707": Entry(
+        "numbers that are none",
+        "Tensors that are taken hold an infinite number, or one that is no number (NaN): "
+        "the network that they were trained in diverged. A warning.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "m = one.module(); m.head.fc.bias.data[0] = float('nan'); "
+        "r.save_weights(m, one, 'one.safetensors')\"; "
+        "recform transplant one.safetensors net.rf > out.txt",
+    ),
+    "RF708": Entry(
+        "another precision",
+        "Tensors that are taken are of another precision than the network's. They are "
+        "converted when they are loaded into a module, and stay what they are in a file "
+        "that `recform transplant` writes. A warning.",
+        command="python -c \"import recform as r; one = r.compile('net.rf'); "
+        "m = one.module(); m.head.half(); "
+        "r.save_weights(m, one, 'one.safetensors')\"; "
+        "recform transplant one.safetensors net.rf > out.txt",
+    ),
     "RF901": Entry(
         "not proved",
         "Before a file is written, recform proves that its blocks compute the equations. "

@@ -16,6 +16,7 @@ from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier, is_taken
 from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.initialise import scalar_parameter
 from recform.emit.names import base_name, class_name, labels_of
 from recform.emit.namespace import Claim, Namespace
 from recform.emit.pipelines import (
@@ -367,15 +368,14 @@ class _ClassWriter:
     def _scalar(self, lines: Lines, name: str, per_feature: bool, start: float) -> None:
         claim = Claim(f"the scalar {name}", self._body.scalars[name].span)
         attribute = self._attributes.letter(name, claim)
-        made = f"torch.tensor({start!r})"
+        made = scalar_parameter(start)
         if per_feature:
             size = self._inside.scalar_size(name)
             self._used |= {str(s) for s in getattr(size, "free_symbols", ())}
             shape = self._inside.shape(self._scaled_by(name))
             view = [code(size), *("1" for _ in shape.broadcast_view()[1:])]
-            inner = ", ".join(view) + ("," if len(view) == 1 else "")
-            made = f"torch.full(({inner}), {start!r})"
-        lines.assign(f"self.{attribute}", f"nn.Parameter({made})")
+            made = scalar_parameter(start, view)
+        lines.assign(f"self.{attribute}", made)
         for tensor in self._body.tensors:
             for item in _learned(tensor):
                 if item.name == name:

@@ -145,12 +145,8 @@ class ForwardWriter:
         names: Namespace,
     ) -> list[str]:
         trailing = "," if len(initial) == 1 else ""
-        kind = "tuple[Tensor, ...]"
-        steps = [self._recurrence.steps[run.step] for run in flow.runs]
-        if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
-            kind = "tuple[Any, ...]"
-        first = "" if number else f": {kind}"
-        lines.statement(f"state{first} = ({', '.join(initial)}{trailing})")
+        kind = "" if number else self._state_type()
+        lines.statement(f"state{kind} = ({', '.join(initial)}{trailing})")
         shared = self._shared_arguments(flow, number)
         arguments = ", ".join([*shared, "*state"])
         self._run(lines, flow, number, stages, arguments)
@@ -168,14 +164,33 @@ class ForwardWriter:
                 targets.append("x")
             else:
                 targets.append(targets_of.new(base_name(slot)))
-        if sum(target != "_" for target in targets) == 1:
-            position = next(n for n, target in enumerate(targets) if target != "_")
-            return [
-                f"state[{position}]" if n == position else "_"
-                for n in range(len(targets))
-            ]
+        start, end = len(initial), len(targets)
+        read = [n for n, target in enumerate(targets) if target != "_"]
+        if len(read) == 1 or (not kind and start != end):
+            texts = {n: f"state[{n if n < start else n - end}]" for n in read}
+            return [texts.get(n, "_") for n in range(end)]
         lines.assign(", ".join(targets), "state")
         return targets
+
+    def _state_type(self) -> str:
+        """The annotation of the state, where it is more than what it starts with.
+
+        TorchScript follows a tuple whose length changes, but not one that is said to be
+        of any length.
+        """
+        flows = self._recurrence.flows
+        steps = [self._recurrence.steps[run.step] for f in flows for run in f.runs]
+        if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
+            return ": tuple[Any, ...]"
+        size = len(flows[0].initial)
+        for flow in flows:
+            end, used = flow.end.inputs, self._needed(flow)
+            read = [n for n, slot in enumerate(end) if slot in used]
+            # From the front or from behind, within what the tuple starts with.
+            near = all(n < size or n >= len(end) - size for n in read)
+            if len(flow.initial) != size or not near or len(end) == 1 < size:
+                return ": tuple[Tensor, ...]"
+        return ""
 
     def _run_single(
         self, lines: Lines, flow: Flow, number: int, stages: list[str]
@@ -193,15 +208,9 @@ class ForwardWriter:
         arguments: str,
     ) -> None:
         """The blocks of some stages, which take a state and hand on the next."""
-        if len(stages) == 1:
-            lines.add(f"for block in {stages[0]}:")
-            with lines.indented():
-                lines.assign("state", f"block({arguments})")
-            return
-        lines.statement(f"stages = ({', '.join(stages)})")
-        lines.add("for stage in stages:")
-        with lines.indented():
-            lines.add("for block in stage:")
+        # A loop for each: TorchScript has none over several containers.
+        for stage in stages:
+            lines.add(f"for block in {stage}:")
             with lines.indented():
                 lines.assign("state", f"block({arguments})")
 

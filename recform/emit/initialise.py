@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from recform.algebra.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
 from recform.blocks import Operator
@@ -79,6 +81,18 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
             if step.operator not in found:
                 found.append(step.operator)
     return found
+
+
+def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> str:
+    """The expression of a learned scalar: one number, or one for each feature.
+
+    One number is a vector of one, for there are optimisers and ways to spread a network
+    over machines that take no tensor without a dimension.
+    """
+    if not sizes:
+        return f"nn.Parameter(torch.tensor([{start!r}]))"
+    comma = "," if len(sizes) == 1 else ""
+    return f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))"
 
 
 def rule_call(rule: InitRule, weight: str) -> str:

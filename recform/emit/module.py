@@ -21,6 +21,7 @@ _STANDARD = {
     r"\bmath\.": "import math",
     r"\bOrderedDict\(": "from collections import OrderedDict",
     r"\bIterator\[": "from collections.abc import Callable, Iterable, Iterator, Sequence",
+    r"\bnullcontext\(": "from contextlib import contextmanager, nullcontext",
     r"\bpartial\(": "from functools import partial",
     r"tuple\[Any, \.\.\.\]|\[str, Any\]": "from typing import Any",
 }

@@ -14,7 +14,7 @@ from recform.diagnostics import Diagnostics
 from recform.emit.bodies import BodyClasses
 from recform.emit.chain import ChainWriter, is_chain, path_of
 from recform.emit.forward import ForwardWriter
-from recform.emit.initialise import write_initialisation
+from recform.emit.initialise import scalar_parameter, write_initialisation
 from recform.emit.names import (
     chosen_names,
     claim_of,
@@ -434,16 +434,12 @@ class NetworkWriter:
             attribute = operator_name(self._attributes, self._formula, name)
             for number in range(len(self._network.shared)):
                 self._shared_attributes[name, number] = attribute
-            made = f"torch.tensor({scalar.start!r})"
+            made = scalar_parameter(scalar.start)
             if scalar.per_feature:
                 size, view = self._scalar_size(name)
-                shape = ", ".join([str(size), *(["1"] * (len(view) - 1))])
-                made = (
-                    f"torch.full(({shape},), {scalar.start!r})"
-                    if len(view) == 1
-                    else f"torch.full(({shape}), {scalar.start!r})"
-                )
-            lines.assign(f"self.{attribute}", f"nn.Parameter({made})")
+                sizes = [str(size), *(["1"] * (len(view) - 1))]
+                made = scalar_parameter(scalar.start, sizes)
+            lines.assign(f"self.{attribute}", made)
 
     def _start_modules(
         self, lines: Lines, number: int, classes: BlockClasses, used: set[str]

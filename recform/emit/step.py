@@ -32,6 +32,7 @@ from recform.emit.expressions import (
     function_code,
     numeric_parts,
 )
+from recform.emit.initialise import scalar_parameter
 from recform.emit.names import operator_name, place_of, variable
 from recform.emit.namespace import Namespace, fail
 from recform.emit.owned import BlockClasses, Owned, kind
@@ -332,12 +333,11 @@ class StepWriter:
             values = tuple(block.scalars.get(name, 1) for block in self._own.blocks)
             size = self._own.columns.text("channels", values)
             shape = next(iter(self._own.blocks[0].shapes.values()))
-            view = ", ".join([size, *(["1"] * (len(shape.broadcast_view()) - 1))])
-            view += "," if len(shape.broadcast_view()) == 1 else ""
-            made = f"torch.full(({view}), {scalar.start!r})"
+            view = [size, *(["1"] * (len(shape.broadcast_view()) - 1))]
+            made = scalar_parameter(scalar.start, view)
         else:
-            made = f"torch.tensor({scalar.start!r})"
-        lines.assign(f"self.{attribute}", f"nn.Parameter({made})")
+            made = scalar_parameter(scalar.start)
+        lines.assign(f"self.{attribute}", made)
 
     def _numbers(self, lines: Lines) -> None:
         """Coefficients of ``i`` and ``L``, worked out once."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from lark.exceptions import UnexpectedInput
 
 from recform.diagnostics import Diagnostics, closest
+from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.grammar import parser
 from recform.syntax.mistakes import explain
 from recform.syntax.statements import statements
 from recform.syntax.tree import statement
+from recform.syntax.uses import Folder, Held, is_formula
 
 
 def read_source(
@@ -30,6 +31,7 @@ def read_source(
     name = path.as_posix()
     try:
         with path.open("rb") as stream:
+            noted(stream.fileno(), path)
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         folder = path.parent
@@ -81,11 +83,11 @@ def decode(
 class _Frame:
     """A file that is being read, and the `use` that asked for it."""
 
-    path: Path
+    path: PurePath
     place: Span
 
 
-def parse(source: Source, report: Diagnostics, folder: Path | None = None) -> n.File:
+def parse(source: Source, report: Diagnostics, folder: Folder = None) -> n.File:
     """Parses a source and the files that it uses.
 
     Args:
@@ -93,7 +95,7 @@ def parse(source: Source, report: Diagnostics, folder: Path | None = None) -> n.
         report: gets every error of the text.
         folder: where `use` looks; without one, `use` is an error.
     """
-    used: dict[Path, Source] = {}
+    used: dict[PurePath, Source] = {}
     parsed = tuple(_parse(source, report, folder, (), used))
     return n.File(source.name, parsed, tuple(used.values()))
 
@@ -101,9 +103,9 @@ def parse(source: Source, report: Diagnostics, folder: Path | None = None) -> n.
 def _parse(
     source: Source,
     report: Diagnostics,
-    folder: Path | None,
+    folder: Folder,
     above: tuple[_Frame, ...],
-    seen: dict[Path, Source],
+    seen: dict[PurePath, Source],
 ) -> list[n.Statement]:
     spans = statements(source, report)
     if not spans and not report.has_errors:
@@ -136,24 +138,18 @@ def _parse(
     return result
 
 
-def _is_formula(path: Path) -> bool:
-    """Whether a file is a formula by its name; a link is what it leads to."""
-    with suppress(OSError, ValueError, RuntimeError):
-        return path.suffix == path.resolve().suffix == ".rf"
-    return True  # reading it says what is wrong
-
-
 def _use(
     item: n.Use,
     report: Diagnostics,
-    folder: Path | None,
+    folder: Folder,
     above: tuple[_Frame, ...],
-    seen: dict[Path, Source],
+    seen: dict[PurePath, Source],
 ) -> list[n.Statement]:
     if folder is None:
         report.error("RF007", "text that is no file cannot use another file", item.span)
         return []
-    if not _is_formula(folder / item.path):
+    named = folder.find(item.path) if isinstance(folder, Held) else folder / item.path
+    if not is_formula(named):
         # Diagnostics show lines of a used file: a formula from somebody else must not
         # have any file of this machine printed. FILE.rf itself was named by the user.
         report.error(
@@ -164,7 +160,7 @@ def _use(
         )
         return []
     try:
-        path = (folder / item.path).resolve()
+        path: PurePath = named.resolve() if isinstance(named, Path) else named
     except (OSError, ValueError, RuntimeError):
         report.error("RF006", f"{item.path} cannot be read", item.span)
         return []
@@ -175,9 +171,24 @@ def _use(
         return []
     if path in seen:
         return []
-    source = read_source(folder / item.path, report, item.span)
+    beside: Folder
+    if isinstance(folder, Held):
+        source, beside = _held(folder, named, report, item.span), folder.beside(named)
+    else:
+        path_there = folder / item.path
+        source, beside = read_source(path_there, report, item.span), path_there.parent
     if source is None:
         return []
     seen[path] = source
-    folder = (folder / item.path).parent
-    return _parse(source, report, folder, (*above, _Frame(path, item.span)), seen)
+    return _parse(source, report, beside, (*above, _Frame(path, item.span)), seen)
+
+
+def _held(
+    held: Held, path: PurePath, report: Diagnostics, place: Span
+) -> Source | None:
+    """The text of a file that came with the formula, or None after a diagnostic."""
+    name, text = str(path), held.text(path)
+    if text is None:
+        report.error("RF001", f"there is no file {name}", place, file=name)
+        return None
+    return decode(name, text.encode("utf-8", "surrogatepass"), report, place)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,28 +15,30 @@ from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import write_whole
 from recform.weights.match import Match, match
+from recform.weights.modules import SHOWN, bare, fill, tensors_of
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
-from recform.weights.roles import on_meta
+from recform.weights.remarks import other_kind, remarks
+from recform.weights.shapes import shapes
 from recform.weights.tensors import read_weights, unwrapped, weights_content
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
-
-#: How many tensors that do not fit are named.
-_SHOWN = 12
+    from torch import nn
 
 
 def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
     """Writes the weights of a module, with the formula that they are of.
 
+    Wrappers of torch around the module are taken off; where its tensors are spread over
+    machines, each of which calls this, the file has all of their numbers.
+
     Raises:
         CompileError: if the module is not of this network (RF703), or the file cannot
             be written (RF503).
     """
-    _same_module(module, compiled)
-    content = weights_content(module.state_dict(), record_of(compiled))
-    write_whole(file, content)
+    tensors = tensors_of(bare(module), compiled)
+    content = weights_content(tensors, record_of(compiled))
+    write_whole(file, content, ".safetensors", compiled.files)
 
 
 def load(
@@ -63,10 +66,8 @@ def load(
         CompileError: if the file cannot be read (RF001, RF006, RF701), is of another
             formula (RF702), or does not fit (RF703, RF705).
     """
-    import torch
-
-    _same_module(module, compiled)
-    state = module.state_dict()
+    module = bare(module)
+    state = tensors_of(module, compiled)
     held = unwrapped(read_weights(file), state)
     source = None
     if held.record is not None:
@@ -75,40 +76,18 @@ def load(
             source = compile_record(held.record, held.file, plugins)
             if strict:
                 _same_formula(source, compiled, held.file)
-    found = match(compiled, shapes(state), source, shapes(held.tensors))
+    refuse = other_kind(state, held.tensors)
+    found = match(compiled, shapes(state), source, shapes(held.tensors), refuse)
     require(found, held.file, strict)
-    values = {item.name: held.tensors[item.origin] for item in found.taken}
-    with torch.no_grad():
-        module.load_state_dict(values, strict=False)
+    found = replace(found, remarks=remarks(found, held, state, compiled.name))
+    fill(module, {item.name: held.tensors[item.origin] for item in found.taken})
     return found
-
-
-def shapes(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
-    """The shapes of tensors, by name."""
-    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
 def _same_text(one: Record, other: Record) -> bool:
     """Whether two records are of the same text: no need to look at what it means."""
     parts = [(r.formula, r.used, r.network, r.settings) for r in (one, other)]
     return parts[0] == parts[1]
-
-
-def _same_module(module: nn.Module, compiled: Compiled) -> None:
-    """Raises a CompileError unless a module has the tensors of a network (RF703)."""
-    here, wanted = set(module.state_dict()), set(on_meta(compiled).state_dict())
-    if here == wanted:
-        return
-    report = Diagnostics()
-    notes = [f"+ {name}" for name in sorted(here - wanted)[:_SHOWN]]
-    notes += [f"- {name}" for name in sorted(wanted - here)[:_SHOWN]]
-    report.error(
-        "RF703",
-        f"the module does not have the parameters of {compiled.name}",
-        notes=notes,
-        hint="give the formula, the network and the settings that it was made from",
-    )
-    raise CompileError(report)
 
 
 def _same_formula(source: Compiled, target: Compiled, file: str) -> None:
@@ -162,9 +141,9 @@ def require(found: Match, file: str, strict: bool, source: str = "") -> None:
         apart = (*found.fresh, *found.left)
         # A tensor of another shape is on both sides.
         lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
-        more = len(lines) - _SHOWN
+        more = len(lines) - SHOWN
         if more > 0:
-            lines = [*lines[:_SHOWN], f"and {more} more"]
+            lines = [*lines[:SHOWN], f"and {more} more"]
         report.error(
             "RF703",
             f"the tensors of {file} do not fit",

@@ -9,6 +9,7 @@ where parameters live in the state_dict, and how they start before training.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -52,12 +53,14 @@ class Normal:
     Attributes:
         rows: its parts, in order.
         unknowns, operators, scalars: in the order in which the equations name them.
+        definitions: what the definitions by equations say, by their names.
     """
 
     rows: tuple[Row, ...]
     unknowns: tuple[str, ...]
     operators: tuple[str, ...]
     scalars: tuple[str, ...]
+    definitions: Mapping[str, str]
 
     @property
     def text(self) -> str:
@@ -136,6 +139,7 @@ class _Reader:
         self._formula = formula
         self._rows: list[Row] = []
         self._bodies: dict[int, str] = {}
+        self._named: dict[str, list[str]] = {}
         free = [param.name for param in formula.params if param.free]
         self._free = {parameter(name): f"p{n + 1}" for n, name in enumerate(free)}
         for number, table in enumerate(formula.tables, 1):
@@ -161,6 +165,7 @@ class _Reader:
             tuple(letters.unknowns),
             tuple(letters.operators),
             tuple(letters.scalars),
+            self._definitions(),
         )
 
     def _row(self, key: str, normal: str, shown: str) -> None:
@@ -244,8 +249,20 @@ class _Reader:
         if id(body) not in self._bodies:
             self._bodies[id(body)] = f"definition {len(self._bodies) + 1}"
             key = self._bodies[id(body)]
+            self._named.setdefault(body.name, []).append(key)
             self._row(key, "; ".join(self._inside(body)), " ".join(body.about.split()))
         return self._bodies[id(body)]
+
+    def _definitions(self) -> dict[str, str]:
+        """What definitions say, whatever they are called and in which order they come."""
+        rows = {row.key: row.normal for row in self._rows}
+
+        def said(key: str) -> str:
+            return re.sub(
+                r"definition \d+", lambda m: f"({said(m.group())})", rows[key]
+            )
+
+        return {name: " | ".join(map(said, keys)) for name, keys in self._named.items()}
 
     def _inside(self, body: Body) -> Iterator[str]:
         letters = _Letters(body.scalars)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
@@ -16,9 +15,14 @@ import sympy
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
+from recform.syntax.uses import Held
 from recform.version import __version__
 from recform.weights.normal import normal_form
 
+#: Characters that no name of a file has: NUL, and halves of others.
+_UNNAMED = re.compile("[\0\ud800-\udfff]")
+#: Most bytes of a name of a file.
+_LONGEST = 255
 _NUMBER = re.compile(
     r"[+-]?(\d{1,24}/)?(\d{1,24}(\.\d{0,24})?|\.\d{1,24})([eE][+-]?\d\d?)?"
 )
@@ -53,7 +57,9 @@ class Record:
 def record_of(compiled: Compiled) -> Record:
     """What a file of weights says of a compiled network."""
     source = compiled.formula.source
-    file, *used = _relative([source.name, *(other.name for other in compiled.used)])
+    names = _relative([source.name, *(other.name for other in compiled.used)])
+    # A name may have bytes that are no text.
+    file, *used = (name.encode("utf-8", "replace").decode() for name in names)
     return Record(
         formula=source.text,
         file=file,
@@ -110,12 +116,12 @@ def compile_record(
         CompileError: if it does not compile (RF704).
     """
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            place = _unpacked(record, Path(folder))
-            source = from_text(record.formula, record.file)
-            settings = {name: _value(v) for name, v in record.settings.items()}
-            name = record.network
-            return choose(compile_source(source, settings, place, plugins, name), name)
+        _check_names(record)
+        held = Held(record.used, PurePosixPath(record.file).parent)
+        source = from_text(record.formula, record.file)
+        settings = {name: _value(v) for name, v in record.settings.items()}
+        name = record.network
+        return choose(compile_source(source, settings, held, plugins, name), name)
     except CompileError as error:
         first = error.diagnostics[0]
         report = Diagnostics()
@@ -129,18 +135,22 @@ def compile_record(
         raise CompileError(report) from None
 
 
-def _unpacked(record: Record, folder: Path) -> Path:
-    """The folder in which `use` finds the files that the formula uses."""
-    place = Path(os.path.normpath(folder / PurePosixPath(record.file).parent))
-    if not place.is_relative_to(folder):
-        place = folder
-    for name, text in {record.file: "", **record.used}.items():
-        path = Path(os.path.normpath(folder / name))
-        # A name that leads elsewhere is left out; `use` will not find it.
-        if path.is_relative_to(folder) and path.suffix == ".rf":
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8")
-    return place
+def _check_names(record: Record) -> None:
+    """Raises a CompileError unless one folder can have all of the files (RF704)."""
+    report = Diagnostics()
+    paths = [PurePosixPath(name) for name in (record.file, *record.used)]
+    folders = {folder for path in paths for folder in path.parents}
+    for path in paths:
+        parts = path.parts
+        if (
+            path in folders
+            or path.is_absolute()
+            or ".." in parts
+            or _UNNAMED.search(str(path))
+            or any(len(part.encode()) > _LONGEST for part in parts)
+        ):
+            report.error("RF704", f"no file beside others is called {str(path)[:40]!a}")
+    report.check()
 
 
 def _value(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recform.blocks import library
 from recform.compiler import Compiled, load_source
@@ -73,12 +73,17 @@ def roles(compiled: Compiled) -> dict[str, Role]:
     }
 
 
-def on_meta(compiled: Compiled) -> nn.Module:
-    """The network without numbers: it has the shapes of its tensors only."""
+def on_meta(compiled: Compiled, **arguments: Any) -> nn.Module:
+    """The network without numbers: it has the shapes of its tensors only.
+
+    Args:
+        compiled: the network.
+        arguments: of its constructor.
+    """
     import torch
 
     with torch.device("meta"):
-        return compiled.module()
+        return compiled.module(**arguments)
 
 
 def _made(source: str, name: str) -> nn.Module:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recform.diagnostics import CompileError, Diagnostics
+from recform.files import noted, reason
 from recform.weights.record import Record, from_json, to_json
 
 if TYPE_CHECKING:
@@ -45,16 +47,17 @@ def read_weights(path: Path) -> Weights:
     name = path.as_posix()
     report = Diagnostics()
     try:
-        if path.is_dir():
-            raise IsADirectoryError(21, "it is a folder")
+        # A pipe would be waited for, and a device read without end.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise IsADirectoryError(21, "it is a folder, a pipe or a device")
+        noted(path)
         with path.open("rb"), safe_open(str(path), framework="pt") as held:
             tensors = {key: held.get_tensor(key) for key in sorted(held.keys())}
             text = (held.metadata() or {}).get(KEY)
     except FileNotFoundError:
         report.error("RF001", f"there is no file {name}", file=name)
     except OSError as error:
-        reason = error.strerror or str(error)
-        report.error("RF006", f"{name} cannot be read: {reason}", file=name)
+        report.error("RF006", f"{name} cannot be read: {reason(error)}", file=name)
     except SafetensorError:
         report.error(
             "RF701",
@@ -63,6 +66,13 @@ def read_weights(path: Path) -> Weights:
             hint="a file that torch.save wrote is read by torch.load"
             if path.suffix in (".pt", ".pth", ".bin", ".ckpt")
             else "",
+        )
+    except Exception as error:  # What a stranger wrote may be wrong in any way.
+        report.error(
+            "RF701",
+            f"{name} has tensors that cannot be read: {type(error).__name__}: "
+            f"{str(error)[:200]}",
+            file=name,
         )
     report.check()
     record = None if text is None else from_json(text)
@@ -76,6 +86,7 @@ def read_weights(path: Path) -> Weights:
 
 #: What wrappers of torch put in front of every name: DataParallel, torch.compile.
 _WRAPPERS = ("module.", "_orig_mod.")
+_AVERAGED = "n_averaged"
 
 
 def unwrapped(held: Weights, known: Iterable[str]) -> Weights:
@@ -88,6 +99,9 @@ def unwrapped(held: Weights, known: Iterable[str]) -> Weights:
     tensors = held.tensors
     if held.record is not None or not tensors.keys().isdisjoint(known):
         return held
+    # What torch's AveragedModel counts is of no network.
+    if all(name.startswith("module.") for name in tensors if name != _AVERAGED):
+        tensors = {n: t for n, t in tensors.items() if n != _AVERAGED}
     while tensors and (
         prefix := next(
             (p for p in _WRAPPERS if all(name.startswith(p) for name in tensors)), ""
@@ -101,17 +115,44 @@ def weights_content(tensors: Mapping[str, Tensor], record: Record) -> bytes:
     """A safetensors file as bytes.
 
     Raises:
-        CompileError: if a tensor has no numbers (RF703).
+        CompileError: if a tensor cannot be in such a file (RF703).
     """
     from safetensors.torch import save
 
-    report = Diagnostics()
-    for key, tensor in tensors.items():
-        if tensor.is_meta:
-            report.error(
-                "RF703", f"{key} is on the meta device: it has a shape and no numbers"
-            )
-            raise CompileError(report)
-    kept = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    content: bytes = save(kept, metadata={KEY: to_json(record)})
+    kept: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    key = ""
+    try:
+        for key, tensor in tensors.items():
+            made = _plain(tensor)
+            place = made.untyped_storage().data_ptr()
+            # Tensors that share their numbers are written as what they are: two.
+            kept[key] = made.clone() if place in storages else made
+            storages.add(place)
+        key = ""
+        content: bytes = save(kept, metadata={KEY: to_json(record)})
+    except (ValueError, KeyError, RuntimeError, TypeError) as error:
+        what = str(error).partition("\n")[0][:200]
+        report = Diagnostics()
+        report.error(
+            "RF703", f"{key or 'a tensor'} cannot be in a safetensors file: {what}"
+        )
+        raise CompileError(report) from None
     return content
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    """The numbers of a tensor on this machine, one after the other.
+
+    Raises:
+        TypeError: if it has none, or not one for each place.
+    """
+    import torch
+
+    gathered = getattr(tensor, "full_tensor", None)  # spread over machines
+    made: Tensor = (tensor if gathered is None else gathered()).detach()
+    if made.is_meta:
+        raise TypeError("it is on the meta device: it has a shape and no numbers")
+    if made.layout != torch.strided or made.is_quantized:
+        raise TypeError("its numbers are not stored one by one")
+    return made.cpu().contiguous()

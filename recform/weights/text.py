@@ -13,8 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from recform.compiler import Compiled
-from recform.weights.match import Match, Shapes, as_dict
+from recform.weights.match import Match, as_dict
 from recform.weights.roles import Role
+from recform.weights.shapes import Shapes
 from recform.weights.transplant import Transplant
 
 

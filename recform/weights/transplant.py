@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
-from recform.weights.load import require, shapes
-from recform.weights.match import Match, Shapes, match
+from recform.weights.load import require
+from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
+from recform.weights.remarks import other_kind, remarks
 from recform.weights.roles import on_meta
+from recform.weights.shapes import Shapes, shapes
 from recform.weights.tensors import Weights, read_weights, unwrapped, weights_content
 
 if TYPE_CHECKING:
@@ -55,7 +57,9 @@ class Transplant:
         Raises:
             CompileError: if the file cannot be written (RF503).
         """
-        write_whole(path, self.content())
+        sources = () if self.source is None else self.source.files
+        keep = (self.file, *self.target.files, *sources)
+        write_whole(path, self.content(), ".safetensors", keep)
 
     def content(self) -> bytes:
         """The weights as a safetensors file."""
@@ -89,24 +93,37 @@ def transplant(
     held = unwrapped(held, on_meta(source or target).state_dict())
     if source is None and held.record is not None:
         source = compile_record(held.record, held.file, plugins)
-    fresh = _fresh(target, held, seed)
+    usual = _fresh(target, seed)
+    fresh = _in_precision(usual, held)
     there = shapes(held.tensors)
-    found = match(target, shapes(fresh), source, there)
+    refuse = other_kind(usual, held.tensors)
+    found = match(target, shapes(fresh), source, there, refuse)
     name = source.name if told and source is not None else ""
     require(found, held.file, strict=False, source=name)
-    taken = {item.name: held.tensors[item.origin] for item in found.taken}
+    found = replace(found, remarks=remarks(found, held, usual, target.name))
+    taken = {
+        item.name: held.tensors[item.origin].reshape(fresh[item.name].shape)
+        for item in found.taken
+    }
     tensors = {name: taken.get(name, tensor) for name, tensor in fresh.items()}
     return Transplant(held.file, source, target, found, tensors, there)
 
 
-def _fresh(target: Compiled, held: Weights, seed: int) -> dict[str, Tensor]:
-    """The tensors of a new network, in the precision of those that it gets."""
+def _fresh(target: Compiled, seed: int) -> dict[str, Tensor]:
+    """The tensors of a new network."""
     import torch
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         module = target.module()
-    kinds = {t.dtype for t in held.tensors.values() if t.is_floating_point()}
-    if len(kinds) == 1:
-        module = module.to(kinds.pop())
     return {name: tensor.detach() for name, tensor in module.state_dict().items()}
+
+
+def _in_precision(fresh: Mapping[str, Tensor], held: Weights) -> dict[str, Tensor]:
+    """Tensors in the precision of those that they stand beside, if that is one."""
+    kinds = {t.dtype for t in held.tensors.values() if t.is_floating_point()}
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return {
+        name: tensor.to(kind) if kind and tensor.is_floating_point() else tensor
+        for name, tensor in fresh.items()
+    }

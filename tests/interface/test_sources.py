@@ -37,7 +37,8 @@ def test_only_torch_is_imported(name: str) -> None:
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Import | ast.ImportFrom)
     }
-    standard = {"collections", "collections.abc", "functools", "math", "typing"}
+    standard = {"collections", "collections.abc", "contextlib", "functools"}
+    standard |= {"math", "typing"}
     assert {item.split(".")[0] for item in found - standard} == {"torch"}
     assert source.count("class ImageClassifier(") == 1
     assert "--timm" in source[:600]

@@ -325,7 +325,8 @@ def test_files_that_a_formula_uses_stay_in_their_folder(
     recorded(file, formula=f"{SMALL}# other\n", used=used)
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
-    recform.load_weights(compiled.module(), compiled, file)
+    code, _ = told(lambda: recform.load_weights(compiled.module(), compiled, file))
+    assert code == "RF704"
     left = sorted(path.name for path in tmp_path.rglob("*"))
     assert left == ["net.safetensors", "temporary"]
 

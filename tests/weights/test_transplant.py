@@ -17,6 +17,7 @@ from recform.cli.app import app
 from recform.compiler import Compiled
 from recform.weights import Transplant, transplant
 from tests.weights.networks import EXAMPLES, example, images, scattered, small
+from tests.weights.networks import SMALL as NETWORK
 
 SHORTCUT = "stage{}.0.shortcut2."
 
@@ -185,20 +186,27 @@ def test_names_are_compared_where_the_formula_is_not_known(
     assert "--from FILE.rf" in result.stderr
 
 
+def deeper(folder: Path) -> Path:
+    """The small network with a block more."""
+    path = folder / "deeper.rf"
+    path.write_text(NETWORK.replace("4 x 2", "4 x 3"))
+    return path
+
+
 def test_without_o_nothing_is_written(tmp_path: Path) -> None:
     compiled = small()
     file = tmp_path / "net.safetensors"
     recform.save_weights(compiled.module(), compiled, file)
-    result = run(file, EXAMPLES / "language" / "squeeze_excitation.rf")
+    result = run(file, deeper(tmp_path))
     assert result.exit_code == 0 and "Nothing was written" in result.output
-    assert list(tmp_path.iterdir()) == [file]
+    assert not list(tmp_path.glob("*.safetensors"))[1:]
 
 
 def test_the_same_transplant_is_the_same_file(tmp_path: Path) -> None:
     compiled = small()
     file = tmp_path / "net.safetensors"
     recform.save_weights(scattered(compiled), compiled, file)
-    target = EXAMPLES / "language" / "squeeze_excitation.rf"
+    target = deeper(tmp_path)
     outs = [tmp_path / f"{n}.safetensors" for n in range(3)]
     for out, seed in zip(outs, ("0", "0", "1"), strict=True):
         assert run(file, target, "-o", out, "--seed", seed).exit_code == 0
@@ -210,7 +218,7 @@ def test_a_dash_is_standard_output(tmp_path: Path) -> None:
     compiled = small()
     file, out = tmp_path / "net.safetensors", tmp_path / "out.safetensors"
     recform.save_weights(scattered(compiled), compiled, file)
-    target = EXAMPLES / "language" / "squeeze_excitation.rf"
+    target = deeper(tmp_path)
     assert run(file, target, "-o", out).exit_code == 0
     result = run(file, target, "-o", "-")
     assert result.stdout_bytes == out.read_bytes()
@@ -218,7 +226,7 @@ def test_a_dash_is_standard_output(tmp_path: Path) -> None:
 
 
 def test_what_starts_afresh_has_the_precision_of_the_rest(tmp_path: Path) -> None:
-    source, target = example("language/boundary"), example("paper/eq20")
+    source, target = small(), small(("4 x 2", "4 x 3"))
     module = scattered(source).half()
     recform.save_weights(module, source, tmp_path / "half.safetensors")
     made = transplant(tmp_path / "half.safetensors", target)
@@ -316,9 +324,9 @@ def test_the_source_is_not_written_over(tmp_path: Path) -> None:
         result = run(weights, tmp_path / "net.rf", "-o", out)
         assert result.exit_code == 1
         assert "RF503" in result.stderr and "written over" in result.stderr
-    for name in ("x.pt", "x.pth", "net.rf"):
+    for name in ("x.pt", "x.pth", "x.rf"):
         result = run(weights, tmp_path / "net.rf", "-o", tmp_path / name)
-        assert result.exit_code == 1 and "safetensors are written" in result.stderr
+        assert result.exit_code == 1 and "this is a file of weights" in result.stderr
     assert weights.read_bytes() == before
     assert not (tmp_path / "x.pt").exists()
 

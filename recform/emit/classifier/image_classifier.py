@@ -5,9 +5,11 @@ Nothing in recform imports it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
@@ -181,9 +183,34 @@ class ImageClassifier(nn.Module):
         """The blocks of a stage, or blocks that keep nothing but what they get."""
         for block in stage:
             if self.grad_checkpointing:
-                yield partial(checkpoint, block, use_reentrant=False)
+                yield partial(self._run_twice, block)
             else:
                 yield block
+
+    def _run_twice(self, block: nn.Module, *state: Any) -> Any:
+        """A block that keeps what it gets; its batch norms count each batch once."""
+        if torch.compiler.is_compiling():  # compiled, statistics are counted once
+            return checkpoint(block, *state, use_reentrant=False)
+        return checkpoint(
+            block,
+            *state,
+            use_reentrant=False,
+            context_fn=lambda: (nullcontext(), self._uncounted(block)),
+        )
+
+    @contextmanager
+    def _uncounted(self, block: nn.Module) -> Iterator[None]:
+        """Within this, statistics of batch norms stay as they are."""
+        kind = nn.modules.batchnorm._NormBase
+        norms = [norm for norm in block.modules() if isinstance(norm, kind)]
+        before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+        for norm in norms:
+            norm.momentum, norm.num_batches_tracked = 0.0, None
+        try:
+            yield
+        finally:
+            for norm, (momentum, count) in zip(norms, before, strict=True):
+                norm.momentum, norm.num_batches_tracked = momentum, count
 
     def _wanted(self, indices: int | Sequence[int] | None) -> list[int]:
         count = len(self.feature_info)

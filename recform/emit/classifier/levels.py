@@ -174,6 +174,10 @@ class LevelWriter(ForwardWriter):
             shown.append(_PLAIN)
         self._stages(lines, stages, shown, blocks)
 
+    def _state_type(self) -> str:
+        # Levels are made of the state between stages, where it may have another length.
+        return super()._state_type() or ": tuple[Tensor, ...]"
+
     def _run(
         self,
         lines: Lines,

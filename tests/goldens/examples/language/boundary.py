@@ -108,7 +108,7 @@ class Boundary(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x2 = F.relu(x)  # rf:5
-        state: tuple[Tensor, ...] = (x2,)
+        state = (x2,)
         for block in self.blocks:
             state = block(*state)
         return self.head(state[0])

@@ -59,7 +59,7 @@ class FirstStep(nn.Module):
         super().__init__()
         self.U = UBlock(16, 16)
         self.W = WBlock(16, 16)
-        self.g = nn.Parameter(torch.tensor(0.5))
+        self.g = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:6
@@ -78,7 +78,7 @@ class Step(nn.Module):
         super().__init__()
         self.U = UBlock(16, 16)
         self.W = WBlock(16, 16)
-        self.g = nn.Parameter(torch.tensor(0.5))
+        self.g = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:6
@@ -129,7 +129,7 @@ class Composed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
+        state = (x,)
         for block in self.blocks:
             state = block(*state)
         return self.head(state[0])

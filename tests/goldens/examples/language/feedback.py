@@ -106,10 +106,10 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x, x, x)
-        stages = (self.stage1, self.stage2)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x, x, x)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
         x1, x2, x3 = state
         return self.head((x1 + x2 + x3) / 3)

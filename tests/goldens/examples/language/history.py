@@ -110,7 +110,7 @@ class HistoryMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
+        state = (x,)
         for block in self.blocks:
             state = block(*state)
         return self.head(state[0])

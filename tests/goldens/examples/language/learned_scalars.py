@@ -51,7 +51,7 @@ class FirstStep(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.W = WBlock(64, 64)
-        self.k = nn.Parameter(torch.tensor(0.5))
+        self.k = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         x = (1 - self.k) * x_prev + self.W(x_prev)  # rf:4
@@ -77,7 +77,7 @@ class Step(nn.Module):
         self.W = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.shortcut2 = shortcut(x_prev2_channels, channels, stride=x_prev2_stride)
-        self.k = nn.Parameter(torch.tensor(0.5))
+        self.k = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:4
@@ -148,9 +148,13 @@ class LMResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x,)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
+        for block in self.stage4:
+            state = block(*state)
         return self.head(state[0])

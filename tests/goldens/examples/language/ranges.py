@@ -150,7 +150,7 @@ class Ranges(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
+        state = (x,)
         for block in self.blocks:
             state = block(*state)
         (x,) = state

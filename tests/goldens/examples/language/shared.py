@@ -107,7 +107,7 @@ class Recurrent(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         ux = self.U(x)
-        state: tuple[Tensor, ...] = (x, ux)
+        state = (x, ux)
         for block in self.blocks:
             state = block(self.W, *state)
         return self.head(state[0])

@@ -166,10 +166,10 @@ class ThirdOrder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        stages = (self.stage1, self.stage2)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x,)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
         (x,) = state
         return self.head(x)

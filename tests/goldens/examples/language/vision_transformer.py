@@ -38,8 +38,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         # Batch x positions x 3 x heads x width to 3 x batch x heads x positions x width
-        parts = qkv.view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = parts.unbind(0)
+        parts = torch.unflatten(qkv, 2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = parts[0], parts[1], parts[2]
         out = F.scaled_dot_product_attention(
             q,
             k,
@@ -62,9 +62,11 @@ class DropPath(nn.Module):
         if not self.training or self.rate == 0:
             return x
         kept = 1 - self.rate
-        mask = x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(kept)
+        mask = x.new_empty([x.shape[0]]).bernoulli_(kept)
         # What is kept grows, so that the mean stays.
-        return x * (mask / kept if kept > 0 else mask)
+        scale = mask / kept if kept > 0 else mask
+        # A number for each example, of whatever shape: examples are the last axis.
+        return (x.transpose(0, -1) * scale).transpose(0, -1)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.4g}"

@@ -183,9 +183,9 @@ class WeightedSum(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.a_1 = nn.Parameter(torch.tensor(0.3))
-        self.a_2 = nn.Parameter(torch.tensor(0.3))
-        self.a_3 = nn.Parameter(torch.tensor(0.3))
+        self.a_1 = nn.Parameter(torch.tensor([0.3]))
+        self.a_2 = nn.Parameter(torch.tensor([0.3]))
+        self.a_3 = nn.Parameter(torch.tensor([0.3]))
         self.blocks = nn.ModuleList(
             [FirstStep(), SecondStep(), ThirdStep(), Step(), LastStep()]
         )
@@ -199,7 +199,7 @@ class WeightedSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
+        state = (x,)
         for block in self.blocks:
             state = block(self.a_1, self.a_2, self.a_3, *state)
         (x,) = state

@@ -131,9 +131,13 @@ class A42Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        stages = (self.stage1, self.stage2, self.stage3, self.stage4)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x,)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
+        for block in self.stage4:
+            state = block(*state)
         return self.head(state[0])

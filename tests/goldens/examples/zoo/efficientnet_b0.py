@@ -25,9 +25,11 @@ class DropPath(nn.Module):
         if not self.training or self.rate == 0:
             return x
         kept = 1 - self.rate
-        mask = x.new_empty(x.shape[0], *[1] * (x.dim() - 1)).bernoulli_(kept)
+        mask = x.new_empty([x.shape[0]]).bernoulli_(kept)
         # What is kept grows, so that the mean stays.
-        return x * (mask / kept if kept > 0 else mask)
+        scale = mask / kept if kept > 0 else mask
+        # A number for each example, of whatever shape: examples are the last axis.
+        return (x.transpose(0, -1) * scale).transpose(0, -1)
 
     def extra_repr(self) -> str:
         return f"rate={self.rate:.4g}"

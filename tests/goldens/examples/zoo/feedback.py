@@ -217,10 +217,12 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x, x, x, x)
-        stages = (self.stage1, self.stage2, self.stage3)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x, x, x, x)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
         h1, h2, h3, h4 = state
         return self.head((h1 + h2 + h3 + h4) / 4)

@@ -38,8 +38,8 @@ class SelfAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         # Batch x positions x 3 x heads x width to 3 x batch x heads x positions x width
-        parts = qkv.view(*x.shape[:2], 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        q, k, v = parts.unbind(0)
+        parts = torch.unflatten(qkv, 2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = parts[0], parts[1], parts[2]
         out = F.scaled_dot_product_attention(
             q,
             k,

@@ -42,14 +42,14 @@ class Step(nn.Module):
     def __init__(self, i: int) -> None:
         super().__init__()
         self.T = TBlock(64, 64)
-        self.m = nn.Parameter(torch.tensor(0.0))
-        self.n = nn.Parameter(torch.tensor(0.0))
-        self.b = nn.Parameter(torch.tensor(1.0))
-        self.p = nn.Parameter(torch.tensor(1.0))
-        self.q = nn.Parameter(torch.tensor(0.0))
-        self.d = nn.Parameter(torch.tensor(1.0))
-        self.r = nn.Parameter(torch.tensor(0.0))
-        self.w = nn.Parameter(torch.tensor(1.0))
+        self.m = nn.Parameter(torch.tensor([0.0]))
+        self.n = nn.Parameter(torch.tensor([0.0]))
+        self.b = nn.Parameter(torch.tensor([1.0]))
+        self.p = nn.Parameter(torch.tensor([1.0]))
+        self.q = nn.Parameter(torch.tensor([0.0]))
+        self.d = nn.Parameter(torch.tensor([1.0]))
+        self.r = nn.Parameter(torch.tensor([0.0]))
+        self.w = nn.Parameter(torch.tensor([1.0]))
         self.scale = i
         self.scale2 = -2 * math.floor(0.5 * i)
         self.scale3 = -i
@@ -110,7 +110,7 @@ class HyperConnections(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x, x)
+        state = (x, x)
         for block in self.blocks:
             state = block(*state)
         a, b = state

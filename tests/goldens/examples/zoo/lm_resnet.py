@@ -92,7 +92,7 @@ class LMResNet20Step(nn.Module):
         self.shortcut2 = lmresnet20_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
-        self.k = nn.Parameter(torch.tensor(-0.05))
+        self.k = nn.Parameter(torch.tensor([-0.05]))
 
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
@@ -163,11 +163,13 @@ class LMResNet20(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        stages = (self.stage1, self.stage2, self.stage3)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x,)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
         return self.head(state[0])
 
 
@@ -249,7 +251,7 @@ class LMResNet56Step(nn.Module):
         self.shortcut2 = lmresnet56_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
-        self.k = nn.Parameter(torch.tensor(-0.05))
+        self.k = nn.Parameter(torch.tensor([-0.05]))
 
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
@@ -320,9 +322,11 @@ class LMResNet56(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        stages = (self.stage1, self.stage2, self.stage3)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (x,)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
         return self.head(state[0])

@@ -183,23 +183,23 @@ class MomentumResNet101(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
+        state = (x,)
         for block in self.stage1:
             state = block(*state)
-        x = state[1]
+        x = state[-1]
         x = self.transition2(x)
         state = (x,)
         for block in self.stage2:
             state = block(*state)
-        x = state[1]
+        x = state[-1]
         x = self.transition3(x)
         state = (x,)
         for block in self.stage3:
             state = block(*state)
-        x = state[1]
+        x = state[-1]
         x = self.transition4(x)
         state = (x,)
         for block in self.stage4:
             state = block(*state)
-        x = state[1]
+        x = state[-1]
         return self.head(x)

@@ -148,10 +148,12 @@ class RevNet110(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         a, b = x.chunk(2, dim=1)
-        state: tuple[Tensor, ...] = (a, b)
-        stages = (self.stage1, self.stage2, self.stage3)
-        for stage in stages:
-            for block in stage:
-                state = block(*state)
+        state = (a, b)
+        for block in self.stage1:
+            state = block(*state)
+        for block in self.stage2:
+            state = block(*state)
+        for block in self.stage3:
+            state = block(*state)
         a, b = state
         return self.head(torch.cat((a, b), dim=1))

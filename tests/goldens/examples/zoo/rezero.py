@@ -67,7 +67,7 @@ class ReZeroResNet56Step(nn.Module):
         super().__init__()
         self.F = ReZeroResNet56FBlock(in_channels, channels, stride=stride)
         self.shortcut = rezeroresnet56_shortcut(in_channels, channels, stride=stride)
-        self.alpha = nn.Parameter(torch.tensor(0.0))
+        self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
@@ -184,7 +184,7 @@ class ReZeroResNet110Step(nn.Module):
         super().__init__()
         self.F = ReZeroResNet110FBlock(in_channels, channels, stride=stride)
         self.shortcut = rezeroresnet110_shortcut(in_channels, channels, stride=stride)
-        self.alpha = nn.Parameter(torch.tensor(0.0))
+        self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
         x = F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13

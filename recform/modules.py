@@ -1,0 +1,55 @@
+"""Generated source as a Python module, whose networks can be taken to other processes.
+
+A pickle names the class of an object, and a class of generated source is in no file that
+another process could import. So the pickle of such a network holds the source with it,
+once: what is read back needs recform, and nothing of the formula.
+"""
+
+from __future__ import annotations
+
+import copyreg
+import hashlib
+import linecache
+import sys
+from types import ModuleType
+from typing import Any
+
+
+def load_source(text: str, name: str) -> ModuleType:
+    """Runs generated source as a module; tracebacks from it show its lines."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    label = f"recform_{name}_{digest}"
+    if label in sys.modules:
+        return sys.modules[label]
+    file = f"<recform {name} {digest}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    module = ModuleType(label)
+    module.__file__ = file
+    # Registered, so that a class can be looked up by its module within this process.
+    sys.modules[label] = module
+    exec(compile(text, file, "exec"), module.__dict__)
+    for found in vars(module).values():
+        if isinstance(found, type) and found.__module__ == label:
+            _travels(found, text, name)
+    return module
+
+
+def _travels(cls: type, text: str, name: str) -> None:
+    """Has the objects of a class pickled and copied with the source of the class."""
+
+    def reduce(self: Any, protocol: Any) -> Any:
+        parts: Any = object.__reduce_ex__(self, max(2, int(protocol)))
+        if type(self) is not cls or parts[0] is not copyreg.__newobj__:  # type: ignore[attr-defined]
+            return parts  # of a class that derives from it, and has a module of its own
+        return (unpickled, (text, name, cls.__qualname__), *parts[2:])
+
+    cls.__reduce_ex__ = reduce  # type: ignore[assignment, method-assign]
+
+
+def unpickled(text: str, name: str, cls: str) -> Any:
+    """A new object of a class of generated source, without its state.
+
+    Pickles name this function: it keeps its place, its name and its arguments.
+    """
+    found: Any = getattr(load_source(text, name), cls)
+    return found.__new__(found)
