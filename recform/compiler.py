@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, recurrence
 from recform.algebra.blame import blamed
+from recform.algebra.formula import with_plugins
 from recform.algebra.sections import no_network
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
@@ -177,6 +178,7 @@ def _compile(
     )
 
 
+@with_plugins
 def compile_formula(
     formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
 ) -> Compiled:
@@ -186,7 +188,8 @@ def compile_formula(
         CompileError: if no block can compute what it says, or shapes do not meet.
     """
     steps = recurrence.build(formula, report)
-    return Compiled(graph.build(steps, report), settings, ())
+    known = Plugins(operators=formula.plugins)
+    return Compiled(graph.build(steps, report), settings, (), known)
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:

@@ -35,6 +35,7 @@ from recform.algebra.survey import Survey, survey
 from recform.algebra.symbols import GENERATED, parameter
 from recform.algebra.tables import TableReader
 from recform.blocks import Arguments, Shape, defaults, lookup, put_in, symbols_in
+from recform.blocks.library import extra
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -200,6 +201,7 @@ class _Lowering:
             block_names=block_names,
             init=init,
             spans=reader.spans,
+            plugins=dict(extra()),
         )
 
     # -- the frame

@@ -15,7 +15,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from recform import files
-from recform.blocks import library
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
@@ -128,9 +127,7 @@ def compiled(
         source = from_text(text, "<stdin>")
     else:
         source, folder = read(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get(), network)
-    library.activate(networks[0].plugins.operators)
-    return networks
+    return compile_source(source, values, folder, _PLUGINS.get(), network)
 
 
 def plugins() -> tuple[str, ...]:

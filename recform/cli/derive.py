@@ -48,7 +48,7 @@ def command(
         if derived is not None:
             name = output.as_posix() if output is not None else "<derived>"
             text = from_text(derived.file, name)
-            compile_source(text, values, folder, network=derived.network)
+            compile_source(text, values, folder, common.plugins(), derived.network)
             common.show(derived.warnings, form)
             reports = list(derived.reports)
         else:
@@ -57,7 +57,7 @@ def command(
                     raise typer.BadParameter(
                         "the file has a recursion already", param_hint=option
                     )
-            compiled = compile_source(source, values, folder, network=network)
+            compiled = compile_source(source, values, folder, common.plugins(), network)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
             common.write_whole(output, derived.file)

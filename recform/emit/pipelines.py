@@ -16,6 +16,7 @@ from recform.algebra.formula import Pipeline, Step, Table
 from recform.algebra.rows import DERIVED
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
+from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.names import Namespace, identifier
@@ -201,10 +202,9 @@ def assembled(parts: Sequence[Part], output: Shape, names: Namespace) -> Pipelin
             modules.append((label, part.made))
             used |= words(part.made) & part.symbols
         call = part.call.replace("{m}", f"self.{label}")
-        for name in sorted(words(part.call) & part.symbols):
-            stored.add(name)
-            call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{name}", call)
-        calls.append(call)
+        read = {name.id for name in free_names(call)} & part.symbols
+        stored |= read
+        calls.append(renamed(call, {name: f"self.{name}" for name in read}))
     used |= stored
     cuts = tuple(part.cut for part in parts)
     return PipelineCode(
@@ -293,11 +293,10 @@ def _can_stand(expression: str, call: str) -> bool:
     kind = type(ast.parse(expression, mode="eval").body)
     if kind is ast.Name or call == "{x}":
         return True
-    if call.count("{x}") > 1 or call.startswith("{x} ") or ")." in call:
+    read = template(call)
+    if not read.once or call.startswith("{x} ") or ")." in call:
         return False
-    if kind in (ast.Attribute, ast.Call, ast.Subscript):
-        return True
-    return re.search(r"[(,] ?\{x\}[,)]", call) is not None
+    return read.open or kind in (ast.Attribute, ast.Call, ast.Subscript)
 
 
 def pipeline_class(
