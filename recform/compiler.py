@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, proof, recurrence
 from recform.algebra.blame import blamed
+from recform.algebra.formula import with_plugins
 from recform.algebra.sections import no_network
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
@@ -191,6 +192,7 @@ def _compile(
     )
 
 
+@with_plugins
 def compile_formula(
     formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
 ) -> Compiled:
@@ -202,7 +204,8 @@ def compile_formula(
     """
     steps = recurrence.build(formula, report)
     network = graph.build(steps, report)
-    return Compiled(network, settings, (), proof.prove(network, report))
+    known = Plugins(operators=formula.plugins)
+    return Compiled(network, settings, (), proof.prove(network, report), known)
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:

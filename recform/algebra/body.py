@@ -36,8 +36,8 @@ from recform.blocks import (
     Misfit,
     Operator,
     Shape,
-    elementwise,
 )
+from recform.blocks.library import function_cost
 from recform.source import Span
 
 
@@ -251,9 +251,11 @@ class Inside:
     def _function(self, tensor: Tensor) -> None:
         """What an elementwise function or a product keeps for its gradient."""
         if isinstance(tensor, Elementwise):
-            operator = elementwise(tensor.name)
-            assert operator is not None
-            cost = operator.cost(self.shape(tensor), Arguments({}))
+            try:
+                cost = function_cost(tensor.name, self.shape(tensor))
+            except Misfit as misfit:
+                misfit.place = self._body.spans.get(tensor, self._body.span)
+                raise
             if cost.saves_input:
                 self._keep(tensor.argument)
             if cost.saves_output:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from recform.algebra.expr import Tensor
-from recform.blocks import Arguments, Operator, Shape
+from recform.blocks import Arguments, Operator, Shape, library
 from recform.source import Source, Span
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -197,6 +201,7 @@ class Formula:
             where they stand first.
         block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
+        plugins: the operators that are known here and are not recform's own.
     """
 
     name: str
@@ -221,10 +226,28 @@ class Formula:
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
+    plugins: Mapping[str, Operator] = field(
+        compare=False, repr=False, default_factory=dict
+    )
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""
         return self.spans.get(tensor, self.equations[0].span)
+
+
+def with_plugins(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """A function of formulas that knows the operators of their plugins while it runs."""
+
+    @wraps(function)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        known = dict(library.extra())
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Formula):
+                known |= value.plugins
+        with library.using(known):
+            return function(*args, **kwargs)
+
+    return wrapper
 
 
 @dataclass(frozen=True)

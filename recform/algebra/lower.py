@@ -43,6 +43,7 @@ from recform.blocks import (
     put_in,
     symbols_in,
 )
+from recform.blocks.library import extra
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -208,6 +209,7 @@ class _Lowering:
             block_names=block_names,
             init=init,
             spans=reader.spans,
+            plugins=dict(extra()),
         )
         self._blockless(made, reader)
         return counted(made)

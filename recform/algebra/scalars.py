@@ -11,6 +11,7 @@ from typing import Any
 
 import sympy
 
+from recform.blocks.function import EXACT
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -24,7 +25,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "log": sympy.log,
     "abs": sympy.Abs,
     "tanh": sympy.tanh,
-    "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)),
+    "sigmoid": EXACT["sigmoid"],
     "min": sympy.Min,
     "max": sympy.Max,
     "floor": sympy.floor,

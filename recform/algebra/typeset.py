@@ -206,4 +206,6 @@ class _Latex(_Plain):
         return latex_text(plain(tensor))
 
     def call(self, name: str, *arguments: str) -> str:
-        return rf"\operatorname{{{name}}}\left({', '.join(arguments)}\right)"
+        # An underscore would begin an index there.
+        shown = name.replace("_", r"\_")
+        return rf"\operatorname{{{shown}}}\left({', '.join(arguments)}\right)"

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I, L, Learned
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, with_plugins
 from recform.analysis.automaton import first_word, minimal, words_up_to
 from recform.analysis.automaton_regex import shown
 from recform.analysis.derive_back import network_of, seeds_of
@@ -71,6 +71,7 @@ class PathDifference:
     others: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = ((), ())
 
 
+@with_plugins
 def path_difference(left: Formula, right: Formula) -> PathDifference:
     """Compares the paths from a block's output to the network's."""
     blocks = tuple(sum(stage.blocks for stage in f.stages) for f in (left, right))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import I, State, Tensor
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.typeset import plain
 from recform.analysis.automaton import equal
 from recform.analysis.derive_back import network_of, seeds_of
@@ -15,6 +15,7 @@ from recform.analysis.derive_text import PLAIN, added, term
 from recform.analysis.derive_words import has_free_letters
 from recform.analysis.equal_example import Example, example
 from recform.analysis.equal_frame import FrameChange, changes_shape, frame_changes
+from recform.analysis.equal_functions import untold
 from recform.analysis.equal_induction import Proof, prove
 from recform.analysis.equal_kept import Kept, Relation, first_block
 from recform.analysis.equal_outputs import Outputs
@@ -88,6 +89,7 @@ class Verdict:
         return self.answer == ANY
 
 
+@with_plugins
 def compare(left: Formula, right: Formula) -> Verdict:
     """Compares two networks with the same operators, block by block.
 
@@ -331,6 +333,11 @@ def _starts(formula: Formula) -> tuple[str, ...]:
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     notes = ["operators of one name and block are the same in both"]
+    for name in untold(formulas):
+        notes.append(
+            f"the plugin says no value of {name}: it was taken for any function, and not "
+            "tried on numbers"
+        )
     if _same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")

@@ -33,6 +33,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.analysis.equal_functions import program as program_of
+from recform.analysis.evaluate import Untold
 from recform.recurrence.unroll import Unroller
 
 #: Numbers of the input; even, so that it can be split.
@@ -108,19 +110,7 @@ def split(x, parts, which):
     return x[which * size : (which + 1) * size]
 
 
-FUNCTIONS = {{
-    "relu": lambda a: max(a, 0),
-    "tanh": lambda a: math.tanh(a),
-    "sigmoid": lambda a: 1 / (1 + math.exp(-float(a))),
-    "silu": lambda a: float(a) / (1 + math.exp(-float(a))),
-    "gelu": lambda a: float(a) * (1 + math.erf(float(a) / math.sqrt(2))) / 2,
-    "relu6": lambda a: min(max(a, 0), 6),
-    "leaky_relu": lambda a: max(a, 0) + Q(1, 100) * min(a, 0),
-    "elu": lambda a: a if a > 0 else math.exp(a) - 1,
-    "hardsigmoid": lambda a: min(max(a / 6 + Q(1, 2), 0), 1),
-    "hardswish": lambda a: a * min(max(a / 6 + Q(1, 2), 0), 1),
-}}
-
+{functions}
 
 def each(name, x):
     return type(x)(FUNCTIONS[name](a) for a in x)
@@ -185,6 +175,10 @@ def example(
         for formula, name in zip(formulas, ("first", "second"), strict=True)
     ]
     left, right = (formula.name for formula in formulas)
+    try:
+        functions = program_of(formulas)
+    except Untold:
+        return None
     for seed, size in enumerate(_SIZES):
         program = _PROGRAM.format(
             title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
@@ -196,6 +190,7 @@ def example(
             if linear
             else ": a matrix, and the square of each number",
             applied="y" if linear else "[a + a * a for a in y]",
+            functions=functions,
             bodies="\n\n".join(bodies),
             names="first_network(x), second_network(x)",
             left=left,

@@ -1,21 +1,27 @@
 """Laws of functions, as far as normal forms of tensors know them.
 
-All functions are written by few: the piecewise linear ones by ``max`` (``relu(x)`` is
-``max(0, x)``, ``min(x, y)`` is ``-max(-x, -y)``), ``tanh(x)`` is ``2*sigmoid(2*x) - 1``,
-and ``silu``, ``gelu`` and ``hardswish`` are their argument times a number between 0 and 1.
-Each law is an identity of real numbers; what no law says stays unknown, and is not taken
-for different.
+A function is what its operator says that it computes, and that is written by few words:
+what is piecewise linear by ``max`` (``min(x, y)`` is ``-max(-x, -y)``), ``tanh(x)`` is
+``2*sigmoid(2*x) - 1``. A function that is made of other words, or of which nothing is
+said, stays an atom. Each law is an identity of real numbers; what no law says stays
+unknown, and is not taken for different.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from functools import cache, partial, reduce
+from typing import Any
 
 import sympy
 
 from recform.analysis.equal_concat import each, side_by_side
 from recform.analysis.equal_max import (
+    NORMAL,
     SIGMOIDS,
+    is_gate,
     is_positive,
     is_positive_atom,
     largest,
@@ -24,32 +30,33 @@ from recform.analysis.equal_max import (
     relevant,
 )
 from recform.analysis.equal_terms import (
+    MAX_TERMS,
     ONE,
     Atom,
     Atoms,
     Monomial,
     Value,
+    cleaned,
     frozen,
     plus,
     product,
     scaled,
 )
+from recform.blocks import Function
+from recform.blocks.function import EXACT
+from recform.blocks.library import told
 
-#: What functions are, divided by their argument.
-_GATES = {"silu": "sigmoid", "gelu": "normal", "hardswish": "hardsigmoid"}
-#: Functions that grow, with what they are at 0.
-_GROWING = {
-    **dict.fromkeys(SIGMOIDS, sympy.Rational(1, 2)),
-    "elu": sympy.S.Zero,
-}
-#: Most terms of an argument by which a function is multiplied out.
-_MOST_TERMS = 32
+#: Most terms of an argument by which a function is multiplied out, and where it has
+#: pieces or is multiplied out twice.
+_MOST_TERMS, _FEW_TERMS = 32, 4
+#: The largest power that is multiplied out.
+_MOST_POWER = 8
 #: Most factors of a product that are looked at in pairs.
 _MOST_FACTORS = 8
 
 
 def function(atoms: Atoms, name: str, x: Value) -> Value:
-    """An elementwise function of a value."""
+    """An elementwise function of a value, or one of the words that laws know."""
     return atoms.once((name, frozen(x)), lambda: _function(atoms, name, x))
 
 
@@ -57,69 +64,121 @@ def _function(atoms: Atoms, name: str, x: Value) -> Value:
     inside = each(atoms, [x], lambda column: function(atoms, name, column[0]))
     if inside is not None:
         return inside
-    # Where a product has twice the terms, they would double with every block.
-    if name in _GATES and len(x) <= (4 if name == "hardswish" else _MOST_TERMS):
-        return multiplied(atoms, x, function(atoms, _GATES[name], x))
-    match name:
-        case "relu":
-            return together(atoms, "max", [{}, x])
-        case "relu6":
-            return minus(function(atoms, "relu", x), _above(atoms, x, 6))
-        case "hardsigmoid":
-            shifted = plus(x, {ONE: sympy.Integer(3)})
-            return scaled(sympy.Rational(1, 6), function(atoms, "relu6", shifted))
-        case "leaky_relu":
-            slope = sympy.Rational(1, 100)
-            return plus(scaled(slope, x), scaled(1 - slope, function(atoms, "relu", x)))
-        case "tanh":
-            doubled = scaled(sympy.Integer(2), x)
-            gate = function(atoms, "sigmoid", doubled)
-            return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
-        case "elu":
-            return _elu(atoms, x)
-        case "sigmoid" | "normal":
-            return _sigmoid(atoms, name, x)
-    return atoms.value("f", name, frozen(x))
+    known = None if name in SIGMOIDS else told(name)
+    if known is not None and len(x) <= _most_terms(known):
+        with suppress(_Unwritten):
+            return known.fold(x, _number, partial(_written, atoms))
+    return _atom(atoms, name, x)
 
 
-def _above(atoms: Atoms, x: Value, limit: int) -> Value:
-    """By how much a value exceeds a limit."""
-    return function(atoms, "relu", plus(x, {ONE: sympy.Integer(-limit)}))
+class _Unwritten(Exception):
+    """A function's value is not made of what laws know alone: it is an atom."""
 
 
-def _sigmoid(atoms: Atoms, name: str, x: Value) -> Value:
-    """A function with f(-x) = 1 - f(x); of x and -x one is its argument.
+def _number(number: Fraction) -> Value:
+    return cleaned({ONE: sympy.Rational(number)})
 
-    Of ``f(max(a, b)) + f(min(a, b)) = f(a) + f(b)`` the first one is kept.
+
+def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
+    """A word of a function's value, of its arguments.
+
+    Raises:
+        _Unwritten: if no law knows it.
     """
-    if not x:
-        return {ONE: _GROWING[name]}
-    one = {ONE: sympy.S.One}
-    pair = _two_values(atoms, x)
+    x = parts[0]
+    match word:
+        case "+":
+            return plus(*parts)
+        case "-":
+            return minus(*parts)
+        case "*":
+            return multiplied(atoms, *parts)
+        case "**" if (power := _whole(parts[1])) is not None:
+            return reduce(partial(multiplied, atoms), [x] * power)
+        case "max" | "min":
+            return together(atoms, word, parts)
+        case "abs":
+            return together(atoms, "max", [x, _negative(x)])
+        case "hardsigmoid":
+            moved = plus(scaled(sympy.Rational(1, 6), x), _number(Fraction(1, 2)))
+            larger = together(atoms, "max", [moved, {}])
+            return together(atoms, "min", [larger, _number(Fraction(1))])
+        case "tanh":
+            gate = function(atoms, "sigmoid", scaled(sympy.Integer(2), x))
+            return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
+        case "sigmoid" | "normal":
+            return function(atoms, NORMAL if word == "normal" else word, x)
+    made = sympy.nan
+    if all(value.keys() <= {ONE} for value in parts):
+        made = EXACT[word](*(value.get(ONE, sympy.S.Zero) for value in parts))
+    if not made.is_Rational:
+        raise _Unwritten
+    return cleaned({ONE: made})
+
+
+def _whole(value: Value) -> int | None:
+    """A number as a power that is written out."""
+    number = value.get(ONE, sympy.S.Zero)
+    fits = value.keys() <= {ONE} and number.is_Integer and 0 < number <= _MOST_POWER
+    return int(number) if fits else None
+
+
+def _most_terms(known: Function) -> int:
+    """Most terms of an argument by which a function is multiplied out.
+
+    Where a product has twice the terms, they would double with every block.
+    """
+    products = pieces = 0
+    for word in known.words:
+        if word.name == "**":
+            products += 2
+        elif word.name == "*":
+            products += not any(isinstance(part, Fraction) for part in word.parts)
+        pieces += word.name in ("max", "min", "abs", "hardsigmoid")
+    if not products:
+        return MAX_TERMS
+    return _MOST_TERMS if products == 1 and not pieces else _FEW_TERMS
+
+
+def _atom(atoms: Atoms, name: str, x: Value) -> Value:
+    """A function that stays.
+
+    Of ``f(max(a, b)) + f(min(a, b)) = f(a) + f(b)`` the first one is kept; of a gate's x
+    and -x one is its argument.
+    """
+    gate = is_gate(name)
+    if gate and not x:
+        return {ONE: sympy.S.Half}
+    pair = _two_values(atoms, x) if _at_zero(name) is not None else None
+    if gate and (_starts_negative(x) if pair is None else not pair[2]):
+        return minus({ONE: sympy.S.One}, _atom(atoms, name, _negative(x)))
     if pair is None:
-        if not _starts_negative(x):
-            return atoms.value("f", name, frozen(x))
-        return minus(one, atoms.value("f", name, frozen(_negative(x))))
-    a, b, is_larger = pair
-    if not is_larger:
-        return minus(one, _sigmoid(atoms, name, _negative(x)))
-    if not _starts_negative(plus(a, b)):
         return atoms.value("f", name, frozen(x))
-    mirrored = together(atoms, "max", [_negative(a), _negative(b)])
-    both = plus(*(_sigmoid(atoms, name, value) for value in (a, b, mirrored)))
-    return minus(both, one)
+    a, b, is_larger = pair
+    if gate and _starts_negative(plus(a, b)):
+        mirrored = together(atoms, "max", [_negative(a), _negative(b)])
+        both = plus(*(function(atoms, name, value) for value in (a, b, mirrored)))
+        return minus(both, {ONE: sympy.S.One})
+    if is_larger:
+        return atoms.value("f", name, frozen(x))
+    larger = function(atoms, name, together(atoms, "max", [a, b]))
+    return minus(plus(function(atoms, name, a), function(atoms, name, b)), larger)
 
 
-def _elu(atoms: Atoms, x: Value) -> Value:
-    """``elu(min(a, b))`` is ``elu(a) + elu(b) - elu(max(a, b))``."""
-    if is_positive(atoms, x):
-        return x
-    pair = _two_values(atoms, x)
-    if pair is None or pair[2]:
-        return atoms.value("f", "elu", frozen(x))
-    a, b, _ = pair
-    larger = _elu(atoms, together(atoms, "max", [a, b]))
-    return minus(plus(_elu(atoms, a), _elu(atoms, b)), larger)
+@cache
+def _zero_of(known: Function) -> Any:
+    found = known.fold(
+        sympy.S.Zero, sympy.Rational, lambda word, parts: EXACT[word](*parts)
+    )
+    return found if found.is_Rational else None
+
+
+def _at_zero(name: str) -> Any:
+    """What a function that grows is at 0; None if that is no fraction, or it does not."""
+    if is_gate(name):
+        return sympy.S.Half
+    known = told(name)
+    return _zero_of(known) if known is not None and known.grows else None
 
 
 def _two_values(atoms: Atoms, x: Value) -> tuple[Value, Value, bool] | None:
@@ -192,24 +251,23 @@ def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
     terms = []
     for monomial, weight in difference.items():
         kind, *rest = atoms.key(monomial[0])
-        if len(monomial) > 1 or kind != "f" or rest[0] not in _GROWING:
+        if len(monomial) > 1 or kind != "f" or _at_zero(rest[0]) is None:
             return None
         if not weight.is_Rational:
             return None
         terms.append((weight, rest[0], dict(rest[1]), monomial))
     weight, name, x, monomial = terms[0]
-    at_zero = _GROWING[name]
     if len(terms) == 1:
         if monomial not in left:
             return _merged(atoms, right, left) if monomial in right else None
-        if constant != -weight * at_zero:
+        if constant != -weight * _at_zero(name):
             return None
         y: Value = {}
     else:
         other, other_name, y, _ = terms[1]
         if name != other_name:
             return None
-        if name in SIGMOIDS and (other, constant) == (weight, -weight):
+        if is_gate(name) and (other, constant) == (weight, -weight):
             y = _negative(y)
         elif (other, constant) != (-weight, 0):
             return None

@@ -24,14 +24,21 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
+from recform.blocks.library import told
 
-#: Functions with f(-x) = 1 - f(x), all of them growing, between 0 and 1: the logistic one,
-#: and the distribution function of the normal distribution.
-SIGMOIDS = ("sigmoid", "normal")
+#: The distribution function of the normal distribution; no operator has this name.
+NORMAL = "normal distribution"
+#: Functions that laws know by themselves, both gates.
+SIGMOIDS = ("sigmoid", NORMAL)
 #: How many values of a ``max`` inside of another are taken out.
 _MOST_VALUES = 12
 #: How many values are looked at to see that one of them is not negative.
 _MOST_LOOKS = 40
+
+
+def is_gate(name: str) -> bool:
+    """Whether a function grows, lies between 0 and 1, and ``f(-x) = 1 - f(x)``."""
+    return name in SIGMOIDS or bool((known := told(name)) and known.gate)
 
 
 def largest(atoms: Atoms, values: Sequence[Value]) -> Value:
@@ -132,7 +139,7 @@ def _without_sigmoid(atoms: Atoms, monomial: Monomial) -> Monomial | None:
     if not _is_positive_term(atoms, monomial, sympy.S.One):
         return None
     for place, atom in enumerate(monomial):
-        if atoms.key(atom)[0] == "f" and atoms.key(atom)[1] in SIGMOIDS:
+        if atoms.key(atom)[0] == "f" and is_gate(atoms.key(atom)[1]):
             return monomial[:place] + monomial[place + 1 :]
     return None
 
@@ -150,7 +157,7 @@ def is_positive_atom(atoms: Atoms, atom: Atom) -> bool:
     kind, *rest = atoms.key(atom)
     if kind == "max":
         return frozen({}) in rest[0]
-    return kind == "f" and rest[0] in SIGMOIDS
+    return kind == "f" and is_gate(rest[0])
 
 
 def rectified(atoms: Atoms, atom: Atom) -> Value | None:

@@ -6,8 +6,9 @@ claims of the tensors of a network is tried on these.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache, reduce
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -30,10 +31,19 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.blocks.function import NUMBERS
+from recform.blocks.library import told
 from recform.recurrence.unroll import Unroller
 
 if TYPE_CHECKING:
     import torch
+
+
+class Untold(LookupError):
+    """A check needs the values of a function of which its plugin says nothing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the plugin says no value of {name}")
 
 
 class Missing(LookupError):
@@ -159,11 +169,47 @@ class Evaluator:
 
 
 def function(name: str) -> Callable[[Any], Any]:
-    """An elementwise function of the library, with its defaults."""
-    import torch.nn.functional as F
+    """An elementwise function on tensors, from what its operator says that it computes.
 
-    found: Callable[[Any], Any] = getattr(F, name)
-    return found
+    Raises:
+        Untold: if that is nothing.
+    """
+    known = told(name)
+    if known is None:
+        raise Untold(name)
+    words = _words()
+    return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
+
+
+@cache
+def _words() -> Mapping[str, Callable[..., Any]]:
+    """What a function's value may be made of, on tensors."""
+    import torch
+
+    def tensor(value: Any) -> Any:
+        return torch.as_tensor(value, dtype=torch.float64)
+
+    def of(found: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: found(tensor(x))
+
+    def larger(x: Any, y: Any) -> Any:
+        x, y = tensor(x), tensor(y)
+        return torch.where(x > y, x, y)
+
+    def smaller(x: Any, y: Any) -> Any:
+        x, y = tensor(x), tensor(y)
+        return torch.where(x < y, x, y)
+
+    plain = ("abs", "sqrt", "exp", "log", "sin", "cos", "tanh", "sigmoid", "erf")
+    return {
+        **NUMBERS,
+        **{name: of(getattr(torch, name)) for name in plain},
+        "softplus": of(lambda x: torch.logaddexp(x, torch.zeros_like(x))),
+        "hardsigmoid": of(torch.nn.functional.hardsigmoid),
+        "normal": of(torch.special.ndtr),
+        "max": lambda *parts: reduce(larger, parts),
+        "min": lambda *parts: reduce(smaller, parts),
+    }
 
 
 def _axis(value: Any) -> int:

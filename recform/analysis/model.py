@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import Inverse, inverse
@@ -131,6 +131,7 @@ class Analysis:
         return joined([flow.paths[0].net for flow in self.flows])
 
 
+@with_plugins
 def analyse(
     formula: Formula, report: Diagnostics, asked: Asked | None = None
 ) -> Analysis:

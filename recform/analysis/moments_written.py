@@ -1,12 +1,11 @@
 """A network written out for second moments: its tensors, terms and gates.
 
-A factor of a product that ends in a sigmoid is a gate, and stands for a number: the same
-for all features and examples, and 1/2 as long as the sigmoid's argument has mean zero.
+A factor of a product that ends in a gate, such as a sigmoid, stands for a number: the same
+for all features and examples, and 1/2 as long as the gate's argument has mean zero.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -33,12 +32,11 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.forms import NoNumber, numeric
+from recform.blocks import Function
+from recform.blocks.library import told
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
-
-#: Functions that make a gate, with their slope at zero.
-_SIGMOIDS = {"sigmoid", "hardsigmoid"}
 
 
 class Unknown(Exception):
@@ -163,12 +161,13 @@ class Written:
                 return self._named(tensor.name, found.value)
             case Apply():
                 steps = self._formula.operators[tensor.operator].steps
-                if steps and steps[-1].operator.name in _SIGMOIDS:
+                known = steps[-1].operator.function if steps else None
+                if known is not None and known.gate:
                     return self._named(tensor.operator, 0.5)
-            case Elementwise() if tensor.name in _SIGMOIDS:
+            case Elementwise() if (known := told(tensor.name)) and known.gate:
                 inside = [p for p in walk(tensor) if isinstance(p, Apply)]
                 name = inside[0].operator if inside else tensor.name
-                return self._named(name, self._at_rest(tensor))
+                return self._named(name, self._at_rest(tensor, known))
             case Scaled():
                 inner = self.gate(tensor.tensor)
                 if inner is not None:
@@ -206,14 +205,15 @@ class Written:
             letter += "'"
         return Gate(sympy.Symbol(letter), value)
 
-    def _at_rest(self, tensor: Elementwise) -> float:
-        """A sigmoid with its operators at zero: of the numbers that are added inside."""
+    def _at_rest(self, tensor: Elementwise, known: Function) -> float:
+        """A gate with its operators at zero: of the numbers that are added inside."""
         inside = tensor.argument
         parts = inside.children if isinstance(inside, TensorSum) else (inside,)
         offset = sum(self.number(p) for p in parts if isinstance(p, Filled))
-        if tensor.name == "hardsigmoid":
-            return min(max(offset / 6 + 0.5, 0.0), 1.0)
-        return 1 / (1 + math.exp(-offset))
+        try:
+            return float(known.at(offset))
+        except (ArithmeticError, ValueError):
+            raise Unknown(f"{tensor.name} has no value at {offset:g}") from None
 
     # -- terms
 

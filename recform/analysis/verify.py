@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recform.algebra.expr import State, Tensor
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, with_plugins
 from recform.analysis import twin
-from recform.analysis.evaluate import Evaluator, Missing
+from recform.analysis.evaluate import Evaluator, Missing, Untold
 from recform.analysis.forms import equations, tensor_of
 from recform.analysis.invariants import Invariant, invariants
 from recform.analysis.inverse import inverse
@@ -47,6 +47,7 @@ class Check:
     detail: str
 
 
+@with_plugins
 def verify(formula: Formula, make: Make) -> tuple[Check, ...]:
     """All checks of a formula.
 
@@ -90,6 +91,8 @@ def _tried(
         holds, detail = check(formula, make)
     except Missing as error:
         return [Check(claim, None, f"nobody reads {error}: the network has none")]
+    except Untold as error:
+        return [Check(claim, None, str(error))]
     except CompileError as error:
         first = error.diagnostics[0]
         return [

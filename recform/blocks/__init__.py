@@ -6,6 +6,7 @@ package knows what a channel, a height or a width is.
 """
 
 from recform.blocks.code import code, fraction, put_in, symbols_in
+from recform.blocks.function import Function
 from recform.blocks.library import elementwise, lookup, names, register
 from recform.blocks.operator import (
     Argument,
@@ -25,6 +26,7 @@ __all__ = [
     "Arguments",
     "Cost",
     "Emitted",
+    "Function",
     "Kind",
     "Layout",
     "Misfit",

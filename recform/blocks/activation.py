@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
+from recform.blocks.function import Function
 from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
@@ -44,6 +45,7 @@ class ReLU(_Elementwise):
 
     name = "relu"
     about = "max(x, 0)"
+    function = Function("max(x, 0)", grows=True)
     call = "F.relu({x})"
     layer = "ReLU"
     saves = "output"
@@ -56,6 +58,7 @@ class ReLU6(_Elementwise):
     name = "relu6"
     about = "min(max(x, 0), 6)"
     source = "Krizhevsky (2010); Howard et al. (2017)"
+    function = Function("min(max(x, 0), 6)", grows=True)
     call = "F.relu6({x})"
     layer = "ReLU6"
 
@@ -67,6 +70,7 @@ class LeakyReLU(_Elementwise):
     name = "leaky_relu"
     about = "max(x, 0) + slope * min(x, 0)"
     source = "Maas, Hannun and Ng (2013)"
+    function = Function("max(x, 0) + min(0, x)/100", grows=True)
     arguments = (Argument("slope", Kind.NUMBER, 0.01, "below zero"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -83,6 +87,7 @@ class ELU(_Elementwise):
     name = "elu"
     about = "x above zero, alpha * (exp(x) - 1) below"
     source = "Clevert, Unterthiner and Hochreiter (2016)"
+    function = Function("max(x, 0) + exp(min(0, x)) - 1", grows=True)
     arguments = (Argument("alpha", Kind.NUMBER, 1.0, "minus where it ends below"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -99,6 +104,7 @@ class GELU(_Elementwise):
     name = "gelu"
     about = "x times the normal distribution function of x"
     source = "Hendrycks and Gimpel (2016)"
+    function = Function("x * normal(x)")
     arguments = (Argument("tanh", Kind.FLAG, False, "by the tanh formula of GPT-2"),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
@@ -114,6 +120,7 @@ class SiLU(_Elementwise):
     name = "silu"
     about = "x * sigmoid(x)"
     source = "Elfwing, Uchibe and Doya (2018)"
+    function = Function("x * sigmoid(x)")
     call = "F.silu({x})"
     layer = "SiLU"
 
@@ -125,6 +132,7 @@ class HardSwish(_Elementwise):
     name = "hardswish"
     about = "x * hardsigmoid(x)"
     source = "Howard et al. (2019)"
+    function = Function("x * min(max(x/6 + 1/2, 0), 1)")
     call = "F.hardswish({x})"
     layer = "Hardswish"
 
@@ -136,6 +144,7 @@ class HardSigmoid(_Elementwise):
     name = "hardsigmoid"
     about = "min(max(x/6 + 1/2, 0), 1)"
     source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
+    function = Function("hardsigmoid(x)", grows=True, gate=True)
     call = "F.hardsigmoid({x})"
     layer = "Hardsigmoid"
 
@@ -146,6 +155,7 @@ class Tanh(_Elementwise):
 
     name = "tanh"
     about = "hyperbolic tangent"
+    function = Function("tanh(x)", grows=True)
     call = "torch.tanh({x})"
     layer = "Tanh"
     saves = "output"
@@ -157,6 +167,7 @@ class Sigmoid(_Elementwise):
 
     name = "sigmoid"
     about = "1 / (1 + exp(-x))"
+    function = Function("sigmoid(x)", grows=True, gate=True)
     call = "torch.sigmoid({x})"
     layer = "Sigmoid"
     saves = "output"

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Callable, Iterator
 from numbers import Integral
 from typing import TypeVar
 
+from recform.blocks.code import symbols_in
+from recform.blocks.function import Function
 from recform.blocks.operator import (
+    FUNCTION_INPUT,
     Argument,
     Arguments,
     Cost,
@@ -18,7 +22,8 @@ from recform.blocks.operator import (
     Operator,
     Weights,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Shape
+from recform.blocks.template import free_names, in_place, template
 
 _T = TypeVar("_T")
 #: As the grammar reads a name: what follows an underscore is no index.
@@ -32,6 +37,8 @@ _WORDS = frozenset(
     )
 )
 _CLASS = re.compile(r"class ([A-Za-z_]\w*)\(nn\.Module\):")
+#: What the generated file imports if something of it is named, and what it always does.
+_MODULES, _ALWAYS = ("torch", "F", "math"), ("nn", "Tensor", *dir(builtins))
 
 
 def faults(cls: type[Operator]) -> Iterator[str]:
@@ -52,11 +59,27 @@ def faults(cls: type[Operator]) -> Iterator[str]:
             yield f"has no choices for its argument {argument.name!r}"
     if cls.elementwise and cls.arguments:
         yield "is elementwise and has arguments, which an equation could not give"
+    yield from _function_faults(cls)
     if any(type(weights) is not Weights for weights in cls.weights):
         yield "has `weights` that are no Weights"
     for text in cls.support:
-        if not _CLASS.match(text) or not _parses(text, "exec"):
+        if not _CLASS.match(text) or not _parses(text):
             yield "has a `support` text that is no `class Name(nn.Module): ...`"
+
+
+def _function_faults(cls: type[Operator]) -> Iterator[str]:
+    """What is wrong with what an operator says that it computes."""
+    if cls.function is None:
+        return
+    if type(cls.function) is not Function or not isinstance(cls.function.value, str):
+        yield "has a `function` that is no Function"
+    elif not cls.elementwise:
+        yield "has a `function`, and is not elementwise"
+    else:
+        try:
+            _ = cls.function.term
+        except ValueError as error:
+            yield f"has a `function` whose value cannot be read: {error}"
 
 
 def guarded(cls: type[Operator]) -> Operator:
@@ -72,7 +95,7 @@ def guarded(cls: type[Operator]) -> Operator:
 
         def emit(self, x: Shape, a: Arguments) -> Emitted:
             made = _checked("emit", Emitted, lambda: super(Guarded, self).emit(x, a))
-            return _sound(self, made)
+            return _sound(self, x, a, made)
 
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
@@ -85,12 +108,17 @@ def tried(operator: Operator) -> None:
     Raises:
         Misfit: if a rule of it fails.
     """
-    x, a = Shape(Layout.VECTOR, 8), Arguments({})
-    if operator.shape(x, a) != x:
-        raise Misfit("RF514", "is elementwise and changes the shape")
-    operator.cost(x, a)
-    if operator.emit(x, a).module:
+    a = Arguments({})
+    for sizes in ((8,), (4, 8), (8, 4, 4)):
+        x = Shape.of(sizes)
+        if operator.shape(x, a) != x:
+            raise Misfit("RF514", "is elementwise and changes the shape")
+        operator.cost(x, a)
+    made = operator.emit(FUNCTION_INPUT, a)
+    if made.module:
         raise Misfit("RF514", "is elementwise and has a module")
+    if "{x}" not in made.call:
+        raise Misfit("RF514", f"is elementwise and leaves its input out: {made.call}")
 
 
 def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
@@ -132,24 +160,56 @@ def _counted(cost: Cost) -> Cost:
     return cost
 
 
-def _sound(operator: Operator, made: Emitted) -> Emitted:
-    """Code that can be parsed, with a place for its module.
+def _sound(operator: Operator, x: Shape, a: Arguments, made: Emitted) -> Emitted:
+    """Code that can be parsed, with a place for its module and no unknown names.
 
     Raises:
         Misfit: if it can't, or if there is none.
     """
-    call = made.call.replace("{x}", "x").replace("{m}", "m")
-    for text in (call, made.module or "None"):
-        if not _parses(text, "eval"):
-            raise Misfit("RF514", f"writes code that is no Python expression: {text}")
+    try:
+        template(made.call)
+        texts = [text for text in (made.call, made.module, made.layer) if text]
+        changing = [text for text in texts if in_place(text)]
+    except ValueError as error:
+        text = f"writes code that cannot be used, for {error}: {made.call}"
+        raise Misfit("RF514", text, hint="a mistake of the plugin") from error
+    if changing:
+        raise Misfit(
+            "RF515",
+            f"changes its input in place, and others may read it: {changing[0]}",
+            hint="write what makes a new tensor, without `inplace` and the underscore",
+        )
     if made.module and not operator.attribute.isidentifier():
         raise Misfit("RF514", "has a module, and no `attribute` to keep it under")
+    symbols = {str(s) for v in (*x.sizes, *a.values()) for s in symbols_in(v)}
+    own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
+    for text in texts:
+        _known(text, symbols | own)
     return made
 
 
-def _parses(text: str, mode: str) -> bool:
+def _known(text: str, names: set[str]) -> None:
+    """Refuses code that needs more than the generated file has.
+
+    Raises:
+        Misfit: if it does.
+    """
+    modules = set(re.findall(rf"\b({'|'.join(_MODULES)})\.", text))
+    for name in free_names(text):
+        if name.id not in modules | names and name.id not in _ALWAYS:
+            raise Misfit(
+                "RF514",
+                f"writes code with {name.id}, which the generated file does not have: "
+                f"{text}",
+                hint="write {x} for the input"
+                if name.id == "x"
+                else "it has torch, nn, F, Tensor and math, and the classes of `support`",
+            )
+
+
+def _parses(text: str) -> bool:
     try:
-        ast.parse(text, mode=mode)
+        ast.parse(text)
     except (SyntaxError, ValueError):
         return False
     return True

@@ -7,7 +7,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 
-from recform.blocks.operator import Operator
+from recform.blocks.function import Function
+from recform.blocks.operator import (
+    FUNCTION_INPUT,
+    Arguments,
+    Cost,
+    Misfit,
+    Operator,
+)
+from recform.blocks.shape import Shape
+from recform.blocks.template import Template, template
 
 _OPERATORS: dict[str, Operator] = {}
 #: Operators of the plugins of the formula that is being compiled.
@@ -60,16 +69,11 @@ def using(extra: Mapping[str, Operator]) -> Iterator[None]:
         _EXTRA.reset(token)
 
 
-def activate(extra: Mapping[str, Operator]) -> None:
-    """Makes operators of plugins known from here on (a command does one thing)."""
-    _EXTRA.set(extra)
-
-
 def lookup(name: str) -> Operator | None:
     """The operator of this name, or None."""
     _load()
     own = _OPERATORS.get(name)
-    return own if own is not None else (_EXTRA.get() or {}).get(name)
+    return own if own is not None else extra().get(name)
 
 
 def elementwise(name: str) -> Operator | None:
@@ -78,10 +82,55 @@ def elementwise(name: str) -> Operator | None:
     return operator if operator is not None and operator.elementwise else None
 
 
+def told(name: str) -> Function | None:
+    """What the elementwise operator of this name says that it computes, if anything.
+
+    Raises:
+        LookupError: if there is none of this name.
+    """
+    return _function(name).function
+
+
+def _function(name: str) -> Operator:
+    operator = elementwise(name)
+    if operator is None:
+        raise LookupError(f"no function {name} is known here")
+    return operator
+
+
+def function_cost(name: str, x: Shape) -> Cost:
+    """What an elementwise operator costs that is used as a function.
+
+    Raises:
+        Misfit: if its rule fails; it says which operator it is of.
+        LookupError: if there is none of this name.
+    """
+    try:
+        return _function(name).cost(x, Arguments({}))
+    except Misfit as misfit:
+        misfit.operator = name
+        raise
+
+
+def function_call(name: str) -> Template:
+    """The code of an elementwise operator that is used as a function.
+
+    Raises:
+        LookupError: if there is none of this name.
+    """
+    emitted = _function(name).emit(FUNCTION_INPUT, Arguments({}))
+    return template(emitted.call)
+
+
 def names() -> list[str]:
     """The names of all operators, sorted."""
     _load()
-    return sorted({*_OPERATORS, *(_EXTRA.get() or {})})
+    return sorted({*_OPERATORS, *extra()})
+
+
+def extra() -> Mapping[str, Operator]:
+    """The operators of plugins that are known here."""
+    return _EXTRA.get() or {}
 
 
 def own(name: str) -> bool:

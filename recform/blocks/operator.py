@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
-from recform.blocks.shape import Shape, Size
+from recform.blocks.function import Function
+from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
 
 #: A number, a flag, None, or a SymPy expression (which has no types to check).
@@ -217,6 +218,9 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: What an elementwise operator computes (with its defaults); None if nobody said it.
+    #: Then it is used all the same, and what would need it says so.
+    function: Function | None = None
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
@@ -241,6 +245,10 @@ class Operator:
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
+
+
+#: What a function is asked about its code with: it is the same for all inputs.
+FUNCTION_INPUT = Shape(Layout.VECTOR, 1)
 
 
 def require_layout(x: Shape, *layouts: object) -> None:

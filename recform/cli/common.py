@@ -15,7 +15,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from recform import files
-from recform.blocks import library
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
@@ -127,9 +126,7 @@ def compiled(
     """
     values = parse_settings(settings or [])
     source, folder = source_of(file)
-    networks = compile_source(source, values, folder, _PLUGINS.get(), network)
-    library.activate(networks[0].plugins.operators)
-    return networks
+    return compile_source(source, values, folder, _PLUGINS.get(), network)
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:

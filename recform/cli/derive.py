@@ -57,7 +57,7 @@ def command(
                     raise typer.BadParameter(
                         "the file has a recursion already", param_hint=option
                     )
-            compiled = compile_source(source, values, folder, network=network)
+            compiled = compile_source(source, values, folder, common.plugins(), network)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
             common.write_whole(output, derived.file, ".rf")
@@ -89,7 +89,7 @@ def unbuildable(
         return ()
     try:
         source = from_text(derived.file, name)
-        compile_source(source, settings, folder, network=derived.network)
+        compile_source(source, settings, folder, common.plugins(), derived.network)
     except CompileError as error:
         first = next(d for d in error.diagnostics if d.severity is Severity.ERROR)
         report = Diagnostics()

@@ -385,6 +385,15 @@ CATALOGUE: dict[str, Entry] = {
         "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
         "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
     ),
+    "RF515": Entry(
+        "an operator that changes its input",
+        "The code of a plugin's operator writes into its input, which other terms may "
+        "read: the network would not be that of the formula.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Mine(Operator):' ' name, about = \"mine\", \"doubles\"' "
+        "' def emit(self, x, a): return Emitted(\"{x}.mul_(2)\")' > mine.py; "
+        "echo 'stem conv(3, 8) > mine' >> net.rf; recform compile net.rf --plugin mine.py",
+    ),
     "RF521": Entry(
         "no image classifier",
         "`--timm` is for networks that take images, hand on images from stage to stage, "

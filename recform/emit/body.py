@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from recform.algebra.expr import Apply, Input, Part, State, Tensor
+from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
+from recform.blocks.library import function_call
 from recform.emit.expressions import ATOM, Writer
 from recform.emit.namespace import Namespace
 from recform.emit.text import Lines
@@ -76,6 +77,9 @@ class BodyWriter:
         for tensor in self._step.body:
             for part in self._step.parts(tensor):
                 uses[part] = uses.get(part, 0) + 1
+                if isinstance(tensor, Elementwise):
+                    # A function whose code names its argument twice computes it once.
+                    uses[part] += not function_call(tensor.name).once
         for slot in outputs:
             if isinstance(slot, Tensor):
                 uses[slot] = uses.get(slot, 0) + 2

@@ -32,10 +32,12 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.blocks import Arguments, Shape, elementwise
+from recform.blocks import Shape
+from recform.blocks.library import function_call
 from recform.blocks.shape import Layout
 
-SUM, PRODUCT, UNARY, ATOM = 1, 2, 3, 4
+#: What an expression ends in, from the weakest; LOW is all that binds weaker than a sum.
+LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
 
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
@@ -105,13 +107,6 @@ def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> st
 def learned(value: Any) -> list[Learned]:
     """Learned scalars of a coefficient, in a stable order."""
     return sorted(value.atoms(Learned), key=str)
-
-
-def function_code(name: str) -> str:
-    """The code of an elementwise function, with ``{x}`` for its argument."""
-    operator = elementwise(name)
-    assert operator is not None
-    return operator.emit(Shape(Layout.VECTOR, 1), Arguments({})).call
 
 
 def numeric_parts(value: Any) -> list[Any]:
@@ -197,7 +192,7 @@ class Writer:
             case Concat():
                 return self.joined(tensor, self.parts(tensor)), ATOM
             case Elementwise():
-                return self.function(tensor), ATOM
+                return self.function(tensor)
             case History():
                 return self.history(tensor)
             case Part():
@@ -262,7 +257,7 @@ class Writer:
             elif position:
                 result += f" + {text}" if own > SUM else f" + ({text})"
             else:
-                result = text
+                result = text if own >= SUM else f"({text})"
         return result
 
     def combine(
@@ -284,9 +279,13 @@ class Writer:
         texts = [self.show(part) for part in parts]
         return f"torch.cat(({', '.join(texts)}), dim={axis})"
 
-    def function(self, tensor: Elementwise) -> str:
-        """An elementwise function."""
-        return function_code(tensor.name).replace("{x}", self.show(tensor.argument))
+    def function(self, tensor: Elementwise) -> tuple[str, int]:
+        """An elementwise function; what reads its argument twice gets a variable."""
+        call = function_call(tensor.name)
+        text, own = self.write(tensor.argument)
+        assert call.once or own >= ATOM, tensor
+        made = call.fill(text, atom=own >= ATOM)
+        return made, ATOM if call.atom else SUM if call.sum else LOW
 
     def history(self, tensor: History) -> tuple[str, int]:
         """A history with one more member."""

@@ -43,10 +43,27 @@ _Item = tuple[int, bool, _Doc]
 
 
 def wrap(text: str, width: int, comment: str = "") -> list[str]:
-    """A statement as lines no longer than ``width``, where that can be done."""
+    """A statement as lines no longer than ``width``, where that can be done.
+
+    A plugin may write any Python: what would not be the same statement stays on its line.
+    """
     suffix = f"  # {comment}" if comment else ""
-    if len(text) + len(suffix) <= width:
-        return [text + suffix]
+    if len(text) + len(suffix) > width:
+        lines = _broken(text, width, suffix)
+        if _means("\n".join(lines)) == _means(text):
+            return lines
+    return [text + suffix]
+
+
+def _means(statement: str) -> str:
+    """What Python reads; empty if it reads nothing."""
+    try:
+        return ast.dump(ast.parse(statement))
+    except SyntaxError:
+        return ""
+
+
+def _broken(text: str, width: int, suffix: str) -> list[str]:
     head, value = _cut(text)
     tree = ast.parse(value, mode="eval").body
     doc = _Docs(value).value(tree)
@@ -173,21 +190,21 @@ def _flattened(doc: _Doc) -> _Doc:
     return _Group(tuple(map(_flattened, doc.parts))) if isinstance(doc, _Group) else doc
 
 
-_SIGNS: dict[type[ast.operator], str] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Pow: "**",
-    ast.Mod: "%",
-}
+#: How operators are written, those that bind strongest first.
+_RANKS: tuple[dict[type[ast.operator], str], ...] = (
+    {ast.Pow: "**"},
+    {ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.MatMult: "@"},
+    {ast.Add: "+", ast.Sub: "-"},
+    {ast.LShift: "<<", ast.RShift: ">>"},
+    {ast.BitAnd: "&"},
+    {ast.BitXor: "^"},
+    {ast.BitOr: "|"},
+)
+_SIGNS = {kind: sign for rank in _RANKS for kind, sign in rank.items()}
 
 
 def _rank(node: ast.BinOp) -> int:
-    if isinstance(node.op, ast.Add | ast.Sub):
-        return 2
-    return 0 if isinstance(node.op, ast.Pow) else 1
+    return next(n for n, rank in enumerate(_RANKS) if type(node.op) in rank)
 
 
 def _same(a: ast.BinOp, b: ast.BinOp) -> bool:

@@ -17,6 +17,7 @@ from recform.algebra.rows import DERIVED
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
+from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.namespace import Namespace
@@ -240,7 +241,8 @@ def assembled(
             modules.append((label, part.made))
             used |= words(part.made) & part.symbols
         call = part.call.replace("{m}", f"self.{label}")
-        for name in sorted(words(part.call) & part.symbols):
+        read = {name.id for name in free_names(call)} & part.symbols
+        for name in sorted(read):
             stored[(keeper or names).kept(name)] = name
         calls.append(with_kept(call, stored.items()))
     used |= set(stored.values())
@@ -257,9 +259,7 @@ def assembled(
 
 def with_kept(call: str, stored: Iterable[tuple[str, str]]) -> str:
     """A call with attributes in the place of the arguments that they keep."""
-    for kept, name in stored:
-        call = re.sub(rf"(?<![\w.{{]){name}(?![\w}}=])", f"self.{kept}", call)
-    return call
+    return renamed(call, {name: f"self.{kept}" for kept, name in stored})
 
 
 def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -343,11 +343,10 @@ def _can_stand(expression: str, call: str) -> bool:
     kind = type(ast.parse(expression, mode="eval").body)
     if kind is ast.Name or call == "{x}":
         return True
-    if call.count("{x}") > 1 or call.startswith("{x} ") or ")." in call:
+    read = template(call)
+    if not read.once or call.startswith("{x} ") or ")." in call:
         return False
-    if kind in (ast.Attribute, ast.Call, ast.Subscript):
-        return True
-    return re.search(r"[(,] ?\{x\}[,)]", call) is not None
+    return read.open or kind in (ast.Attribute, ast.Call, ast.Subscript)
 
 
 def pipeline_class(

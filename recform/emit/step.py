@@ -21,6 +21,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
+from recform.blocks.library import function_call
 from recform.emit.body import BodyWriter
 from recform.emit.containers import fold
 from recform.emit.expressions import (
@@ -29,7 +30,6 @@ from recform.emit.expressions import (
     SUM,
     Writer,
     coefficient_text,
-    function_code,
     numeric_parts,
 )
 from recform.emit.initialise import scalar_parameter
@@ -167,7 +167,7 @@ class StepWriter:
             modules=self._module_names,
             inlined={name: code.calls for name, code in self._inline.items()},
             adapters=self._own.adapters,
-            functions={name: function_code(name) for name in functions},
+            functions={name: function_call(name).text for name in functions},
             is_class=not self.code.made and not self.code.flat,
             places=tuple(places),
         )

@@ -30,8 +30,8 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Shape, elementwise
-from recform.blocks.operator import Arguments
+from recform.blocks import Misfit, Shape
+from recform.blocks.library import function_cost
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
@@ -450,14 +450,21 @@ class BlockShapes:
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
-        operator = elementwise(tensor.name)
-        assert operator is not None
-        cost = operator.cost(shape, Arguments({}))
+        try:
+            cost = function_cost(tensor.name, shape)
+        except Misfit as misfit:
+            self.report.error(
+                misfit.code,
+                f"{tensor.name} {misfit.message}",
+                self.span(tensor),
+                hint=misfit.hint,
+            )
+            raise Stuck(tensor, (tensor.argument, tensor)) from None
         if cost.saves_input:
             self._keep(tensor.argument, shape)
         if cost.saves_output:
             self._keep(tensor, shape)
-        return operator.shape(shape, Arguments({}))
+        return shape
 
     def _part(self, tensor: Part) -> Shape:
         shape = self.shape(tensor.tensor)

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from recform.analysis.equal_concat import gathered, part, side_by_side
 from recform.analysis.equal_laws import function, multiplied, together
+from recform.analysis.equal_max import NORMAL
 from recform.analysis.equal_terms import ONE, Atoms, Value, plus, scaled
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -51,7 +52,7 @@ def atom_number(atoms: Atoms, key: Any) -> Tensor:
     if kind == "max":
         inside = [number(atoms, dict(value)) for value in rest[0]]
         return torch.stack(inside).amax(0)
-    if kind == "f" and rest[0] == "normal":
+    if kind == "f" and rest[0] == NORMAL:
         return torch.special.ndtr(number(atoms, dict(rest[1])))
     if kind == "f":
         return FUNCTIONS[rest[0]](number(atoms, dict(rest[1])))

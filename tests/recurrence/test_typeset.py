@@ -31,3 +31,9 @@ def test_powers_are_printed_as_the_language_has_them() -> None:
     again = compile_source(from_text(f"scalar alpha_i = 0.5\nX_i = {shown}"))[0]
     assert again.formula.equations[0].right == equation.right
     assert r"\frac{\left(-1\right)^{i} \alpha_{i}^{2}}{2}" in latex(equation.right)
+
+
+def test_a_function_with_an_underscore_has_no_index() -> None:
+    text = "X_i = leaky_relu(X_<i-1>)"
+    (equation,) = compile_source(from_text(text))[0].formula.equations
+    assert latex(equation.right) == r"\operatorname{leaky\_relu}\left(X_{i-1}\right)"

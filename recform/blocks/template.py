@@ -1,0 +1,208 @@
+"""Emitted calls as expressions: where the input stands, and what may stand there.
+
+A call such as ``{x} * torch.sigmoid({x})`` is Python, and is read as Python: how often
+it computes its input and where brackets are needed is found out, not assumed.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+#: What stands for the input and the module while a call is read.
+_INPUT, _MODULE = "input_of_the_call", "module_of_the_call"
+#: Expressions that need no brackets anywhere.
+_ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
+#: Expressions that compute each of their parts once, in any case.
+_STRICT = (
+    *_ATOMS,
+    *(ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.Slice),
+    *(ast.Starred, ast.keyword),
+)
+#: Expressions that are no tensor, whatever is in them.
+_NO_TENSORS = (
+    *(ast.Tuple, ast.List, ast.Set, ast.Dict, ast.Lambda, ast.Constant, ast.JoinedStr),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp),
+)
+
+
+@dataclass(frozen=True)
+class Template:
+    """A call that has been read.
+
+    Attributes:
+        text: with ``{x}`` for the input.
+        once: whether the input is computed exactly once, whatever stands for it.
+        open: whether any expression can stand for the input, without brackets.
+        atom: whether the call needs no brackets anywhere.
+        sum: whether it may stand, as it is, where a sum may.
+    """
+
+    text: str
+    once: bool
+    open: bool
+    atom: bool
+    sum: bool
+
+    def fill(self, argument: str, *, atom: bool) -> str:
+        """The call with its input.
+
+        Args:
+            argument: an expression.
+            atom: whether it needs no brackets anywhere.
+        """
+        bracketed = argument if atom or self.open else f"({argument})"
+        return self.text.replace("{x}", bracketed)
+
+
+@cache
+def template(call: str) -> Template:
+    """Reads a call.
+
+    Raises:
+        ValueError: if it is no expression of one line that could be a tensor, or has
+            ``{x}`` where no expression can stand.
+    """
+    tree = parsed(call)
+    paths = list(_paths(tree, ()))
+    if len(paths) != call.count("{x}"):
+        raise ValueError("it has {x} where no expression can stand")
+    if isinstance(tree, _NO_TENSORS):
+        raise ValueError("it is no tensor")
+    if any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree)):
+        raise ValueError("it sets a variable")
+    return Template(
+        call,
+        once=len(paths) == 1 and all(isinstance(node, _STRICT) for node in paths[0]),
+        open=all(_is_open(path, call) for path in paths),
+        atom=isinstance(tree, _ATOMS),
+        sum=isinstance(tree, (*_ATOMS, ast.BinOp, ast.UnaryOp))
+        and not isinstance(getattr(tree, "op", None), (*_BITS, ast.Not)),
+    )
+
+
+#: Operations that bind weaker than a sum does.
+_BITS = (ast.BitOr, ast.BitXor, ast.BitAnd, ast.LShift, ast.RShift)
+
+
+def parsed(call: str) -> ast.expr:
+    """A call, or what makes a module, as Python reads it.
+
+    Raises:
+        ValueError: if it is no expression of one line.
+    """
+    text = call.replace("{x}", _INPUT).replace("{m}", _MODULE)
+    try:
+        # In brackets a comment would swallow the last of them.
+        for form in (f"({text})", text):
+            compile(form, "<call>", "eval")
+        if "\n" in text:
+            raise ValueError
+        return ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ValueError("it is no Python expression of one line") from None
+
+
+def is_atom(expression: str) -> bool:
+    """Whether an expression needs no brackets anywhere."""
+    return isinstance(ast.parse(expression, mode="eval").body, _ATOMS)
+
+
+def _paths(node: ast.AST, above: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, ...]]:
+    """What each place of the input is inside of, from the outside in."""
+    if isinstance(node, ast.Name) and node.id == _INPUT:
+        yield above
+    for child in ast.iter_child_nodes(node):
+        yield from _paths(child, (*above, node))
+
+
+def _is_open(path: tuple[ast.AST, ...], call: str) -> bool:
+    """Whether the input is an argument of a call, or alone in brackets."""
+    if not path:
+        return True
+    parent = path[-1]
+    if isinstance(parent, ast.Call):
+        return not (isinstance(parent.func, ast.Name) and parent.func.id == _INPUT)
+    return isinstance(parent, ast.keyword) or call.count("({x})") == call.count("{x}")
+
+
+# ----------------------------------------------------------------------------------- names
+
+
+def in_place(call: str) -> bool:
+    """Whether a call says that it changes its input: ``{x}.mul_(2)``, ``inplace=True``.
+
+    Raises:
+        ValueError: if it is no expression of one line.
+    """
+    for node in ast.walk(parsed(call)):
+        if not isinstance(node, ast.Call):
+            continue
+        said = [item.value for item in node.keywords if item.arg == "inplace"]
+        if any(isinstance(v, ast.Constant) and v.value is True for v in said):
+            return True
+        function = node.func
+        if isinstance(function, ast.Attribute) and _is_changing(function.attr):
+            first = [function.value, *node.args[:1]]
+            if any(isinstance(v, ast.Name) and v.id == _INPUT for v in first):
+                return True
+    return False
+
+
+def _is_changing(name: str) -> bool:
+    """PyTorch's names of what works in place end in one underscore."""
+    return name.endswith("_") and not name.endswith("__")
+
+
+def free_names(call: str) -> list[ast.Name]:
+    """The names that a call reads from around it, the first one first.
+
+    Raises:
+        ValueError: if it is no expression of one line.
+    """
+    found = list(_free(parsed(call), frozenset()))
+    return [name for name in found if name.id not in (_INPUT, _MODULE)]
+
+
+def _free(node: ast.AST, bound: frozenset[str]) -> Iterator[ast.Name]:
+    match node:
+        case ast.Name():
+            if node.id not in bound:
+                yield node
+            return
+        case ast.Lambda():
+            given = node.args
+            for default in [*given.defaults, *filter(None, given.kw_defaults)]:
+                yield from _free(default, bound)
+            every = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+            every += [item for item in (given.vararg, given.kwarg) if item is not None]
+            yield from _free(node.body, bound | {item.arg for item in every})
+            return
+        case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
+            bound |= {
+                part.id
+                for loop in node.generators
+                for part in ast.walk(loop.target)
+                if isinstance(part, ast.Name)
+            }
+    for child in ast.iter_child_nodes(node):
+        yield from _free(child, bound)
+
+
+def renamed(call: str, names: Mapping[str, str]) -> str:
+    """A call with other names in the place of some that it reads from around it."""
+    # While a call is read, longer names stand for {x} and {m}; so places are counted
+    # in that text, and it is turned back at the end.
+    data = call.replace("{x}", _INPUT).replace("{m}", _MODULE).encode()
+    for name in reversed(_placed(call)):
+        if name.id in names:
+            assert name.end_col_offset is not None
+            new = names[name.id].encode()
+            data = data[: name.col_offset] + new + data[name.end_col_offset :]
+    return data.decode().replace(_INPUT, "{x}").replace(_MODULE, "{m}")
+
+
+def _placed(call: str) -> list[ast.Name]:
+    return sorted(free_names(call), key=lambda name: name.col_offset)
