@@ -61,7 +61,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: dict[str, Counter[str]] = {}
     for reports in terminalreporter.stats.values():
         for report in reports:
-            for name, value in getattr(report, "user_properties", ()):
+            # Each of the three reports of a test has them.
+            if getattr(report, "when", None) != "call":
+                continue
+            for name, value in report.user_properties:
                 if name == "counts":
                     test = report.nodeid.split("::")[-1]
                     counts.setdefault(test, Counter()).update(value)
