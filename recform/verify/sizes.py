@@ -42,10 +42,10 @@ def thinner(compiled: Compiled) -> tuple[Compiled, tuple[int, ...]] | None:
     None if none is small enough.
     """
     for candidate in _thinned(compiled):
-        sizes = smaller_images(candidate)
         totals = candidate.graph.totals
         if totals.parameters > PARAMETERS:
             continue
+        sizes = smaller_images(candidate)
         work = totals.multiply_adds * _product(sizes)
         if work <= WORK * _product(candidate.formula.input.sizes):
             return candidate, sizes
@@ -56,7 +56,9 @@ def _thinned(compiled: Compiled) -> Iterator[Compiled]:
     formula = compiled.formula
     yield compiled
     for part in (2, 4, 8, 16, 32):
-        if any(stage.width % part for stage in formula.stages):
+        # Most parameters are of one width by another.
+        hopeless = compiled.graph.totals.parameters > 4 * part**2 * PARAMETERS
+        if hopeless or any(stage.width % part for stage in formula.stages):
             continue
         stages = tuple(replace(s, width=s.width // part) for s in formula.stages)
         made = _compiled(replace(formula, stages=stages))
