@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
+from operator import add, mul
 from typing import TYPE_CHECKING, Any
 
 import sympy
@@ -19,7 +20,6 @@ from recform.algebra.expr import (
     Concat,
     Elementwise,
     Filled,
-    History,
     I,
     Input,
     L,
@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     Part,
     Pointwise,
     Scaled,
+    State,
     Tensor,
     TensorSum,
 )
@@ -48,6 +49,10 @@ class Untold(LookupError):
 
 class Missing(LookupError):
     """A module does not have an operator or a scalar: nothing that is read needs it."""
+
+
+class Unknown(LookupError):
+    """A tensor that nothing makes, and that was not given."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +79,29 @@ class Evaluator:
     """
 
     def __init__(
-        self, formula: Formula, length: int, parts: Parts, start: torch.Tensor | None
+        self,
+        formula: Formula,
+        length: int,
+        parts: Parts,
+        start: torch.Tensor | None,
+        *,
+        apart: bool = False,
     ) -> None:
+        """Starts with nothing but the input.
+
+        Args:
+            formula: what is evaluated.
+            length: how many blocks.
+            parts: where operators and scalars are.
+            start: what the stem hands over.
+            apart: whether an unknown is a tensor of its own where its equation only
+                gives another tensor a name, so that one can differentiate by it.
+        """
         self.formula, self.length, self.parts = formula, length, parts
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Any] = {}
+        self._numbers: dict[tuple[Any, Any], Any] = {}
+        self._apart = apart
         if start is not None:
             self.values[Input()] = start
 
@@ -93,79 +116,117 @@ class Evaluator:
         return None if settled is None else self.value(settled)
 
     def value(self, tensor: Tensor) -> Any:
-        """A tensor that is written out for a block."""
-        if tensor not in self.values:
-            definition = self.unroller.definitions.get(tensor)
-            self.values[tensor] = (
-                self._compute(tensor) if definition is None else self.value(definition)
-            )
+        """A tensor that is written out for a block; each is computed once.
+
+        The parts come first, from a stack of our own: networks are deep.
+
+        Raises:
+            Missing: if the module lacks an operator or a scalar.
+            Unknown: if the tensor hangs on one that nothing makes.
+        """
+        stack = [tensor]
+        while stack:
+            top = stack[-1]
+            if top in self.values:
+                stack.pop()
+                continue
+            parts = [self.needed(part, top) for part in self.made_of(top)]
+            left = [part for part in parts if part not in self.values]
+            stack.extend(reversed(left))
+            if not left:
+                self.values[top] = self._compute(top)
+        return self.values[tensor]
+
+    def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is put together from."""
+        definition = self.unroller.definitions.get(tensor)
+        if definition is None:
+            return tensor.children
+        return (definition,) if isinstance(tensor, State) else definition.children
+
+    def needed(self, tensor: Tensor, parent: Tensor) -> Tensor:
+        """What must be there for a tensor to enter another one."""
+        return tensor
+
+    def term(self, tensor: Tensor, parent: Tensor) -> Any:
+        """A tensor as it enters another one."""
         return self.values[tensor]
 
     def _compute(self, tensor: Tensor) -> Any:
-        import torch
-
+        definition = self.unroller.definitions.get(tensor)
+        if definition is not None and isinstance(tensor, State):
+            value = self.term(definition, tensor)
+            return value.view_as(value) if self._apart else value
         match tensor:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                return module(self.value(tensor.argument))
+                return module(self.values[tensor.argument])
             case Scaled():
-                return self.number(tensor.coefficient, tensor.at) * self.value(
-                    tensor.tensor
-                )
+                number = self.number(tensor.coefficient, tensor.at)
+                return number * self.values[tensor.tensor]
             case Filled():
                 return self.number(tensor.coefficient, tensor.at)
-            case TensorSum():
-                return self._sum(tensor.children)
-            case Pointwise():
-                result = self.value(tensor.children[0])
-                for child in tensor.children[1:]:
-                    result = result * self.value(child)
-                return result
-            case Combine():
-                values = torch.stack([self.value(child) for child in tensor.children])
-                if tensor.kind == "mean":
-                    return values.mean(0)
-                return values.amax(0) if tensor.kind == "max" else values.amin(0)
-            case Concat():
-                joined = [self.value(child) for child in tensor.children]
-                return torch.cat(joined, dim=_axis(joined[0]))
             case Elementwise():
-                return function(tensor.name)(self.value(tensor.argument))
+                return function(tensor.name)(self.values[tensor.argument])
             case Part():
-                inner = self.value(tensor.tensor)
+                inner = self.values[tensor.tensor]
                 return inner.chunk(tensor.parts, dim=_axis(inner))[tensor.which]
-            case History():
-                return self._sum(tensor.children)
-        raise TypeError(f"{tensor} is not known")
-
-    def _sum(self, children: tuple[Tensor, ...]) -> Any:
-        result = self.value(children[0])
-        for child in children[1:]:
-            result = result + self.value(child)
-        return result
+        values = [self.term(part, tensor) for part in self.made_of(tensor)]
+        return _joined(tensor if definition is None else definition, values)
 
     def number(self, coefficient: Any, at: Any = sympy.nan) -> Any:
         """A coefficient; learned scalars are parameters of the module."""
-        symbols: list[Any] = []
-        values: list[Any] = []
-        for item in sorted(coefficient.atoms(Learned), key=str):
-            symbol = sympy.Symbol(f"k{len(symbols)}")
-            coefficient = coefficient.xreplace({item: symbol})
-            index = None if item.index is sympy.nan else int(item.index)
-            symbols.append(symbol)
-            values.append(self.parts.scalar(item.name, index))
+        if (coefficient, at) not in self._numbers:
+            self._numbers[coefficient, at] = self._number(coefficient, at)
+        return self._numbers[coefficient, at]
+
+    def _number(self, coefficient: Any, at: Any) -> Any:
+        if isinstance(coefficient, Learned):
+            index = None if coefficient.index is sympy.nan else int(coefficient.index)
+            return self.parts.scalar(coefficient.name, index)
         known: dict[Any, Any] = {L: sympy.Integer(self.length)}
         if at is not sympy.nan:
             known[I] = at
-        coefficient = coefficient.xreplace(known)
-        if not symbols:
-            return float(coefficient)
+        learned = sorted(coefficient.atoms(Learned), key=str)
+        if not learned:
+            return float(coefficient.xreplace(known))
         import torch
 
+        symbols = sympy.symbols(f"k:{len(learned)}", seq=True)
+        coefficient = coefficient.xreplace(dict(zip(learned, symbols, strict=True)))
         # Roots of numbers become numbers, since torch takes those of tensors only.
-        coefficient = sympy.N(coefficient, 17)
-        return sympy.lambdify(symbols, coefficient, modules=[torch, "math"])(*values)
+        coefficient = sympy.N(coefficient.xreplace(known), 17)
+        made = sympy.lambdify(symbols, coefficient, modules=[torch, "math"])
+        return made(*(self.number(item) for item in learned))
+
+
+def _joined(tensor: Tensor, values: list[Any]) -> Any:
+    """Several tensors as one: a sum, a product, a maximum, side by side."""
+    import torch
+
+    match tensor:
+        case TensorSum():
+            return reduce(add, values)
+        case Pointwise():
+            return reduce(mul, _spread(values))
+        case Combine():
+            stacked = torch.stack(values)
+            if tensor.kind == "mean":
+                return stacked.mean(0)
+            return stacked.amax(0) if tensor.kind == "max" else stacked.amin(0)
+        case Concat():
+            return torch.cat(values, dim=_axis(values[0]))
+    raise Unknown(str(tensor))
+
+
+def _spread(values: list[Any]) -> list[Any]:
+    """Vectors get the axes of the images that they scale."""
+    rank = max(value.dim() for value in values)
+    return [
+        value[:, :, None, None] if (value.dim(), rank) == (2, 4) else value
+        for value in values
+    ]
 
 
 def function(name: str) -> Callable[[Any], Any]:

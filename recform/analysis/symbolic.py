@@ -69,6 +69,8 @@ class Matrices:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
+        self._known: dict[tuple[Letter, int | None], Any] = {}
+        self._numbers: dict[tuple[Any, int], Any] = {}
 
     def one(self, features: int) -> Stack:
         """The derivative of the input by itself."""
@@ -95,14 +97,7 @@ class Matrices:
             return Stack(whole.new_zeros(rows, whole.shape[1]))
 
     def _times(self, letter: Letter, value: Stack, block: int) -> Stack:
-        import torch
-
-        evaluator = self._evaluator
-        at = owner(letter, block, evaluator.length)
-        if letter.kind == "operator":
-            module = evaluator.parts.operator(letter.name, at)
-            (weight,) = [p for p in module.parameters() if p.dim() == 2]
-            return Stack(weight.detach() @ value.whole())
+        at = owner(letter, block, self._evaluator.length)
         if letter.kind == "embed":
             place = letter.part[0] if letter.part else int(letter.name[1:]) - 1
             return Stack(None, ((place, value),), self._sizes(letter, at))
@@ -110,20 +105,47 @@ class Matrices:
             assert letter.part is not None
             which, count = letter.part
             return Stack(value.whole().chunk(count)[which])
+        if (letter, at) not in self._known:
+            self._known[letter, at] = self._factor(letter, at)
+        factor = self._known[letter, at]
+        if letter.kind == "operator":
+            return Stack(factor @ value.whole())
+        return Stack(factor * value.whole())
+
+    def _factor(self, letter: Letter, at: int | None) -> Any:
+        """The matrix of an operator; the diagonal of all others, as a column."""
+        import torch
+
+        evaluator = self._evaluator
+        if letter.kind == "operator":
+            module = evaluator.parts.operator(letter.name, at)
+            (weight,) = [p for p in module.parameters() if p.dim() == 2]
+            return weight.detach()
         assert letter.tensor is not None
         if letter.kind == "gain":
             coefficient = letter.tensor.args[0]
             if letter.at.base != START and at is not None:
                 coefficient = coefficient.xreplace({I: sympy.Integer(at)})
             factor = evaluator.number(coefficient, sympy.nan if at is None else at)
-            return Stack(factor.detach().reshape(-1, 1) * value.whole())
+            return factor.detach().reshape(-1, 1)
         here = evaluator.value(self._settled(letter.tensor, letter, at))
         here = torch.as_tensor(here, dtype=torch.float64).detach()
         if letter.kind == "activation":
             known = elementwise(letter.name) is not None
             name = letter.name if known else re.sub(r"_?\d+$", "", letter.name)
             here = _slope(name, here)
-        return Stack(here.reshape(-1, 1) * value.whole())
+        return here.reshape(-1, 1)
+
+    def number(self, coefficient: Any, block: int) -> Any:
+        """A coefficient in a block; zero if it has a scalar that the network lacks."""
+        if (coefficient, block) not in self._numbers:
+            number = coefficient.xreplace({I: sympy.Integer(block)})
+            try:
+                number = self._evaluator.number(_indexed(number, block))
+            except Missing:
+                number = 0.0
+            self._numbers[coefficient, block] = number
+        return self._numbers[coefficient, block]
 
     def _settled(self, tensor: Tensor, letter: Letter, at: int | None) -> Tensor:
         """A tensor of a letter, written out for the letter's block."""
@@ -166,17 +188,12 @@ class _Weight:
     block: int
 
     def __mul__(self, value: Stack) -> Stack:
-        evaluator = self.matrices._evaluator
         total: Stack | None = None
         for word, coefficient in self.polynomial.terms.items():
             term = value
             for letter in reversed(word):
                 term = self.matrices.times(letter, term, self.block)
-            number = coefficient.xreplace({I: sympy.Integer(self.block)})
-            try:
-                term = term.scaled(evaluator.number(_indexed(number, self.block)))
-            except Missing:
-                term = term.scaled(0.0)
+            term = term.scaled(self.matrices.number(coefficient, self.block))
             total = term if total is None else total + term
         assert total is not None
         return total

@@ -6,20 +6,26 @@ that what the formula says can be tried on it without adapters in the way.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
+from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.algebra.lower import lower
 from recform.analysis.forms import without_activations
 from recform.blocks import Shape
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
 from recform.source import Source
 from recform.syntax.parse import parse
 
-#: The height and width of the images of a twin.
+#: The height and width of the images of a twin, and its number of tokens.
 GRID = 6
+#: Twins of wider networks are thinner, where their operators can be.
+WIDE = 128
 
 
 def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
@@ -51,6 +57,54 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         block_names=(),
         init={},
     )
+
+
+def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
+    """Makes twins with the operators of the file that are quickly run.
+
+    Where the file is wide or has many tokens, they have fewer, if the operators let
+    them.
+
+    Args:
+        formula: the network.
+        blocks: how many there are at least in a twin of which the shapes are tried.
+    """
+    width = formula.stages[0].width
+    thin = [width // n for n in (32, 16, 8, 4, 2) if width > WIDE and width % n == 0]
+    parts = _parts(formula)
+    for wide in [*thin, width]:
+        # A stem may make something else of the input.
+        for sizes in _sizes(formula.input.sizes, wide * parts):
+            make = partial(_shaped, formula, wide, sizes)
+            if _meets(make(blocks)):
+                return make
+    return partial(flat, formula)
+
+
+def _shaped(
+    formula: Formula, width: int, sizes: tuple[Any, ...], blocks: int
+) -> Formula:
+    return replace(flat(formula, blocks, width), input=Shape.of(sizes))
+
+
+def _sizes(sizes: tuple[Any, ...], features: int) -> list[tuple[Any, ...]]:
+    """What the blocks may take, the likeliest first."""
+    tokens = (GRID, features)
+    if len(sizes) == 3:
+        return [(features, GRID, GRID), tokens]
+    if len(sizes) == 2:
+        return [tokens, (*sizes[:-1], features)]
+    return [(features,)]
+
+
+def _meets(formula: Formula) -> bool:
+    """Whether the shapes of a network meet."""
+    report = Diagnostics()
+    try:
+        graph.build(recurrence.build(formula, report), report)
+    except CompileError:
+        return False
+    return True
 
 
 def linear(formula: Formula, blocks: int, width: int) -> Formula:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.analysis.evaluate import Missing, Parts
 from recform.blocks.identifiers import identifier
 from recform.compiler import Compiled, compile_formula
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from torch import nn
@@ -51,28 +49,3 @@ def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
         raise Missing(f"{name}_{index}")
 
     return Parts(network, member, member)
-
-
-def load(path: Path, name: str) -> nn.Module:
-    """The network of a generated file.
-
-    Raises:
-        CompileError: if the file cannot be run, or has no such class (RF605).
-    """
-    report = Diagnostics()
-    try:
-        spec = importlib.util.spec_from_file_location("recform_verified", path)
-        if spec is None or spec.loader is None:
-            raise ImportError("its name does not end in .py")
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        network: nn.Module = getattr(module, name)()
-    except Exception as error:  # The file may hold anything.
-        report.error(
-            "RF605",
-            f"{path.as_posix()} gives no network {name}: {type(error).__name__}: {error}",
-            hint=f"recform compile FILE.rf -o {path.as_posix()}",
-            file=path.as_posix(),
-        )
-        raise CompileError(report) from None
-    return network

@@ -27,13 +27,26 @@ def command(
             "--module", metavar="OUT.py", help="A generated file to try, too."
         ),
     ] = None,
+    limit: Annotated[
+        float | None,
+        typer.Option(
+            "--time-limit", metavar="SECONDS", min=0.1, help="How long it may take."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
+    printed: list[str] = []
+    found: list[tuple[str, list[Check]]] = []
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
-        found = [(item.name, checks_of(item, module)) for item in networks]
+        try:
+            for item in networks:
+                found.append((item.name, _checks(item, module, limit, printed)))
+        finally:
+            for line in printed:
+                typer.echo(f"{module}: {line}", err=True)
     if as_json:
         data = [
             {"name": name, "checks": [asdict(check) for check in checks]}
@@ -51,41 +64,27 @@ def command(
         raise typer.Exit(1)
 
 
-def checks_of(compiled: Compiled, module: Path | None) -> list[Check]:
+def _checks(
+    compiled: Compiled, module: Path | None, limit: float | None, printed: list[str]
+) -> list[Check]:
     """All checks of a network, and of a file that was generated from it."""
+    if module is None:
+        return _of_formula(compiled)
+    from recform.verify.apart import apart
+
+    typer.echo(f"{module} is run, in a process of its own", err=True)
+    with apart(module) as process:
+        from recform.verify.files import same
+
+        try:
+            return [*_of_formula(compiled), same(compiled, process, limit)]
+        finally:
+            printed += process.printed
+
+
+def _of_formula(compiled: Compiled) -> list[Check]:
     from recform.analysis.verify import verify
     from recform.cli.modules import build
+    from recform.verify.emitted import emitted
 
-    checks = list(verify(compiled.formula, build))
-    if module is not None:
-        checks.append(_same(compiled, module))
-    return checks
-
-
-def _same(compiled: Compiled, path: Path) -> Check:
-    """Whether a generated file computes what the formula says, with the same weights."""
-    import torch
-
-    from recform.analysis.trials import CLOSE, shake
-    from recform.analysis.verify import Check
-    from recform.cli.modules import load
-
-    claim = f"{path.as_posix()} is the network of the formula"
-    theirs = load(path, compiled.name).double().eval()
-    ours = compiled.module().double().eval()
-    shake(ours)
-    try:
-        theirs.load_state_dict(ours.state_dict())
-    except RuntimeError as error:
-        lines = [line.strip() for line in str(error).splitlines()]
-        return Check(claim, False, "other parameters: " + " ".join(lines[1:3])[:160])
-    torch.manual_seed(0)
-    sizes = [int(size) for size in compiled.formula.input.sizes]
-    images = torch.randn(2, *sizes, dtype=torch.float64)
-    with torch.no_grad():
-        expected, found = ours(images), theirs(images)
-    if expected.shape != found.shape:
-        return Check(claim, False, f"its output has the shape {tuple(found.shape)}")
-    scale = max(1.0, float(expected.abs().max()))
-    worst = float((expected - found).abs().max()) / scale
-    return Check(claim, worst <= CLOSE, f"relative error {worst:.1e}")
+    return [*verify(compiled.formula, build), emitted(compiled)]

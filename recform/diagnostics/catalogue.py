@@ -436,6 +436,28 @@ CATALOGUE: dict[str, Entry] = {
         "network's name.",
         command="recform verify net.rf --module net.rf",
     ),
+    "RF608": Entry(
+        "module fails",
+        "The module that is to be verified cannot be run as the formula's: its forward "
+        "pass raises an exception, or returns no tensor of float64.",
+        command="recform compile net.rf -o out.py; echo 'Net.forward = None' >> out.py; "
+        "recform verify net.rf --module out.py",
+    ),
+    "RF609": Entry(
+        "no answer",
+        "A file that is to be verified runs in a process of its own. It ended that "
+        "process, or was not ready in time (`--time-limit`), before all was tried; "
+        "nothing is known of it.",
+        command="echo 'import os; os._exit(0)' > out.py; "
+        "recform verify net.rf --module out.py",
+    ),
+    "RF610": Entry(
+        "other parameters",
+        "The module that is to be verified has other parameters and buffers than the "
+        "network of the formula, by name or by shape.",
+        command="mkdir b; sed 's/x 2/x 3/' net.rf > b/net.rf; "
+        "recform compile b/net.rf -o out.py; recform verify net.rf --module out.py",
+    ),
     "RF631": Entry(
         "not a function of i",
         "A general formula says what X_L gets from X_<L-i>, for every i, and depends on "

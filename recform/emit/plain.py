@@ -72,7 +72,7 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
     kind: ``conv1``, ``bn1``, ``conv2``. Inside of a definition by equations the letter
     of its operator stands in front.
     """
-    graph = _Relabelled().graph(network)
+    graph = plain_graph(network)
     writer = NetworkWriter(graph, module_names([graph]))
     writer.write(Lines())
     formula = graph.recurrence.formula
@@ -85,6 +85,11 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
         if adapter
         else (),
     )
+
+
+def plain_graph(network: NetworkGraph) -> NetworkGraph:
+    """The network without the names of its file: what is emitted of it has plain ones."""
+    return _Relabelled().graph(network)
 
 
 class _Relabelled:

@@ -19,6 +19,7 @@ from recform.analysis.verify import Check, verify
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import Diagnostics
+from recform.verify.emitted import emitted
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAT = "stages 8 x 6\n"
@@ -247,39 +248,19 @@ def test_a_learned_divisor_is_named() -> None:
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.rf"))
 
 
-#: Of a number of equations that takes long to differentiate.
-LONG = {"feedback"}
-#: Of a width and a length that do.
-SMALLER = {
-    "albert": {"vocabulary": 20, "length": 8},
-    "gpt2": {"vocabulary": 11, "length": 8, "width": 128, "depth": 4},
-}
-
-
 @pytest.mark.parametrize(
-    "path",
-    [
-        pytest.param(
-            path,
-            id=f"{path.parent.name}/{path.stem}",
-            marks=[pytest.mark.slow]
-            if path.parent.name == "zoo" and path.stem in LONG
-            else [],
-        )
-        for path in EXAMPLES
-        if path.stem != "gated"
-    ],
+    "path", [pytest.param(p, id=f"{p.parent.name}/{p.stem}") for p in EXAMPLES]
 )
 def test_every_example_holds(path: Path) -> None:
     source, folder = read(path)
     # Networks of a family have the same equations: one of them is enough.
-    several = compile_source(source, SMALLER.get(path.stem, {}), folder)
+    several = compile_source(source, {}, folder)
     families = {tuple(e.text for e in item.formula.equations): item for item in several}
     for item in families.values():
         checks = verify(item.formula, build)
-        failed = [check for check in checks if check.holds is False]
-        assert not failed
-        assert sum(check.holds is True for check in checks) >= 2
+        assert not [check for check in checks if check.holds is False]
+        assert sum(check.holds is True for check in checks) >= 1
+        assert emitted(item).holds is not False
 
 
 def test_numbers_that_are_added_are_no_paths() -> None:

@@ -190,9 +190,8 @@ def test_wrong_usage(arguments: list[str]) -> None:
 
 
 def test_no_linearisation() -> None:
-    for command in ("analyze", "verify"):
-        shown = run(command, "-", text="X_i = max(X_<i-1>, W_i*X_<i-1>)", status=1)
-        assert "error[RF601]" in shown.stderr
+    text = "X_i = max(X_<i-1>, W_i*X_<i-1>)"
+    assert "error[RF601]" in run("analyze", "-", text=text, status=1).stderr
 
 
 def test_growth_is_a_warning() -> None:
@@ -216,31 +215,23 @@ def test_analysis_does_not_import_torch() -> None:
 
 def test_verify() -> None:
     shown = run("verify", EQ20).stdout
-    assert shown.count("  holds: ") == 5
+    assert shown.count("  holds: ") == 6
+    compared = (
+        "8 blocks: forward in eval, one training pass with seed 0, "
+        "gradients of 48 parameters and of the input, 48 buffers, relative error "
+    )
+    assert compared in shown
+    assert "the whole network is what its equations say (8 blocks, widths 32 x" in shown
     found = json.loads(run("verify", EQ20, "--json").stdout)
     assert all(check["holds"] for check in found["checks"])
 
 
-def test_verify_a_generated_file(tmp_path: Path) -> None:
-    file = tmp_path / "net.rf"
-    file.write_text(
-        "input 3 x 8 x 8\nstages 4 x 2, 8 x 2 / 2\nW = conv(3, c, stride=s)\n"
-        "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
-    )
-    out = tmp_path / "net.py"
-    run("compile", str(file), "-o", str(out))
-    assert (
-        "is the network of the formula"
-        in run("verify", str(file), "--module", str(out)).stdout
-    )
-    text = out.read_text()
-    assert " - self.shortcut2(" in text
-    out.write_text(text.replace(" - self.shortcut2(", " + self.shortcut2("))
-    shown = run("verify", str(file), "--module", str(out), status=1).stdout
-    assert "FAILS: " in shown
-    out.write_text("x = (")
-    shown = run("verify", str(file), "--module", str(out), status=1)
-    assert "error[RF605]" in shown.stderr
+def test_verify_without_a_linearisation() -> None:
+    text = "input 5\nstages 5 x 3\nX_i = W_i*max(X_<0..i-1>) + X_<i-1>"
+    shown = run("verify", "-", text=text).stdout
+    assert "  not tried: the Jacobians and the numbers of paths (max has no" in shown
+    assert shown.count("  holds: ") == 2
+    assert "3 blocks: forward in eval" in shown
 
 
 RANGES = str(ROOT / "examples" / "language" / "ranges.rf")

@@ -1,0 +1,1 @@
+"""A module held against its formula: emitted, freshly or in a file, and by the equations."""

@@ -1,0 +1,78 @@
+"""The emitted module of a whole network against its equations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from recform.analysis.evaluate import Missing
+from recform.analysis.trials import settled, shake, started
+from recform.analysis.verify import Check, measured
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError
+from recform.emit.plain import plain_graph
+from recform.verify.naive import Naive
+from recform.verify.sizes import thinner
+
+CLAIM = "the whole network is what its equations say"
+
+
+def emitted(compiled: Compiled) -> Check:
+    """Runs the network, or one with thinner stages, and evaluates its equations."""
+    small = thinner(compiled)
+    if small is None:
+        totals = compiled.graph.totals
+        size = (
+            f"{totals.parameters:,} parameters, {totals.multiply_adds:,} multiply-adds"
+        )
+        return Check(CLAIM, None, f"too large to be run by the way: {size}")
+    candidate, sizes = small
+    try:
+        return by_equations(compiled, candidate, sizes)
+    except Missing as error:
+        return Check(CLAIM, None, f"nobody reads {error}: the network has none")
+    except CompileError as error:
+        return Check(CLAIM, None, error.diagnostics[0].message)
+
+
+def by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -> Check:
+    """A network against its equations.
+
+    Args:
+        compiled: the network of the file.
+        tried: it, or one with thinner stages.
+        sizes: of the examples.
+
+    Raises:
+        Missing: if the module lacks an operator that the equations name.
+    """
+    plain = replace(tried, graph=plain_graph(tried.graph), timm=False)
+    network = plain.module().double().eval()
+    naive = Naive(plain, network)
+    starts: list[tuple[str, float]] = []
+    for flow, run in enumerate(plain.recurrence.flows):
+        starts += started(plain.formula, run.length, naive.parts(flow))
+    shake(network)
+    blocks = depths(compiled)
+    widths = " x ".join(str(stage.width) for stage in tried.formula.stages)
+    thin = "" if tried is compiled else f", widths {widths}"
+    images = " x ".join(map(str, sizes))
+    where = f"{blocks}{thin}, examples of {images}: "
+    holds, detail = settled(
+        lambda _: measured(network, naive, examples(sizes), starts, where), 1
+    )
+    return Check(CLAIM, holds, detail)
+
+
+def depths(compiled: Compiled) -> str:
+    """How many blocks a network has, in words."""
+    lengths = [str(flow.length) for flow in compiled.recurrence.flows]
+    return f"{' and '.join(lengths)} blocks"
+
+
+def examples(sizes: tuple[int, ...]) -> Any:
+    """Some random examples."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(3, *sizes, dtype=torch.float64, generator=generator)

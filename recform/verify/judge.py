@@ -1,0 +1,114 @@
+"""Two observations of the same network compared, and what differs first said in words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from recform.analysis import passes
+from recform.analysis.passes import Difference
+from recform.analysis.trials import CLOSE
+from recform.verify.observe import PASSES, Observation
+
+
+def worst_of(found: Observation, expected: Observation) -> tuple[bool, str]:
+    """Whether two modules are the same network, and in what they differ most.
+
+    The first pass in which they differ is named: what comes later follows from it.
+
+    Args:
+        found: the module of a file.
+        expected: the one that was emitted afresh.
+    """
+    largest = 0.0
+    for name, phase in {"start": "", **PASSES}.items():
+        here = passes.worst_of(_differences(found, expected, name))
+        if not here.error <= CLOSE:
+            where = f"{phase}: " if phase else ""
+            return False, f"{where}{here.what}{_size(here.error)}"
+        largest = max(largest, here.error)
+    return True, f"{_compared(expected)}, relative error {largest:.1e}"
+
+
+def _differences(
+    found: Observation, expected: Observation, name: str
+) -> Iterator[Difference]:
+    theirs, ours = _of(found.tensors, name), _of(expected.tensors, name)
+    if name == "start":
+        yield from _starts(theirs, ours)
+    else:
+        yield _value("the output", theirs.get("output"), ours["output"], 1e-3)
+        # What has no gradient has none in both.
+        keys = [*_of(ours, "gradient"), *_of(theirs, "gradient")]
+        table = dict.fromkeys(keys)
+        yield from passes.gradients(
+            {**table, **_of(theirs, "gradient")}, {**table, **_of(ours, "gradient")}
+        )
+        theirs, ours = _of(theirs, "buffer"), _of(ours, "buffer")
+        for key, value in ours.items():
+            yield _value(key, theirs.get(key), value, 1.0)
+    theirs, ours = _of(found.facts, name), _of(expected.facts, name)
+    for key in [*theirs, *(key for key in ours if key not in theirs)]:
+        if theirs.get(key) != ours.get(key):
+            yield Difference(f"{key} is {theirs.get(key, 'no parameter')}", math.inf)
+
+
+def _starts(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[Difference]:
+    """What a new module has, with the same seed: the same to the last digit."""
+    import torch
+
+    for key, value in ours.items():
+        other = theirs[key]
+        if other.dtype != value.dtype:
+            yield Difference(f"{key} starts as {other.dtype}", math.inf)
+        elif not torch.equal(other, value):
+            says = _distribution(other), _distribution(value)
+            how = f": {says[0]} instead of {says[1]}" if says[0] != says[1] else ""
+            yield Difference(f"{key} starts with other numbers{how}", math.inf)
+
+
+def _distribution(value: Any) -> str:
+    value = value.double()
+    if value.numel() == 1:
+        return f"{float(value):.4g}"
+    return f"mean {float(value.mean()):.2g}, deviation {float(value.std()):.2g}"
+
+
+def _value(what: str, theirs: Any, ours: Any, scale: float) -> Difference:
+    if theirs is None:
+        return Difference(f"{what} is missing", math.inf)
+    if theirs.shape != ours.shape:
+        shape = " x ".join(map(str, theirs.shape))
+        return Difference(f"{what} has the shape {shape}", math.inf)
+    theirs, ours = theirs.double(), ours.double()
+    known = ours.isfinite()
+    if not bool((theirs.isfinite() == known).all()):
+        return Difference(f"{what} has numbers that are not finite", math.inf)
+    # Where both have none, there is nothing to compare.
+    theirs, ours = theirs[known], ours[known]
+    if not ours.numel():
+        return Difference(what, 0.0)
+    size = max(scale, float(ours.abs().max()))
+    return Difference(what, float((theirs - ours).abs().max()) / size)
+
+
+def _of(table: dict[str, Any], group: str) -> dict[str, Any]:
+    start = f"{group}/"
+    return {
+        key.removeprefix(start): value
+        for key, value in table.items()
+        if key.startswith(start)
+    }
+
+
+def _size(error: float) -> str:
+    return f" differs, relative error {error:.1e}" if math.isfinite(error) else ""
+
+
+def _compared(seen: Observation) -> str:
+    gradients = _of(_of(seen.tensors, "training"), "gradient")
+    buffers = _of(_of(seen.tensors, "training"), "buffer")
+    starts = _of(seen.tensors, "start")
+    what = passes.compared(len(gradients) - 1, len(buffers), 0)
+    return f"{len(starts)} start values, {what}, and eval after it"

@@ -1,0 +1,153 @@
+"""A whole network by its equations: with stages and adapters, stem and head.
+
+The equations are evaluated one by one with the operators of the module. Two things are
+taken from the compiler as data: in front of which terms a block has an adapter, and
+which terms of a sum are added up before that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from recform.algebra.expr import Scaled, Tensor, TensorSum
+from recform.analysis.evaluate import Evaluator, Missing, Parts
+from recform.compiler import Compiled
+from recform.emit.module import module_names
+from recform.emit.network import NetworkWriter
+from recform.emit.text import Lines
+from recform.graph.shapes import bare
+from recform.recurrence.moves import move
+
+#: In front of which term of what the adapter of a block stands.
+_Adapters = Mapping[tuple[Tensor, Tensor], Any]
+
+
+class Naive:
+    """The network of a formula, computed from its equations.
+
+    Args:
+        compiled: the network; its file gives no names.
+        network: the emitted module, whose operators are used.
+    """
+
+    def __init__(self, compiled: Compiled, network: Any) -> None:
+        self._compiled, self._network = compiled, network
+        self._writer = NetworkWriter(compiled.graph, module_names([compiled.graph]))
+        self._writer.write(Lines())
+        names = self._writer.stage_names
+        stages = [list(network.get_submodule(name)) for name in names]
+        by_stage = compiled.formula.scope == "stage"
+        self._flows = stages if by_stage else [[b for stage in stages for b in stage]]
+        shapes = {stage.shape.sizes for stage in compiled.graph.stages}
+        self._one_shape = shapes == {compiled.graph.stem.output.sizes}
+
+    def __call__(self, value: Any) -> Any:
+        """What the network is to make of examples."""
+        value = self._piece("stem", value)
+        for flow in range(len(self._flows)):
+            if flow:
+                value = self._piece(f"transition{flow + 1}", value)
+            value = self._flow(flow, value)
+        return self._piece("head", value)
+
+    def parts(self, flow: int) -> Parts:
+        """Operators and scalars of the blocks of a flow."""
+        blocks, writer = self._flows[flow], self._writer
+        runs = self._compiled.recurrence.flows[flow].runs
+        paths = {
+            number: writer.steps[run.step].modules
+            for run in runs
+            for number in range(run.first, run.last + 1)
+        }
+
+        def member(name: str, index: int | None) -> Any:
+            if index:
+                path = paths.get(index, {}).get(name)
+                owner = blocks[index - 1] if path else None
+            else:
+                own = f"{name}_0" if index == 0 else name
+                path, owner = writer.shared.get((own, flow)), self._network
+            if not path:
+                raise Missing(name if index is None else f"{name}_{index}")
+            for attribute in path.removeprefix("self.").split("."):
+                owner = getattr(owner, attribute)
+            return owner
+
+        return Parts(self._network, member, member)
+
+    def _piece(self, role: str, value: Any) -> Any:
+        attribute = self._writer.pieces.get(role)
+        return value if attribute is None else getattr(self._network, attribute)(value)
+
+    def _flow(self, flow: int, value: Any) -> Any:
+        return _Adapted(
+            self._compiled.formula,
+            len(self._flows[flow]),
+            self.parts(flow),
+            value,
+            *self._adapters(flow),
+        ).output()
+
+    def _adapters(self, flow: int) -> tuple[_Adapters, Mapping[Tensor, Tensor]]:
+        """The adapters of a flow, and the sums of which a part is formed first."""
+        recurrence = self._compiled.recurrence
+        places: dict[tuple[Tensor, Tensor], Any] = {}
+        brackets: dict[Tensor, Tensor] = {}
+        for run in recurrence.flows[flow].runs:
+            step, code = recurrence.steps[run.step], self._writer.steps[run.step]
+            for number in range(run.first, run.last + 1):
+                block = self._flows[flow][number - 1]
+                moved = (number - step.at, step.absolute)
+                for site, attribute in code.adapters.items():
+                    key = (move(site.value, *moved), move(site.parent, *moved))
+                    places[key] = getattr(block, attribute)
+                for whole, split in step.definitions.items():
+                    # On one shape it does not matter how terms are added up.
+                    if isinstance(whole, TensorSum) and not self._one_shape:
+                        brackets[move(whole, *moved)] = move(split, *moved)
+        return places, brackets
+
+
+class _Adapted(Evaluator):
+    """Evaluates blocks with adapters in front of terms, behind their coefficients."""
+
+    def __init__(
+        self,
+        formula: Any,
+        length: int,
+        parts: Parts,
+        start: Any,
+        adapters: _Adapters,
+        brackets: Mapping[Tensor, Tensor],
+    ) -> None:
+        super().__init__(formula, length, parts, start)
+        # A step that is moved to a first block may have other names for what is there.
+        settle = self.unroller.settle
+        self._adapters = {
+            (settle(value), settle(parent)): adapter
+            for (value, parent), adapter in adapters.items()
+        }
+        self._brackets = {
+            settle(whole): settle(split) or whole for whole, split in brackets.items()
+        }
+        self._adapted: dict[tuple[Tensor, int], Any] = {}
+
+    def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        return super().made_of(self._brackets.get(tensor, tensor))
+
+    def needed(self, tensor: Tensor, parent: Tensor) -> Tensor:
+        inner = bare(tensor)
+        return inner if (inner, parent) in self._adapters else tensor
+
+    def term(self, tensor: Tensor, parent: Tensor) -> Any:
+        adapter = self._adapters.get((bare(tensor), parent))
+        if adapter is None:
+            return self.values[tensor]
+        if isinstance(tensor, Scaled):
+            number = self.number(tensor.coefficient, tensor.at)
+            return number * self.term(tensor.tensor, parent)
+        key = (tensor, id(adapter))
+        if key not in self._adapted:
+            self._adapted[key] = adapter(self.values[tensor])
+        return self._adapted[key]

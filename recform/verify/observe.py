@@ -1,0 +1,142 @@
+"""What a module does, as tensors and facts: written down, not judged.
+
+The same is done with the module of a file and with the one that is emitted afresh; they
+are compared elsewhere. A module may do anything here, so it is asked for nothing but
+what is compared.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from recform.analysis.passes import SEED, weighted
+
+#: The passes, in the order in which they are made, and what they are called.
+PASSES = {
+    "eval": "forward in eval",
+    "training": f"a training pass with seed {SEED}",
+    "after": "forward in eval after that pass",
+    "again": "forward in eval once more",
+}
+
+
+class Unusable(Exception):
+    """A module that cannot be observed; ``phase`` says where, the text why."""
+
+    def __init__(self, phase: str, why: str) -> None:
+        super().__init__(why)
+        self.phase = phase
+
+
+@dataclass
+class Observation:
+    """What was seen.
+
+    Attributes:
+        tensors: by pass and name, such as ``training/gradient/head.weight``; what the
+            module starts with is at ``start/…``.
+        facts: short texts, by pass and name: what is not as it should be.
+        seconds: how long it took.
+    """
+
+    tensors: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+def observe(
+    make: Callable[[], Any],
+    images: Any,
+    state: Callable[[Any], dict[str, Any]],
+) -> Observation:
+    """Makes a module and runs it.
+
+    Args:
+        make: its constructor.
+        images: the examples.
+        state: what is loaded into the new module, in float64.
+
+    Raises:
+        Unusable: if it is no module, cannot be run, or takes no such state.
+    """
+    import torch
+
+    seen, began = Observation(), time.monotonic()
+    with _phase("its constructor"):
+        torch.manual_seed(SEED)
+        network = make()
+    if not isinstance(network, torch.nn.Module):
+        raise Unusable("its constructor", f"it makes {_kind(network)}, no nn.Module")
+    with _phase("its state_dict"):
+        for name, value in network.state_dict().items():
+            seen.tensors[f"start/{name}"] = _kept(value)
+        for name, parameter in network.named_parameters():
+            kind = "learned" if parameter.requires_grad else "not learned"
+            seen.facts[f"start/{name}"] = kind
+        network.double()
+        wanted = state(network)
+    with _phase("load_state_dict"):
+        network.load_state_dict(wanted)
+    for name, phase in PASSES.items():
+        with _phase(phase):
+            if name != "after":
+                network.load_state_dict(wanted)
+            _pass(network, images, seen, name, training=name == "training")
+    seen.seconds = time.monotonic() - began
+    return seen
+
+
+def _pass(
+    network: Any, images: Any, seen: Observation, name: str, *, training: bool
+) -> None:
+    import torch
+
+    network.train(training)
+    network.zero_grad(set_to_none=True)
+    leaf = images.detach().clone().requires_grad_()
+    given = leaf * 1
+    before = {key: value.detach().clone() for key, value in network.named_parameters()}
+    torch.manual_seed(SEED)
+    output = network(given)
+    if not isinstance(output, torch.Tensor):
+        raise Unusable(PASSES[name], f"it returns {_kind(output)}, no tensor")
+    if output.dtype is not torch.float64:
+        raise Unusable(PASSES[name], f"it returns {output.dtype} for torch.float64")
+    seen.tensors[f"{name}/output"] = _kept(output)
+    if not torch.equal(given.detach(), leaf.detach()):
+        seen.facts[f"{name}/the input"] = "changed in place"
+    if output.requires_grad:
+        weighted(output).backward()
+    if leaf.grad is not None:
+        seen.tensors[f"{name}/gradient/the input"] = _kept(leaf.grad)
+    for key, parameter in network.named_parameters():
+        if parameter.grad is not None:
+            seen.tensors[f"{name}/gradient/{key}"] = _kept(parameter.grad)
+        if not torch.equal(parameter.detach(), before[key]):
+            seen.facts[f"{name}/{key}"] = "changed by the pass"
+    for key, buffer in network.named_buffers():
+        seen.tensors[f"{name}/buffer/{key}"] = _kept(buffer)
+
+
+def _kept(value: Any) -> Any:
+    return value.detach().clone().contiguous()
+
+
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
+@contextmanager
+def _phase(name: str) -> Iterator[None]:
+    try:
+        yield
+    except Unusable:
+        raise
+    except BaseException as error:  # SystemExit and KeyboardInterrupt, too.
+        first = (str(error).strip().splitlines() or [""])[0]
+        why = f"{type(error).__name__}: {first}" if first else type(error).__name__
+        raise Unusable(name, why[:300]) from None

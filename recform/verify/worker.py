@@ -1,0 +1,106 @@
+"""The process that runs a generated file: ``python -m recform.verify.worker FOLDER``.
+
+It is told what to do by a line of JSON on standard input, and writes what it saw to the
+folder: safetensors, which nobody executes, with the word that it was told, so that an
+answer which is not the end of this program is none.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from recform.verify.observe import Observation, Unusable, observe
+
+#: The files of the folder.
+EXAMPLES, STATE, READY, ANSWER = "examples", "state", "ready", "answer"
+
+
+def main() -> None:
+    """Waits for the order, observes, answers, and ends at once."""
+    import torch  # noqa: F401  Takes long: it is there when the order comes.
+
+    folder = Path(sys.argv[1])
+    (folder / READY).touch()
+    order = json.loads(sys.stdin.readline() or "null")
+    if order is None:  # Nobody is there any more.
+        os._exit(2)
+    try:
+        seen = _observed(folder, order)
+        facts, failed = seen.facts, None
+    except Unusable as error:
+        seen, facts, failed = Observation(), {}, [error.phase, str(error)]
+    _answer(folder, order["word"], seen, {"facts": facts, "failed": failed})
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # What the file registered for the end of the program is not run.
+    os._exit(0)
+
+
+def _observed(folder: Path, order: dict[str, Any]) -> Observation:
+    from safetensors.torch import load_file
+
+    state = load_file(folder / STATE)
+    images = load_file(folder / EXAMPLES)["examples"]
+    make = load(Path(order["file"]), order["name"])
+
+    def wanted(network: Any) -> dict[str, Any]:
+        theirs = {n: tuple(v.shape) for n, v in network.state_dict().items()}
+        ours = {name: tuple(value.shape) for name, value in state.items()}
+        if theirs != ours:
+            raise Unusable("its parameters", _other(theirs, ours))
+        return state
+
+    return observe(make, images, wanted)
+
+
+def load(path: Path, name: str) -> Any:
+    """The class of a network in a generated file.
+
+    Raises:
+        Unusable: if the file cannot be run, or has no such class.
+    """
+    try:
+        spec = importlib.util.spec_from_file_location("recform_verified", path)
+        if spec is None or spec.loader is None:
+            raise ImportError("its name does not end in .py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+        return getattr(module, name)
+    except BaseException as error:  # The file may hold anything.
+        first = (str(error).strip().splitlines() or [""])[0]
+        raise Unusable("the file", f"{type(error).__name__}: {first}"[:300]) from None
+
+
+def _other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+    """How the parameters and buffers of two modules differ, by the first of each kind."""
+    kinds = {
+        "it lacks": [name for name in ours if name not in theirs],
+        "it has besides": [name for name in theirs if name not in ours],
+        "of another shape": [
+            name for name in ours if name in theirs and ours[name] != theirs[name]
+        ],
+    }
+    return "; ".join(
+        f"{what}: {', '.join(names[:3])}"
+        + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        for what, names in kinds.items()
+        if names
+    )
+
+
+def _answer(folder: Path, word: str, seen: Observation, said: dict[str, Any]) -> None:
+    from safetensors.torch import save_file
+
+    text = {"word": word, "said": json.dumps(said)}
+    save_file(seen.tensors, folder / f"{ANSWER}.part", metadata=text)
+    os.replace(folder / f"{ANSWER}.part", folder / ANSWER)
+
+
+if __name__ == "__main__":
+    main()
