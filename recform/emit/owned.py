@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
-from recform.blocks import Shape
 from recform.emit.bodies import BodyClasses
 from recform.emit.columns import Columns
 from recform.emit.expressions import learned
@@ -19,7 +18,7 @@ from recform.emit.names import (
     variable,
 )
 from recform.emit.pipelines import GRID, PipelineCode
-from recform.graph.model import Block, NetworkGraph, Segment, Site
+from recform.graph.model import Block, Bridge, NetworkGraph, Segment, Site
 from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot
 
@@ -62,7 +61,7 @@ class Owned:
         blocks: what each segment looks like.
         columns: the arguments of the step's constructor.
         free: parameters of the file that the constructor passes on.
-        tables: the attribute of each adapter, by value and targets.
+        bridges: for each attribute of an adapter, what it does in each block.
         adapters: the same by the place in the formula.
         scalars: the names of learned scalars.
         needs_index: whether a coefficient depends on ``i``.
@@ -167,12 +166,10 @@ class Owned:
         """Adapters: one for each value and target, in the order of the formula."""
         table: dict[tuple[Tensor, tuple[Any, ...]], str] = {}
         adapters: dict[Site, str] = {}
+        self.bridges: dict[str, tuple[Bridge, ...]] = {}
         for site in self._site_order():
-            pairs = tuple(block.sites.get(site) for block in self.blocks)
-            targets = tuple(
-                (pair[1] if pair is not None else self._target(site, block))
-                for pair, block in zip(pairs, self.blocks, strict=True)
-            )
+            bridges = tuple(self._bridge(site, block) for block in self.blocks)
+            targets = tuple(bridge.target for bridge in bridges)
             key = (site.value, targets)
             if key not in table:
                 wanted = self._formula.names.get("adapter", "shortcut")
@@ -182,10 +179,10 @@ class Owned:
                     if table
                     else self._attributes.claim(wanted, claim)
                 )
+                self.bridges[table[key]] = bridges
                 for parameter in self._classes.adapter_parameters:
                     values = tuple(
-                        adapter_value(parameter, block.shapes[site.value], target)
-                        for block, target in zip(self.blocks, targets, strict=True)
+                        adapter_value(parameter, bridge) for bridge in bridges
                     )
                     if any(value is None for value in values):
                         self.free.add(parameter)
@@ -193,7 +190,6 @@ class Owned:
                     wanted_name = self._adapter_name(parameter, site.value)
                     self.columns.add(kind(parameter), wanted_name, values)
             adapters[site] = table[key]
-        self.tables = table
         self.adapters = adapters
 
     def _site_order(self) -> list[Site]:
@@ -206,8 +202,12 @@ class Owned:
                     order.append(site)
         return order
 
-    def _target(self, site: Site, block: Block) -> Shape:
-        return block.shapes[site.parent]
+    def _bridge(self, site: Site, block: Block) -> Bridge:
+        """What an adapter does in a block, or would do where it is not needed."""
+        if site in block.sites:
+            return block.sites[site]
+        source, target = block.shapes[site.value], block.shapes[site.parent]
+        return Bridge(source, target, source.stride_to(target) or 1)
 
     def _adapter_name(self, parameter: str, value: Tensor) -> str:
         if parameter in ("channels", "features"):
@@ -265,14 +265,15 @@ def kind(parameter: str) -> str:
     return "channels"
 
 
-def adapter_value(parameter: str, source: Shape, target: Shape) -> Any:
+def adapter_value(parameter: str, bridge: Bridge) -> Any:
     """The number of an adapter's parameter; None if it is free."""
+    source = bridge.source
     if parameter in ("in_channels", "in_features"):
         return source.features
     if parameter in ("channels", "features"):
-        return target.features
+        return bridge.target.features
     if parameter == "stride":
-        return source.stride_to(target)
+        return bridge.stride
     grid = GRID[source.layout]
     if parameter in grid:
         return source.grid[grid.index(parameter)]
