@@ -70,6 +70,15 @@ FORMS = {
     "\nX_i = X_<i-1> + W_i*X_<i-1>",
     "attention": "input 3 x 8 x 8\nstem patches(4, 6) > classtoken > positions\n"
     "stages 6 x 2\nA = ln > attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
+    "attention, dropout": "input 3 x 8 x 8\nstem patches(4, 6) > positions\n"
+    "stages 6 x 2\nA = ln > attention(2, causal=true, dropout=0.1) > dropout(0.2)\n"
+    "X_i = X_<i-1> + A_i*X_<i-1>",
+    "attention, no dropout": "input 3 x 8 x 8\nstem patches(4, 6) > positions\n"
+    "stages 6 x 2\nA = ln > attention(2, dropout=0.0) > dropout(0.0) > relu > dropout(0)\n"
+    "X_i = X_<i-1> + A_i*X_<i-1>",
+    "dropout by depth": FRAME
+    + "W = relu > dropout((i-1)/L) > conv(3, c, stride=s) > droppath((i-1)/L)"
+    "\nX_i = X_<i-1> + W_i*X_<i-1>",
     "tokens": "input 5 x 6\nstages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>",
     "vectors": "input 9\nstages 8 x 3\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
 }
