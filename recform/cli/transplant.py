@@ -61,6 +61,8 @@ def command(
         if origin is not None:
             other = common.compiled(origin, None, other_network)
             source = choose(other, other_network)
+        given = [] if source is None else source.warnings
+        common.show([*target.warnings, *given], form)
         if output is not None:
             _check(output, weights)
         from recform.weights import transplant

@@ -33,6 +33,7 @@ def command(
     """Differentiate and run the network, and compare it with the analysis."""
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
+        common.show(networks[0].warnings, form)
         found = [(item.name, checks_of(item, module)) for item in networks]
     if as_json:
         data = [

@@ -29,6 +29,7 @@ from recform.graph.partial import Partial, ShapeError, Stuck
 from recform.graph.pipelines import PipelineRunner, uses
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
+from recform.graph.widths import warn_of_widths
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 from recform.recurrence.unroll import leading
@@ -43,7 +44,7 @@ def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
 
     Args:
         recurrence: from the stage before.
-        report: gets RF106 and RF4xx.
+        report: gets RF106 and RF4xx, of which RF408 is a warning.
 
     Raises:
         ShapeError: if shapes do not meet; it holds what could be followed.
@@ -149,6 +150,7 @@ class _Follower:
             shape = end.outputs[0] or shape
         stages = self._adapters_apart(stages)
         check(recurrence, tuple(stages), self._report)
+        warn_of_widths(formula, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)
         parts = [
