@@ -167,6 +167,8 @@ def _compile(
     network: str | None,
 ) -> tuple[Compiled, ...]:
     from recform.algebra.lower import lower
+    from recform.algebra.statistics import warn_of_shared_statistics
+    from recform.algebra.unused import warn_unused
 
     file = parse(source, report, folder)
     report.check()
@@ -186,6 +188,11 @@ def _compile(
     except CompileError as error:
         error.diagnostics = blamed(error.diagnostics, file, settings)
         raise
+    # Where there are mistakes, these would be noise.
+    formulas = [item.formula for item in compiled]
+    warn_unused(file, source, formulas, report, network)
+    for formula in formulas:
+        warn_of_shared_statistics(formula, report)
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(
         replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import sympy
 
+from recform.algebra.definitions import every_name
 from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
@@ -242,6 +243,16 @@ class EquationReader:
         """``X_<i,t> = ...``: one equation for each time; ``X_<i,0> = ...``: for one."""
         reader = self._reader
         first, second = left.indices
+        if FIRST in every_name(first):
+            number = next(iter(self._starts), 1)
+            self._report.error(
+                "RF217",
+                f"an equation for the {FIRST} block of every stage has one index",
+                left.span,
+                hint="with a second index there is one for each block: "
+                f"{left.name}_<{number},t> = ...",
+            )
+            return
         if isinstance(first, n.Range) or isinstance(second, n.Range):
             self._report.error(
                 "RF217",

@@ -2,13 +2,17 @@
 
 ``(A + B)*X`` is ``A*X + B*X`` always; ``A*(X + Y)`` stays as it is, because blocks are
 not linear. So an operator expression can always be applied away from the left, and only
-applications of single operators are left.
+applications of single operators are left. What cancels in a sum of operators is gone
+before it is applied.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import sympy
 
 from recform.algebra.expr import Apply, Tensor, TensorSum, scaled, signed
 
@@ -43,6 +47,44 @@ class Composition:
 
 
 OperatorExpr = OperatorRef | Scalar | OperatorSum | Composition
+
+
+def summed(terms: Sequence[tuple[int, OperatorExpr]]) -> OperatorExpr:
+    """A sum of operators, without those that cancel: ``W - W`` applies none.
+
+    The others stay as they are, in the author's order.
+    """
+    flat = list(_flat(terms, 1))
+    totals: dict[tuple[OperatorExpr, ...], Any] = {}
+    for sign, term in flat:
+        factor, rest = _factored(term)
+        totals[rest] = totals.get(rest, sympy.S.Zero) + sign * factor
+    if all(total != 0 for total in totals.values()):
+        return OperatorSum(tuple(terms))
+    left = tuple(term for term in flat if totals[_factored(term[1])[1]] != 0)
+    if not left:
+        return Scalar(sympy.S.Zero)
+    return left[0][1] if len(left) == 1 and left[0][0] > 0 else OperatorSum(left)
+
+
+def _flat(
+    terms: Iterable[tuple[int, OperatorExpr]], outer: int
+) -> Iterator[tuple[int, OperatorExpr]]:
+    for sign, term in terms:
+        if isinstance(term, OperatorSum):
+            yield from _flat(term.terms, outer * sign)
+        else:
+            yield outer * sign, term
+
+
+def _factored(term: OperatorExpr) -> tuple[Any, tuple[OperatorExpr, ...]]:
+    """A term as a number times what it is a multiple of."""
+    factors = term.factors if isinstance(term, Composition) else (term,)
+    number = sympy.S.One
+    rest = list(factors)
+    while rest and isinstance(rest[0], Scalar):
+        number *= rest.pop(0).value  # type: ignore[union-attr]
+    return number, tuple(rest)
 
 
 def apply(operator: OperatorExpr, tensor: Tensor) -> Tensor:

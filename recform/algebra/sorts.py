@@ -35,6 +35,7 @@ from recform.algebra.operators import (
     OperatorSum,
     Scalar,
     apply,
+    summed,
 )
 from recform.algebra.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
 from recform.algebra.reading.calls import Calls
@@ -91,7 +92,7 @@ class Reader(Calls):
                 self.spans.setdefault(part, span)
             return parts[0] if len(parts) == 1 else TensorSum(*parts)
         if others:
-            return OperatorSum(tuple((sign, v) for sign, v, _ in terms))
+            return summed([(sign, v) for sign, v, _ in terms])
         total = sum((sign * v.value for sign, v, _ in terms), sympy.S.Zero)  # type: ignore[union-attr]
         return Scalar(sc.bounded(total))
 

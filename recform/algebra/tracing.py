@@ -51,6 +51,7 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_input = last_saved = False
     first = True  # what comes in is the pipeline's input, or a view of it
+    held = x.elements  # of what comes in, or of all that it is a view of
     for step in pipeline.steps:
         y, cost = _one(step, x, values)
         parameters += cost.parameters
@@ -58,11 +59,11 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
         if cost.saves_input and first:
             saves_input = True
         elif cost.saves_input and not last_saved:
-            saved += x.elements
+            saved += held
         if not cost.passes:
             saved += pending
             pending = y.elements if cost.saves_output else 0
-            last_saved, first = cost.saves_output, False
+            last_saved, first, held = cost.saves_output, False, y.elements
         saved += cost.saves_more
         x = y
     return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)

@@ -53,14 +53,19 @@ class Attention(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         features, positions = int(x.features), int(x.grid[0])
         projections = 4 * features * features
+        # A number for each head and token, from which the attention weights are made
+        # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
+        # which of them were dropped (if not all), and what is left.
+        weights = positions * int(a.heads)
+        if a.dropout > 0:
+            weights *= positions * (3 if a.dropout < 1 else 2)
         return Cost(
             parameters=projections + (4 if a.bias else 1) * features,
             # Projections, and twice a product with positions x positions numbers.
             multiply_adds=positions * (projections + 2 * positions * features),
             saves_input=True,
-            # Queries, keys, values, what is put together of them, and a number for
-            # each head and token from which the attention weights are made again.
-            saves_more=4 * x.elements + positions * int(a.heads),
+            # Queries, keys, values, what is put together of them, and the weights.
+            saves_more=4 * x.elements + weights,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -28,6 +28,7 @@ class BatchNorm(Operator):
     about = "batch normalisation with learned scale and shift"
     source = "Ioffe and Szegedy (2015)"
     attribute = "bn"
+    gathers = True
     weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
     arguments = (
         Argument("eps", Kind.NUMBER, 1e-5, _EPS),

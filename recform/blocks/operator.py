@@ -120,8 +120,8 @@ class Cost:
         saves_input: whether autograd keeps the input for the backward pass.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
-        passes: whether the output is a view of the whole input, and so no memory of
-            its own.
+        passes: whether the output is a view of the input, and so no memory of its own:
+            who keeps it keeps the input.
     """
 
     parameters: int = 0
@@ -224,6 +224,8 @@ class Operator:
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether it gathers statistics over its calls, by which it works in evaluation.
+    gathers: bool = False
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the

@@ -27,7 +27,10 @@ class Dropout(Operator):
     arguments = (Argument("rate", Kind.RATE, 0.5, "the probability"),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(saves_more=x.elements)
+        # At these rates torch keeps no mask: all comes through, or nothing.
+        if a.rate == 0:
+            return Cost(passes=True)
+        return Cost(saves_more=x.elements if a.rate < 1 else 0)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
@@ -47,7 +50,7 @@ class DropPath(Operator):
     )
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(saves_more=1)
+        return Cost(passes=True) if a.rate == 0 else Cost(saves_more=1)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"DropPath({fraction(a.rate)})")

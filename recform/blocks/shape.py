@@ -99,16 +99,27 @@ class Shape:
         numbers = isinstance(self.features, int) and isinstance(target.features, int)
         return alone and (not numbers or self.features == target.features)
 
-    def stride_to(self, target: Shape) -> int | None:
-        """The stride that leads from this grid to another; None if there is none."""
+    def stride_to(self, target: Shape, behind: int = 1) -> int | None:
+        """The stride that leads from this grid to another; None if there is none.
+
+        Args:
+            target: has the other grid.
+            behind: the stride that the stages between have. It is taken where it leads
+                there, for then it does so in images of every size; otherwise the
+                smallest that does.
+        """
         if self.layout is not target.layout or len(self.grid) != len(target.grid):
             return None
-        if self.grid == target.grid:
-            return 1
-        if not self.grid or not target.grid[0]:
+        if self.layout is not Layout.IMAGE:
+            return 1 if self.grid == target.grid else None
+        if not all(target.grid):
             return None
-        stride = -(-int(self.grid[0]) // int(target.grid[0]))
-        return stride if self.downsampled(stride).grid == target.grid else None
+        sizes = zip(self.grid, target.grid, strict=True)
+        least = max(-(-int(mine) // int(other)) for mine, other in sizes)
+        for stride in (behind, least):
+            if self.downsampled(stride).grid == target.grid:
+                return stride
+        return None
 
     def broadcast_view(self) -> tuple[int, ...]:
         """The shape of a parameter that scales each feature."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from recform.cli import common
@@ -10,6 +12,9 @@ from recform.cli import common
 def command(
     file: common.File,
     settings: common.Settings = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="End with status 1 for warnings, too.")
+    ] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell what is wrong with a formula file."""
@@ -19,7 +24,10 @@ def command(
         for network in networks:
             _ = network.source
     # A program that reads the answer finds one, whether there is something or not.
-    common.show(networks[0].warnings, form, always=True)
+    warnings = networks[0].warnings
+    common.show(warnings, form, always=True)
+    if strict and warnings:
+        raise typer.Exit(1)
     if form is common.Format.text:
         names = ", ".join(network.name for network in networks)
         typer.echo(f"{file}: good ({names})")

@@ -58,6 +58,7 @@ def command(
                         "the file has a recursion already", param_hint=option
                     )
             compiled = compile_source(source, values, folder, common.plugins(), network)
+            common.show(compiled[0].warnings, form)
             reports = [backward(item.formula) for item in compiled]
         if output is not None and derived is not None:
             common.write_whole(output, derived.file, ".rf")

@@ -40,6 +40,7 @@ def command(
             choose(common.compiled(file, settings, network), network),
             choose(common.compiled(other, settings, other_network), other_network),
         ]
+        common.show([w for item in compiled for w in item.warnings], form)
     paths = path_difference(compiled[0].formula, compiled[1].formula)
     frame = frame_changes(compiled[0].formula, compiled[1].formula)
     before, after = (summarise(item.graph) for item in compiled)

@@ -64,6 +64,7 @@ def command(
     with common.diagnosed(form):
         first = choose(common.compiled(file, settings, network), network)
         second = choose(common.compiled(other, settings, other_network), other_network)
+        common.show([*first.warnings, *second.warnings], form)
         verdict = compare(first.formula, second.formula)
         if output is not None and verdict.example is not None:
             common.write_whole(output, verdict.example.program, ".py")

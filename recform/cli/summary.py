@@ -38,7 +38,7 @@ def command(
     common.one_of(table=table, network=network is not None)
     if table:
         with common.diagnosed(form):
-            rows = _rows(Path(file), settings)
+            rows = _rows(Path(file), settings, form)
         if as_json:
             data_rows = [row.as_dict() for row in rows]
             sys.stdout.write(json.dumps(data_rows, indent=2) + "\n")
@@ -69,7 +69,9 @@ def command(
         render(summary)
 
 
-def _rows(path: Path, settings: list[str] | None) -> list[TableRow]:
+def _rows(
+    path: Path, settings: list[str] | None, form: common.Format
+) -> list[TableRow]:
     """A row for each network of a file, or of all files of a folder.
 
     Raises:
@@ -80,11 +82,9 @@ def _rows(path: Path, settings: list[str] | None) -> list[TableRow]:
     report = Diagnostics()
     if not files:
         report.error("RF001", f"{path} has no formula file", file=path.as_posix())
-    networks = [
-        (file.stem, item.graph)
-        for file in files
-        for item in common.compiled(str(file), settings)
-    ]
+    compiled = [(file.stem, common.compiled(str(file), settings)) for file in files]
+    common.show([w for _, items in compiled for w in items[0].warnings], form)
+    networks = [(stem, item.graph) for stem, items in compiled for item in items]
     told = folder / "published.csv"
     try:
         known = published(told.read_text("utf-8")) if told.exists() else {}

@@ -60,6 +60,8 @@ def command(
         if origin is not None:
             other = common.compiled(origin, None, other_network)
             source = choose(other, other_network)
+        given = [] if source is None else source.warnings
+        common.show([*target.warnings, *given], form)
         from recform.weights import transplant
 
         made = transplant(weights, target, source, seed=seed, plugins=common.plugins())

@@ -41,6 +41,7 @@ def command(
     found: list[tuple[str, list[Check]]] = []
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
+        common.show(networks[0].warnings, form)
         try:
             for item in networks:
                 found.append((item.name, _checks(item, module, limit, printed)))

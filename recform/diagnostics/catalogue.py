@@ -237,6 +237,13 @@ CATALOGUE: dict[str, Entry] = {
         f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{_ONE}",
         f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{_ONE}",
     ),
+    "RF222": Entry(
+        "declared and not used (a warning)",
+        "Something has a name, and nothing that the network returns reads it. Often the "
+        "name is misspelt where it should be read, and something else stands there.",
+        "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wid_i*X_<i-1>",
+        "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wide_i*X_<i-1>",
+    ),
     "RF301": Entry(
         "not causal",
         "A block would need what comes later, or itself.",
@@ -297,6 +304,23 @@ CATALOGUE: dict[str, Entry] = {
         "X_i = 0*X_<i-1>",
         _ONE,
     ),
+    "RF311": Entry(
+        "a term without its scalar (a warning)",
+        "Blocks are counted from 1, so a scalar of each block has no number 0, and the "
+        "term with it is left out.",
+        "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
+        "X_i = sum(k, 0, i, a_k*Y_k)\noutput X_L",
+        "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
+        "X_i = Y_0 + sum(k, 1, i, a_k*Y_k)\noutput X_L",
+    ),
+    "RF312": Entry(
+        "statistics that all blocks share (a warning)",
+        "In training `bn` normalises each call by its own batch, in evaluation all calls by "
+        "one running mean and variance. Where all blocks share the module, these lie "
+        "between what the blocks make, and evaluation is far from training.",
+        "stages 8 x 4\nX_i = relu(W*X_<i-1> + X_0)",
+        "stages 8 x 4\nW = conv(3, c) > gn(4)\nX_i = relu(W*X_<i-1> + X_0)",
+    ),
     "RF401": Entry(
         "shapes that do not meet",
         "Terms of a sum, or the parts of a concat, cannot be brought to one shape.",
@@ -339,6 +363,14 @@ CATALOGUE: dict[str, Entry] = {
         "Shapes differ, and the file says `adapter none`.",
         f"adapter none\n{_ONE}",
         f"adapter none\nstages 64 x 4\n{_ONE}",
+    ),
+    "RF408": Entry(
+        "a width that is not made (a warning)",
+        "A stage declares a width, and its blocks make another: their operators end in a "
+        "width of their own, so what the stage says is for nothing.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, stride=s) > bn > relu\nX_i = W_i*X_<i-1>",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > bn > relu\n"
+        "X_i = W_i*X_<i-1>",
     ),
     "RF501": Entry(
         "no such parameter",

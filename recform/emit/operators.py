@@ -179,15 +179,15 @@ class BlockWriter:
     def _adapter(self, lines: Lines) -> tuple[str, tuple[str, ...]]:
         """The function that makes adapters, if any block has one."""
         pipeline = self._formula.adapter
-        pairs = [
-            pair
+        bridges = [
+            bridge
             for stage in self._network.stages
             for segment in stage.segments
-            for pair in segment.block.sites.values()
+            for bridge in segment.block.sites.values()
         ]
-        if pipeline is None or not pairs:
+        if pipeline is None or not bridges:
             return "", ()
-        shape = pairs[0][0]
+        shape = bridges[0].source
         name = self._names.new(
             self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
         )

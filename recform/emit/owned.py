@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
-from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
 from recform.emit.columns import Columns
@@ -15,7 +14,7 @@ from recform.emit.expressions import learned
 from recform.emit.names import chosen_names, claim_of, variable
 from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, numbers_at
-from recform.graph.model import Block, NetworkGraph, Place, Segment, Site
+from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
 from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot
 
@@ -60,7 +59,7 @@ class Owned:
         blocks: what each segment looks like.
         columns: the arguments of the step's constructor.
         free: parameters of the file that the constructor passes on.
-        tables: the attribute of each adapter, by value and targets.
+        bridges: for each attribute of an adapter, what it does in each block.
         adapters: the same by the place in the formula.
         scalars: the names of learned scalars.
         has_numbers: whether a coefficient depends on ``i`` or ``L``.
@@ -153,12 +152,10 @@ class Owned:
         """Adapters: one for each value and target, in the order of the formula."""
         table: dict[tuple[Tensor, tuple[Any, ...]], str] = {}
         adapters: dict[Site, str] = {}
+        self.bridges: dict[str, tuple[Bridge, ...]] = {}
         for site in self._site_order():
-            pairs = tuple(block.sites.get(site) for block in self.blocks)
-            targets = tuple(
-                (pair[1] if pair is not None else self._target(site, block))
-                for pair, block in zip(pairs, self.blocks, strict=True)
-            )
+            bridges = tuple(self._bridge(site, block) for block in self.blocks)
+            targets = tuple(bridge.target for bridge in bridges)
             key = (site.value, targets)
             if key not in table:
                 wanted = self._formula.names.get("adapter", "shortcut")
@@ -168,30 +165,29 @@ class Owned:
                     if table
                     else self._attributes.claim(wanted, claim)
                 )
+                self.bridges[table[key]] = bridges
                 for parameter in self._classes.adapter_parameters:
-                    values = self.adapter_values(parameter, site.value, targets)
+                    values = self.adapter_values(parameter, bridges)
                     if any(value is None for value in values):
                         self.free.add(parameter)
                         continue
                     wanted_name = self._adapter_name(parameter, site.value)
                     self.columns.add(kind(parameter), wanted_name, values)
             adapters[site] = table[key]
-        self.tables = table
         self.adapters = adapters
 
     def adapter_values(
-        self, parameter: str, value: Tensor, targets: tuple[Shape, ...]
+        self, parameter: str, bridges: tuple[Bridge, ...]
     ) -> tuple[Any, ...]:
         """The numbers of an adapter's parameter; None where it is free."""
         found = []
-        lengths = self.depths()
-        for segment, target, length in zip(
-            self.segments, targets, lengths, strict=True
+        for segment, bridge, length in zip(
+            self.segments, bridges, self.depths(), strict=True
         ):
-            source = segment.block.shapes[value]
-            place = Place(int(target.features), source.stride_to(target) or 1)
+            place = Place(int(bridge.target.features), bridge.stride)
             index = (segment.first, segment.count)
-            found.append(numbers_at(source, place, (), index, length).get(parameter))
+            numbers = numbers_at(bridge.source, place, (), index, length)
+            found.append(numbers.get(parameter))
         return tuple(found)
 
     def _site_order(self) -> list[Site]:
@@ -204,8 +200,12 @@ class Owned:
                     order.append(site)
         return order
 
-    def _target(self, site: Site, block: Block) -> Shape:
-        return block.shapes[site.parent]
+    def _bridge(self, site: Site, block: Block) -> Bridge:
+        """What an adapter does in a block, or would do where it is not needed."""
+        if site in block.sites:
+            return block.sites[site]
+        source, target = block.shapes[site.value], block.shapes[site.parent]
+        return Bridge(source, target, source.stride_to(target) or 1)
 
     def _adapter_name(self, parameter: str, value: Tensor) -> str:
         if parameter in ("channels", "features"):

@@ -52,7 +52,7 @@ from recform.emit.pipelines import (
 )
 from recform.emit.says import line_mark, step_equations, step_title
 from recform.emit.text import Lines, docstring
-from recform.graph.model import NetworkGraph, Segment, Site
+from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof.plan import Place, PrintedStep
 from recform.recurrence.model import ModuleSlot, Slot
 
@@ -177,7 +177,7 @@ class StepWriter:
         own = self._own
         body = [t for t in self._step.body if not isinstance(t, State)]
         alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
-        return alone and not own.tables and not own.scalars and self._single
+        return alone and not own.bridges and not own.scalars and self._single
 
     def _is_operator(self) -> bool:
         """Whether the blocks are modules of one definition by equations."""
@@ -242,7 +242,7 @@ class StepWriter:
         owned = self._own.operators()
         if (
             not owned
-            and not self._own.tables
+            and not self._own.bridges
             and not self._own.scalars
             and not self._own.has_numbers
         ):
@@ -252,9 +252,9 @@ class StepWriter:
             lines.add("super().__init__()")
             for name in owned:
                 self._module(lines, name)
-            for (value, targets), attribute in self._own.tables.items():
+            for attribute, bridges in self._own.bridges.items():
                 given = {
-                    parameter: self._adapter_argument(parameter, value, targets)
+                    parameter: self._adapter_argument(parameter, bridges)
                     for parameter in self._classes.adapter_parameters
                 }
                 arguments = _call_arguments(given)
@@ -317,12 +317,10 @@ class StepWriter:
         )
         return self._own.columns.text(self._own.kind(parameter), values)
 
-    def _adapter_argument(
-        self, parameter: str, value: Tensor, targets: tuple[Any, ...]
-    ) -> str:
+    def _adapter_argument(self, parameter: str, bridges: tuple[Bridge, ...]) -> str:
         if parameter in self._own.free:
             return parameter
-        values = self._own.adapter_values(parameter, value, targets)
+        values = self._own.adapter_values(parameter, bridges)
         return self._own.columns.text(kind(parameter), values)
 
     def _scalar(self, lines: Lines, name: str) -> None:

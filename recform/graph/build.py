@@ -14,6 +14,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.coefficients import check
 from recform.graph.model import (
     Block,
+    Bridge,
     Module,
     NetworkGraph,
     Piece,
@@ -27,6 +28,8 @@ from recform.graph.model import (
 from recform.graph.partial import Partial, ShapeError, Stuck
 from recform.graph.pipelines import PipelineRunner, uses
 from recform.graph.shapes import BlockShapes
+from recform.graph.stages import Strides
+from recform.graph.widths import warn_of_widths
 from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 from recform.recurrence.unroll import leading
@@ -41,7 +44,7 @@ def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
 
     Args:
         recurrence: from the stage before.
-        report: gets RF106 and RF4xx.
+        report: gets RF106 and RF4xx, of which RF408 is a warning.
 
     Raises:
         ShapeError: if shapes do not meet; it holds what could be followed.
@@ -62,10 +65,17 @@ def build(recurrence: Recurrence, report: Diagnostics) -> NetworkGraph:
 
 @dataclass(frozen=True)
 class _Carried:
-    """What a block hands on: shapes and modules, and which tensors are kept already."""
+    """What a block hands on: shapes and modules.
+
+    Attributes:
+        items: in the order of the slots.
+        kept: which tensors autograd keeps already.
+        stages: the stage of the block that each tensor comes from.
+    """
 
     items: tuple[Shape | Module, ...]
     kept: tuple[bool, ...]
+    stages: tuple[int, ...]
 
     @property
     def shapes(self) -> tuple[Shape | None, ...]:
@@ -84,6 +94,7 @@ class _Follower:
             for pipeline in self._formula.operators.values()
             for symbol in (I, *own)
         )
+        self._strides = Strides.of(self._formula)
         self._modules: dict[tuple[str, int | None], Module] = {}
         self._scalars: dict[str, int] = {}
         # How far it came, for a picture of a network whose shapes do not meet.
@@ -139,6 +150,7 @@ class _Follower:
             shape = end.outputs[0] or shape
         stages = self._adapters_apart(stages)
         check(recurrence, tuple(stages), self._report)
+        warn_of_widths(formula, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)
         parts = [
@@ -176,8 +188,10 @@ class _Follower:
         for stage in stages:
             for segment in stage.segments:
                 for site in sites[segment.step]:
-                    pair = segment.block.sites.get(site)
-                    shape = pair[1] if pair else segment.block.shapes[site.parent]
+                    bridge = segment.block.sites.get(site)
+                    shape = (
+                        bridge.target if bridge else segment.block.shapes[site.parent]
+                    )
                     targets.setdefault((segment.step, site), []).append(shape)
         result = []
         for stage in stages:
@@ -203,19 +217,18 @@ class _Follower:
         self, segment: Segment, targets: dict[tuple[int, Site], list[Shape]]
     ) -> Totals:
         groups: dict[tuple[Tensor, Shape], set[tuple[Shape, ...]]] = {}
-        sources: dict[tuple[Tensor, Shape], Shape] = {}
-        for site, (source, target) in segment.block.sites.items():
-            key = (site.value, target)
+        bridges: dict[tuple[Tensor, Shape], Bridge] = {}
+        for site, bridge in segment.block.sites.items():
+            key = (site.value, bridge.target)
             groups.setdefault(key, set()).add(tuple(targets[segment.step, site]))
-            sources[key] = source
+            bridges[key] = bridge
         more = Totals()
         adapter = self._formula.adapter
         for key, group in groups.items():
             if len(group) > 1 and adapter is not None:
-                source, target = sources[key], key[1]
-                stride = source.stride_to(target) or 1
-                place = Place(int(target.features), stride)
-                trace = self._runner.run(adapter, source, place, None)
+                bridge = bridges[key]
+                place = Place(int(bridge.target.features), bridge.stride)
+                trace = self._runner.run(adapter, bridge.source, place, None)
                 one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
                 more += one.times(len(group) - 1)
         return more
@@ -268,14 +281,14 @@ class _Follower:
         formula = self._formula
         self._modules = {}
         width = formula.stages[which[0]].width
-        nothing = _Carried((), ())
+        nothing = _Carried((), (), ())
         place = Place(width, 1, 0, flow.length)
-        start, carried = self._follow(flow.start, nothing, place, False, shape, kept)
+        before = which[0] - 1
+        start, carried = self._follow(flow.start, nothing, place, before, shape, kept)
         stages = []
         first = 1
         for number in which:
             stage = formula.stages[number]
-            stride = stage.stride if formula.scope == "network" or number == 0 else 1
             segments: list[Segment] = []
             self._followed.append(segments)
             for run in flow.runs:
@@ -289,7 +302,6 @@ class _Follower:
                         first,
                         number,
                         stage.width,
-                        stride,
                         flow.length,
                         carried,
                         segments,
@@ -301,7 +313,9 @@ class _Follower:
             assert isinstance(newest, Shape)
             stages.append(StageGraph(tuple(segments), newest, totals))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
-        end_block, after = self._follow(flow.end, carried, place, False, None, False)
+        end_block, after = self._follow(
+            flow.end, carried, place, which[-1], None, False
+        )
         self._no_adapters(start, formula.equations[0].span, "in front of the first")
         self._no_adapters(end_block, formula.output_span, "behind the last")
         return start, stages, end_block, after.kept[0]
@@ -312,11 +326,11 @@ class _Follower:
         Raises:
             Stuck: then.
         """
-        for source, target in block.sites.values():
+        for bridge in block.sites.values():
             self._report.error(
                 "RF401",
-                f"this puts {source} and {target} together, and there are no adapters "
-                f"{where} block",
+                f"this puts {bridge.source} and {bridge.target} together, "
+                f"and there are no adapters {where} block",
                 span,
                 hint="adapters stand in blocks: give both one shape, or let a block "
                 "add them",
@@ -331,7 +345,6 @@ class _Follower:
         first: int,
         stage: int,
         width: int,
-        stride: int,
         length: int,
         carried: _Carried,
         segments: list[Segment],
@@ -341,9 +354,10 @@ class _Follower:
         while index <= end:
             starts = index == first
             table = self._table(stage, index)
-            place = Place(width, stride if starts else 1, index, length, table)
+            stride = self._strides.of_stage[stage] if starts else 1
+            place = Place(width, stride, index, length, table)
             block, after = self._follow(
-                self._recurrence.steps[step], carried, place, starts, None, False
+                self._recurrence.steps[step], carried, place, stage, None, False
             )
             same = after == carried and not starts and not self._by_index
             count = end - index + 1 if same else 1
@@ -396,16 +410,17 @@ class _Follower:
         step: Step,
         carried: _Carried,
         place: Place,
-        starts_stage: bool,
+        stage: int,
         shape: Shape | None,
         kept: bool,
     ) -> tuple[Block, _Carried]:
         """One block: what it looks like and what it hands on."""
         known: dict[Tensor, Shape] = {}
+        stages: dict[Tensor, int] = {}
         saved: set[Tensor] = set()
         modules = {key: m for key, m in self._modules.items() if key[1] in (None, 0)}
-        for slot, item, is_kept in zip(
-            step.inputs, carried.items, carried.kept, strict=True
+        for slot, item, is_kept, born in zip(
+            step.inputs, carried.items, carried.kept, carried.stages, strict=True
         ):
             if isinstance(slot, ModuleSlot):
                 assert isinstance(item, Module)
@@ -413,6 +428,7 @@ class _Follower:
             else:
                 assert isinstance(item, Shape)
                 known[slot] = item
+                stages[slot] = born
                 if is_kept:
                     saved.add(slot)
         if shape is not None and kept:
@@ -423,7 +439,9 @@ class _Follower:
             place,
             known,
             modules,
-            starts_stage,
+            stage,
+            self._strides,
+            stages,
             self._runner,
             self._report,
             shape,
@@ -438,6 +456,7 @@ class _Follower:
                 self._modules[key] = module
         items: list[Shape | Module] = []
         after: list[bool] = []
+        born_in: list[int] = []
         for slot, output in zip(step.outputs, block.outputs, strict=True):
             if isinstance(slot, ModuleSlot):
                 own = slot.index == step.at
@@ -449,11 +468,13 @@ class _Follower:
                     )
                 )
                 after.append(False)
+                born_in.append(stage)
             else:
                 assert output is not None
                 items.append(output)
                 after.append(shapes.is_kept(slot))
-        return block, _Carried(tuple(items), tuple(after))
+                born_in.append(shapes.stage_of(slot))
+        return block, _Carried(tuple(items), tuple(after), tuple(born_in))
 
 
 def step_graph(step: Step) -> nx.DiGraph:

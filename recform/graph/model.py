@@ -28,6 +28,20 @@ class Site:
 
 
 @dataclass(frozen=True)
+class Bridge:
+    """What an adapter does at a site.
+
+    Attributes:
+        source, target: the shapes on its two sides.
+        stride: ``s`` of the adapter.
+    """
+
+    source: Shape
+    target: Shape
+    stride: int
+
+
+@dataclass(frozen=True)
 class Totals:
     """Costs of a part of the network, for one example.
 
@@ -94,7 +108,7 @@ class Block:
 
     Attributes:
         shapes: of every tensor of the step, inputs included.
-        sites: places where an adapter stands, with the shapes on its two sides.
+        sites: places where an adapter stands, and what it does there.
         calls: for each operator that the block owns, what it is made for.
         outputs: the shapes of what is handed on; None for a module.
         scalars: for each learned scalar that the block owns and that has one number a
@@ -103,7 +117,7 @@ class Block:
     """
 
     shapes: Mapping[Tensor, Shape]
-    sites: Mapping[Site, tuple[Shape, Shape]]
+    sites: Mapping[Site, Bridge]
     calls: Mapping[str, Module]
     outputs: tuple[Shape | None, ...]
     scalars: Mapping[str, int]

@@ -1,15 +1,13 @@
 """The shapes of one block, and where its terms need adapters.
 
-A term of a sum, of a product or of max/min/mean whose shape differs from the others goes
-through an adapter. The shape that the terms are brought to is that of what the block
-itself computes with its operators; if those disagree, or there are none, it is the shape
-that the stage declares (docs/language.md, "Stages and adapters").
+The rules are those of docs/language.md, "Which shape a block has"; the comments here name
+them by their numbers.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
 
 import sympy
 
@@ -33,13 +31,14 @@ from recform.algebra.formula import Formula
 from recform.blocks import Misfit, Shape
 from recform.blocks.library import function_cost
 from recform.diagnostics import Diagnostics, Label
-from recform.graph.model import Block, Module, Place, Site, Totals
+from recform.graph.model import Block, Bridge, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
+from recform.graph.stages import Strides, newest
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
-from recform.recurrence.unroll import leading, newest
+from recform.recurrence.unroll import leading
 from recform.source import Span
 
 
@@ -54,7 +53,9 @@ class BlockShapes:
         known: shapes of the inputs, and of nothing else at first.
         modules: operators that are not the block's own, by name and index (None for one
             that all blocks share).
-        starts_stage: whether the shape is meant to change here.
+        stage: the number of its stage, or of none before the first.
+        strides: of the stages.
+        stages: for each input, the stage of the block that it comes from.
         runner: runs pipelines.
         report: gets RF4xx.
         input: what :class:`Input` stands for.
@@ -66,12 +67,14 @@ class BlockShapes:
     place: Place
     known: dict[Tensor, Shape]
     modules: dict[tuple[str, int | None], Module]
-    starts_stage: bool
+    stage: int
+    strides: Strides
+    stages: dict[Tensor, int]
     runner: PipelineRunner
     report: Diagnostics
     input: Shape | None = None
     saved: frozenset[Tensor] = frozenset()
-    sites: dict[Site, tuple[Shape, Shape]] = field(default_factory=dict)
+    sites: dict[Site, Bridge] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     scalars: dict[str, int] = field(default_factory=dict)
     shared_scalars: dict[str, int] = field(default_factory=dict)
@@ -193,11 +196,13 @@ class BlockShapes:
 
     def _state(self, state: State) -> Shape:
         (right,) = self.step.parts(state)
-        if self.starts_stage and not self._is_fresh(right):
+        # Rule 6: what is all of older stages is brought to the shape of this one.
+        if self.stage_of(right) < self.stage and not self._is_fresh(right):
             declared = self._declared()
             if declared is not None:
                 sum_like = isinstance(right, TensorSum | Pointwise | Combine)
                 if sum_like and right not in self.known:
+                    self.stages[right] = self.stage
                     self.known[right] = self._meet(right, declared)
                     return self.known[right]
                 # A sum that an earlier block formed is adapted as a whole.
@@ -205,6 +210,22 @@ class BlockShapes:
                     self._adapt(state, right, declared)
                     return declared
         return self.shape(right)
+
+    def stage_of(self, tensor: Tensor) -> int:
+        """The stage that a tensor comes from: that of the newest block in it."""
+        if tensor not in self.stages:
+            here = isinstance(tensor, State | Apply | Input)
+            parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+            self.stages[tensor] = (
+                self.stage
+                if here or not parts
+                else max(self.stage_of(part) for part in parts)
+            )
+        return self.stages[tensor]
+
+    def _behind(self, tensor: Tensor, stage: int) -> int:
+        """The stride from the block of a tensor to those of a stage."""
+        return self.strides.between(self.stage_of(tensor), stage)
 
     def _is_fresh(self, tensor: Tensor) -> bool:
         """Whether a tensor is made in this block with an operator."""
@@ -215,13 +236,13 @@ class BlockShapes:
         return any(self._is_fresh(part) for part in self.step.parts(tensor))
 
     def _declared(self) -> Shape | None:
-        """What the stage makes of the newest unknown that comes in."""
+        """Rule 2: the shape of the block, from the newest unknown that it gets."""
         position = leading(self.step.inputs)
         if position is None:
             return None
         slot = self.step.inputs[position]
         assert isinstance(slot, Tensor)
-        return self.known[slot].staged(self.place.width, self.place.stride)
+        return self.known[slot].staged(self.place.width, self._behind(slot, self.stage))
 
     def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
         """Brings the terms of a sum or product to one shape."""
@@ -229,7 +250,7 @@ class BlockShapes:
         shapes = [self.shape(part) for part in parts]
         if target is None:
             target = self._target(tensor, parts, shapes)
-        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
+        spreads = self._gates(tensor)
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):
                 self._adapt(tensor, part, target)
@@ -243,11 +264,28 @@ class BlockShapes:
                     self._keep(part, target, adapted=shape != target)
         return target
 
+    def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
+        """Whether a term of one shape is a gate for terms of another.
+
+        Where the grid of the stage has one position, an image of one is no gate.
+        """
+        declared = self._declared()
+        product = isinstance(tensor, Pointwise)
+        small = declared is not None and all(size == 1 for size in declared.grid)
+
+        def spreads(shape: Shape, target: Shape) -> bool:
+            if small and shape.grid and shape.grid != target.grid:
+                return False
+            return shape.spreads_over(target, product=product)
+
+        return spreads
+
     def _target(
         self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
     ) -> Shape:
+        """Rule 5: the shape to which the terms of a sum or product are brought."""
         # A gate, one number a feature or a position, spreads over the others.
-        spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
+        spreads = self._gates(tensor)
         full = [s for s in shapes if not any(spreads(s, t) for t in shapes)]
         if len(set(full)) == 1:
             return full[0]
@@ -302,7 +340,8 @@ class BlockShapes:
                 hint="adapter conv(1, c, stride=s) > bn",
             )
             raise Stuck(parent, (value, parent))
-        stride = source.stride_to(target)
+        # Rule 3.
+        stride = source.stride_to(target, self._behind(value, self.stage_of(parent)))
         if stride is None:
             self.report.error(
                 "RF401",
@@ -324,10 +363,10 @@ class BlockShapes:
             )
             raise Stuck(parent, (value, parent))
         first = not any(
-            other.value == value and pair[1] == target
-            for other, pair in self.sites.items()
+            other.value == value and bridge.target == target
+            for other, bridge in self.sites.items()
         )
-        self.sites[site] = (source, target)
+        self.sites[site] = Bridge(source, target, stride)
         if first:
             self._parameters += trace.parameters
             self._multiply_adds += trace.multiply_adds
@@ -348,7 +387,8 @@ class BlockShapes:
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            module = Module(replace(self.place, stride=self._stride(x), table=table), x)
+            stride = self._stride(tensor.argument)
+            module = Module(replace(self.place, stride=stride, table=table), x)
         elif module.input is None:
             module = Module(module.place, x)
         if own:
@@ -381,11 +421,15 @@ class BlockShapes:
         self._keeps["inside", tensor] = trace.saved
         return trace.output
 
-    def _stride(self, x: Shape) -> int:
-        """The stride ``s`` of an operator: what brings its argument to the stage."""
+    def _stride(self, argument: Tensor) -> int:
+        """Rule 4: the stride ``s`` of an operator brings its argument to the stage."""
         declared = self._declared()
-        stride = None if declared is None else x.stride_to(declared)
-        return self.place.stride if stride is None else stride
+        x = self.shape(argument)
+        if declared is not None:
+            stride = x.stride_to(declared, self._behind(argument, self.stage))
+            if stride is not None:
+                return stride
+        return self.place.stride
 
     # -- the rest
 
@@ -397,10 +441,10 @@ class BlockShapes:
                     self._sized(part, self.shape(tensor))
             for part in (tensor, *self.step.parts(tensor)):
                 if isinstance(part, Scaled) and part not in self.step.inputs:
-                    pair = self.sites.get(Site(bare(part), tensor))
+                    bridge = self.sites.get(Site(bare(part), tensor))
                     if part is not tensor or not self._is_term(part):
-                        shape = pair[1] if pair is not None else self.shape(part)
-                        self._scale(part, shape, adapted=pair is not None)
+                        shape = bridge.target if bridge else self.shape(part)
+                        self._scale(part, shape, adapted=bridge is not None)
 
     def _is_term(self, part: Tensor) -> bool:
         return any(

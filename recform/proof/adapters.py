@@ -141,7 +141,8 @@ class _Inside:
         site = Site(value, parent)
         if site in self._block.sites:
             self._used.add(site)
-            source, target = self._block.sites[site]
+            bridge = self._block.sites[site]
+            source, target = bridge.source, bridge.target
             if source != arrives or source == target:
                 raise self._misfit(
                     f"an adapter from {source} to {target} stands in front of {value}, "

@@ -11,9 +11,16 @@ import sympy
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
-from recform.graph.model import Block, Module, NetworkGraph, Place, Segment, Site
+from recform.graph.model import (
+    Block,
+    Bridge,
+    Module,
+    NetworkGraph,
+    Place,
+    Segment,
+    Site,
+)
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.recurrence.build import relative
@@ -120,9 +127,9 @@ class Sizes:
         """How many parameters an adapter has."""
         pipeline = self._formula.adapter
         assert pipeline is not None
-        stride = adapter.source.stride_to(adapter.target) or 1
-        place = Place(int(adapter.target.features), stride)
-        return self._runner.run(pipeline, adapter.source, place, None).parameters
+        bridge = adapter.bridge
+        place = Place(int(bridge.target.features), bridge.stride)
+        return self._runner.run(pipeline, bridge.source, place, None).parameters
 
 
 def segments(network: NetworkGraph) -> list[tuple[int, Segment]]:
@@ -140,13 +147,12 @@ class Adapter:
 
     Attributes:
         value: what it adapts.
-        source, target: its shapes.
+        bridge: what it does.
         sites: the places where its output is read.
     """
 
     value: Tensor
-    source: Shape
-    target: Shape
+    bridge: Bridge
     sites: tuple[Site, ...]
 
 
@@ -164,12 +170,12 @@ def adapters(blocks: Iterable[Block], block: Block) -> tuple[Adapter, ...]:
     for site in block.sites:
         targets = []
         for other in several:
-            pair = other.sites.get(site)
-            targets.append(pair[1] if pair else other.shapes.get(site.parent))
-        key = (site.value, block.sites[site][1], tuple(targets))
+            bridge = other.sites.get(site)
+            targets.append(bridge.target if bridge else other.shapes.get(site.parent))
+        key = (site.value, block.sites[site].target, tuple(targets))
         groups.setdefault(key, []).append(site)
     return tuple(
-        Adapter(sites[0].value, *block.sites[sites[0]], tuple(sites))
+        Adapter(sites[0].value, block.sites[sites[0]], tuple(sites))
         for sites in groups.values()
     )
 

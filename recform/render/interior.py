@@ -134,15 +134,16 @@ class Interior:
             pipeline = self._setting.formula.adapter
             assert pipeline is not None
             size = self._sizes.adapter(adapter)
+            bridge = adapter.bridge
             tooltip = (
-                f"adapter: {pipeline.text}; {adapter.source} → {adapter.target}; "
+                f"adapter: {pipeline.text}; {bridge.source} → {bridge.target}; "
                 f"{facts.count(size, 'parameter')}"
             )
             node = self._add(
                 Kind.adapter, "adapter", "adapter", tooltip=tooltip, parameters=size
             )
             tail, value = self._at[adapter.value], adapter.value
-            self._edge(tail, node, str(adapter.source), carried=value)
+            self._edge(tail, node, str(bridge.source), carried=value)
             self._adapters[adapter] = node
         return self._adapters[adapter]
 
@@ -249,7 +250,7 @@ class Interior:
         block = self._setting.block
         site = Site(bare(part), parent)
         if block is not None and site in block.sites:
-            return str(block.sites[site][1])
+            return str(block.sites[site].target)
         shape = self._setting.shape(part)
         return "" if shape is None else str(shape)
 

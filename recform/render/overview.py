@@ -179,14 +179,14 @@ class Overview(Sketch):
                 f"{base}-adapter-{number}",
                 "adapter",
                 notes=[text.words(f"{size:,} parameters")],
-                tooltip=f"adapter: {pipeline.text}; {adapter.source} → "
-                f"{adapter.target}; {facts.count(size, 'parameter')}",
+                tooltip=f"adapter: {pipeline.text}; {adapter.bridge.source} → "
+                f"{adapter.bridge.target}; {facts.count(size, 'parameter')}",
                 cluster=cluster,
                 count=bundle.count,
                 parameters=size * bundle.count,
             )
             self.connect(by_slot[adapter.value], name, adapter.value)
-            made = Carried(name, adapter.value, adapter.target)
+            made = Carried(name, adapter.value, adapter.bridge.target)
             self.connect(made, node, adapter.value)
         for slot, carried in by_slot.items():
             if isinstance(slot, ModuleSlot) or _read_directly(step, slot, sites):

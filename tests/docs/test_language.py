@@ -78,6 +78,7 @@ def test_generated_parts_are_up_to_date(request: pytest.FixtureRequest) -> None:
 @pytest.mark.parametrize("number", range(len(BLOCKS)))
 def test_example(number: int) -> None:
     for compiled in compile_source(from_text(BLOCKS[number])):
+        assert not compiled.warnings
         network = compiled.module()
         images = torch.randn(2, *[int(n) for n in compiled.formula.input.sizes])
         network(images).sum().backward()

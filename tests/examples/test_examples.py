@@ -53,6 +53,7 @@ def batch(path: Path, compiled: Compiled, device: str = "cpu") -> torch.Tensor:
 )
 def test_it_runs_and_every_parameter_learns(path: Path) -> None:
     for compiled in networks(path):
+        assert not compiled.warnings
         torch.manual_seed(0)
         # What is large runs without numbers: shapes and gradients all the same.
         costs = compiled.graph.totals

@@ -6,14 +6,20 @@ those of convolutions and products of matrices; both for one example.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from recform.compiler import compile_source, read
 from tests.oracle.compare import compiled
 
 torch.set_num_threads(1)
+
+#: The examples that are run soon.
+FILES = sorted((Path(__file__).resolve().parents[2] / "examples/language").glob("*.rf"))
 
 #: No other axis of these networks is a multiple: it tells what belongs to examples.
 BATCH = 7
@@ -70,6 +76,17 @@ FORMS = {
     "\nX_i = X_<i-1> + W_i*X_<i-1>",
     "attention": "input 3 x 8 x 8\nstem patches(4, 6) > classtoken > positions\n"
     "stages 6 x 2\nA = ln > attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
+    "attention, dropout": "input 3 x 8 x 8\nstem patches(4, 6) > positions\n"
+    "stages 6 x 2\nA = ln > attention(2, causal=true, dropout=0.1) > dropout(0.2)\n"
+    "X_i = X_<i-1> + A_i*X_<i-1>",
+    "attention, no dropout": "input 3 x 8 x 8\nstem patches(4, 6) > positions\n"
+    "stages 6 x 2\nA = ln > attention(2, dropout=0.0) > dropout(0.0) > relu > dropout(0)\n"
+    "X_i = X_<i-1> + A_i*X_<i-1>",
+    "dropout by depth": FRAME
+    + "W = relu > dropout((i-1)/L) > conv(3, c, stride=s) > droppath((i-1)/L)"
+    "\nX_i = X_<i-1> + W_i*X_<i-1>",
+    "one token": "input 3 x 8 x 8\nstem patches(4, 6) > classtoken\nstages 6 x 2\n"
+    "head ln > token > linear(3)\nA = ln > attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
     "tokens": "input 5 x 6\nstages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>",
     "vectors": "input 9\nstages 8 x 3\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
 }
@@ -90,6 +107,16 @@ def test_multiply_adds(name: str) -> None:
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         item.module().eval()(_images(item.formula.input.sizes))
     assert item.graph.totals.multiply_adds * BATCH * 2 == counter.get_total_flops()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_saved_in_examples(path: Path) -> None:
+    source, folder = read(path)
+    for item in compile_source(source, folder=folder):
+        net = item.module().train()
+        kept = _kept(net, _images(item.formula.input.sizes))
+        assert item.graph.totals.saved * BATCH == pytest.approx(kept, rel=0.005)
 
 
 def _images(sizes: tuple[int, ...]) -> Tensor:

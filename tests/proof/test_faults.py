@@ -31,7 +31,7 @@ from recform.diagnostics import CompileError
 from recform.emit.names import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.text import Lines
-from recform.graph.model import NetworkGraph, Segment, Site
+from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof import Refuted, proof_of
 from recform.recurrence.model import ModuleSlot, Step
 
@@ -298,8 +298,8 @@ def _no_adapter(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 
 
 def _other_target(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
-    site, (source, target) = next(iter(sites.items()))
-    return {**sites, site: (source, target.with_features(5))}
+    site, bridge = next(iter(sites.items()))
+    return {**sites, site: replace(bridge, target=bridge.target.with_features(5))}
 
 
 def _other_term(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
@@ -312,7 +312,7 @@ def _other_term(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     call = next(t for t in shapes if isinstance(t, Apply))
     parent = next(iter(sites)).parent
-    return {**sites, Site(call, parent): (shapes[call], shapes[call])}
+    return {**sites, Site(call, parent): Bridge(shapes[call], shapes[call], 1)}
 
 
 PLANTED: dict[str, tuple[str, Fault]] = {

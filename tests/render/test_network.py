@@ -42,7 +42,9 @@ def test_every_adapter_in_front_of_a_block_is_a_node(name: str) -> None:
         for segment in stage.segments:
             step = compiled.recurrence.steps[segment.step]
             sites = segment.block.sites
-            pairs = {(s.value, sites[s][1]) for s in sites if s.value in step.inputs}
+            pairs = {
+                (s.value, sites[s].target) for s in sites if s.value in step.inputs
+            }
             wanted += len(pairs) * segment.count
     adapters = [node for node in diagram.nodes if node.kind is Kind.adapter]
     assert sum(node.count for node in adapters) == wanted

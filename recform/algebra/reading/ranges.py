@@ -15,6 +15,7 @@ from recform.algebra.expr import (
     I,
     K,
     L,
+    Learned,
     State,
     Tensor,
     TensorSum,
@@ -193,7 +194,25 @@ class Ranges(References):
             self._fail("RF106", "this range reaches out of all reason", span)
         if not (0 <= low <= MAX_OFFSET):
             self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
+        self._missing_scalars(value, variable, int(low), span)
         return History(kind, value, low, high)
+
+    def _missing_scalars(
+        self, body: Tensor, variable: str, low: int, span: Span
+    ) -> None:
+        """Warns of terms at the start that have the scalar of no block: ``a_0*Y_0``."""
+        for item in sorted(body.atoms(Learned), key=str):
+            if item.index is sympy.nan or not item.index.has(K):
+                continue
+            first = int(item.index.xreplace({K: sympy.Integer(low)}))
+            if first < 1:
+                self.report.warning(
+                    "RF311",
+                    f"there is no {item.name}_{first}, so the term with it is left out",
+                    span,
+                    hint=f"blocks are counted from 1: let {variable} start at "
+                    f"{low + 1 - first}, and write what comes before as terms of its own",
+                )
 
     def _body(self, body: n.Expr) -> Value:
         raise NotImplementedError

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  shared.rf
-sha256:  f817d1a51bc3328aa64eecbd1fc65f7f2111cf1b2a9af279de87a6077793322b
+sha256:  6a48c2b8b4882f2e8a1906eb384a503394017dc19393e064f085c80c96c4bd20
 recform: 0.1.0
 command: recform compile shared.rf -o shared.py
 """
@@ -14,37 +14,27 @@ __all__ = ["Recurrent"]
 
 
 class WBlock(nn.Module):
-    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+    """W = conv(3, c) > gn(4)"""
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.gn = nn.GroupNorm(4, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
+        return self.gn(self.conv(x))  # rf:5
 
 
 class UBlock(nn.Module):
-    """U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+    """U = conv(3, c) > gn(4)"""
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
+        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
+        self.gn = nn.GroupNorm(4, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
+        return self.gn(self.conv(x))  # rf:6
 
 
 class Step(nn.Module):
@@ -57,7 +47,7 @@ class Step(nn.Module):
     def forward(
         self, w_shared: nn.Module, x_prev: Tensor, ux_0: Tensor
     ) -> tuple[Tensor, Tensor]:
-        x = F.relu(w_shared(x_prev) + ux_0)  # rf:4
+        x = F.relu(w_shared(x_prev) + ux_0)  # rf:7
         return x, ux_0
 
 

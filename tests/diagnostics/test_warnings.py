@@ -1,0 +1,184 @@
+"""What recform warns of: what nobody reads, and what is read otherwise than it looks."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from recform.compiler import Compiled, compile_source, from_text
+
+ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
+MISSPELT = "Wide = conv(5, c)\nstages 8 x 2\nX_i = X_<i-1> + Wid_i*X_<i-1>"
+
+
+def networks(text: str) -> tuple[Compiled, ...]:
+    return compile_source(from_text(text, "net.rf"))
+
+
+def told(text: str) -> list[tuple[str, str]]:
+    """The code and the place of each warning."""
+    return [(w.code, w.labels[0].span.text) for w in networks(text)[0].warnings]
+
+
+WARNED = [
+    (MISSPELT, "RF222", "Wide = conv(5, c)"),
+    ("A = conv(1, c)\nB = A > bn\n" + ONE, "RF222", "A = conv(1, c)"),
+    ("const a = 3\nconst b = a\n" + ONE, "RF222", "const b = a"),
+    ("scalar k_i = 0.5\n" + ONE, "RF222", "scalar k_i = 0.5"),
+    ("param q = 4\n" + ONE, "RF222", "param q = 4"),
+    ("init gn = ones\n" + ONE, "RF222", "gn = ones"),
+    (ONE + "\nZ_i = U_i*X_i\noutput X_L", "RF222", "Z_i = U_i*X_i"),
+    (ONE + "\nZ_0 = 0\nZ_i = Z_<i-1> + X_i\noutput X_L", "RF222", "Z_0 = 0"),
+    ("W(k=3, w=c) = conv(k, c)\n" + ONE, "RF222", "w=c"),
+    (
+        "W = G > bn\nG(x) = x*sigmoid(A*x) where A = conv(1, cin), B = conv(1, 2)\n" + ONE,
+        "RF222",
+        "B = conv(1, 2)",
+    ),
+    ("transition conv(1, c)\n" + ONE, "RF222", "transition conv(1, c)"),
+    ('names transition = "down{}"\n' + ONE, "RF222", 'transition = "down{}"'),
+    (
+        'adapter none\nstages 8 x 2\nnames adapter = "skip"\n' + ONE,
+        "RF222",
+        'adapter = "skip"',
+    ),
+    (
+        "scalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
+        "X_i = sum(k, 0, i, a_k*Y_k)\nstages 8 x 3\noutput X_L",
+        "RF311",
+        "sum(k, 0, i, a_k*Y_k)",
+    ),
+    ("stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
+    ("W = SE\nSE(x) = x*sigmoid(G*x) where G = conv(1, cin) > bn\n"
+     "stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
+    ("times 2\nstages 8 x 2\nX_<i,t> = relu(W_t*X_<i-1,t> + U_i*X_<i,t-1>)", "RF312", "W_t"),
+    ("stages 8 x 2, 16 x 2\nW = conv(3)\n" + ONE, "RF408", "16 x 2"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "code", "place"), WARNED)
+def test_it_is_said(text: str, code: str, place: str) -> None:
+    assert (code, place) in told(text)
+
+
+SILENT = [
+    # What stands above the first network is for all of them.
+    "A = conv(3, c)\nB = conv(1, c)\ninit gn = ones\n"
+    "network P\nX_i = A_i*X_<i-1>\nnetwork Q\nW = B > gn(4)\n" + ONE,
+    "const h = 1/2\nconst r_i = h*i/L\nW = conv(3, c, stride=s) > droppath(h*i/L)\n"
+    "X_i = X_<i-1> + r_i*W_i*X_<i-1>",
+    "param w = 8\nparam n = 2\nstages w x n, 2*w x n / 2\n" + ONE,
+    "stages 8 x 2\nconst n = 2\nR(x) = Y_n where Y_k = K_k*x, K = conv(1, cin)\nW = R > bn\n"
+    + ONE,
+    # One block shares nothing, and statistics of each block are its own.
+    "stages 8 x 1\nX_i = X_0 + W*X_<i-1>",
+    "stages 8 x 3\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    # Growing features are no width that is not made.
+    "stages 8 x 3\nX_i = concat(X_<i-1>, W_i*X_<i-1>)",
+    "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+]
+
+
+@pytest.mark.parametrize("text", SILENT)
+def test_nothing_is_said(text: str) -> None:
+    assert told(text) == []
+
+
+def test_what_other_files_declare_is_for_whoever_reads_it(tmp_path: Path) -> None:
+    (tmp_path / "blocks.rf").write_text("A = conv(1, c)\nW = conv(3, c)\n")
+    text = from_text('use "blocks.rf"\nstages 8 x 2\n' + ONE, "net.rf")
+    assert compile_source(text, folder=tmp_path)[0].warnings == ()
+
+
+def test_the_name_that_may_be_meant_is_in_the_hint() -> None:
+    (warning,) = networks(MISSPELT)[0].warnings
+    assert (
+        warning.hint
+        == "Wid has no definition, so it is the default block: is Wide meant?"
+    )
+
+
+CANCELLED = [
+    ("(W_i - W_i)*X_<i-1> + U_i*X_<i-1>", "U_i*X_<i-1>"),
+    ("(W_i + U_i - W_i)*X_<i-1>", "U_i*X_<i-1>"),
+    ("(2*W_i - (W_i + W_i - U_i))*X_<i-1>", "U_i*X_<i-1>"),
+    ("(1 + U_i - (1 + 3*W_i*U_i - 3*W_i*U_i))*X_<i-1>", "U_i*X_<i-1>"),
+]
+
+
+@pytest.mark.parametrize(("written", "left"), CANCELLED)
+def test_operators_that_cancel_are_not_run(written: str, left: str) -> None:
+    frame = "stages 8 x 2\nX_i = X_<i-1> + "
+    pair = [networks(frame + side)[0].module() for side in (written, left)]
+    theirs = pair[1].state_dict()
+    assert pair[0].state_dict().keys() == theirs.keys()
+    pair[0].load_state_dict(theirs)
+    images = torch.randn(2, 3, 8, 8)
+    with torch.no_grad():
+        a, b = (network.eval()(images) for network in pair)
+    assert torch.equal(a, b)
+
+
+def test_what_does_not_cancel_stays() -> None:
+    text = "stages 8 x 2\nX_i = (W_i - U_i + W_<i-1>)*X_<i-1>"
+    names = {
+        name.split(".")[2]
+        for name in networks(text)[0].module().state_dict()
+        if "blocks" in name
+    }
+    assert names == {"W", "U"}
+
+
+def test_first_blocks_and_a_second_index() -> None:
+    from tests.diagnostics.test_mistakes import mistakes
+
+    (error,) = mistakes(
+        "times 2\nstages 8 x 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"
+        "X_<first,t> = W_<first>*X_<first-1,t>"
+    )
+    assert (error.code, error.labels[0].span.text) == ("RF217", "X_<first,t>")
+    assert error.hint.endswith("X_<1,t> = ...")
+
+
+COMMANDS = [
+    ("check",),
+    ("compile",),
+    ("summary",),
+    ("analyze",),
+    ("derive",),
+    ("equiv", "net.rf"),
+    ("diff", "net.rf"),
+    ("verify",),
+    ("render", "-o", "net.svg"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+def test_every_command_says_it_and_goes_on(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    (tmp_path / "net.rf").write_text(MISSPELT)
+    name, *more = command
+    result = recform(tmp_path, name, "net.rf", *more)
+    assert "warning[RF222]" in result.stderr
+    assert result.returncode == 0
+
+
+def test_strictly_a_warning_is_a_mistake(tmp_path: Path) -> None:
+    (tmp_path / "net.rf").write_text(MISSPELT)
+    strict = recform(tmp_path, "check", "net.rf", "--strict")
+    assert (strict.returncode, strict.stdout) == (1, "")
+    assert "warning[RF222]" in strict.stderr
+    (tmp_path / "net.rf").write_text(ONE)
+    assert recform(tmp_path, "check", "net.rf", "--strict").returncode == 0
+
+
+def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recform", *arguments]
+    return subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, check=False
+    )
