@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ from recform.syntax.mistakes import explain
 from recform.syntax.statements import statements
 from recform.syntax.tree import statement
 
+#: Most files that a file may use, and these again.
+MAX_USED = 32
+
 
 def read_source(
     path: Path, report: Diagnostics, place: Span | None = None
@@ -24,12 +29,19 @@ def read_source(
 
     Args:
         path: the formula file.
-        report: gets RF001 to RF006.
+        report: gets RF001 to RF006, and RF008.
         place: the `use` statement that names the file, if one does.
     """
     name = path.as_posix()
     try:
-        with path.open("rb") as stream:
+        # Who opens a pipe waits for somebody to write to it; the user may want to, but a
+        # file from somebody else must not have us wait.
+        with open(path, "rb", opener=_at_once if place else None) as stream:
+            if place is not None and not stat.S_ISREG(
+                os.fstat(stream.fileno()).st_mode
+            ):
+                report.error("RF008", f"{name} is no regular file", place, file=name)
+                return None
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
         folder = path.parent
@@ -46,6 +58,10 @@ def read_source(
         report.error("RF006", f"{name} cannot be read: {reason}", place, file=name)
         return None
     return decode(name, data, report, place)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decode(
@@ -115,6 +131,8 @@ def _parse(
         )
     result: list[n.Statement] = []
     for span in spans:
+        if report.is_full:
+            break
         try:
             tree = parser().parse(span.text_without_comments)
             item = statement(tree, source, span.start, report)
@@ -177,6 +195,11 @@ def _use(
         return []
     source = read_source(folder / item.path, report, item.span)
     if source is None:
+        return []
+    if len(seen) >= MAX_USED:
+        report.error(
+            "RF110", f"more than {MAX_USED} files are used together", item.span
+        )
         return []
     seen[path] = source
     folder = (folder / item.path).parent
