@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import sympy
 
 from recform.algebra.definitions import every_name
-from recform.algebra.expr import I, L, State, Tensor, at_time, offset, time_of, untimed
+from recform.algebra.expr import (
+    I,
+    L,
+    State,
+    Tensor,
+    at_time,
+    offset,
+    subtensors,
+    time_of,
+    untimed,
+)
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
@@ -224,8 +234,7 @@ class EquationReader:
         rule = Rule(value, opens=not isinstance(left.indices[0], n.Range))
         for block in blocks:
             at = {I: sympy.Integer(block)}
-            for part, span in list(reader.spans.items()):
-                reader.spans.setdefault(part.xreplace(at), span)
+            _placed(value, at, reader)
             state = State(left.name, sympy.Integer(block))
             boundaries.append(
                 Boundary(state, value.xreplace(at), item.span, text, rule)
@@ -440,9 +449,18 @@ def _shift_of(index: n.Expr | n.Range) -> int | None:
 
 def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
     """The right side with another ``i``; its parts keep their places."""
-    for part, span in list(reader.spans.items()):
-        reader.spans.setdefault(part.xreplace({I: I + distance}), span)
-    return value.xreplace({I: I + distance})  # type: ignore[no-any-return]
+    rule = {I: I + distance}
+    _placed(value, rule, reader)
+    return value.xreplace(rule)  # type: ignore[no-any-return]
+
+
+def _placed(
+    value: Tensor, rule: Mapping[sympy.Expr, sympy.Expr], reader: Reader
+) -> None:
+    """What a rule makes of the parts of a tensor stands where they stand."""
+    for part in subtensors(value):
+        if part in reader.spans:
+            reader.spans.setdefault(part.xreplace(rule), reader.spans[part])
 
 
 def _mentions_i(left: n.Expr) -> bool:

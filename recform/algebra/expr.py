@@ -13,7 +13,10 @@ has been written out for one block.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any, ClassVar, Self
+from weakref import WeakValueDictionary
 
 import sympy
 from sympy.core.symbol import Str
@@ -55,6 +58,11 @@ def is_before_time(name: str) -> bool:
     return time is not None and time < 1
 
 
+def word(name: Any) -> str:
+    """The text of a name; SymPy's printer, which ``str`` calls, takes long for it."""
+    return name.name if isinstance(name, Str) else str(name)
+
+
 class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 
@@ -68,7 +76,7 @@ class Learned(sympy.Expr):
 
     @property
     def name(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
     @property
     def index(self) -> Any:
@@ -76,11 +84,47 @@ class Learned(sympy.Expr):
 
 
 class Tensor(sympy.Expr):
-    """Base of all that is a tensor."""
+    """Base of all that is a tensor.
+
+    Equal tensors are one object, as long as it lives: comparing them is then no walk
+    through both, though ``X + W*X`` nested n times is a tree of 2^n leaves.
+    """
 
     is_commutative = False
+    _alive: ClassVar[WeakValueDictionary[Any, Tensor]] = WeakValueDictionary()
 
-    @property
+    def __new__(cls, *args: Any) -> Self:
+        key = (cls, args)
+        found = Tensor._alive.get(key)
+        if found is None:
+            found = super().__new__(cls, *args)
+            Tensor._alive[key] = found
+        return found
+
+    def __eq__(self, other: object) -> bool:
+        # Two threads may have made one each.
+        return self is other or (
+            type(self) is type(other)
+            and hash(self) == hash(other)
+            and self.args == other.args
+        )
+
+    __hash__ = sympy.Expr.__hash__
+
+    @cached_property
+    def size(self) -> int:
+        """How many operators, functions, sums, products and unknowns it is, written out.
+
+        What stands in several places counts in each.
+        """
+        return 1 + sum(child.size for child in self.children)
+
+    def _xreplace(self, rule: Mapping[Any, Any]) -> tuple[Any, bool]:
+        # A rule is read once for each tensor, not for each place where it stands.
+        memo: dict[Tensor, tuple[Any, bool]] = {}
+        return _replaced(self, rule, memo)
+
+    @cached_property
     def children(self) -> tuple[Tensor, ...]:
         """The tensors that this one is made from, in the author's order."""
         return tuple(arg for arg in self.args if isinstance(arg, Tensor))
@@ -95,18 +139,18 @@ class Input(Tensor):
     """What the stem hands over (the input of the stage, with `scope stage`)."""
 
     def __new__(cls) -> Input:
-        return super().__new__(cls)  # type: ignore[no-any-return]
+        return super().__new__(cls)
 
 
 class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
     def __new__(cls, name: Any, index: Any) -> State:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index))  # type: ignore[no-any-return]
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index))
 
     @property
     def name(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
     @property
     def index(self) -> Any:
@@ -120,11 +164,11 @@ class Apply(Tensor):
     """
 
     def __new__(cls, operator: Any, index: Any, argument: Tensor) -> Apply:
-        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)  # type: ignore[no-any-return]
+        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)
 
     @property
     def operator(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
     @property
     def index(self) -> Any:
@@ -148,7 +192,7 @@ class Scaled(Tensor):
         coefficient = sympy.sympify(coefficient)
         if not coefficient.has(I):
             at = sympy.nan
-        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))  # type: ignore[no-any-return]
+        return super().__new__(cls, coefficient, tensor, sympy.sympify(at))
 
     @property
     def coefficient(self) -> Any:
@@ -170,7 +214,7 @@ class Filled(Tensor):
         value = sympy.sympify(value)
         if not value.has(I):
             at = sympy.nan
-        return super().__new__(cls, value, sympy.sympify(at))  # type: ignore[no-any-return]
+        return super().__new__(cls, value, sympy.sympify(at))
 
     @property
     def coefficient(self) -> Any:
@@ -193,11 +237,11 @@ class Combine(Tensor):
     """``max``, ``min`` or ``mean`` over several tensors, element by element."""
 
     def __new__(cls, kind: Any, *tensors: Tensor) -> Combine:
-        return super().__new__(cls, Str(str(kind)), *tensors)  # type: ignore[no-any-return]
+        return super().__new__(cls, Str(str(kind)), *tensors)
 
     @property
     def kind(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
 
 class Concat(Tensor):
@@ -208,11 +252,11 @@ class Elementwise(Tensor):
     """An elementwise function of one tensor, such as ``relu``."""
 
     def __new__(cls, name: Any, argument: Tensor) -> Elementwise:
-        return super().__new__(cls, Str(str(name)), argument)  # type: ignore[no-any-return]
+        return super().__new__(cls, Str(str(name)), argument)
 
     @property
     def name(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
     @property
     def argument(self) -> Tensor:
@@ -231,11 +275,11 @@ class History(Tensor):
 
     def __new__(cls, kind: Any, body: Tensor, first: Any, last: Any) -> History:
         bounds = (sympy.sympify(first), sympy.sympify(last))
-        return super().__new__(cls, Str(str(kind)), body, *bounds)  # type: ignore[no-any-return]
+        return super().__new__(cls, Str(str(kind)), body, *bounds)
 
     @property
     def kind(self) -> str:
-        return str(self.args[0])
+        return word(self.args[0])
 
     @property
     def body(self) -> Tensor:
@@ -254,7 +298,7 @@ class Part(Tensor):
     """One of the equal parts into which ``split`` cuts the features."""
 
     def __new__(cls, tensor: Tensor, parts: Any, which: Any) -> Part:
-        return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))  # type: ignore[no-any-return]
+        return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))
 
     @property
     def tensor(self) -> Tensor:
@@ -267,6 +311,39 @@ class Part(Tensor):
     @property
     def which(self) -> int:
         return int(self.args[2])
+
+
+def subtensors(tensor: Tensor) -> Iterator[Tensor]:
+    """A tensor and all that it is made of, each once, parts before what uses them."""
+    seen: set[Tensor] = set()
+    stack = [(tensor, False)]
+    while stack:
+        current, ready = stack.pop()
+        if ready:
+            yield current
+        elif current not in seen:
+            seen.add(current)
+            stack.append((current, True))
+            stack += [(child, False) for child in reversed(current.children)]
+
+
+def _replaced(
+    tensor: Tensor, rule: Mapping[Any, Any], memo: dict[Tensor, tuple[Any, bool]]
+) -> tuple[Any, bool]:
+    """SymPy's ``_xreplace``: the new expression, and whether it is another one."""
+    if tensor in rule:
+        return rule[tensor], True
+    if tensor not in memo:
+        pairs = [
+            _replaced(arg, rule, memo)
+            if isinstance(arg, Tensor)
+            else arg._xreplace(rule)
+            for arg in tensor.args
+        ]
+        changed = any(other for _, other in pairs)
+        made = tensor.func(*(arg for arg, _ in pairs)) if changed else tensor
+        memo[tensor] = (made, changed)
+    return memo[tensor]
 
 
 def offset(index: Any) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sympy
 
+from recform.algebra import limits
 from recform.algebra.equations import EquationReader
 from recform.algebra.expr import Apply, I, L, untimed
 from recform.algebra.formula import (
@@ -64,7 +65,7 @@ def lower(
         file: the statements.
         source: the file that was asked for; statements of others are used by it.
         settings: values of parameters that replace those of the file.
-        report: gets RF106 and RF2xx.
+        report: gets RF106, RF109, RF110 and RF2xx.
         network: the only one that is asked for; None for all.
 
     Raises:
@@ -75,7 +76,10 @@ def lower(
     formulas = [_Lowering(part, source, settings, report).formula() for part in parts]
     _check_settings(formulas, settings, report)
     report.check()
-    return tuple(formula for formula in formulas if formula is not None)
+    found = tuple(formula for formula in formulas if formula is not None)
+    limits.check(found, report)
+    report.check()
+    return found
 
 
 def _check_settings(

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, ClassVar
 
 import sympy
 
@@ -23,6 +24,7 @@ class OperatorRef:
 
     name: str
     index: Any
+    size: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Scalar:
     """A scalar as an operator: the scalar times the identity."""
 
     value: Any
+    size: ClassVar[int] = 1
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,22 @@ class OperatorSum:
 
     terms: tuple[tuple[int, OperatorExpr], ...]
 
+    @cached_property
+    def size(self) -> int:
+        """How many operators and sums it is, written out."""
+        return 1 + sum(term.size for _, term in self.terms)
+
 
 @dataclass(frozen=True)
 class Composition:
     """``W_i*W_<i-1>``: the last one is applied first."""
 
     factors: tuple[OperatorExpr, ...]
+
+    @cached_property
+    def size(self) -> int:
+        """How many operators and sums it is, written out."""
+        return sum(factor.size for factor in self.factors)
 
 
 OperatorExpr = OperatorRef | Scalar | OperatorSum | Composition

@@ -63,6 +63,10 @@ def _default_statements(text: str) -> tuple[n.Statement, ...]:
     return parse(Source("<defaults>", text), Diagnostics()).statements
 
 
+#: Most networks of a file.
+MAX_NETWORKS = 64
+
+
 def sections(
     file: n.File, source: Source, report: Diagnostics, only: str | None = None
 ) -> list[Section]:
@@ -71,7 +75,7 @@ def sections(
     Args:
         file: the statements.
         source: the file that was asked for.
-        report: gets RF209 and RF214.
+        report: gets RF110, RF209 and RF214.
         only: the network that is asked for, if one is; nobody looks at the others.
 
     Raises:
@@ -92,6 +96,14 @@ def sections(
         if only not in (None, name):
             no_network(only, [name], source, report)
         return [_section(name, common, source, report)]
+    if len(own) > MAX_NETWORKS:
+        report.error(
+            "RF110",
+            f"a file has {MAX_NETWORKS} networks at most, and this one {len(own):,}",
+            own[MAX_NETWORKS][0].span,
+            hint="a `param` makes one network of those that differ in a number",
+        )
+        own = own[:MAX_NETWORKS]
     seen: dict[str, n.Network] = {}
     # Python reads letters such as ϵ as others.
     only = None if only is None else unicodedata.normalize("NFKC", only)

@@ -122,6 +122,7 @@ class Reader(Calls):
                 for operator, place in reversed(waiting):
                     self._check_letters(operator, place)
                     tensor = apply(operator, tensor)
+                    self._check_size(tensor, place)
                     self.spans.setdefault(tensor, place.to(span))
                 tensors.append(tensor)
                 waiting = []

@@ -121,7 +121,15 @@ class _Plain:
         """A number with symbols in it."""
         return self.number(value)
 
+    def __init__(self) -> None:
+        self._written: dict[Tensor, tuple[str, int]] = {}
+
     def write(self, tensor: Tensor) -> tuple[str, int]:
+        if tensor not in self._written:
+            self._written[tensor] = self._write(tensor)
+        return self._written[tensor]
+
+    def _write(self, tensor: Tensor) -> tuple[str, int]:
         match tensor:
             case Input():
                 return "input", _ATOM

@@ -40,6 +40,10 @@ from recform.diagnostics import Diagnostics
 # ------------------------------------------------------------------------------- automaton
 
 
+#: Most rows of a series' automaton and its copies.
+MOST_ROWS = 20_000
+
+
 @dataclass(frozen=True)
 class Network:
     """A linearised recurrence as an automaton.
@@ -78,6 +82,14 @@ class Network:
             for before, weight in seeds_before(rest).items() if rest else ():
                 series += self._behind(name, before, final).scaled(weight)
         return series
+
+    def is_large(self, seeds: Mapping[str, Polynomial]) -> bool:
+        """Whether a series with these seeds is out of all reason.
+
+        Every way through the source's own block makes a copy of the automaton.
+        """
+        ways = sum(len(seed.terms) for seed in seeds.values())
+        return ways * len(self.steps) * len(self.states) > MOST_ROWS
 
     def _behind(self, unknown: str, before: Move, final: tuple[Any, ...]) -> Series:
         """The paths from an unknown that go through ``before`` in front of all else."""

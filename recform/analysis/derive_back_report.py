@@ -189,11 +189,16 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
     targets = [name for name in read if name in sources]
     targets = targets or [formula.equations[-1].unknown]
     network = network_of(linear)
+    large = {
+        source
+        for source in linear.unknowns
+        if network.is_large(seeds_of(linear, source))
+    }
     formulas = tuple(
         made
         for target in targets
         for source in (linear.unknowns if joined else sources)
-        if not _through(linear, source, target)
+        if source not in large and not _through(linear, source, target)
         if (made := _formula(linear, network, source, target)).rank
     )
     assumptions = ["operators are linear", *linear.assumptions]
@@ -225,10 +230,14 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
         boundary_texts(formula),
         formulas,
         tuple(
-            line
-            for target in targets
-            for source in sources
-            if (line := _through(linear, source, target))
+            dict.fromkeys(
+                line
+                for target in targets
+                for source in sources
+                if (
+                    line := _through(linear, source, target) or _left_out(source, large)
+                )
+            )
         ),
         tuple(dict.fromkeys(assumptions)),
     )
@@ -286,6 +295,16 @@ def _through(linear: Linear, source: str, target: str) -> str:
         parts.append(f"{above}*{text}")
     left = f"{PLAIN.name('d' + target, _LAST)}/d{PLAIN.name(source, Place('L-i'))}"
     return f"{left} = {' + '.join(parts)}"
+
+
+def _left_out(source: str, large: set[str]) -> str:
+    """Says that a formula is not looked for."""
+    if source not in large:
+        return ""
+    by = _unknown(PLAIN, source, Place("L-i"))
+    return (
+        f"the derivative by {by} is left out: it leads through a block in too many ways"
+    )
 
 
 def _unknown(style: Plain, name: str, place: Place) -> str:

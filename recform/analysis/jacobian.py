@@ -9,17 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.typeset import latex, plain
 from recform.analysis.closed_forms import closed_form
-from recform.analysis.laws import STEM, Linear, Source, merged
+from recform.analysis.laws import STEM, Linear, Source
 from recform.analysis.propagate import propagate
 from recform.analysis.words import (
     BACK,
     BLOCK,
     LAST,
-    SHARED,
     START,
     At,
     Letter,
@@ -29,6 +29,8 @@ from recform.recurrence.regimes import ranges, runs
 
 #: The general formula is written out to so many blocks back, and so many terms.
 STEPS, MOST = 4, 40
+#: Most paths that are looked at, to find so few terms.
+MOST_PATHS = 4_096
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,9 @@ def jacobians(linear: Linear) -> tuple[Jacobian, ...]:
 
 def by_input(linear: Linear, length: int) -> Formulas | None:
     """The derivative of a short network by its input; None if it has too many terms."""
+    paths = propagate(linear, length, lambda p, _: len(p.terms), 1, STEM)
+    if paths is not None and paths > MOST_PATHS:
+        return None  # few of so many paths have one word, and those are longer yet
     polynomial = propagate(
         linear,
         length,
@@ -249,22 +254,29 @@ def _written(linear: Linear) -> dict[str, list[Polynomial]]:
     rows: dict[str, list[Polynomial]] = {law.unknown: [] for law in linear.laws}
     for back in range(STEPS + 1):
         for law in reversed(linear.laws):
-            found[law.unknown, back] = _entry(linear, law.unknown, back, found)
-        sizes = [len(found[name, back].terms) for name in rows]
-        if max(sizes) > MOST:
+            parts = _parts(linear, law.unknown, back, found)
+            if sum(a.products * b.products for a, b in parts) > MOST_PATHS:
+                return rows
+            found[law.unknown, back] = _added(parts)
+        if any(found[name, back].products > MOST for name in rows):
             break
         for name, made in rows.items():
             made.append(ordered(found[name, back]))
     return rows
 
 
-def _entry(
+#: A derivative and what it is multiplied by, on its right.
+_Part: TypeAlias = tuple[Polynomial, Polynomial]
+
+
+def _parts(
     linear: Linear,
     unknown: str,
     back: int,
     found: dict[tuple[str, int], Polynomial],
-) -> Polynomial:
-    parts = [linear.output.get(Source(unknown, At(LAST, -back)), Polynomial())]
+) -> list[_Part]:
+    output = linear.output.get(Source(unknown, At(LAST, -back)), Polynomial())
+    parts = [(output, Polynomial.one())]
     for law in linear.laws:
         for source, polynomial in law.gradient.items():
             distance = -source.at.number
@@ -274,10 +286,15 @@ def _entry(
                 and (law.unknown, back - distance) in found
             ):
                 factor = polynomial.moved(LAST, distance - back)
-                parts.append(found[law.unknown, back - distance] * factor)
-    here = Source(unknown, At(SHARED))
-    total = merged([(here, part) for part in parts])
-    return total.get(here, Polynomial())
+                parts.append((found[law.unknown, back - distance], factor))
+    return parts
+
+
+def _added(parts: list[_Part]) -> Polynomial:
+    total = Polynomial()
+    for made, factor in parts:
+        total += made * factor
+    return total
 
 
 # -- closed forms

@@ -7,7 +7,7 @@ writes it: ``W_i*W_<i-1>``. A polynomial is a sum of words with scalar coefficie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -86,13 +86,25 @@ class Letter:
     tensor: Tensor | None = None
     part: tuple[int, int] | None = None
 
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.name, self.at, self.tensor, self.part))
+
+    def __hash__(self) -> int:
+        # Words are keys, and have many letters.
+        return self._hash
+
     def shifted(self, by: int) -> Letter:
         """The letter with ``i + by`` for ``i``."""
-        return replace(self, at=self.at.shifted(by)) if by else self
+        return self.placed(self.at.shifted(by)) if by else self
 
     def moved(self, base: str, origin: int = 0) -> Letter:
         """The letter with ``base + origin`` for ``i``."""
-        return replace(self, at=self.at.moved(base, origin))
+        return self.placed(self.at.moved(base, origin))
+
+    def placed(self, at: At) -> Letter:
+        """The letter at another block."""
+        return Letter(self.kind, self.name, at, self.tensor, self.part)
 
     @property
     def counts(self) -> bool:
@@ -258,6 +270,11 @@ class Polynomial:
     def letters(self) -> tuple[Letter, ...]:
         """All letters, each once, in the order of appearance."""
         return tuple(dict.fromkeys(letter for word in self.terms for letter in word))
+
+    @property
+    def products(self) -> int:
+        """How many products of scalars and operators it is a sum of, as printed."""
+        return sum(len(sympy.Add.make_args(c)) for c in self.terms.values())
 
     def text(self) -> str:
         """In the language of the files."""

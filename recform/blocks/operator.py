@@ -20,7 +20,8 @@ class Kind(Enum):
 
     SIZE, STRIDE, WINDOW, MARGIN and RATE may be left symbolic in the emitted code (a width, a
     dropout rate); the others shape the code and are numbers by then. A pair is
-    (height, width); two equal numbers are read as one.
+    (height, width); two equal numbers are read as one. What an operator costs may depend on
+    whether a rate is 0 or 1, and on no more of it.
     """
 
     SIZE = "a whole number of at least 1"

@@ -68,6 +68,11 @@ CATALOGUE: dict[str, Entry] = {
         f'use "blocks.rf"\n{_ONE}',
         _ONE,
     ),
+    "RF008": Entry(
+        "`use` of a pipe or a device",
+        "A file that is used is a regular file: one that is there whole.",
+        command="mkfifo pipe.rf; echo 'use \"pipe.rf\"' > a.rf; recform check a.rf",
+    ),
     "RF101": Entry(
         "not a statement",
         "Something stands where it cannot stand, or is missing at the end.",
@@ -115,6 +120,20 @@ CATALOGUE: dict[str, Entry] = {
         "A statement has 16 Ki characters at most. Write repeated terms with `sum`.",
         "X_i = X_<i-1>" + " + X_<i-1>" * 1700,
         "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF109": Entry(
+        "too much when it is written out",
+        "`(1 + W_i)^12` stands for 4,096 terms. They are computed in 12 steps, but what "
+        "they do is looked at one by one. What has a name counts once: give parts "
+        "equations of their own.",
+        "X_i = (1 + W_i)^12*X_<i-1>",
+        "Y_i = (1 + W_i)^6*X_<i-1>\nX_i = (1 + W_i)^6*Y_i\noutput X_L",
+    ),
+    "RF110": Entry(
+        "too many of a kind",
+        "A file has 64 networks at most, and uses 32 others.",
+        "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
+        f"network N0\n{_ONE}",
     ),
     "RF201": Entry(
         "unknown name",

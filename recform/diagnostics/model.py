@@ -73,11 +73,13 @@ class CompileError(Exception):
 class Diagnostics:
     """Collects diagnostics; of several of one code at one place the first is kept."""
 
-    #: A file with more errors than this is shown the first ones only.
+    #: A file with more errors, or more warnings, is shown the first ones only.
     LIMIT = 100
 
     def __init__(self) -> None:
         self._items: list[Diagnostic] = []
+        self._known: set[object] = set()
+        self._counts = dict.fromkeys(Severity, 0)
 
     def __iter__(self) -> Iterator[Diagnostic]:
         return iter(self._items)
@@ -113,14 +115,21 @@ class Diagnostics:
         self._add(Diagnostic(code, message, labels, hint, Severity.WARNING))
 
     def _add(self, diagnostic: Diagnostic) -> None:
-        known = any(item.mistake == diagnostic.mistake for item in self._items)
-        if not known and len(self._items) < self.LIMIT:
+        count = self._counts[diagnostic.severity]
+        if diagnostic.mistake not in self._known and count < self.LIMIT:
+            self._known.add(diagnostic.mistake)
+            self._counts[diagnostic.severity] += 1
             self._items.append(diagnostic)
 
     @property
     def has_errors(self) -> bool:
         """Whether anything worse than a warning was reported."""
-        return any(item.severity is Severity.ERROR for item in self._items)
+        return self._counts[Severity.ERROR] > 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no further error would be shown."""
+        return self._counts[Severity.ERROR] >= self.LIMIT
 
     def check(self) -> None:
         """Ends a stage.

@@ -100,7 +100,7 @@ class BodyWriter:
         for attribute, count in counts.items():
             if count > 1 and first is not None:
                 value = values[attribute]
-                after = value if value in self._step.body else first
+                after = value if value in self._step.computed else first
                 result.setdefault(after, []).append((value, attribute))
         return result
 

@@ -94,7 +94,8 @@ class _Docs:
     """Documents of the expressions of a line."""
 
     def __init__(self, source: str) -> None:
-        self._source = source
+        # A line, in which the parser counts bytes.
+        self._source = source.encode()
 
     def value(self, node: ast.expr) -> _Doc:
         """An expression, without brackets around it."""
@@ -126,7 +127,7 @@ class _Docs:
         return [_flattened(part) for part in self._operands(node)]
 
     def _text(self, node: ast.expr) -> str:
-        return ast.get_source_segment(self._source, node) or ""
+        return self._source[node.col_offset : node.end_col_offset].decode()
 
     def _callee(self, node: ast.expr) -> _Doc:
         return self.value(node) if isinstance(node, ast.Attribute) else self._text(node)
@@ -268,9 +269,13 @@ def _pushed(parts: tuple[_Doc, ...], level: int, broken: bool) -> list[_Item]:
 
 def _fits(group: _Group, rest: list[_Item], room: int) -> bool:
     """Whether a group fits flat, with what follows it up to the next possible break."""
-    stack: list[_Item] = [*rest, (0, _FLAT, group)]
-    while stack and room >= 0:
-        _, broken, doc = stack.pop()
+    stack: list[_Item] = [(0, _FLAT, group)]
+    following = reversed(rest)
+    while room >= 0:
+        item = stack.pop() if stack else next(following, None)
+        if item is None:
+            break
+        _, broken, doc = item
         match doc:
             case str():
                 room -= len(doc)

@@ -98,15 +98,17 @@ class Owned:
 
     def coefficients(self) -> list[Any]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
-        found: list[Any] = []
-        for tensor in self._step.body:
-            for part in (tensor, *self._step.parts(tensor)):
-                if isinstance(part, Scaled | Filled) and part not in found:
-                    if part in self._step.inputs:
-                        continue
-                    if isinstance(part, Filled) or part in self._step.body:
-                        found.append(part)
-        return found
+        step = self._step
+        return list(
+            dict.fromkeys(
+                part
+                for tensor in step.body
+                for part in (tensor, *step.parts(tensor))
+                if isinstance(part, Scaled | Filled)
+                and part not in step.taken
+                and (isinstance(part, Filled) or part in step.computed)
+            )
+        )
 
     def operators(self) -> list[str]:
         """The operators that the block owns, in the order of the formula."""
@@ -192,13 +194,12 @@ class Owned:
 
     def _site_order(self) -> list[Site]:
         wanted = {site for block in self.blocks for site in block.sites}
-        order = []
-        for tensor in self._step.body:
-            for part in self._step.parts(tensor):
-                site = Site(bare(part), tensor)
-                if site in wanted and site not in order:
-                    order.append(site)
-        return order
+        places = (
+            Site(bare(part), tensor)
+            for tensor in self._step.body
+            for part in self._step.parts(tensor)
+        )
+        return list(dict.fromkeys(site for site in places if site in wanted))
 
     def _bridge(self, site: Site, block: Block) -> Bridge:
         """What an adapter does in a block, or would do where it is not needed."""

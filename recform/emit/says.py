@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import Apply, State, Tensor
+from collections.abc import Callable
+
+from recform.algebra.expr import Apply, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks.identifiers import identifier
 from recform.emit.names import variable
@@ -75,27 +77,27 @@ def _before_last(role: str) -> int:
     return count
 
 
-def line_mark(formula: Formula, step: Step, tensor: Tensor) -> str:
-    """The line that says what a statement does, as a comment."""
-    return marked(_line_of(formula, step, tensor), formula.source)
-
-
-def _line_of(formula: Formula, step: Step, tensor: Tensor) -> Span:
-    if isinstance(tensor, State):
+def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], str]:
+    """For each tensor of a step, the comment that names the line that says it."""
+    unknowns: dict[str, Span] = {}
+    operators: dict[str, Span] = {}
+    for equation in formula.equations:
+        unknowns.setdefault(equation.unknown, equation.span)
+        for tensor in subtensors(equation.right):
+            if isinstance(tensor, Apply):
+                operators.setdefault(tensor.operator, equation.span)
+    special: dict[Tensor, Span] = {}
+    if step.role != "regular":
         for boundary in formula.boundaries:
-            if boundary.left == tensor and step.role != "regular":
-                return boundary.span
-        for equation in formula.equations:
-            if equation.unknown == tensor.name:
-                return equation.span
-    if isinstance(tensor, Apply):
-        for equation in formula.equations:
-            if tensor.operator in _applied(equation.right):
-                return equation.span
-    return formula.equations[0].span
+            special.setdefault(boundary.left, boundary.span)
+    otherwise = formula.equations[0].span
 
+    def mark(tensor: Tensor) -> str:
+        span = otherwise
+        if isinstance(tensor, State):
+            span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
+        elif isinstance(tensor, Apply):
+            span = operators.get(tensor.operator, otherwise)
+        return marked(span, formula.source)
 
-def _applied(tensor: Tensor) -> set[str]:
-    """The operators of an expression."""
-    own = {tensor.operator} if isinstance(tensor, Apply) else set()
-    return own.union(*(_applied(child) for child in tensor.children))
+    return mark

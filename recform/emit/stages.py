@@ -144,13 +144,21 @@ def _joined(groups: list[_Group]) -> list[_Group]:
         last = result[-1] if result else None
         if (
             last is not None
-            and (last.step, last.start) == (group.step, group.start)
-            and not any((*last.growth, *group.growth))
+            and (last.step, last.growth) == (group.step, group.growth)
+            and _behind(last) == group.start
         ):
             result[-1] = replace(last, count=last.count + group.count)
         else:
             result.append(group)
     return result
+
+
+def _behind(group: _Group) -> tuple[Any, ...]:
+    """The arguments of one block more."""
+    return tuple(
+        value + growth * group.count if growth else value
+        for value, growth in zip(group.start, group.growth, strict=True)
+    )
 
 
 def _merged(groups: list[_Group]) -> list[_Group]:

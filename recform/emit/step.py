@@ -50,7 +50,7 @@ from recform.emit.pipelines import (
     values_at,
     write_pipeline,
 )
-from recform.emit.says import line_mark, step_equations, step_title
+from recform.emit.says import line_marks, step_equations, step_title
 from recform.emit.text import Lines, docstring
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof.plan import Place, PrintedStep
@@ -407,7 +407,7 @@ class StepWriter:
                 writer,
                 names,
                 partial(variable, at=step.at, order=self._recurrence.order),
-                partial(line_mark, self._formula, self._step),
+                line_marks(self._formula, self._step),
             )
             body.write(lines, outputs, self._inline_statements)
             texts = [self._output(slot, writer, variables) for slot in outputs]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import networkx as nx
 
-from recform.algebra.expr import I, Tensor
+from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
@@ -25,8 +25,9 @@ from recform.graph.model import (
     StageGraph,
     Totals,
 )
+from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Partial, ShapeError, Stuck
-from recform.graph.pipelines import PipelineRunner, uses
+from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
 from recform.graph.widths import warn_of_widths
@@ -35,7 +36,7 @@ from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
-#: Most blocks of a stage that may all differ in shape.
+#: Most blocks of a stage that may all differ.
 MAX_DIFFERENT = 1_000
 
 
@@ -88,12 +89,7 @@ class _Follower:
         self._formula: Formula = recurrence.formula
         self._report = report
         self._runner = PipelineRunner(self._formula, report)
-        own = [t.symbol for t in self._formula.tables if t.by_block]
-        self._by_index = any(
-            uses(pipeline, symbol)
-            for pipeline in self._formula.operators.values()
-            for symbol in (I, *own)
-        )
+        self._numbered = numbered(self._formula)
         self._strides = Strides.of(self._formula)
         self._modules: dict[tuple[str, int | None], Module] = {}
         self._scalars: dict[str, int] = {}
@@ -174,7 +170,6 @@ class _Follower:
             final=shape,
             output=head.output,
             totals=sum(parts, Totals()),
-            steps=tuple(step_graph(step) for step in recurrence.steps),
         )
 
     def _adapters_apart(self, stages: list[StageGraph]) -> list[StageGraph]:
@@ -359,26 +354,21 @@ class _Follower:
             block, after = self._follow(
                 self._recurrence.steps[step], carried, place, stage, None, False
             )
-            same = after == carried and not starts and not self._by_index
-            count = end - index + 1 if same else 1
+            count = 1
+            if not starts and self._alike(after) == self._alike(carried):
+                count = self._numbered.alike(index, end, length)
             last = segments[-1] if segments else None
             if (
                 last is not None
                 and last.step == step
-                and last.block == block
+                and self._plain(last.block) == self._plain(block)
                 and last.inputs == carried.shapes
                 and last.stride == place.stride
             ):
                 segments[-1] = replace(last, count=last.count + count)
             else:
                 if len(segments) >= MAX_DIFFERENT:
-                    self._report.error(
-                        "RF106",
-                        f"more than {MAX_DIFFERENT:,} blocks of a stage all differ in shape",
-                        self._formula.stages[stage].span,
-                        hint="a history that grows with every block makes each wider",
-                    )
-                    raise Stuck
+                    self._all_differ(self._formula.stages[stage].span)
                 segments.append(
                     Segment(
                         step,
@@ -394,6 +384,39 @@ class _Follower:
             carried = after
             index += count
         return carried
+
+    def _alike(self, carried: _Carried) -> _Carried:
+        """What a block hands on, without numbers of blocks that change rates alone."""
+        if not self._numbered.alone:
+            return carried
+        items = tuple(
+            unnumbered(i) if isinstance(i, Module) else i for i in carried.items
+        )
+        return replace(carried, items=items)
+
+    def _plain(self, block: Block) -> Block:
+        return without_number(block) if self._numbered.alone else block
+
+    def _all_differ(self, span: Span | None) -> None:
+        """Reports too many blocks that are no copies of each other.
+
+        Raises:
+            Stuck: always.
+        """
+        what, hint = (
+            "differ in shape",
+            "a history that grows with every block makes each wider",
+        )
+        if not self._numbered.alone:
+            what = "have a size of their own"
+            hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
+        self._report.error(
+            "RF106",
+            f"more than {MAX_DIFFERENT:,} blocks of a stage all {what}",
+            span,
+            hint=hint,
+        )
+        raise Stuck
 
     def _table(self, stage: int, index: int) -> tuple[int | float, ...]:
         """The numbers of a block in the constants per stage or block."""

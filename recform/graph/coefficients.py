@@ -50,7 +50,7 @@ def _coefficients(step: Step) -> Iterator[tuple[Any, Any]]:
             if part in seen or not isinstance(part, Scaled | Filled):
                 continue
             seen.add(part)
-            if part in step.inputs or not part.coefficient.has(I):
+            if part in step.taken or not part.coefficient.has(I):
                 continue
             for value in _numeric(part.coefficient):
                 yield part, sympy.lambdify((I, L), value, modules="math")

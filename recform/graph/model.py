@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-
-import networkx as nx
+from dataclasses import dataclass
 
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Pipeline
@@ -218,9 +216,6 @@ class NetworkGraph:
         final: the shape that the head gets.
         output: the shape of what the network returns.
         totals: costs of the whole network.
-        steps: for each step of the recurrence, its dataflow graph. Nodes are tensors,
-            with attributes ``kind`` and ``text``; an edge leads from a part to what is
-            made of it and has a ``position``.
     """
 
     recurrence: Recurrence
@@ -234,4 +229,3 @@ class NetworkGraph:
     final: Shape
     output: Shape
     totals: Totals
-    steps: tuple[nx.DiGraph, ...] = field(compare=False, repr=False)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
@@ -14,6 +15,9 @@ from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
 from recform.source import Span
+
+#: Looks for a place in the formula, which takes a while.
+Where: TypeAlias = Callable[[], Span] | None
 
 
 class PipelineRunner:
@@ -26,7 +30,7 @@ class PipelineRunner:
         self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
 
     def run(
-        self, pipeline: Pipeline, x: Shape, place: Place, where: Span | None
+        self, pipeline: Pipeline, x: Shape, place: Place, where: Where = None
     ) -> Trace:
         """The pipeline on a shape.
 
@@ -34,7 +38,7 @@ class PipelineRunner:
             pipeline: the operators.
             x: the shape that comes in.
             place: what its symbols stand for.
-            where: the place in the formula that applies it, for diagnostics.
+            where: finds the place in the formula that applies it, for diagnostics.
 
         Raises:
             Stuck: after a diagnostic, if an operator does not fit.
@@ -46,9 +50,7 @@ class PipelineRunner:
             self._memo[key] = self._run(pipeline, x, place, where)
         return self._memo[key]
 
-    def _run(
-        self, pipeline: Pipeline, x: Shape, place: Place, where: Span | None
-    ) -> Trace:
+    def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
         values: dict[Any, Any] = {
             WIDTH: place.width,
             STRIDE: place.stride,
@@ -66,7 +68,9 @@ class PipelineRunner:
         x = made.output
         if x.elements > 1 << 40:
             self._report.error(
-                "RF106", f"a tensor of {x} is out of all reason", where or pipeline.span
+                "RF106",
+                f"a tensor of {x} is out of all reason",
+                where() if where else pipeline.span,
             )
             raise Stuck
         return made
@@ -85,8 +89,8 @@ class PipelineRunner:
                 )
                 raise Stuck
 
-    def _misfit(self, misfit: Misfit, where: Span | None) -> None:
-        others = (Label(where, "applied here"),) if where is not None else ()
+    def _misfit(self, misfit: Misfit, where: Where) -> None:
+        others = (Label(where(), "applied here"),) if where else ()
         self._report.error(
             misfit.code,
             f"{misfit.operator} {misfit.message}",

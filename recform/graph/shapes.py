@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import sympy
 
@@ -132,7 +133,7 @@ class BlockShapes:
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor: a name or a part of it is only a view."""
-        while tensor in self.step.body:
+        while tensor in self.step.computed:
             if isinstance(tensor, State):
                 (right,) = self.step.parts(tensor)
                 if self._is_adapted(right, tensor):
@@ -152,7 +153,7 @@ class BlockShapes:
             item.name == name and item.index == self.step.at
             for tensor in self.step.body
             for part in (tensor, *self.step.parts(tensor))
-            if isinstance(part, Scaled | Filled) and part not in self.step.inputs
+            if isinstance(part, Scaled | Filled) and part not in self.step.taken
             for item in part.coefficient.atoms(Learned)
         ) or any(
             isinstance(slot, ModuleSlot)
@@ -229,7 +230,7 @@ class BlockShapes:
 
     def _is_fresh(self, tensor: Tensor) -> bool:
         """Whether a tensor is made in this block with an operator."""
-        if tensor not in self.step.body:
+        if tensor not in self.step.computed:
             return False
         if isinstance(tensor, Apply):
             return True
@@ -286,7 +287,8 @@ class BlockShapes:
         """Rule 5: the shape to which the terms of a sum or product are brought."""
         # A gate, one number a feature or a position, spreads over the others.
         spreads = self._gates(tensor)
-        full = [s for s in shapes if not any(spreads(s, t) for t in shapes)]
+        kinds = set(shapes)
+        full = [s for s in shapes if not any(spreads(s, t) for t in kinds)]
         if len(set(full)) == 1:
             return full[0]
         fresh = [
@@ -330,13 +332,12 @@ class BlockShapes:
         if site in self.sites:
             return
         pipeline = self.formula.adapter
-        place = self.span(value)
         if pipeline is None:
             self.report.error(
                 "RF407",
                 f"this term is {source}, but the sum is {target}, "
                 "and the file has no adapter",
-                place,
+                self.span(value),
                 hint="adapter conv(1, c, stride=s) > bn",
             )
             raise Stuck(parent, (value, parent))
@@ -346,20 +347,20 @@ class BlockShapes:
             self.report.error(
                 "RF401",
                 f"this term is {source} and cannot be brought to {target}",
-                place,
+                self.span(value),
                 hint="no stride leads from one to the other; "
                 "`scope stage` starts the index anew in each stage",
             )
             raise Stuck(parent, (value, parent))
         where = Place(int(target.features), stride, 0, self.place.length)
-        trace = self.runner.run(pipeline, source, where, place)
+        trace = self.runner.run(pipeline, source, where, partial(self.span, value))
         if trace.output != target:
             self.report.error(
                 "RF401",
                 f"the adapter makes {trace.output} of {source}, but {target} is needed",
-                pipeline.span or place,
+                pipeline.span or self.span(value),
                 hint="c and s in an adapter are the width and the stride that it needs",
-                others=[Label(place, "for this term")],
+                others=[Label(self.span(value), "for this term")],
             )
             raise Stuck(parent, (value, parent))
         first = not any(
@@ -396,19 +397,18 @@ class BlockShapes:
         else:
             self.modules[name, index] = module
         place = module.place
-        where = self.span(tensor)
         if before is not None and before.features != x.features:
             self.report.error(
                 "RF406",
                 f"{name} is one module, but is called on {before} and on {x}",
-                where,
+                self.span(tensor),
                 hint="an adapter stands in front of a term, never inside an operator; "
                 "count the index anew in each stage, with a transition between them: "
                 "scope stage",
             )
             raise Stuck(tensor, (tensor.argument, tensor))
         try:
-            trace = self.runner.run(pipeline, x, place, where)
+            trace = self.runner.run(pipeline, x, place, partial(self.span, tensor))
         except Stuck:
             raise Stuck(tensor, (tensor.argument, tensor)) from None
         if own and before is None:
@@ -435,23 +435,17 @@ class BlockShapes:
 
     def _scales(self) -> None:
         """Learned scalars: a term's is applied behind its adapter."""
+        terms = {part for tensor in self.step.body for part in self.step.parts(tensor)}
         for tensor in self.step.body:
             for part in self.step.parts(tensor):
                 if isinstance(part, Filled):
                     self._sized(part, self.shape(tensor))
             for part in (tensor, *self.step.parts(tensor)):
-                if isinstance(part, Scaled) and part not in self.step.inputs:
+                if isinstance(part, Scaled) and part not in self.step.taken:
                     bridge = self.sites.get(Site(bare(part), tensor))
-                    if part is not tensor or not self._is_term(part):
+                    if part is not tensor or part not in terms:
                         shape = bridge.target if bridge else self.shape(part)
                         self._scale(part, shape, adapted=bridge is not None)
-
-    def _is_term(self, part: Tensor) -> bool:
-        return any(
-            part in self.step.parts(tensor)
-            for tensor in self.step.body
-            if tensor is not part
-        )
 
     def _scale(self, tensor: Scaled, shape: Shape, *, adapted: bool) -> None:
         self._sized(tensor, shape)

@@ -19,6 +19,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     offset,
+    subtensors,
     time_of,
     untimed,
 )
@@ -58,10 +59,8 @@ def depth_of(formula: Formula) -> int:
 
 
 def walk(tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor and all its parts, each before what uses it."""
-    for child in tensor.children:
-        yield from walk(child)
-    yield tensor
+    """A tensor and all its parts, each once and before what uses it."""
+    return subtensors(tensor)
 
 
 def span_in(formula: Formula, tensor: Tensor, equation: Equation | Boundary) -> Span:
@@ -224,10 +223,12 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
                 and tensor.name != equation.unknown
             ):
                 needs.add_edge(equation.unknown, tensor.name)
-    try:
-        cycle = nx.find_cycle(needs)
-    except nx.NetworkXNoCycle:
+    # To look for a cycle takes long, where there is none.
+    knots = [knot for knot in nx.strongly_connected_components(needs) if len(knot) > 1]
+    if not knots:
         return
+    knotted = set().union(*knots)
+    cycle = nx.find_cycle(needs, next(name for name in by_name if name in knotted))
     first, *others = [by_name[name] for name, _ in cycle]
     names = [f"{indexed(name, I)}" for name, _ in cycle]
     report.error(

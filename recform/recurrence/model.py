@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy
 
@@ -55,6 +56,16 @@ class Step:
     definitions: Mapping[Tensor, Tensor] = field(compare=False)
     role: str = field(compare=False, default="regular")
     absolute: int = field(compare=False, default=0)
+
+    @cached_property
+    def computed(self) -> frozenset[Tensor]:
+        """The tensors of the body."""
+        return frozenset(self.body)
+
+    @cached_property
+    def taken(self) -> frozenset[Slot]:
+        """What the block gets."""
+        return frozenset(self.inputs)
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor of the body is made from, in the author's order."""

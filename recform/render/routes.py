@@ -9,9 +9,11 @@ one route, and ways that cancel, as in Eq. (20), are none.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from random import Random
 from typing import Any, TypeAlias
 
 import sympy
@@ -26,6 +28,7 @@ from recform.algebra.expr import (
     Input,
     K,
     L,
+    Learned,
     Pointwise,
     Scaled,
     State,
@@ -48,6 +51,8 @@ Terms: TypeAlias = dict[tuple[Base, Calls], Any]
 #: A route: where it starts, where it ends (of several outputs), and what it passes.
 Route: TypeAlias = tuple[str, str, Word]
 
+#: By how much of its terms a sum may be off zero for rounding alone.
+_ROUNDING = 1e-9
 #: Most words that are written out; longer tables are counted without them.
 MAX_WORDS = 4_096
 
@@ -71,6 +76,55 @@ class Link:
     def word(self) -> Word:
         """The operators alone."""
         return tuple(call[:2] for call in self.calls)
+
+
+@dataclass(frozen=True)
+class _Factor:
+    """What a route is multiplied by, and how large that is at one point.
+
+    A factor that is not zero at a point is not zero: nothing has to be multiplied out.
+
+    Attributes:
+        exact: with learned scalars and the number of blocks in it.
+        value: with numbers for these.
+        bound: the absolute values of its terms added up.
+    """
+
+    exact: Any
+    value: float
+    bound: float
+
+    @classmethod
+    def of(cls, factor: Any) -> _Factor:
+        """A factor of one term of an equation."""
+        factor = sympy.sympify(factor)
+        atoms = factor.free_symbols | factor.atoms(Learned)
+        point = {a: sympy.Float(Random(str(a)).uniform(0.5, 1.5)) for a in atoms}
+        try:
+            value = float(factor.xreplace(point))
+        except TypeError:
+            return cls(factor, 0.0, math.inf)
+        return cls(factor, value, abs(value))
+
+    def __add__(self, other: _Factor) -> _Factor:
+        return _Factor(
+            self.exact + other.exact,
+            self.value + other.value,
+            self.bound + other.bound,
+        )
+
+    def __mul__(self, other: _Factor) -> _Factor:
+        return _Factor(
+            self.exact * other.exact,
+            self.value * other.value,
+            self.bound * other.bound,
+        )
+
+    def __bool__(self) -> bool:
+        """Whether it is not zero."""
+        if abs(self.value) > _ROUNDING * self.bound:
+            return True
+        return bool(sympy.expand(self.exact) != 0)
 
 
 class TooMany(Exception):
@@ -123,24 +177,28 @@ class Routes:
         Raises:
             TooMany: if there are more than :data:`MAX_WORDS`.
         """
-        made: dict[Base, dict[tuple[str, Word], Any]] = {
-            (name, 0): {(name, ()): 1} for name in self.sources
+        made: dict[Base, dict[tuple[str, Word], _Factor]] = {
+            (name, 0): {(name, ()): _Factor.of(1)} for name in self.sources
         }
         for link in self.links:
             here = made.setdefault(link.head, {})
+            weight = _Factor.of(link.factor)
             for (source, word), factor in made.get(link.tail, {}).items():
                 key = (source, link.word + word)
-                here[key] = here.get(key, 0) + link.factor * factor
+                term = weight * factor
+                here[key] = here[key] + term if key in here else term
             if len(here) > MAX_WORDS:
                 raise TooMany
-        result: dict[Route, Any] = {}
+        result: dict[Route, _Factor] = {}
         apart = isinstance(self._formula.output, Concat)
         for (base, calls), factor in self._output().items():
             outer = Link(base, base, calls, factor).word
+            weight = _Factor.of(factor)
             for (source, word), value in made.get(base, {}).items():
                 route = (source, base[0] if apart else "", outer + word)
-                result[route] = result.get(route, 0) + factor * value
-        return {w: f for w, f in result.items() if sympy.expand(f) != 0}
+                term = weight * value
+                result[route] = result[route] + term if route in result else term
+        return {route: f.exact for route, f in result.items() if f}
 
     def counts(self) -> dict[int, int]:
         """How many ways pass so many operators, where there are too many to list.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
@@ -17,6 +19,9 @@ from recform.syntax.statements import statements
 from recform.syntax.tree import statement
 from recform.syntax.uses import Folder, Held, is_formula
 
+#: Most files that a file may use, and these again.
+MAX_USED = 32
+
 
 def read_source(
     path: Path, report: Diagnostics, place: Span | None = None
@@ -25,12 +30,19 @@ def read_source(
 
     Args:
         path: the formula file.
-        report: gets RF001 to RF006.
+        report: gets RF001 to RF006, and RF008.
         place: the `use` statement that names the file, if one does.
     """
     name = path.as_posix()
     try:
-        with path.open("rb") as stream:
+        # Who opens a pipe waits for somebody to write to it; the user may want to, but a
+        # file from somebody else must not have us wait.
+        with open(path, "rb", opener=_at_once if place else None) as stream:
+            if place is not None and not stat.S_ISREG(
+                os.fstat(stream.fileno()).st_mode
+            ):
+                report.error("RF008", f"{name} is no regular file", place, file=name)
+                return None
             noted(stream.fileno(), path)
             data = stream.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError:
@@ -48,6 +60,10 @@ def read_source(
         report.error("RF006", f"{name} cannot be read: {reason}", place, file=name)
         return None
     return decode(name, data, report, place)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
 
 
 def decode(
@@ -117,6 +133,8 @@ def _parse(
         )
     result: list[n.Statement] = []
     for span in spans:
+        if report.is_full:
+            break
         try:
             tree = parser().parse(span.text_without_comments)
             item = statement(tree, source, span.start, report)
@@ -178,6 +196,11 @@ def _use(
         path_there = folder / item.path
         source, beside = read_source(path_there, report, item.span), path_there.parent
     if source is None:
+        return []
+    if len(seen) >= MAX_USED:
+        report.error(
+            "RF110", f"more than {MAX_USED} files are used together", item.span
+        )
         return []
     seen[path] = source
     return _parse(source, report, beside, (*above, _Frame(path, item.span)), seen)

@@ -20,9 +20,12 @@ from recform.syntax import nodes as n
 MAX_TERMS = 512
 #: And all of them together, those inside of others counted each time.
 MAX_WRITTEN = 2048
+#: Most operators, functions, sums, products and unknowns of what is written out: in one
+#: expression, and in all equations of a file together.
+MAX_PARTS = 4096
 #: Furthest that an index may lie from ``i``, and largest absolute index.
 MAX_OFFSET = 32
-MAX_INDEX = 1_000_000
+MAX_INDEX = 256
 
 COMBINE = ("max", "min", "mean")
 BUILT_IN = ("sum", "prod", "concat", "split", *COMBINE)
@@ -62,6 +65,15 @@ class Names:
         return sorted(
             {*self.unknowns, *self.operators, *self.learned, *self.numbers, "input"}
         )
+
+
+def too_large(what: str, size: int) -> str:
+    """Says of an expression or of a file that it is too large when it is written out."""
+    shown = f"{size:,}" if size < 1_000_000_000 else "more than 1,000,000,000"
+    return (
+        f"written out, {what} {shown} operators, functions, sums, products and unknowns; "
+        f"the limit is {MAX_PARTS:,}"
+    )
 
 
 class Reported(Exception):
@@ -124,9 +136,15 @@ class Base:
             self._fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:
             self._fail("RF211", "this divides by zero", expr.span)
+        self._check_size(value, expr.span)
         if isinstance(value, Tensor):
             self.spans.setdefault(value, expr.span)
         return value
+
+    def _check_size(self, value: Value, place: Span) -> None:
+        if value.size > MAX_PARTS:
+            self.report.error("RF109", too_large("this is", value.size), place)
+            raise Reported
 
     def _value(self, expr: n.Expr) -> Value:
         raise NotImplementedError

@@ -97,9 +97,7 @@ class HistoryMean(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.blocks = nn.ModuleList(
-            [FirstStep(), Step(i=2), *[Step(i=3 + k) for k in range(3)]]
-        )
+        self.blocks = nn.ModuleList([FirstStep(), *[Step(i=2 + k) for k in range(4)]])
         self.head = Head(16, classes)
 
         for module in self.modules():

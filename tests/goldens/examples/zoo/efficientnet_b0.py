@@ -192,13 +192,11 @@ class EfficientNetB0(nn.Module):
             ),
             nn.Sequential(
                 OpeningStep(40, 80, stride=2, kernel=3),
-                Step(80, i=7, kernel=3),
-                Step(80, i=8, kernel=3),
+                *[Step(80, i=7 + k, kernel=3) for k in range(2)],
             ),
             nn.Sequential(
                 OpeningStep(80, 112, kernel=5),
-                Step(112, i=10, kernel=5),
-                Step(112, i=11, kernel=5),
+                *[Step(112, i=10 + k, kernel=5) for k in range(2)],
             ),
             nn.Sequential(
                 OpeningStep(112, 192, stride=2, kernel=5),
