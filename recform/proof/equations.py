@@ -66,9 +66,18 @@ class Equations:
         self._states: dict[tuple[str, int], int | None] = {}
         self._histories: dict[tuple[Any, ...], int | None] = {}
         self._passed: list[tuple[int, int]] = []
+        # Unknowns that are one application: by the operator; and by the application.
+        self._named: dict[str, list[tuple[str, int]]] = {}
+        self._applications: dict[int, int] = {}
+        self._busy: set[tuple[str, int]] = set()
         self.length = length
         self.formula = formula
         self._rights = {e.unknown: e.right for e in formula.equations}
+        for name, right in self._rights.items():
+            if isinstance(right, Apply):
+                self._named.setdefault(right.operator, []).append(
+                    (name, _lag_of(right))
+                )
         self._own: dict[tuple[str, int], Tensor | None] = {}
         self._inner: list[tuple[Tensor, Tensor | None]] = []
         for boundary in formula.boundaries:
@@ -92,32 +101,56 @@ class Equations:
     def state(self, name: str, index: int) -> int | None:
         """An unknown at a block: its name, or None if there is nothing.
 
-        What starts as the input is the input, and what is one application or the history
-        up to there is that, under whatever name.
+        What starts as the input is the input, and what is the history up to there is
+        that history, under whatever name.
         """
         key = (name, index)
         if key not in self._states:
             for first, last in self._passed:
                 if first <= index <= last:
                     return self._like(("state", name), first - 1, index)
+            self._busy.add(key)
             made = self._state(name, index)
+            self._busy.discard(key)
             if made is None or self._is_number(made):
                 self._states[key] = None
             elif self._is_name(name, index, made):
                 self._states[key] = made
+            elif not isinstance(self._right(name, index), Apply):
+                self._states[key] = self._name(("state", name, index), made)
             else:
-                self._states[key] = self._named(("state", name, index), made)
+                if made not in self._applications:
+                    named = self._name(("state", name, index), made)
+                    self._applications[made] = named
+                self._states[key] = self._applications[made]
         return self._states[key]
+
+    def _right(self, name: str, index: int) -> Tensor | None:
+        return self._own.get((name, index), self._rights.get(name))
 
     def _is_name(self, name: str, index: int, made: int) -> bool:
         """Whether an unknown is only a name for what it is made of."""
         kind, *rest = self.values.nodes[made]
         if kind == "input":
             return index <= 0
-        right = self._own.get((name, index), self._rights.get(name))
-        if isinstance(right, History):
-            return kind == "history" and bool(rest[-1] == index)
-        return kind == "apply" and isinstance(right, Apply)
+        is_history = isinstance(self._right(name, index), History)
+        return bool(is_history and kind == "history" and rest[-1] == index)
+
+    def applied(self, operator: str, owner: int | None, argument: int) -> int:
+        """What an operator makes of a value; the unknown that is that, if one is."""
+        made = self.values.make("apply", operator, owner, argument)
+        newest = self._newest(argument) if owner is None else owner
+        for name, lag in self._named.get(operator, ()):
+            if (name, newest + lag) not in self._busy and newest + lag > 0:
+                self.state(name, newest + lag)
+        return self._applications.get(made, made)
+
+    def _newest(self, value: int) -> int:
+        """The newest block of which a value has an unknown."""
+        kind, *rest = self.values.nodes[value]
+        if kind in ("state", "history"):
+            return int(rest[-1])
+        return max([0, *map(self._newest, self.values.parts(value))])
 
     def definition(self, named: int) -> int:
         """What an unknown or history is made of; of anything else, the value itself."""
@@ -161,12 +194,9 @@ class Equations:
         if there is None:
             return None
         kind, *rest = self.values.nodes[there]
-        if kind in ("state", "history"):
-            return self.values.make(kind, *rest[:-1], index)
-        # An unknown that is one application is that application.
-        return self.value(self._rights[node[1]], index)
+        return self.values.make(kind, *rest[:-1], index)
 
-    def _named(self, node: Node, made: int) -> int:
+    def _name(self, node: Node, made: int) -> int:
         named = self.values.make(*node)
         self.made[named] = made
         return named
@@ -174,12 +204,12 @@ class Equations:
     def _state(self, name: str, index: int) -> int | None:
         if (name, index) in self._own:
             right = self._own[name, index]
-            return None if right is None else self.value(right, index)
+            return None if right is None else self._raw(right, index)
         if index < 0:
             return None
         if index == 0:
             return self.values.make(*INPUT)
-        return self.value(self._rights[name], index)
+        return self._raw(self._rights[name], index)
 
     def _is_number(self, value: int) -> bool:
         return bool(self.values.nodes[value][0] == "number")
@@ -250,6 +280,13 @@ class Equations:
         inner = self.value(tensor, block, k)
         return None if inner is None or self._is_number(inner) else inner
 
+    def _raw(self, right: Tensor, block: int) -> int | None:
+        """The right side of an unknown; an application under no name."""
+        made = self.value(right, block)
+        if isinstance(right, Apply) and made in self.made:
+            return self.made[made] if self.values.nodes[made][0] == "state" else made
+        return made
+
     def _applied(self, tensor: Apply, block: int, k: int) -> int | None:
         shared = tensor.index is sympy.nan
         owner = None if shared else self._index(tensor.index, block, k)
@@ -258,7 +295,6 @@ class Equations:
         argument = self._shaped(tensor.argument, block, k)
         if argument is None:
             return None
-        made = self.values.make("apply", tensor.operator, owner, argument)
         for left, right in self._inner:
             # An argument of which only a part is there may be what a boundary names.
             if (
@@ -271,7 +307,7 @@ class Equations:
         is_input = self.values.nodes[argument] == INPUT
         if owner == 0 and not (is_input and tensor.operator in self._at_start):
             return None
-        return made
+        return self.applied(tensor.operator, owner, argument)
 
     def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
         coefficient = tensor.coefficient
@@ -339,7 +375,7 @@ class Equations:
                 result = member if result is None else result
             else:
                 made = together(self.values, kind, (result, member))
-                result = self._named(("history", *key, index), made)
+                result = self._name(("history", *key, index), made)
             self._histories[*key, index] = result
         return result
 
@@ -351,6 +387,18 @@ def together(values: Values, kind: str, parts: tuple[int, ...]) -> int:
     if kind == "concat":
         return values.make("concat", parts)
     return values.make("combine", kind, parts)
+
+
+def _lag_of(right: Apply) -> int:
+    """How many blocks an unknown lies behind the operator, or the newest unknown in it."""
+    if right.index is not sympy.nan:
+        return -place(right.index)[1]
+    lags = [
+        place(part.index if isinstance(part, State) else part.last)
+        for part in parts_of(right.argument)
+        if isinstance(part, State | History)
+    ]
+    return min((-number for symbol, number in lags if symbol is I), default=0)
 
 
 def scale(values: Values, number: tuple[Any, int | None], inner: int | None) -> int:

@@ -199,9 +199,8 @@ class _Frame:
         owner = None
         if tensor.index is not sympy.nan:
             _, owner = self.module(tensor.operator, int(tensor.index))
-        made = self.values.make(
-            "apply", tensor.operator, owner, self.value(tensor.argument)
-        )
+        argument = self.value(tensor.argument)
+        made = self.equations.applied(tensor.operator, owner, argument)
         self.calls.append(made)
         return made
 

@@ -81,7 +81,7 @@ class DepthScaled(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.blocks = nn.Sequential(Step(i=1), *[Step(i=2 + k) for k in range(3)])
+        self.blocks = nn.Sequential(*[Step(i=1 + k) for k in range(4)])
         self.head = Head(16, classes)
 
         for module in self.modules():

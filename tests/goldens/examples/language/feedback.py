@@ -41,6 +41,28 @@ class UBlock(nn.Module):
         return self.bn(self.conv(x))  # rf:8
 
 
+class FirstStep(nn.Module):
+    """X_<1,1> = relu(W_1*X_<0,1>)
+    X_<1,2> = relu(W_1*X_<0,1> + U_1*X_<1,1>)
+    X_<1,3> = relu(W_1*X_<0,1> + U_1*X_<1,2>)
+
+    Takes x1_prev = X_<0,1>.
+    Hands on X_<1,1>, X_<1,2>, X_<1,3>.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(32, 32)
+        self.U = UBlock(32, 32)
+
+    def forward(self, x1_prev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        wx1 = self.W(x1_prev)  # rf:10
+        x1 = F.relu(wx1)  # rf:10
+        x2 = F.relu(wx1 + self.U(x1))  # rf:10
+        x3 = F.relu(wx1 + self.U(x2))  # rf:10
+        return x1, x2, x3
+
+
 class Step(nn.Module):
     """X_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)
 
@@ -94,7 +116,7 @@ class Feedback(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 32)
-        self.stage1 = nn.ModuleList([Step(32, 32) for _ in range(2)])
+        self.stage1 = nn.ModuleList([FirstStep(), Step(32, 32)])
         self.stage2 = nn.ModuleList([Step(32, 64, stride=2), Step(64, 64)])
         self.head = Head(64, classes)
 
@@ -106,7 +128,7 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x, x)
+        state: tuple[Tensor, ...] = (x,)
         for block in self.stage1:
             state = block(*state)
         for block in self.stage2:

@@ -103,7 +103,7 @@ class Parametric(nn.Module):
         super().__init__()
         self.stem = Stem(in_channels, 16)
         self.stage1 = nn.Sequential(
-            Step(16, 16, i=1, drop=drop), Step(16, 16, i=2, drop=drop)
+            *[Step(16, 16, i=1 + k, drop=drop) for k in range(2)]
         )
         self.stage2 = nn.Sequential(
             Step(16, 32, i=3, stride=2, drop=drop), Step(32, 32, i=4, drop=drop)

@@ -118,6 +118,69 @@ class ZBlock(nn.Module):
         return self.bn(self.conv(x))  # rf:22
 
 
+class FirstStep(nn.Module):
+    """I_<1,1> = sigmoid(P_1*H_<0,1>)
+    O_<1,1> = sigmoid(R_1*H_<0,1>)
+    C_<1,1> = I_<1,1>*tanh(S_1*H_<0,1>)
+    H_<1,1> = O_<1,1>*tanh(C_<1,1>)
+    I_<1,2> = sigmoid(P_1*H_<0,1> + U_1*H_<1,1>)
+    O_<1,2> = sigmoid(R_1*H_<0,1> + W_1*H_<1,1>)
+    F_<1,2> = sigmoid(Q_1*H_<0,1> + V_1*H_<1,1>)
+    C_<1,2> = F_<1,2>*C_<1,1> + I_<1,2>*tanh(S_1*H_<0,1> + Z_1*H_<1,1>)
+    H_<1,2> = O_<1,2>*tanh(C_<1,2>)
+    I_<1,3> = sigmoid(P_1*H_<0,1> + U_1*H_<1,2>)
+    O_<1,3> = sigmoid(R_1*H_<0,1> + W_1*H_<1,2>)
+    F_<1,3> = sigmoid(Q_1*H_<0,1> + V_1*H_<1,2>)
+    C_<1,3> = F_<1,3>*C_<1,2> + I_<1,3>*tanh(S_1*H_<0,1> + Z_1*H_<1,2>)
+    H_<1,3> = O_<1,3>*tanh(C_<1,3>)
+    I_<1,4> = sigmoid(P_1*H_<0,1> + U_1*H_<1,3>)
+    F_<1,4> = sigmoid(Q_1*H_<0,1> + V_1*H_<1,3>)
+    O_<1,4> = sigmoid(R_1*H_<0,1> + W_1*H_<1,3>)
+    C_<1,4> = F_<1,4>*C_<1,3> + I_<1,4>*tanh(S_1*H_<0,1> + Z_1*H_<1,3>)
+    H_<1,4> = O_<1,4>*tanh(C_<1,4>)
+
+    Takes h1_prev = H_<0,1>.
+    Hands on H_<1,1>, H_<1,2>, H_<1,3>, H_<1,4>.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.P = PBlock(16, 32)
+        self.U = UBlock(32, 32)
+        self.Q = QBlock(16, 32)
+        self.V = VBlock(32, 32)
+        self.R = RBlock(16, 32)
+        self.W = WBlock(32, 32)
+        self.S = SBlock(16, 32)
+        self.Z = ZBlock(32, 32)
+
+    def forward(self, h1_prev: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        ph1 = self.P(h1_prev)  # rf:24
+        i1 = torch.sigmoid(ph1)  # rf:24
+        rh1 = self.R(h1_prev)  # rf:26
+        o1 = torch.sigmoid(rh1)  # rf:26
+        sh1 = self.S(h1_prev)  # rf:27
+        c1 = i1 * torch.tanh(sh1)  # rf:27
+        h1 = o1 * torch.tanh(c1)  # rf:28
+        i2 = torch.sigmoid(ph1 + self.U(h1))  # rf:24
+        o2 = torch.sigmoid(rh1 + self.W(h1))  # rf:26
+        qh1 = self.Q(h1_prev)  # rf:25
+        f2 = torch.sigmoid(qh1 + self.V(h1))  # rf:25
+        c2 = f2 * c1 + i2 * torch.tanh(sh1 + self.Z(h1))  # rf:27
+        h2 = o2 * torch.tanh(c2)  # rf:28
+        i3 = torch.sigmoid(ph1 + self.U(h2))  # rf:24
+        o3 = torch.sigmoid(rh1 + self.W(h2))  # rf:26
+        f3 = torch.sigmoid(qh1 + self.V(h2))  # rf:25
+        c3 = f3 * c2 + i3 * torch.tanh(sh1 + self.Z(h2))  # rf:27
+        h3 = o3 * torch.tanh(c3)  # rf:28
+        i4 = torch.sigmoid(ph1 + self.U(h3))  # rf:24
+        f4 = torch.sigmoid(qh1 + self.V(h3))  # rf:25
+        o4 = torch.sigmoid(rh1 + self.W(h3))  # rf:26
+        c4 = f4 * c3 + i4 * torch.tanh(sh1 + self.Z(h3))  # rf:27
+        h4 = o4 * torch.tanh(c4)  # rf:28
+        return h1, h2, h3, h4
+
+
 class Step(nn.Module):
     """I_<i,t> = sigmoid(P_i*H_<i-1,t> + U_i*H_<i,t-1>)
     F_<i,t> = sigmoid(Q_i*H_<i-1,t> + V_i*H_<i,t-1>)
@@ -130,15 +193,15 @@ class Step(nn.Module):
     Hands on H_<i,1>, H_<i,2>, H_<i,3>, H_<i,4>.
     """
 
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
+    def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.P = PBlock(in_channels, channels, stride=stride)
+        self.P = PBlock(in_channels, channels, stride=2)
         self.U = UBlock(channels, channels)
-        self.Q = QBlock(in_channels, channels, stride=stride)
+        self.Q = QBlock(in_channels, channels, stride=2)
         self.V = VBlock(channels, channels)
-        self.R = RBlock(in_channels, channels, stride=stride)
+        self.R = RBlock(in_channels, channels, stride=2)
         self.W = WBlock(channels, channels)
-        self.S = SBlock(in_channels, channels, stride=stride)
+        self.S = SBlock(in_channels, channels, stride=2)
         self.Z = ZBlock(channels, channels)
 
     def forward(
@@ -204,9 +267,9 @@ class Feedback(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
         self.stem = Stem(in_channels)
-        self.stage1 = nn.ModuleList([Step(16, 32)])
-        self.stage2 = nn.ModuleList([Step(32, 64, stride=2)])
-        self.stage3 = nn.ModuleList([Step(64, 128, stride=2)])
+        self.stage1 = nn.ModuleList([FirstStep()])
+        self.stage2 = nn.ModuleList([Step(32, 64)])
+        self.stage3 = nn.ModuleList([Step(64, 128)])
         self.head = Head(128, classes)
 
         for module in self.modules():
@@ -217,7 +280,7 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x, x, x)
+        state: tuple[Tensor, ...] = (x,)
         for block in self.stage1:
             state = block(*state)
         for block in self.stage2:
