@@ -401,6 +401,7 @@ class _ClassWriter:
         names = Namespace.forward({"x"})
         writer = Writer(
             body.parts,
+            lambda term: term,
             self._inside.shape,
             self._called,
             lambda value, parent: "",

@@ -9,7 +9,6 @@ from recform.blocks.library import function_call
 from recform.emit.expressions import ATOM, Writer
 from recform.emit.namespace import Namespace
 from recform.emit.text import Lines
-from recform.graph.shapes import bare
 from recform.recurrence.model import Slot, Step
 
 #: Writes an inlined operator, given its argument and a local variable: statements, the
@@ -91,10 +90,10 @@ class BodyWriter:
         values: dict[str, Tensor] = {}
         for tensor in self._step.body:
             for part in self._step.parts(tensor):
-                attribute = self._writer.adapter(bare(part), tensor)
+                attribute = self._writer.adapter(self._step.bare(part), tensor)
                 if attribute:
                     counts[attribute] = counts.get(attribute, 0) + 1
-                    values[attribute] = bare(part)
+                    values[attribute] = self._step.bare(part)
         result: dict[Tensor, list[tuple[Tensor, str]]] = {}
         first = self._step.body[0] if self._step.body else None
         for attribute, count in counts.items():
@@ -118,7 +117,7 @@ class BodyWriter:
         if not isinstance(tensor, State):
             return False
         (right,) = self._step.parts(tensor)
-        if self._writer.adapter(bare(right), tensor):
+        if self._writer.adapter(self._step.bare(right), tensor):
             return False
         if right in self._writer.variables:
             self._writer.variables[tensor] = self._writer.variables[right]

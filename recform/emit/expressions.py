@@ -140,6 +140,7 @@ class Writer:
 
     Attributes:
         parts: what a tensor is made from.
+        bare: a term without its coefficient.
         shape: the shape of a tensor (in any of the blocks that take the step).
         operator: how an application's operator is called.
         adapter: the attribute of the adapter in front of a term, or an empty string.
@@ -148,6 +149,7 @@ class Writer:
     """
 
     parts: Callable[[Tensor], tuple[Tensor, ...]]
+    bare: Callable[[Tensor], Tensor]
     shape: Callable[[Tensor], Shape]
     operator: Callable[[Apply, str], str]
     adapter: Callable[[Tensor, Tensor], str]
@@ -203,9 +205,9 @@ class Writer:
 
     def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term of a sum or product, behind its adapter if it has one."""
-        value = tensor
+        value, bare = tensor, self.bare(tensor)
         scales: list[Scaled] = []
-        while isinstance(value, Scaled):
+        while value != bare and isinstance(value, Scaled):
             scales.append(value)
             value = value.tensor
         attribute = self.adapter(value, parent)

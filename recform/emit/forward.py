@@ -261,6 +261,7 @@ class ForwardWriter:
 
         return Writer(
             step.parts,
+            step.bare,
             lambda tensor: shapes[tensor],
             operator,
             lambda value, parent: "",

@@ -15,7 +15,6 @@ from recform.emit.names import chosen_names, claim_of, variable
 from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, numbers_at
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
-from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot
 
 #: Which name a merged column gets.
@@ -195,7 +194,7 @@ class Owned:
     def _site_order(self) -> list[Site]:
         wanted = {site for block in self.blocks for site in block.sites}
         places = (
-            Site(bare(part), tensor)
+            Site(self._step.bare(part), tensor)
             for tensor in self._step.body
             for part in self._step.parts(tensor)
         )

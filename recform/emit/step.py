@@ -448,7 +448,9 @@ class StepWriter:
         def shape(tensor: Tensor) -> Shape:
             return self._own.blocks[0].shapes[tensor]
 
-        return Writer(step.parts, shape, operator, adapter, coefficient, variables)
+        return Writer(
+            step.parts, step.bare, shape, operator, adapter, coefficient, variables
+        )
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str

@@ -146,7 +146,7 @@ class BlockShapes:
         return tensor
 
     def _is_adapted(self, term: Tensor, parent: Tensor) -> bool:
-        return Site(bare(term), parent) in self.sites
+        return Site(self.step.bare(term), parent) in self.sites
 
     def _owns_scalar(self, name: str) -> bool:
         return any(
@@ -326,7 +326,7 @@ class BlockShapes:
     # -- adapters
 
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
-        value = bare(term)
+        value = self.step.bare(term)
         source = self.shape(value)
         site = Site(value, parent)
         if site in self.sites:
@@ -442,7 +442,7 @@ class BlockShapes:
                     self._sized(part, self.shape(tensor))
             for part in (tensor, *self.step.parts(tensor)):
                 if isinstance(part, Scaled) and part not in self.step.taken:
-                    bridge = self.sites.get(Site(bare(part), tensor))
+                    bridge = self.sites.get(Site(self.step.bare(part), tensor))
                     if part is not tensor or part not in terms:
                         shape = bridge.target if bridge else self.shape(part)
                         self._scale(part, shape, adapted=bridge is not None)
@@ -540,10 +540,3 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
-
-
-def bare(term: Tensor) -> Tensor:
-    """A term without its coefficient: what an adapter adapts."""
-    while isinstance(term, Scaled):
-        term = term.tensor
-    return term

@@ -134,9 +134,7 @@ class _Inside:
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> None:
         """Whether a term has the shape of what it is a term of, behind its adapter."""
-        value = part
-        while isinstance(value, Scaled):
-            value = value.tensor
+        value = self._step.bare(part)
         arrives = self._shape(value)
         site = Site(value, parent)
         if site in self._block.sites:

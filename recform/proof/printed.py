@@ -229,7 +229,7 @@ class _Planned:
             if isinstance(slot, ModuleSlot):
                 self._modules[slot] = f"slot {number}"
             else:
-                self._known.setdefault(slot, atom("slot", number))
+                self._known[slot] = atom("slot", number)  # of two alike, the last
         self._coefficients: dict[Any, Any] = {}
 
     def outputs(self) -> list[Any]:
@@ -309,8 +309,8 @@ class _Planned:
 
     def _term(self, parent: Tensor, term: Tensor) -> Any:
         """A term, behind its adapter if it has one."""
-        value, scales = term, []
-        while isinstance(value, Scaled):
+        value, scales, bare = term, [], self._step.bare(term)
+        while value != bare and isinstance(value, Scaled):
             scales.append(value)
             value = value.tensor
         attribute = self._item.adapters.get(Site(value, parent))

@@ -67,6 +67,18 @@ class Step:
         """What the block gets."""
         return frozenset(self.inputs)
 
+    def bare(self, term: Tensor) -> Tensor:
+        """A term without its coefficient: what an adapter adapts.
+
+        One that is handed on with its coefficient, and not without, stays as it is.
+        """
+        while isinstance(term, Scaled):
+            there = self.taken | self.computed
+            if term in self.taken and term.tensor not in there:
+                break
+            term = term.tensor
+        return term
+
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor of the body is made from, in the author's order."""
         inner = self.definitions.get(tensor)

@@ -18,7 +18,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Learned,
     Scaled,
     State,
     Tensor,
@@ -198,10 +197,15 @@ class Writer:
         return groups
 
     def _constant(self) -> list[Tensor]:
-        """Tensors of the start that several blocks read: computed once, before them."""
+        """Tensors of the start that several blocks read: computed once, before them.
+
+        They are handed on without a coefficient, which stands behind an adapter.
+        """
         users: dict[Tensor, set[int]] = {}
         for tensor in self.live:
             for part in self.unroller.parts(tensor):
+                while isinstance(part, Scaled):
+                    part = part.tensor
                 if self.time(part) == 0 and not self.anchored(part):
                     users.setdefault(part, set()).add(self.time(tensor))
         return [
@@ -511,8 +515,9 @@ def _costs(tensor: Tensor) -> bool:
 def _is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 
-    Sums and fixed multiples are; functions and operators are computed once.
+    Sums and multiples are, if the block has the number; functions and operators are
+    computed once.
     """
     if isinstance(tensor, Scaled):
-        return not tensor.coefficient.atoms(Learned)
+        return not scalars_in(tensor)
     return isinstance(tensor, TensorSum)

@@ -10,7 +10,6 @@ import sympy
 
 from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
 from recform.graph.model import Site
-from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.render import facts, text
 from recform.render.model import Edge, Kind, Node
@@ -105,11 +104,13 @@ class Interior:
                 tail = self._source(part, tensor)
             shape = self._shape(part, tensor)
             wrong = self._clashes(part, tensor)
-            self._edge(tail, node, shape, sign, wrong=wrong, carried=bare(part))
+            self._edge(
+                tail, node, shape, sign, wrong=wrong, carried=self._step.bare(part)
+            )
 
     def _source(self, part: Tensor, parent: Tensor) -> str:
         """The node from which a part of ``parent`` comes, behind its adapter."""
-        value = bare(part)
+        value = self._step.bare(part)
         site = Site(value, parent)
         if site not in self._sites:
             tensor = part
@@ -123,7 +124,7 @@ class Interior:
     def _scaled(self, tensor: Scaled) -> str:
         """What is scaled: an adapter stands behind the coefficient of a term."""
         for user in self._users.get(tensor, []):
-            site = Site(bare(tensor), user)
+            site = Site(self._step.bare(tensor), user)
             if site in self._sites:
                 return self._adapter(site)
         return self._source(tensor.tensor, tensor)
@@ -248,7 +249,7 @@ class Interior:
     def _shape(self, part: Tensor, parent: Tensor) -> str:
         """The shape that arrives at ``parent``."""
         block = self._setting.block
-        site = Site(bare(part), parent)
+        site = Site(self._step.bare(part), parent)
         if block is not None and site in block.sites:
             return str(block.sites[site].target)
         shape = self._setting.shape(part)
@@ -257,7 +258,7 @@ class Interior:
     def _clashes(self, part: Tensor, parent: Tensor) -> bool:
         ends = self._setting.ends
         here = parent == self._setting.at or parent in ends
-        return here and (part in ends or bare(part) in ends)
+        return here and (part in ends or self._step.bare(part) in ends)
 
     # -- signs
 

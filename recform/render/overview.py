@@ -13,7 +13,6 @@ from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
-from recform.graph.shapes import bare
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import facts, text
 from recform.render.bundles import Bundle
@@ -237,7 +236,7 @@ def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:
     if slot in step.outputs:
         return True
     return any(
-        bare(part) == slot and Site(slot, tensor) not in adapted
+        step.bare(part) == slot and Site(slot, tensor) not in adapted
         for tensor in step.body
         if not isinstance(tensor, Scaled)
         for part in step.parts(tensor)

@@ -16,7 +16,6 @@ from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import NetworkWriter
 from recform.emit.text import Lines
-from recform.graph.shapes import bare
 from recform.recurrence.moves import move
 
 #: In front of which term of what the adapter of a block stands.
@@ -137,14 +136,21 @@ class _Adapted(Evaluator):
         return super().made_of(self._brackets.get(tensor, tensor))
 
     def needed(self, tensor: Tensor, parent: Tensor) -> Tensor:
-        inner = bare(tensor)
-        return inner if (inner, parent) in self._adapters else tensor
+        return self._value(tensor, parent) or tensor
+
+    def _value(self, tensor: Tensor, parent: Tensor) -> Tensor | None:
+        """What stands behind an adapter in a term; None if there is no adapter."""
+        value = tensor
+        while (value, parent) not in self._adapters and isinstance(value, Scaled):
+            value = value.tensor
+        return value if (value, parent) in self._adapters else None
 
     def term(self, tensor: Tensor, parent: Tensor) -> Any:
-        adapter = self._adapters.get((bare(tensor), parent))
-        if adapter is None:
+        value = self._value(tensor, parent)
+        if value is None:
             return self.values[tensor]
-        if isinstance(tensor, Scaled):
+        adapter = self._adapters[value, parent]
+        if value != tensor and isinstance(tensor, Scaled):
             number = self.number(tensor.coefficient, tensor.at)
             return number * self.term(tensor.tensor, parent)
         key = (tensor, id(adapter))
