@@ -467,9 +467,13 @@ class StepWriter:
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
         value = tensor.coefficient
         if value.has(I) or value.has(L):
-            for part in numeric_parts(value):
-                name = self._number_names[self._at_block(part, tensor)]
-                value = value.xreplace({part: sympy.Symbol(name)})
+            # All at once: a number may be a part of another one.
+            value = value.xreplace(
+                {
+                    part: sympy.Symbol(self._number_names[self._at_block(part, tensor)])
+                    for part in numeric_parts(value)
+                }
+            )
         text = coefficient_text(value, dict(scalars), torch=True)
         if value.is_Add:
             return text, SUM

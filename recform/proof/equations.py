@@ -70,6 +70,7 @@ class Equations:
         self._named: dict[str, list[tuple[str, int]]] = {}
         self._applications: dict[int, int] = {}
         self._busy: set[tuple[str, int]] = set()
+        self._defining: set[tuple[int, int]] = set()
         self.length = length
         self.formula = formula
         self._rights = {e.unknown: e.right for e in formula.equations}
@@ -281,10 +282,13 @@ class Equations:
         return None if inner is None or self._is_number(inner) else inner
 
     def _raw(self, right: Tensor, block: int) -> int | None:
-        """The right side of an unknown; an application under no name."""
+        """The right side of an unknown; an application under no name.
+
+        No other unknown is looked for that may be the same one: that would need this one.
+        """
+        self._defining.add((id(right), block))
         made = self.value(right, block)
-        if isinstance(right, Apply) and made in self.made:
-            return self.made[made] if self.values.nodes[made][0] == "state" else made
+        self._defining.discard((id(right), block))
         return made
 
     def _applied(self, tensor: Apply, block: int, k: int) -> int | None:
@@ -307,6 +311,8 @@ class Equations:
         is_input = self.values.nodes[argument] == INPUT
         if owner == 0 and not (is_input and tensor.operator in self._at_start):
             return None
+        if (id(tensor), block) in self._defining:
+            return self.values.make("apply", tensor.operator, owner, argument)
         return self.applied(tensor.operator, owner, argument)
 
     def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
@@ -317,7 +323,8 @@ class Equations:
                 for item in coefficient.atoms(Learned)
                 if item.index is not sympy.nan
             }
-            coefficient = coefficient.xreplace(learned).xreplace({K: sympy.Integer(k)})
+            # The number of a member is that of a block.
+            coefficient, block = coefficient.xreplace(learned).xreplace({K: I}), k
         owners = [
             self._index(item.index, block, k)
             for item in coefficient.atoms(Learned)

@@ -39,6 +39,9 @@ NUMBERS: dict[str, Callable[..., float]] = {
 }
 
 
+CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
+
+
 @dataclass(frozen=True)
 class Module:
     """Something that can be called, by its name."""
@@ -95,7 +98,7 @@ def add(a: Any, b: Any, sign: float = 1.0) -> Any:
 
 
 def multiply(a: Any, b: Any) -> Any:
-    """A product of forms and numbers; what has one atom gives its factor away."""
+    """A product of forms and numbers; the factors are collected in front of it."""
     if isinstance(a, float | int) and isinstance(b, float | int):
         return a * b
     if isinstance(a, float | int):
@@ -110,7 +113,9 @@ def multiply(a: Any, b: Any) -> Any:
             factor *= number
             members += key[1] if key[0] == "product" else [frozen({key: 1.0})]
         else:
-            members.append(frozen(form))
+            scale = max(map(abs, form.values()), default=1.0)
+            factor *= scale
+            members.append(frozen({key: n / scale for key, n in form.items()}))
     return {("product", tuple(members)): factor}
 
 
@@ -173,7 +178,8 @@ class Reader:
             case ast.Attribute(value=ast.Name(id="self")):
                 return self.attributes.get(node.attr, Module(f"self.{node.attr}"))
             case ast.Attribute():
-                return Module(ast.unparse(node))
+                name = ast.unparse(node)
+                return CONSTANTS.get(name) or Module(name)
             case ast.UnaryOp(op=ast.USub()):
                 return multiply(-1.0, self.value(node.operand))
             case ast.BinOp():

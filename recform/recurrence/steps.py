@@ -53,6 +53,7 @@ class Writer:
 
     def __post_init__(self) -> None:
         self._now = 0
+        self._ran: set[Tensor] = set()
         self.unroller = Unroller(self.formula, self.length, merged=True)
         output = self.unroller.output(self.formula.output)
         self.output = output
@@ -137,6 +138,7 @@ class Writer:
             else:
                 for tensor in targets:
                     self._compute(tensor, have, body)
+                self._ran.update(t for t in body if isinstance(t, Apply))
                 everything = dict.fromkeys([*carried, *body, *self._past(block)])
                 known = tuple(t for t in everything if not _is_cheap(t))
                 border = Border(
@@ -164,6 +166,7 @@ class Writer:
             )
             carried, modules = outputs, following
             have = set(outputs)
+            self._ran.update(tensor for tensor in body if isinstance(tensor, Apply))
         body = []
         self._compute(self.output, have, body)
         steps.append(
@@ -203,6 +206,8 @@ class Writer:
         """
         users: dict[Tensor, set[int]] = {}
         for tensor in self.live:
+            if isinstance(tensor, Scaled):
+                continue
             for part in self.unroller.parts(tensor):
                 while isinstance(part, Scaled):
                     part = part.tensor
@@ -406,8 +411,11 @@ class Writer:
         )
 
     def _runs_twice(self, pattern: Step, table: dict[Tensor, Tensor]) -> bool:
-        """Whether an operator would run again on a tensor that has two names here."""
-        done = {table[tensor] for tensor in _tensors(pattern.inputs)}
+        """Whether an operator would run again, here or after an earlier block.
+
+        A tensor that has two names here is one tensor.
+        """
+        done = self._ran | {table[tensor] for tensor in _tensors(pattern.inputs)}
         for tensor in pattern.body:
             if isinstance(tensor, Apply):
                 if table[tensor] in done:

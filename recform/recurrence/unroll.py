@@ -358,7 +358,26 @@ def _number(index: Any, block: int, length: int | None) -> Any:
 
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
-    return body.xreplace({K: sympy.Integer(index)})  # type: ignore[no-any-return]
+    """The member of a history at an index; a coefficient's number is that of a block."""
+    match body:
+        case Scaled() | Filled():
+            learned = {
+                item: Learned(item.name, item.index.xreplace({K: sympy.Integer(index)}))
+                for item in body.coefficient.atoms(Learned)
+            }
+            coefficient = body.coefficient.xreplace(learned).xreplace({K: I})
+            if isinstance(body, Filled):
+                return Filled(coefficient, index)
+            return Scaled(coefficient, _replace_k(body.tensor, index), index)
+        case State() | Apply():
+            at = body.index.xreplace({K: sympy.Integer(index)})
+            if isinstance(body, State):
+                return State(body.name, at)
+            return Apply(body.operator, at, _replace_k(body.argument, index))
+    arguments = [
+        _replace_k(arg, index) if isinstance(arg, Tensor) else arg for arg in body.args
+    ]
+    return body.func(*arguments) if arguments else body
 
 
 def newest(tensor: Tensor) -> int:

@@ -57,7 +57,7 @@ class Step(nn.Module):
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         t_partial = self.T(
-            (self.scale - 2 * math.floor(0.5 * self.scale) + self.m) * a_prev
+            (self.scale + self.scale2 + self.m) * a_prev
             + (self.scale3 + self.scale4 + self.n + 1) * b_prev
         )  # rf:25
         u = t_partial  # rf:25
