@@ -51,6 +51,12 @@ class BodyWriter:
         for tensor in self._step.body:
             if tensor in self._writer.variables:
                 continue
+            read = self._adapters_of(tensor)
+            for after, pending in adapted.items():
+                # What reads an adapter comes behind it.
+                for item in [item for item in pending if item[1] in read]:
+                    self._adapt(lines, *item)
+                adapted[after] = [item for item in pending if item[1] not in read]
             if isinstance(tensor, Part) and self._split(lines, tensor):
                 continue
             if self._is_alias(tensor):
@@ -75,7 +81,9 @@ class BodyWriter:
         uses: dict[Tensor, int] = {}
         for tensor in self._step.body:
             for part in self._step.parts(tensor):
-                uses[part] = uses.get(part, 0) + 1
+                bare = self._step.bare(part)
+                read = bare if self._writer.adapter(bare, tensor) else part
+                uses[read] = uses.get(read, 0) + 1
                 if isinstance(tensor, Elementwise):
                     # A function whose code names its argument twice computes it once.
                     uses[part] += not function_call(tensor.name).once
@@ -83,6 +91,14 @@ class BodyWriter:
             if isinstance(slot, Tensor):
                 uses[slot] = uses.get(slot, 0) + 2
         return uses
+
+    def _adapters_of(self, tensor: Tensor) -> set[str]:
+        """The adapters that stand in front of the terms of a tensor."""
+        found = {
+            self._writer.adapter(self._step.bare(part), tensor)
+            for part in self._step.parts(tensor)
+        }
+        return found - {""}
 
     def _adapted_twice(self) -> dict[Tensor, list[tuple[Tensor, str]]]:
         """Adapters whose result is read twice, by the tensor after which they can run."""

@@ -156,10 +156,14 @@ class Reader:
     Args:
         names: what variables are; it grows with what is assigned.
         attributes: what ``self.name`` is.
+
+    Attributes:
+        calls: modules that were called, with their argument, as often as they were.
     """
 
     def __init__(self, names: dict[str, Any], attributes: Mapping[str, Any]) -> None:
         self.names, self.attributes = names, attributes
+        self.calls: list[Any] = []
 
     def text(self, text: str, **names: Any) -> Any:
         """The value of an expression, with more variables."""
@@ -239,7 +243,10 @@ class Reader:
         if name == "torch.cat":
             return atom("cat", *map(frozen, arguments[0]))
         if len(arguments) == 1 and not options:
-            return called(name, arguments[0])
+            made = called(name, arguments[0])
+            if name.startswith(("self.", "slot ", "shared ")):
+                self.calls += made
+            return made
         return atom("call", name, *map(frozen, arguments), *options)
 
     def _item(self, node: ast.Subscript) -> Any:

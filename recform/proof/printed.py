@@ -175,10 +175,13 @@ def _written(
                 continue
             case ast.Assign(targets=[target]):
                 _assign(reader, target, reader.value(statement.value))
-            case ast.Return(value=ast.Tuple() as made):
-                return [_module(reader.value(node)) for node in made.elts]
             case ast.Return(value=ast.expr() as made):
-                return [_module(reader.value(made))]
+                nodes = made.elts if isinstance(made, ast.Tuple) else [made]
+                results = [_module(reader.value(node)) for node in nodes]
+                again = [c for n, c in enumerate(reader.calls) if c in reader.calls[:n]]
+                if again:
+                    raise Misprint(f"{item.name} runs {again[0][1]} twice on one value")
+                return results
             case _:
                 raise Unreadable(ast.unparse(statement))
     raise Misprint(f"{item.name} returns nothing")
