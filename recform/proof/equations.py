@@ -91,7 +91,9 @@ class Equations:
             part.operator
             for boundary in formula.boundaries
             if boundary.right is not None
-            for part in parts_of(boundary.right)
+            for part in parts_of(
+                boundary.rule.right if boundary.rule else boundary.right
+            )
             if isinstance(part, Apply) and part.index == 0
         }
 

@@ -168,7 +168,9 @@ class Reader:
     def text(self, text: str, **names: Any) -> Any:
         """The value of an expression, with more variables."""
         reader = Reader({**self.names, **names}, self.attributes)
-        return reader.value(ast.parse(text, mode="eval").body)
+        made = reader.value(ast.parse(text, mode="eval").body)
+        self.calls += reader.calls
+        return made
 
     def value(self, node: ast.AST) -> Any:
         """The value of an expression."""

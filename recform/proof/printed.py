@@ -8,6 +8,7 @@ counted, with their arguments, and compared with the blocks of the plan.
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -102,8 +103,11 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
             attributes: dict[str, Any] = {}
             if constructor is not None:
                 attributes = _attributes(constructor, numbers)
-            written = _written(item, methods["forward"], attributes)
-            planned = _Planned(item, block, place.length).outputs()
+            written, calls = _written(item, methods["forward"], attributes)
+            plan = _Planned(item, block, place.length)
+            planned = plan.outputs()
+            if more := calls - plan.calls():
+                raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
             if len(written) != len(planned):
                 raise Misprint(f"{item.name} hands on {len(written)} values")
             for slot, code, plan in zip(
@@ -161,8 +165,8 @@ def _attributes(
 
 def _written(
     item: PrintedStep, forward: ast.FunctionDef, attributes: dict[str, Any]
-) -> list[Any]:
-    """What the code returns, as forms."""
+) -> tuple[list[Any], Counter[Any]]:
+    """What the code returns, as forms; and the calls of modules in it."""
     slots: list[Any] = [_handed(item, name) for name in item.handed]
     slots += [_held(item, number, slot) for number, slot in enumerate(item.step.inputs)]
     parameters = parameters_of(forward)
@@ -178,10 +182,7 @@ def _written(
             case ast.Return(value=ast.expr() as made):
                 nodes = made.elts if isinstance(made, ast.Tuple) else [made]
                 results = [_module(reader.value(node)) for node in nodes]
-                again = [c for n, c in enumerate(reader.calls) if c in reader.calls[:n]]
-                if again:
-                    raise Misprint(f"{item.name} runs {again[0][1]} twice on one value")
-                return results
+                return results, Counter(reader.calls)
             case _:
                 raise Unreadable(ast.unparse(statement))
     raise Misprint(f"{item.name} returns nothing")
@@ -234,6 +235,19 @@ class _Planned:
             else:
                 self._known[slot] = atom("slot", number)  # of two alike, the last
         self._coefficients: dict[Any, Any] = {}
+
+    def calls(self) -> Counter[Any]:
+        """The calls of modules: each operator on each argument, each adapter once."""
+        reader = Reader({}, {})
+        for tensor in self._step.body:
+            if isinstance(tensor, Apply):
+                self._run(tensor, reader)
+        adapted = dict.fromkeys(
+            (attribute, site.value) for site, attribute in self._item.adapters.items()
+        )
+        for attribute, value in adapted:
+            reader.calls += called(f"self.{attribute}", self._form(value))
+        return Counter(reader.calls)
 
     def outputs(self) -> list[Any]:
         return [
@@ -325,14 +339,20 @@ class _Planned:
         return form
 
     def _applied(self, tensor: Apply) -> Any:
+        return self._run(tensor, Reader({}, {}))
+
+    def _run(self, tensor: Apply, reader: Reader) -> Any:
+        """What an operator makes; the reader notes the modules that it calls."""
         argument = self._form(tensor.argument)
         own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
             for call in self._item.inlined[tensor.operator]:
                 code = call.replace("{x}", ARGUMENT)
-                argument = Reader({}, {}).text(code, **{ARGUMENT: argument})
+                argument = reader.text(code, **{ARGUMENT: argument})
             return argument
-        return called(self._place_of(tensor.operator, tensor.index), argument)
+        made = called(self._place_of(tensor.operator, tensor.index), argument)
+        reader.calls += made
+        return made
 
     def _number(self, tensor: Scaled | Filled) -> float:
         key = (tensor.coefficient, tensor.at)

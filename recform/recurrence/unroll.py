@@ -62,7 +62,7 @@ class Unroller:
             part.operator
             for boundary in formula.boundaries
             if boundary.right is not None
-            for part in walk(boundary.right)
+            for part in walk(boundary.rule.right if boundary.rule else boundary.right)
             if isinstance(part, Apply) and part.index == 0
         }
         read = {
