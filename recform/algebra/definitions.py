@@ -188,11 +188,23 @@ def fixed_names(
         for left in item.left if item is not relation else ():
             found |= set(every_name(left))
         for expr in _exprs(item.right):
-            if _is_operator(expr, definitions, relation):
+            if not _is_equation(item) and _is_operator(expr, definitions, relation):
                 found |= _fixed_in(expr, definitions, seen)
             else:
                 found |= set(every_name(expr))
     return found
+
+
+def _is_equation(item: n.Relation) -> bool:
+    """Whether a right side computes a tensor, whatever functions it starts with."""
+    return any(
+        (isinstance(left, n.Reference) and left.indices)
+        or (
+            isinstance(left, n.Call)
+            and any(isinstance(argument, n.Reference) for argument in left.arguments)
+        )
+        for left in item.left
+    )
 
 
 def _exprs(flow: n.Flow) -> Iterator[n.Expr]:
