@@ -183,7 +183,8 @@ def _compile(
         report.check()
     except AssertionError as error:
         # What a stage takes for granted does not hold: no network, and no traceback.
-        report.error("RF901", str(error) or "a stage failed", file=source.name)
+        said = str(error) or "a stage failed"
+        report.error("RF901", said, file=source.name, hint=proof.FAULT)
         report.check()
     except CompileError as error:
         error.diagnostics = blamed(error.diagnostics, file, settings)

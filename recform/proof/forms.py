@@ -124,6 +124,8 @@ def _form(value: Any) -> Form:
         return value
     if isinstance(value, float | int):
         return {_ONE: float(value)} if value else {}
+    if isinstance(value, Module):
+        return atom("name", value.name)
     raise Unreadable(f"{value} is no tensor")
 
 
@@ -235,7 +237,8 @@ class Reader:
         else:
             function = self.value(node.func)
             if not isinstance(function, Module):
-                raise Unreadable(f"{ast.unparse(node.func)} cannot be called")
+                parts = map(frozen, (function, *arguments))
+                return atom("call", *parts, *options)
             name = function.name
         if name == ".chunk":
             return Pieces(frozen(arguments[0]), int(arguments[1]))

@@ -104,7 +104,7 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
             if constructor is not None:
                 attributes = _attributes(constructor, numbers)
             written, calls = _written(item, methods["forward"], attributes)
-            plan = _Planned(item, block, place.length)
+            plan = _Planned(item, block, place.length, attributes)
             planned = plan.outputs()
             if more := calls - plan.calls():
                 raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
@@ -224,8 +224,15 @@ def _held(item: PrintedStep, number: int, slot: Slot) -> Any:
 class _Planned:
     """A step of the plan as forms, for one block."""
 
-    def __init__(self, item: PrintedStep, block: int, length: int) -> None:
+    def __init__(
+        self,
+        item: PrintedStep,
+        block: int,
+        length: int,
+        attributes: Mapping[str, Any],
+    ) -> None:
         self._item, self._step = item, item.step
+        self._attributes = attributes
         self._block, self._length = block, length
         self._known: dict[Any, Any] = {}
         self._modules: dict[ModuleSlot, str] = {}
@@ -238,7 +245,7 @@ class _Planned:
 
     def calls(self) -> Counter[Any]:
         """The calls of modules: each operator on each argument, each adapter once."""
-        reader = Reader({}, {})
+        reader = Reader({}, self._attributes)
         for tensor in self._step.body:
             if isinstance(tensor, Apply):
                 self._run(tensor, reader)
@@ -339,7 +346,7 @@ class _Planned:
         return form
 
     def _applied(self, tensor: Apply) -> Any:
-        return self._run(tensor, Reader({}, {}))
+        return self._run(tensor, Reader({}, self._attributes))
 
     def _run(self, tensor: Apply, reader: Reader) -> Any:
         """What an operator makes; the reader notes the modules that it calls."""

@@ -54,6 +54,7 @@ class Writer:
     def __post_init__(self) -> None:
         self._now = 0
         self._ran: set[Tensor] = set()
+        self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         output = self.unroller.output(self.formula.output)
         self.output = output
@@ -439,13 +440,14 @@ class Writer:
 
     def _early_at(self, pattern: Step, block: int) -> dict[Tensor, Tensor]:
         """The sums of the pattern that have a part formed early, for another block."""
-        early = {}
-        for whole, split in pattern.definitions.items():
-            if not isinstance(whole, State | History):
-                moved = [self._moved(tensor, block) for tensor in (whole, split)]
-                if moved[0] is not None and moved[1] is not None:
-                    early[moved[0]] = moved[1]
-        return early
+        if block not in self._splits:
+            early = self._splits[block] = {}
+            for whole, split in pattern.definitions.items():
+                if not isinstance(whole, State | History):
+                    moved = [self._moved(tensor, block) for tensor in (whole, split)]
+                    if moved[0] is not None and moved[1] is not None:
+                        early[moved[0]] = moved[1]
+        return self._splits[block]
 
     def _same_parts(
         self,
@@ -483,11 +485,13 @@ class Writer:
         return living
 
     def _early_after(self, block: int) -> dict[Tensor, Tensor]:
-        """The sums of the blocks after this one, as the regular step splits them."""
+        """The sums of the blocks after this one, as the regular step splits them.
+
+        Of all of them: a part of the first blocks alone is handed on to the last one.
+        """
         early: dict[Tensor, Tensor] = {}
         if self.pattern is not None:
-            last = min(self.length, block + self.reach.order)
-            for later in range(block + 1, last + 1):
+            for later in range(block + 1, self.length + 1):
                 early |= self._early_at(self.pattern, later)
         return early
 
