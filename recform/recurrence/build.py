@@ -120,16 +120,17 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
         model = Writer(formula, tried.length, tried)
         steps = model.follow()
         step, behind = steps[tried.regular : tried.regular + 2]
-        if _is_repeated(step, behind):
+        if _is_repeated(step, behind, model.unroller):
             return tried, model, replace(step, role="regular")
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
 
 
-def _is_repeated(step: Step, behind: Step) -> bool:
+def _is_repeated(step: Step, behind: Step, unroller: Unroller) -> bool:
     """Whether the next block computes the same, a block later, in whatever order."""
 
-    def later(slot: Slot) -> Slot:
-        return _moved(slot, 1, step.absolute)
+    def later(slot: Slot) -> Slot | None:
+        moved = _moved(slot, 1, step.absolute)
+        return unroller.unnamed(moved) if isinstance(moved, Tensor) else moved
 
     made = {later(tensor): tensor for tensor in step.body}
     return (

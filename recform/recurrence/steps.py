@@ -140,7 +140,8 @@ class Writer:
                 for tensor in targets:
                     self._compute(tensor, have, body)
                 self._ran.update(t for t in body if isinstance(t, Apply))
-                everything = dict.fromkeys([*carried, *body, *self._past(block)])
+                done = [t for step in steps for t in step.body]
+                everything = dict.fromkeys([*carried, *body, *self._past(block), *done])
                 known = tuple(t for t in everything if not _is_cheap(t))
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
