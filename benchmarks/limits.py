@@ -86,6 +86,11 @@ def _unknown_names(n: int) -> str:
     return SMALLEST + "".join(f"Y{k}_i = foo{k}*X_<i-1>\n" for k in range(n))
 
 
+def _power(n: int) -> str:
+    # Written out, a power has twice the terms of the one before it: n of them, about.
+    return f"{FRAME}X_i = (1 + W_i)^{n.bit_length() - 1}*X_<i-1>\n"
+
+
 def _rates(n: int) -> str:
     return f"stages 8 x {n}\nW = conv(3, c) > droppath(0.2*i/L)\n{SMALLEST}"
 
@@ -110,7 +115,7 @@ CONSTRUCTS = {
     "networks": Construct(_networks, 16),
     "broken lines": Construct(_broken, 700),
     "unknown names": Construct(_unknown_names, 200),
-    "power": Construct(lambda n: f"{FRAME}X_i = (1 + W_i)^{n}*X_<i-1>\n", 2),
+    "power": Construct(_power, 256),
     "lags": Construct(
         lambda n: f"stages 8 x 200\nX_i = sum(k, 1, {n}, W_<i-k>*X_<i-k>)\n", 7
     ),

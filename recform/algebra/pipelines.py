@@ -197,6 +197,8 @@ class PipelineReader(OperatorReader):
         above: tuple[str, ...],
     ) -> Step | None:
         """A definition by equations as one operator."""
+        if not self._is_equation(definition):
+            return None
         relation = definition.relation
         shaping = fixed_names(relation, self._definitions)
         fixed: dict[str, Any] = {}
@@ -226,13 +228,8 @@ class PipelineReader(OperatorReader):
         }
         return Step(body, Arguments(arguments), label, span)
 
-    def _body(
-        self,
-        definition: Signature,
-        fixed: Mapping[str, Any],
-        opened: list[str],
-        above: tuple[str, ...],
-    ) -> Body | None:
+    def _is_equation(self, definition: Signature) -> bool:
+        """Whether a definition with a tensor is given by an equation, as it has to be."""
         relation = definition.relation
         right = relation.right.expression
         if right is None:
@@ -243,7 +240,7 @@ class PipelineReader(OperatorReader):
                 relation.right.span,
                 hint=_without_tensor(definition),
             )
-            return None
+            return False
         called_name, _ = called(right)
         operator = lookup(called_name)
         if operator is not None and not operator.elementwise:
@@ -255,7 +252,17 @@ class PipelineReader(OperatorReader):
                 relation.left[0].span,
                 hint=f"a flow's arguments are numbers with defaults: {name}({argument}=3)",
             )
-            return None
+            return False
+        return True
+
+    def _body(
+        self,
+        definition: Signature,
+        fixed: Mapping[str, Any],
+        opened: list[str],
+        above: tuple[str, ...],
+    ) -> Body | None:
+        relation = definition.relation
         errors = len(list(self._report))
         numbers = {k: v for k, v in self._values.items() if not isinstance(v, bool)}
         self.structural |= fixed_names(relation, self._definitions) & self._params

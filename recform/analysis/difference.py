@@ -144,9 +144,10 @@ def _series(formula: Formula, first: int | None = None) -> tuple[Series | None, 
         linear = linearise(formula, report, activations=False, first=first)
         names = [s.unknown for s in linear.output if s.at.base == LAST]
         name = names[0] if names else formula.equations[-1].unknown
-        series = minimal(
-            network_of(linear).series(name, name, seeds_of(linear, name))
-        ).series
+        network, seeds = network_of(linear), seeds_of(linear, name)
+        if network.is_large(seeds):
+            return None, "none (they lead through a block in too many ways)"
+        series = minimal(network.series(name, name, seeds)).series
     except CompileError:
         return None, "none (it cannot be linearised)"
     return series, shown(series)

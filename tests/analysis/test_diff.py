@@ -161,3 +161,10 @@ def test_numbers_of_stages_that_differ(tmp_path: Path) -> None:
     ]
     assert run("equiv").returncode == 1
     assert run("equiv", "--ignore-frame").returncode == 0
+
+
+def test_ways_through_a_block_that_are_too_many_are_told() -> None:
+    text = (EXAMPLES.parent / "zoo" / "feedback.rf").read_text()
+    found = compared(text, text)
+    assert found.paths == ("none (they lead through a block in too many ways)",) * 2
+    assert found.same is None

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,13 @@ def page() -> str:
         "Every code that recform gives, with a file that earns it, the answer, and the "
         "file mended.\nMade from `recform/diagnostics/catalogue.py` by `make goldens`.\n",
     ]
+    commands = [entry.command for entry in CATALOGUE.values() if entry.command]
+    with ThreadPoolExecutor() as pool:
+        printed = dict(zip(commands, pool.map(run, commands), strict=True))
     for code, entry in CATALOGUE.items():
         parts.append(f"## {code}: {entry.title}\n\n{entry.cause}\n")
         if entry.command:
-            shown = run(entry.command).rstrip()
+            shown = printed[entry.command].rstrip()
             # The command earns the code.
             assert re.search(rf"^(error|warning)\[{code}\]", shown, re.M), shown
             parts.append(f"```text\n$ {entry.command}\n{shown}\n```\n")

@@ -136,6 +136,11 @@ def test_the_hint_keeps_the_arguments_of_a_flow(wrong: str, hint: str) -> None:
     compile_source(from_text(f"{hint}\nW = Unit\n{ONE}"))
 
 
+def test_a_tensor_argument_of_an_operator_is_told_before_its_numbers() -> None:
+    (item,) = mistakes(f"Unit(x, width=c) = conv(1, width)\nW = Unit\n{ONE}")
+    assert (item.code, item.labels[0].span.text) == ("RF214", "Unit(x, width=c)")
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "place", "label"),
     [
