@@ -208,7 +208,16 @@ class Reader:
         ]
 
     def _operation(self, node: ast.BinOp) -> Any:
-        left, right = self.value(node.left), self.value(node.right)
+        """A row of operators, from its left end: a long sum nests as deep as it is long."""
+        row = [node]
+        while isinstance(row[-1].left, ast.BinOp):
+            row.append(row[-1].left)
+        made = self.value(row[-1].left)
+        for item in reversed(row):
+            made = self._operated(item, made, self.value(item.right))
+        return made
+
+    def _operated(self, node: ast.BinOp, left: Any, right: Any) -> Any:
         match node.op:
             case ast.Add():
                 return add(left, right)
