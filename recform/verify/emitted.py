@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recform.analysis.evaluate import Missing
+from recform.analysis.evaluate import Missing, Untold
 from recform.analysis.trials import settled, shake, started
 from recform.analysis.verify import Check, measured
+from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.plain import plain_graph
@@ -19,6 +20,11 @@ CLAIM = "the whole network is what its equations say"
 
 def emitted(compiled: Compiled) -> Check:
     """Runs the network, or one with thinner stages, and evaluates its equations."""
+    with library.using(compiled.plugins.operators):
+        return _emitted(compiled)
+
+
+def _emitted(compiled: Compiled) -> Check:
     small = thinner(compiled)
     if small is None:
         totals = compiled.graph.totals
@@ -28,14 +34,16 @@ def emitted(compiled: Compiled) -> Check:
         return Check(CLAIM, None, f"too large to be run by the way: {size}")
     candidate, sizes = small
     try:
-        return by_equations(compiled, candidate, sizes)
+        return _by_equations(compiled, candidate, sizes)
     except Missing as error:
         return Check(CLAIM, None, f"nobody reads {error}: the network has none")
+    except Untold as error:
+        return Check(CLAIM, None, str(error))
     except CompileError as error:
         return Check(CLAIM, None, error.diagnostics[0].message)
 
 
-def by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -> Check:
+def _by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -> Check:
     """A network against its equations.
 
     Args:
@@ -45,6 +53,7 @@ def by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) ->
 
     Raises:
         Missing: if the module lacks an operator that the equations name.
+        Untold: if a plugin says no value of a function that they name.
     """
     plain = replace(tried, graph=plain_graph(tried.graph), timm=False)
     network = plain.module().double().eval()

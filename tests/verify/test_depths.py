@@ -135,8 +135,8 @@ def test_no_number_is_no_small_error() -> None:
         ),
         (
             "scalars",
-            "torch.tensor(0.5)",
-            "torch.tensor(0.25)",
+            "torch.tensor([0.5])",
+            "torch.tensor([0.25])",
             "the start of k_1 differs",
         ),
         ("densenet", "torch.cat((xs_prev, x)", "torch.cat((x, xs_prev)", "the output"),

@@ -97,7 +97,12 @@ FAULTS = [
         "        self.conv2 = nn.Conv2d(channels, channels, 3, stride, 1, bias=False)",
         "eval",
     ),
-    ("resnet_s", "for block in stage:", "for block in reversed(stage):", "eval"),
+    (
+        "resnet_s",
+        "for block in self.stage1:",
+        "for block in reversed(self.stage1):",
+        "eval",
+    ),
     ("resnet_s", "self.bn2(self.conv2(x))", "self.bn1(self.conv2(x))", "eval"),
     # Gradients.
     (
@@ -122,8 +127,8 @@ FAULTS = [
     ),
     (
         "scalars",
-        "nn.Parameter(torch.tensor(0.5))",
-        "nn.Parameter(torch.tensor(0.5), requires_grad=False)",
+        "nn.Parameter(torch.tensor([0.5]))",
+        "nn.Parameter(torch.tensor([0.5]), requires_grad=False)",
         "k",
     ),
     (
@@ -136,7 +141,7 @@ FAULTS = [
     ("droppath", "nn.Dropout(0.4)", "nn.Dropout(0.41)", "a training pass"),
     ("droppath", "self.fc(self.dropout(x))", "self.fc(x)", "a training pass"),
     ("droppath", "DropPath(0.5 * i / depth)", "DropPath(0.5)", "a training pass"),
-    ("droppath", "(mask / kept if kept > 0 else mask)", "mask", "a training pass"),
+    ("droppath", "mask / kept if kept > 0 else mask", "mask", "a training pass"),
     ("droppath", "not self.training or", "", "forward in eval"),
     (
         "droppath",
@@ -144,7 +149,7 @@ FAULTS = [
         "if True",
         "a training pass",
     ),
-    ("droppath", "x.shape[0], *[1] * (x.dim() - 1)", "*x.shape", "a training pass"),
+    ("droppath", "[x.shape[0]]", "x.transpose(0, -1).shape", "a training pass"),
     (
         "resnet_s",
         "x = self.stem(x)",
@@ -178,8 +183,8 @@ FAULTS = [
     # Starts.
     (
         "scalars",
-        "torch.tensor(0.5)",
-        "torch.tensor(0.5001)",
+        "torch.tensor([0.5])",
+        "torch.tensor([0.5001])",
         "k starts with other numbers",
     ),
     ("resnet_s", 'mode="fan_out"', 'mode="fan_in"', "weight starts with other numbers"),
