@@ -223,6 +223,11 @@ class Flow:
         right = self.definition(state)
         if index < 1:
             return self.value(right)
+        # What earlier blocks made is there, in their order: a history grows block by block.
+        found = [item for item in right.atoms(e.State) if item.index.is_Integer]
+        for older in sorted(found, key=lambda item: (int(item.index), str(item))):
+            if older.index < index:
+                self.value(older)
         with self.inside(index):
             target = self.declared[index - 1]
             if self.is_made(right, index):

@@ -9,13 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recform.diagnostics import CompileError
+from tests.oracle.adapters import NoAdapter
 from tests.oracle.compare import Overflow, agree
 
 #: What may be wrong with a file that was drawn: nothing is left of an unknown at the start,
-#: or only some blocks are read.
-REFUSED = {"RF305", "RF309"}
-#: And where shapes change: they cannot meet, or one module gets two.
-REFUSED_STAGES = REFUSED | {"RF401", "RF406"}
+#: only some blocks are read, or one module gets two widths (concats of two lengths).
+REFUSED = {"RF305", "RF309", "RF406"}
+#: And where shapes change they may not meet.
+REFUSED_STAGES = REFUSED | {"RF401"}
 
 
 def outcome(text: str) -> str:
@@ -28,6 +29,10 @@ def outcome(text: str) -> str:
         agree(text, (True,))
     except Overflow:
         return "overflowed"
+    except NoAdapter:
+        # Which terms travel as one sum is the compiler's choice, and the oracle cannot
+        # always follow it; tests/oracle/test_shapes.py has adapters for its subject.
+        return "adapters not followed"
     except CompileError as error:
         codes = sorted({item.code for item in error.diagnostics})
         assert set(codes) <= (REFUSED_STAGES if several else REFUSED), codes
