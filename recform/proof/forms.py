@@ -102,7 +102,7 @@ def multiply(a: Any, b: Any) -> Any:
     if isinstance(a, float | int) and isinstance(b, float | int):
         return a * b
     if isinstance(a, float | int):
-        return {key: a * factor for key, factor in _form(b).items()}
+        return {key: a * factor for key, factor in _form(b).items()} if a else {}
     if isinstance(b, float | int):
         return multiply(b, a)
     factor = 1.0
