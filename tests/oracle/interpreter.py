@@ -242,14 +242,13 @@ class Flow:
             return self.times(factors, self.adapted(inner, value, index, target))
 
     def named(self, right: Any) -> Tensor:
-        """The value of an unknown that may be nothing but another name for a value.
+        """The value of an unknown, which may have the equation of another one.
 
-        An operator on both of its names may run once or twice: what starts as the input
-        is one value, but no docs tell when two unknowns are.
+        An operator on both may run once or twice: two unknowns are two tensors, but what
+        starts as the input, or is one application, is one.
         """
         value = self.value(right)
-        alias = isinstance(right, e.State | e.Apply | e.History | e.Input)
-        return value.view_as(value) if alias else value  # type: ignore[no-any-return]
+        return value.view_as(value)  # type: ignore[no-any-return]
 
     def called(self, module: nn.Module, value: Tensor) -> Tensor:
         """A module on a value: it runs once on what was computed once."""
