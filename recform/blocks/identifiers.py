@@ -21,7 +21,7 @@ IN_FORWARD = KEYWORDS | _BUILTIN | {"torch", "nn", "F", "Tensor", "math", "Any",
 #: What means something in every generated file: all that one may import (a test reads
 #: it off the goldens) besides.
 GLOBAL = IN_FORWARD | {
-    *("OrderedDict", "partial", "checkpoint"),
+    *("OrderedDict", "partial", "checkpoint", "contextmanager", "nullcontext"),
     *("Callable", "Iterable", "Iterator", "Sequence"),
 }
 #: The class that networks with timm's interface derive from.
