@@ -9,33 +9,52 @@ from typing import Any
 import sympy
 
 from recform.algebra.body import Body, Inside
-from recform.algebra.expr import Apply, I, Input, L, Learned, State, Tensor
+from recform.algebra.expr import Apply, Input, Learned, State, Tensor
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import GENERATED, STRIDE, SYMBOLS, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Shape, code, symbols_in
+from recform.algebra.symbols import GENERATED, SYMBOLS, size
+from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier, is_taken
 from recform.emit.body import BodyWriter
+from recform.emit.calls import given
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.initialise import scalar_parameter
 from recform.emit.names import base_name, class_name, labels_of
 from recform.emit.namespace import Claim, Namespace
 from recform.emit.pipelines import (
-    GRID,
     PipelineCode,
+    attributes_of,
     chain,
     is_body,
     is_whole,
-    marked,
-    ordered,
+    line_of,
     pipeline_class,
     pipeline_parts,
-    symbolic_shape,
-    symbols,
     typed,
-    words,
     write_pipeline,
 )
-from recform.emit.text import Lines, docstring, folded
+from recform.emit.plan.definitions import (
+    Attribute,
+    Class,
+    Definition,
+    Function,
+    Parameter,
+    Return,
+    Role,
+    forward,
+    in_order,
+)
+from recform.emit.plan.expressions import (
+    Argument,
+    Code,
+    Container,
+    Expression,
+    Holds,
+    Item,
+    Make,
+    names_in,
+)
+from recform.emit.printer.lines import folded
+from recform.emit.setting import Setting, ordered
 from recform.recurrence.model import Slot, Step
 
 
@@ -58,7 +77,7 @@ class BodyClasses:
     """Writes the class of a body when it is first needed.
 
     Args:
-        lines: where classes go.
+        made: gets the classes.
         names: class names that are still free.
         prefix: put in front of class names, where the file has several networks.
         rates: parameters of the file that are no whole numbers.
@@ -67,14 +86,14 @@ class BodyClasses:
 
     def __init__(
         self,
-        lines: Lines,
+        made: list[Definition],
         names: Namespace,
         prefix: str,
         rates: frozenset[str],
         formula: Formula,
     ) -> None:
         self.tables = tuple(table.argument for table in formula.tables)
-        self._lines = lines
+        self._made = made
         self._names = names
         self._prefix = prefix
         self.rates = rates
@@ -82,15 +101,15 @@ class BodyClasses:
         self._own: dict[Body, dict[str, str]] = {}
         self._written: dict[tuple[Body, Layout], BodyCode] = {}
 
-    def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
-        """A call of a body, and the expression that makes its module."""
+    def make(self, body: Body, x: Shape, arguments: Arguments) -> Make:
+        """What makes the module of a body."""
         made = self.code(body, x)
-        values = body.values(arguments)
+        here = Setting(x, body.values(arguments))
         own = {name: arguments[k] for k, name in self.own_names(body).items()}
-        given = constructor_arguments(
-            made.parameters, x, values, own, self.defaults(body)
+        return Make(
+            made.name,
+            constructor_arguments(made.parameters, here, own, self.defaults(body)),
         )
-        return Emitted("{m}({x})", f"{made.name}({', '.join(given)})")
 
     def own_names(self, body: Body) -> dict[str, str]:
         """The parameters of a constructor for the arguments of a definition."""
@@ -124,8 +143,8 @@ class BodyClasses:
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
             name = self._names.new(self._prefix + wanted)
-            self._written[key] = _ClassWriter(self, body, x, name).write(self._lines)
-            self._lines.blank(2)
+            made, self._written[key] = _ClassWriter(self, body, x, name).write()
+            self._made.append(made)
         return self._written[key]
 
     def class_for(
@@ -133,53 +152,39 @@ class BodyClasses:
     ) -> tuple[str, PipelineCode]:
         """A class of its own for a pipeline inside of a body."""
         name = self._names.new(wanted)
-        made = pipeline_class(
-            self._lines, name, pipeline, shape, title, self.rates, self.source, self
+        made, written = pipeline_class(
+            name, pipeline, shape, title, self.rates, self.source, self
         )
-        self._lines.blank(2)
-        return name, made
+        self._made.append(made)
+        return name, written
 
 
 def constructor_arguments(
     parameters: tuple[str, ...],
-    x: Shape,
-    values: Mapping[Any, Any],
-    own: Mapping[str, Any] | None = None,
-    defaults: Mapping[str, Any] | None = None,
-) -> list[str]:
+    here: Setting,
+    own: Mapping[str, Any],
+    defaults: Mapping[str, Any],
+) -> tuple[Argument, ...]:
     """The arguments of a class, in terms of the place where it is made.
 
     Args:
         parameters: of its constructor.
-        x: the (symbolic) shape that comes in there.
-        values: what ``c``, ``s``, ``i`` and ``L`` stand for there.
+        here: that place.
         own: the arguments of the definition that the class is for, if it is one.
         defaults: of those that have one; None where it is a symbol.
     """
-    known = {
-        "in_channels": x.features,
-        "in_features": x.features,
-        "channels": values.get(WIDTH),
-        "features": values.get(WIDTH),
-        "stride": values.get(STRIDE),
-        "i": values.get(I),
-        "depth": values.get(L),
-        **dict(zip(GRID[x.layout], x.grid, strict=True)),
-    }
-    result = []
+    result: list[Argument] = []
     for name in parameters:
-        if own is not None and name in own:
-            default = (defaults or {}).get(name)
+        if name in own:
+            default = defaults.get(name)
             if default is None or own[name] != default:
-                keyword = f"{name}=" if default is not None else ""
-                result.append(f"{keyword}{code(own[name])}")
-        elif known.get(name) is None:
-            result.append(f"{name}={name}")
-        elif name != "stride":
-            result.append(code(known[name]))
-        elif known[name] != 1:
-            result.append(f"stride={code(known[name])}")
-    return sorted(result, key=lambda text: "=" in text)
+                keyword = name if default is not None else ""
+                result.append(Argument(Code(code(own[name])), keyword))
+        elif name not in GENERATED or here.value(name) is None:
+            result.append(Argument(Code(name), name))
+        else:
+            result += given([(name, Code(code(here.value(name))))])
+    return tuple(sorted(result, key=lambda item: bool(item.keyword)))
 
 
 class _ClassWriter:
@@ -189,69 +194,57 @@ class _ClassWriter:
         self._classes = classes
         self._body = body
         self._name = name
-        self._x = symbolic_shape(x)
+        open_ = Setting.open(x)
+        self._x = open_.x
         self._own = classes.own_names(body)
         self._defaults = classes.defaults(body)
-        self._table = self._arguments(x)
+        self._table = self._arguments(open_.values)
         self._inside = Inside(body, self._x, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
         self._attributes = Namespace.attributes()
         self._inline: dict[tuple[str, Any], PipelineCode] = {}
+        self._made: list[Attribute] = []
         self._modules: dict[tuple[str, Any], str] = {}
         self._scalars: dict[Any, str] = {}
         self._own_classes: dict[tuple[str, Layout], tuple[str, PipelineCode]] = {}
         self._used: set[str] = set()
 
-    def _arguments(self, x: Shape) -> dict[str, Any]:
+    def _arguments(self, place: Mapping[Any, Any]) -> dict[str, Any]:
         """The symbols that the arguments of the body have in the class."""
-        place = symbols(x)
         return {
             argument.name: place[argument.default]
             if argument.default in place
             else argument.default
             if argument.name not in self._body.defaults
-            else sympy.Symbol(self._own[argument.name], integer=True, positive=True)
+            else size(self._own[argument.name])
             for argument in self._body.arguments
         }
 
-    def write(self, lines: Lines) -> BodyCode:
-        made = Lines(offset=8)
-        self._constructor(made)
+    def write(self) -> tuple[Class, BodyCode]:
+        self._constructor()
         own = [*self._defaults, *self._classes.tables]
         parameters = ordered(self._used, own)
-        lines.add(f"class {self._name}(nn.Module):")
-        with lines.indented():
-            says = [
-                line
-                for text in self._body.about.split("\n")
-                for line in folded(text, 80)
-            ]
-            lines.extend(docstring("\n".join(says)))
-            lines.blank()
-            if str(made).strip():
-                lines.signature("__init__", ["self", *self._typed(parameters)], "None")
-                with lines.indented():
-                    lines.add("super().__init__()")
-                    lines.extend(str(made).rstrip("\n").split("\n"))
-                lines.blank()
-            self._forward(lines)
-        return BodyCode(self._name, parameters, self._inside.shape(self._body.output))
+        about = self._body.about.split("\n")
+        made = Class(
+            self._name,
+            "\n".join(line for text in about for line in folded(text, 80)),
+            in_order(map(self._typed, parameters)),
+            tuple(self._made),
+            (self._forward(),),
+        )
+        output = self._inside.shape(self._body.output)
+        return made, BodyCode(self._name, parameters, output)
 
-    def _typed(self, parameters: tuple[str, ...]) -> list[str]:
-        defaults = self._defaults
-        texts = []
-        for name in parameters:
-            if name in defaults and defaults[name] is not None:
-                whole = isinstance(defaults[name], int)
-                kind = "int" if whole else "float"
-                texts.append(f"{name}: {kind} = {defaults[name]!r}")
-            else:
-                texts.append(typed(name, self._classes.rates))
-        return sorted(texts, key=lambda text: "=" in text)
+    def _typed(self, name: str) -> Parameter:
+        default = self._defaults.get(name)
+        if default is None:
+            return typed(name, self._classes.rates)
+        kind = "int" if isinstance(default, int) else "float"
+        return Parameter(name, kind, repr(default))
 
     # -- what it owns
 
-    def _constructor(self, lines: Lines) -> None:
+    def _constructor(self) -> None:
         families: dict[str, dict[Any, list[Apply]]] = {}
         for call in self._body.calls():
             families.setdefault(call.operator, {}).setdefault(call.index, []).append(
@@ -267,11 +260,11 @@ class _ClassWriter:
         for name, members in families.items():
             pipeline = self._body.operators[name]
             if name in inlined:
-                self._inlined(lines, inlined[name], pipeline)
+                self._inlined(inlined[name], pipeline)
             else:
-                self._owned(lines, name, pipeline, members)
+                self._owned(name, pipeline, members)
         for name, scalar in self._body.scalars.items():
-            self._scalar(lines, name, scalar.per_feature, scalar.start)
+            self._scalar(name, scalar.per_feature, scalar.start)
 
     def _inlinable(
         self, families: Mapping[str, Mapping[Any, list[Apply]]]
@@ -297,30 +290,25 @@ class _ClassWriter:
         """Whether an operator has a module to which nobody gives a name."""
         pipeline = self._body.operators[call.operator]
         x = self._inside.shape(call.argument)
-        parts, _ = pipeline_parts(pipeline, x, self._values, self._classes)
+        parts, _ = pipeline_parts(pipeline, self._at(x), self._classes)
         return any(
             part.path and (not part.name or part.places[0] is None) for part in parts
         )
 
-    def _inlined(self, lines: Lines, call: Apply, pipeline: Pipeline) -> None:
+    def _at(self, x: Shape) -> Setting:
+        """Where an operator of the body stands that gets this."""
+        return Setting(x, self._values)
+
+    def _inlined(self, call: Apply, pipeline: Pipeline) -> None:
         """An operator with one call: its parts are the body's own."""
-        x = self._inside.shape(call.argument)
-        written = write_pipeline(
-            pipeline, x, self._values, self._attributes, self._classes
-        )
+        here = self._at(self._inside.shape(call.argument))
+        written = write_pipeline(pipeline, here, self._attributes, self._classes)
         self._inline[call.operator, call.index] = written
         self._used |= set(written.parameters)
-        for attribute, made in written.modules:
-            lines.assign(f"self.{attribute}", made)
-        for kept, argument in written.stored:
-            lines.assign(f"self.{kept}", argument)
+        self._made += attributes_of(written)
 
     def _owned(
-        self,
-        lines: Lines,
-        name: str,
-        pipeline: Pipeline,
-        members: Mapping[Any, list[Apply]],
+        self, name: str, pipeline: Pipeline, members: Mapping[Any, list[Apply]]
     ) -> None:
         """An operator with several calls, or one for each number: modules by number."""
         members = {index: members[index] for index in sorted(members, key=_by_number)}
@@ -331,21 +319,18 @@ class _ClassWriter:
         if len(made) == 1:
             (index,) = members
             self._modules[name, index] = f"self.{attribute}"
-            lines.assign(f"self.{attribute}", made[0])
+            self._made.append(Attribute(attribute, made[0]))
             return
         for position, index in enumerate(members):
             self._modules[name, index] = f"self.{attribute}[{position}]"
-        if len(set(made)) == 1:
-            items = f"{made[0]} for _ in range({len(made)})"
-        else:
-            items = ", ".join(made)
-        lines.assign(f"self.{attribute}", f"nn.ModuleList([{items}])")
+        equal = len(set(made)) == 1
+        items = [Item(made[0], count=len(made))] if equal else map(Item, made)
+        self._made.append(Attribute(attribute, Container(Holds.LIST, tuple(items))))
 
-    def _make(self, name: str, pipeline: Pipeline, x: Shape) -> str:
+    def _make(self, name: str, pipeline: Pipeline, x: Shape) -> Expression:
         """The expression of a module of its own for a pipeline."""
-        alone = write_pipeline(
-            pipeline, x, self._values, Namespace.attributes(), self._classes
-        )
+        here = self._at(x)
+        alone = write_pipeline(pipeline, here, Namespace.attributes(), self._classes)
         if alone.sequential and len(alone.modules) == 1:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
@@ -359,23 +344,22 @@ class _ClassWriter:
                 title,
             )
         cls, made = self._own_classes[key]
-        texts = constructor_arguments(made.parameters, x, self._values)
+        call = Make(cls, constructor_arguments(made.parameters, here, {}, {}))
         free = [x.features, *x.grid, *self._values.values()]
-        known = {str(s) for v in free for s in symbols_in(v)}
-        self._used |= {word for text in texts for word in words(text) if word in known}
-        return f"{cls}({', '.join(texts)})"
+        self._used |= names_in(call) & {str(s) for v in free for s in symbols_in(v)}
+        return call
 
-    def _scalar(self, lines: Lines, name: str, per_feature: bool, start: float) -> None:
+    def _scalar(self, name: str, per_feature: bool, start: float) -> None:
         claim = Claim(f"the scalar {name}", self._body.scalars[name].span)
         attribute = self._attributes.letter(name, claim)
         made = scalar_parameter(start)
         if per_feature:
-            size = self._inside.scalar_size(name)
-            self._used |= {str(s) for s in getattr(size, "free_symbols", ())}
+            features = self._inside.scalar_size(name)
+            self._used |= {str(symbol) for symbol in symbols_in(features)}
             shape = self._inside.shape(self._scaled_by(name))
-            view = [code(size), *("1" for _ in shape.broadcast_view()[1:])]
+            view = [code(features), *("1" for _ in shape.broadcast_view()[1:])]
             made = scalar_parameter(start, view)
-        lines.assign(f"self.{attribute}", made)
+        self._made.append(Attribute(attribute, made, Role.SCALAR))
         for tensor in self._body.tensors:
             for item in _learned(tensor):
                 if item.name == name:
@@ -388,7 +372,7 @@ class _ClassWriter:
 
     # -- the forward pass
 
-    def _forward(self, lines: Lines) -> None:
+    def _forward(self) -> Function:
         body = self._body
         x = Input()
         step = Step(
@@ -408,35 +392,34 @@ class _ClassWriter:
             self._coefficient,
             {x: "x"},
         )
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            statements = BodyWriter(step, writer, names, local_name, self._mark)
-            statements.write(lines, (), self._inline_statements)
-            lines.returns(writer.show(body.output), self._mark(body.output))
+        statements = BodyWriter(step, writer, names, local_name, self._line)
+        made = statements.write((), self._inline_statements)
+        result = Return(Code(writer.show(body.output)), self._line(body.output))
+        return forward((*made, result))
 
     def _called(self, tensor: Apply, argument: str) -> str:
         return f"{self._modules[tensor.operator, tensor.index]}({argument})"
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, str] | None:
+    ) -> tuple[list[str], str, int] | None:
         if not isinstance(tensor, Apply):
             return None
         written = self._inline.get((tensor.operator, tensor.index))
         if written is None:
             return None
         span = self._body.operators[tensor.operator].span
-        return (*chain(written, argument, local), marked(span, self._classes.source))
+        return (*chain(written, argument, local), line_of(span, self._classes.source))
 
     def _coefficient(self, tensor: Any) -> tuple[str, int]:
         value = tensor.coefficient
         text = coefficient_text(value, self._scalars, torch=True)
         return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
 
-    def _mark(self, tensor: Tensor) -> str:
+    def _line(self, tensor: Tensor) -> int:
         made = self._body.definitions[tensor] if isinstance(tensor, State) else tensor
         span = self._body.spans.get(made, self._body.span)
-        return marked(span, self._classes.source)
+        return line_of(span, self._classes.source)
 
 
 def local_name(slot: Slot) -> str:

@@ -8,13 +8,15 @@ from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
 from recform.blocks.library import function_call
 from recform.emit.expressions import ATOM, Writer
 from recform.emit.namespace import Namespace
-from recform.emit.text import Lines
+from recform.emit.plan.definitions import Assign
+from recform.emit.plan.expressions import Code
+from recform.emit.printer.definitions import fits
 from recform.recurrence.model import Slot, Step
 
-#: Writes an inlined operator, given its argument and a local variable: statements, the
-#: expression of the result, and the comment that names the line of its definition; None
-#: for an operator that is no inlined one.
-Inliner = Callable[[Tensor, str, str], tuple[list[str], str, str] | None]
+#: Writes an inlined operator, given its argument and a local variable: what is assigned
+#: to that, the expression of the result, and the line of its definition; None for an
+#: operator that is no inlined one.
+Inliner = Callable[[Tensor, str, str], tuple[list[str], str, int] | None]
 
 
 class BodyWriter:
@@ -25,7 +27,8 @@ class BodyWriter:
         writer: for expressions; its variables are filled.
         names: variables that are still free.
         name_of: the variable that a tensor would like.
-        mark: the comment that names the line of a tensor.
+        line: of the formula that says a tensor.
+        indent: how far the statements will be from the margin.
     """
 
     def __init__(
@@ -34,17 +37,20 @@ class BodyWriter:
         writer: Writer,
         names: Namespace,
         name_of: Callable[[Slot], str],
-        mark: Callable[[Tensor], str],
+        line: Callable[[Tensor], int],
+        indent: int = 8,
     ) -> None:
         self._step = step
         self._writer = writer
         self._names = names
         self._name_of = name_of
-        self._mark = mark
+        self._line = line
+        self._indent = indent
+        self._made: list[Assign] = []
 
     def write(
-        self, lines: Lines, outputs: Iterable[Slot], inlined: Inliner | None = None
-    ) -> None:
+        self, outputs: Iterable[Slot], inlined: Inliner | None = None
+    ) -> tuple[Assign, ...]:
         """Statements in the order of computation."""
         uses = self._uses(outputs)
         adapted = self._adapted_twice()
@@ -55,9 +61,9 @@ class BodyWriter:
             for after, pending in adapted.items():
                 # What reads an adapter comes behind it.
                 for item in [item for item in pending if item[1] in read]:
-                    self._adapt(lines, *item)
+                    self._adapt(*item)
                 adapted[after] = [item for item in pending if item[1] not in read]
-            if isinstance(tensor, Part) and self._split(lines, tensor):
+            if isinstance(tensor, Part) and self._split(tensor):
                 continue
             if self._is_alias(tensor):
                 continue
@@ -65,16 +71,20 @@ class BodyWriter:
                 argument = self._writer.show(tensor.argument)
                 written = inlined(tensor, argument, "out")
                 if written is not None:
-                    self._assign_inlined(lines, tensor, *written)
+                    self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
                 pass
             elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
-                self._assign(lines, tensor)
+                self._assign(tensor)
             for value, attribute in adapted.pop(tensor, ()):
-                self._adapt(lines, value, attribute)
+                self._adapt(value, attribute)
         for pending in adapted.values():
             for value, attribute in pending:
-                self._adapt(lines, value, attribute)
+                self._adapt(value, attribute)
+        return tuple(self._made)
+
+    def _set(self, name: str, text: str, line: int) -> None:
+        self._made.append(Assign(name, Code(text), line))
 
     def _uses(self, outputs: Iterable[Slot]) -> dict[Tensor, int]:
         """How often each tensor is read; one that is handed on counts as twice."""
@@ -119,10 +129,10 @@ class BodyWriter:
                 result.setdefault(after, []).append((value, attribute))
         return result
 
-    def _adapt(self, lines: Lines, value: Tensor, attribute: str) -> None:
+    def _adapt(self, value: Tensor, attribute: str) -> None:
         name = self._names.new(f"{self._name_of(value)}_short")
         call = f"self.{attribute}({self._writer.show(value)})"
-        lines.assign(name, call, self._mark(value))
+        self._set(name, call, self._line(value))
         self._writer.variables["adapted", attribute] = name
 
     def _is_alias(self, tensor: Tensor) -> bool:
@@ -140,15 +150,16 @@ class BodyWriter:
             return True
         return False
 
-    def _assign(self, lines: Lines, tensor: Tensor) -> None:
+    def _assign(self, tensor: Tensor) -> None:
         name = self._names.new(self._name_of(tensor))
         text, _ = self._writer.made(tensor)
-        if not lines.has_room(f"{name} = {text}", self._mark(tensor)):
+        line = self._line(tensor)
+        if not fits(Assign(name, Code(text), line), self._indent):
             # A call on a line of its own can be found in a traceback by its comment.
             for call in self._calls_in(tensor):
-                self._assign(lines, call)
+                self._assign(call)
             text, _ = self._writer.made(tensor)
-        lines.assign(name, text, self._mark(tensor))
+        self._set(name, text, line)
         self._writer.variables[tensor] = name
 
     def _calls_in(self, tensor: Tensor) -> list[Tensor]:
@@ -165,21 +176,20 @@ class BodyWriter:
 
     def _assign_inlined(
         self,
-        lines: Lines,
         tensor: Tensor,
-        statements: list[str],
+        between: list[str],
         result: str,
-        defined: str,
+        defined: int,
     ) -> None:
         """An operator whose parts are the step's own."""
-        mark = defined or self._mark(tensor)
-        for statement in statements:
-            lines.statement(statement, mark)
+        line = defined or self._line(tensor)
+        for text in between:
+            self._set("out", text, line)
         name = self._names.new(self._name_of(tensor))
-        lines.assign(name, result, mark)
+        self._set(name, result, line)
         self._writer.variables[tensor] = name
 
-    def _split(self, lines: Lines, tensor: Part) -> bool:
+    def _split(self, tensor: Part) -> bool:
         """All parts of a split in one statement."""
         parts = [
             t
@@ -210,5 +220,5 @@ class BodyWriter:
             axis = self._writer.shape(tensor.tensor).feature_axis
             value = self._writer.show(tensor.tensor, ATOM)
             call = f"{value}.chunk({tensor.parts}, dim={axis})"
-            lines.assign(", ".join(targets), call, self._mark(tensor))
+            self._set(", ".join(targets), call, self._line(tensor))
         return True

@@ -11,29 +11,38 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from typing import Any
 
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
-from recform.emit.containers import BLOCK, NEXT, Part, fold
+from recform.emit.containers import BLOCK, NEXT, Kind, Origin, Part, fold
+from recform.emit.names import INLINE, is_inline
 from recform.emit.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
     assembled,
     chain,
-    marked,
-    ordered,
+    line_of,
     pipeline_parts,
-    symbolic_shape,
     typed,
-    values_at,
-    words,
 )
-from recform.emit.stages import BlockItem, StageWriter
-from recform.emit.text import Lines, docstring
-from recform.graph.model import NetworkGraph, Piece, StageGraph
+from recform.emit.plan.definitions import (
+    Assign,
+    Attribute,
+    Class,
+    Definition,
+    Function,
+    Return,
+    Statement,
+    forward,
+    names_read,
+)
+from recform.emit.plan.expressions import Argument, Code, Make, at
+from recform.emit.setting import Setting, ordered
+from recform.emit.stages import Blocks, StageWriter
+from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow
 from recform.source import Span
 
@@ -46,7 +55,7 @@ def is_chain(formula: Formula) -> bool:
     return (
         "step" in names
         or bool(formula.block_names)
-        or any("." in path and path != "." for path in names.values())
+        or any("." in path and not is_inline(formula, k) for k, path in names.items())
         or not _NUMBER.search(names.get("stages", "{}"))
         or bool(_NUMBER.search(names.get("transition", "")))
     )
@@ -57,15 +66,14 @@ class ChainWriter:
 
     Args:
         network: with blocks that take one tensor and return one.
-        lines: where classes of containers go.
+        made: gets the classes of containers.
         names: class names that are still free.
         bodies: the classes of definitions by equations.
-        stages: writes the blocks.
+        stages: the blocks.
         single: whether they take and return one tensor.
 
     Attributes:
         parts: those with different outermost names.
-        used: the parameters of the network that they use.
 
     Raises:
         CompileError: RF219, if the network is no row.
@@ -74,7 +82,7 @@ class ChainWriter:
     def __init__(
         self,
         network: NetworkGraph,
-        lines: Lines,
+        made: list[Definition],
         names: Namespace,
         bodies: BodyClasses,
         stages: StageWriter,
@@ -82,14 +90,13 @@ class ChainWriter:
     ) -> None:
         self._network = network
         self._formula = network.recurrence.formula
-        self._lines = lines
+        self._made = made
         self._names = names
         self._bodies = bodies
         self._stages = stages
         self._known = {"in_channels", "in_features"} | {
             p.name for p in self._formula.params if p.free
         }
-        self.used: set[str] = set()
         if not single or not all(map(_is_row, network.recurrence.flows)):
             fail(
                 "these names put blocks into one container, and nn.Sequential hands on "
@@ -103,35 +110,39 @@ class ChainWriter:
 
     def _all(self) -> Iterator[Part]:
         network = self._network
-        yield from self._piece("stem", network.stem, 0)
+        yield from self._piece(Origin(Kind.STEM), network.stem)
         number = 0
-        for position, stage in enumerate(network.stages):
+        for position in range(len(network.stages)):
             if position and position <= len(network.transitions):
                 piece = network.transitions[position - 1]
-                yield from self._piece("transition", piece, position)
-            for part in self._blocks(position, stage, number):
+                yield from self._piece(Origin(Kind.TRANSITION, position), piece)
+            for part in self._blocks(position, number):
                 number += part.count
                 yield part
-        yield from self._piece("head", network.head, 0)
+        yield from self._piece(Origin(Kind.HEAD), network.head)
 
-    def _piece(self, role: str, piece: Piece, number: int) -> Iterator[Part]:
+    def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
         """The parts of a stem, transition or head, in the container that is theirs."""
+        role = origin.kind.value
         given = self._formula.names.get(role)
-        path = path_of(given or role + ("{}" if number else ""), number)
-        x = piece.input
-        if role == "stem":
-            x = Shape(x.layout, symbolic_shape(x).features, x.grid)
-        values = values_at(self._formula.tables, piece)
-        parts, _ = pipeline_parts(piece.pipeline, x, values, self._bodies)
+        path = path_of(given or role + ("{}" if origin.number else ""), origin.number)
+        here = Setting.at(piece.input, piece, self._formula.tables)
+        if origin.kind is Kind.STEM:
+            here = here.taking(self._incoming(piece))
+        parts, _ = pipeline_parts(piece.pipeline, here, self._bodies)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
         place = self._formula.name_spans.get(role)
         for part in parts:
             if (path or part.made) and not part.path:
                 part = replace(part, path=("",), places=(part.span,))
-            yield replace(part.within(path, place) if path else part, origin=role)
+            yield replace(part.within(path, place) if path else part, origin=origin)
 
-    def _blocks(self, position: int, stage: StageGraph, before: int) -> Iterator[Part]:
+    def _incoming(self, stem: Piece) -> Any:
+        """The features of the network's input."""
+        return Setting.open(stem.input).x.features
+
+    def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
         names = self._formula.names
         where = names.get("stages", "stage{}")
@@ -141,12 +152,13 @@ class ChainWriter:
         first = before + 1 if shared else 1
         spans = self._formula.name_spans
         places = (*(spans.get("stages") for _ in path), spans.get("step"))
-        for item in self._stages.items(stage, self.used):
+        for item in self._stages.blocks(position):
             if self._formula.block_names or not path:
                 yield from self._named(item, path, places, position, before)
                 before += item.count
                 continue
-            name = NEXT if step in ("", ".") else _NUMBER.sub("{}", step)
+            numbered = not step or is_inline(self._formula, "step")
+            name = NEXT if numbered else _NUMBER.sub("{}", step)
             yield Part(
                 path=(*path, name),
                 places=places if step else (*places[:-1], *places[:1]),
@@ -154,25 +166,24 @@ class ChainWriter:
                 kind=BLOCK,
                 made=item.made,
                 layer=item.made,
-                count=item.count * item.parts,
-                loop=item.loop,
-                splat=item.splat,
+                repeat=item.count,
+                splat=item.flat > 0,
+                count=item.count * (item.flat or 1),
                 first=first + _start(step) - 1,
-                origin=f"stage{position}",
-                loops=item.loops,
+                origin=Origin(Kind.STAGE, position),
             )
             first += item.count
 
     def _named(
         self,
-        item: BlockItem,
+        item: Blocks,
         path: tuple[str, ...],
         places: tuple[Span | None, ...],
         position: int,
         before: int,
     ) -> Iterator[Part]:
         """Blocks that have a name each."""
-        if item.splat:
+        if item.flat:
             fail(
                 'names step = "." puts the parts of blocks into a container, '
                 "and there is none",
@@ -181,8 +192,7 @@ class ChainWriter:
             )
         step = self._formula.names.get("step", "block{}")
         for k in range(item.count):
-            counter = rf"\b{item.loops.counter}\b(?!=)"
-            made = re.sub(counter, str(k), item.made) if item.loop else item.made
+            made = at(item.made, k)
             name = _NUMBER.sub(str(before + k + _start(step)), step)
             if self._formula.block_names:
                 name = self._formula.block_names[before + k]
@@ -193,33 +203,27 @@ class ChainWriter:
                 made=made,
                 layer=made,
                 kind=BLOCK,
-                origin=f"stage{position}",
+                origin=Origin(Kind.STAGE, position),
             )
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
         """A container as a class of its own: not all of it can stand in nn.Sequential."""
         code = self._assembled(parts, Namespace.attributes())
-        used = ordered(set().union(*(words(m) for _, m in code.modules)) & self._known)
+        modules = tuple(Attribute(name, made) for name, made in code.modules)
+        used = ordered(names_read(modules) & self._known)
         camel = "".join(word[:1].upper() + word[1:] for word in head.split("_"))
         name = self._names.new(identifier(camel))
-        held = ", ".join(attribute for attribute, _ in code.modules)
-        lines = self._lines
-        lines.add(f"class {name}(nn.Module):")
-        with lines.indented():
-            lines.extend(docstring(f"What {head} holds: {held}."))
-            lines.blank()
-            parameters = [typed(p, self._bodies.rates) for p in used]
-            lines.signature("__init__", ["self", *parameters], "None")
-            with lines.indented():
-                lines.add("super().__init__()")
-                for attribute, module in code.modules:
-                    lines.assign(f"self.{attribute}", module)
-            lines.blank()
-            lines.add("def forward(self, x: Tensor) -> Tensor:")
-            with lines.indented():
-                self._statements(lines, parts, code)
-        lines.blank(2)
-        made = f"{name}({', '.join(used)})"
+        held = ", ".join(attribute.name for attribute in modules)
+        self._made.append(
+            Class(
+                name,
+                f"What {head} holds: {held}.",
+                tuple(typed(p, self._bodies.rates) for p in used),
+                modules,
+                (forward(self._statements(parts, code)),),
+            )
+        )
+        made = Make(name, tuple(Argument(Code(p)) for p in used))
         return Part((head,), "{m}({x})", made=made, layer=made)
 
     def _assembled(self, parts: list[Part], attributes: Namespace) -> PipelineCode:
@@ -227,50 +231,52 @@ class ChainWriter:
 
     # -- as code
 
-    def constructor(self, lines: Lines, attributes: Namespace) -> set[str]:
-        """Writes the modules; returns the parameters of the network that they use."""
+    def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
+        """The modules of the network."""
         self._code = self._assembled(self.parts, attributes)
-        for attribute, made in self._code.modules:
-            lines.assign(f"self.{attribute}", made)
-            self.used |= words(made) & self._known
-        return self.used
+        return tuple(Attribute(name, made) for name, made in self._code.modules)
 
-    def forward(self, lines: Lines) -> None:
-        """Writes the forward pass."""
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            self._statements(lines, self.parts, self._code)
+    def forward(self) -> Function:
+        """The forward pass."""
+        return forward(self._statements(self.parts, self._code))
 
-    def _statements(self, lines: Lines, parts: list[Part], code: PipelineCode) -> None:
+    def _statements(
+        self, parts: list[Part], code: PipelineCode
+    ) -> tuple[Statement, ...]:
         """The parts one after the other; those of one pipeline share statements."""
+        made: list[Statement] = []
         end = 0
-        for _, group in groupby(parts, key=_statement):
-            members = list(group)
+        for _, group in groupby(enumerate(parts), key=_statement):
+            members = [part for _, part in group]
             start, end = end, end + len(members)
             calls, cuts = code.calls[start:end], code.cuts[start:end]
-            run = replace(code, calls=calls, cuts=cuts)
-            statements, result = chain(run, "x", "x")
-            pieces = members[0].origin in _PIECES
-            mark = marked(members[0].span, self._formula.source) if pieces else ""
-            for statement in statements:
-                lines.statement(statement, mark)
+            between, result = chain(replace(code, calls=calls, cuts=cuts), "x", "x")
+            line = self._line(members[0])
+            made += (Assign("x", Code(text), line) for text in between)
             if end == len(parts):
-                lines.returns(result, mark)
+                made.append(Return(Code(result), line))
             elif result != "x":
-                lines.assign("x", result, mark)
+                made.append(Assign("x", Code(result), line))
+        return tuple(made)
+
+    def _line(self, part: Part) -> int:
+        """The line that says a part of a piece."""
+        return line_of(part.span, self._formula.source) if _of_piece(part) else 0
 
 
-_PIECES = ("stem", "transition", "head")
+def _of_piece(part: Part) -> bool:
+    return part.origin is not None and part.origin.kind is not Kind.STAGE
 
 
-def _statement(part: Part) -> object:
+def _statement(numbered: tuple[int, Part]) -> object:
     """Parts with the same key are called in one statement, if it is not too long."""
-    return part.origin if part.origin in _PIECES else id(part)
+    number, part = numbered
+    return part.origin if _of_piece(part) else number
 
 
 def path_of(text: str, number: int) -> tuple[str, ...]:
     """A name as a path; ``{}`` is a number counted from 1, ``{0}`` from 0."""
-    if text == ".":
+    if text == INLINE:
         return ()
     numbered = _NUMBER.sub(lambda m: str(number + int(m[1] or 1) - 1), text)
     return tuple(numbered.split("."))

@@ -9,37 +9,71 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from recform.emit.namespace import Namespace
 
 
-@dataclass
-class Columns:
-    """The columns of one step.
+class Kind(Enum):
+    """What the numbers of a column are, in the order of a constructor's arguments."""
+
+    CHANNELS = 0
+    INDEX = 1
+    DEPTH = 2
+    STRIDE = 3
+    TABLE = 4
+
+    @classmethod
+    def of(cls, parameter: str, tables: Mapping[str, Any]) -> Kind:
+        """The kind of a constructor's parameter."""
+        if parameter in tables:
+            return cls.TABLE
+        if parameter.endswith("stride"):
+            return cls.STRIDE
+        return {"i": cls.INDEX, "depth": cls.DEPTH}.get(parameter, cls.CHANNELS)
+
+
+@dataclass(frozen=True)
+class Column:
+    """Numbers of the blocks; columns of different kinds are never merged.
 
     Attributes:
-        count: how many segments.
+        kind: what they are.
+        values: one for each segment; of an index, the first block of each.
+        runs: whether they are counted on within a segment.
+        table: which constant of the file they are.
     """
 
-    count: int
-    _columns: dict[tuple[str, tuple[Any, ...]], list[str]] = field(default_factory=dict)
-    _order: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
-    _names: dict[tuple[str, tuple[Any, ...]], str] = field(default_factory=dict)
+    kind: Kind
+    values: tuple[Any, ...]
+    runs: bool = False
+    table: str = ""
 
-    def add(self, kind: str, wanted: str, values: tuple[Any, ...]) -> None:
-        """A column.
+    @property
+    def constant(self) -> bool:
+        """Whether all blocks have the same number."""
+        return len(set(self.values)) <= 1 and not self.runs
 
-        Args:
-            kind: columns of different kinds are never merged (a stride is no width).
-            wanted: the name that it would like.
-            values: one for each segment.
-        """
-        key = (kind, values)
-        if key not in self._columns:
-            self._columns[key] = []
-            self._order.append(key)
-        self._columns[key].append(wanted)
+
+@dataclass(frozen=True)
+class Given:
+    """An argument of a step's constructor: its name, and its numbers."""
+
+    name: str
+    column: Column
+
+
+@dataclass
+class Columns:
+    """The columns of one step."""
+
+    _wanted: dict[Column, list[str]] = field(default_factory=dict)
+    _names: dict[Column, str] = field(default_factory=dict)
+
+    def add(self, column: Column, wanted: str) -> None:
+        """A column, and the name that it would like."""
+        self._wanted.setdefault(column, []).append(wanted)
 
     def settle(self, priority: Mapping[str, int], names: Namespace) -> None:
         """Gives names; a merged column gets the one of highest priority.
@@ -48,39 +82,25 @@ class Columns:
             priority: of some names, the highest first.
             names: the scope of the constructor.
         """
-        for key in self._order:
-            if _constant(*key):
+        for column, wanted in self._wanted.items():
+            if column.constant:
                 continue
-            if key[0].startswith("table"):
+            if column.kind is Kind.TABLE:
                 # A constant of the file has its name in all classes.
-                (self._names[key],) = set(self._columns[key])
+                self._names[column] = column.table
                 continue
-            wanted = min(
-                self._columns[key], key=lambda name: (priority.get(name, 99), name)
-            )
-            self._names[key] = names.new(wanted)
+            best = min(wanted, key=lambda name: (priority.get(name, 99), name))
+            self._names[column] = names.new(best)
 
-    def text(self, kind: str, values: tuple[Any, ...]) -> str:
+    def text(self, column: Column) -> str:
         """How the class names a column: its argument, or the number itself."""
-        name = self._names.get((kind, values))
-        if name is not None:
-            return name
-        return str(values[0][0] if kind == "index" else values[0])
+        return self._names.get(column) or str(column.values[0])
 
-    def arguments(self) -> list[tuple[str, str, tuple[Any, ...]]]:
-        """Kind, name and values of each argument, in the constructor's order."""
-        rank = {"channels": 0, "index": 1, "number": 2, "stride": 3}
-        keys = [key for key in self._order if key in self._names]
-        keys.sort(key=lambda key: (rank.get(key[0], 4), _first(self._names[key])))
-        return [(key[0], self._names[key], key[1]) for key in keys]
-
-
-def _constant(kind: str, values: tuple[Any, ...]) -> bool:
-    """Whether all blocks have the same number.
-
-    The entries of an index are pairs: the first block of a segment, and how many follow.
-    """
-    return len(set(values)) <= 1 and not (kind == "index" and values[0][1] > 1)
+    def arguments(self) -> tuple[Given, ...]:
+        """The arguments, in the constructor's order."""
+        given = [Given(name, column) for column, name in self._names.items()]
+        given.sort(key=lambda item: (item.column.kind.value, _first(item.name)))
+        return tuple(given)
 
 
 def _first(name: str) -> tuple[int, str]:

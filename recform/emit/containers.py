@@ -7,11 +7,30 @@ number 0. Parts in a row whose names begin alike become one container.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from enum import Enum
 
 from recform.blocks import identifiers
-from recform.emit.namespace import Claim, Loops, Namespace, fail
+from recform.emit.namespace import Claim, Namespace, fail
+from recform.emit.plan.expressions import Container, Expression, Holds, Item
 from recform.source import Span
+
+
+class Kind(Enum):
+    """A piece of the network, by what a `names` statement calls it."""
+
+    STEM = "stem"
+    TRANSITION = "transition"
+    HEAD = "head"
+    STAGE = "stages"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The piece of the network that a part is of; stages are counted from 0."""
+
+    kind: Kind
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -24,34 +43,32 @@ class Part:
         places: where in the file each name of the path is said.
         call: with ``{x}`` for the input and ``{m}`` for the module.
         kind: what it is called if it has no name.
-        made: the expression that makes the module or parameter; empty for a function.
-        layer: what stands for it in nn.Sequential; empty if nothing can.
+        made: what makes the module or parameter; None for a function.
+        layer: what stands for it in nn.Sequential; None if nothing can.
         cut: whether what follows is better a statement of its own.
         span: its place in the file.
         symbols: the names of sizes and arguments that may stand in its code.
-        count: how many modules in a row it makes: blocks of a stage.
-        loop: the loop over them, such as ``for k in range(3)``.
-        splat: whether it makes a list of modules, which take ``count`` numbers.
-        loops: the names of variables of loops.
+        repeat: how many blocks in a row it is; ``made`` makes one of them.
+        splat: whether that is a list of modules, each with a number of its own.
+        count: how many modules in a row these are.
         first: the number of the first, which replaces ``{}`` in the last name.
-        origin: the piece of the network that it is of, such as ``stem``; empty for a
-            container that holds parts of several.
+        origin: the piece of the network that it is of; None for a container that holds
+            parts of several.
     """
 
     path: tuple[str, ...]
     call: str
     kind: str = ""
-    made: str = ""
-    layer: str = ""
+    made: Expression | None = None
+    layer: Expression | None = None
     cut: bool = False
     span: Span | None = None
     symbols: frozenset[str] = frozenset()
-    count: int = 1
-    loop: str = ""
+    repeat: int = 1
     splat: bool = False
+    count: int = 1
     first: int = 0
-    origin: str = ""
-    loops: Loops = field(default_factory=Loops)
+    origin: Origin | None = None
     places: tuple[Span | None, ...] = ()
 
     @property
@@ -64,18 +81,18 @@ class Part:
         """What it is, in words."""
         if self.kind == BLOCK:
             return "a block"
-        if self.origin.startswith("stage"):
-            return f"stage {int(self.origin.removeprefix('stage')) + 1}"
-        if self.origin and not self.kind:
-            return f"the {self.origin}"
+        if self.origin is not None and self.origin.kind is Kind.STAGE:
+            return f"stage {self.origin.number + 1}"
+        if self.origin is not None and not self.kind:
+            return f"the {self.origin.kind.value}"
         return self.kind or "a container"
 
     @property
     def key(self) -> str:
         """What a `names` statement calls it; empty if it has no say."""
-        if self.origin.startswith("stage"):
-            return "step" if self.kind == BLOCK else "stages"
-        return self.origin
+        if self.origin is None:
+            return ""
+        return "step" if self.kind == BLOCK else self.origin.kind.value
 
     def within(self, path: tuple[str, ...], place: Span | None) -> Part:
         """The part in containers that another place of the file names."""
@@ -89,8 +106,9 @@ class Part:
     @property
     def names(self) -> list[str]:
         """The names of all that it makes, where it is a row of blocks."""
-        if not self.loop or self.splat or "{}" not in self.path[0]:
-            return [self.name] * (self.count if self.loop and not self.splat else 1)
+        row = self.repeat > 1 and not self.splat
+        if not row or "{}" not in self.path[0]:
+            return [self.name] * (self.count if row else 1)
         numbers = range(self.first, self.first + self.count)
         return [self.path[0].replace("{}", str(number)) for number in numbers]
 
@@ -150,7 +168,7 @@ def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
         # A function between two modules of a container is of it as well.
         inner = [member.without() for member in run]
         made = _container(part.path[0], fold(inner, compose), compose)
-        origin = part.origin if len({member.origin for member in run}) == 1 else ""
+        origin = part.origin if len({member.origin for member in run}) == 1 else None
         result.append(replace(made, places=part.places[:1], origin=origin))
         position += len(run)
     return result
@@ -175,10 +193,10 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     numbered = any(part.numbered for part in named)
     made = _sequential(parts) if numbered else _ordered(parts)
     # A class of its own has a name for each part, and so no rows of blocks.
-    rows = any(part.loop or part.splat or part.name == NEXT for part in parts)
-    if not made and compose is not None and not rows:
+    rows = any(part.repeat > 1 or part.splat or part.name == NEXT for part in parts)
+    if made is None and compose is not None and not rows:
         return compose(head, parts)
-    if not made:
+    if made is None:
         culprit = next((p for p in parts if not p.layer), parts[0])
         fail(
             f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
@@ -196,13 +214,13 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     )
 
 
-def _sequential(parts: list[Part]) -> str:
+def _sequential(parts: list[Part]) -> Container | None:
     """Modules by their numbers; functions take the numbers between them."""
-    items: list[str] = []
+    items: list[Item] = []
     number = 0
     for part in parts:
-        if not part.layer:
-            return ""
+        if part.layer is None:
+            return None
         if part.name and not part.numbered:
             fail(
                 f"{part.name} is a name, and other parts of its container have numbers",
@@ -210,47 +228,28 @@ def _sequential(parts: list[Part]) -> str:
                 "give one of them a container of its own",
             )
         if part.name not in ("", NEXT, str(number)):
+            of_stage = part.origin is not None and part.origin.kind is Kind.STAGE
             fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "
                 "its parts from 0",
                 part.place or part.span,
-                "in `names`, {} counts from 1, and {0} from 0"
-                if part.origin.startswith("stage")
-                else "",
+                "in `names`, {} counts from 1, and {0} from 0" if of_stage else "",
             )
-        items.append(_item(part))
+        items.append(Item(part.layer, count=part.repeat, splat=part.splat))
         number += part.count
-    return f"nn.Sequential({', '.join(items)})"
+    return Container(Holds.SEQUENTIAL, tuple(items))
 
 
-def _item(part: Part) -> str:
-    if part.splat and part.loop:
-        module = part.loops.module
-        return f"*[{module} {part.loop} for {module} in {part.layer}]"
-    if part.splat:
-        return f"*{part.layer}"
-    return f"*[{part.layer} {part.loop}]" if part.loop else part.layer
-
-
-def _ordered(parts: list[Part]) -> str:
+def _ordered(parts: list[Part]) -> Container | None:
     """Modules by their names."""
-    items = []
+    items: list[Item] = []
     scope = Namespace.attributes(identifiers.SEQUENTIAL)
     for part, name in zip(parts, names_of(parts, scope), strict=True):
-        if not part.layer:
-            return ""
-        if part.loop:
-            k = part.loops.counter
-            number = f"{{{k} + {part.first}}}" if part.first else f"{{{k}}}"
-            counted = part.path[0].replace("{}", number)
-            loop = part.loop.replace("for _ in", f"for {k} in")
-            row = f'[(f"{counted}", {part.layer}) {loop}]'
-            if len(parts) == 1:
-                return f"nn.Sequential(OrderedDict({row}))"
-            items.append(f"*{row}")
-        else:
-            items.append(f'("{name}", {part.layer})')
-    return f"nn.Sequential(OrderedDict([{', '.join(items)}]))"
+        if part.layer is None:
+            return None
+        called = part.path[0] if part.repeat > 1 else name
+        items.append(Item(part.layer, called, part.repeat, part.first))
+    return Container(Holds.SEQUENTIAL, tuple(items))
 
 
 def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:

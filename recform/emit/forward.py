@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -13,146 +14,152 @@ from recform.emit.body import BodyWriter
 from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.names import base_name, variable
 from recform.emit.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, chain, marked
-from recform.emit.text import Lines
-from recform.graph.model import NetworkGraph, Piece
+from recform.emit.pipelines import PipelineCode, applied, line_of, returned
+from recform.emit.plan.definitions import (
+    Assign,
+    Function,
+    Loop,
+    Return,
+    Statement,
+    forward,
+)
+from recform.emit.plan.expressions import Code
+from recform.graph.model import NetworkGraph
 from recform.recurrence.model import Flow, ModuleSlot, Slot, Step
 
 
+@dataclass(frozen=True)
+class Attributes:
+    """What a forward pass reads of its network.
+
+    Attributes:
+        stages: the attributes of the stages.
+        inlined: the code of the pieces that have no class, by their roles.
+        pieces: the attributes of those that have one.
+        shared: those of what all blocks share, by name and flow.
+    """
+
+    stages: Sequence[str]
+    inlined: Mapping[str, PipelineCode]
+    pieces: Mapping[str, str]
+    shared: Mapping[tuple[str, int], str]
+
+
 class ForwardWriter:
-    """Writes the forward pass.
+    """The forward pass.
 
     Args:
         network: the whole.
         single: whether states are single tensors rather than tuples.
-        stage_names: the attributes of the stages.
-        inlined: the code of the stem and the head, if they have no class.
-        attributes: of stem, head and transitions that have one.
-        shared: the attributes of what all blocks share, by name and flow.
+        attributes: of the network's class.
     """
 
     def __init__(
-        self,
-        network: NetworkGraph,
-        single: bool,
-        stage_names: Sequence[str],
-        inlined: Mapping[str, PipelineCode],
-        attributes: Mapping[str, str],
-        shared: Mapping[tuple[str, int], str],
+        self, network: NetworkGraph, single: bool, attributes: Attributes
     ) -> None:
         self._network = network
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
         self._single = single
-        self._stage_names = stage_names
-        self._inlined = inlined
-        self._attribute = attributes
-        self._shared_attributes = shared
+        self._has = attributes
 
-    def write(self, lines: Lines) -> None:
-        """Writes the method."""
-        if self._formula.scope == "stage":
-            self._staged_forward(lines)
+    def write(self) -> Function:
+        """The method."""
+        return forward((*self._before(), *self._blocks(), *self._head()))
+
+    def _before(self) -> Iterator[Statement]:
+        yield from self._stem()
+
+    def _blocks(self) -> Iterator[Statement]:
+        """The blocks of all flows; what the last one makes is ``self._result``."""
+        flows = self._recurrence.flows
+        for number, flow in enumerate(flows):
+            yield from self._transition(number)
+            made, self._result = self._follow(flow, number)
+            yield from made
+            if self._result != "x" and self._is_kept(number):
+                yield Assign("x", Code(self._result))
+                self._result = "x"
+
+    def _is_kept(self, number: int) -> bool:
+        """Whether the output of a flow gets a name."""
+        return self._formula.scope == "stage"
+
+    def _stem(self) -> Iterator[Statement]:
+        if "stem" in self._has.inlined:
+            line = line_of(self._network.stem.pipeline.span, self._formula.source)
+            yield from applied(self._has.inlined["stem"], line)
+        elif "stem" in self._has.pieces:
+            yield Assign("x", Code(f"self.{self._has.pieces['stem']}(x)"))
+
+    def _transition(self, number: int) -> Iterator[Statement]:
+        if number and self._network.transitions:
+            attribute = self._has.pieces[f"transition{number + 1}"]
+            yield Assign("x", Code(f"self.{attribute}(x)"))
+
+    def _head(self) -> Iterator[Statement]:
+        x = self._result
+        if "head" in self._has.inlined:
+            line = line_of(self._network.head.pipeline.span, self._formula.source)
+            yield from returned(self._has.inlined["head"], line, x)
+        elif "head" in self._has.pieces:
+            yield Return(Code(f"self.{self._has.pieces['head']}({x})"))
         else:
-            self._plain_forward(lines)
+            yield Return(Code(x))
 
-    def _plain_forward(self, lines: Lines) -> None:
-        flow = self._recurrence.flows[0]
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            self._apply_piece(lines, "stem", "x")
-            stages = [f"self.{name}" for name in self._stage_names]
-            result = self._follow(lines, flow, 0, stages)
-            self._return_piece(lines, "head", result)
+    def _stages_of(self, number: int) -> list[str]:
+        """The containers of the blocks of a flow."""
+        stages = [f"self.{name}" for name in self._has.stages]
+        return [stages[number]] if self._formula.scope == "stage" else stages
 
-    def _staged_forward(self, lines: Lines) -> None:
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            self._apply_piece(lines, "stem", "x")
-            for number, flow in enumerate(self._recurrence.flows):
-                if number and self._network.transitions:
-                    attribute = self._attribute[f"transition{number + 1}"]
-                    lines.assign("x", f"self.{attribute}(x)")
-                result = self._follow(
-                    lines, flow, number, [f"self.{self._stage_names[number]}"]
-                )
-                if result != "x":
-                    lines.assign("x", result)
-            self._return_piece(lines, "head", "x")
-
-    def _apply_piece(self, lines: Lines, role: str, x: str) -> None:
-        if role in self._inlined:
-            statements, result = chain(self._inlined[role], x, "x")
-            mark = marked(self._piece(role).pipeline.span, self._formula.source)
-            for statement in statements:
-                lines.statement(statement, mark)
-            lines.assign("x", result, mark)
-        elif role in self._attribute:
-            lines.assign("x", f"self.{self._attribute[role]}({x})")
-
-    def _return_piece(self, lines: Lines, role: str, x: str) -> None:
-        if role in self._inlined:
-            statements, result = chain(self._inlined[role], x, "x")
-            mark = marked(self._piece(role).pipeline.span, self._formula.source)
-            for statement in statements:
-                lines.statement(statement, mark)
-            lines.returns(result, mark)
-        elif role in self._attribute:
-            lines.returns(f"self.{self._attribute[role]}({x})")
-        else:
-            lines.returns(x)
-
-    def _piece(self, role: str) -> Piece:
-        return self._network.stem if role == "stem" else self._network.head
-
-    def _follow(self, lines: Lines, flow: Flow, number: int, stages: list[str]) -> str:
-        """The blocks of a flow; returns the expression of its output."""
+    def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
+        """The blocks of a flow; and the expression of its output."""
         names = Namespace.forward({"x"})
         writer = self._writer(flow.start, number, {})
-        body = BodyWriter(
-            flow.start, writer, names, self._name_of(flow.start), self._mark
+        start = BodyWriter(
+            flow.start, writer, names, self._name_of(flow.start), self._line
         )
-        body.write(lines, flow.initial)
+        made: list[Statement] = [*start.write(flow.initial)]
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
         if self._single:
             if initial[0] != "x":
-                lines.assign("x", initial[0])
-            self._run_single(lines, flow, number, stages)
+                made.append(Assign("x", Code(initial[0])))
+            made += self._run_single(flow, number)
             final = ["x"]
         else:
-            final = self._loop(lines, flow, number, stages, initial, names)
-        return self._end(lines, flow, number, final, names)
+            final = self._loop(made, flow, number, initial)
+        behind, result = self._end(flow, number, final, names)
+        return [*made, *behind], result
 
     def _end(
-        self, lines: Lines, flow: Flow, number: int, final: list[str], names: Namespace
-    ) -> str:
-        """What is made of the state behind the last block; returns its expression."""
+        self,
+        flow: Flow,
+        number: int,
+        final: list[str],
+        names: Namespace,
+        indent: int = 8,
+    ) -> tuple[tuple[Statement, ...], str]:
+        """What is made of the state behind the last block; and its expression."""
         variables: dict[Any, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
         end = self._writer(flow.end, number, variables)
-        tail = BodyWriter(flow.end, end, names, self._name_of(flow.end), self._mark)
-        tail.write(lines, ())
-        return end.show(flow.output)
+        name_of = self._name_of(flow.end)
+        tail = BodyWriter(flow.end, end, names, name_of, self._line, indent)
+        return tail.write(()), end.show(flow.output)
 
     def _loop(
-        self,
-        lines: Lines,
-        flow: Flow,
-        number: int,
-        stages: list[str],
-        initial: list[str],
-        names: Namespace,
+        self, made: list[Statement], flow: Flow, number: int, initial: list[str]
     ) -> list[str]:
+        """Adds the loops over the blocks; returns where the last state is."""
         trailing = "," if len(initial) == 1 else ""
         kind = "" if number else self._state_type()
-        lines.statement(f"state{kind} = ({', '.join(initial)}{trailing})")
-        shared = self._shared_arguments(flow, number)
-        arguments = ", ".join([*shared, "*state"])
-        self._run(lines, flow, number, stages, arguments)
+        state = Code(f"({', '.join(initial)}{trailing})")
+        made.append(Assign("state", state, type=kind))
+        made += self._run(flow, number)
         used = self._needed(flow)
         if len(flow.end.inputs) == 1:
-            lines.add("(x,) = state")
+            made.append(Assign("(x,)", Code("state")))
             return ["x"]
         # What went into the loop is not needed any more: the same names serve again.
         targets_of = Namespace.forward({"x"})
@@ -169,7 +176,7 @@ class ForwardWriter:
         if len(read) == 1 or (not kind and start != end):
             texts = {n: f"state[{n if n < start else n - end}]" for n in read}
             return [texts.get(n, "_") for n in range(end)]
-        lines.assign(", ".join(targets), "state")
+        made.append(Assign(", ".join(targets), Code("state")))
         return targets
 
     def _state_type(self) -> str:
@@ -181,7 +188,7 @@ class ForwardWriter:
         flows = self._recurrence.flows
         steps = [self._recurrence.steps[run.step] for f in flows for run in f.runs]
         if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
-            return ": tuple[Any, ...]"
+            return "tuple[Any, ...]"
         size = len(flows[0].initial)
         for flow in flows:
             end, used = flow.end.inputs, self._needed(flow)
@@ -189,30 +196,25 @@ class ForwardWriter:
             # From the front or from behind, within what the tuple starts with.
             near = all(n < size or n >= len(end) - size for n in read)
             if len(flow.initial) != size or not near or len(end) == 1 < size:
-                return ": tuple[Tensor, ...]"
+                return "tuple[Tensor, ...]"
         return ""
 
-    def _run_single(
-        self, lines: Lines, flow: Flow, number: int, stages: list[str]
-    ) -> None:
-        """The blocks of some stages, each of which takes what the one before makes."""
-        for stage in stages:
-            lines.assign("x", f"{stage}(x)")
+    def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
+        """The blocks of a flow, each of which takes what the one before makes."""
+        for stage in self._stages_of(number):
+            yield Assign("x", Code(f"{stage}(x)"))
 
-    def _run(
-        self,
-        lines: Lines,
-        flow: Flow,
-        number: int,
-        stages: list[str],
-        arguments: str,
-    ) -> None:
-        """The blocks of some stages, which take a state and hand on the next."""
+    def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
+        """The blocks of a flow, which take a state and hand on the next."""
         # A loop for each: TorchScript has none over several containers.
-        for stage in stages:
-            lines.add(f"for block in {stage}:")
-            with lines.indented():
-                lines.assign("state", f"block({arguments})")
+        for stage in self._stages_of(number):
+            yield self._looped(stage, flow, number)
+
+    def _looped(self, blocks: str, flow: Flow, number: int) -> Loop:
+        """The loop over some blocks."""
+        arguments = ", ".join([*self._shared_arguments(flow, number), "*state"])
+        step = Assign("state", Code(f"block({arguments})"))
+        return Loop("block", Code(blocks), (step,))
 
     def _needed(self, flow: Flow) -> set[Any]:
         needed: set[Any] = set()
@@ -224,7 +226,7 @@ class ForwardWriter:
     def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
         """What the network hands to every block: the same for all steps of a flow."""
         return [
-            f"self.{self._shared_attributes[name, number]}"
+            f"self.{self._has.shared[name, number]}"
             for name in self._recurrence.handed(flow)
         ]
 
@@ -240,7 +242,7 @@ class ForwardWriter:
             name = tensor.operator
             if tensor.index is not sympy.nan and int(tensor.index) == 0:
                 name = f"{name}_0"
-            return f"self.{self._shared_attributes[name, number]}({argument})"
+            return f"self.{self._has.shared[name, number]}({argument})"
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
@@ -249,7 +251,7 @@ class ForwardWriter:
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
             names = {
-                item: f"self.{self._shared_attributes[item.name, number]}"
+                item: f"self.{self._has.shared[item.name, number]}"
                 for item in value.atoms(Learned)
             }
             numbers = {L: sympy.Integer(flow.length)}
@@ -272,9 +274,9 @@ class ForwardWriter:
     def _name_of(self, step: Step) -> Callable[[Slot], str]:
         return partial(variable, at=step.at, order=self._recurrence.order)
 
-    def _mark(self, tensor: Tensor) -> str:
-        """The boundary equation that says what a tensor is, as a comment."""
+    def _line(self, tensor: Tensor) -> int:
+        """The line of the boundary equation that says what a tensor is."""
         for boundary in self._formula.boundaries:
             if boundary.left == tensor:
-                return marked(boundary.span, self._formula.source)
-        return ""
+                return line_of(boundary.span, self._formula.source)
+        return 0

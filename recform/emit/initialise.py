@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from recform.algebra.body import every_step
 from recform.algebra.formula import InitRule, Pipeline
 from recform.blocks import Operator
-from recform.emit.text import Lines
+from recform.emit.plan.definitions import Branch, Case, Do, Loop, Statement
+from recform.emit.plan.expressions import Code
 from recform.graph.model import NetworkGraph
 
 #: `init` rules as calls of torch.nn.init on a weight.
@@ -24,33 +25,31 @@ _RULES = {
 }
 
 
-def write_initialisation(lines: Lines, network: NetworkGraph, module: str) -> None:
-    """Writes the loop over the modules that a network's constructor ends with.
+def initialisation(network: NetworkGraph, module: str) -> tuple[Statement, ...]:
+    """The loop over the modules that a network's constructor ends with.
 
     Args:
-        lines: of the constructor.
         network: the whole.
         module: the variable of the loop.
     """
     rules = network.recurrence.formula.init
     present = _weights(network)
-    branches = [
-        (present[key], key[1], rule)
+    cases = [
+        Case(
+            f"isinstance({module}, {_either(present[key])})",
+            (rule_call(rule, f"{module}.{key[1]}"),),
+        )
         for kind, rule in rules.items()
         for key in present
         if key[0] == kind and rule.rule != "torch"
     ]
-    if not branches:
-        return
-    lines.blank()
-    lines.add(f"for {module} in self.modules():")
-    with lines.indented():
-        for number, (classes, name, rule) in enumerate(branches):
-            word = "elif" if number else "if"
-            either = classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
-            lines.add(f"{word} isinstance({module}, {either}):")
-            with lines.indented():
-                lines.statement(rule_call(rule, f"{module}.{name}"))
+    if not cases:
+        return ()
+    return (Loop(module, Code("self.modules()"), (Branch(tuple(cases)),)),)
+
+
+def _either(classes: list[str]) -> str:
+    return classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
 
 
 def _weights(network: NetworkGraph) -> dict[tuple[str, str], list[str]]:
@@ -83,21 +82,21 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
     return found
 
 
-def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> str:
+def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
     """The expression of a learned scalar: one number, or one for each feature.
 
     One number is a vector of one, for there are optimisers and ways to spread a network
     over machines that take no tensor without a dimension.
     """
     if not sizes:
-        return f"nn.Parameter(torch.tensor([{start!r}]))"
+        return Code(f"nn.Parameter(torch.tensor([{start!r}]))")
     comma = "," if len(sizes) == 1 else ""
-    return f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))"
+    return Code(f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))")
 
 
-def rule_call(rule: InitRule, weight: str) -> str:
+def rule_call(rule: InitRule, weight: str) -> Do:
     """The statement that starts a weight."""
     text = _RULES[rule.rule].format(
         w=weight, mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
     )
-    return f"nn.init.{text}".replace("'", '"')
+    return Do(Code(f"nn.init.{text}".replace("'", '"')))

@@ -1,30 +1,23 @@
-"""The generated file: header, imports, and the classes of all networks."""
+"""The generated file: the plans of all its networks, and what they need."""
 
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable
 from pathlib import PurePath
 
+from recform.emit.checked import check
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import ClassifierWriter, base_class, without_unused
+from recform.emit.classifier.writer import base_class, plan_classifier, without_unused
 from recform.emit.names import argument_names
 from recform.emit.namespace import Namespace
-from recform.emit.network import NetworkWriter
+from recform.emit.network import plan_network
+from recform.emit.plan.network import NetworkPlan
+from recform.emit.printer.definitions import print_definition
+from recform.emit.printer.lines import Lines
+from recform.emit.printer.module import header, imports, reads
 from recform.emit.support import support_classes
-from recform.emit.text import Lines, docstring
 from recform.graph.model import NetworkGraph
-
-#: What a file imports from Python's own library, and by what that is seen.
-_STANDARD = {
-    r"\bmath\.": "import math",
-    r"\bOrderedDict\(": "from collections import OrderedDict",
-    r"\bIterator\[": "from collections.abc import Callable, Iterable, Iterator, Sequence",
-    r"\bnullcontext\(": "from contextlib import contextmanager, nullcontext",
-    r"\bpartial\(": "from functools import partial",
-    r"tuple\[Any, \.\.\.\]|\[str, Any\]": "from typing import Any",
-}
 
 
 def emit(
@@ -46,29 +39,42 @@ def emit(
     """
     support = support_classes(networks)
     names = module_names(networks, [*support, *([BASE] if timm else [])])
-    body = Lines()
-    writers: list[NetworkWriter] = []
-    for network in networks:
-        prefix = network.recurrence.formula.name if len(networks) > 1 else ""
-        writer = (ClassifierWriter if timm else NetworkWriter)(network, names, prefix)
-        writer.write(body)
-        body.blank(2)
-        writers.append(writer)
-    classes = [writer.name for writer in writers]
-    code = str(body).rstrip("\n") + "\n"
+    plan_one = plan_classifier if timm else plan_network
+    plans = [
+        plan_one(
+            network, names, network.recurrence.formula.name if len(networks) > 1 else ""
+        )
+        for network in networks
+    ]
+    code = printed(plans)
     tree = ast.parse(code)
-    for writer in writers:
-        writer.check(tree)
+    for plan in plans:
+        check(plan, tree)
+    used = reads(tree)
+    parts: list[str] = []
     for name, text in reversed(support.items()):
-        if re.search(rf"\b{name}\(", code):
-            code = f"{text.rstrip()}\n\n\n{code}"
+        if name in used:
+            used |= reads(ast.parse(text))
+            parts.insert(0, text)
     if timm:
-        code = f"{without_unused(base_class(), code).rstrip()}\n\n\n{code}"
+        parts.insert(0, without_unused(base_class(), used))
+    code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
     options += "".join(f" --plugin {PurePath(name).name}" for name in plugins)
     options += " --timm" if timm else ""
-    head = _header(networks, options, classes, code)
-    return head + "\n\n" + code
+    classes = [plan.network.name for plan in plans]
+    head = header(networks[0].recurrence.formula.source, options, classes)
+    return f"{head}\n{imports(reads(ast.parse(code)), classes)}\n\n{code}"
+
+
+def printed(plans: Iterable[NetworkPlan]) -> str:
+    """The definitions of networks as text."""
+    lines = Lines()
+    for plan in plans:
+        for definition in plan.definitions:
+            print_definition(lines, definition, plan.loops)
+            lines.blank(2)
+    return str(lines).rstrip("\n") + "\n"
 
 
 def module_names(
@@ -82,49 +88,3 @@ def module_names(
     for name in [*(formula.name for formula in formulas), *classes]:
         names.take(name)
     return names
-
-
-def _header(
-    networks: list[NetworkGraph],
-    options: str,
-    classes: list[str],
-    code: str,
-) -> str:
-    from recform.version import __version__
-
-    source = networks[0].recurrence.formula.source
-    file = PurePath(source.name).name
-    stem = PurePath(file).stem or "network"
-    lines = Lines()
-    lines.extend(
-        docstring(
-            "\n".join(
-                [
-                    f"{', '.join(classes)}, from {file}. Generated code: change the formula,",
-                    "not this file. A comment `rf:N` marks what line N of the formula says.",
-                    "",
-                    f"source:  {file}",
-                    f"sha256:  {source.digest}",
-                    f"recform: {__version__}",
-                    f"command: recform compile {file} -o {stem}.py{options}",
-                ]
-            )
-        )
-    )
-    lines.blank()
-    standard = [line for pattern, line in _STANDARD.items() if re.search(pattern, code)]
-    if standard:
-        lines.extend(standard)
-        lines.blank()
-    if re.search(r"\btorch\.", code):
-        lines.add("import torch")
-    if re.search(r"\bF\.", code):
-        lines.add("import torch.nn.functional as F")
-    lines.add("from torch import Tensor, nn")
-    if re.search(r"\bcheckpoint\b", code):
-        lines.add("from torch.utils.checkpoint import checkpoint")
-    lines.blank()
-    lines.add(
-        f"__all__ = [{', '.join(repr(name) for name in classes)}]".replace("'", '"')
-    )
-    return str(lines)

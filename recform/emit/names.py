@@ -35,14 +35,23 @@ def argument_names(formula: Formula) -> list[str]:
     return [*(p.name for p in formula.params if p.free), *tables]
 
 
+#: What a `names` statement says where the parts of something stand in its place.
+INLINE = "."
+
+
+def is_inline(formula: Formula, key: str) -> bool:
+    """Whether the parts of an operator, a piece or a step have no module around them."""
+    return formula.names.get(untimed(key)) == INLINE
+
+
 def place_of(formula: Formula, name: str) -> str:
-    """Where an operator lives: an attribute, or ``.`` for its parts in its place.
+    """The attribute in which an operator lives that is not inlined.
 
     One of several times has the number of its time behind it.
     """
     given = formula.names.get(untimed(name))
-    if given in (None, "."):
-        return given or identifier(name)
+    if given is None:
+        return identifier(name)
     return identifier(f"{given}{name.removeprefix(untimed(name))}")
 
 
@@ -55,11 +64,12 @@ def chosen_names(formula: Formula, letters: Iterable[str]) -> list[str]:
     """What a module calls its operators and scalars, and the parts in place of some."""
     names = []
     for letter in letters:
-        if letter in formula.scalars or place_of(formula, letter) != ".":
-            scalar = letter in formula.scalars
-            names.append(identifier(letter) if scalar else place_of(formula, letter))
-        else:
+        if letter in formula.scalars:
+            names.append(identifier(letter))
+        elif is_inline(formula, letter):
             names += labels_of(formula.operators[letter])
+        else:
+            names.append(place_of(formula, letter))
     return names
 
 

@@ -8,19 +8,26 @@ from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
-from recform.emit.names import class_name, place_of
+from recform.emit.calls import given
+from recform.emit.names import class_name, is_inline
 from recform.emit.namespace import Namespace, fail
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     is_whole,
     pipeline_class,
-    symbolic_shape,
-    symbols,
     typed,
     write_pipeline,
 )
-from recform.emit.text import Lines, docstring
+from recform.emit.plan.definitions import (
+    Branch,
+    Case,
+    Definition,
+    Function,
+    Return,
+)
+from recform.emit.plan.expressions import Code, Expression, Item, Make, sequential
+from recform.emit.setting import Setting
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import ModuleSlot
 
@@ -51,8 +58,8 @@ class BlockWriter:
         self._rates = rates
         self._bodies = bodies
 
-    def write(self, lines: Lines) -> BlockClasses:
-        """Writes the classes of operators, and the function that makes adapters."""
+    def write(self, made: list[Definition]) -> BlockClasses:
+        """Adds the classes of operators, and the function that makes adapters."""
         formula = self._formula
         operators: dict[str, str] = {}
         codes: dict[str, PipelineCode] = {}
@@ -66,43 +73,28 @@ class BlockWriter:
                 # One class for an operator at all times.
                 operators[name], codes[name] = operators[first], codes[first]
                 continue
-            if "." in (place_of(formula, name), formula.names.get("step")):
+            if is_inline(formula, name) or is_inline(formula, "step"):
                 self._has_place(name)
-                codes[name] = write_pipeline(
-                    pipeline,
-                    symbolic_shape(shape),
-                    symbols(shape),
-                    Namespace.attributes(),
-                    self._bodies,
-                )
+                codes[name] = self._written(pipeline, shape)
                 continue
             body = _single_body(pipeline)
             if body is not None:
-                made = self._bodies.code(body, shape)
-                operators[name] = made.name
+                known = self._bodies.code(body, shape)
+                operators[name] = known.name
                 defaults = self._bodies.defaults(body)
-                own = tuple(p for p in made.parameters if p not in defaults)
-                codes[name] = PipelineCode((), (), (), own, (), made.output)
+                own = tuple(p for p in known.parameters if p not in defaults)
+                codes[name] = PipelineCode((), (), (), own, (), known.output)
                 continue
             title = f"{untimed(name)} = {pipeline.text}"
             if is_whole(pipeline):
-                operators[name], codes[name] = self._function(
-                    lines, untimed(name), pipeline, shape, title
-                )
+                codes[name] = self._written(pipeline, shape)
+                function = self._function(untimed(name), codes[name], title)
+                made.append(function)
+                operators[name] = function.name
                 continue
             operators[name] = self._names.new(self._prefix + class_name(untimed(name)))
-            codes[name] = pipeline_class(
-                lines,
-                operators[name],
-                pipeline,
-                shape,
-                title,
-                self._rates,
-                formula.source,
-                self._bodies,
-            )
-            lines.blank(2)
-        adapter, parameters = self._adapter(lines)
+            codes[name] = self._class(made, operators[name], pipeline, shape, title)
+        adapter, parameters = self._adapter(made)
         return BlockClasses(
             operators,
             codes,
@@ -138,26 +130,36 @@ class BlockWriter:
             f'give it a name: names {letter} = "{identifier(letter).lower()}"',
         )
 
-    def _function(
-        self, lines: Lines, name: str, pipeline: Pipeline, shape: Shape, title: str
-    ) -> tuple[str, PipelineCode]:
+    def _written(self, pipeline: Pipeline, shape: Shape) -> PipelineCode:
+        names = Namespace.attributes()
+        return write_pipeline(pipeline, Setting.open(shape), names, self._bodies)
+
+    def _class(
+        self,
+        made: list[Definition],
+        name: str,
+        pipeline: Pipeline,
+        shape: Shape,
+        title: str,
+    ) -> PipelineCode:
+        """Adds a class for a pipeline."""
+        source = self._formula.source
+        written, code = pipeline_class(
+            name, pipeline, shape, title, self._rates, source, self._bodies
+        )
+        made.append(written)
+        return code
+
+    def _function(self, name: str, code: PipelineCode, title: str) -> Function:
         """The function that makes an operator which is one nn.Sequential."""
         prefix = f"{self._prefix.lower()}_" if self._prefix else ""
-        function = self._names.new(f"{prefix}{identifier(name).lower()}_block")
-        code = write_pipeline(
-            pipeline,
-            symbolic_shape(shape),
-            symbols(shape),
-            Namespace.attributes(),
-            self._bodies,
+        return Function(
+            self._names.new(f"{prefix}{identifier(name).lower()}_block"),
+            tuple(typed(p, self._rates) for p in code.parameters),
+            "nn.Sequential",
+            (Return(code.modules[0][1]),),
+            title,
         )
-        parameters = [typed(p, self._rates) for p in code.parameters]
-        lines.signature(function, parameters, "nn.Sequential")
-        with lines.indented():
-            lines.extend(docstring(title))
-            lines.returns(code.modules[0][1])
-        lines.blank(2)
-        return function, code
 
     def _shape_of(self, name: str) -> Shape | None:
         """The shape that an operator is called on somewhere."""
@@ -176,8 +178,8 @@ class BlockWriter:
                 return module.input
         return None
 
-    def _adapter(self, lines: Lines) -> tuple[str, tuple[str, ...]]:
-        """The function that makes adapters, if any block has one."""
+    def _adapter(self, made: list[Definition]) -> tuple[str, tuple[str, ...]]:
+        """Adds the function that makes adapters, if any block has one."""
         pipeline = self._formula.adapter
         bridges = [
             bridge
@@ -191,55 +193,35 @@ class BlockWriter:
         name = self._names.new(
             self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
         )
-        table = symbols(shape)
-        code = write_pipeline(
-            pipeline,
-            symbolic_shape(shape),
-            table,
-            Namespace.attributes(),
-            self._bodies,
-        )
+        code = self._written(pipeline, shape)
+        result: Expression
         if not code.sequential:
             cls = self._names.new(self._prefix + "Shortcut")
-            code = pipeline_class(
-                lines,
-                cls,
-                pipeline,
-                shape,
-                f"adapter {pipeline.text}",
-                self._rates,
-                self._formula.source,
-                self._bodies,
-            )
-            arguments = [f"stride={p}" if p == "stride" else p for p in code.parameters]
-            made = f"{cls}({', '.join(arguments)})"
-            lines.blank(2)
+            about = f"adapter {pipeline.text}"
+            code = self._class(made, cls, pipeline, shape, about)
+            result = Make(cls, given((p, Code(p)) for p in code.parameters))
+        elif is_whole(pipeline):
+            result = code.modules[0][1]
         else:
-            made = ", ".join(module for _, module in code.modules)
-            made = made if is_whole(pipeline) else f"nn.Sequential({made})"
-        image = shape.layout.value == "image"
-        ins, outs = (
-            ("in_channels", "channels") if image else ("in_features", "features")
-        )
-        needed = [ins, outs, *(["stride"] if image else [])]
-        parameters = [*needed, *(p for p in code.parameters if p not in needed)]
-        lines.signature(
-            name,
-            [typed(p, self._rates) for p in parameters],
-            "nn.Module",
-        )
-        condition = f"{ins} == {outs}" + (" and stride == 1" if image else "")
-        with lines.indented():
-            lines.extend(
-                docstring(
-                    f"{pipeline.text}, for a term whose shape differs from its sum's."
-                )
+            result = sequential(*(Item(module) for _, module in code.modules))
+        needed = ["in_features", "features"]
+        if shape.layout is Layout.IMAGE:
+            needed = ["in_channels", "channels", "stride"]
+        more = [p for p in code.parameters if p not in needed]
+        parameters = [*needed[:2], *more, *needed[2:]]
+        same = f"{needed[0]} == {needed[1]}"
+        if shape.layout is Layout.IMAGE:
+            same += " and stride == 1"
+        unchanged = Case(same, (Return(Code("nn.Identity()")),))
+        made.append(
+            Function(
+                name,
+                tuple(typed(p, self._rates) for p in parameters),
+                "nn.Module",
+                (Branch((unchanged,)), Return(result)),
+                f"{pipeline.text}, for a term whose shape differs from its sum's.",
             )
-            lines.add(f"if {condition}:")
-            with lines.indented():
-                lines.add("return nn.Identity()")
-            lines.returns(made)
-        lines.blank(2)
+        )
         return name, tuple(parameters)
 
 

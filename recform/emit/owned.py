@@ -9,11 +9,12 @@ from typing import Any
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
-from recform.emit.columns import Columns
+from recform.emit.columns import Column, Columns, Given, Kind
 from recform.emit.expressions import learned
 from recform.emit.names import chosen_names, claim_of, variable
 from recform.emit.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, numbers_at
+from recform.emit.pipelines import PipelineCode
+from recform.emit.setting import Setting
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
 from recform.recurrence.model import ModuleSlot
 
@@ -27,7 +28,7 @@ _PRIORITY = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class BlockClasses:
     """The classes of operators and adapters, shared by all steps of a network.
 
@@ -56,7 +57,8 @@ class Owned:
     Attributes:
         segments: the blocks that take the step, those alike together.
         blocks: what each segment looks like.
-        columns: the arguments of the step's constructor.
+        columns: the numbers of the blocks.
+        arguments: of the step's constructor.
         free: parameters of the file that the constructor passes on.
         bridges: for each attribute of an adapter, what it does in each block.
         adapters: the same by the place in the formula.
@@ -76,7 +78,7 @@ class Owned:
         self._step = network.recurrence.steps[step]
         self._classes = classes
         self._attributes = attributes
-        self._tables = [table.argument for table in self._formula.tables]
+        self._tables = {table.argument: table for table in self._formula.tables}
         self._length = [flow.length for flow in self._recurrence.flows]
         self.segments: list[Segment] = [
             segment
@@ -85,7 +87,7 @@ class Owned:
             if segment.step == step
         ]
         self.blocks: list[Block] = [segment.block for segment in self.segments]
-        self.columns = Columns(len(self.segments))
+        self.columns = Columns()
         self.free: set[str] = set()
         self._modules()
         self._scalars()
@@ -94,6 +96,7 @@ class Owned:
         )
         self._sites()
         self.columns.settle(_PRIORITY, classes.names.function())
+        self.arguments: tuple[Given, ...] = self.columns.arguments()
 
     def coefficients(self) -> list[Any]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
@@ -117,30 +120,48 @@ class Owned:
     def _modules(self) -> None:
         """Columns of the operators' constructors."""
         for name in self.operators():
-            parameters = self._classes.codes[name].parameters
-            for parameter in parameters:
-                values = tuple(
-                    self.value(name, parameter, segment) for segment in self.segments
-                )
-                if any(value is None for value in values):
+            for parameter in self._classes.codes[name].parameters:
+                column = self.column(name, parameter)
+                if column is None:
                     self.free.add(parameter)
-                    continue
-                wanted = self._wanted(name, parameter)
-                self.columns.add(self.kind(parameter), wanted, values)
+                else:
+                    self.columns.add(column, self._wanted(name, parameter))
 
-    def value(self, name: str, parameter: str, segment: Segment) -> Any:
-        """The number of a constructor's parameter in a segment; None if it is free."""
-        module = segment.block.calls[name]
-        assert module.input is not None
-        place, index = module.place, (segment.first, segment.count)
-        numbers = numbers_at(
-            module.input, place, self._formula.tables, index, place.length
-        )
-        return numbers.get(parameter)
+    def column(self, name: str, parameter: str) -> Column | None:
+        """The numbers of an operator's parameter; None if it is free."""
+        settings = []
+        for segment in self.segments:
+            module = segment.block.calls[name]
+            assert module.input is not None
+            tables, length = self._formula.tables, module.place.length
+            settings.append(
+                Setting.at(module.input, module.place, tables, segment.first, length)
+            )
+        return self._column(parameter, settings)
 
-    def kind(self, parameter: str) -> str:
-        """The kind of column that a constructor's parameter makes."""
-        return f"table {parameter}" if parameter in self._tables else kind(parameter)
+    def _column(self, parameter: str, settings: list[Setting]) -> Column | None:
+        values = tuple(setting.value(parameter) for setting in settings)
+        if any(value is None for value in values):
+            return None
+        kind = Kind.of(parameter, self._tables)
+        if kind is Kind.INDEX:
+            return self.index()
+        return Column(kind, values, table=parameter if kind is Kind.TABLE else "")
+
+    def index(self) -> Column:
+        """The numbers of the blocks."""
+        firsts = tuple(segment.first for segment in self.segments)
+        runs = any(segment.count > 1 for segment in self.segments)
+        return Column(Kind.INDEX, firsts, runs)
+
+    def depth(self) -> Column:
+        """How many blocks the network, or each segment's stage, has."""
+        return Column(Kind.DEPTH, self.depths())
+
+    def scalar(self, name: str) -> Column:
+        """How many numbers a learned scalar has, in each segment."""
+        values = tuple(block.scalars.get(name, 1) for block in self.blocks)
+        return Column(Kind.CHANNELS, values)
 
     def _wanted(self, name: str, parameter: str) -> str:
         """How an operator's parameter is called in the step, if it is not merged."""
@@ -168,28 +189,32 @@ class Owned:
                 )
                 self.bridges[table[key]] = bridges
                 for parameter in self._classes.adapter_parameters:
-                    values = self.adapter_values(parameter, bridges)
-                    if any(value is None for value in values):
+                    column = self.adapter_column(parameter, bridges)
+                    if column is None:
                         self.free.add(parameter)
                         continue
-                    wanted_name = self._adapter_name(parameter, site.value)
-                    self.columns.add(kind(parameter), wanted_name, values)
+                    name = self._adapter_name(parameter, site.value)
+                    self.columns.add(column, name)
             adapters[site] = table[key]
         self.adapters = adapters
 
-    def adapter_values(
+    def adapter_column(
         self, parameter: str, bridges: tuple[Bridge, ...]
-    ) -> tuple[Any, ...]:
-        """The numbers of an adapter's parameter; None where it is free."""
-        found = []
-        for segment, bridge, length in zip(
-            self.segments, bridges, self.depths(), strict=True
-        ):
-            place = Place(int(bridge.target.features), bridge.stride)
-            index = (segment.first, segment.count)
-            numbers = numbers_at(bridge.source, place, (), index, length)
-            found.append(numbers.get(parameter))
-        return tuple(found)
+    ) -> Column | None:
+        """The numbers of an adapter's parameter; None if it is free."""
+        settings = [
+            Setting.at(
+                bridge.source,
+                Place(int(bridge.target.features), bridge.stride),
+                (),
+                segment.first,
+                length,
+            )
+            for segment, bridge, length in zip(
+                self.segments, bridges, self.depths(), strict=True
+            )
+        ]
+        return self._column(parameter, settings)
 
     def _site_order(self) -> list[Site]:
         wanted = {site for block in self.blocks for site in block.sites}
@@ -222,17 +247,16 @@ class Owned:
         ]
         for name in self.scalars:
             if self._formula.scalars[name].per_feature:
-                values = tuple(block.scalars.get(name, 1) for block in self.blocks)
-                self.columns.add("channels", f"{identifier(name)}_channels", values)
+                wanted = f"{identifier(name)}_channels"
+                self.columns.add(self.scalar(name), wanted)
         coefficients = [tensor.coefficient for tensor in self.coefficients()]
         of_index = any(value.has(I) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
         self.has_numbers = of_index or of_length
         if of_index:
-            counted = tuple((segment.first, segment.count) for segment in self.segments)
-            self.columns.add("index", "i", counted)
+            self.columns.add(self.index(), "i")
         if of_length:
-            self.columns.add("number", "depth", self.depths())
+            self.columns.add(self.depth(), "depth")
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""
@@ -251,14 +275,3 @@ class Owned:
             isinstance(slot, ModuleSlot) and slot.name == name and slot.index == at
             for slot in self._step.outputs
         )
-
-
-def kind(parameter: str) -> str:
-    """The kind of column that a constructor's parameter makes."""
-    if parameter.endswith("stride"):
-        return "stride"
-    if parameter == "i":
-        return "index"
-    if parameter == "depth":
-        return "number"
-    return "channels"

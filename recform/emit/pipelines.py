@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-import sympy
+from typing import Protocol
 
 from recform.algebra.body import Body
-from recform.algebra.expr import I, L
-from recform.algebra.formula import Pipeline, Step, Table
+from recform.algebra.formula import Pipeline, Step
 from recform.algebra.rows import DERIVED
-from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
-from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
+from recform.algebra.symbols import INCOMING
+from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.containers import Part, fold, is_nested, names_of
 from recform.emit.namespace import Namespace
-from recform.emit.text import Lines, docstring
-from recform.graph.model import Piece, Place
+from recform.emit.plan.definitions import (
+    Assign,
+    Attribute,
+    Class,
+    Parameter,
+    Return,
+    Role,
+    Statement,
+    forward,
+)
+from recform.emit.plan.expressions import Code, Expression, Make, names_in
+from recform.emit.setting import Setting, ordered
 from recform.source import Source, Span
-
-CHANNELS = sympy.Symbol("channels", integer=True, positive=True)
-FEATURES = sympy.Symbol("features", integer=True, positive=True)
-STRIDE_NAME = sympy.Symbol("stride", integer=True, positive=True)
-INDEX = sympy.Symbol("i", integer=True, positive=True)
-DEPTH = sympy.Symbol("depth", integer=True, positive=True)
-GRID = {
-    Layout.IMAGE: ("height", "width"),
-    Layout.TOKENS: ("positions",),
-    Layout.VECTOR: (),
-}
 
 
 class Bodies(Protocol):
     """Writes the classes of definitions by equations."""
 
-    def emit(self, body: Body, x: Shape, arguments: Arguments) -> Emitted:
-        """A call of a definition, and the expression that makes its module."""
+    def make(self, body: Body, x: Shape, arguments: Arguments) -> Make:
+        """What makes the module of a definition."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +53,7 @@ class PipelineCode:
         output: the symbolic shape of the result.
     """
 
-    modules: tuple[tuple[str, str], ...]
+    modules: tuple[tuple[str, Expression], ...]
     calls: tuple[str, ...]
     cuts: tuple[bool, ...]
     parameters: tuple[str, ...]
@@ -75,88 +71,26 @@ class PipelineCode:
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
 WHOLE = "layers"
 
-#: Constructor parameters in their order; free parameters of the file follow.
-_ORDER = (
-    "in_channels",
-    "in_features",
-    "channels",
-    "features",
-    "i",
-    "depth",
-    "height",
-    "width",
-    "positions",
-)
-
-
-def symbolic_shape(shape: Shape, incoming: Any = None) -> Shape:
-    """The shape of an input whose sizes are left open."""
-    image = shape.layout is Layout.IMAGE
-    if incoming is None:
-        name = "in_channels" if image else "in_features"
-        incoming = sympy.Symbol(name, integer=True, positive=True)
-    grid = tuple(
-        sympy.Symbol(name, integer=True, positive=True) for name in GRID[shape.layout]
-    )
-    return Shape(shape.layout, incoming, grid)
-
-
-def numbers_at(
-    x: Shape, place: Place | Piece, tables: Sequence[Table], index: Any, length: Any
-) -> dict[str, Any]:
-    """What the parameters of a class are in one place of the network, by their names.
-
-    Args:
-        x: the shape that comes in there.
-        place: has the width, the stride, and the constants per stage or block.
-        tables: what these constants are called.
-        index: what ``i`` is there; None if it is nothing.
-        length: what ``L`` is there; None if it is nothing.
-    """
-    numbers = zip((table.argument for table in tables), place.table, strict=False)
-    return {
-        "in_channels": x.features,
-        "in_features": x.features,
-        "channels": place.width,
-        "features": place.width,
-        "stride": place.stride,
-        "i": index,
-        "depth": length,
-        **dict(zip(GRID[x.layout], x.grid, strict=True)),
-        **dict(numbers),
-    }
-
-
-def symbols(shape: Shape) -> dict[Any, Any]:
-    """What c, s, i and L are called in the code of a pipeline."""
-    width = CHANNELS if shape.layout is Layout.IMAGE else FEATURES
-    return {WIDTH: width, STRIDE: STRIDE_NAME, I: INDEX, L: DEPTH}
-
 
 def write_pipeline(
-    pipeline: Pipeline,
-    x: Shape,
-    values: Mapping[Any, Any],
-    names: Namespace,
-    bodies: Bodies,
+    pipeline: Pipeline, here: Setting, names: Namespace, bodies: Bodies
 ) -> PipelineCode:
     """The code of a pipeline.
 
     Args:
         pipeline: the operators.
-        x: the (symbolic) shape of the input.
-        values: what ``c``, ``s``, ``i`` and ``L`` stand for: symbols or numbers.
+        here: where it stands.
         names: attribute names that are still free.
         bodies: the classes of definitions by equations.
     """
-    parts, x = pipeline_parts(pipeline, x, values, bodies)
+    parts, x = pipeline_parts(pipeline, here, bodies)
     if is_whole(pipeline):
         parts = [part.within((WHOLE,), None) for part in parts]
     return assembled(fold(parts), x, names)
 
 
 def pipeline_parts(
-    pipeline: Pipeline, x: Shape, values: Mapping[Any, Any], bodies: Bodies
+    pipeline: Pipeline, here: Setting, bodies: Bodies
 ) -> tuple[list[Part], Shape]:
     """The operators of a pipeline as code, with the names that the author gave.
 
@@ -164,19 +98,17 @@ def pipeline_parts(
         The parts, and the (symbolic) shape of the result.
     """
     parts: list[Part] = []
-    table = {**values, INCOMING: x.features}
+    x = here.x
+    table = {**here.values, INCOMING: x.features}
     for step in pipeline.steps:
         arguments = Arguments({k: put_in(v, table) for k, v in step.arguments.items()})
         try:
-            if isinstance(step.operator, Body):
-                emitted = bodies.emit(step.operator, x, arguments)
-            else:
-                emitted = step.operator.emit(x, arguments)
+            call, made, layer = _emitted(step, x, arguments, bodies)
             y = step.operator.shape(x, arguments)
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
             raise _unwritten(step, misfit) from misfit
-        has_name = emitted.module or is_nested(step.label)
+        has_name = made is not None or is_nested(step.label)
         names = step.label.split(".") if has_name else []
         parts.append(
             Part(
@@ -184,10 +116,10 @@ def pipeline_parts(
                 places=tuple(
                     None if name.startswith(DERIVED) else step.span for name in names
                 ),
-                call=emitted.call,
+                call=call,
                 kind=_kind(step) or step.operator.name,
-                made=emitted.module,
-                layer=emitted.sequential,
+                made=made,
+                layer=layer,
                 cut=_ends(step),
                 span=step.span,
                 symbols=_symbols_of(x, arguments),
@@ -195,6 +127,19 @@ def pipeline_parts(
         )
         x = y
     return parts, x
+
+
+def _emitted(
+    step: Step, x: Shape, arguments: Arguments, bodies: Bodies
+) -> tuple[str, Expression | None, Expression | None]:
+    """The call of an operator, what makes its module, and what stands for it in a row."""
+    if isinstance(step.operator, Body):
+        made = bodies.make(step.operator, x, arguments)
+        return "{m}({x})", made, made
+    emitted = step.operator.emit(x, arguments)
+    module = Code(emitted.module) if emitted.module else None
+    layer = Code(emitted.sequential) if emitted.sequential else None
+    return emitted.call, module, layer
 
 
 def is_whole(pipeline: Pipeline) -> bool:
@@ -211,12 +156,6 @@ def is_body(pipeline: Pipeline) -> bool:
     )
 
 
-def values_at(tables: Sequence[Table], place: Place | Piece) -> dict[Any, Any]:
-    """What c, s and the constants per stage or block are in a place of the network."""
-    numbers = zip((table.symbol for table in tables), place.table, strict=False)
-    return {WIDTH: place.width, STRIDE: place.stride, **dict(numbers)}
-
-
 def assembled(
     parts: Sequence[Part],
     output: Shape,
@@ -231,15 +170,15 @@ def assembled(
         names: attribute names that are still free for the modules.
         keeper: those for arguments that are kept, where that is another class.
     """
-    modules: list[tuple[str, str]] = []
+    modules: list[tuple[str, Expression]] = []
     calls: list[str] = []
     used: set[str] = set()
     stored: dict[str, str] = {}
     labels = names_of(parts, names)
     for part, label in zip(parts, labels, strict=True):
-        if part.made:
+        if part.made is not None:
             modules.append((label, part.made))
-            used |= words(part.made) & part.symbols
+            used |= names_in(part.made) & part.symbols
         call = part.call.replace("{m}", f"self.{label}")
         read = {name.id for name in free_names(call)} & part.symbols
         for name in sorted(read):
@@ -260,22 +199,6 @@ def assembled(
 def with_kept(call: str, stored: Iterable[tuple[str, str]]) -> str:
     """A call with attributes in the place of the arguments that they keep."""
     return renamed(call, {name: f"self.{kept}" for kept, name in stored})
-
-
-def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
-    """Parameters of a constructor in their order; a stride, which has a default, last.
-
-    Args:
-        used: their names.
-        own: those that an author has put into an order.
-    """
-    known = [name for name in _ORDER if name in used]
-    rank = {name: number for number, name in enumerate(own)}
-    extra = sorted(
-        used - {*known, "stride"}, key=lambda name: (rank.get(name, len(rank)), name)
-    )
-    last = ["stride"] if "stride" in used else []
-    return (*known, *extra, *last)
 
 
 def _unwritten(step: Step, misfit: Misfit) -> CompileError:
@@ -299,11 +222,6 @@ def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
     )
 
 
-def words(text: str) -> set[str]:
-    """The names that occur in a piece of code."""
-    return set(re.findall(r"[^\W\d]\w*", text))
-
-
 def _kind(step: Step) -> str:
     """What the module of an operator is called; a definition's, as the definition."""
     kind = step.operator.attribute
@@ -317,20 +235,20 @@ def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
     """The calls of a pipeline: nested into each other, with statements between.
 
     Returns:
-        Statements that assign to ``local``, and the expression of the result.
+        What is assigned to ``local``, one after the other, and the result.
     """
-    statements: list[str] = []
+    between: list[str] = []
     expression = start
     depth = 0
     for number, call in enumerate(code.calls):
         long = depth > 3 or (depth > 1 and code.cuts[number - 1])
         after_methods = number > 0 and ")." in code.calls[number - 1]
         if (depth and (long or after_methods)) or not _can_stand(expression, call):
-            statements.append(f"{local} = {expression}")
+            between.append(expression)
             expression, depth = local, 0
         expression = call.replace("{x}", expression)
         depth += 1
-    return statements, expression
+    return between, expression
 
 
 def _can_stand(expression: str, call: str) -> bool:
@@ -349,8 +267,26 @@ def _can_stand(expression: str, call: str) -> bool:
     return read.open or kind in (ast.Attribute, ast.Call, ast.Subscript)
 
 
+def applied(code: PipelineCode, line: int) -> tuple[Statement, ...]:
+    """The statements that put what a pipeline makes of ``x`` in its place."""
+    between, result = chain(code, "x", "x")
+    return tuple(Assign("x", Code(text), line) for text in (*between, result))
+
+
+def returned(code: PipelineCode, line: int, x: str = "x") -> tuple[Statement, ...]:
+    """The statements that return what a pipeline makes of an expression."""
+    between, result = chain(code, x, "x")
+    made = (Assign("x", Code(text), line) for text in between)
+    return (*made, Return(Code(result), line))
+
+
+def attributes_of(code: PipelineCode) -> tuple[Attribute, ...]:
+    """What a class has for a pipeline: its modules, and arguments that are kept."""
+    kept = (Attribute(name, Code(given), Role.KEPT) for name, given in code.stored)
+    return (*(Attribute(name, made) for name, made in code.modules), *kept)
+
+
 def pipeline_class(
-    lines: Lines,
     name: str,
     pipeline: Pipeline,
     shape: Shape,
@@ -358,42 +294,26 @@ def pipeline_class(
     rates: frozenset[str],
     source: Source,
     bodies: Bodies,
-) -> PipelineCode:
-    """Writes a class for a pipeline; its constructor takes what is left open."""
-    names = Namespace.attributes()
-    x = symbolic_shape(shape)
-    code = write_pipeline(pipeline, x, symbols(shape), names, bodies)
-    lines.add(f"class {name}(nn.Module):")
-    with lines.indented():
-        lines.extend(docstring(title))
-        lines.blank()
-        if code.modules or code.stored:
-            parameters = [typed(p, rates) for p in code.parameters]
-            lines.signature("__init__", ["self", *parameters], "None")
-            with lines.indented():
-                lines.add("super().__init__()")
-                for attribute, made in code.modules:
-                    lines.assign(f"self.{attribute}", made)
-                for kept, argument in code.stored:
-                    lines.assign(f"self.{kept}", argument)
-            lines.blank()
-        lines.add("def forward(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            mark = marked(pipeline.span, source)
-            statements, result = chain(code, "x", "x")
-            for statement in statements:
-                lines.statement(statement, mark)
-            lines.returns(result, mark)
-    return code
+) -> tuple[Class, PipelineCode]:
+    """A class for a pipeline; its constructor takes what is left open."""
+    code = write_pipeline(pipeline, Setting.open(shape), Namespace.attributes(), bodies)
+    made = Class(
+        name,
+        title,
+        tuple(typed(parameter, rates) for parameter in code.parameters),
+        attributes_of(code),
+        (forward(returned(code, line_of(pipeline.span, source))),),
+    )
+    return made, code
 
 
-def marked(span: Span | None, source: Source) -> str:
-    """The comment that names a line; defaults and other files have none."""
-    return f"rf:{span.line}" if span is not None and span.source == source else ""
+def line_of(span: Span | None, source: Source) -> int:
+    """The line that a comment names; defaults and other files have none."""
+    return span.line if span is not None and span.source == source else 0
 
 
-def typed(name: str, rates: frozenset[str] = frozenset()) -> str:
+def typed(name: str, rates: frozenset[str] = frozenset()) -> Parameter:
     """A constructor parameter with its type; a stride is 1 if left out."""
     if name == "stride":
-        return f"{name}: int = 1"
-    return f"{name}: {'float' if name in rates else 'int'}"
+        return Parameter(name, "int", "1")
+    return Parameter(name, "float" if name in rates else "int")

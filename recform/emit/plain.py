@@ -17,8 +17,8 @@ from recform.algebra.rows import DERIVED
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
 from recform.emit.module import emit, module_names
-from recform.emit.network import NetworkWriter
-from recform.emit.text import Lines
+from recform.emit.network import plan_network
+from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
 from recform.recurrence.build import relative
 from recform.recurrence.model import Step as BlockStep
@@ -73,14 +73,13 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
     of its operator stands in front.
     """
     graph = plain_graph(network)
-    writer = NetworkWriter(graph, module_names([graph]))
-    writer.write(Lines())
+    plan = plan_network(graph, module_names([graph]))
     formula = graph.recurrence.formula
     adapter = formula.adapter
     return PlainCode(
-        writer.name,
+        plan.network.name,
         emit([graph]),
-        dict(_owners(graph, writer)),
+        _owners(plan),
         tuple(s.label.replace(DERIVED, "") for s in adapter.steps if s.label)
         if adapter
         else (),
@@ -96,7 +95,7 @@ class _Relabelled:
     """Pipelines with a label on every part."""
 
     def __init__(self) -> None:
-        self._bodies: dict[int, Body] = {}
+        self._bodies: dict[Body, Body] = {}
 
     def graph(self, network: NetworkGraph) -> NetworkGraph:
         formula = self._formula(network.recurrence.formula)
@@ -143,26 +142,27 @@ class _Relabelled:
         return replace(pipeline, steps=tuple(steps))
 
     def _body(self, body: Body) -> Body:
-        if id(body) not in self._bodies:
+        if body not in self._bodies:
             operators = {
                 name: self._pipeline(pipeline, f"{identifier(name)}_")
                 for name, pipeline in body.operators.items()
             }
-            self._bodies[id(body)] = replace(body, operators=operators)
-        return self._bodies[id(body)]
+            self._bodies[body] = replace(body, operators=operators)
+        return self._bodies[body]
 
 
 # ------------------------------------------------------------------------- who owns what
 
 
-def _owners(network: NetworkGraph, writer: NetworkWriter) -> dict[str, Owner]:
+def _owners(plan: NetworkPlan) -> dict[str, Owner]:
+    network = plan.graph
     formula = network.recurrence.formula
     by_stage = formula.scope == "stage"
     owners: dict[str, Owner] = {}
-    for role, attribute in writer.pieces.items():
+    for role, attribute in plan.pieces.items():
         kind = role.rstrip("0123456789")
         owners[attribute] = Owner(kind, kind, int(role[len(kind) :] or 0))
-    for (name, flow), attribute in writer.shared.items():
+    for (name, flow), attribute in plan.shared.items():
         stage = flow + 1 if by_stage and name not in formula.scalars else 0
         letter = name.removesuffix("_0")
         if name in formula.scalars:
@@ -172,23 +172,17 @@ def _owners(network: NetworkGraph, writer: NetworkWriter) -> dict[str, Owner]:
         else:
             owners[attribute] = Owner("operator", letter, stage, index=0)
     for number, stage_graph in enumerate(network.stages):
-        container = writer.stage_names[number]
-        owners |= _of_stage(network, writer, stage_graph, container, number + 1)
+        owners |= _of_stage(plan, stage_graph, number + 1)
     return owners
 
 
-def _of_stage(
-    network: NetworkGraph,
-    writer: NetworkWriter,
-    stage: StageGraph,
-    container: str,
-    number: int,
-) -> dict[str, Owner]:
+def _of_stage(plan: NetworkPlan, stage: StageGraph, number: int) -> dict[str, Owner]:
     owners: dict[str, Owner] = {}
+    network, container = plan.graph, plan.stages[number - 1]
     scalars = network.recurrence.formula.scalars
     position = 0
     for segment in stage.segments:
-        code = writer.steps[segment.step]
+        code = plan.steps[segment.step].printed
         step = network.recurrence.steps[segment.step]
         for index in range(segment.first, segment.first + segment.count):
             block = f"{container}.{position}"

@@ -9,8 +9,8 @@ from recform.algebra.formula import Formula
 from recform.blocks.identifiers import identifier
 from recform.emit.names import variable
 from recform.emit.namespace import Namespace
-from recform.emit.pipelines import marked
-from recform.emit.text import folded
+from recform.emit.pipelines import line_of
+from recform.emit.printer.lines import folded
 from recform.recurrence.build import relative, show
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.moves import ordinal
@@ -77,8 +77,8 @@ def _before_last(role: str) -> int:
     return count
 
 
-def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], str]:
-    """For each tensor of a step, the comment that names the line that says it."""
+def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], int]:
+    """For each tensor of a step, the line that says it."""
     unknowns: dict[str, Span] = {}
     operators: dict[str, Span] = {}
     for equation in formula.equations:
@@ -92,12 +92,12 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], str]:
             special.setdefault(boundary.left, boundary.span)
     otherwise = formula.equations[0].span
 
-    def mark(tensor: Tensor) -> str:
+    def line(tensor: Tensor) -> int:
         span = otherwise
         if isinstance(tensor, State):
             span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
         elif isinstance(tensor, Apply):
             span = operators.get(tensor.operator, otherwise)
-        return marked(span, formula.source)
+        return line_of(span, formula.source)
 
-    return mark
+    return line

@@ -1,15 +1,28 @@
-"""The containers of the stages: constructor calls, and loops over equal blocks."""
+"""The containers of the stages: constructor calls, and rows of equal blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recform.emit.namespace import Loops
-from recform.emit.pipelines import words
-from recform.emit.step import StepWriter
-from recform.graph.model import Segment, StageGraph
+from recform.emit.columns import Kind
+from recform.emit.plan.expressions import (
+    Argument,
+    Code,
+    Container,
+    Expression,
+    Holds,
+    Item,
+    Make,
+    Number,
+)
+from recform.emit.plan.network import StepPlan
+from recform.graph.model import NetworkGraph, Segment
+
+#: Arguments that are given by their names.
+_NAMED = (Kind.INDEX, Kind.DEPTH, Kind.TABLE)
 
 
 @dataclass(frozen=True)
@@ -23,118 +36,87 @@ class _Group:
 
 
 @dataclass(frozen=True)
-class BlockItem:
-    """Blocks in a row as one expression.
+class Blocks:
+    """Blocks in a row.
 
     Attributes:
-        made: the expression of a block; of a list of modules, if ``splat``.
+        made: makes one of them; a list of modules, if they are flat.
         count: how many blocks.
-        loop: ``for k in range(3)``; empty for a single block.
-        splat: whether the blocks are no modules of their own.
-        parts: how many modules each of them makes then.
-        loops: the names of variables of loops.
+        flat: how many modules each of them is, if it is no module of its own.
     """
 
-    made: str
+    made: Expression
     count: int
-    loop: str
-    splat: bool
-    parts: int
-    loops: Loops
+    flat: int
 
 
 class StageWriter:
-    """Writes the blocks of stages.
+    """The blocks of stages.
 
     Args:
-        writers: of the steps, by their numbers.
+        network: the whole.
+        steps: of the recurrence, as code.
         single: whether states are single tensors rather than tuples.
-        loops: the names of variables of loops.
     """
 
     def __init__(
-        self, writers: Mapping[int, StepWriter], single: bool, loops: Loops
+        self, network: NetworkGraph, steps: Sequence[StepPlan], single: bool
     ) -> None:
-        self._loops = loops
-        self._writers = writers
+        self._steps = steps
         self._single = single
+        seen: Counter[int] = Counter()
+        self._groups: list[list[_Group]] = []
+        for stage in network.stages:
+            groups = []
+            for segment in stage.segments:
+                groups.append(self._group(segment, seen[segment.step]))
+                seen[segment.step] += 1
+            self._groups.append(_merged(groups))
 
-    def write(self, stage: StageGraph, used: set[str]) -> str:
+    def container(self, stage: int) -> Container:
         """The container with the blocks of a stage."""
-        parts = [
-            f"*[{item.made} {item.loop}]" if item.loop else item.made
-            for item in self.items(stage, used)
-        ]
-        if self._single:
-            return f"nn.Sequential({', '.join(parts)})"
-        if len(parts) == 1 and parts[0].startswith("*["):
-            return f"nn.ModuleList({parts[0][1:]})"
-        return f"nn.ModuleList([{', '.join(parts)}])"
+        kind = Holds.SEQUENTIAL if self._single else Holds.LIST
+        items = (Item(b.made, count=b.count) for b in self.blocks(stage))
+        return Container(kind, tuple(items))
 
-    def items(self, stage: StageGraph, used: set[str]) -> list[BlockItem]:
+    def blocks(self, stage: int) -> Iterator[Blocks]:
         """The blocks of a stage, those with one constructor call together."""
-        result = []
-        for group in self._groups(stage):
-            variable = self._loops.counter if any(group.growth) else "_"
-            several = group.count > 1
-            loop = f"for {variable} in range({group.count})" if several else ""
-            code = self._writers[group.step].code
-            made = self._construct(group, used)
-            flat = code.flat
-            result.append(
-                BlockItem(made, group.count, loop, flat > 0, flat or 1, self._loops)
-            )
-        return result
+        for group in self._groups[stage]:
+            step = self._steps[group.step]
+            yield Blocks(self._made(step, group), group.count, step.flat)
 
-    def _groups(self, stage: StageGraph) -> list[_Group]:
-        """Segments as constructor calls; a steady growth of arguments is one call."""
-        groups: list[_Group] = []
-        for segment in stage.segments:
-            start, kinds = self._arguments(segment)
-            growth = tuple(1 if kind == "index" else 0 for kind in kinds)
-            groups.append(_Group(segment.step, segment.count, start, growth))
-        return _merged(groups)
+    def _group(self, segment: Segment, position: int) -> _Group:
+        """The blocks of a segment; steady growth of arguments is one call.
 
-    def _arguments(self, segment: Segment) -> tuple[tuple[Any, ...], list[str]]:
-        writer = self._writers[segment.step]
-        position = writer.positions[id(segment)]
-        if writer.code.made:
-            return (writer.code.made[position],), ["module"]
-        values = []
-        kinds = []
-        for kind, _, column in self._writers[segment.step].code.arguments:
-            value = column[position]
-            values.append(value[0] if kind == "index" else value)
-            kinds.append(kind)
-        return tuple(values), kinds
+        Args:
+            segment: of a stage.
+            position: how many segments before it take its step.
+        """
+        step = self._steps[segment.step]
+        if step.made:
+            return _Group(segment.step, segment.count, (step.made[position],), (0,))
+        start = tuple(a.column.values[position] for a in step.arguments)
+        growth = tuple(int(a.column.kind is Kind.INDEX) for a in step.arguments)
+        return _Group(segment.step, segment.count, start, growth)
 
-    def _construct(self, group: _Group, used: set[str]) -> str:
-        code = self._writers[group.step].code
-        if code.made:
-            used.update(words(group.start[0]))
-            return str(group.start[0])
-        arguments = []
-        for (kind, name, _), value, growth in zip(
-            code.arguments, group.start, group.growth, strict=True
+    def _made(self, step: StepPlan, group: _Group) -> Expression:
+        if step.made:
+            made: Expression = group.start[0]
+            return made
+        arguments: list[Argument] = []
+        for given, value, growth in zip(
+            step.arguments, group.start, group.growth, strict=True
         ):
-            text = str(value)
-            if growth and group.count > 1:
-                k = self._loops.counter
-                factor = k if growth == 1 else f"{growth} * {k}"
-                text = f"{value} + {factor}" if value else factor
-            if kind == "stride":
-                if text != "1":
-                    arguments.append(f"{name}={text}")
-            elif kind.startswith(("index", "number", "table")) or any(
-                "=" in argument for argument in arguments
-            ):
-                arguments.append(f"{name}={text}")
+            number = Number(value, growth if group.count > 1 else 0)
+            kind = given.column.kind
+            named = kind in _NAMED or any(item.keyword for item in arguments)
+            if kind is Kind.STRIDE:
+                if number != Number(1):
+                    arguments.append(Argument(number, given.name))
             else:
-                arguments.append(text)
-        for name in code.free:
-            used.add(name)
-            arguments.append(f"{name}={name}")
-        return f"{code.name}({', '.join(arguments)})"
+                arguments.append(Argument(number, given.name if named else ""))
+        arguments += (Argument(Code(name), name) for name in step.free)
+        return Make(step.name, tuple(arguments))
 
 
 def _joined(groups: list[_Group]) -> list[_Group]:
@@ -174,7 +156,7 @@ def _merged(groups: list[_Group]) -> list[_Group]:
             last = run[-1]
             if following.step != last.step or last.count != 1 or following.count != 1:
                 break
-            if any(isinstance(value, str) for value in last.start):
+            if any(isinstance(value, Expression) for value in last.start):
                 break  # whole modules, which do not grow
             difference = tuple(
                 b - a for a, b in zip(last.start, following.start, strict=True)

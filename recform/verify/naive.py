@@ -14,8 +14,7 @@ from recform.algebra.expr import Scaled, Tensor, TensorSum
 from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.compiler import Compiled
 from recform.emit.module import module_names
-from recform.emit.network import NetworkWriter
-from recform.emit.text import Lines
+from recform.emit.network import plan_network
 from recform.recurrence.moves import move
 
 #: In front of which term of what the adapter of a block stands.
@@ -32,9 +31,8 @@ class Naive:
 
     def __init__(self, compiled: Compiled, network: Any) -> None:
         self._compiled, self._network = compiled, network
-        self._writer = NetworkWriter(compiled.graph, module_names([compiled.graph]))
-        self._writer.write(Lines())
-        names = self._writer.stage_names
+        self._plan = plan_network(compiled.graph, module_names([compiled.graph]))
+        names = self._plan.stages
         stages = [list(network.get_submodule(name)) for name in names]
         by_stage = compiled.formula.scope == "stage"
         self._flows = stages if by_stage else [[b for stage in stages for b in stage]]
@@ -52,10 +50,10 @@ class Naive:
 
     def parts(self, flow: int) -> Parts:
         """Operators and scalars of the blocks of a flow."""
-        blocks, writer = self._flows[flow], self._writer
+        blocks, plan = self._flows[flow], self._plan
         runs = self._compiled.recurrence.flows[flow].runs
         paths = {
-            number: writer.steps[run.step].modules
+            number: plan.steps[run.step].printed.modules
             for run in runs
             for number in range(run.first, run.last + 1)
         }
@@ -66,7 +64,7 @@ class Naive:
                 owner = blocks[index - 1] if path else None
             else:
                 own = f"{name}_0" if index == 0 else name
-                path, owner = writer.shared.get((own, flow)), self._network
+                path, owner = plan.shared.get((own, flow)), self._network
             if not path:
                 raise Missing(name if index is None else f"{name}_{index}")
             for attribute in path.removeprefix("self.").split("."):
@@ -76,7 +74,7 @@ class Naive:
         return Parts(self._network, member, member)
 
     def _piece(self, role: str, value: Any) -> Any:
-        attribute = self._writer.pieces.get(role)
+        attribute = self._plan.pieces.get(role)
         return value if attribute is None else getattr(self._network, attribute)(value)
 
     def _flow(self, flow: int, value: Any) -> Any:
@@ -94,7 +92,7 @@ class Naive:
         places: dict[tuple[Tensor, Tensor], Any] = {}
         brackets: dict[Tensor, Tensor] = {}
         for run in recurrence.flows[flow].runs:
-            step, code = recurrence.steps[run.step], self._writer.steps[run.step]
+            step, code = recurrence.steps[run.step], self._plan.steps[run.step].printed
             for number in range(run.first, run.last + 1):
                 block = self._flows[flow][number - 1]
                 moved = (number - step.at, step.absolute)

@@ -270,3 +270,12 @@ def test_the_names_statement_is_underlined(text: str, words: str, place: str) ->
     assert found.code == "RF219"
     assert words in found.message
     assert found.labels[0].span.text == place
+
+
+def test_only_what_the_code_reads_is_imported() -> None:
+    """A word of a docstring, or a variable, is no use of what is called alike."""
+    text = "stages 8 x 3\nW = conv(3, c)\n# checkpoint\nX_i = W_i*X_<i-1> + W_<i-1>*X_<i-1>\n"
+    source = compile_source(from_text(text, "checkpoint.rf"))[0].source
+    assert "checkpoint" in source
+    assert "import checkpoint" not in source
+    assert "import partial" not in source

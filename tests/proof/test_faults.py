@@ -28,9 +28,11 @@ from recform.algebra.expr import (
 )
 from recform.cli.app import app
 from recform.diagnostics import CompileError
-from recform.emit.names import Namespace
-from recform.emit.network import NetworkWriter
-from recform.emit.text import Lines
+from recform.emit.checked import check
+from recform.emit.module import printed
+from recform.emit.namespace import Namespace
+from recform.emit.network import plan_network
+from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof import Refuted, proof_of
 from recform.recurrence.model import ModuleSlot, Step
@@ -398,11 +400,9 @@ def test_a_refutation_names_block_and_both_expressions() -> None:
 # ------------------------------------------------------------------------ the code
 
 
-def written(name: str) -> tuple[NetworkWriter, str]:
-    writer = NetworkWriter(network(name), Namespace())
-    lines = Lines()
-    writer.write(lines)
-    return writer, str(lines)
+def written(name: str) -> tuple[NetworkPlan, str]:
+    plan = plan_network(network(name), Namespace())
+    return plan, printed([plan])
 
 
 #: A network, what stands in its code, and what is put there.
@@ -458,14 +458,14 @@ PRINTED: dict[str, tuple[str, str, str]] = {
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_code_says_the_plan(name: str) -> None:
-    writer, code = written(name)
-    writer.check(ast.parse(code))
+    plan, code = written(name)
+    check(plan, ast.parse(code))
 
 
 @pytest.mark.parametrize("fault", PRINTED)
 def test_a_fault_in_the_code_is_found(fault: str) -> None:
     name, pattern, text = PRINTED[fault]
-    writer, code = written(name)
+    plan, code = written(name)
     start = (
         code.rindex("\nclass Step(")
         if re.search(pattern, code[code.rindex("\nclass Step(") :])
@@ -474,7 +474,7 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        writer.check(ast.parse(edited))
+        check(plan, ast.parse(edited))
 
 
 def test_nothing_is_written_that_is_not_proved(

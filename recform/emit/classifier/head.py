@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from recform.algebra.symbols import STRIDE, WIDTH
 from recform.blocks import Shape
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
 from recform.emit.containers import Part, fold, names_of
@@ -19,7 +18,12 @@ from recform.emit.pipelines import (
     pipeline_parts,
     with_kept,
 )
+from recform.emit.plan.expressions import Code, Expression
+from recform.emit.setting import Setting
 from recform.graph.model import Piece
+
+#: What makes the last layer: a method, for it may be made anew.
+CLASSIFIER = Code(f"self._classifier({NUM_CLASSES})")
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,11 @@ class HeadCode:
     """
 
     attribute: str
-    modules: tuple[tuple[str, str], ...]
+    modules: tuple[tuple[str, Expression], ...]
     finish: PipelineCode
     hidden: PipelineCode
     classifier: str
-    classifier_made: str
+    classifier_made: Expression
     finish_names: tuple[str, ...]
     parameters: tuple[str, ...]
     stored: tuple[tuple[str, str], ...]
@@ -77,15 +81,15 @@ def write_head(
         keeper: those that are still free in the network.
         bodies: the classes of definitions by equations.
     """
-    table = {WIDTH: piece.width, STRIDE: piece.stride}
-    parts, output = pipeline_parts(head.pipeline, piece.input, table, bodies)
+    here = Setting.at(piece.input, piece)
+    parts, output = pipeline_parts(head.pipeline, here, bodies)
     if is_whole(head.pipeline):
         # Brackets around all of it are one nn.Sequential, which has the name itself.
         parts = [part.within((attribute or WHOLE,), None) for part in parts]
         attribute = ""
     classifier_made = parts[-1].made
-    made = f"self._classifier({NUM_CLASSES})"
-    parts[-1] = replace(parts[-1], made=made, layer=made)
+    assert classifier_made is not None
+    parts[-1] = replace(parts[-1], made=CLASSIFIER, layer=CLASSIFIER)
     folded = fold(parts)
     labels = names_of(folded, names)
     named = [

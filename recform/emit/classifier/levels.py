@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import log2
 from typing import Any
@@ -19,13 +19,21 @@ from recform.algebra.expr import (
 from recform.blocks import Shape
 from recform.emit.forward import ForwardWriter
 from recform.emit.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, chain, marked
-from recform.emit.text import Lines
+from recform.emit.pipelines import PipelineCode, applied, line_of
+from recform.emit.plan.definitions import (
+    Assign,
+    Function,
+    Loop,
+    Parameter,
+    Statement,
+    Yield,
+)
+from recform.emit.plan.expressions import Code
 from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
 
-_PLAIN = "yield x\n"
+_PLAIN = (Yield(Code("x")),)
 
 
 @dataclass(frozen=True)
@@ -104,12 +112,12 @@ def _shape(flow: Flow, tensor: Tensor, known: dict[Slot, Shape]) -> Shape | None
 
 
 class LevelWriter(ForwardWriter):
-    """Writes the method ``_levels``.
+    """Writes the method ``_levels``: the forward pass, which shows what it has between.
 
     Args:
+        arguments: of a ForwardWriter.
         shows_stem: whether the stem is a level of its own.
         behind_stem: the pooling at the end of the stem, and its code.
-        arguments: of a ForwardWriter.
     """
 
     def __init__(
@@ -123,118 +131,106 @@ class LevelWriter(ForwardWriter):
         self._behind_stem = behind_stem
         self._all_shown = False
 
-    def write(self, lines: Lines) -> None:
-        """Writes the method."""
-        lines.add("def _levels(self, x: Tensor) -> Iterator[Tensor]:")
-        with lines.indented():
-            self._apply_piece(lines, "stem", "x")
-            if self._shows_stem:
-                lines.add("yield x")
-            if self._behind_stem is not None:
-                self._pool_of_stem(lines, *self._behind_stem)
-            flows = self._recurrence.flows
-            for number, flow in enumerate(flows):
-                self._flow(lines, number, flow, last=number == len(flows) - 1)
+    def write(self) -> Function:
+        """The method."""
+        return levels((*self._before(), *self._blocks(), *self._last()))
 
-    def _flow(self, lines: Lines, number: int, flow: Flow, *, last: bool) -> None:
-        """Transition, blocks and levels of a flow."""
-        if number and self._network.transitions:
-            lines.assign("x", f"self.{self._attribute[f'transition{number + 1}']}(x)")
-        stages = [f"self.{name}" for name in self._stage_names]
-        if self._formula.scope == "stage":
-            stages = [stages[number]]
-        result = self._follow(lines, flow, number, stages)
-        if not last and result != "x":
-            lines.assign("x", result)
-            result = "x"
+    def _before(self) -> Iterator[Statement]:
+        yield from self._stem()
+        if self._shows_stem:
+            yield from _PLAIN
+        if self._behind_stem is not None:
+            piece, code = self._behind_stem
+            line = line_of(piece.pipeline.span, self._formula.source)
+            yield from applied(code, line)
+
+    def _transition(self, number: int) -> Iterator[Statement]:
+        # With an index that starts anew, each flow ends in a level.
+        if number:
+            yield from self._last()
+        yield from super()._transition(number)
+
+    def _is_kept(self, number: int) -> bool:
+        return number < len(self._recurrence.flows) - 1
+
+    def _last(self) -> Iterator[Statement]:
         if not self._all_shown:
-            lines.statement(f"yield {result}")
-
-    def _pool_of_stem(self, lines: Lines, piece: Piece, code: PipelineCode) -> None:
-        statements, result = chain(code, "x", "x")
-        mark = marked(piece.pipeline.span, self._formula.source)
-        for statement in statements:
-            lines.statement(statement, mark)
-        lines.assign("x", result, mark)
+            yield Yield(Code(self._result))
 
     # -- the blocks, and the levels between stages
 
-    def _run_single(
-        self, lines: Lines, flow: Flow, number: int, stages: list[str]
-    ) -> None:
-        def blocks(lines: Lines, stage: str) -> None:
-            lines.assign("x", f"self._through({stage}, x)")
-
+    def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
+        stages = self._stages_of(number)
         shown = self._borders(flow, number, len(stages))
-        behind = Lines()
-        result = self._end(behind, flow, number, ["x"], Namespace.forward({"x"}))
-        plain = (result, str(behind)) == ("x", str(Lines()))
+        behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
+        plain = result == "x" and not behind
         self._all_shown = plain and set(shown) <= {_PLAIN}
         if self._all_shown:
             shown.append(_PLAIN)
-        self._stages(lines, stages, shown, blocks)
+        return self._stages(
+            stages, shown, lambda s: Assign("x", Code(f"self._through({s}, x)"))
+        )
 
     def _state_type(self) -> str:
         # Levels are made of the state between stages, where it may have another length.
-        return super()._state_type() or ": tuple[Tensor, ...]"
+        return super()._state_type() or "tuple[Tensor, ...]"
 
-    def _run(
-        self,
-        lines: Lines,
-        flow: Flow,
-        number: int,
-        stages: list[str],
-        arguments: str,
-    ) -> None:
-        def blocks(lines: Lines, stage: str) -> None:
-            lines.add(f"for block in self._checkpointed({stage}):")
-            with lines.indented():
-                lines.assign("state", f"block({arguments})")
-
+    def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
         self._all_shown = False
-        self._stages(lines, stages, self._borders(flow, number, len(stages)), blocks)
+        stages = self._stages_of(number)
+        shown = self._borders(flow, number, len(stages))
+        return self._stages(
+            stages,
+            shown,
+            lambda s: self._looped(f"self._checkpointed({s})", flow, number),
+        )
 
     def _stages(
         self,
-        lines: Lines,
         stages: list[str],
-        shown: list[str],
-        blocks: Callable[[Lines, str], None],
-    ) -> None:
+        shown: list[tuple[Statement, ...]],
+        blocks: Callable[[str], Statement],
+    ) -> Iterator[Statement]:
         """Stages with what is shown behind them; those that are alike in a loop."""
         if len(shown) > 1 and len(set(shown)) == 1:
-            lines.statement(f"stages = ({', '.join(stages[: len(shown)])})")
-            lines.add("for stage in stages:")
-            with lines.indented():
-                blocks(lines, "stage")
-                lines.extend(shown[0].rstrip("\n").split("\n"))
+            alike = Code(f"({', '.join(stages[: len(shown)])})")
+            yield Assign("stages", alike)
+            yield Loop("stage", Code("stages"), (blocks("stage"), *shown[0]))
         else:
-            for stage, text in zip(stages, shown, strict=False):
-                blocks(lines, stage)
-                lines.extend(text.rstrip("\n").split("\n"))
+            for stage, level in zip(stages, shown, strict=False):
+                yield blocks(stage)
+                yield from level
         for stage in stages[len(shown) :]:
-            blocks(lines, stage)
+            yield blocks(stage)
 
-    def _borders(self, flow: Flow, number: int, stages: int) -> list[str]:
+    def _borders(
+        self, flow: Flow, number: int, stages: int
+    ) -> list[tuple[Statement, ...]]:
         """The statements behind each stage but the last that yield its level."""
-        texts = []
+        shown: list[tuple[Statement, ...]] = []
         for stage in range(stages - 1):
             found = border(self._network, stage)
-            lines = Lines(offset=12)
+            made: tuple[Statement, ...] = ()
             if found.places:
                 final = [
                     "_" if place is None else self._part(place)
                     for place in found.places
                 ]
-                result = self._end(lines, flow, number, final, Namespace.forward({"x"}))
+                names = Namespace.forward({"x"})
+                made, result = self._end(flow, number, final, names, indent=12)
             else:
                 result = self._part(found.newest)
-            lines.statement(f"yield {result}")
-            texts.append(str(lines))
-        return texts
+            shown.append((*made, Yield(Code(result))))
+        return shown
 
     def _part(self, place: int) -> str:
         return "x" if self._single else f"state[{place}]"
+
+
+def levels(body: tuple[Statement, ...]) -> Function:
+    """The method that shows the levels."""
+    x = Parameter("x", "Tensor")
+    return Function("_levels", (x,), "Iterator[Tensor]", body)
 
 
 # -------------------------------------------------------------------- what levels there are

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from recform.algebra.symbols import size
 from recform.blocks import identifiers
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.chain import ChainWriter
-from recform.emit.classifier.head import HeadCode
+from recform.emit.classifier.head import CLASSIFIER, HeadCode
+from recform.emit.classifier.levels import levels
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.containers import Part, fold, names_of
+from recform.emit.containers import Kind, Origin, Part, fold, names_of
 from recform.emit.namespace import Namespace
-from recform.emit.pipelines import PipelineCode, chain, marked
-from recform.emit.text import Lines
-from recform.graph.model import Piece, StageGraph
-
-_SEQUENTIAL, _DICTIONARY = "nn.Sequential(", "nn.ModuleDict("
+from recform.emit.pipelines import PipelineCode, chain, line_of
+from recform.emit.plan.definitions import (
+    Assign,
+    Attribute,
+    Function,
+    Loop,
+    Statement,
+    Yield,
+)
+from recform.emit.plan.expressions import Code, Container, Expression, Holds, Item
+from recform.graph.model import Piece
 
 
 @dataclass(frozen=True)
@@ -71,46 +78,43 @@ class RowWriter(ChainWriter):
     def _all(self) -> Iterator[Part]:
         self._row = list(super()._all())
         last = self._row[-1]
+        assert last.made is not None
         self.classifier_made = last.made
-        made = f"self._classifier({NUM_CLASSES})"
-        self._row[-1] = replace(last, made=made, layer=made)
+        self._row[-1] = replace(last, made=CLASSIFIER, layer=CLASSIFIER)
         yield from self._row
 
-    def _piece(self, role: str, piece: Piece, number: int) -> Iterator[Part]:
-        for part in super()._piece(role, piece, number):
+    def _incoming(self, stem: Piece) -> Any:
+        return size("in_chans")
+
+    def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
+        for part in super()._piece(origin, piece):
             self._count += 1
-            if role == "stem":
-                made, layer = (
-                    re.sub(r"\bin_channels\b", "in_chans", text)
-                    for text in (part.made, part.layer)
-                )
-                part = replace(part, made=made, layer=layer)
             yield part
 
-    def _blocks(self, position: int, stage: StageGraph, before: int) -> Iterator[Part]:
-        for part in super()._blocks(position, stage, before):
+    def _blocks(self, position: int, before: int) -> Iterator[Part]:
+        for part in super()._blocks(position, before):
             self._count += 1
             yield part
         self.ends.append(self._count)
 
     def _compose(self, head: str, parts: list[Part]) -> Part:
-        if all(part.made != self._row[-1].made for part in parts):
+        if all(part.made != CLASSIFIER for part in parts):
             return super()._compose(head, parts)
         # The head is run in parts, so its container is no module that can be called.
         scope = Namespace.attributes(identifiers.DICTIONARY)
         code = self._assembled(parts, scope)
-        items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
-        return Part((head,), "{m}({x})", made=f"{_DICTIONARY}{{{items}}})")
+        items = tuple(Item(made, name) for name, made in code.modules)
+        return Part((head,), "{m}({x})", made=Container(Holds.DICTIONARY, items))
 
-    def constructor(self, lines: Lines, attributes: Namespace) -> set[str]:
-        """Writes the modules; returns the parameters of the network that they use."""
+    def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
+        """The modules of the network."""
         labels = names_of(self.parts, attributes)
         self._units = _units(self._row, self.parts, labels, 0)
         self.parts = [
             replace(part, path=(label,)) if label else part
             for part, label in zip(self.parts, labels, strict=True)
         ]
-        return super().constructor(lines, Namespace.attributes())
+        return super().modules(Namespace.attributes())
 
     # -- levels
 
@@ -121,24 +125,24 @@ class RowWriter(ChainWriter):
 
     @property
     def _has_stem(self) -> bool:
-        return any(part.made for part in self._row[: self._stem])
+        return any(part.made is not None for part in self._row[: self._stem])
 
-    def forward_levels(self, lines: Lines) -> None:
-        """Writes the method ``_levels``."""
-        lines.add("def _levels(self, x: Tensor) -> Iterator[Tensor]:")
-        with lines.indented():
-            if self._has_stem:
-                self._run(lines, 0, self._stem)
-                lines.add("yield x")
-            start = self._stem
-            for end in self.ends:
-                first = start
-                while self._row[first].origin[:5] != "stage":
-                    first += 1
-                self._run(lines, start, first)
-                self._run_blocks(lines, first, end)
-                lines.add("yield x")
-                start = end
+    def forward_levels(self) -> Function:
+        """The method ``_levels``."""
+        made: list[Statement] = []
+        if self._has_stem:
+            made += self._run(0, self._stem)
+            made.append(Yield(Code("x")))
+        start = self._stem
+        for end in self.ends:
+            first = start
+            while not _of_stage(self._row[first]):
+                first += 1
+            made += self._run(start, first)
+            made += self._run_blocks(first, end)
+            made.append(Yield(Code("x")))
+            start = end
+        return levels(tuple(made))
 
     def head_code(self) -> HeadCode:
         """The head, cut as timm's interface has it."""
@@ -155,7 +159,7 @@ class RowWriter(ChainWriter):
             finish_names=tuple(
                 self._name_at(unit.last, deep=True)
                 for unit in units
-                if unit.last <= images and unit.part.made
+                if unit.last <= images and unit.part.made is not None
             ),
             parameters=(),
             stored=(),
@@ -171,7 +175,9 @@ class RowWriter(ChainWriter):
             names = [
                 name
                 for name, unit in _named(self._units)
-                if start <= unit.first and unit.last <= end and unit.part.made
+                if start <= unit.first
+                and unit.last <= end
+                and unit.part.made is not None
             ]
             level = number + first
             found[f"stage{level}" if level else "stem"] = _outermost(names)
@@ -179,31 +185,31 @@ class RowWriter(ChainWriter):
 
     # -- runs of the row
 
-    def _run(self, lines: Lines, start: int, end: int) -> None:
-        statements, result = chain(self._calls(start, end), "x", "x")
-        piece = self._row[start] if start < end else None
-        mark = marked(piece.span, self._formula.source) if piece else ""
-        for statement in statements:
-            lines.statement(statement, mark)
+    def _run(self, start: int, end: int) -> Iterator[Statement]:
+        between, result = chain(self._calls(start, end), "x", "x")
+        span = self._row[start].span if start < end else None
+        line = line_of(span, self._formula.source)
+        for text in between:
+            yield Assign("x", Code(text), line)
         if result != "x":
-            lines.assign("x", result, mark)
+            yield Assign("x", Code(result), line)
 
-    def _run_blocks(self, lines: Lines, start: int, end: int) -> None:
+    def _run_blocks(self, start: int, end: int) -> Iterator[Statement]:
         """Blocks, which can keep what they get alone."""
         single = []
         for unit, target in self._targets(start, end):
-            if unit.part.made.startswith(_SEQUENTIAL) or "[" in target:
-                lines.assign("x", f"self._through({target}, x)")
-            elif unit.part.made:
+            if _is(unit.part.made, Holds.SEQUENTIAL) or "[" in target:
+                yield Assign("x", Code(f"self._through({target}, x)"))
+            elif unit.part.made is not None:
                 single.append(target)
         if single:
             comma = "," if len(single) == 1 else ""
-            kind = "" if self._typed else ": tuple[nn.Module, ...]"
+            kind = "" if self._typed else "tuple[nn.Module, ...]"
             self._typed = True
-            lines.statement(f"blocks{kind} = ({', '.join(single)}{comma})")
-            lines.add("for block in self._checkpointed(blocks):")
-            with lines.indented():
-                lines.assign("x", "block(x)")
+            blocks = Code(f"({', '.join(single)}{comma})")
+            yield Assign("blocks", blocks, type=kind)
+            step = Assign("x", Code("block(x)"))
+            yield Loop("block", Code("self._checkpointed(blocks)"), (step,))
 
     def _calls(self, start: int, end: int) -> PipelineCode:
         calls: list[str] = []
@@ -220,14 +226,14 @@ class RowWriter(ChainWriter):
             if unit.last <= start or unit.first >= end:
                 continue
             whole = start <= unit.first and unit.last <= end
-            if whole and not unit.part.made.startswith(_DICTIONARY):
+            if whole and not _is(unit.part.made, Holds.DICTIONARY):
                 yield unit, f"self.{unit.name}"
                 continue
             held = [u for u in unit.inside if start <= u.first and u.last <= end]
             covered = sum(u.last - u.first for u in held)
             if covered != min(end, unit.last) - max(start, unit.first):
                 self._fail(unit)
-            if unit.part.made.startswith(_DICTIONARY):
+            if _is(unit.part.made, Holds.DICTIONARY):
                 for inner in held:
                     yield inner, f'self.{unit.name}["{inner.name}"]'
                 continue
@@ -267,6 +273,15 @@ class RowWriter(ChainWriter):
         raise CompileError(report)
 
 
+def _is(made: Expression | None, kind: Holds) -> bool:
+    """Whether a module is such a container."""
+    return isinstance(made, Container) and made.kind is kind
+
+
+def _of_stage(part: Part) -> bool:
+    return part.origin is not None and part.origin.kind is Kind.STAGE
+
+
 def _units(
     row: list[Part], folded: list[Part], labels: list[str], offset: int
 ) -> tuple[_Unit, ...]:
@@ -281,7 +296,7 @@ def _units(
         else:
             held = [n for n, p in enumerate(row) if p.path[:1] == part.path]
             position = max(held) + 1
-            if part.made.startswith((_SEQUENTIAL, _DICTIONARY)):
+            if isinstance(part.made, Container):
                 inside = _inside(row[first:position], offset + first)
         name = label
         if part.count > 1 and "{}" in "".join(part.path):

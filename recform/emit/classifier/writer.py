@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from recform.algebra.symbols import STRIDE, WIDTH, size
-from recform.blocks import Shape, identifiers
+from recform.algebra.symbols import size
+from recform.blocks import identifiers
 from recform.emit.chain import ChainWriter, is_chain
 from recform.emit.classifier.head import write_head
 from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
@@ -27,18 +27,42 @@ from recform.emit.classifier.plan import (
 )
 from recform.emit.classifier.row import RowWriter
 from recform.emit.initialise import rule_call
-from recform.emit.names import claim_of
+from recform.emit.names import claim_of, is_inline
 from recform.emit.namespace import Namespace
 from recform.emit.network import NetworkWriter
 from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     chain,
-    marked,
+    line_of,
     write_pipeline,
 )
+from recform.emit.plan.definitions import (
+    Assign,
+    Attribute,
+    Branch,
+    Case,
+    Class,
+    Do,
+    Function,
+    Parameter,
+    Raise,
+    Return,
+    Role,
+    Statement,
+    names_read,
+)
+from recform.emit.plan.expressions import (
+    Argument,
+    Code,
+    Container,
+    Holds,
+    Item,
+    Make,
+)
+from recform.emit.plan.network import NetworkPlan
+from recform.emit.setting import Setting
 from recform.emit.stages import StageWriter
-from recform.emit.text import Lines
 from recform.graph.model import NetworkGraph, Piece
 
 #: What timm calls by name, besides what the base class has; no module may hide it.
@@ -69,21 +93,30 @@ def base_class() -> str:
     return text[text.index("class ") :].rstrip() + "\n"
 
 
-def without_unused(text: str, code: str) -> str:
+def without_unused(text: str, used: frozenset[str]) -> str:
     """The base class without what no network of the file calls."""
-    if "self._through(" in code:
+    if "self._through" in used:
         return text
     start = text.index("    def _through(")
     return text[:start] + text[text.index("    def ", start + 1) :]
 
 
+def plan_classifier(
+    network: NetworkGraph, names: Namespace, prefix: str = ""
+) -> NetworkPlan:
+    """The plan of an image classifier; the arguments are those of `plan_network`.
+
+    Raises:
+        CompileError: RF219, if its names cannot be had; RF521, if they leave no levels.
+    """
+    return ClassifierWriter(network, names, prefix).plan()
+
+
 class ClassifierWriter(NetworkWriter):
-    """Writes the classes of an image classifier.
+    """Makes the plan of an image classifier.
 
     The arguments are those of a NetworkWriter.
     """
-
-    base = BASE
 
     def __init__(
         self, network: NetworkGraph, names: Namespace, prefix: str = ""
@@ -106,74 +139,69 @@ class ClassifierWriter(NetworkWriter):
     def _returns(self) -> str:
         return NUM_CLASSES
 
-    def _parameters(self, used: set[str]) -> list[str]:
-        head = self._head
-        result = [
-            f"{NUM_CLASSES}: int = {head.classes}",
-            f"in_chans: int = {self._formula.input.features}",
-        ]
-        if head.pool != OWN:
-            result.append(f'global_pool: str = "{head.pool}"')
-        result.append(f"{DROP_RATE}: float = {head.rate!r}")
-        own = super()._parameters(used - {"in_channels", *KEYWORDS})
-        return [*result, *own]
-
-    def _begin(self, lines: Lines) -> None:
+    def _class(self, classes: BlockClasses) -> Class:
+        made = super()._class(classes)
         pool = f'"{OWN}"' if self._head.pool == OWN else "global_pool"
-        lines.statement(
-            f"super().__init__({NUM_CLASSES}, in_chans, {pool}, {DROP_RATE})"
+        given = (NUM_CLASSES, "in_chans", pool, DROP_RATE)
+        levels = Attribute("feature_info", Code(self._feature_info()), Role.DATA)
+        return replace(
+            made,
+            base=BASE,
+            given=tuple(Argument(Code(name)) for name in given),
+            fields=tuple(self._fields()),
+            checks=self._checks(made),
+            attributes=(levels, *made.attributes),
         )
 
-    def _constructor(
-        self, lines: Lines, pieces: Mapping[str, str], classes: BlockClasses
-    ) -> set[str]:
-        inner = Lines(offset=8)
-        used = super()._constructor(inner, pieces, classes)
-        self._stem_names = (
-            [self._attribute["stem"]] if "stem" in self._attribute else []
-        )
+    def _parameters(self, used: set[str]) -> Iterator[Parameter]:
+        head = self._head
+        yield Parameter(NUM_CLASSES, "int", str(head.classes))
+        yield Parameter("in_chans", "int", str(self._formula.input.features))
+        if head.pool != OWN:
+            yield Parameter("global_pool", "str", f'"{head.pool}"')
+        yield Parameter(DROP_RATE, "float", repr(head.rate))
+        yield from super()._parameters(used - {"in_channels", *KEYWORDS})
+
+    def _modules(
+        self, stages: StageWriter, classes: BlockClasses
+    ) -> Iterator[Attribute]:
+        yield from super()._modules(stages, classes)
+        self._stem_names = [self._pieces["stem"]] if "stem" in self._pieces else []
         if "stem" in self._inlined:
             self._stem_names = [name for name, _ in self._inlined["stem"].modules]
         shown = self._stem_names[-1:] if self._shows_stem else []
-        self._join(lines, inner, used, [*shown, *self._stage_names])
-        return used
+        self._level_names = [*shown, *self._stage_names]
 
-    def _chain(self, lines: Lines) -> RowWriter | None:
-        if not is_chain(self._formula):
-            return None
+    def _chain(self, stages: StageWriter) -> RowWriter:
         return RowWriter(
             self._head,
             len(self._front.pipeline.steps),
             self._network,
-            lines,
+            self._made,
             self._names,
             self._bodies,
-            StageWriter(self._writers, self._single, self._loops),
+            stages,
             self._single,
         )
 
-    def _row(self, lines: Lines, chain: ChainWriter) -> set[str]:
+    def _row(self, chain: ChainWriter) -> tuple[Attribute, ...]:
         assert isinstance(chain, RowWriter)
-        inner = Lines(offset=8)
-        used = super()._row(inner, chain)
+        modules = super()._row(chain)
         self._head_code = chain.head_code()
-        self._join(lines, inner, used, [name for name, _ in chain.levels()])
-        return used
+        self._level_names = [name for name, _ in chain.levels()]
+        return modules
 
-    def _join(
-        self, lines: Lines, inner: Lines, used: set[str], modules: list[str]
-    ) -> None:
-        """The body of the constructor: what timm asks, and the modules."""
-        if "in_chans" not in used:
-            channels = self._formula.input.features
-            lines.add(f"if in_chans != {channels}:")
-            with lines.indented():
-                message = f'"the formula fixes in_chans at {channels}"'
-                lines.add(f"raise ValueError({message})")
-        lines.assign("self.feature_info", self._feature_info(modules))
-        lines.extend(str(inner).rstrip("\n").split("\n"))
+    def _checks(self, made: Class) -> tuple[Statement, ...]:
+        """What timm may ask for that the formula does not leave open."""
+        if "in_chans" in names_read(made.attributes):
+            return ()
+        channels = self._formula.input.features
+        message = f'"the formula fixes in_chans at {channels}"'
+        error = Raise(Code(f"ValueError({message})"))
+        return (Branch((Case(f"in_chans != {channels}", (error,)),)),)
 
-    def _feature_info(self, modules: list[str]) -> str:
+    def _feature_info(self) -> str:
+        modules = self._level_names
         image = self._formula.input
         shapes = [self._front.output, *level_shapes(self._network)]
         levels = list(zip(shapes[-len(modules) :], modules, strict=True))
@@ -189,180 +217,158 @@ class ClassifierWriter(NetworkWriter):
     def _inlines(self, role: str) -> bool:
         return role == "head" or super()._inlines(role)
 
-    def _piece_shape(self, role: str, piece: Piece) -> Shape:
-        shape = super()._piece_shape(role, piece)
-        return shape.with_features(size("in_chans")) if role == "stem" else shape
-
-    def _piece_values(self, role: str, piece: Piece) -> dict[str, Any]:
-        values = super()._piece_values(role, piece)
-        return {**values, "in_channels": "in_chans"} if role == "stem" else values
+    def _incoming(self, stem: Piece) -> Any:
+        return size("in_chans")
 
     # -- the head
 
     def _one_piece(
-        self,
-        lines: Lines,
-        role: str,
-        piece: Piece,
-        pieces: Mapping[str, str],
-        used: set[str],
-        number: int = 0,
-    ) -> None:
+        self, role: str, piece: Piece, number: int = 0
+    ) -> Iterator[Attribute]:
         if role == "head":
-            self._write_head(lines, piece, used)
-        else:
-            super()._one_piece(lines, role, piece, pieces, used, number)
+            return self._modules_of_head(piece)
+        return super()._one_piece(role, piece, number)
 
-    def _write_head(self, lines: Lines, piece: Piece, used: set[str]) -> None:
+    def _modules_of_head(self, piece: Piece) -> Iterator[Attribute]:
         """The modules of the head, by their names or in a dictionary of their own."""
         wanted = self._formula.names.get("head", "head")
         claim = claim_of(self._formula, "head", "the head")
-        attribute = "" if wanted == "." else self._attributes.claim(wanted, claim)
+        inline = is_inline(self._formula, "head")
+        attribute = "" if inline else self._attributes.claim(wanted, claim)
         scope = Namespace.attributes(identifiers.DICTIONARY)
         names = scope if attribute else self._attributes
         code = write_head(
             self._head, piece, attribute, names, self._attributes, self._bodies
         )
-        used.update(code.parameters)
         for kept, argument in code.stored:
-            lines.assign(f"self.{kept}", argument)
+            yield Attribute(kept, Code(argument), Role.KEPT)
         if code.attribute:
-            items = ", ".join(f'"{name}": {made}' for name, made in code.modules)
-            lines.assign(f"self.{attribute}", f"nn.ModuleDict({{{items}}})")
+            items = tuple(Item(made, name) for name, made in code.modules)
+            yield Attribute(attribute, Container(Holds.DICTIONARY, items))
         else:
             for name, made in code.modules:
-                lines.assign(f"self.{name}", made)
+                yield Attribute(name, made)
         self._head_code = code
 
     # -- the methods
 
-    def _attributes_of_class(self, lines: Lines) -> None:
+    def _fields(self) -> Iterator[Assign]:
         head, code = self._head, self._head_code
-        lines.add(f"num_features = {head.channels}")
-        lines.add(f"head_hidden_size = {head.hidden}")
-        lines.add(f'_classifier_name = "{code.classifier}"')
+        yield Assign("num_features", Code(str(head.channels)))
+        yield Assign("head_hidden_size", Code(str(head.hidden)))
+        yield Assign("_classifier_name", Code(f'"{code.classifier}"'))
         if code.finish_names:
-            lines.assign("_finish_names", _tuple(code.finish_names))
+            yield Assign("_finish_names", _tuple(code.finish_names))
         if head.pool == OWN:
-            lines.assign("_pools", _tuple((OWN,)))
+            yield Assign("_pools", _tuple((OWN,)))
         elif not head.bare:
-            lines.assign("_pools", _tuple(("avg", "max")))
-        lines.blank()
+            yield Assign("_pools", _tuple(("avg", "max")))
 
-    def _methods(self, lines: Lines, chain: ChainWriter | None) -> None:
-        if isinstance(chain, RowWriter):
-            chain.forward_levels(lines)
-        else:
-            self._levels(lines)
-        self._finish(lines)
-        self._pre_logits(lines)
-        self._own_classifier(lines)
-        self._group_matcher(lines, chain)
+    def _methods_of_row(self, chain: ChainWriter) -> tuple[Function, ...]:
+        assert isinstance(chain, RowWriter)
+        levels = chain.depths().items()
+        items = ", ".join(f'"{level}": {_any_of(names)}' for level, names in levels)
+        matcher = self._group_matcher((Return(Code(f"{{{items}}}")),))
+        return (chain.forward_levels(), *self._parts_of_head(), matcher)
 
-    def _levels(self, lines: Lines) -> None:
+    def _methods(self) -> tuple[Function, ...]:
+        transitions = [a for role, a in self._pieces.items() if "transition" in role]
+        coarse, fine = _patterns(self._stage_names, transitions)
+        stem = self._stem_names
+        before = f'"stem": {_any_of(stem)}, ' if stem else ""
+        matcher = self._group_matcher(
+            (
+                Branch(
+                    (
+                        Case("coarse", (Assign("blocks", Code(coarse), type="Any"),)),
+                        Case("", (Assign("blocks", Code(fine)),)),
+                    )
+                ),
+                Return(Code(f'{{{before}"blocks": blocks}}')),
+            )
+        )
+        return (self._levels(), *self._parts_of_head(), matcher)
+
+    def _levels(self) -> Function:
         behind = None
         if self._behind is not None:
             piece = self._behind
-            table = {WIDTH: piece.width, STRIDE: piece.stride}
-            spare = Namespace.attributes()
             code = write_pipeline(
-                piece.pipeline, piece.input, table, spare, self._bodies
+                piece.pipeline,
+                Setting.at(piece.input, piece),
+                Namespace.attributes(),
+                self._bodies,
             )
             behind = piece, code
-        LevelWriter(
-            *self._forward_arguments(), shows_stem=self._shows_stem, behind_stem=behind
-        ).write(lines)
+        return LevelWriter(
+            self._network,
+            self._single,
+            self._has(),
+            shows_stem=self._shows_stem,
+            behind_stem=behind,
+        ).write()
 
-    def _finish(self, lines: Lines) -> None:
-        if self._head_code.finish.calls:
-            lines.blank()
-            lines.add("def _finish(self, x: Tensor) -> Tensor:")
-            with lines.indented():
-                self._calls(lines, self._head_code.finish, "{x}")
-
-    def _pre_logits(self, lines: Lines) -> None:
-        head = self._head
-        if head.plain:
-            return
-        lines.blank()
-        lines.add("def _pre_logits(self, x: Tensor) -> Tensor:")
-        with lines.indented():
-            if head.pool != OWN:
-                lines.add("x = self._pool(x)")
+    def _parts_of_head(self) -> Iterator[Function]:
+        head, code = self._head, self._head_code
+        if code.finish.calls:
+            yield _on_tensor("_finish", self._calls(code.finish, "{x}"))
+        if not head.plain:
+            pool = (Assign("x", Code("self._pool(x)")),) if head.pool != OWN else ()
             drop = "F.dropout({x}, self.drop_rate, self.training)"
-            self._calls(lines, self._head_code.hidden, "{x}" if head.drops else drop)
+            calls = self._calls(code.hidden, "{x}" if head.drops else drop)
+            yield _on_tensor("_pre_logits", (*pool, *calls))
+        yield from self._own_classifier()
 
-    def _calls(self, lines: Lines, code: PipelineCode, around: str) -> None:
-        statements, result = chain(code, "x", "x")
-        mark = marked(self._head.pipeline.span, self._formula.source)
-        for statement in statements:
-            lines.statement(statement, mark)
-        lines.returns(around.replace("{x}", result), mark)
+    def _calls(self, code: PipelineCode, around: str) -> tuple[Statement, ...]:
+        between, result = chain(code, "x", "x")
+        line = line_of(self._head.pipeline.span, self._formula.source)
+        made = (Assign("x", Code(text), line) for text in between)
+        return (*made, Return(Code(around.replace("{x}", result)), line))
 
-    def _own_classifier(self, lines: Lines) -> None:
+    def _own_classifier(self) -> Iterator[Function]:
         """A last layer that is not as torch makes it from the two sizes alone."""
         made = self._head_code.classifier_made
-        if made != f"nn.Linear({self._head.hidden}, {NUM_CLASSES})":
-            lines.blank()
-            lines.add(f"def _classifier(self, {NUM_CLASSES}: int) -> nn.Module:")
-            with lines.indented():
-                lines.add(f"if {NUM_CLASSES} == 0:")
-                with lines.indented():
-                    lines.add("return nn.Identity()")
-                lines.returns(made)
+        classes = Parameter(NUM_CLASSES)
+        if made != Code(f"nn.Linear({self._head.hidden}, {NUM_CLASSES})"):
+            none = (Return(Code("nn.Identity()")),)
+            without = Branch((Case(f"{NUM_CLASSES} == 0", none),))
+            both = (without, Return(made))
+            yield Function("_classifier", (classes,), "nn.Module", both)
         rule = self._formula.init.get("linear")
         if rule is None or rule.rule == "torch":
             return
-        lines.blank()
-        pool = "global_pool: str | None = None"
-        parameters = ["self", f"{NUM_CLASSES}: int", pool]
-        lines.signature("reset_classifier", parameters, "None")
-        with lines.indented():
-            lines.add(f"super().reset_classifier({NUM_CLASSES}, global_pool)")
-            lines.add("classifier = self.get_classifier()")
-            lines.add("if isinstance(classifier, nn.Linear):")
-            with lines.indented():
-                lines.statement(rule_call(rule, "classifier.weight"))
+        pool = Parameter("global_pool", "str | None", "None")
+        given = tuple(Argument(Code(name)) for name in (NUM_CLASSES, "global_pool"))
+        start = Case(
+            "isinstance(classifier, nn.Linear)",
+            (rule_call(rule, "classifier.weight"),),
+        )
+        body = (
+            Do(Make("super().reset_classifier", given)),
+            Assign("classifier", Code("self.get_classifier()")),
+            Branch((start,)),
+        )
+        yield Function("reset_classifier", (classes, pool), "None", body)
 
-    def _group_matcher(self, lines: Lines, chain: ChainWriter | None) -> None:
+    def _group_matcher(self, body: tuple[Statement, ...]) -> Function:
         """Names of parameters by depth, for learning rates that decay with it."""
-        lines.blank()
-        parameters = ["self", "coarse: bool = False"]
-        lines.signature("group_matcher", parameters, "dict[str, Any]")
-        with lines.indented():
-            lines.add(
-                '"""Patterns that sort parameters by depth: stem, stages, blocks."""'
-            )
-            if isinstance(chain, RowWriter):
-                items = ", ".join(
-                    f'"{level}": {_any_of(names)}'
-                    for level, names in chain.depths().items()
-                )
-                lines.returns(f"{{{items}}}")
-                return
-            coarse, fine = _patterns(
-                self._stage_names,
-                [
-                    name
-                    for role, name in self._attribute.items()
-                    if "transition" in role
-                ],
-            )
-            lines.add("if coarse:")
-            with lines.indented():
-                lines.assign("blocks: Any", coarse)
-            lines.add("else:")
-            with lines.indented():
-                lines.assign("blocks", fine)
-            stem = self._stem_names
-            before = f'"stem": {_any_of(stem)}, ' if stem else ""
-            lines.returns(f'{{{before}"blocks": blocks}}')
+        return Function(
+            "group_matcher",
+            (Parameter("coarse", "bool", "False"),),
+            "dict[str, Any]",
+            body,
+            "Patterns that sort parameters by depth: stem, stages, blocks.",
+        )
 
 
-def _tuple(words: tuple[str, ...]) -> str:
+def _on_tensor(name: str, body: tuple[Statement, ...]) -> Function:
+    return Function(name, (Parameter("x", "Tensor"),), "Tensor", body)
+
+
+def _tuple(words: tuple[str, ...]) -> Code:
     """Words as a tuple in Python."""
     items = ", ".join(f'"{word}"' for word in words)
-    return f"({items},)" if len(words) == 1 else f"({items})"
+    return Code(f"({items},)" if len(words) == 1 else f"({items})")
 
 
 def _any_of(names: list[str], rest: str = r"\b") -> str:

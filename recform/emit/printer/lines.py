@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from recform.emit.layout import wrap
+from recform.emit.printer.layout import wrap
 
 WIDTH = 88
 
@@ -13,11 +13,9 @@ WIDTH = 88
 class Lines:
     """Lines of source with a current indentation."""
 
-    def __init__(self, offset: int = 0) -> None:
-        """Empty lines; ``offset`` is by how much they will be indented later."""
+    def __init__(self) -> None:
         self._lines: list[str] = []
         self._level = 0
-        self._width = WIDTH - offset
 
     def add(self, text: str) -> None:
         """One line."""
@@ -39,19 +37,15 @@ class Lines:
         yield
         self._level -= 1
 
-    def has_room(self, text: str, comment: str = "") -> bool:
-        """Whether a statement fits on one line."""
-        return len(wrap(text, self._width - 4 * self._level, comment)) == 1
-
     def statement(self, text: str, comment: str = "") -> None:
         """A statement, broken at its brackets if it is too long for a line."""
-        self.extend(wrap(text, self._width - 4 * self._level, comment))
+        self.extend(wrap(text, WIDTH - 4 * self._level, comment))
 
     def signature(self, name: str, parameters: list[str], result: str) -> None:
         """A ``def`` line, one parameter a line if it gets long."""
         line = f"def {name}({', '.join(parameters)}) -> {result}:"
         inner = ", ".join(parameters)
-        room = self._width - 4 * self._level
+        room = WIDTH - 4 * self._level
         if len(line) <= room:
             self.add(line)
             return
@@ -62,14 +56,6 @@ class Lines:
             else:
                 self.extend(f"{parameter}," for parameter in parameters)
         self.add(f") -> {result}:")
-
-    def assign(self, target: str, value: str, comment: str = "") -> None:
-        """``target = value``."""
-        self.statement(f"{target} = {value}", comment)
-
-    def returns(self, value: str, comment: str = "") -> None:
-        """``return value``."""
-        self.statement(f"return {value}", comment)
 
     def __str__(self) -> str:
         return "\n".join(self._lines) + "\n"

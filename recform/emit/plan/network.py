@@ -1,0 +1,70 @@
+"""The plan of a network: its definitions, and what in them is what of the formula."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from recform.emit.columns import Given
+from recform.emit.namespace import Loops
+from recform.emit.plan.definitions import Class, Definition, Function
+from recform.emit.plan.expressions import Expression
+from recform.graph.model import NetworkGraph
+from recform.proof.plan import PrintedStep
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """A step as code.
+
+    Attributes:
+        printed: the step of the recurrence, and what is called how in the code.
+        definition: its class, or the function that makes the modules of a block; None
+            where its blocks are modules of a definition by equations.
+        arguments: of the constructor, with the numbers of the blocks.
+        free: parameters of the network that it passes on.
+        made: for each segment what makes its blocks, where there is no definition.
+        flat: how many modules a block is, if it is a list of them.
+    """
+
+    printed: PrintedStep
+    definition: Class | Function | None
+    arguments: tuple[Given, ...]
+    free: tuple[str, ...]
+    made: tuple[Expression, ...] = ()
+    flat: int = 0
+
+    @property
+    def name(self) -> str:
+        """The name of the class or the function."""
+        return self.printed.name
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network as code.
+
+    Attributes:
+        graph: what it was made from.
+        definitions: what its code consists of, in order; its own class is the last.
+        steps: by the numbers of the recurrence's.
+        stages: the attributes of the stages; none where the network is one row.
+        pieces: those of stem, head and transitions that have a class, by their roles.
+        shared: those of what all blocks share, by name and flow.
+        loops: the variables of loops in it.
+    """
+
+    graph: NetworkGraph
+    definitions: tuple[Definition, ...]
+    steps: tuple[StepPlan, ...]
+    stages: tuple[str, ...]
+    pieces: Mapping[str, str]
+    shared: Mapping[tuple[str, int], str]
+    loops: Loops
+
+    @property
+    def network(self) -> Class:
+        """The class of the network itself."""
+        made = self.definitions[-1]
+        assert isinstance(made, Class)
+        return made

@@ -1,0 +1,96 @@
+"""The head of a generated file: what it says of itself, and what it imports."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import PurePath
+
+from recform.emit.printer.lines import Lines, docstring
+from recform.source import Source
+
+#: What a file imports from Python's own library, and the names that ask for it.
+_STANDARD = {
+    "import math": ("math",),
+    "from collections import OrderedDict": ("OrderedDict",),
+    "from collections.abc import Callable, Iterable, Iterator, Sequence": ("Iterator",),
+    "from contextlib import contextmanager, nullcontext": ("nullcontext",),
+    "from functools import partial": ("partial",),
+    "from typing import Any": ("Any",),
+}
+
+
+def reads(tree: ast.AST) -> frozenset[str]:
+    """The names that code reads from around it, and the attributes of ``self``."""
+    found: set[str] = set()
+    own: set[str] = set()
+    for node in ast.iter_child_nodes(tree):
+        found |= reads(node)
+    match tree:
+        case ast.FunctionDef():
+            own = {n.arg for n in ast.walk(tree.args) if isinstance(n, ast.arg)}
+            own |= {
+                node.id
+                for node in ast.walk(tree)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+        case ast.Name(ctx=ast.Load()):
+            found.add(tree.id)
+        case ast.Attribute(value=ast.Name(id="self")):
+            found.add(f"self.{tree.attr}")
+    return frozenset(found - own)
+
+
+def header(source: Source, options: str, classes: list[str]) -> str:
+    """The docstring of a file.
+
+    Args:
+        source: the formula.
+        options: of the command.
+        classes: of the networks.
+    """
+    from recform.version import __version__
+
+    file = PurePath(source.name).name
+    stem = PurePath(file).stem or "network"
+    lines = Lines()
+    lines.extend(
+        docstring(
+            "\n".join(
+                [
+                    f"{', '.join(classes)}, from {file}. Generated code: change the formula,",
+                    "not this file. A comment `rf:N` marks what line N of the formula says.",
+                    "",
+                    f"source:  {file}",
+                    f"sha256:  {source.digest}",
+                    f"recform: {__version__}",
+                    f"command: recform compile {file} -o {stem}.py{options}",
+                ]
+            )
+        )
+    )
+    return str(lines)
+
+
+def imports(used: frozenset[str], classes: list[str]) -> str:
+    """The imports of a file, and what it offers.
+
+    Args:
+        used: the names that its code reads.
+        classes: of the networks.
+    """
+    lines = Lines()
+    standard = [line for line, names in _STANDARD.items() if used & set(names)]
+    if standard:
+        lines.extend(standard)
+        lines.blank()
+    if "torch" in used:
+        lines.add("import torch")
+    if "F" in used:
+        lines.add("import torch.nn.functional as F")
+    lines.add("from torch import Tensor, nn")
+    if "checkpoint" in used:
+        lines.add("from torch.utils.checkpoint import checkpoint")
+    lines.blank()
+    quoted = ", ".join(f'"{name}"' for name in classes)
+    lines.add(f"__all__ = [{quoted}]")
+    return str(lines)
