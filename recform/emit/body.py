@@ -133,7 +133,7 @@ class BodyWriter:
         name = self._names.new(f"{self._name_of(value)}_short")
         call = f"self.{attribute}({self._writer.show(value)})"
         self._set(name, call, self._line(value))
-        self._writer.variables["adapted", attribute] = name
+        self._writer.adapted[attribute] = name
 
     def _is_alias(self, tensor: Tensor) -> bool:
         """Whether an unknown is just another name of a tensor that has one."""

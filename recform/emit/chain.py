@@ -17,7 +17,7 @@ from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
 from recform.blocks.identifiers import identifier
 from recform.emit.bodies import BodyClasses
-from recform.emit.containers import BLOCK, NEXT, Kind, Origin, Part, fold
+from recform.emit.containers import BLOCK, NEXT, Part, fold
 from recform.emit.names import INLINE, is_inline
 from recform.emit.namespace import Namespace, fail
 from recform.emit.pipelines import (
@@ -40,6 +40,7 @@ from recform.emit.plan.definitions import (
     names_read,
 )
 from recform.emit.plan.expressions import Argument, Code, Make, at
+from recform.emit.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.emit.setting import Setting, ordered
 from recform.emit.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
@@ -110,16 +111,16 @@ class ChainWriter:
 
     def _all(self) -> Iterator[Part]:
         network = self._network
-        yield from self._piece(Origin(Kind.STEM), network.stem)
+        yield from self._piece(STEM, network.stem)
         number = 0
         for position in range(len(network.stages)):
             if position and position <= len(network.transitions):
                 piece = network.transitions[position - 1]
-                yield from self._piece(Origin(Kind.TRANSITION, position), piece)
+                yield from self._piece(transition(position), piece)
             for part in self._blocks(position, number):
                 number += part.count
                 yield part
-        yield from self._piece(Origin(Kind.HEAD), network.head)
+        yield from self._piece(HEAD, network.head)
 
     def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
         """The parts of a stem, transition or head, in the container that is theirs."""
@@ -127,7 +128,7 @@ class ChainWriter:
         given = self._formula.names.get(role)
         path = path_of(given or role + ("{}" if origin.number else ""), origin.number)
         here = Setting.at(piece.input, piece, self._formula.tables)
-        if origin.kind is Kind.STEM:
+        if origin is STEM:
             here = here.taking(self._incoming(piece))
         parts, _ = pipeline_parts(piece.pipeline, here, self._bodies)
         if given is None and not any(part.made for part in parts):

@@ -8,29 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from recform.blocks import identifiers
 from recform.emit.namespace import Claim, Namespace, fail
 from recform.emit.plan.expressions import Container, Expression, Holds, Item
+from recform.emit.plan.places import Kind, Origin
 from recform.source import Span
-
-
-class Kind(Enum):
-    """A piece of the network, by what a `names` statement calls it."""
-
-    STEM = "stem"
-    TRANSITION = "transition"
-    HEAD = "head"
-    STAGE = "stages"
-
-
-@dataclass(frozen=True)
-class Origin:
-    """The piece of the network that a part is of; stages are counted from 0."""
-
-    kind: Kind
-    number: int = 0
 
 
 @dataclass(frozen=True)

@@ -146,6 +146,7 @@ class Writer:
         adapter: the attribute of the adapter in front of a term, or an empty string.
         coefficient: a coefficient as Python, and its level.
         variables: tensors that have a name.
+        adapted: the names of what adapters made, by their attributes.
     """
 
     parts: Callable[[Tensor], tuple[Tensor, ...]]
@@ -155,6 +156,7 @@ class Writer:
     adapter: Callable[[Tensor, Tensor], str]
     coefficient: Callable[[Tensor], tuple[str, int]]
     variables: dict[Any, str] = field(default_factory=dict)
+    adapted: dict[str, str] = field(default_factory=dict)
 
     def show(self, tensor: Tensor, level: int = SUM) -> str:
         """A tensor as an expression that can stand at a level of precedence."""
@@ -213,9 +215,8 @@ class Writer:
         attribute = self.adapter(value, parent)
         if not attribute:
             return self.spread(parent, tensor)
-        key = ("adapted", attribute)
-        if key in self.variables:
-            result = self.variables[key], ATOM
+        if attribute in self.adapted:
+            result = self.adapted[attribute], ATOM
         else:
             result = f"self.{attribute}({self.show(value)})", ATOM
         for scale in reversed(scales):

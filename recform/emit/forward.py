@@ -24,6 +24,7 @@ from recform.emit.plan.definitions import (
     forward,
 )
 from recform.emit.plan.expressions import Code
+from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import Flow, ModuleSlot, Slot, Step
 
@@ -34,15 +35,15 @@ class Attributes:
 
     Attributes:
         stages: the attributes of the stages.
-        inlined: the code of the pieces that have no class, by their roles.
+        inlined: the code of the pieces that have no module of their own.
         pieces: the attributes of those that have one.
-        shared: those of what all blocks share, by name and flow.
+        shared: those of what all blocks share.
     """
 
     stages: Sequence[str]
-    inlined: Mapping[str, PipelineCode]
-    pieces: Mapping[str, str]
-    shared: Mapping[tuple[str, int], str]
+    inlined: Mapping[Origin, PipelineCode]
+    pieces: Mapping[Origin, str]
+    shared: Mapping[Shared, str]
 
 
 class ForwardWriter:
@@ -86,24 +87,24 @@ class ForwardWriter:
         return self._formula.scope == "stage"
 
     def _stem(self) -> Iterator[Statement]:
-        if "stem" in self._has.inlined:
+        if STEM in self._has.inlined:
             line = line_of(self._network.stem.pipeline.span, self._formula.source)
-            yield from applied(self._has.inlined["stem"], line)
-        elif "stem" in self._has.pieces:
-            yield Assign("x", Code(f"self.{self._has.pieces['stem']}(x)"))
+            yield from applied(self._has.inlined[STEM], line)
+        elif STEM in self._has.pieces:
+            yield Assign("x", Code(f"self.{self._has.pieces[STEM]}(x)"))
 
     def _transition(self, number: int) -> Iterator[Statement]:
         if number and self._network.transitions:
-            attribute = self._has.pieces[f"transition{number + 1}"]
+            attribute = self._has.pieces[transition(number)]
             yield Assign("x", Code(f"self.{attribute}(x)"))
 
     def _head(self) -> Iterator[Statement]:
         x = self._result
-        if "head" in self._has.inlined:
+        if HEAD in self._has.inlined:
             line = line_of(self._network.head.pipeline.span, self._formula.source)
-            yield from returned(self._has.inlined["head"], line, x)
-        elif "head" in self._has.pieces:
-            yield Return(Code(f"self.{self._has.pieces['head']}({x})"))
+            yield from returned(self._has.inlined[HEAD], line, x)
+        elif HEAD in self._has.pieces:
+            yield Return(Code(f"self.{self._has.pieces[HEAD]}({x})"))
         else:
             yield Return(Code(x))
 
@@ -226,7 +227,7 @@ class ForwardWriter:
     def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
         """What the network hands to every block: the same for all steps of a flow."""
         return [
-            f"self.{self._has.shared[name, number]}"
+            f"self.{self._has.shared[Shared(name, number)]}"
             for name in self._recurrence.handed(flow)
         ]
 
@@ -239,10 +240,9 @@ class ForwardWriter:
         )
 
         def operator(tensor: Apply, argument: str) -> str:
-            name = tensor.operator
-            if tensor.index is not sympy.nan and int(tensor.index) == 0:
-                name = f"{name}_0"
-            return f"self.{self._has.shared[name, number]}({argument})"
+            first = tensor.index is not sympy.nan and int(tensor.index) == 0
+            module = self._has.shared[Shared(tensor.operator, number, first)]
+            return f"self.{module}({argument})"
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
@@ -251,7 +251,7 @@ class ForwardWriter:
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
             names = {
-                item: f"self.{self._has.shared[item.name, number]}"
+                item: f"self.{self._has.shared[Shared(item.name, number)]}"
                 for item in value.atoms(Learned)
             }
             numbers = {L: sympy.Integer(flow.length)}

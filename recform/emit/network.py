@@ -40,6 +40,7 @@ from recform.emit.plan.definitions import (
     names_read,
 )
 from recform.emit.plan.network import NetworkPlan, StepPlan
+from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
 from recform.emit.printer.lines import folded
 from recform.emit.setting import Setting
 from recform.emit.stages import StageWriter
@@ -84,11 +85,10 @@ class NetworkWriter:
         self._single = self._is_single()
         self._made: list[Definition] = []
         self._steps: list[StepPlan] = []
-        self._piece_codes: dict[str, PipelineCode] = {}
-        self._piece_classes: dict[str, str] = {}
-        self._inlined: dict[str, PipelineCode] = {}
-        self._pieces: dict[str, str] = {}
-        self._shared: dict[tuple[str, int], str] = {}
+        self._piece_classes: dict[Kind, tuple[str, PipelineCode]] = {}
+        self._inlined: dict[Origin, PipelineCode] = {}
+        self._pieces: dict[Origin, str] = {}
+        self._shared: dict[Shared, str] = {}
         self._stage_names: list[str] = []
         self._attributes = Namespace.attributes()
         self._loops = Loops.within(names)
@@ -225,30 +225,27 @@ class NetworkWriter:
     def _classes_of_pieces(self) -> None:
         """Classes of stem, head and transitions that are not inlined."""
         network = self._network
-        for role, piece in (
-            ("stem", network.stem),
-            ("transition", network.transitions[0] if network.transitions else None),
-            ("head", network.head),
-        ):
-            if piece is None or not piece.pipeline.steps or self._inlines(role):
+        pieces = [(Kind.STEM, network.stem)]
+        pieces += [(Kind.TRANSITION, piece) for piece in network.transitions[:1]]
+        for kind, piece in [*pieces, (Kind.HEAD, network.head)]:
+            pipeline = piece.pipeline
+            if not pipeline.steps or self._inlines(kind) or is_whole(pipeline):
                 continue
-            if is_whole(piece.pipeline):
-                continue
-            made, self._piece_codes[role] = pipeline_class(
-                self._names.new(self._prefix + role.capitalize()),
-                piece.pipeline,
+            made, code = pipeline_class(
+                self._names.new(self._prefix + kind.value.capitalize()),
+                pipeline,
                 piece.input,
-                f"{role} {piece.pipeline.text}",
+                f"{kind.value} {pipeline.text}",
                 self._rates,
                 self._formula.source,
                 self._bodies,
             )
-            self._piece_classes[role] = made.name
+            self._piece_classes[kind] = made.name, code
             self._made.append(made)
 
-    def _inlines(self, role: str) -> bool:
+    def _inlines(self, kind: Kind) -> bool:
         """Whether the operators of a piece are the network's own."""
-        return is_inline(self._formula, role)
+        return is_inline(self._formula, kind.value)
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
@@ -269,8 +266,9 @@ class NetworkWriter:
         names = chosen_names(
             self._formula, [*letters, *self._recurrence.shared_scalars]
         )
-        for role, piece in (("stem", self._network.stem), ("head", self._network.head)):
-            if is_inline(self._formula, role):
+        network = self._network
+        for kind, piece in ((Kind.STEM, network.stem), (Kind.HEAD, network.head)):
+            if is_inline(self._formula, kind.value):
                 names += labels_of(piece.pipeline)
         self._attributes.reserve(names)
 
@@ -281,49 +279,48 @@ class NetworkWriter:
     ) -> Iterator[Attribute]:
         """What the network is made of."""
         network = self._network
-        yield from self._one_piece("stem", network.stem)
+        yield from self._one_piece(STEM, network.stem)
         yield from self._owned(classes)
         for number in range(len(network.stages)):
             if self._formula.scope == "stage" and number and network.transitions:
                 piece = network.transitions[number - 1]
-                yield from self._one_piece("transition", piece, number + 1)
+                yield from self._one_piece(transition(number), piece)
             yield Attribute(self._stage_names[number], stages.container(number))
-        yield from self._one_piece("head", network.head)
+        yield from self._one_piece(HEAD, network.head)
 
-    def _one_piece(
-        self, role: str, piece: Piece, number: int = 0
-    ) -> Iterator[Attribute]:
+    def _one_piece(self, origin: Origin, piece: Piece) -> Iterator[Attribute]:
         """The module of a stem, head or transition; or its parts, if it is inlined."""
         if not piece.pipeline.steps:
             return
+        role = origin.kind.value
         if is_inline(self._formula, role):
-            self._inlined[role] = self._written(role, piece, self._attributes)
-            yield from attributes_of(self._inlined[role])
+            self._inlined[origin] = self._written(origin, piece, self._attributes)
+            yield from attributes_of(self._inlined[origin])
             return
-        wanted = self._formula.names.get(role, role)
+        number = origin.number + 1 if origin.kind is Kind.TRANSITION else ""
         attribute = self._attributes.claim(
-            f"{wanted}{number}" if number else wanted,
+            f"{self._formula.names.get(role, role)}{number}",
             claim_of(self._formula, role, f"the {role}"),
         )
-        self._pieces[f"{role}{number or ''}"] = attribute
+        self._pieces[origin] = attribute
         if is_whole(piece.pipeline):
-            code = self._written(role, piece, Namespace.attributes())
+            code = self._written(origin, piece, Namespace.attributes())
             yield Attribute(attribute, code.modules[0][1])
             return
-        parameters = self._piece_codes[role].parameters
-        here = self._setting(role, piece)
-        made = made_at(self._piece_classes[role], parameters, here, shows_stride=True)
+        name, code = self._piece_classes[origin.kind]
+        here = self._setting(origin, piece)
+        made = made_at(name, code.parameters, here, shows_stride=True)
         yield Attribute(attribute, made)
 
-    def _written(self, role: str, piece: Piece, names: Namespace) -> PipelineCode:
+    def _written(self, origin: Origin, piece: Piece, names: Namespace) -> PipelineCode:
         """The code of a pipeline in its place."""
-        here = self._setting(role, piece)
+        here = self._setting(origin, piece)
         return write_pipeline(piece.pipeline, here, names, self._bodies)
 
-    def _setting(self, role: str, piece: Piece) -> Setting:
+    def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""
         here = Setting.at(piece.input, piece, self._formula.tables)
-        return here.taking(self._incoming(piece)) if role == "stem" else here
+        return here.taking(self._incoming(piece)) if origin == STEM else here
 
     def _incoming(self, stem: Piece) -> Any:
         """The features of the network's input."""
@@ -344,14 +341,14 @@ class NetworkWriter:
                 place = Place(module.width, module.stride)
                 length = self._recurrence.flows[number].length
                 here = Setting.at(module.input, place, length=length)
-                name, key = module.name, (module.name, number)
-                yield self._shared_module(classes, name, key, attribute, here)
+                key = Shared(module.name, number)
+                yield self._shared_module(classes, key, attribute, here)
             yield from self._start_modules(number, classes)
         for name in self._recurrence.shared_scalars:
             scalar = self._formula.scalars[name]
             attribute = operator_name(self._attributes, self._formula, name)
             for number in range(len(self._network.shared)):
-                self._shared[name, number] = attribute
+                self._shared[Shared(name, number)] = attribute
             sizes = self._scalar_sizes(name) if scalar.per_feature else ()
             made = scalar_parameter(scalar.start, sizes)
             yield Attribute(attribute, made, Role.SCALAR)
@@ -368,20 +365,16 @@ class NetworkWriter:
             place = Place(module.place.width, 1)
             length = self._recurrence.flows[number].length
             here = Setting.at(module.input, place, (), 0, length)
-            key = (f"{name}_0", number)
-            yield self._shared_module(classes, name, key, attribute, here)
+            key = Shared(name, number, first=True)
+            yield self._shared_module(classes, key, attribute, here)
 
     def _shared_module(
-        self,
-        classes: BlockClasses,
-        name: str,
-        key: tuple[str, int],
-        attribute: str,
-        here: Setting,
+        self, classes: BlockClasses, key: Shared, attribute: str, here: Setting
     ) -> Attribute:
         self._shared[key] = attribute
-        parameters = classes.codes[name].parameters
-        return Attribute(attribute, made_at(classes.operators[name], parameters, here))
+        parameters = classes.codes[key.name].parameters
+        made = made_at(classes.operators[key.name], parameters, here)
+        return Attribute(attribute, made)
 
     def _scalar_sizes(self, name: str) -> Sequence[str]:
         """The sizes of a scalar with one number a feature."""

@@ -19,6 +19,7 @@ from recform.blocks.identifiers import identifier
 from recform.emit.module import emit, module_names
 from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
+from recform.emit.plan.places import Kind
 from recform.graph.model import NetworkGraph, Piece, Site, StageGraph
 from recform.recurrence.build import relative
 from recform.recurrence.model import Step as BlockStep
@@ -159,18 +160,17 @@ def _owners(plan: NetworkPlan) -> dict[str, Owner]:
     formula = network.recurrence.formula
     by_stage = formula.scope == "stage"
     owners: dict[str, Owner] = {}
-    for role, attribute in plan.pieces.items():
-        kind = role.rstrip("0123456789")
-        owners[attribute] = Owner(kind, kind, int(role[len(kind) :] or 0))
-    for (name, flow), attribute in plan.shared.items():
-        stage = flow + 1 if by_stage and name not in formula.scalars else 0
-        letter = name.removesuffix("_0")
-        if name in formula.scalars:
-            owners[attribute] = Owner("scalar", name)
-        elif name in formula.operators:
-            owners[attribute] = Owner("operator", name, stage)
+    for origin, attribute in plan.pieces.items():
+        kind = origin.kind.value
+        number = origin.number + 1 if origin.kind is Kind.TRANSITION else 0
+        owners[attribute] = Owner(kind, kind, number)
+    for key, attribute in plan.shared.items():
+        stage = key.flow + 1 if by_stage else 0
+        if key.name in formula.scalars:
+            owners[attribute] = Owner("scalar", key.name)
         else:
-            owners[attribute] = Owner("operator", letter, stage, index=0)
+            index = 0 if key.first else None
+            owners[attribute] = Owner("operator", key.name, stage, index=index)
     for number, stage_graph in enumerate(network.stages):
         owners |= _of_stage(plan, stage_graph, number + 1)
     return owners

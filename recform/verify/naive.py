@@ -15,6 +15,7 @@ from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import plan_network
+from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.recurrence.moves import move
 
 #: In front of which term of what the adapter of a block stands.
@@ -41,12 +42,12 @@ class Naive:
 
     def __call__(self, value: Any) -> Any:
         """What the network is to make of examples."""
-        value = self._piece("stem", value)
+        value = self._piece(STEM, value)
         for flow in range(len(self._flows)):
             if flow:
-                value = self._piece(f"transition{flow + 1}", value)
+                value = self._piece(transition(flow), value)
             value = self._flow(flow, value)
-        return self._piece("head", value)
+        return self._piece(HEAD, value)
 
     def parts(self, flow: int) -> Parts:
         """Operators and scalars of the blocks of a flow."""
@@ -63,8 +64,8 @@ class Naive:
                 path = paths.get(index, {}).get(name)
                 owner = blocks[index - 1] if path else None
             else:
-                own = f"{name}_0" if index == 0 else name
-                path, owner = plan.shared.get((own, flow)), self._network
+                key = Shared(name, flow, first=index == 0)
+                path, owner = plan.shared.get(key), self._network
             if not path:
                 raise Missing(name if index is None else f"{name}_{index}")
             for attribute in path.removeprefix("self.").split("."):
@@ -73,8 +74,8 @@ class Naive:
 
         return Parts(self._network, member, member)
 
-    def _piece(self, role: str, value: Any) -> Any:
-        attribute = self._plan.pieces.get(role)
+    def _piece(self, origin: Origin, value: Any) -> Any:
+        attribute = self._plan.pieces.get(origin)
         return value if attribute is None else getattr(self._network, attribute)(value)
 
     def _flow(self, flow: int, value: Any) -> Any:

@@ -13,7 +13,7 @@ from recform.emit.chain import ChainWriter
 from recform.emit.classifier.head import CLASSIFIER, HeadCode
 from recform.emit.classifier.levels import levels
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.containers import Kind, Origin, Part, fold, names_of
+from recform.emit.containers import Part, fold, names_of
 from recform.emit.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, chain, line_of
 from recform.emit.plan.definitions import (
@@ -25,6 +25,7 @@ from recform.emit.plan.definitions import (
     Yield,
 )
 from recform.emit.plan.expressions import Code, Container, Expression, Holds, Item
+from recform.emit.plan.places import Kind, Origin
 from recform.graph.model import Piece
 
 

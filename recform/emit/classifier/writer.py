@@ -61,6 +61,7 @@ from recform.emit.plan.expressions import (
     Make,
 )
 from recform.emit.plan.network import NetworkPlan
+from recform.emit.plan.places import HEAD, STEM, Kind, Origin
 from recform.emit.setting import Setting
 from recform.emit.stages import StageWriter
 from recform.graph.model import NetworkGraph, Piece
@@ -166,9 +167,9 @@ class ClassifierWriter(NetworkWriter):
         self, stages: StageWriter, classes: BlockClasses
     ) -> Iterator[Attribute]:
         yield from super()._modules(stages, classes)
-        self._stem_names = [self._pieces["stem"]] if "stem" in self._pieces else []
-        if "stem" in self._inlined:
-            self._stem_names = [name for name, _ in self._inlined["stem"].modules]
+        self._stem_names = [self._pieces[STEM]] if STEM in self._pieces else []
+        if STEM in self._inlined:
+            self._stem_names = [name for name, _ in self._inlined[STEM].modules]
         shown = self._stem_names[-1:] if self._shows_stem else []
         self._level_names = [*shown, *self._stage_names]
 
@@ -214,20 +215,18 @@ class ClassifierWriter(NetworkWriter):
             rows[-1] = f'{rows[-1][:-1]}, "num_chs_norm": {self._head.channels}}}'
         return f"[{', '.join(rows)}]"
 
-    def _inlines(self, role: str) -> bool:
-        return role == "head" or super()._inlines(role)
+    def _inlines(self, kind: Kind) -> bool:
+        return kind is Kind.HEAD or super()._inlines(kind)
 
     def _incoming(self, stem: Piece) -> Any:
         return size("in_chans")
 
     # -- the head
 
-    def _one_piece(
-        self, role: str, piece: Piece, number: int = 0
-    ) -> Iterator[Attribute]:
-        if role == "head":
+    def _one_piece(self, origin: Origin, piece: Piece) -> Iterator[Attribute]:
+        if origin == HEAD:
             return self._modules_of_head(piece)
-        return super()._one_piece(role, piece, number)
+        return super()._one_piece(origin, piece)
 
     def _modules_of_head(self, piece: Piece) -> Iterator[Attribute]:
         """The modules of the head, by their names or in a dictionary of their own."""
@@ -272,7 +271,7 @@ class ClassifierWriter(NetworkWriter):
         return (chain.forward_levels(), *self._parts_of_head(), matcher)
 
     def _methods(self) -> tuple[Function, ...]:
-        transitions = [a for role, a in self._pieces.items() if "transition" in role]
+        transitions = [a for o, a in self._pieces.items() if o.kind is Kind.TRANSITION]
         coarse, fine = _patterns(self._stage_names, transitions)
         stem = self._stem_names
         before = f'"stem": {_any_of(stem)}, ' if stem else ""

@@ -9,6 +9,7 @@ from recform.emit.columns import Given
 from recform.emit.namespace import Loops
 from recform.emit.plan.definitions import Class, Definition, Function
 from recform.emit.plan.expressions import Expression
+from recform.emit.plan.places import Origin, Shared
 from recform.graph.model import NetworkGraph
 from recform.proof.plan import PrintedStep
 
@@ -49,8 +50,8 @@ class NetworkPlan:
         definitions: what its code consists of, in order; its own class is the last.
         steps: by the numbers of the recurrence's.
         stages: the attributes of the stages; none where the network is one row.
-        pieces: those of stem, head and transitions that have a class, by their roles.
-        shared: those of what all blocks share, by name and flow.
+        pieces: those of stem, head and transitions that have a class, by where they are.
+        shared: those of what all blocks share.
         loops: the variables of loops in it.
     """
 
@@ -58,8 +59,8 @@ class NetworkPlan:
     definitions: tuple[Definition, ...]
     steps: tuple[StepPlan, ...]
     stages: tuple[str, ...]
-    pieces: Mapping[str, str]
-    shared: Mapping[tuple[str, int], str]
+    pieces: Mapping[Origin, str]
+    shared: Mapping[Shared, str]
     loops: Loops
 
     @property
