@@ -10,10 +10,10 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, Tensor
-from recform.emit.body import BodyWriter
-from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.names import base_name, variable
-from recform.emit.namespace import Namespace
+from recform.emit.formula.statements import BodyWriter
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.naming.names import base_name, variable
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
     Assign,

@@ -9,8 +9,8 @@ from pathlib import PurePath
 from recform.emit.checked import check
 from recform.emit.classifier.plan import BASE
 from recform.emit.classifier.writer import base_class, plan_classifier, without_unused
-from recform.emit.names import argument_names
-from recform.emit.namespace import Namespace
+from recform.emit.naming.names import argument_names
+from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition

@@ -6,12 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from recform.algebra.expr import Filled, Learned, Scaled
-from recform.emit.bodies import BodyClasses
 from recform.emit.calls import made_at
-from recform.emit.chain import ChainWriter, is_chain, path_of
+from recform.emit.formula.bodies import BodyClasses
 from recform.emit.forward import Attributes, ForwardWriter
 from recform.emit.initialise import initialisation, scalar_parameter
-from recform.emit.names import (
+from recform.emit.naming.names import (
     chosen_names,
     claim_of,
     is_inline,
@@ -19,9 +18,7 @@ from recform.emit.names import (
     operator_name,
     place_of,
 )
-from recform.emit.namespace import Loops, Namespace
-from recform.emit.operators import BlockWriter
-from recform.emit.owned import BlockClasses
+from recform.emit.naming.namespace import Loops, Namespace
 from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,
@@ -42,9 +39,12 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
 from recform.emit.printer.lines import folded
+from recform.emit.rows.chain import ChainWriter, is_chain, path_of
 from recform.emit.setting import Setting
-from recform.emit.stages import StageWriter
-from recform.emit.step import Frame, plan_step
+from recform.emit.steps.operators import BlockWriter
+from recform.emit.steps.owned import BlockClasses
+from recform.emit.steps.stages import StageWriter
+from recform.emit.steps.step import Frame, plan_step
 from recform.graph.model import Block, NetworkGraph, Piece, Place
 from recform.recurrence.model import ModuleSlot
 

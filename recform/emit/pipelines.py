@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -16,8 +15,7 @@ from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.containers import Part, fold, is_nested, names_of
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
@@ -29,6 +27,7 @@ from recform.emit.plan.definitions import (
     forward,
 )
 from recform.emit.plan.expressions import Code, Expression, Make, names_in
+from recform.emit.rows.containers import Part, fold, is_nested, names_of
 from recform.emit.setting import Setting, ordered
 from recform.source import Source, Span
 
@@ -63,9 +62,8 @@ class PipelineCode:
     @property
     def sequential(self) -> bool:
         """Whether it is modules alone, so that nn.Sequential can hold it."""
-        return len(self.modules) == len(self.calls) > 0 and all(
-            re.fullmatch(r"[\w.]+\(\{x\}\)", call) for call in self.calls
-        )
+        modules = tuple(f"self.{name}({{x}})" for name, _ in self.modules)
+        return bool(modules) and self.calls == modules
 
 
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.

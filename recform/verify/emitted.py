@@ -11,7 +11,7 @@ from recform.analysis.verify import Check, measured
 from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
-from recform.emit.plain import plain_graph
+from recform.emit.naming.owners import plain_graph
 from recform.verify.naive import Naive
 from recform.verify.sizes import thinner
 

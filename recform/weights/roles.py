@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from recform.blocks import library
 from recform.compiler import Compiled, load_source
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.plain import Owner, PlainCode, emit_plain
+from recform.emit.naming.owners import Owner, PlainCode, emit_plain
 from recform.weights.correspond import NotFollowed, correspondence
 
 if TYPE_CHECKING:

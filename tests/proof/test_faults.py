@@ -30,7 +30,7 @@ from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site

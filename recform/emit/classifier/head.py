@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 
 from recform.blocks import Shape
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.containers import Part, fold, names_of
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import (
     WHOLE,
     Bodies,
@@ -19,6 +18,7 @@ from recform.emit.pipelines import (
     with_kept,
 )
 from recform.emit.plan.expressions import Code, Expression
+from recform.emit.rows.containers import Part, fold, names_of
 from recform.emit.setting import Setting
 from recform.graph.model import Piece
 

@@ -18,7 +18,7 @@ from recform.algebra.expr import (
 )
 from recform.blocks import Shape
 from recform.emit.forward import ForwardWriter
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of
 from recform.emit.plan.definitions import (
     Assign,

@@ -18,8 +18,8 @@ from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
 from recform.blocks.window import pair
 from recform.diagnostics import Diagnostics
-from recform.emit.containers import is_nested
 from recform.emit.pipelines import is_whole
+from recform.emit.rows.containers import is_nested
 from recform.graph.model import NetworkGraph, Piece
 
 #: The class that networks with the interface derive from.

@@ -9,12 +9,10 @@ from typing import Any
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.chain import ChainWriter
 from recform.emit.classifier.head import CLASSIFIER, HeadCode
 from recform.emit.classifier.levels import levels
 from recform.emit.classifier.plan import NUM_CLASSES, OWN, Head
-from recform.emit.containers import Part, fold, names_of
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, chain, line_of
 from recform.emit.plan.definitions import (
     Assign,
@@ -26,6 +24,8 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code, Container, Expression, Holds, Item
 from recform.emit.plan.places import Kind, Origin
+from recform.emit.rows.chain import ChainWriter
+from recform.emit.rows.containers import Part, fold, names_of
 from recform.graph.model import Piece
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
-from recform.emit.chain import ChainWriter, is_chain
 from recform.emit.classifier.head import write_head
 from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
 from recform.emit.classifier.plan import (
@@ -27,10 +26,9 @@ from recform.emit.classifier.plan import (
 )
 from recform.emit.classifier.row import RowWriter
 from recform.emit.initialise import rule_call
-from recform.emit.names import claim_of, is_inline
-from recform.emit.namespace import Namespace
+from recform.emit.naming.names import claim_of, is_inline
+from recform.emit.naming.namespace import Namespace
 from recform.emit.network import NetworkWriter
-from recform.emit.owned import BlockClasses
 from recform.emit.pipelines import (
     PipelineCode,
     chain,
@@ -62,8 +60,10 @@ from recform.emit.plan.expressions import (
 )
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin
+from recform.emit.rows.chain import ChainWriter, is_chain
 from recform.emit.setting import Setting
-from recform.emit.stages import StageWriter
+from recform.emit.steps.owned import BlockClasses
+from recform.emit.steps.stages import StageWriter
 from recform.graph.model import NetworkGraph, Piece
 
 #: What timm calls by name, besides what the base class has; no module may hide it.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recform.emit.columns import Given
-from recform.emit.namespace import Loops
+from recform.emit.naming.namespace import Loops
 from recform.emit.plan.definitions import Class, Definition, Function
 from recform.emit.plan.expressions import Expression
 from recform.emit.plan.places import Origin, Shared
+from recform.emit.steps.columns import Given
 from recform.graph.model import NetworkGraph
 from recform.proof.plan import PrintedStep
 

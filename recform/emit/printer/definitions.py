@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recform.emit.namespace import Loops
+from recform.emit.naming.namespace import Loops
 from recform.emit.plan.definitions import (
     Assign,
     Branch,

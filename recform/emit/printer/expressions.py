@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.emit.namespace import Loops
+from recform.emit.naming.namespace import Loops
 from recform.emit.plan.expressions import (
     Argument,
     Code,

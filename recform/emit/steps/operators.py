@@ -7,11 +7,10 @@ from recform.algebra.expr import untimed
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
-from recform.emit.bodies import BodyClasses
 from recform.emit.calls import given
-from recform.emit.names import class_name, is_inline
-from recform.emit.namespace import Namespace, fail
-from recform.emit.owned import BlockClasses
+from recform.emit.formula.bodies import BodyClasses
+from recform.emit.naming.names import class_name, is_inline
+from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
     is_whole,
@@ -28,6 +27,7 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code, Expression, Item, Make, sequential
 from recform.emit.setting import Setting
+from recform.emit.steps.owned import BlockClasses
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import ModuleSlot
 

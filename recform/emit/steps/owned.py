@@ -8,13 +8,13 @@ from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks.identifiers import identifier
-from recform.emit.bodies import BodyClasses
-from recform.emit.columns import Column, Columns, Given, Kind
-from recform.emit.expressions import learned
-from recform.emit.names import chosen_names, claim_of, variable
-from recform.emit.namespace import Namespace
+from recform.emit.formula.bodies import BodyClasses
+from recform.emit.formula.terms import learned
+from recform.emit.naming.names import chosen_names, claim_of, variable
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode
 from recform.emit.setting import Setting
+from recform.emit.steps.columns import Column, Columns, Given, Kind
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
 from recform.recurrence.model import ModuleSlot
 

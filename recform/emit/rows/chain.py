@@ -16,10 +16,9 @@ from typing import Any
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula
 from recform.blocks.identifiers import identifier
-from recform.emit.bodies import BodyClasses
-from recform.emit.containers import BLOCK, NEXT, Part, fold
-from recform.emit.names import INLINE, is_inline
-from recform.emit.namespace import Namespace, fail
+from recform.emit.formula.bodies import BodyClasses
+from recform.emit.naming.names import INLINE, is_inline
+from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
     assembled,
@@ -41,8 +40,9 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Argument, Code, Make, at
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, transition
+from recform.emit.rows.containers import BLOCK, NEXT, Part, fold
 from recform.emit.setting import Setting, ordered
-from recform.emit.stages import Blocks, StageWriter
+from recform.emit.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow
 from recform.source import Span

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from recform.algebra.expr import Apply, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks.identifiers import identifier
-from recform.emit.names import variable
-from recform.emit.namespace import Namespace
+from recform.emit.naming.names import variable
+from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import line_of
 from recform.emit.printer.lines import folded
 from recform.recurrence.build import relative, show

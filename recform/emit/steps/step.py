@@ -23,11 +23,9 @@ from recform.algebra.symbols import size
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.library import function_call
-from recform.emit.body import BodyWriter
 from recform.emit.calls import given
-from recform.emit.columns import Column, Kind
-from recform.emit.containers import fold
-from recform.emit.expressions import (
+from recform.emit.formula.statements import BodyWriter
+from recform.emit.formula.terms import (
     ATOM,
     PRODUCT,
     SUM,
@@ -36,9 +34,9 @@ from recform.emit.expressions import (
     numeric_parts,
 )
 from recform.emit.initialise import scalar_parameter
-from recform.emit.names import is_inline, operator_name, variable
-from recform.emit.namespace import Namespace, fail
-from recform.emit.owned import BlockClasses, Owned
+from recform.emit.naming.names import is_inline, operator_name, variable
+from recform.emit.naming.namespace import Namespace, fail
+from recform.emit.naming.says import line_marks, step_equations, step_title
 from recform.emit.pipelines import (
     WHOLE,
     PipelineCode,
@@ -70,8 +68,10 @@ from recform.emit.plan.expressions import (
     Make,
 )
 from recform.emit.plan.network import StepPlan
-from recform.emit.says import line_marks, step_equations, step_title
+from recform.emit.rows.containers import fold
 from recform.emit.setting import Setting
+from recform.emit.steps.columns import Column, Kind
+from recform.emit.steps.owned import BlockClasses, Owned
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof.plan import Place, PrintedStep
 from recform.recurrence.model import ModuleSlot, Slot

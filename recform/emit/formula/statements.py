@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 
 from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
 from recform.blocks.library import function_call
-from recform.emit.expressions import ATOM, Writer
-from recform.emit.namespace import Namespace
+from recform.emit.formula.terms import ATOM, Writer
+from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import Assign
 from recform.emit.plan.expressions import Code
 from recform.emit.printer.definitions import fits

@@ -24,7 +24,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.rows import DERIVED
 from recform.blocks.identifiers import identifier
-from recform.emit.namespace import Claim, Namespace
+from recform.emit.naming.namespace import Claim, Namespace
 from recform.recurrence.model import ModuleSlot, Slot
 from recform.recurrence.unroll import newest
 

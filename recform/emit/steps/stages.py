@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from recform.emit.columns import Kind
 from recform.emit.plan.expressions import (
     Argument,
     Code,
@@ -19,6 +18,7 @@ from recform.emit.plan.expressions import (
     Number,
 )
 from recform.emit.plan.network import StepPlan
+from recform.emit.steps.columns import Kind
 from recform.graph.model import NetworkGraph, Segment
 
 #: Arguments that are given by their names.

@@ -14,12 +14,12 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier, is_taken
-from recform.emit.body import BodyWriter
 from recform.emit.calls import given
-from recform.emit.expressions import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.formula.statements import BodyWriter
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.initialise import scalar_parameter
-from recform.emit.names import base_name, class_name, labels_of
-from recform.emit.namespace import Claim, Namespace
+from recform.emit.naming.names import base_name, class_name, labels_of
+from recform.emit.naming.namespace import Claim, Namespace
 from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,

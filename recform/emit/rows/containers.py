@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from recform.blocks import identifiers
-from recform.emit.namespace import Claim, Namespace, fail
+from recform.emit.naming.namespace import Claim, Namespace, fail
 from recform.emit.plan.expressions import Container, Expression, Holds, Item
 from recform.emit.plan.places import Kind, Origin
 from recform.source import Span

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from recform.emit.namespace import Namespace
+from recform.emit.naming.namespace import Namespace
 
 
 class Kind(Enum):

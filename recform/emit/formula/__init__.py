@@ -1,0 +1,1 @@
+"""Equations as statements: terms, the order of computation, definitions by equations."""

@@ -1,0 +1,1 @@
+"""What the parts of a generated file are called, and what it says of itself."""

@@ -1,0 +1,1 @@
+"""Modules in containers: parts whose names begin alike, networks that are one row."""
