@@ -12,7 +12,7 @@ import sympy
 from recform.algebra.expr import Apply, I, L, Learned, Tensor
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.naming.names import base_name, variable
+from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
@@ -129,7 +129,10 @@ class ForwardWriter:
             final = ["x"]
         else:
             final = self._loop(made, flow, number, initial)
-        behind, result = self._end(flow, number, final, names)
+        # What went into the loop is not needed any more: its names serve again.
+        behind, result = self._end(
+            flow, number, final, Namespace.forward({"x", *final})
+        )
         return [*made, *behind], result
 
     def _end(
@@ -153,8 +156,21 @@ class ForwardWriter:
         self, made: list[Statement], flow: Flow, number: int, initial: list[str]
     ) -> list[str]:
         """Adds the loops over the blocks; returns where the last state is."""
+        names = self._state_names(flow)
+        if names:
+            new = [
+                (n, text) for n, text in zip(names, initial, strict=True) if n != text
+            ]
+            if new:
+                targets, texts = (
+                    ", ".join(column) for column in zip(*new, strict=True)
+                )
+                made.append(Assign(targets, Code(texts)))
+            made += self._run(flow, number)
+            return list(names)
         trailing = "," if len(initial) == 1 else ""
-        kind = "" if number else self._state_type()
+        varying = [n for n, f in enumerate(self._recurrence.flows) if self._varies(f)]
+        kind = self._state_type() if number == varying[0] else ""
         state = Code(f"({', '.join(initial)}{trailing})")
         made.append(Assign("state", state, type=kind))
         made += self._run(flow, number)
@@ -162,23 +178,31 @@ class ForwardWriter:
         if len(flow.end.inputs) == 1:
             made.append(Assign("(x,)", Code("state")))
             return ["x"]
-        # What went into the loop is not needed any more: the same names serve again.
-        targets_of = Namespace.forward({"x"})
-        targets = []
-        for slot in flow.end.inputs:
-            if slot not in used:
-                targets.append("_")
-            elif not isinstance(slot, Tensor) or slot == flow.output:
-                targets.append("x")
-            else:
-                targets.append(targets_of.new(base_name(slot)))
-        start, end = len(initial), len(targets)
-        read = [n for n, target in enumerate(targets) if target != "_"]
+        read = [n for n, slot in enumerate(flow.end.inputs) if slot in used]
+        start, end = len(initial), len(flow.end.inputs)
         if len(read) == 1 or (not kind and start != end):
             texts = {n: f"state[{n if n < start else n - end}]" for n in read}
             return [texts.get(n, "_") for n in range(end)]
-        made.append(Assign(", ".join(targets), Code("state")))
-        return targets
+        last = self._names_of(flow)
+        last = tuple(name if n in read else "_" for n, name in enumerate(last))
+        made.append(Assign(", ".join(last), Code("state")))
+        return list(last)
+
+    def _varies(self, flow: Flow) -> bool:
+        """Whether the state grows or shrinks from block to block."""
+        steps = (self._recurrence.steps[run.step] for run in flow.runs)
+        sizes = {len(slots) for step in steps for slots in (step.inputs, step.outputs)}
+        return sizes != {len(flow.initial)}
+
+    def _state_names(self, flow: Flow) -> tuple[str, ...]:
+        """The variables that hold the state; none if it is a tuple that varies."""
+        return () if self._varies(flow) else self._names_of(flow)
+
+    def _names_of(self, flow: Flow) -> tuple[str, ...]:
+        """A variable for each tensor that the last block hands on."""
+        names = Namespace.forward()
+        last, order = flow.end.at - 1, self._recurrence.order
+        return tuple(names.new(variable(s, last, order)) for s in flow.end.inputs)
 
     def _state_type(self) -> str:
         """The annotation of the state, where it is more than what it starts with.
@@ -186,7 +210,7 @@ class ForwardWriter:
         TorchScript follows a tuple whose length changes, but not one that is said to be
         of any length.
         """
-        flows = self._recurrence.flows
+        flows = [flow for flow in self._recurrence.flows if self._varies(flow)]
         steps = [self._recurrence.steps[run.step] for f in flows for run in f.runs]
         if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
             return "tuple[Any, ...]"
@@ -213,8 +237,11 @@ class ForwardWriter:
 
     def _looped(self, blocks: str, flow: Flow, number: int) -> Loop:
         """The loop over some blocks."""
-        arguments = ", ".join([*self._shared_arguments(flow, number), "*state"])
-        step = Assign("state", Code(f"block({arguments})"))
+        names = self._state_names(flow)
+        given = names or ("*state",)
+        arguments = ", ".join([*self._shared_arguments(flow, number), *given])
+        target = ", ".join(names) if len(names) != 1 else f"({names[0]},)"
+        step = Assign(target if names else "state", Code(f"block({arguments})"))
         return Loop("block", Code(blocks), (step,))
 
     def _needed(self, flow: Flow) -> set[Any]:

@@ -36,8 +36,10 @@ from recform.emit.plan.definitions import (
     Role,
     names_read,
 )
+from recform.emit.plan.merge import merged
 from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
+from recform.emit.plan.tidy import tidied
 from recform.emit.printer.lines import folded
 from recform.emit.rows.chain import ChainWriter, is_chain, path_of
 from recform.emit.setting import Setting
@@ -111,14 +113,16 @@ class NetworkWriter:
         ).write(self._made)
         frame = Frame(self._network, classes, self._single)
         for index in range(len(self._recurrence.steps)):
-            step = plan_step(frame, index, self._step_name(index))
+            step, definition = plan_step(frame, index, self._step_name(index))
             self._steps.append(step)
-            if step.definition is not None:
-                self._made.append(step.definition)
+            if definition is not None:
+                self._made.append(definition)
         self._made.append(self._class(classes))
+        kept = {self._formula.name, *(step.name for step in self._steps)}
+        kept |= {name for name, _ in self._piece_classes.values()}
         return NetworkPlan(
             self._network,
-            tuple(self._made),
+            tuple(map(tidied, merged(self._made, kept))),
             tuple(self._steps),
             tuple(self._stage_names),
             self._pieces,

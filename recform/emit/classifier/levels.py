@@ -161,7 +161,7 @@ class LevelWriter(ForwardWriter):
 
     def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
         stages = self._stages_of(number)
-        shown = self._borders(flow, number, len(stages))
+        shown = self._borders(flow, number, ("x",))
         behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
         plain = result == "x" and not behind
         self._all_shown = plain and set(shown) <= {_PLAIN}
@@ -178,7 +178,7 @@ class LevelWriter(ForwardWriter):
     def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
         self._all_shown = False
         stages = self._stages_of(number)
-        shown = self._borders(flow, number, len(stages))
+        shown = self._borders(flow, number, self._state_names(flow))
         return self._stages(
             stages,
             shown,
@@ -204,27 +204,32 @@ class LevelWriter(ForwardWriter):
             yield blocks(stage)
 
     def _borders(
-        self, flow: Flow, number: int, stages: int
+        self, flow: Flow, number: int, state: tuple[str, ...]
     ) -> list[tuple[Statement, ...]]:
-        """The statements behind each stage but the last that yield its level."""
+        """The statements behind each stage but the last that yield its level.
+
+        Args:
+            flow: the blocks.
+            number: of the flow.
+            state: the variables that hold the state; none if it is a tuple.
+        """
+
+        def part(place: int | None) -> str:
+            if place is None:
+                return "_"
+            return state[place] if state else f"state[{place}]"
+
         shown: list[tuple[Statement, ...]] = []
-        for stage in range(stages - 1):
+        for stage in range(len(self._stages_of(number)) - 1):
             found = border(self._network, stage)
             made: tuple[Statement, ...] = ()
+            result = part(found.newest)
             if found.places:
-                final = [
-                    "_" if place is None else self._part(place)
-                    for place in found.places
-                ]
-                names = Namespace.forward({"x"})
+                final = list(map(part, found.places))
+                names = Namespace.forward({"x", *state})
                 made, result = self._end(flow, number, final, names, indent=12)
-            else:
-                result = self._part(found.newest)
             shown.append((*made, Yield(Code(result))))
         return shown
-
-    def _part(self, place: int) -> str:
-        return "x" if self._single else f"state[{place}]"
 
 
 def levels(body: tuple[Statement, ...]) -> Function:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from recform.emit.naming.namespace import Loops
-from recform.emit.plan.definitions import Class, Definition, Function
+from recform.emit.plan.definitions import Class, Definition
 from recform.emit.plan.expressions import Expression
 from recform.emit.plan.places import Origin, Shared
 from recform.emit.steps.columns import Given
@@ -20,16 +20,13 @@ class StepPlan:
 
     Attributes:
         printed: the step of the recurrence, and what is called how in the code.
-        definition: its class, or the function that makes the modules of a block; None
-            where its blocks are modules of a definition by equations.
         arguments: of the constructor, with the numbers of the blocks.
         free: parameters of the network that it passes on.
-        made: for each segment what makes its blocks, where there is no definition.
+        made: for each segment what makes its blocks, where there is no class for them.
         flat: how many modules a block is, if it is a list of them.
     """
 
     printed: PrintedStep
-    definition: Class | Function | None
     arguments: tuple[Given, ...]
     free: tuple[str, ...]
     made: tuple[Expression, ...] = ()
@@ -69,3 +66,7 @@ class NetworkPlan:
         made = self.definitions[-1]
         assert isinstance(made, Class)
         return made
+
+    def changed(self, change: Callable[[Definition], Definition]) -> NetworkPlan:
+        """The plan with each of its definitions in another form."""
+        return replace(self, definitions=tuple(map(change, self.definitions)))

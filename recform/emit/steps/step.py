@@ -92,8 +92,12 @@ class Frame:
     single: bool
 
 
-def plan_step(frame: Frame, index: int, name: str) -> StepPlan:
-    """A step as code.
+def plan_step(
+    frame: Frame, index: int, name: str
+) -> tuple[StepPlan, Class | Function | None]:
+    """A step as code, and its class or the function that makes the modules of a block.
+
+    There is neither where the blocks are modules of a definition by equations.
 
     Args:
         frame: what all steps have in common.
@@ -122,7 +126,7 @@ class _StepWriter:
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
 
-    def plan(self) -> StepPlan:
+    def plan(self) -> tuple[StepPlan, Class | Function | None]:
         definition: Class | Function | None = None
         made: tuple[Expression, ...] = ()
         flat = 0
@@ -140,9 +144,8 @@ class _StepWriter:
                 (self._forward(),),
             )
         printed = self._printed(isinstance(definition, Class))
-        return StepPlan(
-            printed, definition, self._own.arguments, self._free, made, flat
-        )
+        step = StepPlan(printed, self._own.arguments, self._free, made, flat)
+        return step, definition
 
     def _printed(self, is_class: bool) -> PrintedStep:
         """The step, and how its parts are called in the code."""

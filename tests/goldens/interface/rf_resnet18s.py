@@ -335,15 +335,15 @@ class ResNet18s(ImageClassifier):
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         x = self.stem(x)
         yield x
-        state: tuple[Tensor, ...] = (x, x)
+        wx = x
         stages = (self.stage1, self.stage2, self.stage3)
         for stage in stages:
             for block in self._checkpointed(stage):
-                state = block(*state)
-            yield state[0]
+                x, wx = block(x, wx)
+            yield x
         for block in self._checkpointed(self.stage4):
-            state = block(*state)
-        yield state[0]
+            x, wx = block(x, wx)
+        yield x
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns that sort parameters by depth: stem, stages, blocks."""

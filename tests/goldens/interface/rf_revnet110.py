@@ -236,7 +236,9 @@ class ImageClassifier(nn.Module):
 
 
 class FBlock(nn.Module):
-    """F = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)"""
+    """F = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)
+    G = F
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -251,24 +253,6 @@ class FBlock(nn.Module):
         x = F.relu(self.bn1(x))  # rf:12
         x = F.relu(self.bn2(self.conv1(x)))  # rf:12
         return self.conv2(x)  # rf:12
-
-
-class GBlock(nn.Module):
-    """G = F"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:13
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:13
-        return self.conv2(x)  # rf:13
 
 
 class Shortcut(nn.Module):
@@ -305,7 +289,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
-        self.G = GBlock(channels, channels)
+        self.G = FBlock(channels, channels)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
@@ -376,15 +360,13 @@ class RevNet110(ImageClassifier):
         x = self.stem(x)
         yield x
         a, b = x.chunk(2, dim=1)
-        state: tuple[Tensor, ...] = (a, b)
         stages = (self.stage1, self.stage2)
         for stage in stages:
             for block in self._checkpointed(stage):
-                state = block(*state)
-            yield torch.cat((state[0], state[1]), dim=1)
+                a, b = block(a, b)
+            yield torch.cat((a, b), dim=1)
         for block in self._checkpointed(self.stage3):
-            state = block(*state)
-        a, b = state
+            a, b = block(a, b)
         yield torch.cat((a, b), dim=1)
 
     def _finish(self, x: Tensor) -> Tensor:

@@ -15,24 +15,9 @@ __all__ = ["Composed"]
 
 
 class UBlock(nn.Module):
-    """U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
-
-
-class WBlock(nn.Module):
-    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+    """U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -58,7 +43,7 @@ class FirstStep(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.U = UBlock(16, 16)
-        self.W = WBlock(16, 16)
+        self.W = UBlock(16, 16)
         self.g = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +62,7 @@ class Step(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.U = UBlock(16, 16)
-        self.W = WBlock(16, 16)
+        self.W = UBlock(16, 16)
         self.g = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:

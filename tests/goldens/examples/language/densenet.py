@@ -43,8 +43,7 @@ class Step(nn.Module):
 
     def forward(self, xs_prev: Tensor) -> Tensor:
         x = self.W(xs_prev)  # rf:7
-        xs = torch.cat((xs_prev, x), dim=1)  # rf:7
-        return xs
+        return torch.cat((xs_prev, x), dim=1)  # rf:7
 
 
 class Stem(nn.Module):

@@ -45,8 +45,7 @@ class Step(nn.Module):
         self.scale = math.sqrt(i) / math.sqrt(4)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.scale * self.W(x_prev)  # rf:4
-        return x
+        return x_prev + self.scale * self.W(x_prev)  # rf:4
 
 
 class Stem(nn.Module):

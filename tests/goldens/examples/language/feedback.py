@@ -14,7 +14,9 @@ __all__ = ["Feedback"]
 
 
 class WBlock(nn.Module):
-    """W = conv(3, c, stride=s) > bn"""
+    """W = conv(3, c, stride=s) > bn
+    U = conv(3, c, stride=s) > bn
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -25,20 +27,6 @@ class WBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.bn(self.conv(x))  # rf:7
-
-
-class UBlock(nn.Module):
-    """U = conv(3, c, stride=s) > bn"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:8
 
 
 class FirstStep(nn.Module):
@@ -53,7 +41,7 @@ class FirstStep(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.W = WBlock(32, 32)
-        self.U = UBlock(32, 32)
+        self.U = WBlock(32, 32)
 
     def forward(self, x1_prev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         wx1 = self.W(x1_prev)  # rf:10
@@ -73,7 +61,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.U = UBlock(channels, channels)
+        self.U = WBlock(channels, channels)
 
     def forward(
         self, x1_prev: Tensor, x2_prev: Tensor, x3_prev: Tensor

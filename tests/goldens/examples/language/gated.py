@@ -15,24 +15,9 @@ __all__ = ["Gated"]
 
 
 class WBlock(nn.Module):
-    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
-
-
-class UBlock(nn.Module):
-    """U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+    """W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    U = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -68,16 +53,15 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.U = UBlock(in_channels, channels, stride=stride)
+        self.U = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         wx = self.W(x_prev)  # rf:4
         ux = self.U(x_prev)  # rf:4
-        x = torch.maximum(self.shortcut(x_prev), wx) + torch.sigmoid(ux) * torch.tanh(
-            wx
-        )  # rf:4
-        return x
+        return torch.maximum(self.shortcut(x_prev), wx) + torch.sigmoid(
+            ux
+        ) * torch.tanh(wx)  # rf:4
 
 
 class Stem(nn.Module):

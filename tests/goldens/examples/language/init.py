@@ -42,8 +42,7 @@ class Step(nn.Module):
         self.W = WBlock(16, 16)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.W(x_prev)  # rf:5
-        return x
+        return x_prev + self.W(x_prev)  # rf:5
 
 
 class Stem(nn.Module):

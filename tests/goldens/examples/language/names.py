@@ -53,8 +53,7 @@ class Step(nn.Module):
         self.project = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.project(x_prev) + self.residual(x_prev)  # rf:9
-        return x
+        return self.project(x_prev) + self.residual(x_prev)  # rf:9
 
 
 class Named(nn.Module):

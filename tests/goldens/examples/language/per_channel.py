@@ -55,8 +55,7 @@ class Step(nn.Module):
         self.g = nn.Parameter(torch.full((channels, 1, 1), 0.1))
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.shortcut(x_prev) + self.g * self.W(x_prev)  # rf:5
-        return x
+        return self.shortcut(x_prev) + self.g * self.W(x_prev)  # rf:5
 
 
 class Stem(nn.Module):

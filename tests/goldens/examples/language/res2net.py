@@ -86,8 +86,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:14
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:14
 
 
 class Stem(nn.Module):

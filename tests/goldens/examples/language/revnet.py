@@ -15,24 +15,9 @@ __all__ = ["RevNet"]
 
 
 class FBlock(nn.Module):
-    """F = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
-
-
-class GBlock(nn.Module):
-    """G = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
+    """F = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    G = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -69,7 +54,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
-        self.G = GBlock(channels, channels)
+        self.G = FBlock(channels, channels)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
@@ -126,10 +111,8 @@ class RevNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         a, b = x.chunk(2, dim=1)
-        state = (a, b)
         for block in self.stage1:
-            state = block(*state)
+            a, b = block(a, b)
         for block in self.stage2:
-            state = block(*state)
-        a, b = state
+            a, b = block(a, b)
         return self.head(torch.cat((a, b), dim=1))

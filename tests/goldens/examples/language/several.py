@@ -58,8 +58,7 @@ class ResidualStep(nn.Module):
         self.shortcut = residual_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.shortcut(x_prev) + self.W(x_prev)  # rf:8
-        return x
+        return self.shortcut(x_prev) + self.W(x_prev)  # rf:8
 
 
 class ResidualStem(nn.Module):

@@ -14,7 +14,9 @@ __all__ = ["Recurrent"]
 
 
 class WBlock(nn.Module):
-    """W = conv(3, c) > gn(4)"""
+    """W = conv(3, c) > gn(4)
+    U = conv(3, c) > gn(4)
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -23,18 +25,6 @@ class WBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.gn(self.conv(x))  # rf:5
-
-
-class UBlock(nn.Module):
-    """U = conv(3, c) > gn(4)"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.gn = nn.GroupNorm(4, channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.gn(self.conv(x))  # rf:6
 
 
 class Step(nn.Module):
@@ -83,7 +73,7 @@ class Recurrent(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.U = UBlock(16, 16)
+        self.U = WBlock(16, 16)
         self.W = WBlock(16, 16)
         self.blocks = nn.ModuleList([Step() for _ in range(5)])
         self.head = Head(16, classes)
@@ -96,8 +86,7 @@ class Recurrent(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        ux = self.U(x)
-        state = (x, ux)
+        ux_0 = self.U(x)
         for block in self.blocks:
-            state = block(self.W, *state)
-        return self.head(state[0])
+            x, ux_0 = block(self.W, x, ux_0)
+        return self.head(x)

@@ -39,8 +39,7 @@ class Step(nn.Module):
         self.W = WBlock(32, 32)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.W(x_prev)  # rf:6
-        return x
+        return x_prev + self.W(x_prev)  # rf:6
 
 
 class Stem(nn.Module):

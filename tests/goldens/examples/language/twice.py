@@ -43,8 +43,7 @@ class Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         wx = self.W(x_prev)  # rf:6
-        x = x_prev + wx + self.W(wx)  # rf:6
-        return x
+        return x_prev + wx + self.W(wx)  # rf:6
 
 
 class Stem(nn.Module):

@@ -53,8 +53,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.shortcut(x_prev) + self.W(x_prev)
-        return x
+        return self.shortcut(x_prev) + self.W(x_prev)
 
 
 class Stem(nn.Module):

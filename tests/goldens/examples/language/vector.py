@@ -39,8 +39,7 @@ class Step(nn.Module):
         self.W = WBlock(32, 32)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:5
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:5
 
 
 class Stem(nn.Module):

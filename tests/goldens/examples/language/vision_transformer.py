@@ -117,8 +117,7 @@ class Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         y = x_prev + self.A(x_prev)  # rf:14
-        x = y + self.M(y)  # rf:15
-        return x
+        return y + self.M(y)  # rf:15
 
 
 class Stem(nn.Module):

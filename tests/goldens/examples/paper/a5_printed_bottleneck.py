@@ -117,13 +117,13 @@ class A5PrintedBottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        x_plus_wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, x_plus_wx = block(x, x_plus_wx)
         for block in self.stage2:
-            state = block(*state)
+            x, x_plus_wx = block(x, x_plus_wx)
         for block in self.stage3:
-            state = block(*state)
+            x, x_plus_wx = block(x, x_plus_wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, x_plus_wx = block(x, x_plus_wx)
+        return self.head(x)

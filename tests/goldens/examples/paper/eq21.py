@@ -111,13 +111,13 @@ class Eq21(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        x_0 = x
         for block in self.stage1:
-            state = block(*state)
+            x, x_0 = block(x, x_0)
         for block in self.stage2:
-            state = block(*state)
+            x, x_0 = block(x, x_0)
         for block in self.stage3:
-            state = block(*state)
+            x, x_0 = block(x, x_0)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, x_0 = block(x, x_0)
+        return self.head(x)

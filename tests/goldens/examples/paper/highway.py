@@ -67,8 +67,7 @@ class Step(nn.Module):
 
     def forward(self, y_prev: Tensor) -> Tensor:
         ty = self.t(y_prev)  # rf:6
-        y = self.f(y_prev) * ty + self.shortcut(y_prev) * (1 - ty)  # rf:6
-        return y
+        return self.f(y_prev) * ty + self.shortcut(y_prev) * (1 - ty)  # rf:6
 
 
 class Stem(nn.Module):

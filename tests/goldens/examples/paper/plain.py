@@ -42,8 +42,7 @@ class Step(nn.Module):
         self.F = FBlock(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.F(x_prev))  # rf:3
-        return x
+        return F.relu(self.F(x_prev))  # rf:3
 
 
 class Stem(nn.Module):

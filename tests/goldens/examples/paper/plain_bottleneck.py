@@ -47,8 +47,7 @@ class Step(nn.Module):
         self.F = FBlock(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.F(x_prev))
-        return x
+        return F.relu(self.F(x_prev))
 
 
 class Stem(nn.Module):

@@ -93,8 +93,7 @@ class Res2NeXt2Step(nn.Module):
         self.shortcut = res2next2_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:18
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:18
 
 
 class Res2NeXt2Stem(nn.Module):
@@ -235,8 +234,7 @@ class Res2NeXt4Step(nn.Module):
         self.shortcut = res2next4_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:18
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:18
 
 
 class Res2NeXt4Stem(nn.Module):

@@ -53,8 +53,7 @@ class ResNet18Step(nn.Module):
         self.shortcut = resnet18_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNet18Stem(nn.Module):
@@ -156,8 +155,7 @@ class ResNet34Step(nn.Module):
         self.shortcut = resnet34_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNet34Stem(nn.Module):
@@ -264,8 +262,7 @@ class ResNet50Step(nn.Module):
         self.shortcut = resnet50_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNet50Stem(nn.Module):
@@ -375,8 +372,7 @@ class ResNet101Step(nn.Module):
         self.shortcut = resnet101_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNet101Stem(nn.Module):

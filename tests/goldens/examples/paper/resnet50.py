@@ -58,8 +58,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:16
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:16
 
 
 class Stem(nn.Module):

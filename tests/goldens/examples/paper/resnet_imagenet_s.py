@@ -113,16 +113,16 @@ class ResNet18s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class ResNet34sWBlock(nn.Module):
@@ -234,16 +234,16 @@ class ResNet34s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class ResNet50sWBlock(nn.Module):
@@ -360,16 +360,16 @@ class ResNet50s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class ResNet101sWBlock(nn.Module):
@@ -486,13 +486,13 @@ class ResNet101s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)

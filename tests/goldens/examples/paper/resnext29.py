@@ -62,8 +62,7 @@ class ResNeXt2Step(nn.Module):
         self.shortcut = resnext2_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNeXt2Stem(nn.Module):
@@ -174,8 +173,7 @@ class ResNeXt4Step(nn.Module):
         self.shortcut = resnext4_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
 class ResNeXt4Stem(nn.Module):

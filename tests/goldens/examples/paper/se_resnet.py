@@ -70,8 +70,7 @@ class SEResNet18Step(nn.Module):
         self.shortcut = seresnet18_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
 
 
 class SEResNet18Stem(nn.Module):
@@ -189,8 +188,7 @@ class SEResNet34Step(nn.Module):
         self.shortcut = seresnet34_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
 
 
 class SEResNet34Stem(nn.Module):
@@ -316,8 +314,7 @@ class SEResNet50Step(nn.Module):
         self.shortcut = seresnet50_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
 
 
 class SEResNet50Stem(nn.Module):
@@ -445,8 +442,7 @@ class SEResNet101Step(nn.Module):
         self.shortcut = seresnet101_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-        return x
+        return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
 
 
 class SEResNet101Stem(nn.Module):

@@ -129,16 +129,16 @@ class SEResNet18s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class SEResNet34sSE(nn.Module):
@@ -265,16 +265,16 @@ class SEResNet34s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class SEResNet50sSE(nn.Module):
@@ -408,16 +408,16 @@ class SEResNet50s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)
 
 
 class SEResNet101sSE(nn.Module):
@@ -553,13 +553,13 @@ class SEResNet101s(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        wx = x
         for block in self.stage1:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)

@@ -52,7 +52,9 @@ class SelfAttention(nn.Module):
 
 
 class NBlock(nn.Module):
-    """N = ln(eps=1e-12)"""
+    """N = ln(eps=1e-12)
+    P = ln(eps=1e-12)
+    """
 
     def __init__(self, in_features: int) -> None:
         super().__init__()
@@ -71,17 +73,6 @@ class ABlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.attention(x)  # rf:14
-
-
-class PBlock(nn.Module):
-    """P = ln(eps=1e-12)"""
-
-    def __init__(self, in_features: int) -> None:
-        super().__init__()
-        self.ln = nn.LayerNorm(in_features, eps=1e-12)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.ln(x)  # rf:17
 
 
 class MBlock(nn.Module):
@@ -157,7 +148,7 @@ class ALBERTBase(nn.Module):
         self.A = ABlock(768)
         self.N = NBlock(768)
         self.M = MBlock(768, 768)
-        self.P = PBlock(768)
+        self.P = NBlock(768)
         self.blocks = nn.ModuleList([Step() for _ in range(12)])
         self.head = Head(768, 768)
 
@@ -169,8 +160,6 @@ class ALBERTBase(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
         for block in self.blocks:
-            state = block(self.A, self.N, self.M, self.P, *state)
-        (x,) = state
+            (x,) = block(self.A, self.N, self.M, self.P, x)
         return self.head(x)

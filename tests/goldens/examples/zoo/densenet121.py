@@ -34,8 +34,7 @@ class Step(nn.Module):
         out = F.relu(self.norm1(xs_prev))  # rf:14
         out = F.relu(self.norm2(self.conv1(out)))  # rf:14
         hxs = self.conv2(out)  # rf:14
-        xs = torch.cat((xs_prev, hxs), dim=1)  # rf:16
-        return xs
+        return torch.cat((xs_prev, hxs), dim=1)  # rf:16
 
 
 class DenseNet121(nn.Module):

@@ -43,8 +43,7 @@ class Step(nn.Module):
 
     def forward(self, xs_prev: Tensor) -> Tensor:
         x = self.H(xs_prev)  # rf:15
-        xs = torch.cat((xs_prev, x), dim=1)  # rf:15
-        return xs
+        return torch.cat((xs_prev, x), dim=1)  # rf:15
 
 
 class Stem(nn.Module):

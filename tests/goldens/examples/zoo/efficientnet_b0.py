@@ -128,8 +128,7 @@ class FirstStep(nn.Module):
         self.block = v_block(32, 16, 3)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.block(x_prev)  # rf:23
-        return x
+        return self.block(x_prev)  # rf:23
 
 
 class OpeningStep(nn.Module):
@@ -146,8 +145,7 @@ class OpeningStep(nn.Module):
         self.block = w_block(in_channels, channels, kernel, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.block(x_prev)  # rf:22
-        return x
+        return self.block(x_prev)  # rf:22
 
 
 class Step(nn.Module):
@@ -163,8 +161,7 @@ class Step(nn.Module):
         self.block = w_block(channels, channels, kernel)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.D(self.block(x_prev))  # rf:21
-        return x
+        return x_prev + self.D(self.block(x_prev))  # rf:21
 
 
 class EfficientNetB0(nn.Module):

@@ -69,8 +69,7 @@ class FirstStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.silu(self.bn1(self.conv_dw(x_prev)))  # rf:19
-        dx = self.bn2(self.conv_pw(self.se(out)))  # rf:19
-        return dx
+        return self.bn2(self.conv_pw(self.se(out)))  # rf:19
 
 
 class OpeningStep(nn.Module):
@@ -103,8 +102,7 @@ class OpeningStep(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.silu(self.bn1(self.conv_pw(x_prev)))  # rf:20
         out = F.silu(self.bn2(self.conv_dw(out)))  # rf:20
-        mx = self.bn3(self.conv_pwl(self.se(out)))  # rf:20
-        return mx
+        return self.bn3(self.conv_pwl(self.se(out)))  # rf:20
 
 
 class Step(nn.Module):
@@ -136,8 +134,7 @@ class Step(nn.Module):
         out = F.silu(self.bn1(self.conv_pw(x_prev)))  # rf:22
         out = F.silu(self.bn2(self.conv_dw(out)))  # rf:22
         wx = self.drop_path(self.bn3(self.conv_pwl(self.se(out))))  # rf:22
-        x = x_prev + wx  # rf:24
-        return x
+        return x_prev + wx  # rf:24
 
 
 class EfficientNetB0(nn.Module):

@@ -15,7 +15,11 @@ __all__ = ["Feedback"]
 
 
 class PBlock(nn.Module):
-    """P = Below"""
+    """P = Below
+    Q = Below
+    R = Below
+    S = Below
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -29,7 +33,11 @@ class PBlock(nn.Module):
 
 
 class UBlock(nn.Module):
-    """U = Before"""
+    """U = Before
+    V = Before
+    W = Before
+    Z = Before
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -38,84 +46,6 @@ class UBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.bn(self.conv(x))  # rf:19
-
-
-class QBlock(nn.Module):
-    """Q = Below"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:16
-
-
-class VBlock(nn.Module):
-    """V = Before"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:20
-
-
-class RBlock(nn.Module):
-    """R = Below"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:17
-
-
-class WBlock(nn.Module):
-    """W = Before"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:21
-
-
-class SBlock(nn.Module):
-    """S = Below"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:18
-
-
-class ZBlock(nn.Module):
-    """Z = Before"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x))  # rf:22
 
 
 class FirstStep(nn.Module):
@@ -147,12 +77,12 @@ class FirstStep(nn.Module):
         super().__init__()
         self.P = PBlock(16, 32)
         self.U = UBlock(32, 32)
-        self.Q = QBlock(16, 32)
-        self.V = VBlock(32, 32)
-        self.R = RBlock(16, 32)
-        self.W = WBlock(32, 32)
-        self.S = SBlock(16, 32)
-        self.Z = ZBlock(32, 32)
+        self.Q = PBlock(16, 32)
+        self.V = UBlock(32, 32)
+        self.R = PBlock(16, 32)
+        self.W = UBlock(32, 32)
+        self.S = PBlock(16, 32)
+        self.Z = UBlock(32, 32)
 
     def forward(self, h1_prev: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         ph1 = self.P(h1_prev)  # rf:24
@@ -197,12 +127,12 @@ class Step(nn.Module):
         super().__init__()
         self.P = PBlock(in_channels, channels, stride=2)
         self.U = UBlock(channels, channels)
-        self.Q = QBlock(in_channels, channels, stride=2)
-        self.V = VBlock(channels, channels)
-        self.R = RBlock(in_channels, channels, stride=2)
-        self.W = WBlock(channels, channels)
-        self.S = SBlock(in_channels, channels, stride=2)
-        self.Z = ZBlock(channels, channels)
+        self.Q = PBlock(in_channels, channels, stride=2)
+        self.V = UBlock(channels, channels)
+        self.R = PBlock(in_channels, channels, stride=2)
+        self.W = UBlock(channels, channels)
+        self.S = PBlock(in_channels, channels, stride=2)
+        self.Z = UBlock(channels, channels)
 
     def forward(
         self, h1_prev: Tensor, h2_prev: Tensor, h3_prev: Tensor, h4_prev: Tensor

@@ -14,19 +14,9 @@ __all__ = ["FractalNet20", "FractalNet20Narrow", "FractalNet40Narrow"]
 
 
 class FractalNet20ThreeV(nn.Module):
-    """V = Unit"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:9
-
-
-class FractalNet20ThreeW(nn.Module):
-    """W = Unit"""
+    """V = Unit
+    W = Unit
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -55,10 +45,10 @@ class FractalNet20Three(nn.Module):
         )
         self.W = nn.ModuleList(
             [
-                FractalNet20ThreeW(in_channels, channels),
-                FractalNet20ThreeW(channels, channels),
-                FractalNet20ThreeW(channels, channels),
-                FractalNet20ThreeW(channels, channels),
+                FractalNet20ThreeV(in_channels, channels),
+                FractalNet20ThreeV(channels, channels),
+                FractalNet20ThreeV(channels, channels),
+                FractalNet20ThreeV(channels, channels),
             ]
         )
 
@@ -80,8 +70,7 @@ class FractalNet20Step(nn.Module):
         self.F = FractalNet20Three(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.F(x_prev)  # rf:22
-        return x
+        return self.F(x_prev)  # rf:22
 
 
 class FractalNet20Stem(nn.Module):
@@ -154,19 +143,9 @@ class FractalNet20(nn.Module):
 
 
 class FractalNet20NarrowThreeV(nn.Module):
-    """V = Unit"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:9
-
-
-class FractalNet20NarrowThreeW(nn.Module):
-    """W = Unit"""
+    """V = Unit
+    W = Unit
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -195,10 +174,10 @@ class FractalNet20NarrowThree(nn.Module):
         )
         self.W = nn.ModuleList(
             [
-                FractalNet20NarrowThreeW(in_channels, channels),
-                FractalNet20NarrowThreeW(channels, channels),
-                FractalNet20NarrowThreeW(channels, channels),
-                FractalNet20NarrowThreeW(channels, channels),
+                FractalNet20NarrowThreeV(in_channels, channels),
+                FractalNet20NarrowThreeV(channels, channels),
+                FractalNet20NarrowThreeV(channels, channels),
+                FractalNet20NarrowThreeV(channels, channels),
             ]
         )
 
@@ -220,8 +199,7 @@ class FractalNet20NarrowStep(nn.Module):
         self.F = FractalNet20NarrowThree(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.F(x_prev)  # rf:22
-        return x
+        return self.F(x_prev)  # rf:22
 
 
 class FractalNet20NarrowStem(nn.Module):
@@ -294,31 +272,10 @@ class FractalNet20Narrow(nn.Module):
 
 
 class FractalNet40NarrowFourU(nn.Module):
-    """U = Unit"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:14
-
-
-class FractalNet40NarrowFourV(nn.Module):
-    """V = Unit"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:14
-
-
-class FractalNet40NarrowFourW(nn.Module):
-    """W = Unit"""
+    """U = Unit
+    V = Unit
+    W = Unit
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -349,22 +306,22 @@ class FractalNet40NarrowFour(nn.Module):
         )
         self.V = nn.ModuleList(
             [
-                FractalNet40NarrowFourV(in_channels, channels),
-                FractalNet40NarrowFourV(channels, channels),
-                FractalNet40NarrowFourV(channels, channels),
-                FractalNet40NarrowFourV(channels, channels),
+                FractalNet40NarrowFourU(in_channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
             ]
         )
         self.W = nn.ModuleList(
             [
-                FractalNet40NarrowFourW(in_channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
-                FractalNet40NarrowFourW(channels, channels),
+                FractalNet40NarrowFourU(in_channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
+                FractalNet40NarrowFourU(channels, channels),
             ]
         )
 
@@ -390,8 +347,7 @@ class FractalNet40NarrowStep(nn.Module):
         self.F = FractalNet40NarrowFour(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.F(x_prev)  # rf:22
-        return x
+        return self.F(x_prev)  # rf:22
 
 
 class FractalNet40NarrowStem(nn.Module):

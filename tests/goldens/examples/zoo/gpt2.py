@@ -66,7 +66,9 @@ class ABlock(nn.Module):
 
 
 class NormBlock(nn.Module):
-    """norm = ln"""
+    """norm = ln
+    norm2 = ln
+    """
 
     def __init__(self, in_features: int) -> None:
         super().__init__()
@@ -90,17 +92,6 @@ class MBlock(nn.Module):
         return self.dropout(self.fc2(x))  # rf:19
 
 
-class Norm2Block(nn.Module):
-    """norm2 = ln"""
-
-    def __init__(self, in_features: int) -> None:
-        super().__init__()
-        self.ln = nn.LayerNorm(in_features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.ln(x)  # rf:17
-
-
 class Step(nn.Module):
     """Y_i = X_<i-1> + A_i*norm_i(X_<i-1>)
     X_i = Y_i + M_i*norm2_i(Y_i)
@@ -114,12 +105,11 @@ class Step(nn.Module):
         self.A = ABlock(768, 768)
         self.norm = NormBlock(768)
         self.M = MBlock(768, 768)
-        self.norm2 = Norm2Block(768)
+        self.norm2 = NormBlock(768)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         y = x_prev + self.A(self.norm(x_prev))  # rf:21
-        x = y + self.M(self.norm2(y))  # rf:22
-        return x
+        return y + self.M(self.norm2(y))  # rf:22
 
 
 class Stem(nn.Module):

@@ -51,8 +51,7 @@ class Highway10Step(nn.Module):
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
-        y = self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
-        return y
+        return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
 
 
 class Highway10Stem(nn.Module):
@@ -133,8 +132,7 @@ class Highway50Step(nn.Module):
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
-        y = self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
-        return y
+        return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
 
 
 class Highway50Stem(nn.Module):
@@ -215,8 +213,7 @@ class Highway100Step(nn.Module):
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
-        y = self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
-        return y
+        return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
 
 
 class Highway100Stem(nn.Module):

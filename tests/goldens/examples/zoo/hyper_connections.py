@@ -56,11 +56,10 @@ class Step(nn.Module):
         self.scale4 = 2 * math.floor(0.5 * i)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
-        t_partial = self.T(
+        u = self.T(
             (self.scale + self.scale2 + self.m) * a_prev
             + (self.scale3 + self.scale4 + self.n + 1) * b_prev
         )  # rf:25
-        u = t_partial  # rf:25
         a = self.b * u + self.p * a_prev + self.q * b_prev  # rf:26
         b = self.d * u + self.r * a_prev + self.w * b_prev  # rf:27
         return a, b
@@ -110,8 +109,7 @@ class HyperConnections(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x, x)
+        a, b = x, x
         for block in self.blocks:
-            state = block(*state)
-        a, b = state
+            a, b = block(a, b)
         return self.head(a + b)

@@ -92,10 +92,9 @@ class ABlock(nn.Module):
         self.conv2d = nn.Conv2d(128, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        p_joined = self.conv2d(
+        return self.conv2d(
             torch.cat((self.branch0(x), self.branch1(x), self.branch2(x)), dim=1)
         )  # rf:39
-        return p_joined  # rf:35
 
 
 class RBlock(nn.Module):
@@ -175,10 +174,9 @@ class BBlock(nn.Module):
         self.conv2d = nn.Conv2d(third + 192, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        p_joined = self.conv2d(
+        return self.conv2d(
             torch.cat((self.branch0(x), self.branch1(x)), dim=1)
         )  # rf:43
-        return p_joined  # rf:40
 
 
 class SBlock(nn.Module):
@@ -217,8 +215,7 @@ class FirstStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         ax = self.A(x_prev)  # rf:35
-        x = F.relu(0.17 * ax + x_prev)  # rf:54
-        return x
+        return F.relu(0.17 * ax + x_prev)  # rf:54
 
 
 class Step(nn.Module):
@@ -234,8 +231,7 @@ class Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = F.relu(0.1 * bx + x_prev)  # rf:56
-        return x
+        return F.relu(0.1 * bx + x_prev)  # rf:56
 
 
 class Block33Step(nn.Module):
@@ -251,8 +247,7 @@ class Block33Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = F.relu(0.2 * bx + x_prev)  # rf:58
-        return x
+        return F.relu(0.2 * bx + x_prev)  # rf:58
 
 
 class LastStep(nn.Module):
@@ -268,8 +263,7 @@ class LastStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         bx = self.B(x_prev)  # rf:40
-        x = bx + x_prev  # rf:59
-        return x
+        return bx + x_prev  # rf:59
 
 
 class InceptionResNetV2(nn.Module):

@@ -65,8 +65,7 @@ class FirstStep(nn.Module):
         self.conv = v_block(32, 16)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.conv(x_prev)  # rf:19
-        return x
+        return self.conv(x_prev)  # rf:19
 
 
 class OpeningStep(nn.Module):
@@ -81,8 +80,7 @@ class OpeningStep(nn.Module):
         self.conv = w_block(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.conv(x_prev)  # rf:18
-        return x
+        return self.conv(x_prev)  # rf:18
 
 
 class Step(nn.Module):
@@ -97,8 +95,7 @@ class Step(nn.Module):
         self.conv = w_block(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.conv(x_prev)  # rf:17
-        return x
+        return x_prev + self.conv(x_prev)  # rf:17
 
 
 class MobileNetV2(nn.Module):

@@ -37,8 +37,7 @@ class Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu6(self.bn1(self.conv_dw(x_prev)))  # rf:13
-        wx = F.relu6(self.bn2(self.conv_pw(out)))  # rf:13
-        return wx
+        return F.relu6(self.bn2(self.conv_pw(out)))  # rf:13
 
 
 class MobileNetV1(nn.Module):

@@ -26,7 +26,9 @@ class DownP(nn.Module):
 
 
 class DownR(nn.Module):
-    """R = F"""
+    """R = F
+    F = conv(1, c/4) > bn > relu > conv(3, c/4, stride=s) > bn > relu > conv(1, c) > bn
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -59,28 +61,6 @@ class Down(nn.Module):
         return F.relu(self.P(x) + self.R(x))  # rf:9
 
 
-class FBlock(nn.Module):
-    """F = conv(1, c/4) > bn > relu > conv(3, c/4, stride=s) > bn > relu > conv(1, c)
-    > bn
-    """
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(
-            channels // 4, channels // 4, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:8
-        x = F.relu(self.bn2(self.conv2(x)))  # rf:8
-        return self.bn3(self.conv3(x))  # rf:8
-
-
 class FirstStep(nn.Module):
     """V_1 = 1/10*F_1*X_0
     X_1 = X_0 + V_1
@@ -91,7 +71,7 @@ class FirstStep(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.F = FBlock(in_channels, in_channels)
+        self.F = DownR(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         v = 0.1 * self.F(x_prev)  # rf:19
@@ -109,7 +89,7 @@ class Step(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.F = FBlock(in_channels, in_channels)
+        self.F = DownR(in_channels, in_channels)
 
     def forward(self, v_prev: Tensor, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         v = 0.9 * v_prev + 0.1 * self.F(x_prev)  # rf:19

@@ -14,7 +14,9 @@ __all__ = ["MPoly2", "Poly2", "TwoWay"]
 
 
 class MPoly2FBlock(nn.Module):
-    """F = conv(3, c) > bn > relu > conv(3, c) > bn"""
+    """F = conv(3, c) > bn > relu > conv(3, c) > bn
+    G = F
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -28,21 +30,6 @@ class MPoly2FBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:12
 
 
-class MPoly2GBlock(nn.Module):
-    """G = F"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:13
-        return self.bn2(self.conv2(x))  # rf:13
-
-
 class MPoly2Step(nn.Module):
     """X_i = relu((1 + F_i + G_i*F_i)*X_<i-1>)
 
@@ -53,12 +40,11 @@ class MPoly2Step(nn.Module):
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.F = MPoly2FBlock(in_channels, in_channels)
-        self.G = MPoly2GBlock(in_channels, in_channels)
+        self.G = MPoly2FBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         fx = self.F(x_prev)  # rf:16
-        x = F.relu(x_prev + fx + self.G(fx))  # rf:16
-        return x
+        return F.relu(x_prev + fx + self.G(fx))  # rf:16
 
 
 class MPoly2Stem(nn.Module):
@@ -156,8 +142,7 @@ class Poly2Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         fx = self.F(x_prev)  # rf:19
-        x = F.relu(x_prev + fx + self.F(fx))  # rf:19
-        return x
+        return F.relu(x_prev + fx + self.F(fx))  # rf:19
 
 
 class Poly2Stem(nn.Module):
@@ -228,7 +213,9 @@ class Poly2(nn.Module):
 
 
 class TwoWayFBlock(nn.Module):
-    """F = conv(3, c) > bn > relu > conv(3, c) > bn"""
+    """F = conv(3, c) > bn > relu > conv(3, c) > bn
+    G = F
+    """
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
@@ -242,21 +229,6 @@ class TwoWayFBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:12
 
 
-class TwoWayGBlock(nn.Module):
-    """G = F"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:13
-        return self.bn2(self.conv2(x))  # rf:13
-
-
 class TwoWayStep(nn.Module):
     """X_i = relu((1 + F_i + G_i)*X_<i-1>)
 
@@ -267,11 +239,10 @@ class TwoWayStep(nn.Module):
     def __init__(self, in_channels: int) -> None:
         super().__init__()
         self.F = TwoWayFBlock(in_channels, in_channels)
-        self.G = TwoWayGBlock(in_channels, in_channels)
+        self.G = TwoWayFBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.F(x_prev) + self.G(x_prev))  # rf:22
-        return x
+        return F.relu(x_prev + self.F(x_prev) + self.G(x_prev))  # rf:22
 
 
 class TwoWayStem(nn.Module):

@@ -69,8 +69,7 @@ class PreActResNet110Step(nn.Module):
         self.shortcut = preactresnet110_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = self.shortcut(x_prev) + self.F(x_prev)  # rf:9
-        return x
+        return self.shortcut(x_prev) + self.F(x_prev)  # rf:9
 
 
 class PreActResNet110Stem(nn.Module):
@@ -206,8 +205,7 @@ class PreActResNet164Step(nn.Module):
         self.F = PreActResNet164FBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.F(x_prev)  # rf:9
-        return x
+        return x_prev + self.F(x_prev)  # rf:9
 
 
 class PreActResNet164Stem(nn.Module):
@@ -353,8 +351,7 @@ class PreActResNet1001Step(nn.Module):
         self.F = PreActResNet1001FBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = x_prev + self.F(x_prev)  # rf:9
-        return x
+        return x_prev + self.F(x_prev)  # rf:9
 
 
 class PreActResNet1001Stem(nn.Module):

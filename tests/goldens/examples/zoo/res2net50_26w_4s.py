@@ -113,8 +113,7 @@ class OpeningStep(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:27
         vx = self.bn3(self.conv3(self.scales(out)))  # rf:27
-        x = F.relu(vx + self.downsample(x_prev))  # rf:30
-        return x
+        return F.relu(vx + self.downsample(x_prev))  # rf:30
 
 
 class Step(nn.Module):
@@ -135,8 +134,7 @@ class Step(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:26
         wx = self.bn3(self.conv3(self.scales(out)))  # rf:26
-        x = F.relu(wx + x_prev)  # rf:29
-        return x
+        return F.relu(wx + x_prev)  # rf:29
 
 
 class Res2Net50(nn.Module):

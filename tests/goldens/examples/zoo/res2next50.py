@@ -113,8 +113,7 @@ class OpeningStep(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x_prev)))
         vx = self.bn3(self.conv3(self.scales(out)))
-        x = F.relu(vx + self.downsample(x_prev))
-        return x
+        return F.relu(vx + self.downsample(x_prev))
 
 
 class Step(nn.Module):
@@ -135,8 +134,7 @@ class Step(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x_prev)))
         wx = self.bn3(self.conv3(self.scales(out)))
-        x = F.relu(wx + x_prev)
-        return x
+        return F.relu(wx + x_prev)
 
 
 class Res2NeXt50(nn.Module):

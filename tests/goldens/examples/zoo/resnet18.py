@@ -43,8 +43,7 @@ class Step(nn.Module):
     def forward(self, x_prev: Tensor) -> Tensor:
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:13
         wx = self.bn2(self.conv2(out))  # rf:13
-        x = F.relu(wx + self.downsample(x_prev))  # rf:15
-        return x
+        return F.relu(wx + self.downsample(x_prev))  # rf:15
 
 
 class ResNet18(nn.Module):

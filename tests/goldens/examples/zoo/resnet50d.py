@@ -49,8 +49,7 @@ class Step(nn.Module):
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:16
         out = F.relu(self.bn2(self.conv2(out)))  # rf:16
         wx = self.bn3(self.conv3(out))  # rf:16
-        x = F.relu(wx + self.downsample(x_prev))  # rf:18
-        return x
+        return F.relu(wx + self.downsample(x_prev))  # rf:18
 
 
 class ResNet50D(nn.Module):

@@ -50,8 +50,7 @@ class OpeningStep(nn.Module):
         out = F.relu(self.norm2(self.conv1(nx)))  # rf:16
         out = F.relu(self.norm3(self.conv2(out)))  # rf:16
         wnx = self.conv3(out)  # rf:16
-        x = self.downsample(nx) + wnx  # rf:20
-        return x
+        return self.downsample(nx) + wnx  # rf:20
 
 
 class Step(nn.Module):
@@ -77,8 +76,7 @@ class Step(nn.Module):
         out = F.relu(self.norm2(self.conv1(nx)))  # rf:16
         out = F.relu(self.norm3(self.conv2(out)))  # rf:16
         wnx = self.conv3(out)  # rf:16
-        x = x_prev + wnx  # rf:19
-        return x
+        return x_prev + wnx  # rf:19
 
 
 class ResNetV2(nn.Module):

@@ -15,7 +15,9 @@ __all__ = ["RevNet110"]
 
 
 class FBlock(nn.Module):
-    """F = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)"""
+    """F = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)
+    G = F
+    """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -30,24 +32,6 @@ class FBlock(nn.Module):
         x = F.relu(self.bn1(x))  # rf:12
         x = F.relu(self.bn2(self.conv1(x)))  # rf:12
         return self.conv2(x)  # rf:12
-
-
-class GBlock(nn.Module):
-    """G = F"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:13
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:13
-        return self.conv2(x)  # rf:13
 
 
 class Shortcut(nn.Module):
@@ -84,7 +68,7 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
-        self.G = GBlock(channels, channels)
+        self.G = FBlock(channels, channels)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
@@ -148,12 +132,10 @@ class RevNet110(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         a, b = x.chunk(2, dim=1)
-        state = (a, b)
         for block in self.stage1:
-            state = block(*state)
+            a, b = block(a, b)
         for block in self.stage2:
-            state = block(*state)
+            a, b = block(a, b)
         for block in self.stage3:
-            state = block(*state)
-        a, b = state
+            a, b = block(a, b)
         return self.head(torch.cat((a, b), dim=1))

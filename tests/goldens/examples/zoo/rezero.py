@@ -70,8 +70,7 @@ class ReZeroResNet56Step(nn.Module):
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
-        return x
+        return F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
 
 
 class ReZeroResNet56Stem(nn.Module):
@@ -187,8 +186,7 @@ class ReZeroResNet110Step(nn.Module):
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
-        return x
+        return F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
 
 
 class ReZeroResNet110Stem(nn.Module):

@@ -65,8 +65,7 @@ class Step(nn.Module):
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:17
         out = F.relu(self.bn2(self.conv2(out)))  # rf:17
         wx = self.se(self.bn3(self.conv3(out)))  # rf:17
-        x = F.relu(wx + self.downsample(x_prev))  # rf:19
-        return x
+        return F.relu(wx + self.downsample(x_prev))  # rf:19
 
 
 class SEResNet50(nn.Module):

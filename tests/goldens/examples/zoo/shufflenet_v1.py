@@ -81,8 +81,7 @@ class ShuffleNet1Step(nn.Module):
         self.W = ShuffleNet1WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:19
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:19
 
 
 class ShuffleNet1Stem(nn.Module):
@@ -222,8 +221,7 @@ class ShuffleNet2Step(nn.Module):
         self.W = ShuffleNet2WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:19
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:19
 
 
 class ShuffleNet2Stem(nn.Module):
@@ -363,8 +361,7 @@ class ShuffleNet3Step(nn.Module):
         self.W = ShuffleNet3WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:19
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:19
 
 
 class ShuffleNet3Stem(nn.Module):
@@ -504,8 +501,7 @@ class ShuffleNet4Step(nn.Module):
         self.W = ShuffleNet4WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:19
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:19
 
 
 class ShuffleNet4Stem(nn.Module):
@@ -645,8 +641,7 @@ class ShuffleNet8Step(nn.Module):
         self.W = ShuffleNet8WBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        x = F.relu(x_prev + self.W(x_prev))  # rf:19
-        return x
+        return F.relu(x_prev + self.W(x_prev))  # rf:19
 
 
 class ShuffleNet8Stem(nn.Module):

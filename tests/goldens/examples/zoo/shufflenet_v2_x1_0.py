@@ -44,8 +44,7 @@ class UBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         a, b = x.chunk(2, dim=1)  # rf:13
         out = torch.cat((a, self.branch2(b)), dim=1)  # rf:13
-        s_joined = out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:13
-        return s_joined  # rf:12
+        return out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:13
 
 
 class DBlock(nn.Module):
@@ -94,8 +93,7 @@ class DBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         out = torch.cat((self.branch1(x), self.branch2(x)), dim=1)  # rf:16
-        s_joined = out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:16
-        return s_joined  # rf:15
+        return out.unflatten(1, (2, -1)).transpose(1, 2).flatten(1, 2)  # rf:16
 
 
 class ShuffleNetV2(nn.Module):

@@ -92,8 +92,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, h_prev: Tensor) -> Tensor:
-        h = F.relu(self.f(h_prev) + self.shortcut(h_prev))  # rf:16
-        return h
+        return F.relu(self.f(h_prev) + self.shortcut(h_prev))  # rf:16
 
 
 class Stem(nn.Module):

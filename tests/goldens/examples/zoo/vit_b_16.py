@@ -78,8 +78,7 @@ class Step(nn.Module):
         ax = self.self_attention(self.ln_1(x_prev))  # rf:13
         y = x_prev + ax  # rf:16
         my = self.mlp(self.ln_2(y))  # rf:14
-        x = y + my  # rf:17
-        return x
+        return y + my  # rf:17
 
 
 class Encoder(nn.Module):

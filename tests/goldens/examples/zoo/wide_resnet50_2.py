@@ -46,8 +46,7 @@ class Step(nn.Module):
         out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:13
         out = F.relu(self.bn2(self.conv2(out)))  # rf:13
         wx = self.bn3(self.conv3(out))  # rf:13
-        x = F.relu(wx + self.downsample(x_prev))  # rf:15
-        return x
+        return F.relu(wx + self.downsample(x_prev))  # rf:15
 
 
 class WideResNet50(nn.Module):
