@@ -58,9 +58,13 @@ class Section:
                 self.defaulted.add(key)
 
 
+#: The name of the source of what a file leaves out.
+DEFAULTS = "<defaults>"
+
+
 @cache
 def _default_statements(text: str) -> tuple[n.Statement, ...]:
-    return parse(Source("<defaults>", text), Diagnostics()).statements
+    return parse(Source(DEFAULTS, text), Diagnostics()).statements
 
 
 #: Most networks of a file.

@@ -18,6 +18,7 @@ from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
     Assign,
     Function,
+    Line,
     Loop,
     Return,
     Statement,
@@ -181,8 +182,8 @@ class ForwardWriter:
         read = [n for n, slot in enumerate(flow.end.inputs) if slot in used]
         start, end = len(initial), len(flow.end.inputs)
         if len(read) == 1 or (not kind and start != end):
-            texts = {n: f"state[{n if n < start else n - end}]" for n in read}
-            return [texts.get(n, "_") for n in range(end)]
+            parts = {n: f"state[{n if n < start else n - end}]" for n in read}
+            return [parts.get(n, "_") for n in range(end)]
         last = self._names_of(flow)
         last = tuple(name if n in read else "_" for n, name in enumerate(last))
         made.append(Assign(", ".join(last), Code("state")))
@@ -301,9 +302,9 @@ class ForwardWriter:
     def _name_of(self, step: Step) -> Callable[[Slot], str]:
         return partial(variable, at=step.at, order=self._recurrence.order)
 
-    def _line(self, tensor: Tensor) -> int:
+    def _line(self, tensor: Tensor) -> Line | None:
         """The line of the boundary equation that says what a tensor is."""
         for boundary in self._formula.boundaries:
             if boundary.left == tensor:
                 return line_of(boundary.span, self._formula.source)
-        return 0
+        return None

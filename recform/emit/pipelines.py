@@ -5,11 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Protocol
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.rows import DERIVED
+from recform.algebra.sections import DEFAULTS
 from recform.algebra.symbols import INCOMING
 from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
@@ -20,6 +22,7 @@ from recform.emit.plan.definitions import (
     Assign,
     Attribute,
     Class,
+    Line,
     Parameter,
     Return,
     Role,
@@ -265,13 +268,15 @@ def _can_stand(expression: str, call: str) -> bool:
     return read.open or kind in (ast.Attribute, ast.Call, ast.Subscript)
 
 
-def applied(code: PipelineCode, line: int) -> tuple[Statement, ...]:
+def applied(code: PipelineCode, line: Line | None) -> tuple[Statement, ...]:
     """The statements that put what a pipeline makes of ``x`` in its place."""
     between, result = chain(code, "x", "x")
     return tuple(Assign("x", Code(text), line) for text in (*between, result))
 
 
-def returned(code: PipelineCode, line: int, x: str = "x") -> tuple[Statement, ...]:
+def returned(
+    code: PipelineCode, line: Line | None, x: str = "x"
+) -> tuple[Statement, ...]:
     """The statements that return what a pipeline makes of an expression."""
     between, result = chain(code, x, "x")
     made = (Assign("x", Code(text), line) for text in between)
@@ -305,9 +310,14 @@ def pipeline_class(
     return made, code
 
 
-def line_of(span: Span | None, source: Source) -> int:
-    """The line that a comment names; defaults and other files have none."""
-    return span.line if span is not None and span.source == source else 0
+def line_of(span: Span | None, source: Source) -> Line | None:
+    """The line that a comment names, of the formula or of a file that it uses."""
+    if span is None:
+        return None
+    if span.source.name == DEFAULTS:
+        return Line(0)
+    file = "" if span.source == source else PurePath(span.source.name).name
+    return Line(span.line, file)
 
 
 def typed(name: str, rates: frozenset[str] = frozenset()) -> Parameter:

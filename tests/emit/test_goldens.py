@@ -40,7 +40,7 @@ def test_goldens_pass_ruff_and_mypy(path: Path, tmp_path: Path) -> None:
     for command in (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--isolated", "--check", "."],
-        ["mypy", "--python-version", "3.11", "."],
+        ["mypy", "--strict", "--python-version", "3.11", "."],
     ):
         result = subprocess.run(
             [sys.executable, "-m", *command],

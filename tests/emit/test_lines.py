@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
 
@@ -95,3 +96,53 @@ def test_a_stem_like_an_operator_keeps_its_name() -> None:
         "stem conv(3, 8)\nW = conv(3, 8)\nscope stage\nX_i = X_<i-1> + W_i*X_<i-1>"
     )
     assert "class Stem" in code
+
+
+DENSE = """
+scope stage
+stages 8 x 2, 12 x 2 / 2, 16 x 2 / 2
+transition norm: bn > relu > conv: conv(1, c) > avgpool(s)
+names stages = "features.dense{}", transition = "features.transition{}", head = "."
+X_i = H_i*concat(X_<0..i-1>)
+output concat(X_<0..L>)
+"""
+
+
+def test_transitions_in_containers_are_modules_of_one_class() -> None:
+    text = DENSE.strip()
+    (network,) = compile_source(from_text(f"input 3 x 16 x 16\n{text}\n"))
+    assert network.source.count("class Transition(nn.Module)") == 1
+    assert '("transition1", Transition(' in network.source
+    assert '("transition2", Transition(' in network.source
+    keys = list(network.module().state_dict())
+    for number in (1, 2):
+        assert f"features.transition{number}.norm.weight" in keys
+        assert f"features.transition{number}.conv.weight" in keys
+
+
+def test_numbered_transitions_stay_what_they_are() -> None:
+    text = DENSE.replace(
+        "norm: bn > relu > conv: conv(1, c) > avgpool(s)",
+        "(bn > relu > conv(1, c) > avgpool(s))",
+    ).strip()
+    (network,) = compile_source(from_text(f"input 3 x 16 x 16\n{text}\n"))
+    assert "class Transition" not in network.source
+    keys = list(network.module().state_dict())
+    assert "features.transition1.0.weight" in keys
+    assert "features.transition1.2.weight" in keys
+
+
+def test_every_statement_of_the_formula_names_its_line() -> None:
+    """So do those of operators, stem and head that the file leaves to the language."""
+    code = source("W = conv(3, c, stride=s) > bn\nX_i = X_<i-1> + W_i*X_<i-1>")
+    assert "return self.bn(self.conv(x))  # rf:3\n" in code
+    assert "return self.shortcut(x_prev) + self.W(x_prev)  # rf:4\n" in code
+    assert "return F.relu(self.bn(self.conv(x)))  # rf:default\n" in code
+    assert "return self.fc(x.mean((2, 3)))  # rf:default\n" in code
+
+
+def test_a_line_of_another_file_is_named_with_it(tmp_path: Path) -> None:
+    (tmp_path / "a.rf").write_text("W = conv(3, c, stride=s)\n")
+    text = f'{FRAME}use "a.rf"\nX_i = X_<i-1> + W_i*X_<i-1>\n'
+    (network,) = compile_source(from_text(text), folder=tmp_path)
+    assert "return self.conv(x)  # rf:1 of a.rf\n" in network.source

@@ -80,7 +80,7 @@ def test_sources_pass_ruff_and_mypy(tmp_path: Path) -> None:
     for command in (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--isolated", "--check", "."],
-        ["mypy", "--python-version", "3.11", "."],
+        ["mypy", "--strict", "--python-version", "3.11", "."],
     ):
         result = subprocess.run(
             [sys.executable, "-m", *command],

@@ -37,6 +37,7 @@ from recform.emit.plan.definitions import (
     Class,
     Definition,
     Function,
+    Line,
     Parameter,
     Return,
     Role,
@@ -95,7 +96,7 @@ class BodyClasses:
         self.tables = tuple(table.argument for table in formula.tables)
         self._made = made
         self._names = names
-        self._prefix = prefix
+        self.prefix = prefix
         self.rates = rates
         self.source = formula.source
         self._own: dict[Body, dict[str, str]] = {}
@@ -142,7 +143,7 @@ class BodyClasses:
             wanted = identifier(body.name)
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
-            name = self._names.new(self._prefix + wanted)
+            name = self._names.new(self.prefix + wanted)
             made, self._written[key] = _ClassWriter(self, body, x, name).write()
             self._made.append(made)
         return self._written[key]
@@ -402,7 +403,7 @@ class _ClassWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, int] | None:
+    ) -> tuple[list[str], str, Line | None] | None:
         if not isinstance(tensor, Apply):
             return None
         written = self._inline.get((tensor.operator, tensor.index))
@@ -416,7 +417,7 @@ class _ClassWriter:
         text = coefficient_text(value, self._scalars, torch=True)
         return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
 
-    def _line(self, tensor: Tensor) -> int:
+    def _line(self, tensor: Tensor) -> Line | None:
         made = self._body.definitions[tensor] if isinstance(tensor, State) else tensor
         span = self._body.spans.get(made, self._body.span)
         return line_of(span, self._classes.source)

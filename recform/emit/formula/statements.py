@@ -8,7 +8,7 @@ from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
 from recform.blocks.library import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
-from recform.emit.plan.definitions import Assign
+from recform.emit.plan.definitions import Assign, Line
 from recform.emit.plan.expressions import Code
 from recform.emit.printer.definitions import fits
 from recform.recurrence.model import Slot, Step
@@ -16,7 +16,7 @@ from recform.recurrence.model import Slot, Step
 #: Writes an inlined operator, given its argument and a local variable: what is assigned
 #: to that, the expression of the result, and the line of its definition; None for an
 #: operator that is no inlined one.
-Inliner = Callable[[Tensor, str, str], tuple[list[str], str, int] | None]
+Inliner = Callable[[Tensor, str, str], tuple[list[str], str, Line | None] | None]
 
 
 class BodyWriter:
@@ -37,7 +37,7 @@ class BodyWriter:
         writer: Writer,
         names: Namespace,
         name_of: Callable[[Slot], str],
-        line: Callable[[Tensor], int],
+        line: Callable[[Tensor], Line | None],
         indent: int = 8,
     ) -> None:
         self._step = step
@@ -83,7 +83,7 @@ class BodyWriter:
                 self._adapt(value, attribute)
         return tuple(self._made)
 
-    def _set(self, name: str, text: str, line: int) -> None:
+    def _set(self, name: str, text: str, line: Line | None) -> None:
         self._made.append(Assign(name, Code(text), line))
 
     def _uses(self, outputs: Iterable[Slot]) -> dict[Tensor, int]:
@@ -179,7 +179,7 @@ class BodyWriter:
         tensor: Tensor,
         between: list[str],
         result: str,
-        defined: int,
+        defined: Line | None,
     ) -> None:
         """An operator whose parts are the step's own."""
         line = defined or self._line(tensor)

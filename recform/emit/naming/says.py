@@ -10,6 +10,7 @@ from recform.blocks.identifiers import identifier
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import line_of
+from recform.emit.plan.definitions import Line
 from recform.emit.printer.lines import folded
 from recform.recurrence.build import relative, show
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
@@ -77,7 +78,7 @@ def _before_last(role: str) -> int:
     return count
 
 
-def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], int]:
+def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
     """For each tensor of a step, the line that says it."""
     unknowns: dict[str, Span] = {}
     operators: dict[str, Span] = {}
@@ -92,7 +93,7 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], int]:
             special.setdefault(boundary.left, boundary.span)
     otherwise = formula.equations[0].span
 
-    def line(tensor: Tensor) -> int:
+    def line(tensor: Tensor) -> Line | None:
         span = otherwise
         if isinstance(tensor, State):
             span = special.get(tensor) or unknowns.get(tensor.name, otherwise)

@@ -34,19 +34,32 @@ def in_order(parameters: Iterable[Parameter]) -> tuple[Parameter, ...]:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A line of a formula, which a comment names.
+
+    Attributes:
+        number: of it; 0 for what the file leaves to the language.
+        file: its name, if it is a file that the formula uses.
+    """
+
+    number: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class Assign:
     """``target = value``.
 
     Attributes:
         target: a name, or several with commas between them.
         value: what it is.
-        line: of the formula that says it; 0 if none does.
+        line: of the formula that says it; None if none does.
         type: an annotation; empty for none.
     """
 
     target: str
     value: Expression
-    line: int = 0
+    line: Line | None = None
     type: str = ""
 
 
@@ -55,7 +68,7 @@ class Return:
     """``return value``."""
 
     value: Expression
-    line: int = 0
+    line: Line | None = None
 
 
 @dataclass(frozen=True)

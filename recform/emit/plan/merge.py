@@ -49,6 +49,6 @@ def _meaning(definition: Definition) -> Definition:
     return rewritten(
         nameless,
         lambda node: (
-            replace(node, line=0) if isinstance(node, Assign | Return) else node
+            replace(node, line=None) if isinstance(node, Assign | Return) else node
         ),
     )

@@ -12,6 +12,7 @@ from recform.emit.plan.definitions import (
     Definition,
     Do,
     Function,
+    Line,
     Loop,
     Parameter,
     Raise,
@@ -114,7 +115,7 @@ class _Printer:
                     head = word + case.condition if case.condition else "else"
                     self._block(head, case.body)
 
-    def _line(self, head: str, value: Expression, line: int = 0) -> None:
+    def _line(self, head: str, value: Expression, line: Line | None = None) -> None:
         self._lines.statement(head + self._text(value), _comment(line))
 
     def _block(self, head: str, body: tuple[Statement, ...]) -> None:
@@ -131,6 +132,12 @@ def _parameter(made: Parameter) -> str:
     return f"{made.name}: {made.type}{default}"
 
 
-def _comment(line: int) -> str:
+def _comment(line: Line | None) -> str:
     """What names the line of the formula; a traceback prints it."""
-    return f"rf:{line}" if line else ""
+    if line is None:
+        return ""
+    if not line.number:
+        return "rf:default"
+    # The name of a file is data, whatever it holds.
+    file = "".join(char if char.isprintable() else " " for char in line.file)
+    return f"rf:{line.number} of {file}" if file else f"rf:{line.number}"

@@ -17,6 +17,8 @@ _STANDARD = {
     "from functools import partial": ("partial",),
     "from typing import Any": ("Any",),
 }
+#: What a module returns is Any in torch's own types, and some of its methods have none.
+_TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 
 
 def reads(tree: ast.AST) -> frozenset[str]:
@@ -79,6 +81,8 @@ def imports(used: frozenset[str], classes: list[str]) -> str:
         classes: of the networks.
     """
     lines = Lines()
+    lines.add(_TYPES)
+    lines.blank()
     standard = [line for line, names in _STANDARD.items() if used & set(names)]
     if standard:
         lines.extend(standard)

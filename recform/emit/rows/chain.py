@@ -14,8 +14,9 @@ from itertools import groupby
 from typing import Any
 
 from recform.algebra.expr import Input, State
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Pipeline
 from recform.blocks.identifiers import identifier
+from recform.emit.calls import made_at
 from recform.emit.formula.bodies import BodyClasses
 from recform.emit.naming.names import INLINE, is_inline
 from recform.emit.naming.namespace import Namespace, fail
@@ -24,6 +25,7 @@ from recform.emit.pipelines import (
     assembled,
     chain,
     line_of,
+    pipeline_class,
     pipeline_parts,
     typed,
 )
@@ -33,6 +35,7 @@ from recform.emit.plan.definitions import (
     Class,
     Definition,
     Function,
+    Line,
     Return,
     Statement,
     forward,
@@ -40,7 +43,7 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Argument, Code, Make, at
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, transition
-from recform.emit.rows.containers import BLOCK, NEXT, Part, fold
+from recform.emit.rows.containers import BLOCK, NEXT, Part, fold, is_nested
 from recform.emit.setting import Setting, ordered
 from recform.emit.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
@@ -98,6 +101,7 @@ class ChainWriter:
         self._known = {"in_channels", "in_features"} | {
             p.name for p in self._formula.params if p.free
         }
+        self._transitions: tuple[str, tuple[str, ...]] | None = None
         if not single or not all(map(_is_row, network.recurrence.flows)):
             fail(
                 "these names put blocks into one container, and nn.Sequential hands on "
@@ -133,11 +137,48 @@ class ChainWriter:
         parts, _ = pipeline_parts(piece.pipeline, here, self._bodies)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
+        elif origin.kind is Kind.TRANSITION and self._has_class(piece.pipeline, given):
+            yield self._transition(origin, piece, path, here)
+            return
         place = self._formula.name_spans.get(role)
         for part in parts:
             if (path or part.made) and not part.path:
                 part = replace(part, path=("",), places=(part.span,))
             yield replace(part.within(path, place) if path else part, origin=origin)
+
+    def _has_class(self, pipeline: Pipeline, given: str | None) -> bool:
+        """Whether transitions, of which each is a container, are modules of one class."""
+        flat = not any(is_nested(step.label) for step in pipeline.steps)
+        apart = given is None or bool(_NUMBER.search(given))
+        return len(self._network.transitions) > 1 and flat and apart
+
+    def _transition(
+        self, origin: Origin, piece: Piece, path: tuple[str, ...], here: Setting
+    ) -> Part:
+        """A transition as a module."""
+        if self._transitions is None:
+            made, code = pipeline_class(
+                self._names.new(f"{self._bodies.prefix}Transition"),
+                piece.pipeline,
+                piece.input,
+                f"transition {piece.pipeline.text}",
+                self._bodies.rates,
+                self._formula.source,
+                self._bodies,
+            )
+            self._made.append(made)
+            self._transitions = made.name, code.parameters
+        module = made_at(*self._transitions, here)
+        place = self._formula.name_spans.get(origin.kind.value)
+        return Part(
+            path,
+            "{m}({x})",
+            made=module,
+            layer=module,
+            span=piece.pipeline.span,
+            origin=origin,
+            places=tuple(place for _ in path),
+        )
 
     def _incoming(self, stem: Piece) -> Any:
         """The features of the network's input."""
@@ -260,9 +301,9 @@ class ChainWriter:
                 made.append(Assign("x", Code(result), line))
         return tuple(made)
 
-    def _line(self, part: Part) -> int:
+    def _line(self, part: Part) -> Line | None:
         """The line that says a part of a piece."""
-        return line_of(part.span, self._formula.source) if _of_piece(part) else 0
+        return line_of(part.span, self._formula.source) if _of_piece(part) else None
 
 
 def _of_piece(part: Part) -> bool:

@@ -53,6 +53,7 @@ from recform.emit.plan.definitions import (
     Attribute,
     Class,
     Function,
+    Line,
     Parameter,
     Return,
     Role,
@@ -434,7 +435,7 @@ class _StepWriter:
 
     def _inline_statements(
         self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, int] | None:
+    ) -> tuple[list[str], str, Line | None] | None:
         """The statements of an inlined operator, its result and line; None if it is none."""
         if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
             return None

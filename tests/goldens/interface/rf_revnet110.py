@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile revnet.rf -o revnet.py --timm
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial

@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile params.rf -o params.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -76,7 +78,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):

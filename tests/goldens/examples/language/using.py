@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile using.rf -o using.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,8 +28,8 @@ class WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        return self.bn2(self.conv2(x))
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:3 of blocks.rf
+        return self.bn2(self.conv2(x))  # rf:3 of blocks.rf
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -53,7 +55,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return self.shortcut(x_prev) + self.W(x_prev)
+        return self.shortcut(x_prev) + self.W(x_prev)  # rf:4 of blocks.rf
 
 
 class Stem(nn.Module):
@@ -65,7 +67,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):
@@ -76,7 +78,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class Small(nn.Module):

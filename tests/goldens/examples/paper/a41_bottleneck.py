@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile a41_bottleneck.rf -o a41_bottleneck.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -57,7 +59,7 @@ class FirstStep(nn.Module):
         self.W = WBlock(256, 256)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.W(x_prev)
+        x = self.W(x_prev)  # rf:3 of a41.rf
         return x, x_prev
 
 
@@ -81,7 +83,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(x_prev2_channels, channels, stride=x_prev2_stride)
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.W(x_prev) + self.shortcut(x_prev2)
+        x = self.W(x_prev) + self.shortcut(x_prev2)  # rf:3 of a41.rf
         return x, x_prev
 
 
@@ -94,7 +96,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):
@@ -105,7 +107,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class A41Bottleneck(nn.Module):

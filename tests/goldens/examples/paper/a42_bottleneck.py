@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile a42_bottleneck.rf -o a42_bottleneck.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -57,7 +59,7 @@ class FirstStep(nn.Module):
         self.W = WBlock(256, 256)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
+        wx = self.W(x_prev)  # rf:3 of a42.rf
         return wx, wx
 
 
@@ -74,8 +76,8 @@ class Step(nn.Module):
         self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        wx = self.W(x_prev)
-        x = wx + self.shortcut(wx_prev)
+        wx = self.W(x_prev)  # rf:3 of a42.rf
+        x = wx + self.shortcut(wx_prev)  # rf:3 of a42.rf
         return x, wx
 
 
@@ -88,7 +90,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):
@@ -99,7 +101,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class A42Bottleneck(nn.Module):

@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile a5_printed_bottleneck.rf -o a5_printed_bottleneck.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,8 +61,8 @@ class Step(nn.Module):
         self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, x_plus_wx_prev: Tensor) -> tuple[Tensor, Tensor]:
-        x_plus_wx = self.shortcut(x_prev) + self.W(x_prev)
-        x = F.relu(x_plus_wx) - self.shortcut2(x_plus_wx_prev)
+        x_plus_wx = self.shortcut(x_prev) + self.W(x_prev)  # rf:4 of a5_printed.rf
+        x = F.relu(x_plus_wx) - self.shortcut2(x_plus_wx_prev)  # rf:4 of a5_printed.rf
         return x, x_plus_wx
 
 
@@ -73,7 +75,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):
@@ -84,7 +86,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class A5PrintedBottleneck(nn.Module):

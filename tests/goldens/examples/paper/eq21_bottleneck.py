@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile eq21_bottleneck.rf -o eq21_bottleneck.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -60,7 +62,7 @@ class Step(nn.Module):
         self.shortcut = shortcut(256, channels, stride=x_0_stride)
 
     def forward(self, x_prev: Tensor, x_0: Tensor) -> tuple[Tensor, Tensor]:
-        x = self.W(x_prev) + self.shortcut(x_0)
+        x = self.W(x_prev) + self.shortcut(x_0)  # rf:3 of eq21.rf
         return x, x_0
 
 
@@ -73,7 +75,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):
@@ -84,7 +86,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class Eq21Bottleneck(nn.Module):

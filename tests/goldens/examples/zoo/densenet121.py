@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile densenet121.rf -o densenet121.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 from collections import OrderedDict
 
 import torch
@@ -35,6 +37,20 @@ class Step(nn.Module):
         out = F.relu(self.norm2(self.conv1(out)))  # rf:14
         hxs = self.conv2(out)  # rf:14
         return torch.cat((xs_prev, hxs), dim=1)  # rf:16
+
+
+class Transition(nn.Module):
+    """transition norm: bn > relu > conv: conv(1, cin/2) > avgpool(s)"""
+
+    def __init__(self, in_channels: int, stride: int = 1) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(in_channels)
+        self.conv = nn.Conv2d(in_channels, in_channels // 2, 1, bias=False)
+        self.stride = stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.relu(self.norm(x))  # rf:9
+        return F.avg_pool2d(self.conv(x), self.stride)  # rf:9
 
 
 class DenseNet121(nn.Module):
@@ -66,19 +82,7 @@ class DenseNet121(nn.Module):
                             )
                         ),
                     ),
-                    (
-                        "transition1",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    ("norm", nn.BatchNorm2d(256)),
-                                    ("relu", nn.ReLU()),
-                                    ("conv", nn.Conv2d(256, 128, 1, bias=False)),
-                                    ("avgpool", nn.AvgPool2d(2)),
-                                ]
-                            )
-                        ),
-                    ),
+                    ("transition1", Transition(256, stride=2)),
                     (
                         "denseblock2",
                         nn.Sequential(
@@ -90,19 +94,7 @@ class DenseNet121(nn.Module):
                             )
                         ),
                     ),
-                    (
-                        "transition2",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    ("norm", nn.BatchNorm2d(512)),
-                                    ("relu", nn.ReLU()),
-                                    ("conv", nn.Conv2d(512, 256, 1, bias=False)),
-                                    ("avgpool", nn.AvgPool2d(2)),
-                                ]
-                            )
-                        ),
-                    ),
+                    ("transition2", Transition(512, stride=2)),
                     (
                         "denseblock3",
                         nn.Sequential(
@@ -114,19 +106,7 @@ class DenseNet121(nn.Module):
                             )
                         ),
                     ),
-                    (
-                        "transition3",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    ("norm", nn.BatchNorm2d(1024)),
-                                    ("relu", nn.ReLU()),
-                                    ("conv", nn.Conv2d(1024, 512, 1, bias=False)),
-                                    ("avgpool", nn.AvgPool2d(2)),
-                                ]
-                            )
-                        ),
-                    ),
+                    ("transition3", Transition(1024, stride=2)),
                     (
                         "denseblock4",
                         nn.Sequential(

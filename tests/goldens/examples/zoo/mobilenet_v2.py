@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile mobilenet_v2.rf -o mobilenet_v2.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 from torch import Tensor, nn
 
 __all__ = ["MobileNetV2"]

@@ -7,6 +7,8 @@ recform: 0.1.0
 command: recform compile res2next50.rf -o res2next50.py
 """
 
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,7 +27,7 @@ class Res2K(nn.Module):
         self.bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:20 of res2net50_26w_4s.rf
 
 
 class Res2(nn.Module):
@@ -41,11 +43,11 @@ class Res2(nn.Module):
         self.K = nn.ModuleList([Res2K(in_channels // 4) for _ in range(3)])
 
     def forward(self, x: Tensor) -> Tensor:
-        s1, s2, s3, s4 = x.chunk(4, dim=1)
-        y1 = self.K[0](s1)
-        y2 = self.K[1](s2 + y1)
-        y3 = self.K[2](s3 + y2)
-        return torch.cat((y1, y2, y3, s4), dim=1)
+        s1, s2, s3, s4 = x.chunk(4, dim=1)  # rf:17 of res2net50_26w_4s.rf
+        y1 = self.K[0](s1)  # rf:18 of res2net50_26w_4s.rf
+        y2 = self.K[1](s2 + y1)  # rf:19 of res2net50_26w_4s.rf
+        y3 = self.K[2](s3 + y2)  # rf:19 of res2net50_26w_4s.rf
+        return torch.cat((y1, y2, y3, s4), dim=1)  # rf:16 of res2net50_26w_4s.rf
 
 
 class ApartK(nn.Module):
@@ -59,7 +61,7 @@ class ApartK(nn.Module):
         self.bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))
+        return F.relu(self.bn(self.conv(x)))  # rf:23 of res2net50_26w_4s.rf
 
 
 class Apart(nn.Module):
@@ -77,9 +79,13 @@ class Apart(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        s1, s2, s3, s4 = x.chunk(4, dim=1)
-        ps = F.avg_pool2d(s4, 3, stride=self.stride, padding=1)
-        return torch.cat((self.K[0](s1), self.K[1](s2), self.K[2](s3), ps), dim=1)
+        s1, s2, s3, s4 = x.chunk(4, dim=1)  # rf:22 of res2net50_26w_4s.rf
+        ps = F.avg_pool2d(
+            s4, 3, stride=self.stride, padding=1
+        )  # rf:24 of res2net50_26w_4s.rf
+        return torch.cat(
+            (self.K[0](s1), self.K[1](s2), self.K[2](s3), ps), dim=1
+        )  # rf:21 of res2net50_26w_4s.rf
 
 
 def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
@@ -111,9 +117,9 @@ class OpeningStep(nn.Module):
         self.downsample = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x_prev)))
-        vx = self.bn3(self.conv3(self.scales(out)))
-        return F.relu(vx + self.downsample(x_prev))
+        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:27 of res2net50_26w_4s.rf
+        vx = self.bn3(self.conv3(self.scales(out)))  # rf:27 of res2net50_26w_4s.rf
+        return F.relu(vx + self.downsample(x_prev))  # rf:30 of res2net50_26w_4s.rf
 
 
 class Step(nn.Module):
@@ -132,9 +138,9 @@ class Step(nn.Module):
         self.bn3 = nn.BatchNorm2d(in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        out = F.relu(self.bn1(self.conv1(x_prev)))
-        wx = self.bn3(self.conv3(self.scales(out)))
-        return F.relu(wx + x_prev)
+        out = F.relu(self.bn1(self.conv1(x_prev)))  # rf:26 of res2net50_26w_4s.rf
+        wx = self.bn3(self.conv3(self.scales(out)))  # rf:26 of res2net50_26w_4s.rf
+        return F.relu(wx + x_prev)  # rf:29 of res2net50_26w_4s.rf
 
 
 class Res2NeXt50(nn.Module):
@@ -173,10 +179,10 @@ class Res2NeXt50(nn.Module):
                 )
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))
-        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        x = F.relu(self.bn1(self.conv1(x)))  # rf:9 of res2net50_26w_4s.rf
+        x = F.max_pool2d(x, 3, stride=2, padding=1)  # rf:9 of res2net50_26w_4s.rf
         x = self.layer1(x)
         x = self.layer2(x)
         x = self.layer3(x)
         x = self.layer4(x)
-        return self.fc(x.mean((2, 3)))
+        return self.fc(x.mean((2, 3)))  # rf:13 of res2net50_26w_4s.rf
