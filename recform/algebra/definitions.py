@@ -250,7 +250,8 @@ def _fixed_in(
         key = order[position] if position < len(order) else ""
         key = item.name if isinstance(item, n.Keyword) else key
         value = item.value if isinstance(item, n.Keyword) else item
-        if key in fixed or isinstance(value, n.Tuple):
+        # A pair is of operators of the library, which know what may differ in it.
+        if key in fixed or (operator is None and isinstance(value, n.Tuple)):
             found |= set(every_name(value))
     return found
 

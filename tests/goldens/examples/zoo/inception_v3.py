@@ -111,10 +111,10 @@ class Row(nn.Module):
     where F = conv((1, n), width) > bn(0.001)
     """
 
-    def __init__(self, in_channels: int, width_size: int) -> None:
+    def __init__(self, in_channels: int, width_size: int, n: int = 7) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
-            in_channels, width_size, (1, 7), padding=(0, 3), bias=False
+            in_channels, width_size, (1, n), padding=(0, (n - 1) // 2), bias=False
         )
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
@@ -128,10 +128,10 @@ class Column(nn.Module):
     where F = conv((n, 1), width) > bn(0.001)
     """
 
-    def __init__(self, in_channels: int, width_size: int) -> None:
+    def __init__(self, in_channels: int, width_size: int, n: int = 7) -> None:
         super().__init__()
         self.conv = nn.Conv2d(
-            in_channels, width_size, (7, 1), padding=(3, 0), bias=False
+            in_channels, width_size, (n, 1), padding=((n - 1) // 2, 0), bias=False
         )
         self.bn = nn.BatchNorm2d(width_size, eps=0.001)
 
@@ -200,40 +200,6 @@ class DBlock(nn.Module):
         return torch.cat((tx, sx, px), dim=1)  # rf:47
 
 
-class Row2(nn.Module):
-    """Row(x, n=7, width=c) = relu(F*x)
-    where F = conv((1, n), width) > bn(0.001)
-    """
-
-    def __init__(self, in_channels: int, width_size: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, width_size, (1, 3), padding=(0, 1), bias=False
-        )
-        self.bn = nn.BatchNorm2d(width_size, eps=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:25
-        return F.relu(fx)  # rf:24
-
-
-class Column2(nn.Module):
-    """Column(x, n=7, width=c) = relu(F*x)
-    where F = conv((n, 1), width) > bn(0.001)
-    """
-
-    def __init__(self, in_channels: int, width_size: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, width_size, (3, 1), padding=(1, 0), bias=False
-        )
-        self.bn = nn.BatchNorm2d(width_size, eps=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:27
-        return F.relu(fx)  # rf:26
-
-
 class EBlock(nn.Module):
     """E(x) = concat(branch1x1*x, R*T*x, K*T*x, U*V*x, W*V*x, P*x)
     where branch1x1 = Conv(1, 320)
@@ -248,12 +214,12 @@ class EBlock(nn.Module):
         super().__init__()
         self.branch1x1 = Conv(in_channels, 320)
         self.branch3x3_1 = Conv(in_channels, 384)
-        self.branch3x3_2a = Row2(384, 384)
-        self.branch3x3_2b = Column2(384, 384)
+        self.branch3x3_2a = Row(384, 384, n=3)
+        self.branch3x3_2b = Column(384, 384, n=3)
         self.branch3x3dbl_1 = Conv(in_channels, 448)
         self.branch3x3dbl_2 = Conv(448, 384, kernel=3)
-        self.branch3x3dbl_3a = Row2(384, 384)
-        self.branch3x3dbl_3b = Column2(384, 384)
+        self.branch3x3dbl_3a = Row(384, 384, n=3)
+        self.branch3x3dbl_3b = Column(384, 384, n=3)
         self.branch_pool = Conv(in_channels, 192)
 
     def forward(self, x: Tensor) -> Tensor:

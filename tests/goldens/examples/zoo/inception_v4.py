@@ -70,9 +70,11 @@ class Row(nn.Module):
     where F = conv((1, n), out) > bn(0.001)
     """
 
-    def __init__(self, in_channels: int, out: int) -> None:
+    def __init__(self, in_channels: int, out: int, n: int = 7) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out, (1, 7), padding=(0, 3), bias=False)
+        self.conv = nn.Conv2d(
+            in_channels, out, (1, n), padding=(0, (n - 1) // 2), bias=False
+        )
         self.bn = nn.BatchNorm2d(out, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -85,9 +87,11 @@ class Column(nn.Module):
     where F = conv((n, 1), out) > bn(0.001)
     """
 
-    def __init__(self, in_channels: int, out: int) -> None:
+    def __init__(self, in_channels: int, out: int, n: int = 7) -> None:
         super().__init__()
-        self.conv = nn.Conv2d(in_channels, out, (7, 1), padding=(3, 0), bias=False)
+        self.conv = nn.Conv2d(
+            in_channels, out, (n, 1), padding=((n - 1) // 2, 0), bias=False
+        )
         self.bn = nn.BatchNorm2d(out, eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -227,36 +231,6 @@ class SBlock(nn.Module):
         return torch.cat((self.branch0(x), self.branch1(x), px), dim=1)  # rf:47
 
 
-class Row2(nn.Module):
-    """Row(x, n=7, out=c) = relu(F*x)
-    where F = conv((1, n), out) > bn(0.001)
-    """
-
-    def __init__(self, in_channels: int, out: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out, (1, 3), padding=(0, 1), bias=False)
-        self.bn = nn.BatchNorm2d(out, eps=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:19
-        return F.relu(fx)  # rf:18
-
-
-class Column2(nn.Module):
-    """Column(x, n=7, out=c) = relu(F*x)
-    where F = conv((n, 1), out) > bn(0.001)
-    """
-
-    def __init__(self, in_channels: int, out: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out, (3, 1), padding=(1, 0), bias=False)
-        self.bn = nn.BatchNorm2d(out, eps=0.001)
-
-    def forward(self, x: Tensor) -> Tensor:
-        fx = self.bn(self.conv(x))  # rf:21
-        return F.relu(fx)  # rf:20
-
-
 class CBlock(nn.Module):
     """C(x) = concat(branch0*x, K*T*x, M*T*x, U*V*x, W*V*x, branch3*x)
     where branch0 = Conv(1, 256)
@@ -272,13 +246,13 @@ class CBlock(nn.Module):
         super().__init__()
         self.branch0 = Conv(in_channels, 256)
         self.branch1_0 = Conv(in_channels, 384)
-        self.branch1_1a = Row2(384, 256)
-        self.branch1_1b = Column2(384, 256)
+        self.branch1_1a = Row(384, 256, n=3)
+        self.branch1_1b = Column(384, 256, n=3)
         self.branch2_0 = Conv(in_channels, 384)
-        self.branch2_1 = Column2(384, 448)
-        self.branch2_2 = Row2(448, 512)
-        self.branch2_3a = Row2(512, 256)
-        self.branch2_3b = Column2(512, 256)
+        self.branch2_1 = Column(384, 448, n=3)
+        self.branch2_2 = Row(448, 512, n=3)
+        self.branch2_3a = Row(512, 256, n=3)
+        self.branch2_3b = Column(512, 256, n=3)
         self.branch3 = nn.Sequential(
             nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False),
             Conv(in_channels, 256),
