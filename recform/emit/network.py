@@ -27,6 +27,7 @@ from recform.emit.pipelines import (
     pipeline_parts,
     write_pipeline,
 )
+from recform.emit.plan.alias import without_alias
 from recform.emit.plan.definitions import (
     Attribute,
     Class,
@@ -120,14 +121,16 @@ class NetworkWriter:
         self._made.append(self._class(classes))
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
-        return NetworkPlan(
-            self._network,
-            tuple(map(tidied, merged(self._made, kept))),
-            tuple(self._steps),
-            tuple(self._stage_names),
-            self._pieces,
-            self._shared,
-            self._loops,
+        return without_alias(
+            NetworkPlan(
+                self._network,
+                tuple(map(tidied, merged(self._made, kept))),
+                tuple(self._steps),
+                tuple(self._stage_names),
+                self._pieces,
+                self._shared,
+                self._loops,
+            )
         )
 
     def _is_single(self) -> bool:

@@ -146,3 +146,23 @@ def test_a_line_of_another_file_is_named_with_it(tmp_path: Path) -> None:
     text = f'{FRAME}use "a.rf"\nX_i = X_<i-1> + W_i*X_<i-1>\n'
     (network,) = compile_source(from_text(text), folder=tmp_path)
     assert "return self.conv(x)  # rf:1 of a.rf\n" in network.source
+
+
+def test_a_module_called_f_stands_beside_whole_names() -> None:
+    code = source("F = conv(3, c, stride=s) > bn > relu\nX_i = X_<i-1> + F_i*X_<i-1>")
+    assert "self.F = FBlock(" in code
+    assert "return nn.functional.relu(self.bn(self.conv(x)))" in code
+    assert "import torch.nn.functional as F" not in code
+    assert "F.relu" not in code.replace("nn.functional", "")
+
+
+def test_a_pair_in_a_kernel_is_an_argument() -> None:
+    """One class for kernels of all lengths, as for square ones."""
+    code = source(
+        "Row(x, n=7) = relu(F*x)\n    where F = conv((1, n), c) > bn\n"
+        "W = Row(5) > Row(3) > Row > conv(3, c, stride=s)\nX_i = X_<i-1> + W_i*X_<i-1>"
+    )
+    assert code.count("class Row") == 1
+    assert "(1, n), padding=(0, (n - 1) // 2)" in code
+    assert "self.row1 = Row(in_channels, channels, n=5)" in code
+    assert "self.row3 = Row(channels, channels)" in code

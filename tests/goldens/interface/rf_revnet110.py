@@ -252,8 +252,8 @@ class FBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:12
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:12
+        x = nn.functional.relu(self.bn1(x))  # rf:12
+        x = nn.functional.relu(self.bn2(self.conv1(x)))  # rf:12
         return self.conv2(x)  # rf:12
 
 
@@ -267,8 +267,8 @@ class Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
-            F.avg_pool2d(x, self.stride),
+        return nn.functional.pad(
+            nn.functional.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:9
 
@@ -310,7 +310,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(32)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:7
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:7
 
 
 class RevNet110(ImageClassifier):
@@ -372,7 +372,7 @@ class RevNet110(ImageClassifier):
         yield torch.cat((a, b), dim=1)
 
     def _finish(self, x: Tensor) -> Tensor:
-        return F.relu(self.head["bn"](x))  # rf:10
+        return nn.functional.relu(self.head["bn"](x))  # rf:10
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns that sort parameters by depth: stem, stages, blocks."""

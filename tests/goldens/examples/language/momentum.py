@@ -9,7 +9,6 @@ command: recform compile momentum.rf -o momentum.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["MomentumResNet"]
@@ -28,7 +27,7 @@ class FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:default
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:default
         return self.bn2(self.conv2(x))  # rf:default
 
 
@@ -89,7 +88,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):

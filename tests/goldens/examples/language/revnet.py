@@ -10,7 +10,6 @@ command: recform compile revnet.rf -o revnet.py
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["RevNet"]
@@ -31,7 +30,7 @@ class FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:default
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:default
         return self.bn2(self.conv2(x))  # rf:default
 
 
@@ -75,7 +74,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(64)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:4
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:4
 
 
 class Head(nn.Module):

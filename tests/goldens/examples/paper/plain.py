@@ -9,7 +9,6 @@ command: recform compile plain.rf -o plain.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["Plain"]
@@ -28,7 +27,7 @@ class FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:default
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:default
         return self.bn2(self.conv2(x))  # rf:default
 
 
@@ -44,7 +43,7 @@ class Step(nn.Module):
         self.F = FBlock(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return F.relu(self.F(x_prev))  # rf:3
+        return nn.functional.relu(self.F(x_prev))  # rf:3
 
 
 class Stem(nn.Module):
@@ -56,7 +55,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):

@@ -9,7 +9,6 @@ command: recform compile plain_bottleneck.rf -o plain_bottleneck.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["PlainBottleneck"]
@@ -32,8 +31,8 @@ class FBlock(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:6
-        x = F.relu(self.bn2(self.conv2(x)))  # rf:6
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:6
+        x = nn.functional.relu(self.bn2(self.conv2(x)))  # rf:6
         return self.bn3(self.conv3(x))  # rf:6
 
 
@@ -49,7 +48,7 @@ class Step(nn.Module):
         self.F = FBlock(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return F.relu(self.F(x_prev))  # rf:3 of plain.rf
+        return nn.functional.relu(self.F(x_prev))  # rf:3 of plain.rf
 
 
 class Stem(nn.Module):
@@ -61,7 +60,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Head(nn.Module):

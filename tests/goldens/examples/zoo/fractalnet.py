@@ -9,7 +9,6 @@ command: recform compile fractalnet.rf -o fractalnet.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["FractalNet20", "FractalNet20Narrow", "FractalNet40Narrow"]
@@ -26,7 +25,7 @@ class FractalNet20ThreeV(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:9
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:9
 
 
 class FractalNet20Three(nn.Module):
@@ -55,7 +54,7 @@ class FractalNet20Three(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        ux = F.relu(self.bn(self.conv(x)))  # rf:9
+        ux = nn.functional.relu(self.bn(self.conv(x)))  # rf:9
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
@@ -90,7 +89,7 @@ class FractalNet20Transition(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.stride)  # rf:19
+        return nn.functional.max_pool2d(x, self.stride)  # rf:19
 
 
 class FractalNet20Head(nn.Module):
@@ -155,7 +154,7 @@ class FractalNet20NarrowThreeV(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:9
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:9
 
 
 class FractalNet20NarrowThree(nn.Module):
@@ -184,7 +183,7 @@ class FractalNet20NarrowThree(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        ux = F.relu(self.bn(self.conv(x)))  # rf:9
+        ux = nn.functional.relu(self.bn(self.conv(x)))  # rf:9
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
         return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
 
@@ -219,7 +218,7 @@ class FractalNet20NarrowTransition(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.stride)  # rf:19
+        return nn.functional.max_pool2d(x, self.stride)  # rf:19
 
 
 class FractalNet20NarrowHead(nn.Module):
@@ -285,7 +284,7 @@ class FractalNet40NarrowFourU(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:14
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:14
 
 
 class FractalNet40NarrowFour(nn.Module):
@@ -328,7 +327,7 @@ class FractalNet40NarrowFour(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        tx = F.relu(self.bn(self.conv(x)))  # rf:14
+        tx = nn.functional.relu(self.bn(self.conv(x)))  # rf:14
         j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:11
         k2 = (self.U[0](x) + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:12
         q = (self.V[2](k2) + self.W[5](self.W[4](k2))) / 2  # rf:13
@@ -367,7 +366,7 @@ class FractalNet40NarrowTransition(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.max_pool2d(x, self.stride)  # rf:19
+        return nn.functional.max_pool2d(x, self.stride)  # rf:19
 
 
 class FractalNet40NarrowHead(nn.Module):

@@ -9,7 +9,6 @@ command: recform compile momentum_resnet.rf -o momentum_resnet.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["MomentumResNet101"]
@@ -44,8 +43,8 @@ class DownR(nn.Module):
         self.bn3 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        x = F.relu(self.bn2(self.conv2(x)))  # rf:10
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:10
+        x = nn.functional.relu(self.bn2(self.conv2(x)))  # rf:10
         return self.bn3(self.conv3(x))  # rf:10
 
 
@@ -60,7 +59,7 @@ class Down(nn.Module):
         self.R = DownR(in_channels, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.P(x) + self.R(x))  # rf:9
+        return nn.functional.relu(self.P(x) + self.R(x))  # rf:9
 
 
 class FirstStep(nn.Module):
@@ -111,8 +110,8 @@ class Stem(nn.Module):
         self.down = Down(64, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv(x)))  # rf:14
-        return self.down(F.max_pool2d(x, 3, stride=2, padding=1))  # rf:14
+        x = nn.functional.relu(self.bn(self.conv(x)))  # rf:14
+        return self.down(nn.functional.max_pool2d(x, 3, stride=2, padding=1))  # rf:14
 
 
 class Transition(nn.Module):

@@ -9,7 +9,6 @@ command: recform compile polynet.rf -o polynet.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["MPoly2", "Poly2", "TwoWay"]
@@ -28,7 +27,7 @@ class MPoly2FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:12
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:12
         return self.bn2(self.conv2(x))  # rf:12
 
 
@@ -46,7 +45,7 @@ class MPoly2Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         fx = self.F(x_prev)  # rf:16
-        return F.relu(x_prev + fx + self.G(fx))  # rf:16
+        return nn.functional.relu(x_prev + fx + self.G(fx))  # rf:16
 
 
 class MPoly2Stem(nn.Module):
@@ -58,7 +57,7 @@ class MPoly2Stem(nn.Module):
         self.bn = nn.BatchNorm2d(16)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:8
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
 
 
 class MPoly2Transition(nn.Module):
@@ -70,7 +69,7 @@ class MPoly2Transition(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class MPoly2Head(nn.Module):
@@ -127,7 +126,7 @@ class Poly2FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:12
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:12
         return self.bn2(self.conv2(x))  # rf:12
 
 
@@ -144,7 +143,7 @@ class Poly2Step(nn.Module):
 
     def forward(self, x_prev: Tensor) -> Tensor:
         fx = self.F(x_prev)  # rf:19
-        return F.relu(x_prev + fx + self.F(fx))  # rf:19
+        return nn.functional.relu(x_prev + fx + self.F(fx))  # rf:19
 
 
 class Poly2Stem(nn.Module):
@@ -156,7 +155,7 @@ class Poly2Stem(nn.Module):
         self.bn = nn.BatchNorm2d(16)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:8
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
 
 
 class Poly2Transition(nn.Module):
@@ -168,7 +167,7 @@ class Poly2Transition(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class Poly2Head(nn.Module):
@@ -227,7 +226,7 @@ class TwoWayFBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:12
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:12
         return self.bn2(self.conv2(x))  # rf:12
 
 
@@ -244,7 +243,7 @@ class TwoWayStep(nn.Module):
         self.G = TwoWayFBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return F.relu(x_prev + self.F(x_prev) + self.G(x_prev))  # rf:22
+        return nn.functional.relu(x_prev + self.F(x_prev) + self.G(x_prev))  # rf:22
 
 
 class TwoWayStem(nn.Module):
@@ -256,7 +255,7 @@ class TwoWayStem(nn.Module):
         self.bn = nn.BatchNorm2d(16)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:8
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
 
 
 class TwoWayTransition(nn.Module):
@@ -268,7 +267,7 @@ class TwoWayTransition(nn.Module):
         self.bn = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
 class TwoWayHead(nn.Module):

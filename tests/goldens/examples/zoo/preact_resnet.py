@@ -9,7 +9,6 @@ command: recform compile preact_resnet.rf -o preact_resnet.py
 
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["PreActResNet110", "PreActResNet164", "PreActResNet1001"]
@@ -28,8 +27,8 @@ class PreActResNet110FBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:20
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:20
+        x = nn.functional.relu(self.bn1(x))  # rf:20
+        x = nn.functional.relu(self.bn2(self.conv1(x)))  # rf:20
         return self.conv2(x)  # rf:20
 
 
@@ -43,7 +42,7 @@ class PreActResNet110Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
+        return nn.functional.pad(
             x[:, :, :: self.stride, :: self.stride],
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:19
@@ -94,7 +93,7 @@ class PreActResNet110Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))  # rf:7
+        x = nn.functional.relu(self.bn(x))  # rf:7
         return self.fc(x.mean((2, 3)))  # rf:7
 
 
@@ -140,7 +139,7 @@ class PreActResNet164WidenA(nn.Module):
         self.bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(x))  # rf:14
+        return nn.functional.relu(self.bn(x))  # rf:14
 
 
 class PreActResNet164WidenB(nn.Module):
@@ -155,8 +154,8 @@ class PreActResNet164WidenB(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:14
-        x = F.relu(self.bn2(self.conv2(x)))  # rf:14
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:14
+        x = nn.functional.relu(self.bn2(self.conv2(x)))  # rf:14
         return self.conv3(x)  # rf:14
 
 
@@ -189,9 +188,9 @@ class PreActResNet164FBlock(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:27
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:27
-        x = F.relu(self.bn3(self.conv2(x)))  # rf:27
+        x = nn.functional.relu(self.bn1(x))  # rf:27
+        x = nn.functional.relu(self.bn2(self.conv1(x)))  # rf:27
+        x = nn.functional.relu(self.bn3(self.conv2(x)))  # rf:27
         return self.conv3(x)  # rf:27
 
 
@@ -242,7 +241,7 @@ class PreActResNet164Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))  # rf:7
+        x = nn.functional.relu(self.bn(x))  # rf:7
         return self.fc(x.mean((2, 3)))  # rf:7
 
 
@@ -286,7 +285,7 @@ class PreActResNet1001WidenA(nn.Module):
         self.bn = nn.BatchNorm2d(in_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(x))  # rf:14
+        return nn.functional.relu(self.bn(x))  # rf:14
 
 
 class PreActResNet1001WidenB(nn.Module):
@@ -301,8 +300,8 @@ class PreActResNet1001WidenB(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:14
-        x = F.relu(self.bn2(self.conv2(x)))  # rf:14
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:14
+        x = nn.functional.relu(self.bn2(self.conv2(x)))  # rf:14
         return self.conv3(x)  # rf:14
 
 
@@ -335,9 +334,9 @@ class PreActResNet1001FBlock(nn.Module):
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:34
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:34
-        x = F.relu(self.bn3(self.conv2(x)))  # rf:34
+        x = nn.functional.relu(self.bn1(x))  # rf:34
+        x = nn.functional.relu(self.bn2(self.conv1(x)))  # rf:34
+        x = nn.functional.relu(self.bn3(self.conv2(x)))  # rf:34
         return self.conv3(x)  # rf:34
 
 
@@ -388,7 +387,7 @@ class PreActResNet1001Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))  # rf:7
+        x = nn.functional.relu(self.bn(x))  # rf:7
         return self.fc(x.mean((2, 3)))  # rf:7
 
 

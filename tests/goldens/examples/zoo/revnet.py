@@ -10,7 +10,6 @@ command: recform compile revnet.rf -o revnet.py
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["RevNet110"]
@@ -31,8 +30,8 @@ class FBlock(nn.Module):
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:12
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:12
+        x = nn.functional.relu(self.bn1(x))  # rf:12
+        x = nn.functional.relu(self.bn2(self.conv1(x)))  # rf:12
         return self.conv2(x)  # rf:12
 
 
@@ -46,8 +45,8 @@ class Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
-            F.avg_pool2d(x, self.stride),
+        return nn.functional.pad(
+            nn.functional.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:9
 
@@ -89,7 +88,7 @@ class Stem(nn.Module):
         self.bn = nn.BatchNorm2d(32)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:7
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:7
 
 
 class Head(nn.Module):
@@ -101,7 +100,7 @@ class Head(nn.Module):
         self.fc = nn.Linear(in_channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))  # rf:10
+        x = nn.functional.relu(self.bn(x))  # rf:10
         return self.fc(x.mean((2, 3)))  # rf:10
 
 

@@ -10,7 +10,6 @@ command: recform compile rezero.rf -o rezero.py
 # mypy: disable-error-code="no-any-return, no-untyped-call"
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["ReZeroResNet56", "ReZeroResNet110"]
@@ -29,7 +28,7 @@ class ReZeroResNet56FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:11
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:11
         return self.bn2(self.conv2(x))  # rf:11
 
 
@@ -43,8 +42,8 @@ class ReZeroResNet56Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
-            F.avg_pool2d(x, self.stride),
+        return nn.functional.pad(
+            nn.functional.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:7
 
@@ -72,7 +71,9 @@ class ReZeroResNet56Step(nn.Module):
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
+        return nn.functional.relu(
+            self.shortcut(x_prev) + self.alpha * self.F(x_prev)
+        )  # rf:13
 
 
 class ReZeroResNet56Stem(nn.Module):
@@ -84,7 +85,7 @@ class ReZeroResNet56Stem(nn.Module):
         self.bn = nn.BatchNorm2d(16)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:6
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:6
 
 
 class ReZeroResNet56Head(nn.Module):
@@ -145,7 +146,7 @@ class ReZeroResNet110FBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:11
+        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:11
         return self.bn2(self.conv2(x))  # rf:11
 
 
@@ -159,8 +160,8 @@ class ReZeroResNet110Shortcut(nn.Module):
         self.stride = stride
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
-            F.avg_pool2d(x, self.stride),
+        return nn.functional.pad(
+            nn.functional.avg_pool2d(x, self.stride),
             (0, 0, 0, 0, 0, self.channels - self.in_channels),
         )  # rf:7
 
@@ -188,7 +189,9 @@ class ReZeroResNet110Step(nn.Module):
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
-        return F.relu(self.shortcut(x_prev) + self.alpha * self.F(x_prev))  # rf:13
+        return nn.functional.relu(
+            self.shortcut(x_prev) + self.alpha * self.F(x_prev)
+        )  # rf:13
 
 
 class ReZeroResNet110Stem(nn.Module):
@@ -200,7 +203,7 @@ class ReZeroResNet110Stem(nn.Module):
         self.bn = nn.BatchNorm2d(16)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:6
+        return nn.functional.relu(self.bn(self.conv(x)))  # rf:6
 
 
 class ReZeroResNet110Head(nn.Module):

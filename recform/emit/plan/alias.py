@@ -1,0 +1,39 @@
+"""A plan in which no module has the name by which torch's functions are imported."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from recform.blocks.template import renamed
+from recform.emit.plan.definitions import Class
+from recform.emit.plan.expressions import Code
+from recform.emit.plan.network import NetworkPlan, StepPlan
+from recform.emit.plan.rewrite import rewritten
+
+#: The name in operators' code, and the one that reads well beside ``self.F``.
+_ALIAS = {"F": "nn.functional"}
+
+
+def without_alias(plan: NetworkPlan) -> NetworkPlan:
+    """The plan, with whole names for torch's functions where a module is called F."""
+    classes = [made for made in plan.definitions if isinstance(made, Class)]
+    if not any(a.name in _ALIAS for made in classes for a in made.attributes):
+        return plan
+
+    def spelt(node: Any) -> Any:
+        return Code(renamed(node.text, _ALIAS)) if isinstance(node, Code) else node
+
+    changed = plan.changed(lambda definition: rewritten(definition, spelt))
+    return replace(changed, steps=tuple(map(_step, plan.steps)))
+
+
+def _step(step: StepPlan) -> StepPlan:
+    """What is said of a step, in the same words as its code."""
+    printed = step.printed
+    functions = {k: renamed(call, _ALIAS) for k, call in printed.functions.items()}
+    inlined = {
+        name: tuple(renamed(call, _ALIAS) for call in calls)
+        for name, calls in printed.inlined.items()
+    }
+    return replace(step, printed=replace(printed, functions=functions, inlined=inlined))
