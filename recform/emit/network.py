@@ -7,7 +7,7 @@ from typing import Any
 
 from recform.algebra.expr import Filled, Learned, Scaled
 from recform.emit.calls import made_at
-from recform.emit.formula.bodies import BodyClasses
+from recform.emit.formula.workshop import Workshop
 from recform.emit.forward import Attributes, ForwardWriter
 from recform.emit.initialise import initialisation, scalar_parameter
 from recform.emit.naming.names import (
@@ -23,15 +23,12 @@ from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,
     is_whole,
-    pipeline_class,
     pipeline_parts,
-    write_pipeline,
 )
 from recform.emit.plan.alias import without_alias
 from recform.emit.plan.definitions import (
     Attribute,
     Class,
-    Definition,
     Function,
     Parameter,
     Role,
@@ -83,10 +80,8 @@ class NetworkWriter:
         self._network = network
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._names = names
-        self._prefix = prefix
+        self._workshop = Workshop(self._formula, names, prefix)
         self._single = self._is_single()
-        self._made: list[Definition] = []
         self._steps: list[StepPlan] = []
         self._piece_classes: dict[Kind, tuple[str, PipelineCode]] = {}
         self._inlined: dict[Origin, PipelineCode] = {}
@@ -95,36 +90,24 @@ class NetworkWriter:
         self._stage_names: list[str] = []
         self._attributes = Namespace.attributes()
         self._loops = Loops.within(names)
-        self._rates = frozenset(
-            p.name for p in self._formula.params if p.free and not p.value.is_Integer
-        ) | frozenset(
-            table.argument
-            for table in self._formula.tables
-            if any(isinstance(value, float) for value in table.values)
-        )
-        self._bodies = BodyClasses(
-            self._made, self._names, self._prefix, self._rates, self._formula
-        )
 
     def plan(self) -> NetworkPlan:
         """Operators, adapter, steps and network."""
         self._prepare()
-        classes = BlockWriter(
-            self._network, self._names, self._prefix, self._rates, self._bodies
-        ).write(self._made)
+        classes = BlockWriter(self._network, self._workshop).write()
         frame = Frame(self._network, classes, self._single)
         for index in range(len(self._recurrence.steps)):
             step, definition = plan_step(frame, index, self._step_name(index))
             self._steps.append(step)
             if definition is not None:
-                self._made.append(definition)
-        self._made.append(self._class(classes))
+                self._workshop.made.append(definition)
+        self._workshop.made.append(self._class(classes))
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
         return without_alias(
             NetworkPlan(
                 self._network,
-                tuple(map(tidied, merged(self._made, kept))),
+                tuple(map(tidied, merged(self._workshop.made, kept))),
                 tuple(self._steps),
                 tuple(self._stage_names),
                 self._pieces,
@@ -150,16 +133,15 @@ class NetworkWriter:
         role = self._recurrence.steps[index].role
         words = [] if role == "regular" else role.split("_")
         if is_inline(self._formula, "step"):
-            before = [self._prefix] if self._prefix else []
-            return self._names.new("_".join([*before, *words, "step"]).lower())
+            return self._workshop.function_name("_".join([*words, "step"]))
         camel = "".join(word.capitalize() for word in [*words, "step"])
-        return self._names.new(self._prefix + camel)
+        return self._workshop.name(camel)
 
     def _prepare(self) -> None:
         """Makes what the pieces around the blocks need, before any other class."""
         network = self._network
         for piece in [network.stem, *network.transitions[:1], network.head]:
-            pipeline_parts(piece.pipeline, Setting.open(piece.input), self._bodies)
+            pipeline_parts(piece.pipeline, Setting.open(piece.input), self._workshop)
 
     # -- the network
 
@@ -186,9 +168,7 @@ class NetworkWriter:
 
     def _chain(self, stages: StageWriter) -> ChainWriter:
         """The network as a row of modules, if its names put it into containers."""
-        return ChainWriter(
-            self._network, self._made, self._names, self._bodies, stages, self._single
-        )
+        return ChainWriter(self._network, self._workshop, stages, self._single)
 
     def _row(self, chain: ChainWriter) -> tuple[Attribute, ...]:
         """The modules of a row."""
@@ -238,17 +218,10 @@ class NetworkWriter:
             pipeline = piece.pipeline
             if not pipeline.steps or self._inlines(kind) or is_whole(pipeline):
                 continue
-            made, code = pipeline_class(
-                self._names.new(self._prefix + kind.value.capitalize()),
-                pipeline,
-                piece.input,
-                f"{kind.value} {pipeline.text}",
-                self._rates,
-                self._formula.source,
-                self._bodies,
-            )
-            self._piece_classes[kind] = made.name, code
-            self._made.append(made)
+            name = self._workshop.name(kind.value.capitalize())
+            title = f"{kind.value} {pipeline.text}"
+            code = self._workshop.pipeline_class(name, pipeline, piece.input, title)
+            self._piece_classes[kind] = name, code
 
     def _inlines(self, kind: Kind) -> bool:
         """Whether the operators of a piece are the network's own."""
@@ -322,7 +295,7 @@ class NetworkWriter:
     def _written(self, origin: Origin, piece: Piece, names: Namespace) -> PipelineCode:
         """The code of a pipeline in its place."""
         here = self._setting(origin, piece)
-        return write_pipeline(piece.pipeline, here, names, self._bodies)
+        return self._workshop.code(piece.pipeline, here, names)
 
     def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""

@@ -21,13 +21,11 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
-    Class,
     Line,
     Parameter,
     Return,
     Role,
     Statement,
-    forward,
 )
 from recform.emit.plan.expressions import Code, Expression, Make, names_in
 from recform.emit.rows.containers import Part, fold, is_nested, names_of
@@ -289,27 +287,6 @@ def attributes_of(code: PipelineCode) -> tuple[Attribute, ...]:
     return (*(Attribute(name, made) for name, made in code.modules), *kept)
 
 
-def pipeline_class(
-    name: str,
-    pipeline: Pipeline,
-    shape: Shape,
-    title: str,
-    rates: frozenset[str],
-    source: Source,
-    bodies: Bodies,
-) -> tuple[Class, PipelineCode]:
-    """A class for a pipeline; its constructor takes what is left open."""
-    code = write_pipeline(pipeline, Setting.open(shape), Namespace.attributes(), bodies)
-    made = Class(
-        name,
-        title,
-        tuple(typed(parameter, rates) for parameter in code.parameters),
-        attributes_of(code),
-        (forward(returned(code, line_of(pipeline.span, source))),),
-    )
-    return made, code
-
-
 def line_of(span: Span | None, source: Source) -> Line | None:
     """The line that a comment names, of the formula or of a file that it uses."""
     if span is None:
@@ -320,8 +297,8 @@ def line_of(span: Span | None, source: Source) -> Line | None:
     return Line(span.line, file)
 
 
-def typed(name: str, rates: frozenset[str] = frozenset()) -> Parameter:
+def typed(name: str, is_rate: bool = False) -> Parameter:
     """A constructor parameter with its type; a stride is 1 if left out."""
     if name == "stride":
         return Parameter(name, "int", "1")
-    return Parameter(name, "float" if name in rates else "int")
+    return Parameter(name, "float" if is_rate else "int")

@@ -32,8 +32,6 @@ from recform.emit.network import NetworkWriter
 from recform.emit.pipelines import (
     PipelineCode,
     chain,
-    line_of,
-    write_pipeline,
 )
 from recform.emit.plan.definitions import (
     Assign,
@@ -178,9 +176,7 @@ class ClassifierWriter(NetworkWriter):
             self._head,
             len(self._front.pipeline.steps),
             self._network,
-            self._made,
-            self._names,
-            self._bodies,
+            self._workshop,
             stages,
             self._single,
         )
@@ -237,7 +233,7 @@ class ClassifierWriter(NetworkWriter):
         scope = Namespace.attributes(identifiers.DICTIONARY)
         names = scope if attribute else self._attributes
         code = write_head(
-            self._head, piece, attribute, names, self._attributes, self._bodies
+            self._head, piece, attribute, names, self._attributes, self._workshop
         )
         for kept, argument in code.stored:
             yield Attribute(kept, Code(argument), Role.KEPT)
@@ -292,12 +288,7 @@ class ClassifierWriter(NetworkWriter):
         behind = None
         if self._behind is not None:
             piece = self._behind
-            code = write_pipeline(
-                piece.pipeline,
-                Setting.at(piece.input, piece),
-                Namespace.attributes(),
-                self._bodies,
-            )
+            code = self._workshop.code(piece.pipeline, Setting.at(piece.input, piece))
             behind = piece, code
         return LevelWriter(
             self._network,
@@ -320,7 +311,7 @@ class ClassifierWriter(NetworkWriter):
 
     def _calls(self, code: PipelineCode, around: str) -> tuple[Statement, ...]:
         between, result = chain(code, "x", "x")
-        line = line_of(self._head.pipeline.span, self._formula.source)
+        line = self._workshop.line(self._head.pipeline.span)
         made = (Assign("x", Code(text), line) for text in between)
         return (*made, Return(Code(around.replace("{x}", result)), line))
 

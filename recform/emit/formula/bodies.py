@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sympy
 
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Apply, Input, Learned, State, Tensor
-from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import GENERATED, SYMBOLS, size
+from recform.algebra.formula import Pipeline
+from recform.algebra.symbols import GENERATED, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
-from recform.blocks.identifiers import identifier, is_taken
+from recform.blocks.identifiers import identifier
 from recform.emit.calls import given
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
@@ -26,16 +26,11 @@ from recform.emit.pipelines import (
     chain,
     is_body,
     is_whole,
-    line_of,
-    pipeline_class,
     pipeline_parts,
-    typed,
-    write_pipeline,
 )
 from recform.emit.plan.definitions import (
     Attribute,
     Class,
-    Definition,
     Function,
     Line,
     Parameter,
@@ -58,6 +53,9 @@ from recform.emit.printer.lines import folded
 from recform.emit.setting import Setting, ordered
 from recform.recurrence.model import Slot, Step
 
+if TYPE_CHECKING:
+    from recform.emit.formula.workshop import Workshop
+
 
 @dataclass(frozen=True)
 class BodyCode:
@@ -74,90 +72,11 @@ class BodyCode:
     output: Shape
 
 
-class BodyClasses:
-    """Writes the class of a body when it is first needed.
-
-    Args:
-        made: gets the classes.
-        names: class names that are still free.
-        prefix: put in front of class names, where the file has several networks.
-        rates: parameters of the file that are no whole numbers.
-        formula: the network's.
-    """
-
-    def __init__(
-        self,
-        made: list[Definition],
-        names: Namespace,
-        prefix: str,
-        rates: frozenset[str],
-        formula: Formula,
-    ) -> None:
-        self.tables = tuple(table.argument for table in formula.tables)
-        self._made = made
-        self._names = names
-        self.prefix = prefix
-        self.rates = rates
-        self.source = formula.source
-        self._own: dict[Body, dict[str, str]] = {}
-        self._written: dict[tuple[Body, Layout], BodyCode] = {}
-
-    def make(self, body: Body, x: Shape, arguments: Arguments) -> Make:
-        """What makes the module of a body."""
-        made = self.code(body, x)
-        here = Setting(x, body.values(arguments))
-        own = {name: arguments[k] for k, name in self.own_names(body).items()}
-        return Make(
-            made.name,
-            constructor_arguments(made.parameters, here, own, self.defaults(body)),
-        )
-
-    def own_names(self, body: Body) -> dict[str, str]:
-        """The parameters of a constructor for the arguments of a definition."""
-        if body not in self._own:
-            scope = self._names.function(GENERATED)
-            found = {}
-            for argument in body.arguments:
-                if argument.default in SYMBOLS.values():
-                    continue
-                name = str(argument.default)
-                if argument.name in body.defaults:
-                    name = argument.name
-                    plain = identifier(name)
-                    is_free = plain not in GENERATED and not is_taken(plain)
-                    name = scope.new(plain if is_free else f"{plain}_size")
-                found[argument.name] = name
-            self._names.reserve(found.values())
-            self._own[body] = found
-        return self._own[body]
-
-    def defaults(self, body: Body) -> dict[str, int | float | None]:
-        """The defaults of a constructor's parameters for arguments of a definition."""
-        own = self.own_names(body)
-        return {own[name]: value for name, value in body.defaults.items()}
-
-    def code(self, body: Body, x: Shape) -> BodyCode:
-        """The class of a body for inputs of this layout."""
-        key = (body, x.layout)
-        if key not in self._written:
-            wanted = identifier(body.name)
-            if len(wanted) == 1 or not wanted[0].isupper():
-                wanted = class_name(body.name)
-            name = self._names.new(self.prefix + wanted)
-            made, self._written[key] = _ClassWriter(self, body, x, name).write()
-            self._made.append(made)
-        return self._written[key]
-
-    def class_for(
-        self, wanted: str, pipeline: Pipeline, shape: Shape, title: str
-    ) -> tuple[str, PipelineCode]:
-        """A class of its own for a pipeline inside of a body."""
-        name = self._names.new(wanted)
-        made, written = pipeline_class(
-            name, pipeline, shape, title, self.rates, self.source, self
-        )
-        self._made.append(made)
-        return name, written
+def plan_body(
+    workshop: Workshop, body: Body, x: Shape, name: str
+) -> tuple[Class, BodyCode]:
+    """The class of a body for inputs of a layout, under a name."""
+    return _ClassWriter(workshop, body, x, name).write()
 
 
 def constructor_arguments(
@@ -191,14 +110,14 @@ def constructor_arguments(
 class _ClassWriter:
     """Writes one class."""
 
-    def __init__(self, classes: BodyClasses, body: Body, x: Shape, name: str) -> None:
-        self._classes = classes
+    def __init__(self, workshop: Workshop, body: Body, x: Shape, name: str) -> None:
+        self._workshop = workshop
         self._body = body
         self._name = name
         open_ = Setting.open(x)
         self._x = open_.x
-        self._own = classes.own_names(body)
-        self._defaults = classes.defaults(body)
+        self._own = workshop.own_names(body)
+        self._defaults = workshop.defaults(body)
         self._table = self._arguments(open_.values)
         self._inside = Inside(body, self._x, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
@@ -223,7 +142,7 @@ class _ClassWriter:
 
     def write(self) -> tuple[Class, BodyCode]:
         self._constructor()
-        own = [*self._defaults, *self._classes.tables]
+        own = [*self._defaults, *self._workshop.tables]
         parameters = ordered(self._used, own)
         about = self._body.about.split("\n")
         made = Class(
@@ -239,7 +158,7 @@ class _ClassWriter:
     def _typed(self, name: str) -> Parameter:
         default = self._defaults.get(name)
         if default is None:
-            return typed(name, self._classes.rates)
+            return self._workshop.typed([name])[0]
         kind = "int" if isinstance(default, int) else "float"
         return Parameter(name, kind, repr(default))
 
@@ -291,7 +210,7 @@ class _ClassWriter:
         """Whether an operator has a module to which nobody gives a name."""
         pipeline = self._body.operators[call.operator]
         x = self._inside.shape(call.argument)
-        parts, _ = pipeline_parts(pipeline, self._at(x), self._classes)
+        parts, _ = pipeline_parts(pipeline, self._at(x), self._workshop)
         return any(
             part.path and (not part.name or part.places[0] is None) for part in parts
         )
@@ -303,7 +222,7 @@ class _ClassWriter:
     def _inlined(self, call: Apply, pipeline: Pipeline) -> None:
         """An operator with one call: its parts are the body's own."""
         here = self._at(self._inside.shape(call.argument))
-        written = write_pipeline(pipeline, here, self._attributes, self._classes)
+        written = self._workshop.code(pipeline, here, self._attributes)
         self._inline[call.operator, call.index] = written
         self._used |= set(written.parameters)
         self._made += attributes_of(written)
@@ -331,19 +250,17 @@ class _ClassWriter:
     def _make(self, name: str, pipeline: Pipeline, x: Shape) -> Expression:
         """The expression of a module of its own for a pipeline."""
         here = self._at(x)
-        alone = write_pipeline(pipeline, here, Namespace.attributes(), self._classes)
+        alone = self._workshop.code(pipeline, here)
         if alone.sequential and len(alone.modules) == 1:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
         key = (name, x.layout)
         if key not in self._own_classes:
+            wanted = f"{self._name}{class_name(name).removesuffix('Block')}"
+            cls = self._workshop.names.new(wanted)
             title = f"{name} = {pipeline.text}"
-            self._own_classes[key] = self._classes.class_for(
-                f"{self._name}{class_name(name).removesuffix('Block')}",
-                pipeline,
-                x,
-                title,
-            )
+            code_of = self._workshop.pipeline_class(cls, pipeline, x, title)
+            self._own_classes[key] = cls, code_of
         cls, made = self._own_classes[key]
         call = Make(cls, constructor_arguments(made.parameters, here, {}, {}))
         free = [x.features, *x.grid, *self._values.values()]
@@ -410,7 +327,7 @@ class _ClassWriter:
         if written is None:
             return None
         span = self._body.operators[tensor.operator].span
-        return (*chain(written, argument, local), line_of(span, self._classes.source))
+        return (*chain(written, argument, local), self._workshop.line(span))
 
     def _coefficient(self, tensor: Any) -> tuple[str, int]:
         value = tensor.coefficient
@@ -420,7 +337,7 @@ class _ClassWriter:
     def _line(self, tensor: Tensor) -> Line | None:
         made = self._body.definitions[tensor] if isinstance(tensor, State) else tensor
         span = self._body.spans.get(made, self._body.span)
-        return line_of(span, self._classes.source)
+        return self._workshop.line(span)
 
 
 def local_name(slot: Slot) -> str:

@@ -17,23 +17,19 @@ from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula, Pipeline
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import made_at
-from recform.emit.formula.bodies import BodyClasses
+from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import INLINE, is_inline
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
     assembled,
     chain,
-    line_of,
-    pipeline_class,
     pipeline_parts,
-    typed,
 )
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
     Class,
-    Definition,
     Function,
     Line,
     Return,
@@ -70,9 +66,7 @@ class ChainWriter:
 
     Args:
         network: with blocks that take one tensor and return one.
-        made: gets the classes of containers.
-        names: class names that are still free.
-        bodies: the classes of definitions by equations.
+        workshop: gets the classes of containers.
         stages: the blocks.
         single: whether they take and return one tensor.
 
@@ -86,17 +80,13 @@ class ChainWriter:
     def __init__(
         self,
         network: NetworkGraph,
-        made: list[Definition],
-        names: Namespace,
-        bodies: BodyClasses,
+        workshop: Workshop,
         stages: StageWriter,
         single: bool,
     ) -> None:
         self._network = network
         self._formula = network.recurrence.formula
-        self._made = made
-        self._names = names
-        self._bodies = bodies
+        self._workshop = workshop
         self._stages = stages
         self._known = {"in_channels", "in_features"} | {
             p.name for p in self._formula.params if p.free
@@ -134,7 +124,7 @@ class ChainWriter:
         here = Setting.at(piece.input, piece, self._formula.tables)
         if origin is STEM:
             here = here.taking(self._incoming(piece))
-        parts, _ = pipeline_parts(piece.pipeline, here, self._bodies)
+        parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
         if given is None and not any(part.made for part in parts):
             path = ()  # functions alone need no name
         elif origin.kind is Kind.TRANSITION and self._has_class(piece.pipeline, given):
@@ -157,17 +147,12 @@ class ChainWriter:
     ) -> Part:
         """A transition as a module."""
         if self._transitions is None:
-            made, code = pipeline_class(
-                self._names.new(f"{self._bodies.prefix}Transition"),
-                piece.pipeline,
-                piece.input,
-                f"transition {piece.pipeline.text}",
-                self._bodies.rates,
-                self._formula.source,
-                self._bodies,
+            name = self._workshop.name("Transition")
+            title = f"transition {piece.pipeline.text}"
+            code = self._workshop.pipeline_class(
+                name, piece.pipeline, piece.input, title
             )
-            self._made.append(made)
-            self._transitions = made.name, code.parameters
+            self._transitions = name, code.parameters
         module = made_at(*self._transitions, here)
         place = self._formula.name_spans.get(origin.kind.value)
         return Part(
@@ -254,13 +239,13 @@ class ChainWriter:
         modules = tuple(Attribute(name, made) for name, made in code.modules)
         used = ordered(names_read(modules) & self._known)
         camel = "".join(word[:1].upper() + word[1:] for word in head.split("_"))
-        name = self._names.new(identifier(camel))
+        name = self._workshop.names.new(identifier(camel))
         held = ", ".join(attribute.name for attribute in modules)
-        self._made.append(
+        self._workshop.made.append(
             Class(
                 name,
                 f"What {head} holds: {held}.",
-                tuple(typed(p, self._bodies.rates) for p in used),
+                self._workshop.typed(used),
                 modules,
                 (forward(self._statements(parts, code)),),
             )
@@ -303,7 +288,7 @@ class ChainWriter:
 
     def _line(self, part: Part) -> Line | None:
         """The line that says a part of a piece."""
-        return line_of(part.span, self._formula.source) if _of_piece(part) else None
+        return self._workshop.line(part.span) if _of_piece(part) else None
 
 
 def _of_piece(part: Part) -> bool:

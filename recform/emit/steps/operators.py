@@ -8,20 +8,16 @@ from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import given
-from recform.emit.formula.bodies import BodyClasses
+from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import class_name, is_inline
-from recform.emit.naming.namespace import Namespace, fail
+from recform.emit.naming.namespace import fail
 from recform.emit.pipelines import (
     PipelineCode,
     is_whole,
-    pipeline_class,
-    typed,
-    write_pipeline,
 )
 from recform.emit.plan.definitions import (
     Branch,
     Case,
-    Definition,
     Function,
     Return,
 )
@@ -37,29 +33,17 @@ class BlockWriter:
 
     Args:
         network: from the graph stage.
-        names: class names that are still free.
-        prefix: put in front of class names, where the file has several networks.
-        rates: parameters of the file that are no whole numbers.
-        bodies: the classes of definitions by equations.
+        workshop: gets the classes.
     """
 
-    def __init__(
-        self,
-        network: NetworkGraph,
-        names: Namespace,
-        prefix: str,
-        rates: frozenset[str],
-        bodies: BodyClasses,
-    ) -> None:
+    def __init__(self, network: NetworkGraph, workshop: Workshop) -> None:
         self._network = network
         self._formula = network.recurrence.formula
-        self._names = names
-        self._prefix = prefix
-        self._rates = rates
-        self._bodies = bodies
+        self._workshop = workshop
 
-    def write(self, made: list[Definition]) -> BlockClasses:
-        """Adds the classes of operators, and the function that makes adapters."""
+    def write(self) -> BlockClasses:
+        """Makes the classes of operators, and the function that makes adapters."""
+        shop = self._workshop
         formula = self._formula
         operators: dict[str, str] = {}
         codes: dict[str, PipelineCode] = {}
@@ -75,35 +59,27 @@ class BlockWriter:
                 continue
             if is_inline(formula, name) or is_inline(formula, "step"):
                 self._has_place(name)
-                codes[name] = self._written(pipeline, shape)
+                codes[name] = shop.code(pipeline, Setting.open(shape))
                 continue
             body = _single_body(pipeline)
             if body is not None:
-                known = self._bodies.code(body, shape)
+                known = shop.body(body, shape)
                 operators[name] = known.name
-                defaults = self._bodies.defaults(body)
+                defaults = shop.defaults(body)
                 own = tuple(p for p in known.parameters if p not in defaults)
                 codes[name] = PipelineCode((), (), (), own, (), known.output)
                 continue
             title = f"{untimed(name)} = {pipeline.text}"
             if is_whole(pipeline):
-                codes[name] = self._written(pipeline, shape)
+                codes[name] = shop.code(pipeline, Setting.open(shape))
                 function = self._function(untimed(name), codes[name], title)
-                made.append(function)
+                shop.made.append(function)
                 operators[name] = function.name
                 continue
-            operators[name] = self._names.new(self._prefix + class_name(untimed(name)))
-            codes[name] = self._class(made, operators[name], pipeline, shape, title)
-        adapter, parameters = self._adapter(made)
-        return BlockClasses(
-            operators,
-            codes,
-            adapter,
-            parameters,
-            self._rates,
-            self._bodies,
-            self._names,
-        )
+            operators[name] = shop.name(class_name(untimed(name)))
+            codes[name] = shop.pipeline_class(operators[name], pipeline, shape, title)
+        adapter, parameters = self._adapter()
+        return BlockClasses(operators, codes, adapter, parameters, shop)
 
     def _has_place(self, name: str) -> None:
         """An operator has its parts in its own place only where a block is that place."""
@@ -130,32 +106,11 @@ class BlockWriter:
             f'give it a name: names {letter} = "{identifier(letter).lower()}"',
         )
 
-    def _written(self, pipeline: Pipeline, shape: Shape) -> PipelineCode:
-        names = Namespace.attributes()
-        return write_pipeline(pipeline, Setting.open(shape), names, self._bodies)
-
-    def _class(
-        self,
-        made: list[Definition],
-        name: str,
-        pipeline: Pipeline,
-        shape: Shape,
-        title: str,
-    ) -> PipelineCode:
-        """Adds a class for a pipeline."""
-        source = self._formula.source
-        written, code = pipeline_class(
-            name, pipeline, shape, title, self._rates, source, self._bodies
-        )
-        made.append(written)
-        return code
-
     def _function(self, name: str, code: PipelineCode, title: str) -> Function:
         """The function that makes an operator which is one nn.Sequential."""
-        prefix = f"{self._prefix.lower()}_" if self._prefix else ""
         return Function(
-            self._names.new(f"{prefix}{identifier(name).lower()}_block"),
-            tuple(typed(p, self._rates) for p in code.parameters),
+            self._workshop.function_name(f"{identifier(name).lower()}_block"),
+            self._workshop.typed(code.parameters),
             "nn.Sequential",
             (Return(code.modules[0][1]),),
             title,
@@ -178,7 +133,7 @@ class BlockWriter:
                 return module.input
         return None
 
-    def _adapter(self, made: list[Definition]) -> tuple[str, tuple[str, ...]]:
+    def _adapter(self) -> tuple[str, tuple[str, ...]]:
         """Adds the function that makes adapters, if any block has one."""
         pipeline = self._formula.adapter
         bridges = [
@@ -190,15 +145,14 @@ class BlockWriter:
         if pipeline is None or not bridges:
             return "", ()
         shape = bridges[0].source
-        name = self._names.new(
-            self._prefix.lower() + "_shortcut" if self._prefix else "shortcut"
-        )
-        code = self._written(pipeline, shape)
+        shop = self._workshop
+        name = shop.function_name("shortcut")
+        code = shop.code(pipeline, Setting.open(shape))
         result: Expression
         if not code.sequential:
-            cls = self._names.new(self._prefix + "Shortcut")
+            cls = shop.name("Shortcut")
             about = f"adapter {pipeline.text}"
-            code = self._class(made, cls, pipeline, shape, about)
+            code = shop.pipeline_class(cls, pipeline, shape, about)
             result = Make(cls, given((p, Code(p)) for p in code.parameters))
         elif is_whole(pipeline):
             result = code.modules[0][1]
@@ -213,10 +167,10 @@ class BlockWriter:
         if shape.layout is Layout.IMAGE:
             same += " and stride == 1"
         unchanged = Case(same, (Return(Code("nn.Identity()")),))
-        made.append(
+        shop.made.append(
             Function(
                 name,
-                tuple(typed(p, self._rates) for p in parameters),
+                shop.typed(parameters),
                 "nn.Module",
                 (Branch((unchanged,)), Return(result)),
                 f"{pipeline.text}, for a term whose shape differs from its sum's.",

@@ -8,8 +8,8 @@ from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks.identifiers import identifier
-from recform.emit.formula.bodies import BodyClasses
 from recform.emit.formula.terms import learned
+from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import chosen_names, claim_of, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode
@@ -37,18 +37,14 @@ class BlockClasses:
         codes: what their constructors take.
         adapter: the name of the adapter's function, or an empty string.
         adapter_parameters: what it takes.
-        rates: parameters of the file that are no whole numbers.
-        bodies: the classes of definitions by equations.
-        names: the scope of the module.
+        workshop: where they were made.
     """
 
     operators: Mapping[str, str]
     codes: Mapping[str, PipelineCode]
     adapter: str
     adapter_parameters: tuple[str, ...]
-    rates: frozenset[str]
-    bodies: BodyClasses
-    names: Namespace
+    workshop: Workshop
 
 
 class Owned:
@@ -95,7 +91,7 @@ class Owned:
             chosen_names(self._formula, [*self.operators(), *self.scalars])
         )
         self._sites()
-        self.columns.settle(_PRIORITY, classes.names.function())
+        self.columns.settle(_PRIORITY, classes.workshop.names.function())
         self.arguments: tuple[Given, ...] = self.columns.arguments()
 
     def coefficients(self) -> list[Any]:

@@ -44,10 +44,7 @@ from recform.emit.pipelines import (
     chain,
     is_body,
     is_whole,
-    line_of,
     pipeline_parts,
-    typed,
-    write_pipeline,
 )
 from recform.emit.plan.definitions import (
     Attribute,
@@ -117,6 +114,7 @@ class _StepWriter:
         self._formula = self._recurrence.formula
         self._step = self._recurrence.steps[index]
         self._classes = frame.classes
+        self._workshop = frame.classes.workshop
         self._single = frame.single
         self._name = name
         self._shared = self._recurrence.handed_to(index)
@@ -201,7 +199,7 @@ class _StepWriter:
         place, tables = module.place, self._formula.tables
         here = Setting.at(module.input, place, tables, place.index, place.length)
         pipeline = self._formula.operators[name]
-        parts, _ = pipeline_parts(pipeline, here, self._classes.bodies)
+        parts, _ = pipeline_parts(pipeline, here, self._workshop)
         assert parts[0].made is not None
         return parts[0].made
 
@@ -216,7 +214,7 @@ class _StepWriter:
         (name,) = self._own.operators()
         pipeline = self._formula.operators[name]
         here = self._place(name, self._arguments(name))
-        parts, _ = pipeline_parts(pipeline, here, self._classes.bodies)
+        parts, _ = pipeline_parts(pipeline, here, self._workshop)
         if is_whole(pipeline):
             parts = fold([part.within((WHOLE,), None) for part in parts])
         culprit = next((part for part in parts if part.layer is None), None)
@@ -236,14 +234,13 @@ class _StepWriter:
         return made, len(parts)
 
     def _parameters(self) -> tuple[Parameter, ...]:
-        rates = self._classes.rates
-        numbers = [
-            Parameter(a.name, "int", "1")
-            if a.column.kind is Kind.STRIDE
-            else typed(a.name, rates)
-            for a in self._own.arguments
-        ]
-        return in_order([*numbers, *(typed(name, rates) for name in self._free)])
+        arguments = self._own.arguments
+        names = [*(argument.name for argument in arguments), *self._free]
+        strides = {a.name for a in arguments if a.column.kind is Kind.STRIDE}
+        return in_order(
+            Parameter(made.name, "int", "1") if made.name in strides else made
+            for made in self._workshop.typed(names)
+        )
 
     # -- the constructor
 
@@ -281,7 +278,7 @@ class _StepWriter:
         """The operator's parts as the step's own, with the step's names in them."""
         pipeline: Pipeline = self._formula.operators[name]
         here = self._place(name, arguments)
-        return write_pipeline(pipeline, here, self._attributes, self._classes.bodies)
+        return self._workshop.code(pipeline, here, self._attributes)
 
     def _place(self, name: str, arguments: Mapping[str, str]) -> Setting:
         """What comes into an operator, and what c, s, i and L are, as the step says."""
@@ -442,7 +439,7 @@ class _StepWriter:
         if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
             return None
         span = self._formula.operators[tensor.operator].span
-        line = line_of(span, self._formula.source)
+        line = self._workshop.line(span)
         return (*chain(self._inline[tensor.operator], argument, local), line)
 
     def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
