@@ -58,13 +58,14 @@ def emit(
             parts.insert(0, text)
     if timm:
         parts.insert(0, without_unused(base_class(), used))
+        used |= reads(ast.parse(parts[0]))
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
     options += "".join(f" --plugin {PurePath(name).name}" for name in plugins)
     options += " --timm" if timm else ""
     classes = [plan.network.name for plan in plans]
     head = header(networks[0].recurrence.formula.source, options, classes)
-    return f"{head}\n{imports(reads(ast.parse(code)), classes)}\n\n{code}"
+    return f"{head}\n{imports(used, classes)}\n\n{code}"
 
 
 def printed(plans: Iterable[NetworkPlan]) -> str:

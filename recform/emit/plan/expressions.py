@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import cache
 from typing import Any, TypeAlias
 
 from recform.blocks.template import free_names
@@ -107,12 +108,13 @@ def at(value: Expression, k: int) -> Expression:
 
 def names_in(value: Expression) -> set[str]:
     """The names that an expression reads from around it."""
-    return {
-        name.id
-        for part in _leaves(value)
-        if isinstance(part, Code)
-        for name in free_names(part.text)
-    }
+    texts = (part.text for part in _leaves(value) if isinstance(part, Code))
+    return set().union(*map(_free, texts))
+
+
+@cache
+def _free(text: str) -> frozenset[str]:
+    return frozenset(name.id for name in free_names(text))
 
 
 def _leaves(value: Expression) -> Iterator[Code | Number]:

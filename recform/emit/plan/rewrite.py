@@ -21,9 +21,13 @@ def rewritten(node: _Node, change: Callable[[Any], Any]) -> _Node:
 
 def _rewritten(node: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(node, tuple):
-        return tuple(_rewritten(part, change) for part in node)
+        made = tuple(_rewritten(part, change) for part in node)
+        return node if all(a is b for a, b in zip(made, node, strict=True)) else made
     if not is_dataclass(node):
         return node
-    parts = {item.name: getattr(node, item.name) for item in fields(node)}
-    new = {name: _rewritten(part, change) for name, part in parts.items()}
-    return change(replace(node, **new) if new != parts else node)  # type: ignore[type-var]
+    new = {}
+    for item in fields(node):
+        old = getattr(node, item.name)
+        if (part := _rewritten(old, change)) is not old:
+            new[item.name] = part
+    return change(replace(node, **new) if new else node)  # type: ignore[type-var]

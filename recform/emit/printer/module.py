@@ -24,22 +24,32 @@ _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
 def reads(tree: ast.AST) -> frozenset[str]:
     """The names that code reads from around it, and the attributes of ``self``."""
     found: set[str] = set()
+    nodes = [tree]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.FunctionDef):
+            found |= _of_function(node)
+            continue
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        nodes += ast.iter_child_nodes(node)
+    return frozenset(found)
+
+
+def _of_function(function: ast.FunctionDef) -> set[str]:
+    read: set[str] = set()
     own: set[str] = set()
-    for node in ast.iter_child_nodes(tree):
-        found |= reads(node)
-    match tree:
-        case ast.FunctionDef():
-            own = {n.arg for n in ast.walk(tree.args) if isinstance(n, ast.arg)}
-            own |= {
-                node.id
-                for node in ast.walk(tree)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            }
-        case ast.Name(ctx=ast.Load()):
-            found.add(tree.id)
-        case ast.Attribute(value=ast.Name(id="self")):
-            found.add(f"self.{tree.attr}")
-    return frozenset(found - own)
+    for node in ast.walk(function):
+        match node:
+            case ast.arg():
+                own.add(node.arg)
+            case ast.Name(ctx=ast.Load()):
+                read.add(node.id)
+            case ast.Name():
+                own.add(node.id)
+            case ast.Attribute(value=ast.Name(id="self")):
+                read.add(f"self.{node.attr}")
+    return read - own
 
 
 def header(source: Source, options: str, classes: list[str]) -> str:
