@@ -4,44 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-import sympy
-
 from recform.algebra.expr import (
-    Apply,
     Elementwise,
     I,
     L,
-    Learned,
     State,
-    Tensor,
 )
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import size
 from recform.blocks import Shape
-from recform.blocks.identifiers import identifier
 from recform.blocks.library import function_call
 from recform.emit.calls import given
-from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import (
-    ATOM,
-    PRODUCT,
-    SUM,
-    Writer,
     coefficient_text,
     numeric_parts,
 )
 from recform.emit.initialise import scalar_parameter
-from recform.emit.naming.names import is_inline, operator_name, variable
+from recform.emit.naming.names import is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail
-from recform.emit.naming.says import line_marks, step_equations, step_title
+from recform.emit.naming.says import step_equations, step_title
 from recform.emit.pipelines import (
     WHOLE,
     PipelineCode,
     attributes_of,
-    chain,
     is_body,
     is_whole,
     pipeline_parts,
@@ -50,11 +37,9 @@ from recform.emit.plan.definitions import (
     Attribute,
     Class,
     Function,
-    Line,
     Parameter,
     Return,
     Role,
-    Statement,
     in_order,
 )
 from recform.emit.plan.expressions import (
@@ -69,10 +54,10 @@ from recform.emit.plan.network import StepPlan
 from recform.emit.rows.containers import fold
 from recform.emit.setting import Setting
 from recform.emit.steps.columns import Column, Kind
+from recform.emit.steps.computed import Called, StepForward, at_block
 from recform.emit.steps.owned import BlockClasses, Owned
-from recform.graph.model import Bridge, NetworkGraph, Segment, Site
+from recform.graph.model import Bridge, NetworkGraph, Segment
 from recform.proof.plan import Place, PrintedStep
-from recform.recurrence.model import ModuleSlot, Slot
 
 
 @dataclass(frozen=True)
@@ -135,12 +120,21 @@ class _StepWriter:
             made = tuple(map(self._operator, self._own.segments))
         else:
             attributes = tuple(self._owned())
+            called = Called(self._module_names, self._inline, self._number_names)
+            forward = StepForward(
+                self._recurrence,
+                self._step,
+                self._own,
+                called,
+                self._shared,
+                self._single,
+            )
             definition = Class(
                 self._name,
                 step_title(self._recurrence, self._step, self._shared),
                 self._parameters() if attributes else (),
                 attributes,
-                (self._forward(),),
+                (forward.write(),),
             )
         printed = self._printed(isinstance(definition, Class))
         step = StepPlan(printed, self._own.arguments, self._free, made, flat)
@@ -327,7 +321,7 @@ class _StepWriter:
             if not value.has(I) and not value.has(L):
                 continue
             for part in numeric_parts(value):
-                shifted = self._at_block(part, tensor)
+                shifted = at_block(part, tensor, self._step)
                 if shifted in self._number_names:
                     continue
                 attribute = self._attributes.new("scale")
@@ -338,124 +332,6 @@ class _StepWriter:
                 }
                 text = coefficient_text(shifted, names, torch=False)
                 yield Attribute(attribute, Code(text), Role.NUMBER)
-
-    def _at_block(self, value: Any, tensor: Any) -> Any:
-        """``i`` of the block that the coefficient belongs to, from this block's."""
-        if tensor.at is sympy.nan:
-            return value
-        return value.xreplace({I: I + (int(tensor.at) - self._step.at)})
-
-    # -- the forward pass
-
-    def _forward(self) -> Function:
-        step = self._step
-        names = Namespace.forward()
-        parameters: list[Parameter] = []
-        calls: dict[str, str] = {}
-        scalars: dict[Any, str] = {}
-        for shared in self._shared:
-            name = names.new(f"{identifier(shared).lower()}_shared")
-            if shared in self._formula.operators:
-                calls[shared] = name
-            else:
-                scalars[Learned(shared)] = name
-            parameters.append(Parameter(name, self._kind(shared)))
-        variables: dict[Any, str] = {}
-        for slot in step.inputs:
-            name = names.new(variable(slot, step.at, self._recurrence.order))
-            if isinstance(slot, ModuleSlot):
-                scalars[Learned(slot.name, slot.index)] = name
-            parameters.append(Parameter(name, self._type(slot)))
-            variables[slot] = name
-        for scalar in self._own.scalars:
-            scalars[Learned(scalar, step.at)] = self._module_names[scalar]
-        writer = self._writer(variables, calls, scalars)
-        statements: tuple[Statement, ...] = BodyWriter(
-            step,
-            writer,
-            names,
-            partial(variable, at=step.at, order=self._recurrence.order),
-            line_marks(self._formula, self._step),
-        ).write(step.outputs, self._inline_statements)
-        texts = [self._output(slot, writer, variables) for slot in step.outputs]
-        types = ", ".join(map(self._type, step.outputs))
-        if self._single:
-            result, kind = texts[0], "Tensor"
-        else:
-            result = f"({texts[0]},)" if len(texts) == 1 else ", ".join(texts)
-            kind = f"tuple[{types}]"
-        body = (*statements, Return(Code(result)))
-        return Function("forward", tuple(parameters), kind, body)
-
-    def _kind(self, name: str) -> str:
-        """The type of an operator or a learned scalar that is handed on."""
-        return "Tensor" if name in self._formula.scalars else "nn.Module"
-
-    def _type(self, slot: Slot) -> str:
-        return self._kind(slot.name) if isinstance(slot, ModuleSlot) else "Tensor"
-
-    def _output(self, slot: Slot, writer: Writer, variables: Mapping[Any, str]) -> str:
-        if isinstance(slot, ModuleSlot):
-            if slot in variables:
-                return variables[slot]
-            return self._module_names[slot.name]
-        return writer.show(slot)
-
-    def _writer(
-        self,
-        variables: dict[Any, str],
-        calls: Mapping[str, str],
-        scalars: Mapping[Any, str],
-    ) -> Writer:
-        step = self._step
-
-        def operator(tensor: Apply, argument: str) -> str:
-            name = tensor.operator
-            if tensor.index is sympy.nan or name in calls:
-                return f"{calls[name]}({argument})"
-            if int(tensor.index) != step.at:
-                return f"{variables[ModuleSlot(name, int(tensor.index))]}({argument})"
-            return f"{self._module_names[name]}({argument})"
-
-        def adapter(value: Tensor, parent: Tensor) -> str:
-            return self._own.adapters.get(Site(value, parent), "")
-
-        def coefficient(tensor: Tensor) -> tuple[str, int]:
-            return self._coefficient(tensor, scalars)
-
-        def shape(tensor: Tensor) -> Shape:
-            return self._own.blocks[0].shapes[tensor]
-
-        return Writer(
-            step.parts, step.bare, shape, operator, adapter, coefficient, variables
-        )
-
-    def _inline_statements(
-        self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, Line | None] | None:
-        """The statements of an inlined operator, its result and line; None if it is none."""
-        if not isinstance(tensor, Apply) or tensor.operator not in self._inline:
-            return None
-        if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
-            return None
-        span = self._formula.operators[tensor.operator].span
-        line = self._workshop.line(span)
-        return (*chain(self._inline[tensor.operator], argument, local), line)
-
-    def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
-        value = tensor.coefficient
-        if value.has(I) or value.has(L):
-            # All at once: a number may be a part of another one.
-            value = value.xreplace(
-                {
-                    part: sympy.Symbol(self._number_names[self._at_block(part, tensor)])
-                    for part in numeric_parts(value)
-                }
-            )
-        text = coefficient_text(value, dict(scalars), torch=True)
-        if value.is_Add:
-            return text, SUM
-        return text, ATOM if value.is_Atom else PRODUCT
 
 
 def _symbol(text: str) -> Any:

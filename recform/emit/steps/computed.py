@@ -1,0 +1,203 @@
+"""The forward pass of a step: the formula, in the names of the block's class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import Apply, I, L, Learned, Tensor
+from recform.blocks import Shape
+from recform.blocks.identifiers import identifier
+from recform.emit.formula.statements import BodyWriter
+from recform.emit.formula.terms import (
+    ATOM,
+    PRODUCT,
+    SUM,
+    Writer,
+    coefficient_text,
+    numeric_parts,
+)
+from recform.emit.naming.names import variable
+from recform.emit.naming.namespace import Namespace
+from recform.emit.naming.says import line_marks
+from recform.emit.pipelines import PipelineCode, chain, line_of
+from recform.emit.plan.definitions import (
+    Function,
+    Line,
+    Parameter,
+    Return,
+    Statement,
+)
+from recform.emit.plan.expressions import Code
+from recform.emit.steps.owned import Owned
+from recform.graph.model import Site
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a constructor makes, by what it is of the formula.
+
+    Attributes:
+        modules: the expression of each operator and learned scalar of the block.
+        inlined: the code of operators whose parts are the block's own.
+        numbers: the attributes of parts of coefficients that depend on the block.
+    """
+
+    modules: Mapping[str, str]
+    inlined: Mapping[str, PipelineCode]
+    numbers: Mapping[Any, str]
+
+
+def at_block(value: Any, tensor: Any, step: Step) -> Any:
+    """``i`` of the block that a coefficient belongs to, from the block of the step."""
+    if tensor.at is sympy.nan:
+        return value
+    return value.xreplace({I: I + (int(tensor.at) - step.at)})
+
+
+class StepForward:
+    """Makes the forward pass of a step.
+
+    Args:
+        recurrence: the whole.
+        step: of it.
+        own: what its blocks own.
+        called: what that is called.
+        shared: operators and scalars that the network hands to every block.
+        single: whether states are single tensors rather than tuples.
+    """
+
+    def __init__(
+        self,
+        recurrence: Recurrence,
+        step: Step,
+        own: Owned,
+        called: Called,
+        shared: tuple[str, ...],
+        single: bool,
+    ) -> None:
+        self._recurrence = recurrence
+        self._formula = recurrence.formula
+        self._step = step
+        self._own = own
+        self._called = called
+        self._shared = shared
+        self._single = single
+
+    def write(self) -> Function:
+        """The method."""
+        step = self._step
+        names = Namespace.forward()
+        parameters: list[Parameter] = []
+        calls: dict[str, str] = {}
+        scalars: dict[Any, str] = {}
+        for shared in self._shared:
+            name = names.new(f"{identifier(shared).lower()}_shared")
+            if shared in self._formula.operators:
+                calls[shared] = name
+            else:
+                scalars[Learned(shared)] = name
+            parameters.append(Parameter(name, self._kind(shared)))
+        variables: dict[Any, str] = {}
+        for slot in step.inputs:
+            name = names.new(variable(slot, step.at, self._recurrence.order))
+            if isinstance(slot, ModuleSlot):
+                scalars[Learned(slot.name, slot.index)] = name
+            parameters.append(Parameter(name, self._type(slot)))
+            variables[slot] = name
+        for scalar in self._own.scalars:
+            scalars[Learned(scalar, step.at)] = self._called.modules[scalar]
+        writer = self._writer(variables, calls, scalars)
+        statements = BodyWriter(
+            step,
+            writer,
+            names,
+            partial(variable, at=step.at, order=self._recurrence.order),
+            line_marks(self._formula, self._step),
+        ).write(step.outputs, self._inline_statements)
+        texts = [self._output(slot, writer, variables) for slot in step.outputs]
+        types = ", ".join(map(self._type, step.outputs))
+        if self._single:
+            result, kind = texts[0], "Tensor"
+        else:
+            result = f"({texts[0]},)" if len(texts) == 1 else ", ".join(texts)
+            kind = f"tuple[{types}]"
+        body: tuple[Statement, ...] = (*statements, Return(Code(result)))
+        return Function("forward", tuple(parameters), kind, body)
+
+    def _kind(self, name: str) -> str:
+        """The type of an operator or a learned scalar that is handed on."""
+        return "Tensor" if name in self._formula.scalars else "nn.Module"
+
+    def _type(self, slot: Slot) -> str:
+        return self._kind(slot.name) if isinstance(slot, ModuleSlot) else "Tensor"
+
+    def _output(self, slot: Slot, writer: Writer, variables: Mapping[Any, str]) -> str:
+        if isinstance(slot, ModuleSlot):
+            if slot in variables:
+                return variables[slot]
+            return self._called.modules[slot.name]
+        return writer.show(slot)
+
+    def _writer(
+        self,
+        variables: dict[Any, str],
+        calls: Mapping[str, str],
+        scalars: Mapping[Any, str],
+    ) -> Writer:
+        step = self._step
+
+        def operator(tensor: Apply, argument: str) -> str:
+            name = tensor.operator
+            if tensor.index is sympy.nan or name in calls:
+                return f"{calls[name]}({argument})"
+            if int(tensor.index) != step.at:
+                return f"{variables[ModuleSlot(name, int(tensor.index))]}({argument})"
+            return f"{self._called.modules[name]}({argument})"
+
+        def adapter(value: Tensor, parent: Tensor) -> str:
+            return self._own.adapters.get(Site(value, parent), "")
+
+        def coefficient(tensor: Tensor) -> tuple[str, int]:
+            return self._coefficient(tensor, scalars)
+
+        def shape(tensor: Tensor) -> Shape:
+            return self._own.blocks[0].shapes[tensor]
+
+        return Writer(
+            step.parts, step.bare, shape, operator, adapter, coefficient, variables
+        )
+
+    def _inline_statements(
+        self, tensor: Tensor, argument: str, local: str
+    ) -> tuple[list[str], str, Line | None] | None:
+        """The statements of an inlined operator, its result and line; None if it is none."""
+        if not isinstance(tensor, Apply) or tensor.operator not in self._called.inlined:
+            return None
+        if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
+            return None
+        span = self._formula.operators[tensor.operator].span
+        line = line_of(span, self._formula.source)
+        return (*chain(self._called.inlined[tensor.operator], argument, local), line)
+
+    def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
+        value, step = tensor.coefficient, self._step
+        if value.has(I) or value.has(L):
+            # All at once: a number may be a part of another one.
+            value = value.xreplace(
+                {
+                    part: sympy.Symbol(
+                        self._called.numbers[at_block(part, tensor, step)]
+                    )
+                    for part in numeric_parts(value)
+                }
+            )
+        text = coefficient_text(value, dict(scalars), torch=True)
+        if value.is_Add:
+            return text, SUM
+        return text, ATOM if value.is_Atom else PRODUCT
