@@ -37,6 +37,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.merge import merged
 from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
+from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
 from recform.emit.printer.lines import folded
 from recform.emit.rows.chain import ChainWriter, is_chain, path_of
@@ -101,7 +102,10 @@ class NetworkWriter:
             self._steps.append(step)
             if definition is not None:
                 self._workshop.made.append(definition)
-        self._workshop.made.append(self._class(classes))
+        made = {definition.name: definition for definition in self._workshop.made}
+        name = self._workshop.function_name
+        functions, network = with_rows(self._class(classes), made, name)
+        self._workshop.made += [*functions, network]
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
         return without_alias(

@@ -31,13 +31,14 @@ def check_blocks(
     if any(item.name not in classes for item in steps):
         return  # blocks that are modules of a definition have no class of their own
     owner = classes[network]
-    calls = list(_calls(owner, names, {}))
+    reading = _Calls(names, classes)
+    calls = list(reading.of(owner, {}))
     inside = [
         node
         for name, node in classes.items()
         if isinstance(node, ast.ClassDef) and name not in (*names, network)
     ]
-    if any(True for node in inside for _ in _calls(node, names, {})):
+    if any(True for node in inside for _ in reading.of(node, {})):
         return  # blocks in containers of their own, in another order than the network's
     wanted: list[tuple[str, dict[str, Any]]] = []
     done = [0] * len(steps)
@@ -71,42 +72,70 @@ def _row(blocks: Sequence[tuple[str, Any]]) -> str:
     return ", ".join(names) if len(names) < 12 else f"{', '.join(names[:12])}, ..."
 
 
-def _calls(
-    node: ast.AST, names: set[str], numbers: dict[str, float]
-) -> Iterator[tuple[str, Any]]:
-    """Calls of some names in the order of evaluation; loops as often as they run."""
-    if isinstance(node, ast.ListComp | ast.GeneratorExp):
-        yield from _looped(node, list(node.generators), names, numbers)
-        return
-    if isinstance(node, ast.Call) and (name := _name(node.func)) in names:
-        reader = Reader(dict(numbers), {})
-        positional = [_number(reader, item) for item in node.args]
-        named = {k.arg: _number(reader, k.value) for k in node.keywords}
-        yield name, (positional, named)
-    for child in ast.iter_child_nodes(node):
-        yield from _calls(child, names, numbers)
+class _Calls:
+    """Finds the calls of some names, with their arguments as numbers.
+
+    Args:
+        names: of classes of blocks, and of functions that make the modules of one.
+        classes: what the source defines, by name; functions that make rows of blocks
+            are followed.
+    """
+
+    def __init__(self, names: set[str], classes: Mapping[str, ast.AST]) -> None:
+        self._names = names
+        self._functions = {
+            name: node
+            for name, node in classes.items()
+            if isinstance(node, ast.FunctionDef)
+            and name not in names
+            and any(
+                isinstance(call, ast.Call) and _name(call.func) in names
+                for call in ast.walk(node)
+            )
+        }
+
+    def of(self, node: ast.AST, numbers: dict[str, float]) -> Iterator[tuple[str, Any]]:
+        """Calls in the order of evaluation; loops as often as they run."""
+        if isinstance(node, ast.ListComp | ast.GeneratorExp):
+            yield from self._looped(node, list(node.generators), numbers)
+            return
+        if isinstance(node, ast.Call):
+            name = _name(node.func)
+            if name in self._names:
+                yield name, _given(node, numbers)
+            elif (function := self._functions.get(name)) is not None:
+                bound = _bound(_signature(function), _given(node, numbers))
+                for statement in function.body:
+                    yield from self.of(statement, bound)
+        for child in ast.iter_child_nodes(node):
+            yield from self.of(child, numbers)
+
+    def _looped(
+        self, node: Any, loops: list[ast.comprehension], numbers: dict[str, float]
+    ) -> Iterator[tuple[str, Any]]:
+        if not loops:
+            yield from self.of(node.elt, numbers)
+            return
+        loop, rest = loops[0], loops[1:]
+        match loop.iter:
+            case ast.Call(func=ast.Name(id="range"), args=[times]):
+                count = _number(Reader(dict(numbers), {}), times)
+                target = loop.target.id if isinstance(loop.target, ast.Name) else "_"
+                for k in range(int(count or 0)):
+                    inner = {**numbers, target: float(k)}
+                    yield from self._looped(node, rest, inner)
+            case _:
+                yield from self.of(loop.iter, numbers)
+                yield from self._looped(node, rest, numbers)
 
 
-def _looped(
-    node: Any,
-    loops: list[ast.comprehension],
-    names: set[str],
-    numbers: dict[str, float],
-) -> Iterator[tuple[str, Any]]:
-    if not loops:
-        yield from _calls(node.elt, names, numbers)
-        return
-    loop, rest = loops[0], loops[1:]
-    match loop.iter:
-        case ast.Call(
-            func=ast.Name(id="range"), args=[ast.Constant(value=int() as count)]
-        ):
-            target = loop.target.id if isinstance(loop.target, ast.Name) else "_"
-            for k in range(count):
-                yield from _looped(node, rest, names, {**numbers, target: float(k)})
-        case _:
-            yield from _calls(loop.iter, names, numbers)
-            yield from _looped(node, rest, names, numbers)
+def _given(
+    call: ast.Call, numbers: dict[str, float]
+) -> tuple[list[Any], dict[Any, Any]]:
+    """The arguments of a call that are numbers, by place and by keyword."""
+    reader = Reader(dict(numbers), {})
+    positional = [_number(reader, item) for item in call.args]
+    return positional, {k.arg: _number(reader, k.value) for k in call.keywords}
 
 
 def _name(node: ast.AST) -> str:

@@ -166,3 +166,27 @@ def test_a_pair_in_a_kernel_is_an_argument() -> None:
     assert "(1, n), padding=(0, (n - 1) // 2)" in code
     assert "self.row1 = Row(in_channels, channels, n=5)" in code
     assert "self.row3 = Row(channels, channels)" in code
+
+
+def test_rows_of_blocks_that_are_alike_are_made_by_a_function() -> None:
+    text = DENSE.replace(
+        "stages 8 x 2, 12 x 2 / 2, 16 x 2 / 2", "stages 8 x 3, 8 x 4 / 2, 8 x 3 / 2"
+    ).strip()
+    text = text.replace("conv(1, c)", "conv(1, cin/2)")
+    text = text.replace('head = "."', 'head = ".", step = "layer{}"')
+    (network,) = compile_source(from_text(f"input 3 x 16 x 16\n{text}\n"))
+    assert (
+        network.source.count("OrderedDict(\n") + network.source.count("OrderedDict([")
+        <= 3
+    )
+    assert (
+        "def layers(in_channels: int, count: int) -> nn.Sequential:" in network.source
+    )
+    assert '("dense2", layers(' in network.source
+    keys = list(network.module().state_dict())
+    blocks = {key.rsplit(".", 3)[0] for key in keys if ".dense" in key}
+    assert blocks == {
+        f"features.dense{n}.layer{k}"
+        for n, count in ((1, 3), (2, 4), (3, 3))
+        for k in range(1, count + 1)
+    }

@@ -74,12 +74,23 @@ A_i = A_<i-1> + F_i*B_<i-1>
 B_i = B_<i-1> + G_i*A_i
 output concat(A_L, B_L)
 """
+DENSE = """
+input 3 x 8 x 8
+scope stage
+stages 4 x 3, 4 x 4 / 2, 4 x 3 / 2
+transition norm: bn > conv: conv(1, c) > avgpool(s)
+names stages = "all.dense{}", step = "layer{}", transition = "all.transition{}"
+H = conv(3, c)
+X_i = H_i*concat(X_<0..i-1>)
+output concat(X_<0..L>)
+"""
 FORMULAS = {
     "long": LONG,
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
     "pair": PAIR,
+    "dense": DENSE,
 }
 #: Compiled once.
 _NETWORKS: dict[str, NetworkGraph] = {}
@@ -452,6 +463,9 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"w_module_prev\(wx\)",
         "self.W(wx)",
     ),
+    "a block too many in a row": ("dense", "count=4", "count=5"),
+    "a row from another width on": ("dense", r"Step\(4 \+ ", "Step(7 + "),
+    "another growth in a row": ("dense", r"\+ 4 \* k", "+ 5 * k"),
     "the scalar of another block": ("handed", r"a_module_prev \* ", "self.a * "),
 }
 

@@ -20,7 +20,7 @@ class Code:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that grows from block to block: ``value + growth * k``."""
+    """A number, or the name of one, that may grow: ``value + growth * k``."""
 
     value: Any
     growth: Any = 0
@@ -53,14 +53,14 @@ class Item:
     Attributes:
         value: makes one of them; where ``splat``, a list of modules.
         name: in a container with names; ``{}`` is the number in a row.
-        count: how many there are in the row.
+        count: how many there are in the row; in a function, the name of that number.
         first: the number of the first.
         splat: whether each is a list, whose modules the container holds.
     """
 
     value: Expression
     name: str = ""
-    count: int = 1
+    count: int | str = 1
     first: int = 0
     splat: bool = False
 

@@ -53,6 +53,15 @@ class Transition(nn.Module):
         return F.avg_pool2d(self.conv(x), self.stride)  # rf:9
 
 
+def denselayers(in_channels: int, count: int) -> nn.Sequential:
+    """denselayer1 and those that follow it."""
+    return nn.Sequential(
+        OrderedDict(
+            [(f"denselayer{k + 1}", Step(in_channels + 32 * k)) for k in range(count)]
+        )
+    )
+
+
 class DenseNet121(nn.Module):
     """X_i = H_i*concat(X_<0..i-1>)
 
@@ -71,53 +80,13 @@ class DenseNet121(nn.Module):
                     ("norm0", nn.BatchNorm2d(64)),
                     ("relu", nn.ReLU()),
                     ("maxpool", nn.MaxPool2d(3, stride=2, padding=1)),
-                    (
-                        "denseblock1",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    (f"denselayer{k + 1}", Step(64 + 32 * k))
-                                    for k in range(6)
-                                ]
-                            )
-                        ),
-                    ),
+                    ("denseblock1", denselayers(64, count=6)),
                     ("transition1", Transition(256, stride=2)),
-                    (
-                        "denseblock2",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    (f"denselayer{k + 1}", Step(128 + 32 * k))
-                                    for k in range(12)
-                                ]
-                            )
-                        ),
-                    ),
+                    ("denseblock2", denselayers(128, count=12)),
                     ("transition2", Transition(512, stride=2)),
-                    (
-                        "denseblock3",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    (f"denselayer{k + 1}", Step(256 + 32 * k))
-                                    for k in range(24)
-                                ]
-                            )
-                        ),
-                    ),
+                    ("denseblock3", denselayers(256, count=24)),
                     ("transition3", Transition(1024, stride=2)),
-                    (
-                        "denseblock4",
-                        nn.Sequential(
-                            OrderedDict(
-                                [
-                                    (f"denselayer{k + 1}", Step(512 + 32 * k))
-                                    for k in range(16)
-                                ]
-                            )
-                        ),
-                    ),
+                    ("denseblock4", denselayers(512, count=16)),
                     ("norm5", nn.BatchNorm2d(1024)),
                 ]
             )
