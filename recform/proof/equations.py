@@ -81,10 +81,18 @@ class Equations:
                 )
         self._own: dict[tuple[str, int], Tensor | None] = {}
         self._inner: list[tuple[Tensor, Tensor | None]] = []
+        # The same of unknowns of one block: by the operator and the block that runs it.
+        self._numbered: dict[tuple[str, int], list[tuple[str, int]]] = {}
         for boundary in formula.boundaries:
             if isinstance(boundary.left, State):
                 key = (boundary.left.name, int(boundary.left.index))
                 self._own[key] = boundary.right
+                if isinstance(boundary.right, Apply):
+                    ran = (
+                        boundary.right.operator,
+                        key[1] - _lag_of(boundary.right, key[1]),
+                    )
+                    self._numbered.setdefault(ran, []).append(key)
             else:
                 self._inner.append((boundary.left, boundary.right))
         self._at_start = {
@@ -146,6 +154,9 @@ class Equations:
         for name, lag in self._named.get(operator, ()):
             if (name, newest + lag) not in self._busy and newest + lag > 0:
                 self.state(name, newest + lag)
+        for key in self._numbered.get((operator, newest), ()):
+            if key not in self._busy:
+                self.state(*key)
         return self._applications.get(made, made)
 
     def _newest(self, value: int) -> int:
@@ -172,20 +183,24 @@ class Equations:
         assert made is not None
         return made
 
-    def pass_over(self, first: int, last: int, histories: Iterable[History]) -> None:
+    def pass_over(self, first: int, last: int, state: Iterable[int]) -> None:
         """Takes blocks as given, in which all is as in the one before.
 
         Args:
             first: the first of the blocks.
             last: the last one.
-            histories: those of the formula, of which the last members are given, too.
+            state: the values behind it. Histories in it are given; their next members
+                are not, for it is later blocks that make them.
         """
-        for history in histories:
-            key = (history.kind, history.body, history.first)
-            for index in range(first - 1, last + 1):
-                self._histories[*key, index] = self._like(
-                    ("history", *key), first - 1, index
-                )
+        by = last + 1 - first
+        for value in self.values.within(state):
+            kind, *key = self.values.nodes[value]
+            if kind == "history" and tuple(key) not in self._histories:
+                *key, there = key
+                for index in range(there - by + 1, there + 1):
+                    self._histories[*key, index] = self._like(
+                        ("history", *key), there - by, index
+                    )
         self._passed.append((first, last))
 
     def _like(self, node: Node, known: int, index: int) -> int | None:
@@ -398,15 +413,22 @@ def together(values: Values, kind: str, parts: tuple[int, ...]) -> int:
     return values.make("combine", kind, parts)
 
 
-def _lag_of(right: Apply) -> int:
-    """How many blocks an unknown lies behind the operator, or the newest unknown in it."""
+def _lag_of(right: Apply, block: int = 0) -> int:
+    """How many blocks an unknown lies behind the operator, or the newest unknown in it.
+
+    Args:
+        right: the unknown's equation.
+        block: the one for which it is, if it names blocks by numbers.
+    """
     if right.index is not sympy.nan:
-        return -place(right.index)[1]
+        return block - place(right.index)[1]
     lags = [
         place(part.index if isinstance(part, State) else part.last)
         for part in parts_of(right.argument)
         if isinstance(part, State | History)
     ]
+    if block:
+        return block - max([0, *(number for _, number in lags)])
     return min((-number for symbol, number in lags if symbol is I), default=0)
 
 

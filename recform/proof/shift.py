@@ -31,12 +31,10 @@ class Reach:
     Attributes:
         order: how many blocks back.
         named: the highest block that is named by a number or has an equation of its own.
-        histories: all that stand in the formula.
     """
 
     order: int
     named: int
-    histories: tuple[History, ...]
 
     @property
     def settled(self) -> int:
@@ -55,9 +53,8 @@ def reach_of(formula: Formula) -> Reach:
             tensors.append(boundary.right)
     parts = [part for tensor in tensors for part in parts_of(tensor)]
     named = [n for part in parts for symbol, n in _indices(part) if symbol is None]
-    histories = dict.fromkeys(part for part in parts if isinstance(part, History))
-    named += [history.first for history in histories]
-    return Reach(order, max([0, *named]), tuple(histories))
+    named += [part.first for part in parts if isinstance(part, History)]
+    return Reach(order, max([0, *named]))
 
 
 def _indices(part: Tensor) -> list[tuple[Any, int]]:

@@ -8,7 +8,7 @@ nobody reads everything. Deeper networks repeat the regular block.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import sympy
 
@@ -29,6 +29,9 @@ from recform.recurrence.moves import move, scalars_in, used_in
 from recform.recurrence.reach import Reach
 from recform.recurrence.state import Border, Cut, smallest, suffices
 from recform.recurrence.unroll import Unroller
+
+#: What a block computes, in its order; a sum with the parts that were formed early.
+_Body = dict[Tensor, Tensor | None]
 
 
 @dataclass
@@ -130,12 +133,12 @@ class Writer:
             taken = self._pattern_at(block, carried, modules) if block else None
             if taken is not None and not self._hands_on(taken, block, waiting):
                 taken = None
-            body: list[Tensor] = []
+            body: _Body = {}
             if taken is not None:
                 outputs = [t for t in taken.outputs if isinstance(t, Tensor)]
-                body = list(taken.body)
                 self.early.update(taken.definitions)
                 self.early.update(self._early_after(block))
+                body = {tensor: self.early.get(tensor) for tensor in taken.body}
             else:
                 for tensor in targets:
                     self._compute(tensor, have, body)
@@ -169,7 +172,7 @@ class Writer:
             carried, modules = outputs, following
             have = set(outputs)
             self._ran.update(tensor for tensor in body if isinstance(tensor, Apply))
-        body = []
+        body = {}
         self._compute(self.output, have, body)
         steps.append(
             Step(
@@ -241,7 +244,7 @@ class Writer:
                 stack.extend(p for p in self.parts(tensor) if not isinstance(p, Filled))
         return list(past)
 
-    def _compute(self, tensor: Tensor, have: set[Tensor], body: list[Tensor]) -> None:
+    def _compute(self, tensor: Tensor, have: set[Tensor], body: _Body) -> None:
         """Adds a tensor and what it needs to a body, parts first."""
         if tensor in have or isinstance(tensor, Filled):
             return
@@ -250,7 +253,7 @@ class Writer:
         for part in self.parts(tensor):
             self._compute(part, have, body)
         have.add(tensor)
-        body.append(tensor)
+        body[tensor] = self.early.get(tensor)
 
     def _outputs(
         self, block: int, border: Border, have: set[Tensor], carried: list[Tensor]
@@ -260,7 +263,7 @@ class Writer:
         if wanted is not None:
             self.early.update(self._early_after(block))
             return wanted
-        cut = smallest(border)
+        cut = self._once(border)
         self.cuts[block] = cut
         self.early.update(cut.early)
         # What comes in a block later goes out in the same order.
@@ -268,6 +271,38 @@ class Writer:
         if len(again) == len(cut.tensors) and set(again) == set(cut.tensors):
             return [tensor for tensor in again if tensor is not None]
         return sorted(cut.tensors, key=lambda tensor: self._rank(tensor, block))
+
+    def _once(self, border: Border) -> Cut:
+        """The smallest state from which nothing is computed again.
+
+        What goes into a sum that is formed early, and is read later as well, is there.
+        """
+        while True:
+            cut = smallest(border)
+            made = self._needed(cut.tensors, border.known, cut)
+            later = self._needed(border.waiting, (*cut.tensors, *border.known), cut)
+            twice = tuple(t for t in made if t in later and not _is_cheap(t))
+            if not twice:
+                return cut
+            border = replace(border, known=(*border.known, *twice))
+
+    def _needed(
+        self, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
+    ) -> dict[Tensor, None]:
+        """What has to be computed to have some tensors, where others are there."""
+        there = set(there)
+        needed: dict[Tensor, None] = {}
+        stack = [
+            tensor for tensor in of if isinstance(tensor, _End) or tensor not in there
+        ]
+        while stack:
+            tensor = stack.pop()
+            if tensor not in needed:
+                needed[tensor] = None
+                split = cut.early.get(tensor)
+                parts = self._parts_or_end(tensor) if split is None else split.children
+                stack.extend(part for part in parts if part not in there)
+        return needed
 
     def _later(self, tensor: Tensor) -> Tensor:
         """A tensor of the block before, for this one."""
@@ -330,14 +365,17 @@ class Writer:
         order = [*self.formula.operators, *self.formula.scalars]
         return tuple(sorted(slots, key=lambda s: (order.index(s.name), s.index)))
 
-    def _definitions(self, body: Iterable[Tensor]) -> dict[Tensor, Tensor]:
-        table: dict[Tensor, Tensor] = {}
-        for tensor in body:
-            if tensor in self.early:
-                table[tensor] = self.early[tensor]
-            elif tensor in self.unroller.definitions:
-                table[tensor] = self.unroller.definitions[tensor]
-        return table
+    def _definitions(self, body: _Body) -> dict[Tensor, Tensor]:
+        """What unknowns, histories and sums with a part formed early were made of.
+
+        A sum that was made before its part was wanted is made of its terms.
+        """
+        named = self.unroller.definitions
+        return {
+            tensor: split or named[tensor]
+            for tensor, split in body.items()
+            if split is not None or tensor in named
+        }
 
     # -- the regular step in other places
 

@@ -65,21 +65,12 @@ class Unroller:
             for part in walk(boundary.rule.right if boundary.rule else boundary.right)
             if isinstance(part, Apply) and part.index == 0
         }
-        read = {
+        self._read = {
             part.name
             for equation in formula.equations
             for part in walk(equation.right)
             if isinstance(part, State) and part.index != I
         }
-        # An unknown that is one application is named before another one reads it; and the
-        # input is called as an unknown whose past is read.
-        self._order = sorted(
-            self._equations,
-            key=lambda name: (
-                name not in read,
-                not isinstance(self._equations[name], Apply | History),
-            ),
-        )
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
@@ -90,9 +81,40 @@ class Unroller:
         last = self.length if length is None else length
         # From the oldest on, so that a long history needs no deep recursion.
         for block in range(last + 1):
-            for name in self._order:
-                self.settle(State(name, block))
+            for state in self._unknowns(block):
+                self.settle(state)
         return self.settle(_replace(tensor, last, last))
+
+    def _unknowns(self, block: int) -> list[State]:
+        """The unknowns of a block, those that are names of something else first.
+
+        What has a name is called by it in all that is written out later. The input is
+        called as an unknown whose past is read, and the first name stays.
+        """
+        states = [State(name, block) for name in self._equations]
+        if block == 0:
+            states += [
+                b for b in self._boundaries if isinstance(b, State) and b.index < 0
+            ]
+
+        def rank(state: State) -> tuple[int, bool]:
+            right = self._right(state)
+            kinds = (Input, Apply | History)
+            is_name = [isinstance(right, kind) for kind in kinds]
+            return (
+                is_name.index(True) if any(is_name) else 2,
+                state.name not in self._read,
+            )
+
+        return sorted(states, key=rank)
+
+    def _right(self, state: State) -> Tensor | None:
+        """What the file says of an unknown of a block."""
+        if state in self._boundaries:
+            return self._boundaries[state]
+        if state.index < 0:
+            return None
+        return Input() if state.index == 0 else self._equations[state.name]
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
         """Indices become numbers; coefficients keep ``i`` and remember the block."""
@@ -193,15 +215,8 @@ class Unroller:
         index = int(state.index)
         if state in self.definitions:
             return state
-        if state in self._boundaries:
-            right = self._boundaries[state]
-            written = None if right is None else _replace(right, index, None)
-        elif index < 0:
-            return None
-        elif index == 0:
-            written = Input()
-        else:
-            written = _replace(self._equations[state.name], index, None)
+        right = self._right(state)
+        written = None if right is None else _replace(right, index, None)
         settled = None if written is None else self.settle(written)
         if settled is None or isinstance(settled, Filled):
             return None
