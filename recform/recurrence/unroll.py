@@ -57,6 +57,10 @@ class Unroller:
         self.definitions: dict[Tensor, Tensor] = {}
         self._equations = {e.unknown: e.right for e in formula.equations}
         self._boundaries = {b.left: b.right for b in formula.boundaries}
+        self._applied: dict[tuple[str, object], list[Apply]] = {}
+        for boundary in formula.boundaries:
+            if isinstance(left := boundary.left, Apply):
+                self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
         self._at_start = {
             part.operator
@@ -151,16 +155,19 @@ class Unroller:
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
                 argument = self._shaped(tensor.argument)
-                if argument is None or (
+                if argument is None:
+                    return None
+                for named in self._applied.get((tensor.operator, tensor.index), ()):
+                    # The same tensor may be there under another name.
+                    if named != tensor and self._is_same(named.argument, argument):
+                        return self.settle(named)
+                if (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
                     and not self._is_start(tensor.operator, argument)
                 ):
                     return None
-                made = Apply(tensor.operator, tensor.index, argument)
-                if made != tensor and made in self._boundaries:
-                    return self.settle(made)
-                return made
+                return Apply(tensor.operator, tensor.index, argument)
             case Scaled():
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
@@ -230,6 +237,13 @@ class Unroller:
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _is_same(self, named: Tensor, argument: Tensor) -> bool:
+        """Whether an argument in a boundary equation is another one, under its name."""
+        there = self._shaped(named)
+        if there is None or there == argument:
+            return there is not None
+        return all(isinstance(t, Input) or self._is_input(t) for t in (there, argument))
 
     def _is_input(self, tensor: Tensor) -> bool:
         """Whether a tensor is the input under the name that an unknown gave it."""

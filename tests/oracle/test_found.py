@@ -72,6 +72,31 @@ FOUND = {
     # Shapes.
     "a history that changes its shape": "input 3 x 4 x 4\nstem none\nhead none\n"
     "stages 3 x 1, 4 x 1 / 2\nX_i = max(X_<0..i-1>, X_<i-1>)\noutput X_L",
+    # A sum that is formed early, and what it is formed of.
+    "an operator in an early sum, read later as well": VECTORS
+    + "stages 3 x 2\nX_i = X_<i-1>\n"
+    "Y_i = Y_<i-1> + X_0 + U*U*X_<i-1> + W_i*U*X_<i-1>\noutput Y_L",
+    "a sum that is made before its part is wanted": VECTORS
+    + "stages 3 x 17\nX_i = (W_i - W_<i-2> + U)*(gelu(X_<i-1>) - 1/2*X_0 + U*X_0)"
+    " + X_<i-1>\noutput X_L - X_<L-1>",
+    "a history whose next member is not there yet": VECTORS
+    + "stages 3 x 9\nX_i = sum(j, 0, i-1, U*Z_j) + X_<i-1> + Y_<i-1>\n"
+    "Y_i = Y_<i-1> + Z_<i-1>\nZ_i = W_<i-1>*U*X_<i-1> + W_i*X_<i-1>\noutput Z_L",
+    # One tensor under the name that it gets later.
+    "a start that is the start of another one, through W_0": VECTORS
+    + "stages 3 x 8\nX_i = W_i*X_<i-1> + U*Y_<i-1>\n"
+    "Y_i = Y_<i-1> + W_<i-2>*X_<i-1> + W_<i-2>*Y_<i-2> - X_i\n"
+    "X_0 = W_0*input\noutput X_L + Y_L",
+    "a boundary equation on another name of its argument": VECTORS
+    + "stages 3 x 5\nX_i = W_i*X_<i-1> + U_<i-1>*Z_<i-1>\n"
+    "Z_i = Z_<i-1> + X_<i-1>\nX_<-1> = input\nU_0*X_<-1> = X_0\noutput Z_L",
+    # Numbers that are small and not zero.
+    "a number of 14 zeros": VECTORS
+    + "stages 3 x 34\nX_i = tanh(exp(-i)*W_i*X_<i-1> - X_<i-1>)\noutput X_L",
+    # Nothing but gates of each other.
+    "a square of one number, where the width grows": VECTORS
+    + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
+    "Y_i = C_i*concat(X_<i-1>, Y_<i-1>)\nZ_i = W_i*X_0\noutput Y_L",
 }
 
 
