@@ -25,6 +25,7 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import rebuilt
 from recform.algebra.typeset import plain_scalar
 
 #: A sum of opaque tensors with scalar coefficients; none is zero.
@@ -63,11 +64,7 @@ def without_activations(tensor: Tensor) -> Tensor:
     """A tensor with every elementwise function left out."""
     if isinstance(tensor, Elementwise):
         return without_activations(tensor.argument)
-    args = [
-        without_activations(arg) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*args) if args else tensor
+    return rebuilt(tensor, without_activations)
 
 
 def cleaned(terms: Mapping[Tensor, Any]) -> Form:

@@ -32,6 +32,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
 from recform.proof.coefficients import number
 from recform.proof.values import Node, Values
 
@@ -455,31 +456,7 @@ def _written(tensor: Tensor, numbers: dict[Any, int]) -> Tensor:
     """A tensor with numbers as indices; its coefficients remember the block."""
 
     def index(value: Any) -> Any:
-        if value is sympy.nan:
-            return value
         symbol, distance = place(value)
         return sympy.Integer(distance + numbers.get(symbol, 0))
 
-    match tensor:
-        case State():
-            return State(tensor.name, index(tensor.index))
-        case Apply():
-            argument = _written(tensor.argument, numbers)
-            return Apply(tensor.operator, index(tensor.index), argument)
-        case History():
-            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
-        case Scaled() | Filled():
-            value = tensor.coefficient.xreplace(
-                {
-                    item: Learned(item.name, index(item.index))
-                    for item in tensor.coefficient.atoms(Learned)
-                }
-            )
-            if isinstance(tensor, Filled):
-                return Filled(value, numbers[I])
-            return Scaled(value, _written(tensor.tensor, numbers), numbers[I])
-    parts = [
-        _written(arg, numbers) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*parts) if parts else tensor
+    return reindexed(tensor, index, lambda value, _: (value, numbers[I]))

@@ -33,6 +33,7 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
 from recform.recurrence.check import walk
 
 
@@ -349,32 +350,11 @@ def _dead_scalar(coefficient: Any) -> bool:
 
 def _replace(tensor: Tensor, block: int, length: int | None) -> Tensor:
     """``i`` becomes a number in indices; coefficients remember it in ``at``."""
-    match tensor:
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, _number(item.index, block, length))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            coefficient = tensor.coefficient.xreplace(learned)
-            if isinstance(tensor, Filled):
-                return Filled(coefficient, block)
-            return Scaled(coefficient, _replace(tensor.tensor, block, length), block)
-        case State():
-            return State(tensor.name, _number(tensor.index, block, length))
-        case Apply():
-            return Apply(
-                tensor.operator,
-                _number(tensor.index, block, length),
-                _replace(tensor.argument, block, length),
-            )
-        case History():
-            last = _number(tensor.last, block, length)
-            return History(tensor.kind, tensor.body, tensor.first, last)
-    arguments = [
-        _replace(arg, block, length) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
+    return reindexed(
+        tensor,
+        lambda index: _number(index, block, length),
+        lambda value, _: (value, block),
+    )
 
 
 def _number(index: Any, block: int, length: int | None) -> Any:
@@ -388,25 +368,11 @@ def _number(index: Any, block: int, length: int | None) -> Any:
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
     """The member of a history at an index; a coefficient's number is that of a block."""
-    match body:
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, item.index.xreplace({K: sympy.Integer(index)}))
-                for item in body.coefficient.atoms(Learned)
-            }
-            coefficient = body.coefficient.xreplace(learned).xreplace({K: I})
-            if isinstance(body, Filled):
-                return Filled(coefficient, index)
-            return Scaled(coefficient, _replace_k(body.tensor, index), index)
-        case State() | Apply():
-            at = body.index.xreplace({K: sympy.Integer(index)})
-            if isinstance(body, State):
-                return State(body.name, at)
-            return Apply(body.operator, at, _replace_k(body.argument, index))
-    arguments = [
-        _replace_k(arg, index) if isinstance(arg, Tensor) else arg for arg in body.args
-    ]
-    return body.func(*arguments) if arguments else body
+    return reindexed(
+        body,
+        lambda value: value.xreplace({K: sympy.Integer(index)}),
+        lambda value, _: (value.xreplace({K: I}), index),
+    )
 
 
 def newest(tensor: Tensor) -> int:
