@@ -6,7 +6,7 @@ start vanishes, and so does what is applied to it, unless a boundary equation sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,6 +30,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -100,7 +101,7 @@ class Equations:
             part.operator
             for boundary in formula.boundaries
             if boundary.right is not None
-            for part in parts_of(
+            for part in subtensors(
                 boundary.rule.right if boundary.rule else boundary.right
             )
             if isinstance(part, Apply) and part.index == 0
@@ -425,7 +426,7 @@ def _lag_of(right: Apply, block: int = 0) -> int:
         return block - place(right.index)[1]
     lags = [
         place(part.index if isinstance(part, State) else part.last)
-        for part in parts_of(right.argument)
+        for part in subtensors(right.argument)
         if isinstance(part, State | History)
     ]
     if block:
@@ -443,13 +444,6 @@ def scale(values: Values, number: tuple[Any, int | None], inner: int | None) -> 
         there, other = rest
         return values.make("number", value * there, other if other is not None else at)
     return values.make("scaled", value, at, inner)
-
-
-def parts_of(tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor of the formula and all its parts."""
-    yield tensor
-    for child in tensor.children:
-        yield from parts_of(child)
 
 
 def _written(tensor: Tensor, numbers: dict[Any, int]) -> Tensor:

@@ -16,10 +16,11 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.proof.coefficients import moved
-from recform.proof.equations import parts_of, place
+from recform.proof.equations import place
 from recform.proof.execute import Held
 from recform.proof.values import Values
 
@@ -45,13 +46,13 @@ class Reach:
 def reach_of(formula: Formula) -> Reach:
     """How far the equations look; a reading that shares nothing with the compiler's."""
     tensors = [equation.right for equation in formula.equations]
-    order = max([1, *(_lag(part) for t in tensors for part in parts_of(t))])
+    order = max([1, *(_lag(part) for t in tensors for part in subtensors(t))])
     tensors.append(formula.output)
     for boundary in formula.boundaries:
         tensors.append(boundary.left)
         if boundary.right is not None:
             tensors.append(boundary.right)
-    parts = [part for tensor in tensors for part in parts_of(tensor)]
+    parts = [part for tensor in tensors for part in subtensors(tensor)]
     named = [n for part in parts for symbol, n in _indices(part) if symbol is None]
     named += [part.first for part in parts if isinstance(part, History)]
     return Reach(order, max([0, *named]))
@@ -75,7 +76,7 @@ def _lag(part: Tensor) -> int:
     if isinstance(part, History):
         inner = [
             -n
-            for item in parts_of(part.body)
+            for item in subtensors(part.body)
             for symbol, n in _indices(item)
             if symbol is K
         ]
