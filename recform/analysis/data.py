@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recform.analysis.jacobian import Formulas, Jacobian, Pieces
+from recform.analysis.jacobian.closed import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
-from recform.analysis.moments import Moments, Share
-from recform.analysis.paths import Paths
-from recform.analysis.rounding import Errors
-from recform.analysis.stability import Stability
+from recform.analysis.paths.distribution import Paths
+from recform.analysis.stability.characteristic import Stability
+from recform.analysis.stability.rounding import Errors
+from recform.analysis.variance.variance import Moments, Share
 
 
 def as_dict(analysis: Analysis) -> dict[str, Any]:

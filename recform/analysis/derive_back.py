@@ -24,7 +24,8 @@ from recform.analysis.general_automaton import series_of
 from recform.analysis.general_sums import SumReader
 from recform.analysis.general_text import read_back
 from recform.analysis.general_weights import Refused
-from recform.analysis.linear import Linear
+from recform.analysis.linear.recurrence import Linear
+from recform.analysis.linear.words import BLOCK, At, Polynomial
 from recform.analysis.series import (
     Move,
     NotExact,
@@ -34,7 +35,6 @@ from recform.analysis.series import (
     constant,
     field_of,
 )
-from recform.analysis.words import BLOCK, At, Polynomial
 from recform.diagnostics import Diagnostics
 
 # ------------------------------------------------------------------------------- automaton

@@ -11,7 +11,6 @@ from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis import automaton_regex as regexes
 from recform.analysis.automaton import words_up_to
-from recform.analysis.closed_forms import closed_form
 from recform.analysis.derive_back import (
     GeneralFormula,
     Network,
@@ -23,10 +22,11 @@ from recform.analysis.derive_back import (
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
 from recform.analysis.derive_words import distances
-from recform.analysis.laws import Linear, Source
-from recform.analysis.linear import linearise
+from recform.analysis.jacobian.products import closed_form
+from recform.analysis.linear.laws import Linear, Source
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import BACK, BLOCK, LAST, At
 from recform.analysis.series import Word
-from recform.analysis.words import BACK, BLOCK, LAST, At
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import longest, own_blocks, regimes, where

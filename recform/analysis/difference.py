@@ -16,10 +16,10 @@ from recform.analysis.derive_back import network_of, seeds_of
 from recform.analysis.derive_steps import sorted_words
 from recform.analysis.derive_text import PLAIN, Place, factors, term
 from recform.analysis.derive_words import has_free_letters, has_values, has_weights
-from recform.analysis.linear import linearise
-from recform.analysis.propagate import propagate
+from recform.analysis.linear.propagate import propagate
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import LAST, Polynomial
 from recform.analysis.series import NotExact, Series, Word
-from recform.analysis.words import LAST, Polynomial
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 

@@ -20,7 +20,7 @@ from recform.analysis.equal_induction import Proof, prove
 from recform.analysis.equal_kept import Kept, Relation, first_block
 from recform.analysis.equal_outputs import Outputs
 from recform.analysis.equal_terms import TooLarge
-from recform.analysis.linear import linearise
+from recform.analysis.linear.recurrence import linearise
 from recform.analysis.series import NotExact
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import own_blocks

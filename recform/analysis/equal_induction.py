@@ -44,7 +44,7 @@ from recform.analysis.equal_terms import Atoms, TooLarge, Value, plus, scaled
 from recform.analysis.equal_values import Evaluator, written_out
 from recform.analysis.equal_varying import SAMPLES, bases, through, varies
 from recform.analysis.equal_widths import widths_of
-from recform.analysis.forms import power_name
+from recform.analysis.linear.forms import power_name
 from recform.analysis.series import Row, add_to, field_of
 from recform.recurrence.unroll import Unroller
 

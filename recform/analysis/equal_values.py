@@ -50,7 +50,7 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
-from recform.analysis.forms import rational
+from recform.analysis.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25

@@ -14,7 +14,7 @@ import sympy
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Formula
-from recform.analysis.forms import power_name
+from recform.analysis.linear.forms import power_name
 from recform.recurrence.check import walk
 
 #: At so many blocks the numbers are compared.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.analysis.jacobian import Jacobian, Pieces
+from recform.analysis.jacobian.closed import Jacobian, Pieces
 from recform.analysis.model import Analysis
 from recform.recurrence.regimes import in_blocks
 

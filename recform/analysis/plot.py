@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform.analysis.model import Analysis
-from recform.analysis.paths import Paths
+from recform.analysis.paths.distribution import Paths
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:

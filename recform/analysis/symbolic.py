@@ -10,8 +10,8 @@ import sympy
 
 from recform.algebra.expr import History, I, K, Learned, Tensor
 from recform.analysis.evaluate import Evaluator, Missing, function
-from recform.analysis.propagate import owner
-from recform.analysis.words import START, Letter, Polynomial
+from recform.analysis.linear.propagate import owner
+from recform.analysis.linear.words import START, Letter, Polynomial
 from recform.blocks import elementwise
 
 

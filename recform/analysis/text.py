@@ -9,12 +9,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from recform.analysis.jacobian import Jacobian, Pieces
+from recform.analysis.jacobian.closed import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
-from recform.analysis.moments import Moments
-from recform.analysis.paths import Distribution, Paths
-from recform.analysis.rounding import Errors
-from recform.analysis.stability import Stability
+from recform.analysis.paths.distribution import Distribution, Paths
+from recform.analysis.stability.characteristic import Stability
+from recform.analysis.stability.rounding import Errors
+from recform.analysis.variance.variance import Moments
 from recform.recurrence.regimes import in_blocks, ranges, runs
 
 #: Tables of paths have at most so many rows; more are summed up.

@@ -15,7 +15,7 @@ from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.algebra.lower import lower
-from recform.analysis.forms import without_activations
+from recform.analysis.linear.forms import without_activations
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk

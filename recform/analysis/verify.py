@@ -16,10 +16,10 @@ from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula, with_plugins
 from recform.analysis import passes
 from recform.analysis.evaluate import Evaluator, Missing, Unknown, Untold
-from recform.analysis.forms import NoNumber, equations, tensor_of
-from recform.analysis.invariants import Invariant, invariants
-from recform.analysis.inverse import Inverse, inverse
-from recform.analysis.linear import linearise
+from recform.analysis.invariants.invariants import Invariant, invariants
+from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.analysis.linear.forms import NoNumber, equations, tensor_of
+from recform.analysis.linear.recurrence import linearise
 from recform.analysis.trials import (
     CLOSE,
     Make,

@@ -10,12 +10,13 @@ from typing import Any
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
 from recform.analysis import twin
-from recform.analysis.counting import Counter
 from recform.analysis.evaluate import Evaluator, Missing, Parts
-from recform.analysis.forms import numeric
-from recform.analysis.laws import Source
-from recform.analysis.linear import linearise
-from recform.analysis.propagate import propagate
+from recform.analysis.linear.forms import numeric
+from recform.analysis.linear.laws import Source
+from recform.analysis.linear.propagate import propagate
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import START, At, Polynomial
+from recform.analysis.paths.counting import Counter
 from recform.analysis.symbolic import Matrices
 from recform.analysis.trials import (
     Measured,
@@ -25,7 +26,6 @@ from recform.analysis.trials import (
     settled,
     start_of,
 )
-from recform.analysis.words import START, At, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.reach import reach_of
 

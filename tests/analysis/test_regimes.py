@@ -21,14 +21,14 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
-from recform.analysis.counting import Counter as Counts
 from recform.analysis.derive_back_report import backward, written
 from recform.analysis.derive_text import PLAIN
 from recform.analysis.difference import path_difference
-from recform.analysis.jacobian import jacobians
-from recform.analysis.jacobian_regimes import pieced
-from recform.analysis.linear import linearise
+from recform.analysis.jacobian.closed import jacobians
+from recform.analysis.jacobian.regimes import pieced
+from recform.analysis.linear.recurrence import linearise
 from recform.analysis.model import Analysis, Asked, analyse
+from recform.analysis.paths.counting import Counter as Counts
 from recform.analysis.verify import verify
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text

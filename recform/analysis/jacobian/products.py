@@ -18,7 +18,7 @@ import sympy
 
 from recform.algebra.expr import I, Learned
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.words import BACK, At, Polynomial, Word
+from recform.analysis.linear.words import BACK, At, Polynomial, Word
 
 #: Recurrences that reach further back are not tried, nor first terms with more words.
 _MOST_ORDER, _MOST_WORDS = 4, 6

@@ -10,8 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recform.analysis.laws import STEM, Gradient, Linear, Source
-from recform.analysis.words import BLOCK, LAST, SHARED, START, At, Letter, Polynomial
+from recform.analysis.linear.laws import STEM, Gradient, Linear, Source
+from recform.analysis.linear.words import (
+    BLOCK,
+    LAST,
+    SHARED,
+    START,
+    At,
+    Letter,
+    Polynomial,
+)
 
 #: The weight of a polynomial in a block.
 Weigh = Callable[[Polynomial, int], Any]

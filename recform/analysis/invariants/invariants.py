@@ -24,9 +24,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
-from recform.analysis.constants import constants, offsets, oldest
-from recform.analysis.constants_varying import varying
-from recform.analysis.forms import (
+from recform.analysis.invariants.constants import constants, offsets, oldest
+from recform.analysis.invariants.varying import varying
+from recform.analysis.linear.forms import (
     Form,
     combined,
     equations,

@@ -16,8 +16,8 @@ from collections.abc import Iterator
 import networkx as nx
 
 from recform.algebra.formula import Formula
-from recform.analysis.differentiate import Differentiator
-from recform.analysis.laws import (
+from recform.analysis.linear.differentiate import Differentiator
+from recform.analysis.linear.laws import (
     INPUT,
     STEM,
     Gradient,
@@ -26,7 +26,7 @@ from recform.analysis.laws import (
     Source,
     merged,
 )
-from recform.analysis.words import BLOCK, At, Polynomial
+from recform.analysis.linear.words import BLOCK, At, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.reach import reach_of
 

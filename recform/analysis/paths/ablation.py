@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from recform.analysis.counting import Counter
-from recform.analysis.laws import Linear
-from recform.analysis.paths import Distribution, gated_by_tensors
+from recform.analysis.linear.laws import Linear
+from recform.analysis.paths.counting import Counter
+from recform.analysis.paths.distribution import Distribution, gated_by_tensors
 
 
 @dataclass(frozen=True)

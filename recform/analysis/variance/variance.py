@@ -20,9 +20,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from recform.algebra.formula import Formula
-from recform.analysis.moments_atoms import TooMuch
-from recform.analysis.moments_fields import Field
-from recform.analysis.moments_written import Unknown, Written
+from recform.analysis.variance.atoms import TooMuch
+from recform.analysis.variance.fields import Field
+from recform.analysis.variance.written import Unknown, Written
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64

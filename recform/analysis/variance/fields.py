@@ -29,9 +29,9 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.typeset import plain
-from recform.analysis.moments_atoms import INPUT, ONE, Atoms, Piece, Size, Vector
-from recform.analysis.moments_products import Products
-from recform.analysis.moments_written import Unknown, Written
+from recform.analysis.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
+from recform.analysis.variance.products import Products
+from recform.analysis.variance.written import Unknown, Written
 
 
 @dataclass

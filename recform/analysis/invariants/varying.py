@@ -16,8 +16,8 @@ import sympy
 from sympy.polys.matrices import DomainMatrix
 
 from recform.algebra.expr import I, L, Learned, State, Tensor, offset
-from recform.analysis.constants import candidates_of, column, offsets
-from recform.analysis.forms import Form, rational, shifted
+from recform.analysis.invariants.constants import candidates_of, column, offsets
+from recform.analysis.linear.forms import Form, rational, shifted
 
 #: The largest degree of a polynomial; more candidates and ratios are not tried.
 _DEGREE, _MOST, _MOST_RATIOS = 2, 24, 4

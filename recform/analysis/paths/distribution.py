@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recform.algebra.formula import Formula
-from recform.analysis.counting import Counter
-from recform.analysis.laws import STEM, Linear, Source
-from recform.analysis.words import START, At
+from recform.analysis.linear.laws import STEM, Linear, Source
+from recform.analysis.linear.words import START, At
+from recform.analysis.paths.counting import Counter
 
 #: Deeper networks get no table of which path goes through which block.
 TABLE = 128

@@ -19,7 +19,7 @@ from recform.algebra.expr import (
     offset,
 )
 from recform.algebra.formula import Formula
-from recform.analysis.forms import Form, NoNumber, form, numeric, state
+from recform.analysis.linear.forms import Form, NoNumber, form, numeric, state
 
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]

@@ -9,7 +9,7 @@ from functools import cached_property
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex_name, latex_text, plain
-from recform.analysis.words import BLOCK, SHARED, At, Letter, Polynomial
+from recform.analysis.linear.words import BLOCK, SHARED, At, Letter, Polynomial
 
 
 @dataclass(frozen=True)

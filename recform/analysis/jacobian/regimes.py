@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recform.algebra.expr import L
-from recform.analysis.jacobian import (
+from recform.analysis.jacobian.closed import (
     MOST,
     STEPS,
     Case,
@@ -25,9 +25,9 @@ from recform.analysis.jacobian import (
     ordered,
     product,
 )
-from recform.analysis.laws import Gradient, Linear, Source
-from recform.analysis.linear import linearise
-from recform.analysis.words import BACK, BLOCK, LAST, START, At, Polynomial
+from recform.analysis.linear.laws import Gradient, Linear, Source
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.regimes import Regime, own_blocks, regimes
 

@@ -20,9 +20,9 @@ from sympy.polys.matrices import DomainMatrix
 from recform.algebra.expr import I, Learned, Scaled, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.forms import NoNumber, numeric
-from recform.analysis.laws import Linear
-from recform.analysis.words import BLOCK, Letter, Polynomial
+from recform.analysis.linear.forms import NoNumber, numeric
+from recform.analysis.linear.laws import Linear
+from recform.analysis.linear.words import BLOCK, Letter, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import ranges, runs

@@ -31,7 +31,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
-from recform.analysis.forms import NoNumber, numeric
+from recform.analysis.linear.forms import NoNumber, numeric
 from recform.blocks import Function
 from recform.blocks.library import told
 from recform.recurrence.check import walk

@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.typeset import latex, plain
-from recform.analysis.closed_forms import closed_form
-from recform.analysis.laws import STEM, Linear, Source
-from recform.analysis.propagate import propagate
-from recform.analysis.words import (
+from recform.analysis.jacobian.products import closed_form
+from recform.analysis.linear.laws import STEM, Linear, Source
+from recform.analysis.linear.propagate import propagate
+from recform.analysis.linear.words import (
     BACK,
     BLOCK,
     LAST,

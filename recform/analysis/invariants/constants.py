@@ -8,7 +8,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, offset
-from recform.analysis.forms import Form, combined, shifted, state
+from recform.analysis.linear.forms import Form, combined, shifted, state
 from recform.recurrence.check import walk
 
 #: More candidates than this are not tried.

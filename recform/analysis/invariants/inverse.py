@@ -23,7 +23,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex, plain, plain_scalar
-from recform.analysis.forms import (
+from recform.analysis.linear.forms import (
     Form,
     cleaned,
     combined,
@@ -31,7 +31,7 @@ from recform.analysis.forms import (
     state,
     tensor_of,
 )
-from recform.analysis.rounding import OPEN, Errors, errors
+from recform.analysis.stability.rounding import OPEN, Errors, errors
 from recform.recurrence.check import walk
 from recform.source import Span
 
