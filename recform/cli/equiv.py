@@ -59,7 +59,7 @@ def command(
     depth as far as is known; 5 if nothing is decided.
     """
     from recform.analysis.equal import compare
-    from recform.analysis.equal_text import as_dict, lines
+    from recform.report.equiv import as_dict, lines
 
     with common.diagnosed(form):
         first = choose(common.compiled(file, settings, network), network)

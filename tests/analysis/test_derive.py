@@ -18,14 +18,14 @@ from hypothesis import strategies as st
 from recform.algebra.sections import sections
 from recform.analysis.automaton import equal
 from recform.analysis.derive import Derivation, derive
-from recform.analysis.derive_back_report import backward, written
-from recform.analysis.derive_report import Derived, forward
 from recform.analysis.derive_text import LATEX, PLAIN
 from recform.analysis.general_read import read, statement_of
 from recform.analysis.series import SKIP, Move, Series, Word
 from recform.cli.derive import unbuildable
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
+from recform.report.derive import Derived, forward
+from recform.report.derive_back import backward, written
 from recform.syntax.parse import parse
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"

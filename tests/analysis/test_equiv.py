@@ -16,10 +16,10 @@ from typer.testing import CliRunner
 from recform.algebra.formula import Formula
 from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
 from recform.analysis.equal_example import example
-from recform.analysis.equal_text import lines
 from recform.cli.app import app
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.report.equiv import lines
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"
 EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"

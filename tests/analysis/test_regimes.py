@@ -21,7 +21,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
-from recform.analysis.derive_back_report import backward, written
 from recform.analysis.derive_text import PLAIN
 from recform.analysis.difference import path_difference
 from recform.analysis.jacobian.closed import jacobians
@@ -34,6 +33,7 @@ from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
+from recform.report.derive_back import backward, written
 
 LENGTH = 8
 #: Random networks for each property: each is compiled, and its paths are listed.
