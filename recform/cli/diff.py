@@ -32,8 +32,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
-    from recform.analysis.difference import as_dict, path_difference, path_lines
-    from recform.analysis.equal_frame import frame_changes
+    from recform.equality.difference import as_dict, path_difference, path_lines
+    from recform.equality.frame import frame_changes
 
     with common.diagnosed(form):
         compiled = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
-from recform.analysis.equal_example import Example
+from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
+from recform.equality.example import Example
 
 
 def lines(verdict: Verdict) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recform.algebra.formula import Formula
-from recform.analysis.difference import path_difference, path_lines
-from recform.analysis.equal import ANY, compare
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.compare import ANY, compare
+from recform.equality.difference import path_difference, path_lines
 from recform.files import write_whole
 from recform.weights.match import Match, match
 from recform.weights.modules import SHOWN, bare, fill, tensors_of

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from recform.algebra.formula import Formula
-from recform.analysis.difference import PathDifference, path_difference, path_lines
 from recform.compiler import compile_source, from_text
+from recform.equality.difference import PathDifference, path_difference, path_lines
 from recform.report import summarise
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"

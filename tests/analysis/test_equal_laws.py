@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from recform.analysis.equal_concat import gathered, part, side_by_side
-from recform.analysis.equal_laws import function, multiplied, together
-from recform.analysis.equal_max import NORMAL
-from recform.analysis.equal_terms import ONE, Atoms, Value, plus, scaled
+from recform.equality.concat import gathered, part, side_by_side
+from recform.equality.laws import function, multiplied, together
+from recform.equality.max import NORMAL
+from recform.equality.terms import ONE, Atoms, Value, plus, scaled
 
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,

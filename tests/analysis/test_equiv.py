@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from recform.algebra.formula import Formula
-from recform.analysis.equal import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
-from recform.analysis.equal_example import example
 from recform.cli.app import app
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
+from recform.equality.example import example
 from recform.report.equiv import lines
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.equal_terms import (
+from recform.equality.terms import (
     Atom,
     Atoms,
     Monomial,

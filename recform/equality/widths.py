@@ -25,7 +25,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula, Pipeline
-from recform.analysis.equal_frame import changes_shape
+from recform.equality.frame import changes_shape
 
 #: Not known yet, and not to be known.
 _ANY, _NONE = "any", "none"

@@ -27,7 +27,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.analysis.automaton import Span
-from recform.analysis.equal_kept import (
+from recform.analysis.linear.forms import power_name
+from recform.analysis.series import Row, add_to, field_of
+from recform.equality.kept import (
     MADE,
     Kept,
     Relation,
@@ -39,13 +41,11 @@ from recform.analysis.equal_kept import (
     parts_of,
     window_of,
 )
-from recform.analysis.equal_laws import together
-from recform.analysis.equal_terms import Atoms, TooLarge, Value, plus, scaled
-from recform.analysis.equal_values import Evaluator, written_out
-from recform.analysis.equal_varying import SAMPLES, bases, through, varies
-from recform.analysis.equal_widths import widths_of
-from recform.analysis.linear.forms import power_name
-from recform.analysis.series import Row, add_to, field_of
+from recform.equality.laws import together
+from recform.equality.terms import Atoms, TooLarge, Value, plus, scaled
+from recform.equality.values import Evaluator, written_out
+from recform.equality.varying import SAMPLES, bases, through, varies
+from recform.equality.widths import widths_of
 from recform.recurrence.unroll import Unroller
 
 #: Steps of linear algebra over rational numbers, and how many one is where numbers have

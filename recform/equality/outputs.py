@@ -6,9 +6,9 @@ import sympy
 
 from recform.algebra.expr import Filled, History, L, Scaled, Tensor
 from recform.algebra.formula import Formula
-from recform.analysis.equal_terms import Atoms, Value
-from recform.analysis.equal_values import written_out
-from recform.analysis.equal_widths import widths_of
+from recform.equality.terms import Atoms, Value
+from recform.equality.values import written_out
+from recform.equality.widths import widths_of
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller
 

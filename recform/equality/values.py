@@ -31,7 +31,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.analysis.equal_concat import (
+from recform.analysis.linear.forms import rational
+from recform.equality.concat import (
     filling,
     gathered,
     is_number,
@@ -40,8 +41,8 @@ from recform.analysis.equal_concat import (
     side_by_side,
     width_of,
 )
-from recform.analysis.equal_laws import function, multiplied, together
-from recform.analysis.equal_terms import (
+from recform.equality.laws import function, multiplied, together
+from recform.equality.terms import (
     ONE,
     Atoms,
     Value,
@@ -50,7 +51,6 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
-from recform.analysis.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25

@@ -13,16 +13,16 @@ from recform.analysis.automaton import equal
 from recform.analysis.derive_back import network_of, seeds_of
 from recform.analysis.derive_text import PLAIN, added, term
 from recform.analysis.derive_words import has_free_letters
-from recform.analysis.equal_example import Example, example
-from recform.analysis.equal_frame import FrameChange, changes_shape, frame_changes
-from recform.analysis.equal_functions import untold
-from recform.analysis.equal_induction import Proof, prove
-from recform.analysis.equal_kept import Kept, Relation, first_block
-from recform.analysis.equal_outputs import Outputs
-from recform.analysis.equal_terms import TooLarge
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.series import NotExact
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.example import Example, example
+from recform.equality.frame import FrameChange, changes_shape, frame_changes
+from recform.equality.functions import untold
+from recform.equality.induction import Proof, prove
+from recform.equality.kept import Kept, Relation, first_block
+from recform.equality.outputs import Outputs
+from recform.equality.terms import TooLarge
 from recform.recurrence.regimes import own_blocks
 
 #: How the answer reads.

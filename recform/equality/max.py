@@ -14,7 +14,8 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.equal_terms import (
+from recform.blocks.library import told
+from recform.equality.terms import (
     Atom,
     Atoms,
     Monomial,
@@ -24,7 +25,6 @@ from recform.analysis.equal_terms import (
     plus,
     scaled,
 )
-from recform.blocks.library import told
 
 #: The distribution function of the normal distribution; no operator has this name.
 NORMAL = "normal distribution"

@@ -17,8 +17,11 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.equal_concat import each, side_by_side
-from recform.analysis.equal_max import (
+from recform.blocks import Function
+from recform.blocks.function import EXACT
+from recform.blocks.library import told
+from recform.equality.concat import each, side_by_side
+from recform.equality.max import (
     NORMAL,
     SIGMOIDS,
     is_gate,
@@ -29,7 +32,7 @@ from recform.analysis.equal_max import (
     rectified,
     relevant,
 )
-from recform.analysis.equal_terms import (
+from recform.equality.terms import (
     MAX_TERMS,
     ONE,
     Atom,
@@ -42,9 +45,6 @@ from recform.analysis.equal_terms import (
     product,
     scaled,
 )
-from recform.blocks import Function
-from recform.blocks.function import EXACT
-from recform.blocks.library import told
 
 #: Most terms of an argument by which a function is multiplied out, and where it has
 #: pieces or is multiplied out twice.

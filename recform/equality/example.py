@@ -33,8 +33,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.analysis.equal_functions import program as program_of
 from recform.analysis.evaluate import Untold
+from recform.equality.functions import program as program_of
 from recform.recurrence.unroll import Unroller
 
 #: Numbers of the input; even, so that it can be split.
