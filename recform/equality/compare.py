@@ -9,12 +9,12 @@ from typing import Any
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.typeset import plain
-from recform.analysis.automaton import equal
-from recform.analysis.derive_back import network_of, seeds_of
-from recform.analysis.derive_text import PLAIN, added, term
-from recform.analysis.derive_words import has_free_letters
 from recform.analysis.linear.recurrence import linearise
-from recform.analysis.series import NotExact
+from recform.derivation.backward import network_of, seeds_of
+from recform.derivation.series.automaton import equal
+from recform.derivation.series.series import NotExact
+from recform.derivation.series.show import PLAIN, added, term
+from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.example import Example, example
 from recform.equality.frame import FrameChange, changes_shape, frame_changes

@@ -10,16 +10,16 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula, with_plugins
-from recform.analysis.automaton import first_word, minimal, words_up_to
-from recform.analysis.automaton_regex import shown
-from recform.analysis.derive_back import network_of, seeds_of
-from recform.analysis.derive_steps import sorted_words
-from recform.analysis.derive_text import PLAIN, Place, factors, term
-from recform.analysis.derive_words import has_free_letters, has_values, has_weights
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import LAST, Polynomial
-from recform.analysis.series import NotExact, Series, Word
+from recform.derivation.backward import network_of, seeds_of
+from recform.derivation.series.automaton import first_word, minimal, words_up_to
+from recform.derivation.series.regex import shown
+from recform.derivation.series.series import NotExact, Series, Word
+from recform.derivation.series.show import PLAIN, Place, factors, term
+from recform.derivation.steps import sorted_words
+from recform.derivation.words import has_free_letters, has_values, has_weights
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 

@@ -26,9 +26,9 @@ from recform.algebra.expr import (
     Tensor,
 )
 from recform.algebra.formula import Formula
-from recform.analysis.automaton import Span
 from recform.analysis.linear.forms import power_name
-from recform.analysis.series import Row, add_to, field_of
+from recform.derivation.series.automaton import Span
+from recform.derivation.series.series import Row, add_to, field_of
 from recform.equality.kept import (
     MADE,
     Kept,

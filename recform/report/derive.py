@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from recform.algebra.sections import Section, sections
-from recform.analysis import automaton_regex as regexes
-from recform.analysis.derive import MAX_UNKNOWNS, Derivation, derive
-from recform.analysis.derive_rf import (
+from recform.derivation.file import (
     derived_file,
     derived_lines,
     silent_starts,
     taken_names,
 )
-from recform.analysis.derive_steps import Step, steps
-from recform.analysis.derive_text import LATEX, Place
-from recform.analysis.general_read import read, statement_of
+from recform.derivation.forward import MAX_UNKNOWNS, Derivation, derive
+from recform.derivation.general.read import read, statement_of
+from recform.derivation.series import regex as regexes
+from recform.derivation.series.show import LATEX, Place
+from recform.derivation.steps import Step, steps
 from recform.diagnostics import (
     Diagnostic,
     Diagnostics,

@@ -9,9 +9,11 @@ from recform.algebra.expr import Elementwise, I, State
 from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
-from recform.analysis import automaton_regex as regexes
-from recform.analysis.automaton import words_up_to
-from recform.analysis.derive_back import (
+from recform.analysis.jacobian.products import closed_form
+from recform.analysis.linear.laws import Linear, Source
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import BACK, BLOCK, LAST, At
+from recform.derivation.backward import (
     GeneralFormula,
     Network,
     are_numbers,
@@ -19,14 +21,12 @@ from recform.analysis.derive_back import (
     network_of,
     seeds_of,
 )
-from recform.analysis.derive_steps import sorted_words
-from recform.analysis.derive_text import LATEX, PLAIN, Place, Plain, polynomial
-from recform.analysis.derive_words import distances
-from recform.analysis.jacobian.products import closed_form
-from recform.analysis.linear.laws import Linear, Source
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import BACK, BLOCK, LAST, At
-from recform.analysis.series import Word
+from recform.derivation.series import regex as regexes
+from recform.derivation.series.automaton import words_up_to
+from recform.derivation.series.series import Word
+from recform.derivation.series.show import LATEX, PLAIN, Place, Plain, polynomial
+from recform.derivation.steps import sorted_words
+from recform.derivation.words import distances
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import longest, own_blocks, regimes, where

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.sections import sections
-from recform.analysis.automaton import equal
-from recform.analysis.derive import Derivation, derive
-from recform.analysis.derive_text import LATEX, PLAIN
-from recform.analysis.general_read import read, statement_of
-from recform.analysis.series import SKIP, Move, Series, Word
 from recform.cli.derive import unbuildable
 from recform.compiler import compile_source, from_text
+from recform.derivation.forward import Derivation, derive
+from recform.derivation.general.read import read, statement_of
+from recform.derivation.series.automaton import equal
+from recform.derivation.series.series import SKIP, Move, Series, Word
+from recform.derivation.series.show import LATEX, PLAIN
 from recform.diagnostics import CompileError, Diagnostics
 from recform.report.derive import Derived, forward
 from recform.report.derive_back import backward, written

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from recform.analysis.derive_text import PLAIN
 from recform.compiler import compile_source, from_text
+from recform.derivation.series.show import PLAIN
 from recform.report.derive_back import Backward, backward, written
 from tests.analysis.test_jacobian import Matrix
 

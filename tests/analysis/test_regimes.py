@@ -21,7 +21,6 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
-from recform.analysis.derive_text import PLAIN
 from recform.analysis.jacobian.closed import jacobians
 from recform.analysis.jacobian.regimes import pieced
 from recform.analysis.linear.recurrence import linearise
@@ -30,6 +29,7 @@ from recform.analysis.paths.counting import Counter as Counts
 from recform.analysis.verify import verify
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
+from recform.derivation.series.show import PLAIN
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.difference import path_difference
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recform.analysis.general import Bound, Factor, Term
-from recform.analysis.general_ranges import ZERO
+from recform.derivation.general.model import Bound, Factor, Term
+from recform.derivation.general.ranges import ZERO
 
 _LENGTH = "i"
 

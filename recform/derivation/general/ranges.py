@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from recform.analysis.general import Bound
+from recform.derivation.general.model import Bound
 
 #: The name of the constant 0 among the variables.
 ZERO = ""

@@ -9,8 +9,8 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I
-from recform.analysis.general import Bound, Term, Variable, local, symbol
-from recform.analysis.series import Move
+from recform.derivation.general.model import Bound, Term, Variable, local, symbol
+from recform.derivation.series.series import Move
 
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:

@@ -18,10 +18,10 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned, time_of, untimed
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.derive_text import PLAIN
 from recform.analysis.linear.words import BLOCK, SHARED, Letter, Polynomial
 from recform.analysis.linear.words import Word as Product
-from recform.analysis.series import SHARED_MARK, Move, Series
+from recform.derivation.series.series import SHARED_MARK, Move, Series
+from recform.derivation.series.show import PLAIN
 
 Words = Mapping[tuple[Move, ...], Any]
 

@@ -17,7 +17,8 @@ from typing import Any
 import sympy
 
 from recform.algebra.sorts import MAX_OFFSET
-from recform.analysis.automaton import (
+from recform.derivation.general.read import Wanted
+from recform.derivation.series.automaton import (
     Reduced,
     Span,
     as_polynomial,
@@ -25,7 +26,8 @@ from recform.analysis.automaton import (
     degree,
     minimal,
 )
-from recform.analysis.derive_text import (
+from recform.derivation.series.series import Row, Series, Word, constant
+from recform.derivation.series.show import (
     PLAIN,
     Place,
     Plain,
@@ -34,8 +36,6 @@ from recform.analysis.derive_text import (
     grouped,
     is_negative,
 )
-from recform.analysis.general_read import Wanted
-from recform.analysis.series import Row, Series, Word, constant
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64

@@ -8,11 +8,12 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.automaton import words_up_to
-from recform.analysis.automaton_regex import latex, of_words, regex_of
-from recform.analysis.automaton_regex import shown as as_text
-from recform.analysis.derive import Derivation
-from recform.analysis.derive_text import (
+from recform.derivation.forward import Derivation
+from recform.derivation.series.automaton import words_up_to
+from recform.derivation.series.regex import latex, of_words, regex_of
+from recform.derivation.series.regex import shown as as_text
+from recform.derivation.series.series import Word
+from recform.derivation.series.show import (
     LATEX,
     PLAIN,
     Place,
@@ -24,7 +25,6 @@ from recform.analysis.derive_text import (
     polynomial,
     term,
 )
-from recform.analysis.series import Word
 
 _LAST, _FIRST = Place("L"), Place("L-i")
 #: For how many i the general formula is written out.

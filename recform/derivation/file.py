@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.algebra.sections import Section
 from recform.algebra.sorts import MAX_OFFSET
-from recform.analysis.derive import Derivation, Recursion
+from recform.derivation.forward import Derivation, Recursion
 from recform.source import Source
 from recform.syntax import nodes as n
 

@@ -16,7 +16,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I
-from recform.analysis.series import SKIP, Move
+from recform.derivation.series.series import SKIP, Move
 from recform.source import Span
 
 

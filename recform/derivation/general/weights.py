@@ -15,7 +15,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import L
-from recform.analysis.general import symbol
+from recform.derivation.general.model import symbol
 from recform.source import Span
 
 #: Highest power of a variable in a weight.

@@ -18,12 +18,12 @@ import sympy
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sorts import Reported
-from recform.analysis.automaton import equal
-from recform.analysis.general import General
-from recform.analysis.general_automaton import series_of
-from recform.analysis.general_text import number_text, parts, read_back, write
-from recform.analysis.general_weights import Refused
-from recform.analysis.series import NotExact, Series
+from recform.derivation.general.automaton import series_of
+from recform.derivation.general.model import General
+from recform.derivation.general.show import number_text, parts, read_back, write
+from recform.derivation.general.weights import Refused
+from recform.derivation.series.automaton import equal
+from recform.derivation.series.series import NotExact, Series
 from recform.diagnostics import Diagnostics
 from recform.source import Span
 from recform.syntax import nodes as n

@@ -12,7 +12,7 @@ import sympy
 
 from recform.algebra.expr import I
 from recform.algebra.sorts import MAX_TERMS
-from recform.analysis.general import Bound, Term
+from recform.derivation.general.model import Bound, Term
 
 #: Most blocks that a variable goes back in one step.
 MAX_STEP = 6

@@ -14,19 +14,17 @@ from typing import Any
 import sympy
 
 from recform.algebra.sorts import Reported
-from recform.analysis.automaton import equal, minimal
-from recform.analysis.automaton_regex import Regex, regex_of
-from recform.analysis.derive_closed import closed_form
-from recform.analysis.derive_text import LATEX, PLAIN
-from recform.analysis.derive_words import Words, best_distance, seeds_before, words_of
-from recform.analysis.general import General
-from recform.analysis.general_automaton import series_of
-from recform.analysis.general_sums import SumReader
-from recform.analysis.general_text import read_back
-from recform.analysis.general_weights import Refused
 from recform.analysis.linear.recurrence import Linear
 from recform.analysis.linear.words import BLOCK, At, Polynomial
-from recform.analysis.series import (
+from recform.derivation.closed import closed_form
+from recform.derivation.general.automaton import series_of
+from recform.derivation.general.model import General
+from recform.derivation.general.show import read_back
+from recform.derivation.general.sums import SumReader
+from recform.derivation.general.weights import Refused
+from recform.derivation.series.automaton import equal, minimal
+from recform.derivation.series.regex import Regex, regex_of
+from recform.derivation.series.series import (
     Move,
     NotExact,
     Row,
@@ -35,6 +33,8 @@ from recform.analysis.series import (
     constant,
     field_of,
 )
+from recform.derivation.series.show import LATEX, PLAIN
+from recform.derivation.words import Words, best_distance, seeds_before, words_of
 from recform.diagnostics import Diagnostics
 
 # ------------------------------------------------------------------------------- automaton

@@ -14,7 +14,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, L
 from recform.algebra.sorts import MAX_TERMS, Reported
-from recform.analysis.general import (
+from recform.derivation.general.model import (
     Bound,
     Factor,
     Term,
@@ -22,7 +22,7 @@ from recform.analysis.general import (
     choices,
     symbol,
 )
-from recform.analysis.general_slopes import (
+from recform.derivation.general.slopes import (
     MAX_STEP,
     as_bound,
     covers,
@@ -30,8 +30,8 @@ from recform.analysis.general_slopes import (
     is_slanted,
     vanishes_behind,
 )
-from recform.analysis.general_terms import NoRow, merged, renamed, row_of
-from recform.analysis.series import SKIP, Move
+from recform.derivation.general.terms import NoRow, merged, renamed, row_of
+from recform.derivation.series.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.source import Span
 from recform.syntax import nodes as n

@@ -13,14 +13,14 @@ from recform.algebra.expr import I, L
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.sections import Section
 from recform.algebra.sorts import Reported
-from recform.analysis.automaton import minimal
-from recform.analysis.general import General
-from recform.analysis.general_automaton import series_of
-from recform.analysis.general_ellipsis import written_out
-from recform.analysis.general_paths import PathReader
-from recform.analysis.general_sums import SumReader
-from recform.analysis.general_weights import Refused
-from recform.analysis.series import NotExact, Series, constant
+from recform.derivation.general.automaton import series_of
+from recform.derivation.general.ellipsis import written_out
+from recform.derivation.general.model import General
+from recform.derivation.general.paths import PathReader
+from recform.derivation.general.sums import SumReader
+from recform.derivation.general.weights import Refused
+from recform.derivation.series.automaton import minimal
+from recform.derivation.series.series import NotExact, Series, constant
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 from recform.syntax import nodes as n

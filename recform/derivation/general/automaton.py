@@ -20,12 +20,12 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.general import Bound, Factor, General, Term
-from recform.analysis.general_cases import weights_of
-from recform.analysis.general_ranges import ZERO, Ranges
-from recform.analysis.general_weights import Refused
-from recform.analysis.general_wild import is_staircase, shows
-from recform.analysis.series import (
+from recform.derivation.general.cases import weights_of
+from recform.derivation.general.model import Bound, Factor, General, Term
+from recform.derivation.general.ranges import ZERO, Ranges
+from recform.derivation.general.weights import Refused
+from recform.derivation.general.wild import is_staircase, shows
+from recform.derivation.series.series import (
     SKIP,
     Move,
     Row,

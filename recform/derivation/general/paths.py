@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 from recform.algebra.sorts import Reported
-from recform.analysis.automaton import is_zero, minimal, squared
-from recform.analysis.general_automaton import MAX_STATES
-from recform.analysis.general_weights import Refused
-from recform.analysis.series import (
+from recform.derivation.general.automaton import MAX_STATES
+from recform.derivation.general.weights import Refused
+from recform.derivation.series.automaton import is_zero, minimal, squared
+from recform.derivation.series.series import (
     SKIP,
     Move,
     Row,

@@ -14,9 +14,9 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.general import Bound, symbol
-from recform.analysis.general_ranges import ZERO, Ranges
-from recform.analysis.general_weights import Refused, monomials, plain_names
+from recform.derivation.general.model import Bound, symbol
+from recform.derivation.general.ranges import ZERO, Ranges
+from recform.derivation.general.weights import Refused, monomials, plain_names
 
 #: Most cases by remainders, and most values of a variable that are told apart.
 _MOST_CASES, _MOST_VALUES = 360, 64
@@ -43,7 +43,7 @@ class Case:
 def weights_of(
     weight: Any, ranges: Ranges, multiples: Iterable[tuple[str, int]] = ()
 ) -> Iterator[tuple[Case, Any, Any]]:
-    """Cases with monomials, see :func:`~recform.analysis.general_weights.monomials`.
+    """Cases with monomials, see :func:`~recform.derivation.general.weights.monomials`.
 
     Raises:
         Refused: if a weight is of another kind however cases are told apart.

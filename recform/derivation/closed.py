@@ -11,8 +11,9 @@ from typing import Any
 
 import sympy
 
-from recform.analysis.automaton_regex import Regex, Star
-from recform.analysis.derive_text import (
+from recform.derivation.series.regex import Regex, Star
+from recform.derivation.series.series import SKIP, Move
+from recform.derivation.series.show import (
     PLAIN,
     Place,
     Plain,
@@ -20,7 +21,6 @@ from recform.analysis.derive_text import (
     is_negative,
     polynomial,
 )
-from recform.analysis.series import SKIP, Move
 
 _Part = tuple[bool, dict[Move, Any]]
 
