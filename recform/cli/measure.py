@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recform.analysis.evaluate import Missing
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 from recform.recurrence.regimes import own_blocks
+from recform.verify.evaluate import Missing
 
 
 def ablate(

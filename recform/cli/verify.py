@@ -14,7 +14,7 @@ from recform.cli import common
 from recform.compiler import Compiled
 
 if TYPE_CHECKING:
-    from recform.analysis.verify import Check
+    from recform.verify.checks import Check
 
 
 def command(
@@ -84,8 +84,8 @@ def _checks(
 
 
 def _of_formula(compiled: Compiled) -> list[Check]:
-    from recform.analysis.verify import verify
     from recform.cli.modules import build
+    from recform.verify.checks import verify
     from recform.verify.emitted import emitted
 
     return [*verify(compiled.formula, build), emitted(compiled)]

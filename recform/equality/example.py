@@ -33,9 +33,9 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.analysis.evaluate import Untold
 from recform.equality.functions import program as program_of
 from recform.recurrence.unroll import Unroller
+from recform.verify.evaluate import Untold
 
 #: Numbers of the input; even, so that it can be split.
 WIDTH = 4

@@ -7,10 +7,10 @@ from fractions import Fraction
 
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.formula import Formula
-from recform.analysis.evaluate import Untold
 from recform.blocks import Function
 from recform.blocks.library import told
 from recform.recurrence.check import walk
+from recform.verify.evaluate import Untold
 
 #: Words that Python does not have.
 _HELPERS = {

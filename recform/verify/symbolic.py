@@ -9,10 +9,10 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import History, I, K, Learned, Tensor
-from recform.analysis.evaluate import Evaluator, Missing, function
 from recform.analysis.linear.propagate import owner
 from recform.analysis.linear.words import START, Letter, Polynomial
 from recform.blocks import elementwise
+from recform.verify.evaluate import Evaluator, Missing, function
 
 
 @dataclass(frozen=True)

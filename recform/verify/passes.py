@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from recform.analysis.trials import CLOSE, error_of
+from recform.verify.trials import CLOSE, error_of
 
 #: The seed of all that is drawn.
 SEED = 0

@@ -9,16 +9,18 @@ from typing import Any
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
-from recform.analysis import twin
-from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.analysis.linear.forms import numeric
 from recform.analysis.linear.laws import Source
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import START, At, Polynomial
 from recform.analysis.paths.counting import Counter
-from recform.analysis.symbolic import Matrices
-from recform.analysis.trials import (
+from recform.diagnostics import Diagnostics
+from recform.recurrence.reach import reach_of
+from recform.verify import twin
+from recform.verify.evaluate import Evaluator, Missing, Parts
+from recform.verify.symbolic import Matrices
+from recform.verify.trials import (
     Measured,
     Trial,
     error_of,
@@ -26,8 +28,6 @@ from recform.analysis.trials import (
     settled,
     start_of,
 )
-from recform.diagnostics import Diagnostics
-from recform.recurrence.reach import reach_of
 
 #: Derivatives are compared relative to themselves, or to this.
 _LEAST = 1e-12

@@ -12,10 +12,10 @@ from typing import Any
 
 from recform import recurrence
 from recform.algebra.formula import Formula
-from recform.analysis import twin
-from recform.analysis.evaluate import Missing, Parts
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
+from recform.verify import twin
+from recform.verify.evaluate import Missing, Parts
 
 Make = Callable[[Formula], Parts]
 

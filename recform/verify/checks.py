@@ -14,13 +14,17 @@ from typing import Any
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula, with_plugins
-from recform.analysis import passes
-from recform.analysis.evaluate import Evaluator, Missing, Unknown, Untold
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.linear.forms import NoNumber, equations, tensor_of
 from recform.analysis.linear.recurrence import linearise
-from recform.analysis.trials import (
+from recform.diagnostics import CompileError, Diagnostics
+from recform.recurrence.check import walk
+from recform.recurrence.reach import reach_of
+from recform.verify import passes
+from recform.verify.evaluate import Evaluator, Missing, Unknown, Untold
+from recform.verify.linear import by_input, by_older_blocks, path_numbers
+from recform.verify.trials import (
     CLOSE,
     Make,
     Measured,
@@ -30,10 +34,6 @@ from recform.analysis.trials import (
     settled,
     start_of,
 )
-from recform.analysis.verify_linear import by_input, by_older_blocks, path_numbers
-from recform.diagnostics import CompileError, Diagnostics
-from recform.recurrence.check import walk
-from recform.recurrence.reach import reach_of
 
 
 @dataclass(frozen=True)
