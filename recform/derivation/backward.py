@@ -13,7 +13,6 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.sorts import Reported
 from recform.analysis.linear.recurrence import Linear
 from recform.analysis.linear.words import BLOCK, At, Polynomial
 from recform.derivation.closed import closed_form
@@ -36,6 +35,7 @@ from recform.derivation.series.series import (
 from recform.derivation.series.show import LATEX, PLAIN
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
 from recform.diagnostics import Diagnostics
+from recform.lowering.sorts import Reported
 
 # ------------------------------------------------------------------------------- automaton
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from recform.algebra.sections import Section
-from recform.algebra.sorts import MAX_OFFSET
 from recform.derivation.forward import Derivation, Recursion
+from recform.lowering.sections import Section
+from recform.lowering.sorts import MAX_OFFSET
 from recform.source import Source
 from recform.syntax import nodes as n
 

@@ -16,7 +16,6 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.sorts import MAX_OFFSET
 from recform.derivation.general.read import Wanted
 from recform.derivation.series.automaton import (
     Reduced,
@@ -36,6 +35,7 @@ from recform.derivation.series.show import (
     grouped,
     is_negative,
 )
+from recform.lowering.sorts import MAX_OFFSET
 
 #: A recursion of more terms than this is written as a system.
 MAX_RECURSION = 64

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from recform.algebra.sections import Section, sections
 from recform.derivation.file import (
     derived_file,
     derived_lines,
@@ -24,6 +23,7 @@ from recform.diagnostics import (
     Diagnostics,
     Severity,
 )
+from recform.lowering.sections import Section, sections
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse

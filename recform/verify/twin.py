@@ -14,10 +14,10 @@ from typing import Any
 from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
-from recform.algebra.lower import lower
 from recform.analysis.linear.forms import without_activations
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
+from recform.lowering.lower import lower
 from recform.recurrence.check import walk
 from recform.source import Source
 from recform.syntax.parse import parse

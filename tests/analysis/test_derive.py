@@ -15,7 +15,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recform.algebra.sections import sections
 from recform.cli.derive import unbuildable
 from recform.compiler import compile_source, from_text
 from recform.derivation.forward import Derivation, derive
@@ -24,6 +23,7 @@ from recform.derivation.series.automaton import equal
 from recform.derivation.series.series import SKIP, Move, Series, Word
 from recform.derivation.series.show import LATEX, PLAIN
 from recform.diagnostics import CompileError, Diagnostics
+from recform.lowering.sections import sections
 from recform.report.derive import Derived, forward
 from recform.report.derive_back import backward, written
 from recform.syntax.parse import parse

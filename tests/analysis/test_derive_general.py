@@ -11,12 +11,12 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.algebra.sections import sections
 from recform.compiler import from_text
 from recform.derivation.general.read import Wanted, read, statement_of
 from recform.derivation.series.regex import regex_of, text, to_series
 from recform.derivation.series.series import SKIP, Move
 from recform.diagnostics import Diagnostics
+from recform.lowering.sections import sections
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from recform.algebra.operator_calls import usage
 from recform.blocks import Argument, defaults, lookup, names
 from recform.compiler import compile_source, from_text
+from recform.lowering.flows.operator_calls import usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
 GRAMMAR = PAGE.parents[1] / "grammars" / "recform.lark"

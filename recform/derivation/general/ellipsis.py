@@ -17,7 +17,6 @@ import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sorts import Reported
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
@@ -25,6 +24,7 @@ from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import equal
 from recform.derivation.series.series import NotExact, Series
 from recform.diagnostics import Diagnostics
+from recform.lowering.sorts import Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

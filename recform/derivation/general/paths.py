@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from recform.algebra.sorts import Reported
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import is_zero, minimal, squared
@@ -22,6 +21,7 @@ from recform.derivation.series.series import (
     letter,
 )
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.sorts import Reported
 from recform.syntax import nodes as n
 
 _WORDS = ("skip", "pass")

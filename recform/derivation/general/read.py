@@ -8,11 +8,8 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.equations import is_general
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
-from recform.algebra.sorts import Reported
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.ellipsis import written_out
 from recform.derivation.general.model import General
@@ -22,6 +19,9 @@ from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import minimal
 from recform.derivation.series.series import NotExact, Series, constant
 from recform.diagnostics import Diagnostics, Label
+from recform.lowering.equations import is_general
+from recform.lowering.sections import Section
+from recform.lowering.sorts import Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

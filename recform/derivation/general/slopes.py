@@ -11,8 +11,8 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I
-from recform.algebra.sorts import MAX_TERMS
 from recform.derivation.general.model import Bound, Term
+from recform.lowering.sorts import MAX_TERMS
 
 #: Most blocks that a variable goes back in one step.
 MAX_STEP = 6

@@ -13,7 +13,6 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, L
-from recform.algebra.sorts import MAX_TERMS, Reported
 from recform.derivation.general.model import (
     Bound,
     Factor,
@@ -33,6 +32,7 @@ from recform.derivation.general.slopes import (
 from recform.derivation.general.terms import NoRow, merged, renamed, row_of
 from recform.derivation.series.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
+from recform.lowering.sorts import MAX_TERMS, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from numbers import Rational
 from typing import Any
 
-from recform.algebra.definitions import every_name
 from recform.diagnostics import Diagnostic, Label
+from recform.lowering.flows.definitions import every_name
 from recform.syntax import nodes as n
 
 #: What is said of values: out of range, no number, no whole one, not divisible.

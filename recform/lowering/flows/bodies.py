@@ -14,12 +14,12 @@ import sympy
 
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Filled, Learned, State, Tensor
-from recform.algebra.finite import FiniteReader
 from recform.algebra.formula import Pipeline
-from recform.algebra.sorts import Names, Reported, split_of
-from recform.algebra.where import Locals
 from recform.blocks import Argument
 from recform.diagnostics import Diagnostics
+from recform.lowering.finite import FiniteReader
+from recform.lowering.flows.where import Locals
+from recform.lowering.sorts import Names, Reported, split_of
 from recform.source import Span
 from recform.syntax import nodes as n
 

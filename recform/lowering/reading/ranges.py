@@ -23,14 +23,14 @@ from recform.algebra.expr import (
 )
 from recform.algebra.means import members
 from recform.algebra.operators import Scalar
-from recform.algebra.reading.base import (
+from recform.lowering.reading.base import (
     MAX_INDEX,
     MAX_OFFSET,
     MAX_TERMS,
     MAX_WRITTEN,
     Value,
 )
-from recform.algebra.reading.references import References
+from recform.lowering.reading.references import References
 from recform.source import Span
 from recform.syntax import nodes as n
 

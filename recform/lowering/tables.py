@@ -7,13 +7,13 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.definitions import every_name
 from recform.algebra.formula import StageSpec, Table
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
 from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.blocks.identifiers import identifier, is_taken
 from recform.diagnostics import Diagnostics
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sections import Section
 from recform.syntax import nodes as n
 
 _PER = ("stage", "block")

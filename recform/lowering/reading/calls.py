@@ -10,11 +10,11 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
-from recform.algebra.reading.base import BUILT_IN, COMBINE, Reported, Value
-from recform.algebra.reading.ranges import Ranges
 from recform.blocks import elementwise
 from recform.blocks import names as operator_names
 from recform.diagnostics import Label, closest
+from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
+from recform.lowering.reading.ranges import Ranges
 from recform.syntax import nodes as n
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 from recform.algebra.formula import InitRule
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
-from recform.algebra.survey import Survey
 from recform.blocks import lookup
 from recform.blocks import names as operator_names
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.sections import Section
+from recform.lowering.survey import Survey
 from recform.syntax import nodes as n
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

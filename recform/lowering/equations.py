@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.definitions import every_name
 from recform.algebra.expr import (
     I,
     L,
@@ -22,14 +21,15 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
-from recform.algebra.several import SeveralReader, is_several
-from recform.algebra.sorts import MAX_OFFSET, Reader, Reported, split_of
-from recform.algebra.survey import references
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
-from recform.algebra.vanish import present
 from recform.diagnostics import Diagnostics, Label
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sections import Section
+from recform.lowering.several import SeveralReader, is_several
+from recform.lowering.sorts import MAX_OFFSET, Reader, Reported, split_of
+from recform.lowering.survey import references
+from recform.lowering.vanish import present
 from recform.source import Span
 from recform.syntax import nodes as n
 from recform.syntax.rename import renamed

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recform.algebra.definitions import every_name
 from recform.algebra.expr import L
-from recform.algebra.sorts import Reader, Reported
 from recform.algebra.symbols import FIRST
 from recform.diagnostics import Diagnostics
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

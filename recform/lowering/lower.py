@@ -8,8 +8,6 @@ from typing import Any
 
 import sympy
 
-from recform.algebra import limits
-from recform.algebra.equations import EquationReader
 from recform.algebra.expr import Apply, I, L, untimed
 from recform.algebra.formula import (
     Formula,
@@ -19,22 +17,9 @@ from recform.algebra.formula import (
     StageSpec,
     Step,
 )
-from recform.algebra.frame import FrameReader, params_in
 from recform.algebra.means import counted
-from recform.algebra.operator_calls import usage
-from recform.algebra.pipelines import PipelineReader
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import (
-    Section,
-    layout_defaults,
-    sections,
-    statement_text,
-)
-from recform.algebra.settings import init_rules, name_rules
-from recform.algebra.sorts import Names, Reader
-from recform.algebra.survey import Survey, survey
 from recform.algebra.symbols import GENERATED, parameter
-from recform.algebra.tables import TableReader
 from recform.blocks import (
     Arguments,
     Shape,
@@ -46,6 +31,21 @@ from recform.blocks import (
 )
 from recform.blocks.library import extra
 from recform.diagnostics import Diagnostics, Label, closest
+from recform.lowering import limits
+from recform.lowering.equations import EquationReader
+from recform.lowering.flows.operator_calls import usage
+from recform.lowering.flows.pipelines import PipelineReader
+from recform.lowering.frame import FrameReader, params_in
+from recform.lowering.sections import (
+    Section,
+    layout_defaults,
+    sections,
+    statement_text,
+)
+from recform.lowering.settings import init_rules, name_rules
+from recform.lowering.sorts import Names, Reader
+from recform.lowering.survey import Survey, survey
+from recform.lowering.tables import TableReader
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 

@@ -6,9 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from recform.algebra.bodies import BodyBuilder
 from recform.algebra.body import Body
-from recform.algebra.definitions import (
+from recform.algebra.formula import Pipeline, Step
+from recform.algebra.rows import Row, bracketed
+from recform.algebra.symbols import INCOMING, SYMBOLS, size
+from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
+from recform.diagnostics import Diagnostics
+from recform.lowering.flows.bodies import BodyBuilder
+from recform.lowering.flows.definitions import (
     Signature,
     called,
     every_name,
@@ -16,13 +21,8 @@ from recform.algebra.definitions import (
     given_values,
     signature,
 )
-from recform.algebra.formula import Pipeline, Step
-from recform.algebra.operator_calls import OperatorReader, word
-from recform.algebra.rows import Row, bracketed
-from recform.algebra.symbols import INCOMING, SYMBOLS, size
-from recform.algebra.where import WhereReader
-from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
-from recform.diagnostics import Diagnostics
+from recform.lowering.flows.operator_calls import OperatorReader, word
+from recform.lowering.flows.where import WhereReader
 from recform.source import Span
 from recform.syntax import nodes as n
 

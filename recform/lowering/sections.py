@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
-from recform.algebra.definitions import defined_name, is_definition
 from recform.blocks import defaults, identifiers
 from recform.diagnostics import CompileError, Diagnostics, Label, closest
+from recform.lowering.flows.definitions import defined_name, is_definition
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 from recform.algebra.expr import Apply, History, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula
-from recform.algebra.reading.base import MAX_PARTS, too_large
 from recform.diagnostics import Diagnostics
+from recform.lowering.reading.base import MAX_PARTS, too_large
 
 
 def check(formulas: Iterable[Formula], report: Diagnostics) -> None:

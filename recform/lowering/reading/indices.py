@@ -8,8 +8,8 @@ import sympy
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.operators import Scalar
-from recform.algebra.reading.base import MAX_INDEX, MAX_OFFSET, Base
-from recform.algebra.survey import references
+from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
+from recform.lowering.survey import references
 from recform.syntax import nodes as n
 
 

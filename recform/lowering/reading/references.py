@@ -9,11 +9,11 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, Input, L, Learned, State, at_time
 from recform.algebra.operators import OperatorRef, Scalar
-from recform.algebra.reading.base import BUILT_IN, Value
-from recform.algebra.reading.indices import Indices
 from recform.algebra.symbols import FIRST
 from recform.blocks import elementwise
 from recform.diagnostics import closest
+from recform.lowering.reading.base import BUILT_IN, Value
+from recform.lowering.reading.indices import Indices
 from recform.syntax import nodes as n
 
 

@@ -10,9 +10,9 @@ import sympy
 
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sorts import MAX_TERMS
 from recform.blocks import elementwise
 from recform.diagnostics import Diagnostics
+from recform.lowering.sorts import MAX_TERMS
 from recform.syntax import nodes as n
 
 
@@ -142,7 +142,7 @@ class WhereReader:
         return isinstance(expr, n.Reference) and not expr.indices and known(expr.name)
 
     def _mentions_tensor(self, expr: n.Expr | n.Keyword, found: Locals) -> bool:
-        from recform.algebra.survey import references
+        from recform.lowering.survey import references
 
         if isinstance(expr, n.Keyword):
             return False

@@ -11,12 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recform.algebra.body import every_step
-from recform.algebra.definitions import every_name
 from recform.algebra.formula import Formula
-from recform.algebra.sections import Section, sections
-from recform.algebra.survey import survey
 from recform.blocks import lookup
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sections import Section, sections
+from recform.lowering.survey import survey
 from recform.source import Source
 from recform.syntax import nodes as n
 

@@ -9,8 +9,8 @@ import sympy
 
 from recform.algebra.expr import Combine, Concat, I, Input, L, State, Tensor, TensorSum
 from recform.algebra.operators import OperatorRef
-from recform.algebra.sorts import MAX_TERMS, Names, Reader, Value
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.sorts import MAX_TERMS, Names, Reader, Value
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from recform.algebra.scalars import FUNCTIONS
-from recform.algebra.sections import Section
-from recform.algebra.twice import on_two_blocks
 from recform.blocks import elementwise, lookup
 from recform.diagnostics import Diagnostics
+from recform.lowering.sections import Section
+from recform.lowering.twice import on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
 

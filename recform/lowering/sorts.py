@@ -37,9 +37,9 @@ from recform.algebra.operators import (
     apply,
     summed,
 )
-from recform.algebra.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
-from recform.algebra.reading.calls import Calls
 from recform.diagnostics import Label
+from recform.lowering.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
+from recform.lowering.reading.calls import Calls
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -8,13 +8,13 @@ from typing import Any
 import sympy
 
 from recform.algebra.formula import Param, StageSpec
-from recform.algebra.operator_calls import names_in
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.sections import Section
-from recform.algebra.survey import Survey
 from recform.algebra.symbols import MAX_SIZE
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
+from recform.lowering.flows.operator_calls import names_in
+from recform.lowering.sections import Section
+from recform.lowering.survey import Survey
 from recform.syntax import nodes as n
 
 MAX_BLOCKS = 100_000
