@@ -39,7 +39,7 @@ def default_texts() -> str:
         ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
         (
             "Where a module is called on several tensors, is shared by all blocks, all "
-            "tensors are put side by side, or there are two indices:",
+            "tensors are put side by\nside, or there are two indices:",
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),
