@@ -4,7 +4,7 @@
 stage      from                          to
 ========== ============================= ====================================
 syntax     the text of a file            :class:`recform.syntax.nodes.File`
-algebra    statements                    :class:`recform.algebra.formula.Formula`
+lowering   statements                    :class:`recform.algebra.formula.Formula`
 recurrence equations                     :class:`recform.recurrence.Recurrence`
 graph      steps                         :class:`recform.graph.NetworkGraph`
 proof      the network with shapes       :class:`recform.proof.Proof`
