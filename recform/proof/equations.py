@@ -68,6 +68,7 @@ class Equations:
         self._states: dict[tuple[str, int], int | None] = {}
         self._histories: dict[tuple[Any, ...], int | None] = {}
         self._passed: list[tuple[int, int]] = []
+        self._fixed = 0
         # Unknowns that are one application: by the operator; and by the application.
         self._named: dict[str, list[tuple[str, int]]] = {}
         self._applications: dict[int, int] = {}
@@ -185,7 +186,9 @@ class Equations:
         assert made is not None
         return made
 
-    def pass_over(self, first: int, last: int, state: Iterable[int]) -> None:
+    def pass_over(
+        self, first: int, last: int, state: Iterable[int], named: int
+    ) -> None:
         """Takes blocks as given, in which all is as in the one before.
 
         Args:
@@ -193,7 +196,9 @@ class Equations:
             last: the last one.
             state: the values behind it. Histories in it are given; their next members
                 are not, for it is later blocks that make them.
+            named: what belongs to blocks up to this one is the same in all of them.
         """
+        self._fixed = named
         by = last + 1 - first
         for value in self.values.within(state):
             kind, *key = self.values.nodes[value]
@@ -213,8 +218,9 @@ class Equations:
             there = self.history(node[1], node[2], node[3], known)
         if there is None:
             return None
-        kind, *rest = self.values.nodes[there]
-        return self.values.make(kind, *rest[:-1], index)
+        kind, *rest, at = self.values.nodes[there]
+        later = at + index - known if at > self._fixed else at
+        return self.values.make(kind, *rest, later)
 
     def _name(self, node: Node, made: int) -> int:
         named = self.values.make(*node)

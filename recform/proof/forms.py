@@ -116,6 +116,9 @@ def multiply(a: Any, b: Any) -> Any:
             members += key[1] if key[0] == "product" else [frozen({key: 1.0})]
         else:
             scale = max(map(abs, form.values()), default=1.0)
+            # Of a sum and its negative, one stands for both.
+            if form and form[min(form, key=hash)] < 0:
+                scale = -scale
             factor *= scale
             members.append(frozen({key: n / scale for key, n in form.items()}))
     return {("product", tuple(members)): factor}

@@ -179,7 +179,7 @@ class _Follower:
         by = last + 1 - first
         self._held = shifted(self._values, self._held, by, reach.named)
         values = [item for item in self._held if isinstance(item, int)]
-        self._equations.pass_over(first, last, values)
+        self._equations.pass_over(first, last, values, reach.named)
 
     def _run(
         self,

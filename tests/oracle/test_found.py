@@ -93,6 +93,12 @@ FOUND = {
     # Numbers that are small and not zero.
     "a number of 14 zeros": VECTORS
     + "stages 3 x 34\nX_i = tanh(exp(-i)*W_i*X_<i-1> - X_<i-1>)\noutput X_L",
+    "a sign before a product of a sum": VECTORS
+    + "stages 3 x 3\nX_i = X_<i-1> + Y_<i-1>\n"
+    "Y_i = Y_<i-1> + (U*X_<i-2> - X_i)*W_i*Y_<i-1>\noutput X_L + Y_L",
+    # One tensor for all blocks.
+    "an unknown that is the same in all blocks": VECTORS
+    + "stages 3 x 7\nX_i = U*X_0\nX_2 = W_2*X_1\noutput X_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
