@@ -56,7 +56,8 @@ class Writer:
 
     def __post_init__(self) -> None:
         self._now = 0
-        self._ran: set[Tensor] = set()
+        # What blocks so far have computed, in their order.
+        self._done: dict[Tensor, None] = {}
         self._splits: dict[int, dict[Tensor, Tensor]] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         output = self.unroller.output(self.formula.output)
@@ -142,14 +143,15 @@ class Writer:
             else:
                 for tensor in targets:
                     self._compute(tensor, have, body)
-                self._ran.update(t for t in body if isinstance(t, Apply))
-                done = [t for step in steps for t in step.body]
-                everything = dict.fromkeys([*carried, *body, *self._past(block), *done])
+                self._done.update(dict.fromkeys(body))
+                everything = dict.fromkeys(
+                    [*carried, *body, *self._past(block), *self._done]
+                )
                 known = tuple(t for t in everything if not _is_cheap(t))
                 border = Border(
                     known, tuple(waiting), self._parts_or_end, self._by(block)
                 )
-                outputs = self._outputs(block, border, have, carried)
+                outputs = self._outputs(block, border, have, carried, modules)
                 for tensor in outputs:
                     self._compute(tensor, have, body)
                     assert self.time(tensor) <= block
@@ -171,7 +173,7 @@ class Writer:
             )
             carried, modules = outputs, following
             have = set(outputs)
-            self._ran.update(tensor for tensor in body if isinstance(tensor, Apply))
+            self._done.update(dict.fromkeys(body))
         body = {}
         self._compute(self.output, have, body)
         steps.append(
@@ -256,11 +258,18 @@ class Writer:
         body[tensor] = self.early.get(tensor)
 
     def _outputs(
-        self, block: int, border: Border, have: set[Tensor], carried: list[Tensor]
+        self,
+        block: int,
+        border: Border,
+        have: set[Tensor],
+        carried: list[Tensor],
+        modules: tuple[ModuleSlot, ...],
     ) -> list[Tensor]:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
         wanted = self._wanted(block, have)
-        if wanted is not None:
+        if wanted is not None and self._has_modules(
+            block, border, have, wanted, modules
+        ):
             self.early.update(self._early_after(block))
             return wanted
         cut = self._once(border)
@@ -333,6 +342,24 @@ class Writer:
         if self._pattern_at(block + 1, tensors) is None:
             return None
         return tensors
+
+    def _has_modules(
+        self,
+        block: int,
+        border: Border,
+        have: set[Tensor],
+        wanted: list[Tensor],
+        modules: tuple[ModuleSlot, ...],
+    ) -> bool:
+        """Whether the modules are there that make a state, and that go on from it."""
+        before = dict(self.early)
+        self.early.update(self._early_after(block))
+        needed = {
+            *self._modules(block, border.waiting, wanted),
+            *self._modules(block, wanted, have),
+        }
+        self.early = before
+        return all(slot.index == block or slot in modules for slot in needed)
 
     def _can_have(self, tensor: Tensor, have: set[Tensor]) -> bool:
         """Whether a tensor is there, or can be computed early from what is."""
@@ -455,7 +482,7 @@ class Writer:
 
         A tensor that has two names here is one tensor.
         """
-        done = self._ran | {table[tensor] for tensor in _tensors(pattern.inputs)}
+        done = {*self._done, *(table[tensor] for tensor in _tensors(pattern.inputs))}
         for tensor in pattern.body:
             if isinstance(tensor, Apply):
                 if table[tensor] in done:
@@ -541,7 +568,8 @@ class Writer:
         before = dict(self.early)
         self.early.update(self._early_after(block))
         # What was computed and is not handed on is gone: it is not computed again.
-        gone = tuple(t for t in self._past(block) if not _is_cheap(t))
+        made = dict.fromkeys([*self._past(block), *self._done])
+        gone = tuple(tensor for tensor in made if not _is_cheap(tensor))
         border = Border(gone, (*waiting, _End(self.output)), self._parts_or_end)
         result = suffices(outputs, border)
         self.early = before

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from recform.analysis.linear.laws import STEM, Linear, Source
 from recform.analysis.linear.words import At
-from recform.analysis.paths.counting import Counter
 from recform.analysis.paths import counting, packed
+from recform.analysis.paths.counting import Counter
 from tests.analysis.test_linear import linear
 
 Paths = list[tuple[int, tuple[str, ...]]]

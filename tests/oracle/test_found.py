@@ -99,6 +99,13 @@ FOUND = {
     # One tensor for all blocks.
     "an unknown that is the same in all blocks": VECTORS
     + "stages 3 x 7\nX_i = U*X_0\nX_2 = W_2*X_1\noutput X_L",
+    # A state that the regular step wants, and the modules that it wants with it.
+    "a scalar that was used when another one asks for it": VECTORS
+    + "stages 3 x 7\nscalar k_i = 0.5\n"
+    "X_i = W_i*(k_i*X_<i-1>) + k_<i-3>*X_0\noutput X_L",
+    "a tensor of the start that two blocks read late": VECTORS
+    + "stages 3 x 9\nX_i = W_i*X_<i-1> + W_i*input\nY_i = X_<i-1>^2 + W_i*Y_<i-1>\n"
+    "Y_<7..8> = W_i*input + U*input + X_<i-1> + W_i*Y_<i-1>\noutput Y_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
