@@ -13,8 +13,8 @@ from recform.analysis.paths.distribution import flows, paths
 from recform.diagnostics import Diagnostics
 from recform.render import View
 from recform.render.model import Kind
-from recform.render.paths import histogram
-from recform.render.routes import Routes
+from recform.render.views.paths import histogram
+from recform.render.views.routes import Routes
 from tests.render.networks import drawn, example, network
 
 Matrix = np.ndarray

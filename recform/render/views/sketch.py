@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from recform.blocks import Shape
 from recform.graph.model import Block, Segment
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot
-from recform.render import facts, text
+from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import slug
-from recform.render.step import caption_of, equations_of
+from recform.render.views import facts
+from recform.render.views.parts import slug
+from recform.render.views.step import caption_of, equations_of
 
 
 @dataclass(frozen=True)

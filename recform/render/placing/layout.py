@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from recform.render import dot, renderer
+from recform.render.formats import dot
 from recform.render.model import Diagram
 from recform.render.picture import Point
+from recform.render.placing import renderer
 
 
 @dataclass(frozen=True)

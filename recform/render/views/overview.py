@@ -14,10 +14,11 @@ from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Step
-from recform.render import facts, text
-from recform.render.bundles import Bundle
+from recform.render import text
 from recform.render.model import Cluster, Kind
-from recform.render.sketch import Carried, Sketch
+from recform.render.views import facts
+from recform.render.views.bundles import Bundle
+from recform.render.views.sketch import Carried, Sketch
 
 
 class Overview(Sketch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from recform.render import text
-from recform.render.dot import (
+from recform.render.formats.dot import (
     CAPTION,
     CLUSTER,
     LABEL,
@@ -15,9 +15,6 @@ from recform.render.dot import (
     edge_line,
     size_of,
 )
-from recform.render.labels import placed, sampled
-from recform.render.layout import Curve, Layout
-from recform.render.margin import below
 from recform.render.model import Cluster, Diagram, Edge, Kind, Node
 from recform.render.picture import (
     Item,
@@ -32,6 +29,9 @@ from recform.render.picture import (
     polygon,
     rounded,
 )
+from recform.render.placing.labels import placed, sampled
+from recform.render.placing.layout import Curve, Layout
+from recform.render.placing.margin import below
 from recform.render.theme import FORMS
 
 MARGIN = 8.0

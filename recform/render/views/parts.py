@@ -23,8 +23,8 @@ from recform.algebra.formula import Formula
 from recform.blocks import Shape
 from recform.graph.model import Block
 from recform.recurrence.model import ModuleSlot, Step
-from recform.render import facts
 from recform.render.model import Kind, Node
+from recform.render.views import facts
 
 
 @dataclass(frozen=True)

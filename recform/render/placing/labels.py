@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from recform.render import text
-from recform.render.dot import NOTE, size_of
-from recform.render.layout import Frame, Layout
+from recform.render.formats.dot import NOTE, size_of
 from recform.render.model import Diagram
 from recform.render.picture import Point
+from recform.render.placing.layout import Frame, Layout
 
 _GAP = 3.0
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from recform.algebra.formula import Pipeline
 from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
-from recform.render import facts
-from recform.render.bundles import bundled
 from recform.render.model import Diagram, Direction
-from recform.render.overview import Overview
+from recform.render.views import facts
+from recform.render.views.bundles import bundled
+from recform.render.views.overview import Overview
 
 
 def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Diagram:

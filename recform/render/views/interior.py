@@ -11,9 +11,10 @@ import sympy
 from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
-from recform.render import facts, text
+from recform.render import text
 from recform.render.model import Edge, Kind, Node
-from recform.render.parts import Setting, form, is_sum, slug, users, uses
+from recform.render.views import facts
+from recform.render.views.parts import Setting, form, is_sum, slug, users, uses
 
 
 class Interior:

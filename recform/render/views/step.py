@@ -12,10 +12,11 @@ from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
-from recform.render import facts, text
-from recform.render.interior import Interior
+from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import Setting, distinct, slug
+from recform.render.views import facts
+from recform.render.views.interior import Interior
+from recform.render.views.parts import Setting, distinct, slug
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,12 @@ import sympy
 from recform.algebra.expr import I, L, State
 from recform.algebra.typeset import plain, plain_scalar
 from recform.graph.model import NetworkGraph
-from recform.render import facts, text
+from recform.render import text
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import slug
-from recform.render.routes import Base, Call, Link, Route, Routes, TooMany
-from recform.render.step import equations_of, general_caption, not_for
+from recform.render.views import facts
+from recform.render.views.parts import slug
+from recform.render.views.routes import Base, Call, Link, Route, Routes, TooMany
+from recform.render.views.step import equations_of, general_caption, not_for
 
 #: Most blocks between the two ends.
 MAX_BLOCKS = 12

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recform.render import text
-from recform.render.dot import colours_of, edge_line
+from recform.render.formats.dot import colours_of, edge_line
 from recform.render.model import Bar, Diagram, Edge, Kind, Node
 from recform.render.theme import FORMS, Theme, colour
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from recform.render import text, theme
-from recform.render.dot import CAPTION, NOTE, edge_line
+from recform.render.formats.dot import CAPTION, NOTE, edge_line
 from recform.render.model import Bar, Diagram, Edge, Kind
 from recform.render.picture import Item, Shape, Words, box, hexagon, line, rounded
 from recform.render.theme import FORMS

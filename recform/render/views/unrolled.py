@@ -7,11 +7,12 @@ from dataclasses import replace
 from recform.algebra.expr import I
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import ModuleSlot
-from recform.render import facts, text
-from recform.render.interior import Interior
+from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.parts import Setting, distinct, slug
-from recform.render.step import (
+from recform.render.views import facts
+from recform.render.views.interior import Interior
+from recform.render.views.parts import Setting, distinct, slug
+from recform.render.views.step import (
     coloured,
     equations_of,
     general_caption,
