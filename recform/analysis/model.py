@@ -10,7 +10,7 @@ from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.jacobian.closed import Formulas, Jacobian, by_input, jacobians
 from recform.analysis.jacobian.regimes import pieced
-from recform.analysis.linear.laws import Linear
+from recform.analysis.linear.model import Linear
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.paths.ablation import Ablation, deletion, swap
 from recform.analysis.paths.distribution import (

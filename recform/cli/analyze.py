@@ -135,6 +135,6 @@ def _pair(text: str | None) -> tuple[int, int] | None:
 
 
 def _measured(compiled: Compiled, asked: Asked) -> list[dict[str, Any]]:
-    from recform.cli.measure import ablate
+    from recform.cli.ablation import ablate
 
     return ablate(compiled, asked.delete, asked.swap)

@@ -10,7 +10,7 @@ from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis.jacobian.products import closed_form
-from recform.analysis.linear.laws import Linear, Source
+from recform.analysis.linear.model import Linear, Source
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import BACK, BLOCK, LAST, At
 from recform.derivation.backward import (

@@ -10,7 +10,7 @@ from typing import Any
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import numeric
-from recform.analysis.linear.laws import Source
+from recform.analysis.linear.model import Source
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import START, At, Polynomial
@@ -19,7 +19,7 @@ from recform.diagnostics import Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
 from recform.verify.evaluate import Evaluator, Missing, Parts
-from recform.verify.symbolic import Matrices
+from recform.verify.matrices import Matrices
 from recform.verify.trials import (
     Measured,
     Trial,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
-from recform.weights.load import require
+from recform.weights.files import require
 from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
 from recform.weights.remarks import other_kind, remarks

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.analysis.linear.laws import STEM, Linear, Source
+from recform.analysis.linear.model import STEM, Linear, Source
 from recform.analysis.linear.words import At
 from recform.analysis.paths import counting, packed
 from recform.analysis.paths.counting import Counter

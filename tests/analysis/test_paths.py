@@ -7,7 +7,7 @@ import statistics
 
 import pytest
 
-from recform.analysis.linear.laws import STEM
+from recform.analysis.linear.model import STEM
 from recform.analysis.paths.ablation import deletion, swap
 from recform.analysis.paths.distribution import (
     Distribution,

@@ -25,7 +25,7 @@ from recform.analysis.jacobian.closed import (
     ordered,
     product,
 )
-from recform.analysis.linear.laws import Gradient, Linear, Source
+from recform.analysis.linear.model import Gradient, Linear, Source
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
 from recform.diagnostics import Diagnostics

@@ -27,7 +27,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.analysis.linear.laws import STEM, Gradient, Law, Source, merged
+from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.blocks import elementwise
 from recform.diagnostics import Diagnostics

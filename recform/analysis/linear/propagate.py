@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from recform.analysis.linear.laws import STEM, Gradient, Linear, Source
+from recform.analysis.linear.model import STEM, Gradient, Linear, Source
 from recform.analysis.linear.words import (
     BLOCK,
     LAST,

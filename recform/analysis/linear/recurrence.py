@@ -17,7 +17,7 @@ import networkx as nx
 
 from recform.algebra.formula import Formula
 from recform.analysis.linear.differentiate import Differentiator
-from recform.analysis.linear.laws import (
+from recform.analysis.linear.model import (
     INPUT,
     STEM,
     Gradient,

@@ -20,7 +20,7 @@ from sympy.external.gmpy import MPZ
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.laws import STEM, Gradient, Linear, Source
+from recform.analysis.linear.model import STEM, Gradient, Linear, Source
 from recform.analysis.linear.propagate import owner, propagate
 from recform.analysis.linear.words import Polynomial
 from recform.analysis.paths.packed import Jump, Small, size_of, unpacked, weights

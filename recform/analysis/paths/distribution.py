@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recform.algebra.formula import Formula
-from recform.analysis.linear.laws import STEM, Linear, Source
+from recform.analysis.linear.model import STEM, Linear, Source
 from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
 

@@ -26,7 +26,7 @@ import sympy
 from sympy.external.gmpy import GROUND_TYPES, MPZ
 from sympy.polys.matrices import DomainMatrix
 
-from recform.analysis.linear.laws import STEM, Linear, Source
+from recform.analysis.linear.model import STEM, Linear, Source
 from recform.analysis.linear.propagate import Walk, Weigh
 from recform.analysis.linear.words import BLOCK, Polynomial
 

@@ -21,7 +21,7 @@ from recform.algebra.expr import I, Learned, Scaled, State
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.laws import Linear
+from recform.analysis.linear.model import Linear
 from recform.analysis.linear.words import BLOCK, Letter, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk

@@ -8,7 +8,7 @@ from typing import Any
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.rows import Row, bracketed
+from recform.algebra.labels import Row, bracketed
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
 from recform.diagnostics import Diagnostics
