@@ -164,7 +164,7 @@ def load_weights(
     import warnings
 
     from recform.diagnostics import render_text
-    from recform.weights import files as load
+    from recform.weights import load
 
     compiled = _compiled(formula, network, plugins, params)
     found = load(module, compiled, Path(file), strict=strict, plugins=plugins)

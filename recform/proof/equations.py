@@ -155,12 +155,20 @@ class Equations:
         made = self.values.make("apply", operator, owner, argument)
         newest = self._newest(argument) if owner is None else owner
         for name, lag in self._named.get(operator, ()):
-            if (name, newest + lag) not in self._busy and newest + lag > 0:
+            if newest + lag > 0 and not self._is_busy(name, newest + lag):
                 self.state(name, newest + lag)
         for key in self._numbered.get((operator, newest), ()):
             if key not in self._busy:
                 self.state(*key)
         return self._applications.get(made, made)
+
+    def _is_busy(self, name: str, index: int) -> bool:
+        """Whether this unknown is being read now, or an older one of its name.
+
+        An operator in the equation of a block may be what the next block begins with, and
+        so on: without an end.
+        """
+        return any(other == name and at <= index for other, at in self._busy)
 
     def _newest(self, value: int) -> int:
         """The newest block of which a value has an unknown."""

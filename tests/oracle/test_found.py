@@ -106,6 +106,10 @@ FOUND = {
     "a tensor of the start that two blocks read late": VECTORS
     + "stages 3 x 9\nX_i = W_i*X_<i-1> + W_i*input\nY_i = X_<i-1>^2 + W_i*Y_<i-1>\n"
     "Y_<7..8> = W_i*input + U*input + X_<i-1> + W_i*Y_<i-1>\noutput Y_L",
+    "an operator in a block with which the next block begins": VECTORS
+    + "stages 3 x 4\nX_i = X_<i-1> + W_i*Y_<i-1>\n"
+    "Y_i = W_<i-1>*(1 + W_i)*input\nY_0 = W_0*input\nY_1 = 0.5*Y_0\n"
+    "output X_L + Y_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
