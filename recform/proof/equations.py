@@ -158,7 +158,7 @@ class Equations:
             if newest + lag > 0 and not self._is_busy(name, newest + lag):
                 self.state(name, newest + lag)
         for key in self._numbered.get((operator, newest), ()):
-            if key not in self._busy:
+            if not self._is_busy(*key):
                 self.state(*key)
         return self._applications.get(made, made)
 

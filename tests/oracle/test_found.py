@@ -110,6 +110,12 @@ FOUND = {
     + "stages 3 x 4\nX_i = X_<i-1> + W_i*Y_<i-1>\n"
     "Y_i = W_<i-1>*(1 + W_i)*input\nY_0 = W_0*input\nY_1 = 0.5*Y_0\n"
     "output X_L + Y_L",
+    "blocks that call the operator of the block before on what it made": VECTORS
+    + "stages 3 x 6\nX_i = U*X_<i-1>\nX_1 = W_1*X_0\n"
+    "X_<2..6> = W_<i-1>*W_i*X_<i-1>\noutput X_L",
+    "a history that looks two blocks back": VECTORS
+    + "stages 3 x 3\nX_i = X_<i-1> + X_<i-1> + max(X_<1..i-1>) + X_0\n"
+    "Y_i = sum(j, 0, i-1, W_j*X_<j-1>) + sum(Y_<1..i-1>) + W_i*Y_<i-1>\noutput Y_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
