@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from recform.algebra.expr import (
     Apply,
@@ -188,41 +188,42 @@ class Repeats(Written):
         self.early = before
         return result
 
-    def _wanted(self, block: int, have: set[Tensor]) -> list[Tensor] | None:
-        """The inputs of the regular step for the next block, if they can be had."""
-        if self.pattern is None or block >= self.length:
-            return None
-        wanted = [
-            self._moved(slot, block + 1)
-            for slot in self.pattern.inputs
-            if isinstance(slot, Tensor)
-        ]
-        if any(tensor is None for tensor in wanted):
-            return None
-        tensors = [tensor for tensor in wanted if tensor is not None]
-        if any(not self._can_have(tensor, have) for tensor in tensors):
-            return None
-        if self._pattern_at(block + 1, tensors) is None:
-            return None
-        return tensors
-
-    def _has_modules(
+    def _wanted(
         self,
         block: int,
-        border: Border,
         have: set[Tensor],
-        wanted: list[Tensor],
-        modules: tuple[ModuleSlot, ...],
-    ) -> bool:
-        """Whether the modules are there that make a state, and that go on from it."""
+        waiting: Sequence[Tensor],
+        modules: Iterable[ModuleSlot],
+    ) -> list[Tensor] | None:
+        """The inputs of the regular step for the next block, if that block will take it.
+
+        Args:
+            block: the one that hands them on.
+            have: the tensors that are there.
+            waiting: what later blocks compute.
+            modules: those that the block gets.
+        """
+        if self.pattern is None or block >= self.length:
+            return None
+        moved = [self._moved(slot, block + 1) for slot in tensors(self.pattern.inputs)]
+        wanted = [tensor for tensor in moved if tensor is not None]
+        if len(wanted) < len(moved):
+            return None
+        if any(not self._can_have(tensor, have) for tensor in wanted):
+            return None
         before = dict(self.early)
         self.early.update(self._early_after(block))
-        needed = {
-            *self._modules(block, border.waiting, wanted),
-            *self._modules(block, wanted, have),
-        }
+        following = self._modules(block, waiting, wanted)
+        needed = {*following, *self._modules(block, wanted, have)}
         self.early = before
-        return all(slot.index == block or slot in modules for slot in needed)
+        there = set(modules)
+        if any(slot.index != block and slot not in there for slot in needed):
+            return None
+        step = self._pattern_at(block + 1, wanted, following)
+        later = [t for t in waiting if isinstance(t, End) or self.time(t) > block + 1]
+        if step is None or not self._hands_on(step, block + 1, later):
+            return None
+        return wanted
 
     def _can_have(self, tensor: Tensor, have: set[Tensor]) -> bool:
         """Whether a tensor is there, or can be computed early from what is."""

@@ -132,10 +132,8 @@ class Writer(Repeats):
         modules: tuple[ModuleSlot, ...],
     ) -> list[Tensor]:
         """What the block hands on: what the regular step wants, or else a minimum cut."""
-        wanted = self._wanted(block, have)
-        if wanted is not None and self._has_modules(
-            block, border, have, wanted, modules
-        ):
+        wanted = self._wanted(block, have, border.waiting, modules)
+        if wanted is not None:
             self.early.update(self._early_after(block))
             return wanted
         cut = self._once(border)

@@ -116,6 +116,11 @@ FOUND = {
     "a history that looks two blocks back": VECTORS
     + "stages 3 x 3\nX_i = X_<i-1> + X_<i-1> + max(X_<1..i-1>) + X_0\n"
     "Y_i = sum(j, 0, i-1, W_j*X_<j-1>) + sum(Y_<1..i-1>) + W_i*Y_<i-1>\noutput Y_L",
+    "a state of the regular step, before blocks that do not take it": VECTORS
+    + "stages 3 x 13\nX_i = Y_<i-1>\n"
+    "Y_i = min(3/4*X_i, (Z_<i-1> + Z_<i-1> + Y_<i-1>), X_i)\n"
+    "Z_i = input + Z_<i-1> + tanh(W_i*(X_<i-7> + Y_<i-6>))\n"
+    "X_<8..13> = U^2*Z_<i-1> + W_<i-4>*X_<i-1>\noutput X_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
