@@ -26,6 +26,8 @@ app = common.Commands(
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain text is there at once; pictures of boxes take as long as all else.
+    rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
 
 if TYPE_CHECKING:
     from recform.analysis.equal import Verdict
@@ -60,6 +59,7 @@ def command(
     """
     from recform.analysis.equal import compare
     from recform.analysis.equal_text import as_dict, lines
+    from recform.compiler import choose
 
     with common.diagnosed(form):
         first = choose(common.compiled(file, settings, network), network)

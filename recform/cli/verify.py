@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled
 
 if TYPE_CHECKING:
     from recform.analysis.verify import Check
+    from recform.compiler import Compiled
 
 
 def command(
