@@ -19,10 +19,12 @@ from recform.cli import (
     transplant,
     verify,
 )
+from recform.cli.values import Group
 from recform.version import __version__
 
 app = common.Commands(
     name="recform",
+    cls=Group,
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -15,7 +15,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
 
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
@@ -24,11 +24,22 @@ _DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
 class Command(TyperCommand):
     """A command whose parameters read plain values themselves."""
 
-    def __init__(self, *arguments: Any, **settings: Any) -> None:
-        super().__init__(*arguments, **settings)
-        for parameter in self.params:
-            if type(parameter) in _OWN:
-                parameter.__class__ = _OWN[type(parameter)]
+    def get_params(self, ctx: Any) -> Any:
+        return _plainly(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """Commands, and what is asked of all of them together: likewise."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _plainly(super().get_params(ctx))
+
+
+def _plainly(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        # One of a class that is not known here stays as it is.
+        parameter.__class__ = _OWN.get(type(parameter), type(parameter))
+    return parameters
 
 
 class _Argument(TyperArgument):
