@@ -702,4 +702,12 @@ CATALOGUE: dict[str, Entry] = {
         "Before a file is written, recform proves that its blocks compute the equations. "
         "Here it could not: this is a fault of recform, and nothing was written.",
     ),
+    "RF906": Entry(
+        "torch is missing",
+        "What runs a network needs torch: `verify`, `transplant`, `analyze --measure`, and "
+        "`recform.load` in Python. The other commands write, read and draw formulas "
+        "without it, so it is an extra: there are builds of it for many kinds of machine.",
+        command="python -c \"import sys; sys.modules['torch'] = None; "
+        "sys.argv[1:] = ['verify', 'net.rf']; from recform.cli import main; main()\"",
+    ),
 }
