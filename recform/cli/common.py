@@ -71,10 +71,12 @@ class Commands(typer.Typer):
 
     def command(self, *names: Any, **options: Any) -> Callable[[_C], _C]:
         """Registers a command, as typer does, with one option more."""
-        register = super().command(*names, cls=Command, **options)
 
         def add(function: _C) -> _C:
-            register(_with_plugins(function))
+            # The list of commands shows the whole first line of each.
+            first, _, _ = (function.__doc__ or "").partition("\n\n")
+            told = {"cls": Command, "short_help": first, **options}
+            super(Commands, self).command(*names, **told)(_with_plugins(function))
             return function
 
         return add

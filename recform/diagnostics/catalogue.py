@@ -710,4 +710,10 @@ CATALOGUE: dict[str, Entry] = {
         command="python -c \"import sys; sys.modules['torch'] = None; "
         "sys.argv[1:] = ['verify', 'net.rf']; from recform.cli import main; main()\"",
     ),
+    "RF907": Entry(
+        "no tables of the grammar",
+        "Statements are read by tables that are made of the grammar with Lark, and come with "
+        "recform. Somebody has changed or lost a file of the installation, and Lark is not "
+        "there to make them anew.",
+    ),
 }

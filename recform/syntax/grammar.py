@@ -7,6 +7,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+from recform.diagnostics import CompileError, Diagnostics
 from recform.syntax.lalr import Tables, from_data
 
 _PACKAGE = Path(__file__).resolve().parent.parent
@@ -40,7 +41,7 @@ def tables() -> Tables:
     Lark; ``make grammar`` writes them.
 
     Raises:
-        ImportError: if they are needed anew and Lark is not installed.
+        CompileError: if they are needed anew and Lark is not installed (RF907).
     """
     grammar = grammar_path().read_text(encoding="utf-8")
     try:
@@ -51,4 +52,13 @@ def tables() -> Tables:
         return held
     from recform.syntax.generate import tables_of
 
-    return tables_of(grammar)
+    try:
+        return tables_of(grammar)
+    except ImportError:
+        report = Diagnostics()
+        report.error(
+            "RF907",
+            "the tables of the grammar are not there, or of another grammar",
+            hint="install recform anew; or pip install lark, which makes them each time",
+        )
+        raise CompileError(report) from None

@@ -11,6 +11,7 @@ import pytest
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperOption
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from recform.cli.app import app
 
@@ -50,6 +51,15 @@ def test_help_imports_nothing_that_takes_long(
     arguments: list[str], tmp_path: Path
 ) -> None:
     assert imported(tmp_path, *arguments) == set()
+
+
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    assert "..." not in shown.partition("Commands:")[2]
+    assert (
+        "Write the PyTorch module of a formula: to OUT.py, or to standard output."
+        in shown
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from lark import Lark, Token
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
 
-from recform.diagnostics import Diagnostics
+import recform
+from recform.diagnostics import CompileError, Diagnostics
 from recform.source import Source
 from recform.syntax import grammar
 from recform.syntax.generate import lark_of, tables_of, text_of
@@ -167,3 +169,14 @@ def test_tables_that_cannot_be_read_are_made_anew(
     else:
         held.write_text(spoil)
     assert grammar.tables() == tables_of(GRAMMAR)
+
+
+def test_without_tables_and_without_lark_it_is_told(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy.with_suffix(".json").unlink()
+    monkeypatch.setitem(sys.modules, "lark", None)
+    monkeypatch.setitem(sys.modules, "lark.lexer", None)
+    with pytest.raises(CompileError) as caught:
+        recform.compile("X_i = W_i*X_<i-1>")
+    assert [item.code for item in caught.value.diagnostics] == ["RF907"]
