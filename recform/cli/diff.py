@@ -32,9 +32,9 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
-    from recform.analysis.difference import as_dict, path_difference, path_lines
-    from recform.analysis.equal_frame import frame_changes
     from recform.compiler import choose
+    from recform.equality.difference import as_dict, path_difference, path_lines
+    from recform.equality.frame import frame_changes
     from recform.report import summarise
 
     with common.diagnosed(form):

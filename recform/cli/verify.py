@@ -13,8 +13,8 @@ import typer
 from recform.cli import common
 
 if TYPE_CHECKING:
-    from recform.analysis.verify import Check
     from recform.compiler import Compiled
+    from recform.verify.checks import Check
 
 
 def command(
@@ -91,8 +91,8 @@ def _checks(
 
 
 def _of_formula(compiled: Compiled) -> list[Check]:
-    from recform.analysis.verify import verify
     from recform.cli.modules import build
+    from recform.verify.checks import verify
     from recform.verify.emitted import emitted
 
     return [*verify(compiled.formula, build), emitted(compiled)]

@@ -324,9 +324,10 @@ CATALOGUE: dict[str, Entry] = {
         _ONE,
     ),
     "RF311": Entry(
-        "a term without its scalar (a warning)",
+        "a term without its scalar or operator (a warning)",
         "Blocks are counted from 1, so a scalar of each block has no number 0, and the "
-        "term with it is left out.",
+        "term with it is left out. An operator has one where a boundary equation applies "
+        "it to the input, as in `X_0 = W_0*input`, and nowhere else.",
         "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
         "X_i = sum(k, 0, i, a_k*Y_k)\noutput X_L",
         "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"

@@ -13,7 +13,7 @@ import sympy
 from recform.algebra.body import Body
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Pipeline, Step, Table
-from recform.algebra.rows import DERIVED
+from recform.algebra.labels import DERIVED
 from recform.algebra.symbols import INCOMING, STRIDE, WIDTH
 from recform.blocks import Arguments, Emitted, Layout, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier

@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
+    Input,
     K,
     L,
     Learned,
@@ -50,6 +51,46 @@ def check(formula: Formula, report: Diagnostics) -> None:
     for tensor in walk(formula.output):
         _output(formula, tensor, depth, report)
     report.check()
+    _no_operators(formula, report)
+
+
+def _no_operators(formula: Formula, report: Diagnostics) -> None:
+    """Warns of terms with the operator of a block that does not exist: ``W_0*tanh(X_0)``.
+
+    Only where the author wrote the number; what reaches before the start of itself is
+    meant to vanish.
+    """
+    lefts = {boundary.left for boundary in formula.boundaries}
+    said: set[Tensor] = set()
+    for boundary in formula.boundaries:
+        right = boundary.right if boundary.rule is None else boundary.rule.right
+        for tensor in () if right is None else walk(right):
+            if (
+                not isinstance(tensor, Apply)
+                or tensor in lefts
+                or tensor in said
+                or not tensor.index.is_Integer
+                or tensor.index > 0
+                or (tensor.index == 0 and _is_start(tensor.argument))
+            ):
+                continue
+            said.add(tensor)
+            named = indexed(tensor.operator, tensor.index)
+            report.warning(
+                "RF311",
+                f"there is no {named} for this, so the term with it is left out",
+                span_in(formula, tensor, boundary),
+                hint=f"blocks are counted from 1; a boundary equation may apply "
+                f"{indexed(tensor.operator, sympy.S.Zero)} to the input alone, as in "
+                f"X_0 = {indexed(tensor.operator, sympy.S.Zero)}*input",
+            )
+
+
+def _is_start(argument: Tensor) -> bool:
+    """Whether an argument may be the input, under the name of an unknown."""
+    if isinstance(argument, State):
+        return bool(argument.index.is_Integer and argument.index <= 0)
+    return isinstance(argument, Input)
 
 
 def depth_of(formula: Formula) -> int:

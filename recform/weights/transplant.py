@@ -11,7 +11,7 @@ from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
 from recform.modules import need_torch
-from recform.weights.load import require
+from recform.weights.files import require
 from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
