@@ -33,7 +33,7 @@ from recform.diagnostics import (
 )
 from recform.lowering.blame import blamed
 from recform.lowering.sections import no_network
-from recform.modules import load_source
+from recform.modules import load_source, need_torch
 from recform.source import Source
 from recform.syntax.parse import decode, parse, read_source
 from recform.syntax.uses import Folder
@@ -124,7 +124,11 @@ class Compiled:
 
         Args:
             arguments: of its constructor, such as ``classes=100``.
+
+        Raises:
+            CompileError: without torch (RF906).
         """
+        need_torch("a network that runs")
         module: torch.nn.Module = getattr(
             load_source(self.source, self.name), self.name
         )(**arguments)

@@ -7,6 +7,7 @@ from typing import Any
 
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
+from recform.modules import need_torch
 from recform.recurrence.regimes import own_blocks
 from recform.verify.evaluate import Missing
 
@@ -24,7 +25,11 @@ def ablate(
     Returns:
         For each lesion ``what`` was done and the ``change``, the distance of the outputs
         relative to the whole output; None where the shapes do not fit.
+
+    Raises:
+        CompileError: without torch (RF906).
     """
+    need_torch("--measure")
     import torch
 
     from recform.cli.modules import parts_of

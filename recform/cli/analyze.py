@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from recform.analysis.model import Asked
+    from recform.compiler import Compiled
 
 
 def command(

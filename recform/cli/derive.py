@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
+    from recform.compiler import compile_source
     from recform.report.derive import forward
     from recform.report.derive_back import backward
 
@@ -86,6 +86,8 @@ def unbuildable(
         folder: where ``use`` looks.
         name: of the file that is derived.
     """
+    from recform.compiler import compile_source, from_text
+
     if any(item.code == "RF642" for item in derived.warnings):
         return ()
     try:

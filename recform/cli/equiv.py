@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
 
 if TYPE_CHECKING:
     from recform.equality.compare import Verdict
@@ -58,6 +57,7 @@ def command(
     all around them; 4 if they are equal at the depth of both files, though not at every
     depth as far as is known; 5 if nothing is decided.
     """
+    from recform.compiler import choose
     from recform.equality.compare import compare
     from recform.report.equiv import as_dict, lines
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled
 
 if TYPE_CHECKING:
+    from recform.compiler import Compiled
     from recform.verify.checks import Check
 
 
@@ -68,7 +68,14 @@ def command(
 def _checks(
     compiled: Compiled, module: Path | None, limit: float | None, printed: list[str]
 ) -> list[Check]:
-    """All checks of a network, and of a file that was generated from it."""
+    """All checks of a network, and of a file that was generated from it.
+
+    Raises:
+        CompileError: without torch (RF906).
+    """
+    from recform.modules import need_torch
+
+    need_torch("recform verify")
     if module is None:
         return _of_formula(compiled)
     from recform.verify.apart import apart

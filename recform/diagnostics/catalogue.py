@@ -703,4 +703,18 @@ CATALOGUE: dict[str, Entry] = {
         "Before a file is written, recform proves that its blocks compute the equations. "
         "Here it could not: this is a fault of recform, and nothing was written.",
     ),
+    "RF906": Entry(
+        "torch is missing",
+        "What runs a network needs torch: `verify`, `transplant`, `analyze --measure`, and "
+        "`recform.load` in Python. The other commands write, read and draw formulas "
+        "without it, so it is an extra: there are builds of it for many kinds of machine.",
+        command="python -c \"import sys; sys.modules['torch'] = None; "
+        "sys.argv[1:] = ['verify', 'net.rf']; from recform.cli import main; main()\"",
+    ),
+    "RF907": Entry(
+        "no tables of the grammar",
+        "Statements are read by tables that are made of the grammar with Lark, and come with "
+        "recform. Somebody has changed or lost a file of the installation, and Lark is not "
+        "there to make them anew.",
+    ),
 }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
-import networkx as nx
 import sympy
 
 from recform.algebra.expr import (
@@ -253,8 +253,8 @@ def _index_of(tensor: Tensor) -> sympy.Expr | None:
 
 def _cycles(formula: Formula, report: Diagnostics) -> None:
     """Unknowns that need each other in the same block."""
-    needs = nx.DiGraph()
     by_name = {equation.unknown: equation for equation in formula.equations}
+    needs: dict[str, dict[str, None]] = {name: {} for name in by_name}
     for equation in formula.equations:
         for tensor in walk(equation.right):
             if (
@@ -263,15 +263,17 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
                 and tensor.name in by_name
                 and tensor.name != equation.unknown
             ):
-                needs.add_edge(equation.unknown, tensor.name)
-    # To look for a cycle takes long, where there is none.
-    knots = [knot for knot in nx.strongly_connected_components(needs) if len(knot) > 1]
-    if not knots:
+                needs[equation.unknown][tensor.name] = None
+    try:
+        TopologicalSorter(needs).prepare()
         return
-    knotted = set().union(*knots)
-    cycle = nx.find_cycle(needs, next(name for name in by_name if name in knotted))
-    first, *others = [by_name[name] for name, _ in cycle]
-    names = [f"{indexed(name, I)}" for name, _ in cycle]
+    except CycleError as error:
+        # The last is the first again, and each is needed by the next.
+        cycle = error.args[1][:0:-1]
+    start = min(range(len(cycle)), key=lambda n: [*by_name].index(cycle[n]))
+    cycle = [*cycle[start:], *cycle[:start]]
+    first, *others = [by_name[name] for name in cycle]
+    names = [f"{indexed(name, I)}" for name in cycle]
     report.error(
         "RF301",
         f"{' needs '.join([*names, names[0]])}: none of them can be the first",

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import networkx as nx
-
 from recform.algebra.formula import Formula
 from recform.analysis.linear.differentiate import Differentiator
 from recform.analysis.linear.model import (
@@ -103,15 +101,15 @@ def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
 def _ordered(laws: list[Law]) -> tuple[Law, ...]:
     """Laws in the order of computation: what the same block reads comes first."""
     by_name = {law.unknown: law for law in laws}
-    graph = nx.DiGraph()
-    graph.add_nodes_from(by_name)
-    for law in laws:
-        for source in law.gradient:
-            if source.at == At(BLOCK) and source.unknown in by_name:
-                graph.add_edge(source.unknown, law.unknown)
-    rank = {name: number for number, name in enumerate(by_name)}
-    order = nx.lexicographical_topological_sort(graph, key=rank.__getitem__)
-    return tuple(by_name[name] for name in order)
+    needs = {
+        law.unknown: {s.unknown for s in law.gradient if s.at == At(BLOCK)}
+        for law in laws
+    }
+    result = []
+    while by_name:
+        name = next(name for name in by_name if not needs[name] & by_name.keys())
+        result.append(by_name.pop(name))
+    return tuple(result)
 
 
 __all__ = [
