@@ -18,7 +18,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-long lint format bench goldens gallery docs install clean
+.PHONY: help demo test test-fast test-light test-long lint format bench grammar goldens \
+	gallery docs install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -27,11 +28,14 @@ help: ## Show this list
 demo: $(STAMP) ## Compile a formula, run the network on images, train it a little
 	$(PY) examples/demo.py
 
-test: lint ## Lint, then run all tests
+test: lint test-light ## Lint, try a bare environment, then run all tests
 	$(PY) -m pytest -n $(JOBS) $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
 	$(PY) -m pytest -n $(JOBS) -m "not slow and not long" $(ARGS)
+
+test-light: $(STAMP) ## Install the wheel without torch into a bare environment, try it
+	$(PY) tests/packaging/light.py
 
 test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
 	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
@@ -50,6 +54,10 @@ format: $(STAMP) ## Sort imports, mend what ruff can mend, format
 bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/compile.py
 	$(PY) benchmarks/analysis.py
+	$(PY) benchmarks/startup.py
+
+grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
+	$(PY) -m recform.syntax.generate
 
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
@@ -65,8 +73,10 @@ install: $(STAMP) ## Make .venv with recform (editable) and the test tools
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else \
 		"recform needs Python 3.11 or newer; try: make PYTHON=python3.11")'
-	$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet -e '.[test]'
+	@echo "Installing what is needed into $(VENV); this takes some minutes."
+	@$(PY) -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv $(VENV)
+	@# Errors are shown; warnings (of the index, of the cache) are not about recform.
+	@$(PY) -m pip install -qq -e '.[test]'
 	@touch $@
 
 clean: ## Remove what can be made again, but keep .venv

@@ -30,8 +30,8 @@ FORMULAS = {
 
 def counting(runs: int, depths: list[int]) -> dict[str, float]:
     """Seconds for the numbers of paths, with signs and before they cancel."""
-    from recform.analysis.counting import Counter
-    from recform.analysis.linear import linearise
+    from recform.analysis.linear.recurrence import linearise
+    from recform.analysis.paths.counting import Counter
     from recform.compiler import compile_source, from_text
     from recform.diagnostics import Diagnostics
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.compiler import Compiled, compile_source, read
 from recform.recurrence.regimes import own_blocks
-from recform.render import Format, Request, View, renderer, write
+from recform.render import Format, Request, View, write
 from recform.render import diagram as draw
 from recform.render.model import Diagram
-from recform.render.step import not_for
+from recform.render.placing import renderer
+from recform.render.views.step import not_for
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs" / "gallery"

@@ -4,7 +4,7 @@
 stage      from                          to
 ========== ============================= ====================================
 syntax     the text of a file            :class:`recform.syntax.nodes.File`
-algebra    statements                    :class:`recform.algebra.formula.Formula`
+lowering   statements                    :class:`recform.algebra.formula.Formula`
 recurrence equations                     :class:`recform.recurrence.Recurrence`
 graph      steps                         :class:`recform.graph.NetworkGraph`
 proof      the network with shapes       :class:`recform.proof.Proof`
@@ -22,9 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import algebra, graph, proof, recurrence
-from recform.algebra.blame import blamed
 from recform.algebra.formula import with_plugins
-from recform.algebra.sections import no_network
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
 from recform.diagnostics import (
@@ -33,7 +31,9 @@ from recform.diagnostics import (
     Diagnostics,
     Severity,
 )
-from recform.modules import load_source
+from recform.lowering.blame import blamed
+from recform.lowering.sections import no_network
+from recform.modules import load_source, need_torch
 from recform.source import Source
 from recform.syntax.parse import decode, parse, read_source
 from recform.syntax.uses import Folder
@@ -124,7 +124,11 @@ class Compiled:
 
         Args:
             arguments: of its constructor, such as ``classes=100``.
+
+        Raises:
+            CompileError: without torch (RF906).
         """
+        need_torch("a network that runs")
         module: torch.nn.Module = getattr(
             load_source(self.source, self.name), self.name
         )(**arguments)
@@ -166,9 +170,9 @@ def _compile(
     report: Diagnostics,
     network: str | None,
 ) -> tuple[Compiled, ...]:
-    from recform.algebra.lower import lower
-    from recform.algebra.statistics import warn_of_shared_statistics
-    from recform.algebra.unused import warn_unused
+    from recform.lowering.lower import lower
+    from recform.lowering.statistics import warn_of_shared_statistics
+    from recform.lowering.unused import warn_unused
 
     file = parse(source, report, folder)
     report.check()

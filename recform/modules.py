@@ -14,6 +14,31 @@ import sys
 from types import ModuleType
 from typing import Any
 
+from recform.diagnostics import CompileError, Diagnostics
+
+
+def need_torch(what: str) -> None:
+    """Makes sure that torch is there, for all that runs a network.
+
+    Args:
+        what: needs it, in the user's words.
+
+    Raises:
+        CompileError: if it is not (RF906).
+    """
+    try:
+        import torch  # noqa: F401
+    except (ImportError, OSError) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+        why = "is not installed" if missing else f"cannot be imported: {error}"
+        report = Diagnostics()
+        report.error(
+            "RF906",
+            f"{what} needs torch, which {why}",
+            hint="pip install 'recform[torch]', or the build of torch for your machine",
+        )
+        raise CompileError(report) from None
+
 
 def load_source(text: str, name: str) -> ModuleType:
     """Runs generated source as a module; tracebacks from it show its lines."""

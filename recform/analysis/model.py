@@ -6,15 +6,14 @@ from dataclasses import dataclass
 
 from recform.algebra.formula import Formula, with_plugins
 from recform.algebra.said import boundary_texts, equation_texts
-from recform.analysis.invariants import Invariant, invariants
-from recform.analysis.inverse import Inverse, inverse
-from recform.analysis.jacobian import Formulas, Jacobian, by_input, jacobians
-from recform.analysis.jacobian_regimes import pieced
-from recform.analysis.laws import Linear
-from recform.analysis.lesions import Ablation, deletion, swap
-from recform.analysis.linear import linearise
-from recform.analysis.moments import Moments, Unknown, moments
-from recform.analysis.paths import (
+from recform.analysis.invariants.invariants import Invariant, invariants
+from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.analysis.jacobian.closed import Formulas, Jacobian, by_input, jacobians
+from recform.analysis.jacobian.regimes import pieced
+from recform.analysis.linear.model import Linear
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.paths.ablation import Ablation, deletion, swap
+from recform.analysis.paths.distribution import (
     Distribution,
     Flow,
     Paths,
@@ -23,7 +22,8 @@ from recform.analysis.paths import (
     origins,
     paths,
 )
-from recform.analysis.stability import Stability, stability
+from recform.analysis.stability.characteristic import Stability, stability
+from recform.analysis.variance.variance import Moments, Unknown, moments
 from recform.diagnostics import Diagnostics
 from recform.recurrence.regimes import own_blocks, regimes, stretched
 

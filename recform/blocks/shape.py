@@ -6,6 +6,7 @@ shape rules of the operators work on both.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, TypeAlias
@@ -98,6 +99,16 @@ class Shape:
             return False
         numbers = isinstance(self.features, int) and isinstance(target.features, int)
         return alone and (not numbers or self.features == target.features)
+
+    def is_made_of(self, shapes: Iterable[Shape]) -> bool:
+        """Whether factors or terms of these shapes, gates among them, have this one.
+
+        A gate for the features and one for the positions do so together.
+        """
+        made = tuple(shapes)
+        return any(shape.features == self.features for shape in made) and any(
+            shape.layout is self.layout and shape.grid == self.grid for shape in made
+        )
 
     def stride_to(self, target: Shape, behind: int = 1) -> int | None:
         """The stride that leads from this grid to another; None if there is none.

@@ -24,7 +24,7 @@ def window(
     size: Size, kernel: Size, stride: Size, padding: Size, dilation: Size
 ) -> Size:
     """How many positions a sliding window has along an axis."""
-    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+    return floored(size + 2 * padding - dilation * (kernel - 1) - 1, stride) + 1
 
 
 def window_up(
@@ -35,7 +35,25 @@ def window_up(
     It has to start inside of the image or its padding in front.
     """
     beyond = dilation * (kernel - 1) + 1 - size - 2 * padding
-    return _least(-(beyond // stride) + 1, -(-(size + padding) // stride))
+    return _least(-floored(beyond, stride) + 1, -floored(-(size + padding), stride))
+
+
+def floored(total: Any, by: Any) -> Any:
+    """``total // by``, also of symbols for whole numbers.
+
+    SymPy would ask for everything that it can find out of the symbols, which takes a
+    tenth of a whole run. It is enough to take out what is whole, so that sizes which are
+    the same look the same.
+    """
+    if by == 1 or (isinstance(total, int) and isinstance(by, int)):
+        return total // by if by != 1 else total
+    whole, rest = sympy.sympify(total).as_coeff_Add()
+    if not isinstance(by, int) or not whole.is_Integer:
+        return sympy.floor(total / by, evaluate=False)
+    out, inside = divmod(int(whole), by)
+    if all(term.as_coeff_Mul()[0] % by == 0 for term in sympy.Add.make_args(rest)):
+        return out + rest / by
+    return out + sympy.floor((rest + inside) / by, evaluate=False)
 
 
 def _least(a: Size, b: Size) -> Size:

@@ -11,12 +11,15 @@ def main() -> None:
     """Entry point of the ``recform`` script."""
     import gc
 
-    # Importing SymPy makes very many objects that live to the end; collecting garbage
-    # among them takes a tenth of the whole run.
+    # Importing SymPy makes very many objects that live to the end. Collecting garbage
+    # among them takes a tenth of the whole run, and again as much when Python ends.
     gc.disable()
-    from recform.cli.streams import standard
+    try:
+        from recform.cli.streams import standard
 
-    with standard():
-        from recform.cli.app import app
+        with standard():
+            from recform.cli.app import app
 
-        app()
+            app()
+    finally:
+        gc.freeze()

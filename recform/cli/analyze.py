@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from recform.analysis.model import Asked
+    from recform.compiler import Compiled
 
 
 def command(
@@ -61,8 +61,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show Jacobian, paths, stability, invariants and inverse of a formula."""
-    from recform.analysis.data import as_dict
     from recform.analysis.model import Asked, analyse
+    from recform.report.analysis_json import as_dict
 
     common.one_of(json=as_json, latex=latex)
     if measure and not (delete or swap):
@@ -81,7 +81,7 @@ def command(
         networks = common.compiled(file, settings, network)
         found = [analyse(item.formula, report, asked) for item in networks]
         if output is not None:
-            from recform.analysis.plot import plot
+            from recform.report.plot import plot
 
             picture = plot(found, output, report)
             common.write_whole(output, picture, output.suffix)
@@ -98,11 +98,11 @@ def command(
         sys.stdout.write(text + "\n")
         return
     if latex:
-        from recform.analysis.latex import latex as typeset
+        from recform.report.analysis_latex import latex as typeset
 
         sys.stdout.write("\n".join(map(typeset, found)))
         return
-    from recform.analysis.text import render
+    from recform.report.analysis_text import render
 
     for number, (item, rows) in enumerate(zip(found, measured, strict=True)):
         if number:
@@ -135,6 +135,6 @@ def _pair(text: str | None) -> tuple[int, int] | None:
 
 
 def _measured(compiled: Compiled, asked: Asked) -> list[dict[str, Any]]:
-    from recform.cli.measure import ablate
+    from recform.cli.ablation import ablate
 
     return ablate(compiled, asked.delete, asked.swap)

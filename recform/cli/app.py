@@ -19,13 +19,17 @@ from recform.cli import (
     transplant,
     verify,
 )
+from recform.cli.values import Group
 from recform.version import __version__
 
 app = common.Commands(
     name="recform",
+    cls=Group,
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    # Plain text is there at once; pictures of boxes take as long as all else.
+    rich_markup_mode=None,
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

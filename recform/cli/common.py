@@ -10,12 +10,12 @@ from contextvars import ContextVar
 from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from recform import files
-from recform.compiler import Compiled, compile_source, from_text, read
+from recform.cli.values import Command
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
@@ -24,6 +24,9 @@ from recform.diagnostics import (
     render_text,
 )
 from recform.source import MAX_FILE_BYTES, Source
+
+if TYPE_CHECKING:
+    from recform.compiler import Compiled
 
 _C = TypeVar("_C", bound=Callable[..., None])
 
@@ -68,10 +71,12 @@ class Commands(typer.Typer):
 
     def command(self, *names: Any, **options: Any) -> Callable[[_C], _C]:
         """Registers a command, as typer does, with one option more."""
-        register = super().command(*names, **options)
 
         def add(function: _C) -> _C:
-            register(_with_plugins(function))
+            # The list of commands shows the whole first line of each.
+            first, _, _ = (function.__doc__ or "").partition("\n\n")
+            told = {"cls": Command, "short_help": first, **options}
+            super(Commands, self).command(*names, **told)(_with_plugins(function))
             return function
 
         return add
@@ -124,6 +129,8 @@ def compiled(
     Raises:
         CompileError: with all that is wrong in it.
     """
+    from recform.compiler import compile_source
+
     values = parse_settings(settings or [])
     source, folder = source_of(file)
     return compile_source(source, values, folder, _PLUGINS.get(), network)
@@ -135,6 +142,8 @@ def source_of(file: str) -> tuple[Source, Path | None]:
     Raises:
         CompileError: if it cannot be read.
     """
+    from recform.compiler import from_text, read
+
     if file != "-":
         return read(file)
     with suppress(OSError, ValueError):  # A stream without a file has none to keep.
@@ -160,8 +169,6 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
     Raises:
         typer.BadParameter: if one is no ``name=value`` with a number, true or false.
     """
-    import sympy
-
     values: dict[str, Any] = {}
     for setting in settings:
         name, equals, text = setting.partition("=")
@@ -178,6 +185,8 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
             raise typer.BadParameter(
                 f"{text!r} is not a number, true or false", param_hint="--set"
             )
+        import sympy
+
         values[name] = sympy.Rational(number)
     return values
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +9,6 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import emit_source, with_timm
 
 
 def command(
@@ -30,6 +28,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
+    from recform.compiler import emit_source, with_timm
+
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
@@ -56,6 +56,8 @@ def _compare(path: Path, source: str) -> None:
         raise typer.Exit(1) from None
     if old == source:
         return
+    import difflib
+
     lines = difflib.unified_diff(
         old.splitlines(keepends=True),
         source.splitlines(keepends=True),

@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recform.cli import common
-from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
 
 if TYPE_CHECKING:
-    from recform.analysis.derive_report import Derived
+    from recform.report.derive import Derived
 
 
 def command(
@@ -37,8 +36,9 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Make the recursion of a general formula, or the general formula of a recursion."""
-    from recform.analysis.derive_back_report import backward
-    from recform.analysis.derive_report import forward
+    from recform.compiler import compile_source
+    from recform.report.derive import forward
+    from recform.report.derive_back import backward
 
     common.one_of(json=as_json, latex=latex)
     values = common.parse_settings(settings or [])
@@ -86,6 +86,8 @@ def unbuildable(
         folder: where ``use`` looks.
         name: of the file that is derived.
     """
+    from recform.compiler import compile_source, from_text
+
     if any(item.code == "RF642" for item in derived.warnings):
         return ()
     try:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import common
 from recform.cli.equiv import Other, OtherName
-from recform.compiler import choose
-from recform.report import summarise
-from recform.report.summary import Summary
+
+if TYPE_CHECKING:
+    from recform.report.summary import Summary
 
 _FIGURES = (
     ("order", "order"),
@@ -32,8 +32,10 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
-    from recform.analysis.difference import as_dict, path_difference, path_lines
-    from recform.analysis.equal_frame import frame_changes
+    from recform.compiler import choose
+    from recform.equality.difference import as_dict, path_difference, path_lines
+    from recform.equality.frame import frame_changes
+    from recform.report import summarise
 
     with common.diagnosed(form):
         compiled = [

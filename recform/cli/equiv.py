@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
 
 if TYPE_CHECKING:
-    from recform.analysis.equal import Verdict
+    from recform.equality.compare import Verdict
 
 Other = Annotated[
     str, typer.Argument(metavar="OTHER.rf", help="The formula to compare with.")
@@ -58,8 +57,9 @@ def command(
     all around them; 4 if they are equal at the depth of both files, though not at every
     depth as far as is known; 5 if nothing is decided.
     """
-    from recform.analysis.equal import compare
-    from recform.analysis.equal_text import as_dict, lines
+    from recform.compiler import choose
+    from recform.equality.compare import compare
+    from recform.report.equiv import as_dict, lines
 
     with common.diagnosed(form):
         first = choose(common.compiled(file, settings, network), network)
@@ -91,7 +91,7 @@ def status(verdict: Verdict, *, linear: bool, frame: bool) -> int:
         linear: whether it is enough to be equal for linear operators.
         frame: whether what stands around the equations counts.
     """
-    from recform.analysis.equal import DIFFERENT, LINEAR, OPEN
+    from recform.equality.compare import DIFFERENT, LINEAR, OPEN
 
     own = verdict.own
     # Of files with two depths, the smaller one says nothing of the other.

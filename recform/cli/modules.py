@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from recform.analysis.evaluate import Missing, Parts
 from recform.blocks.identifiers import identifier
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
+from recform.verify.evaluate import Missing, Parts
 
 if TYPE_CHECKING:
     from torch import nn

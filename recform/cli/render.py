@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
-from recform.graph import ShapeError
 from recform.render import Direction, Format, Request, Subject, Theme, View, render
 
 _SUFFIXES = {
@@ -79,6 +77,9 @@ def command(
 
     A file with a shape error is drawn too, with the ends that do not meet in red.
     """
+    from recform.compiler import choose
+    from recform.graph import ShapeError
+
     if output == common.STDOUT:
         output = None
     _belongs("--block", block is not None, view, View.step)

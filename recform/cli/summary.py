@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from recform.cli import common
 from recform.diagnostics import Diagnostics
-from recform.report import TableRow, published, summarise, tabulate
+
+if TYPE_CHECKING:
+    from recform.report import TableRow
 
 
 def command(
@@ -47,6 +49,8 @@ def command(
 
             render_table(rows)
         return
+    from recform.report import summarise
+
     with common.diagnosed(form):
         networks = common.compiled(file, settings, network)
     common.show(networks[0].warnings, form)
@@ -77,6 +81,8 @@ def _rows(
     Raises:
         CompileError: with all that is wrong in them.
     """
+    from recform.report import published, tabulate
+
     folder = path if path.is_dir() else path.parent
     files = sorted(path.glob("*.rf")) if path.is_dir() else [path]
     report = Diagnostics()

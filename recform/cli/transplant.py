@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import choose
 
 
 def command(
@@ -52,6 +51,8 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Take over the weights of another network: every tensor whose role both have."""
+    from recform.compiler import choose
+
     if other_network is not None and origin is None:
         raise typer.BadParameter("it names a network of --from", param_hint="--other")
     with common.diagnosed(form):

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from recform.cli import common
-from recform.compiler import Compiled
 
 if TYPE_CHECKING:
-    from recform.analysis.verify import Check
+    from recform.compiler import Compiled
+    from recform.verify.checks import Check
 
 
 def command(
@@ -68,7 +68,14 @@ def command(
 def _checks(
     compiled: Compiled, module: Path | None, limit: float | None, printed: list[str]
 ) -> list[Check]:
-    """All checks of a network, and of a file that was generated from it."""
+    """All checks of a network, and of a file that was generated from it.
+
+    Raises:
+        CompileError: without torch (RF906).
+    """
+    from recform.modules import need_torch
+
+    need_torch("recform verify")
     if module is None:
         return _of_formula(compiled)
     from recform.verify.apart import apart
@@ -84,8 +91,8 @@ def _checks(
 
 
 def _of_formula(compiled: Compiled) -> list[Check]:
-    from recform.analysis.verify import verify
     from recform.cli.modules import build
+    from recform.verify.checks import verify
     from recform.verify.emitted import emitted
 
     return [*verify(compiled.formula, build), emitted(compiled)]

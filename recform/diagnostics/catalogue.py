@@ -324,9 +324,10 @@ CATALOGUE: dict[str, Entry] = {
         _ONE,
     ),
     "RF311": Entry(
-        "a term without its scalar (a warning)",
+        "a term without its scalar or operator (a warning)",
         "Blocks are counted from 1, so a scalar of each block has no number 0, and the "
-        "term with it is left out.",
+        "term with it is left out. An operator has one where a boundary equation applies "
+        "it to the input, as in `X_0 = W_0*input`, and nowhere else.",
         "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
         "X_i = sum(k, 0, i, a_k*Y_k)\noutput X_L",
         "stages 8 x 4\nscalar a_i = 0.5\nY_i = W_i*X_<i-1>\n"
@@ -701,5 +702,19 @@ CATALOGUE: dict[str, Entry] = {
         "not proved",
         "Before a file is written, recform proves that its blocks compute the equations. "
         "Here it could not: this is a fault of recform, and nothing was written.",
+    ),
+    "RF906": Entry(
+        "torch is missing",
+        "What runs a network needs torch: `verify`, `transplant`, `analyze --measure`, and "
+        "`recform.load` in Python. The other commands write, read and draw formulas "
+        "without it, so it is an extra: there are builds of it for many kinds of machine.",
+        command="python -c \"import sys; sys.modules['torch'] = None; "
+        "sys.argv[1:] = ['verify', 'net.rf']; from recform.cli import main; main()\"",
+    ),
+    "RF907": Entry(
+        "no tables of the grammar",
+        "Statements are read by tables that are made of the grammar with Lark, and come with "
+        "recform. Somebody has changed or lost a file of the installation, and Lark is not "
+        "there to make them anew.",
     ),
 }

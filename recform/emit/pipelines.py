@@ -10,8 +10,7 @@ from typing import Protocol
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.rows import DERIVED
-from recform.algebra.sections import DEFAULTS
+from recform.algebra.labels import DERIVED
 from recform.algebra.symbols import INCOMING
 from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
@@ -30,6 +29,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Code, Expression, Make, names_in
 from recform.emit.rows.containers import Part, fold, is_nested, names_of
 from recform.emit.setting import Setting, ordered
+from recform.lowering.sections import DEFAULTS
 from recform.source import Source, Span
 
 

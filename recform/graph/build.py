@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import networkx as nx
-
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.coefficients import check
@@ -31,7 +28,6 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
 from recform.graph.widths import warn_of_widths
-from recform.recurrence.build import relative
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
 from recform.recurrence.unroll import leading
 from recform.source import Span
@@ -498,28 +494,3 @@ class _Follower:
                 after.append(shapes.is_kept(slot))
                 born_in.append(shapes.stage_of(slot))
         return block, _Carried(tuple(items), tuple(after), tuple(born_in))
-
-
-def step_graph(step: Step) -> nx.DiGraph:
-    """The dataflow graph of a step.
-
-    Nodes are the tensors of the step (written out for block :attr:`Step.at`), with the
-    attributes ``kind`` (the class of the expression), ``text`` (as the formula says it for
-    block i), ``input`` and ``output``; edges have the ``position`` of the part.
-    """
-    graph = nx.DiGraph()
-    inputs = set(step.inputs)
-    outputs = set(step.outputs)
-    for tensor in [*(s for s in step.inputs if isinstance(s, Tensor)), *step.body]:
-        graph.add_node(
-            tensor,
-            kind=tensor.func.__name__,
-            text=plain(relative(tensor, step.at, step.absolute)),
-            input=tensor in inputs,
-            output=tensor in outputs,
-        )
-    for tensor in step.body:
-        for position, part in enumerate(step.parts(tensor)):
-            if part in graph:
-                graph.add_edge(part, tensor, position=position)
-    return graph

@@ -252,6 +252,10 @@ class BlockShapes:
         if target is None:
             target = self._target(tensor, parts, shapes)
         spreads = self._gates(tensor)
+        stay = [s for s in shapes if s == target or spreads(s, target)]
+        if len(stay) == len(shapes) and not target.is_made_of(shapes):
+            # Gates of each other only: nothing would have the shape.
+            spreads = _never
         for part, shape in zip(parts, shapes, strict=True):
             if shape != target and not spreads(shape, target):
                 self._adapt(tensor, part, target)
@@ -540,3 +544,8 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
+
+
+def _never(shape: Shape, target: Shape) -> bool:
+    """No term is a gate."""
+    return False

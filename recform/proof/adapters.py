@@ -115,8 +115,9 @@ class _Inside:
             if any(part.with_features(features) != shape for part in shapes):
                 raise self._misfit(f"{tensor} is {shape}, which its parts are not")
         elif isinstance(tensor, TensorSum | Pointwise | Combine | History | State):
-            for part in parts:
-                self._meets(part, tensor, shape)
+            terms = [self._meets(part, tensor, shape) for part in parts]
+            if terms and not shape.is_made_of(terms):
+                raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
         elif isinstance(tensor, Scaled | Elementwise) and shape != self._shape(
             parts[0]
         ):
@@ -132,8 +133,8 @@ class _Inside:
             if own and made_for and made_for.features != argument.features:
                 raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
 
-    def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> None:
-        """Whether a term has the shape of what it is a term of, behind its adapter."""
+    def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
+        """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
         value = self._step.bare(part)
         arrives = self._shape(value)
         site = Site(value, parent)
@@ -153,3 +154,4 @@ class _Inside:
         )
         if arrives != shape and not spread:
             raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
+        return arrives

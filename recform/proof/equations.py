@@ -6,7 +6,7 @@ start vanishes, and so does what is applied to it, unless a boundary equation sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -30,8 +30,10 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
 from recform.proof.coefficients import number
 from recform.proof.values import Node, Values
 
@@ -66,6 +68,7 @@ class Equations:
         self._states: dict[tuple[str, int], int | None] = {}
         self._histories: dict[tuple[Any, ...], int | None] = {}
         self._passed: list[tuple[int, int]] = []
+        self._fixed = 0
         # Unknowns that are one application: by the operator; and by the application.
         self._named: dict[str, list[tuple[str, int]]] = {}
         self._applications: dict[int, int] = {}
@@ -81,17 +84,25 @@ class Equations:
                 )
         self._own: dict[tuple[str, int], Tensor | None] = {}
         self._inner: list[tuple[Tensor, Tensor | None]] = []
+        # The same of unknowns of one block: by the operator and the block that runs it.
+        self._numbered: dict[tuple[str, int], list[tuple[str, int]]] = {}
         for boundary in formula.boundaries:
             if isinstance(boundary.left, State):
                 key = (boundary.left.name, int(boundary.left.index))
                 self._own[key] = boundary.right
+                if isinstance(boundary.right, Apply):
+                    ran = (
+                        boundary.right.operator,
+                        key[1] - _lag_of(boundary.right, key[1]),
+                    )
+                    self._numbered.setdefault(ran, []).append(key)
             else:
                 self._inner.append((boundary.left, boundary.right))
         self._at_start = {
             part.operator
             for boundary in formula.boundaries
             if boundary.right is not None
-            for part in parts_of(
+            for part in subtensors(
                 boundary.rule.right if boundary.rule else boundary.right
             )
             if isinstance(part, Apply) and part.index == 0
@@ -144,9 +155,20 @@ class Equations:
         made = self.values.make("apply", operator, owner, argument)
         newest = self._newest(argument) if owner is None else owner
         for name, lag in self._named.get(operator, ()):
-            if (name, newest + lag) not in self._busy and newest + lag > 0:
+            if newest + lag > 0 and not self._is_busy(name, newest + lag):
                 self.state(name, newest + lag)
+        for key in self._numbered.get((operator, newest), ()):
+            if not self._is_busy(*key):
+                self.state(*key)
         return self._applications.get(made, made)
+
+    def _is_busy(self, name: str, index: int) -> bool:
+        """Whether this unknown is being read now, or an older one of its name.
+
+        An operator in the equation of a block may be what the next block begins with, and
+        so on: without an end.
+        """
+        return any(other == name and at <= index for other, at in self._busy)
 
     def _newest(self, value: int) -> int:
         """The newest block of which a value has an unknown."""
@@ -172,20 +194,28 @@ class Equations:
         assert made is not None
         return made
 
-    def pass_over(self, first: int, last: int, histories: Iterable[History]) -> None:
+    def pass_over(
+        self, first: int, last: int, state: Iterable[int], named: int
+    ) -> None:
         """Takes blocks as given, in which all is as in the one before.
 
         Args:
             first: the first of the blocks.
             last: the last one.
-            histories: those of the formula, of which the last members are given, too.
+            state: the values behind it. Histories in it are given; their next members
+                are not, for it is later blocks that make them.
+            named: what belongs to blocks up to this one is the same in all of them.
         """
-        for history in histories:
-            key = (history.kind, history.body, history.first)
-            for index in range(first - 1, last + 1):
-                self._histories[*key, index] = self._like(
-                    ("history", *key), first - 1, index
-                )
+        self._fixed = named
+        by = last + 1 - first
+        for value in self.values.within(state):
+            kind, *key = self.values.nodes[value]
+            if kind == "history" and tuple(key) not in self._histories:
+                *key, there = key
+                for index in range(there - by + 1, there + 1):
+                    self._histories[*key, index] = self._like(
+                        ("history", *key), there - by, index
+                    )
         self._passed.append((first, last))
 
     def _like(self, node: Node, known: int, index: int) -> int | None:
@@ -196,8 +226,9 @@ class Equations:
             there = self.history(node[1], node[2], node[3], known)
         if there is None:
             return None
-        kind, *rest = self.values.nodes[there]
-        return self.values.make(kind, *rest[:-1], index)
+        kind, *rest, at = self.values.nodes[there]
+        later = at + index - known if at > self._fixed else at
+        return self.values.make(kind, *rest, later)
 
     def _name(self, node: Node, made: int) -> int:
         named = self.values.make(*node)
@@ -398,15 +429,22 @@ def together(values: Values, kind: str, parts: tuple[int, ...]) -> int:
     return values.make("combine", kind, parts)
 
 
-def _lag_of(right: Apply) -> int:
-    """How many blocks an unknown lies behind the operator, or the newest unknown in it."""
+def _lag_of(right: Apply, block: int = 0) -> int:
+    """How many blocks an unknown lies behind the operator, or the newest unknown in it.
+
+    Args:
+        right: the unknown's equation.
+        block: the one for which it is, if it names blocks by numbers.
+    """
     if right.index is not sympy.nan:
-        return -place(right.index)[1]
+        return block - place(right.index)[1]
     lags = [
         place(part.index if isinstance(part, State) else part.last)
-        for part in parts_of(right.argument)
+        for part in subtensors(right.argument)
         if isinstance(part, State | History)
     ]
+    if block:
+        return block - max([0, *(number for _, number in lags)])
     return min((-number for symbol, number in lags if symbol is I), default=0)
 
 
@@ -422,42 +460,11 @@ def scale(values: Values, number: tuple[Any, int | None], inner: int | None) -> 
     return values.make("scaled", value, at, inner)
 
 
-def parts_of(tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor of the formula and all its parts."""
-    yield tensor
-    for child in tensor.children:
-        yield from parts_of(child)
-
-
 def _written(tensor: Tensor, numbers: dict[Any, int]) -> Tensor:
     """A tensor with numbers as indices; its coefficients remember the block."""
 
     def index(value: Any) -> Any:
-        if value is sympy.nan:
-            return value
         symbol, distance = place(value)
         return sympy.Integer(distance + numbers.get(symbol, 0))
 
-    match tensor:
-        case State():
-            return State(tensor.name, index(tensor.index))
-        case Apply():
-            argument = _written(tensor.argument, numbers)
-            return Apply(tensor.operator, index(tensor.index), argument)
-        case History():
-            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
-        case Scaled() | Filled():
-            value = tensor.coefficient.xreplace(
-                {
-                    item: Learned(item.name, index(item.index))
-                    for item in tensor.coefficient.atoms(Learned)
-                }
-            )
-            if isinstance(tensor, Filled):
-                return Filled(value, numbers[I])
-            return Scaled(value, _written(tensor.tensor, numbers), numbers[I])
-    parts = [
-        _written(arg, numbers) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*parts) if parts else tensor
+    return reindexed(tensor, index, lambda value, _: (value, numbers[I]))

@@ -91,8 +91,10 @@ def add(a: Any, b: Any, sign: float = 1.0) -> Any:
         return a + sign * b
     result = dict(_form(a))
     for key, factor in _form(b).items():
-        result[key] = result.get(key, 0.0) + sign * factor
-        if abs(result[key]) < 1e-12:
+        before = result.get(key, 0.0)
+        result[key] = before + sign * factor
+        # What cancels is gone; a small number that does not is one, exp(-32) say.
+        if abs(result[key]) <= 1e-12 * abs(before):
             del result[key]
     return result
 
@@ -114,6 +116,9 @@ def multiply(a: Any, b: Any) -> Any:
             members += key[1] if key[0] == "product" else [frozen({key: 1.0})]
         else:
             scale = max(map(abs, form.values()), default=1.0)
+            # Of a sum and its negative, one stands for both.
+            if form and form[min(form, key=hash)] < 0:
+                scale = -scale
             factor *= scale
             members.append(frozen({key: n / scale for key, n in form.items()}))
     return {("product", tuple(members)): factor}

@@ -176,9 +176,10 @@ class _Follower:
         reach = self._reach
         self._once([item for item in self._held if isinstance(item, int)])
         self._machine.calls.clear()
-        self._equations.pass_over(first, last, reach.histories)
         by = last + 1 - first
         self._held = shifted(self._values, self._held, by, reach.named)
+        values = [item for item in self._held if isinstance(item, int)]
+        self._equations.pass_over(first, last, values, reach.named)
 
     def _run(
         self,

@@ -16,10 +16,11 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.proof.coefficients import moved
-from recform.proof.equations import parts_of, place
+from recform.proof.equations import place
 from recform.proof.execute import Held
 from recform.proof.values import Values
 
@@ -31,12 +32,10 @@ class Reach:
     Attributes:
         order: how many blocks back.
         named: the highest block that is named by a number or has an equation of its own.
-        histories: all that stand in the formula.
     """
 
     order: int
     named: int
-    histories: tuple[History, ...]
 
     @property
     def settled(self) -> int:
@@ -47,17 +46,16 @@ class Reach:
 def reach_of(formula: Formula) -> Reach:
     """How far the equations look; a reading that shares nothing with the compiler's."""
     tensors = [equation.right for equation in formula.equations]
-    order = max([1, *(_lag(part) for t in tensors for part in parts_of(t))])
+    order = max([1, *(_lag(part) for t in tensors for part in subtensors(t))])
     tensors.append(formula.output)
     for boundary in formula.boundaries:
         tensors.append(boundary.left)
         if boundary.right is not None:
             tensors.append(boundary.right)
-    parts = [part for tensor in tensors for part in parts_of(tensor)]
+    parts = [part for tensor in tensors for part in subtensors(tensor)]
     named = [n for part in parts for symbol, n in _indices(part) if symbol is None]
-    histories = dict.fromkeys(part for part in parts if isinstance(part, History))
-    named += [history.first for history in histories]
-    return Reach(order, max([0, *named]), tuple(histories))
+    named += [part.first for part in parts if isinstance(part, History)]
+    return Reach(order, max([0, *named]))
 
 
 def _indices(part: Tensor) -> list[tuple[Any, int]]:
@@ -78,7 +76,7 @@ def _lag(part: Tensor) -> int:
     if isinstance(part, History):
         inner = [
             -n
-            for item in parts_of(part.body)
+            for item in subtensors(part.body)
             for symbol, n in _indices(item)
             if symbol is K
         ]

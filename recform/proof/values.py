@@ -54,6 +54,17 @@ class Values:
             return ()
         return (rest[-1],)
 
+    def within(self, values: Iterable[int]) -> tuple[int, ...]:
+        """These values and all in them, as far as names; the newest first."""
+        found: dict[int, None] = {}
+        stack = list(values)
+        while stack:
+            value = stack.pop()
+            if value not in found:
+                found[value] = None
+                stack.extend(self.parts(value))
+        return tuple(sorted(found, reverse=True))
+
     def rebuilt(self, node: Node, parts: Iterable[int]) -> int:
         """The node with other parts."""
         kind, *rest = node

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import sympy
 
 from recform.algebra.expr import (
     Apply,
-    Filled,
-    History,
     I,
-    Learned,
-    Scaled,
     State,
     Tensor,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
@@ -279,40 +277,17 @@ def _indexed(name: str, distance: int) -> str:
 
 def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
     """A written-out tensor with ``i`` again, for a block number that is far in."""
-    table: dict[sympy.Expr, sympy.Expr] = {}
-    for number in range(absolute + 1, at + 2):
-        table[sympy.Integer(number)] = I + (number - at)
-    return _reindex(tensor, table)
+    table = {sympy.Integer(n): I + (n - at) for n in range(absolute + 1, at + 2)}
 
+    def index(value: sympy.Expr) -> sympy.Expr:
+        return table.get(value, value)
 
-def _reindex(tensor: Tensor, table: dict[sympy.Expr, sympy.Expr]) -> Tensor:
-    match tensor:
-        case State():
-            return State(tensor.name, table.get(tensor.index, tensor.index))
-        case Apply():
-            argument = _reindex(tensor.argument, table)
-            return Apply(
-                tensor.operator, table.get(tensor.index, tensor.index), argument
-            )
-        case History():
-            last = table.get(tensor.last, tensor.last)
-            return History(tensor.kind, tensor.body, tensor.first, last)
-        case Scaled() | Filled():
-            moved = {
-                item: Learned(item.name, table.get(item.index, item.index))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            value = tensor.coefficient
-            if tensor.at is not sympy.nan:
-                value = value.xreplace({I: table.get(tensor.at, tensor.at)})
-            value = value.xreplace(moved)
-            if isinstance(tensor, Filled):
-                return Filled(value)
-            return Scaled(value, _reindex(tensor.tensor, table))
-    arguments = [
-        _reindex(arg, table) if isinstance(arg, Tensor) else arg for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
+    def coefficient(value: sympy.Expr, block: sympy.Expr) -> tuple[Any, Any]:
+        if block is not sympy.nan:
+            value = value.xreplace({I: index(block)})
+        return value, sympy.nan
+
+    return reindexed(tensor, index, coefficient)
 
 
 def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:

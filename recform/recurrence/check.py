@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 
-import networkx as nx
 import sympy
 
 from recform.algebra.expr import (
@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
+    Input,
     K,
     L,
     Learned,
@@ -50,6 +51,46 @@ def check(formula: Formula, report: Diagnostics) -> None:
     for tensor in walk(formula.output):
         _output(formula, tensor, depth, report)
     report.check()
+    _no_operators(formula, report)
+
+
+def _no_operators(formula: Formula, report: Diagnostics) -> None:
+    """Warns of terms with the operator of a block that does not exist: ``W_0*tanh(X_0)``.
+
+    Only where the author wrote the number; what reaches before the start of itself is
+    meant to vanish.
+    """
+    lefts = {boundary.left for boundary in formula.boundaries}
+    said: set[Tensor] = set()
+    for boundary in formula.boundaries:
+        right = boundary.right if boundary.rule is None else boundary.rule.right
+        for tensor in () if right is None else walk(right):
+            if (
+                not isinstance(tensor, Apply)
+                or tensor in lefts
+                or tensor in said
+                or not tensor.index.is_Integer
+                or tensor.index > 0
+                or (tensor.index == 0 and _is_start(tensor.argument))
+            ):
+                continue
+            said.add(tensor)
+            named = indexed(tensor.operator, tensor.index)
+            report.warning(
+                "RF311",
+                f"there is no {named} for this, so the term with it is left out",
+                span_in(formula, tensor, boundary),
+                hint=f"blocks are counted from 1; a boundary equation may apply "
+                f"{indexed(tensor.operator, sympy.S.Zero)} to the input alone, as in "
+                f"X_0 = {indexed(tensor.operator, sympy.S.Zero)}*input",
+            )
+
+
+def _is_start(argument: Tensor) -> bool:
+    """Whether an argument may be the input, under the name of an unknown."""
+    if isinstance(argument, State):
+        return bool(argument.index.is_Integer and argument.index <= 0)
+    return isinstance(argument, Input)
 
 
 def depth_of(formula: Formula) -> int:
@@ -212,8 +253,8 @@ def _index_of(tensor: Tensor) -> sympy.Expr | None:
 
 def _cycles(formula: Formula, report: Diagnostics) -> None:
     """Unknowns that need each other in the same block."""
-    needs = nx.DiGraph()
     by_name = {equation.unknown: equation for equation in formula.equations}
+    needs: dict[str, dict[str, None]] = {name: {} for name in by_name}
     for equation in formula.equations:
         for tensor in walk(equation.right):
             if (
@@ -222,15 +263,17 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
                 and tensor.name in by_name
                 and tensor.name != equation.unknown
             ):
-                needs.add_edge(equation.unknown, tensor.name)
-    # To look for a cycle takes long, where there is none.
-    knots = [knot for knot in nx.strongly_connected_components(needs) if len(knot) > 1]
-    if not knots:
+                needs[equation.unknown][tensor.name] = None
+    try:
+        TopologicalSorter(needs).prepare()
         return
-    knotted = set().union(*knots)
-    cycle = nx.find_cycle(needs, next(name for name in by_name if name in knotted))
-    first, *others = [by_name[name] for name, _ in cycle]
-    names = [f"{indexed(name, I)}" for name, _ in cycle]
+    except CycleError as error:
+        # The last is the first again, and each is needed by the next.
+        cycle = error.args[1][:0:-1]
+    start = min(range(len(cycle)), key=lambda n: [*by_name].index(cycle[n]))
+    cycle = [*cycle[start:], *cycle[:start]]
+    first, *others = [by_name[name] for name in cycle]
+    names = [f"{indexed(name, I)}" for name in cycle]
     report.error(
         "RF301",
         f"{' needs '.join([*names, names[0]])}: none of them can be the first",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, History, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Scaled, Tensor
+from recform.algebra.reindex import reindexed
 from recform.recurrence.model import ModuleSlot
 
 _ORDINALS = (
@@ -23,33 +24,9 @@ def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
     """A written-out tensor for another block; indices up to ``absolute`` stay."""
 
     def index(value: sympy.Expr) -> sympy.Expr:
-        if value is sympy.nan or value <= absolute:
-            return value
-        return value + distance
+        return value if value is sympy.nan or value <= absolute else value + distance
 
-    match tensor:
-        case State():
-            return State(tensor.name, index(tensor.index))
-        case Apply():
-            argument = move(tensor.argument, distance, absolute)
-            return Apply(tensor.operator, index(tensor.index), argument)
-        case History():
-            return History(tensor.kind, tensor.body, tensor.first, index(tensor.last))
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, index(item.index))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            coefficient = tensor.coefficient.xreplace(learned)
-            if isinstance(tensor, Filled):
-                return Filled(coefficient, index(tensor.at))
-            inner = move(tensor.tensor, distance, absolute)
-            return Scaled(coefficient, inner, index(tensor.at))
-    arguments = [
-        move(arg, distance, absolute) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
+    return reindexed(tensor, index, lambda value, at: (value, index(at)))
 
 
 def scalars_in(tensor: Tensor) -> list[ModuleSlot]:

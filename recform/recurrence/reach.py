@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     I,
+    K,
     L,
     Learned,
     Scaled,
@@ -114,9 +115,9 @@ def _indices(tensor: Tensor) -> list[sympy.Expr]:
             found.append(part.index)
         elif isinstance(part, History):
             found += [part.last, sympy.Integer(part.first)]
+            # Its newest member.
             found.extend(
-                I - 1 + (index - I).subs(I, 0) if index.has(I) else index
-                for index in _indices(part.body)
+                index.xreplace({K: part.last}) for index in _indices(part.body)
             )
         elif isinstance(part, Scaled | Filled):
             found.extend(item.index for item in part.coefficient.atoms(Learned))
@@ -137,7 +138,9 @@ def _reads(tensor: Tensor, newest: sympy.Symbol) -> Iterator[_Read]:
         elif isinstance(part, History) and part.last.has(newest):
             for inner in walk(part.body):
                 if isinstance(inner, State):
-                    yield inner.name, int(newest - part.last), True
+                    last = inner.index.xreplace({K: part.last})
+                    if last.has(newest):
+                        yield inner.name, int(newest - last), True
 
 
 def _tail(formula: Formula, order: int, from_end: int, report: Diagnostics) -> int:

@@ -14,9 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-import networkx as nx
-
 from recform.algebra.expr import Filled, Tensor, TensorSum
+from recform.recurrence.flow import Flow
 
 
 @dataclass(frozen=True)
@@ -62,26 +61,24 @@ def smallest(border: Border) -> Cut:
     graph, partial, order = _graph(border)
     if _FUTURE not in graph or _PAST not in graph:
         return Cut((), {}, 0, ())
-    flow_value, flow = nx.maximum_flow(
-        graph, _PAST, _FUTURE, flow_func=nx.algorithms.flow.edmonds_karp
-    )
-    reached = _reachable(graph, flow)
+    size = graph.fill(_PAST, _FUTURE)
+    reached = graph.reachable(_PAST)
     cut = [
         node
         for node in order
         if (node, "in") in reached and (node, "out") not in reached
     ]
     early = dict(pair for piece in cut for pair in partial.get(piece, ()))
-    return Cut(tuple(cut), early, int(flow_value), _ways(flow))
+    return Cut(tuple(cut), early, size, _ways(graph.sent()))
 
 
 def _graph(
     border: Border,
-) -> tuple[nx.DiGraph, dict[Tensor, list[tuple[Tensor, Tensor]]], list[Tensor]]:
+) -> tuple[Flow[object], dict[Tensor, list[tuple[Tensor, Tensor]]], list[Tensor]]:
     """The flow network, the partial sums in it, and all nodes in a stable order."""
     known = set(border.known)
     waiting = set(border.waiting)
-    graph = nx.DiGraph()
+    graph = Flow[object]()
     partial: dict[Tensor, list[tuple[Tensor, Tensor]]] = {}
     order: list[Tensor] = []
     ready: dict[Tensor, bool] = {}
@@ -102,15 +99,15 @@ def _graph(
     def add(tensor: Tensor) -> None:
         if (tensor, "in") in graph or isinstance(tensor, Filled):
             return
-        graph.add_edge((tensor, "in"), (tensor, "out"), capacity=1)
+        graph.edge((tensor, "in"), (tensor, "out"), capacity=1)
         order.append(tensor)
         if tensor in known:
-            graph.add_edge(_PAST, (tensor, "in"))
+            graph.edge(_PAST, (tensor, "in"))
             return
         for part in border.parts(tensor):
             if not isinstance(part, Filled):
                 add(part)
-                graph.add_edge((part, "out"), (tensor, "in"))
+                graph.edge((part, "out"), (tensor, "in"))
 
     seen: set[Tensor] = set()
 
@@ -134,17 +131,17 @@ def _graph(
             for part in early:
                 add(part)
             if (piece, "in") not in graph:
-                graph.add_edge((piece, "in"), (piece, "out"), capacity=1)
+                graph.edge((piece, "in"), (piece, "out"), capacity=1)
                 order.append(piece)
             for part in early:
-                graph.add_edge((part, "out"), (piece, "in"))
-            graph.add_edge((piece, "out"), _FUTURE)
+                graph.edge((part, "out"), (piece, "in"))
+            graph.edge((piece, "out"), _FUTURE)
             early = []
             parts = [part for part in parts if not is_ready(part)]
         for part in parts:
             if is_ready(part):
                 add(part)
-                graph.add_edge((part, "out"), _FUTURE)
+                graph.edge((part, "out"), _FUTURE)
             else:
                 reach(part)
 
@@ -153,27 +150,6 @@ def _graph(
     position = {tensor: n for n, tensor in enumerate(border.known)}
     order.sort(key=lambda tensor: position.get(tensor, len(position)))
     return graph, partial, order
-
-
-def _reachable(
-    graph: nx.DiGraph, flow: Mapping[object, Mapping[object, int]]
-) -> set[object]:
-    """Nodes that the past still reaches in the residual network."""
-    reached: set[object] = {_PAST}
-    stack: list[object] = [_PAST]
-    while stack:
-        node = stack.pop()
-        following = [
-            other
-            for other, data in graph.adj[node].items()
-            if flow[node][other] < data.get("capacity", float("inf"))
-        ]
-        preceding = [other for other in graph.pred[node] if flow[other][node] > 0]
-        for other in [*following, *preceding]:
-            if other not in reached:
-                reached.add(other)
-                stack.append(other)
-    return reached
 
 
 def _ways(

@@ -33,6 +33,7 @@ from recform.algebra.expr import (
     scaled,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
 from recform.recurrence.check import walk
 
 
@@ -57,6 +58,10 @@ class Unroller:
         self.definitions: dict[Tensor, Tensor] = {}
         self._equations = {e.unknown: e.right for e in formula.equations}
         self._boundaries = {b.left: b.right for b in formula.boundaries}
+        self._applied: dict[tuple[str, object], list[Apply]] = {}
+        for boundary in formula.boundaries:
+            if isinstance(left := boundary.left, Apply):
+                self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
         self._at_start = {
             part.operator
@@ -65,21 +70,12 @@ class Unroller:
             for part in walk(boundary.rule.right if boundary.rule else boundary.right)
             if isinstance(part, Apply) and part.index == 0
         }
-        read = {
+        self._read = {
             part.name
             for equation in formula.equations
             for part in walk(equation.right)
             if isinstance(part, State) and part.index != I
         }
-        # An unknown that is one application is named before another one reads it; and the
-        # input is called as an unknown whose past is read.
-        self._order = sorted(
-            self._equations,
-            key=lambda name: (
-                name not in read,
-                not isinstance(self._equations[name], Apply | History),
-            ),
-        )
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
@@ -90,9 +86,40 @@ class Unroller:
         last = self.length if length is None else length
         # From the oldest on, so that a long history needs no deep recursion.
         for block in range(last + 1):
-            for name in self._order:
-                self.settle(State(name, block))
+            for state in self._unknowns(block):
+                self.settle(state)
         return self.settle(_replace(tensor, last, last))
+
+    def _unknowns(self, block: int) -> list[State]:
+        """The unknowns of a block, those that are names of something else first.
+
+        What has a name is called by it in all that is written out later. The input is
+        called as an unknown whose past is read, and the first name stays.
+        """
+        states = [State(name, block) for name in self._equations]
+        if block == 0:
+            states += [
+                b for b in self._boundaries if isinstance(b, State) and b.index < 0
+            ]
+
+        def rank(state: State) -> tuple[int, bool]:
+            right = self._right(state)
+            kinds = (Input, Apply | History)
+            is_name = [isinstance(right, kind) for kind in kinds]
+            return (
+                is_name.index(True) if any(is_name) else 2,
+                state.name not in self._read,
+            )
+
+        return sorted(states, key=rank)
+
+    def _right(self, state: State) -> Tensor | None:
+        """What the file says of an unknown of a block."""
+        if state in self._boundaries:
+            return self._boundaries[state]
+        if state.index < 0:
+            return None
+        return Input() if state.index == 0 else self._equations[state.name]
 
     def replaced(self, tensor: Tensor, block: int, *, last: bool = False) -> Tensor:
         """Indices become numbers; coefficients keep ``i`` and remember the block."""
@@ -129,16 +156,19 @@ class Unroller:
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
                 argument = self._shaped(tensor.argument)
-                if argument is None or (
+                if argument is None:
+                    return None
+                for named in self._applied.get((tensor.operator, tensor.index), ()):
+                    # The same tensor may be there under another name.
+                    if named != tensor and self._is_same(named.argument, argument):
+                        return self.settle(named)
+                if (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
                     and not self._is_start(tensor.operator, argument)
                 ):
                     return None
-                made = Apply(tensor.operator, tensor.index, argument)
-                if made != tensor and made in self._boundaries:
-                    return self.settle(made)
-                return made
+                return Apply(tensor.operator, tensor.index, argument)
             case Scaled():
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
@@ -193,15 +223,8 @@ class Unroller:
         index = int(state.index)
         if state in self.definitions:
             return state
-        if state in self._boundaries:
-            right = self._boundaries[state]
-            written = None if right is None else _replace(right, index, None)
-        elif index < 0:
-            return None
-        elif index == 0:
-            written = Input()
-        else:
-            written = _replace(self._equations[state.name], index, None)
+        right = self._right(state)
+        written = None if right is None else _replace(right, index, None)
         settled = None if written is None else self.settle(written)
         if settled is None or isinstance(settled, Filled):
             return None
@@ -215,6 +238,13 @@ class Unroller:
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _is_same(self, named: Tensor, argument: Tensor) -> bool:
+        """Whether an argument in a boundary equation is another one, under its name."""
+        there = self._shaped(named)
+        if there is None or there == argument:
+            return there is not None
+        return all(isinstance(t, Input) or self._is_input(t) for t in (there, argument))
 
     def _is_input(self, tensor: Tensor) -> bool:
         """Whether a tensor is the input under the name that an unknown gave it."""
@@ -320,32 +350,11 @@ def _dead_scalar(coefficient: Any) -> bool:
 
 def _replace(tensor: Tensor, block: int, length: int | None) -> Tensor:
     """``i`` becomes a number in indices; coefficients remember it in ``at``."""
-    match tensor:
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, _number(item.index, block, length))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            coefficient = tensor.coefficient.xreplace(learned)
-            if isinstance(tensor, Filled):
-                return Filled(coefficient, block)
-            return Scaled(coefficient, _replace(tensor.tensor, block, length), block)
-        case State():
-            return State(tensor.name, _number(tensor.index, block, length))
-        case Apply():
-            return Apply(
-                tensor.operator,
-                _number(tensor.index, block, length),
-                _replace(tensor.argument, block, length),
-            )
-        case History():
-            last = _number(tensor.last, block, length)
-            return History(tensor.kind, tensor.body, tensor.first, last)
-    arguments = [
-        _replace(arg, block, length) if isinstance(arg, Tensor) else arg
-        for arg in tensor.args
-    ]
-    return tensor.func(*arguments) if arguments else tensor
+    return reindexed(
+        tensor,
+        lambda index: _number(index, block, length),
+        lambda value, _: (value, block),
+    )
 
 
 def _number(index: Any, block: int, length: int | None) -> Any:
@@ -359,25 +368,11 @@ def _number(index: Any, block: int, length: int | None) -> Any:
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
     """The member of a history at an index; a coefficient's number is that of a block."""
-    match body:
-        case Scaled() | Filled():
-            learned = {
-                item: Learned(item.name, item.index.xreplace({K: sympy.Integer(index)}))
-                for item in body.coefficient.atoms(Learned)
-            }
-            coefficient = body.coefficient.xreplace(learned).xreplace({K: I})
-            if isinstance(body, Filled):
-                return Filled(coefficient, index)
-            return Scaled(coefficient, _replace_k(body.tensor, index), index)
-        case State() | Apply():
-            at = body.index.xreplace({K: sympy.Integer(index)})
-            if isinstance(body, State):
-                return State(body.name, at)
-            return Apply(body.operator, at, _replace_k(body.argument, index))
-    arguments = [
-        _replace_k(arg, index) if isinstance(arg, Tensor) else arg for arg in body.args
-    ]
-    return body.func(*arguments) if arguments else body
+    return reindexed(
+        body,
+        lambda value: value.xreplace({K: sympy.Integer(index)}),
+        lambda value, _: (value.xreplace({K: I}), index),
+    )
 
 
 def newest(tensor: Tensor) -> int:

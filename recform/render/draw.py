@@ -4,23 +4,13 @@ from __future__ import annotations
 
 from recform.diagnostics import Diagnostics
 from recform.graph.partial import Partial
-from recform.render import (
-    dot,
-    mermaid,
-    network,
-    paths,
-    pdf,
-    plain,
-    renderer,
-    step,
-    svg,
-    tikz,
-    unrolled,
-)
-from recform.render.compose import compose
-from recform.render.layout import place
+from recform.render.formats import dot, mermaid, pdf, structure, svg, tikz
 from recform.render.model import Diagram, Direction, View
+from recform.render.placing import renderer
+from recform.render.placing.compose import compose
+from recform.render.placing.layout import place
 from recform.render.request import Format, Request, Subject
+from recform.render.views import network, paths, step, unrolled
 
 #: Most blocks that `--expand` draws one by one.
 MAX_EXPANDED = 200
@@ -81,7 +71,7 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
     if form is Format.mermaid:
         return mermaid.write(drawn, look).encode()
     if form is Format.json:
-        return plain.write(drawn).encode()
+        return structure.write(drawn).encode()
     program = renderer.find(request.renderer)
     try:
         return _drawn(drawn, request, form, program)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from recform.graph.model import NetworkGraph
-from recform.graph.partial import Partial
 from recform.render.model import Direction, View
 from recform.render.theme import Theme
 
+if TYPE_CHECKING:
+    from recform.graph.model import NetworkGraph
+    from recform.graph.partial import Partial
+
 #: A network, or one whose shapes do not meet.
-Subject: TypeAlias = NetworkGraph | Partial
+Subject: TypeAlias = "NetworkGraph | Partial"
 
 
 class Format(StrEnum):

@@ -1,1 +1,1 @@
-"""From text to frozen nodes: statements, Lark's tree, spans, and errors in plain words."""
+"""From text to frozen nodes: statements, trees, spans, and errors in plain words."""

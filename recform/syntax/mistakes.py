@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 
-from lark import Token
-from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
-
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
+from recform.syntax.lalr import Token, Unexpected
 from recform.syntax.statements import KEYWORDS
 
 _ENDS_VALUE = {"NAME", "SUBSCRIPT", "NUMBER", "RPAR", "RSQB", "RBRACE", "MORETHAN"}
@@ -31,20 +29,16 @@ _SHOWN = {
 _FACTOR = re.compile(r"\w+(<[^<>]*>|\{[^{}]*\})?'?")
 
 
-def explain(error: UnexpectedInput, statement: Span, report: Diagnostics) -> None:
+def explain(error: Unexpected, statement: Span, report: Diagnostics) -> None:
     """Reports a parse error of a statement."""
-    if isinstance(error, UnexpectedCharacters):
+    if error.token is None:
         _character(error, statement, report)
-    elif isinstance(error, UnexpectedToken):
-        _token(error, statement, report)
     else:
-        report.error("RF101", "this statement cannot be read", statement)
+        _token(error, error.token, statement, report)
 
 
-def _character(
-    error: UnexpectedCharacters, statement: Span, report: Diagnostics
-) -> None:
-    offset = statement.start + int(getattr(error, "pos_in_stream", None) or 0)
+def _character(error: Unexpected, statement: Span, report: Diagnostics) -> None:
+    offset = statement.start + error.at
     place = Span(statement.source, offset, offset + 1)
     char = place.text
     shown = repr(char) if char.isprintable() else f"U+{ord(char):04X}"
@@ -58,11 +52,11 @@ def _character(
     )
 
 
-def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None:
-    token: Token = error.token
-    history = [t for t in (error.token_history or []) if isinstance(t, Token)]
-    previous = history[-1] if history else None
-    expected = set(error.accepts or error.expected)
+def _token(
+    error: Unexpected, token: Token, statement: Span, report: Diagnostics
+) -> None:
+    previous = error.previous
+    expected = set(error.expected)
     word = _first_word(statement)
     if token.type != "$END" and _unknown_statement(statement, word):
         guess = closest(word, KEYWORDS)
@@ -82,8 +76,8 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         return
     place = Span(
         statement.source,
-        statement.start + (token.start_pos or 0),
-        statement.start + (token.end_pos or 0),
+        statement.start + token.start_pos,
+        statement.start + token.end_pos,
     )
     if (
         previous is not None
@@ -91,7 +85,7 @@ def _token(error: UnexpectedToken, statement: Span, report: Diagnostics) -> None
         and token.type in _STARTS_VALUE
         and "TIMES" in expected
     ):
-        stop = statement.start + (previous.end_pos or 0)
+        stop = statement.start + previous.end_pos
         factor = _FACTOR.match(statement.source.text, place.start, statement.end)
         if factor is not None:
             place = Span(statement.source, place.start, factor.end())

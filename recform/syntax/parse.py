@@ -7,13 +7,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from lark.exceptions import UnexpectedInput
-
 from recform.diagnostics import Diagnostics, closest
 from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
-from recform.syntax.grammar import parser
+from recform.syntax.grammar import tables
+from recform.syntax.lalr import Unexpected
 from recform.syntax.mistakes import explain
 from recform.syntax.statements import statements
 from recform.syntax.tree import statement
@@ -136,9 +135,9 @@ def _parse(
         if report.is_full:
             break
         try:
-            tree = parser().parse(span.text_without_comments)
+            tree = tables().parse(span.text_without_comments)
             item = statement(tree, source, span.start, report)
-        except UnexpectedInput as error:
+        except Unexpected as error:
             explain(error, span, report)
             continue
         except RecursionError:

@@ -1,4 +1,4 @@
-"""Lark's parse tree made into the frozen nodes of :mod:`recform.syntax.nodes`."""
+"""The parse tree made into the frozen nodes of :mod:`recform.syntax.nodes`."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from lark import Token, Tree
-
 from recform.blocks.identifiers import is_plain
 from recform.diagnostics import Diagnostics
 from recform.source import Source, Span
 from recform.syntax import nodes as n
+from recform.syntax.lalr import Node, Token, Tree
 
 #: Numbers with more digits than this are out of all reason.
 _MAX_DIGITS = 40
@@ -21,9 +20,7 @@ _DIGITS = re.compile("[0-9]+")
 MAX_REPEAT = 32
 
 
-def statement(
-    tree: Tree[Token], source: Source, offset: int, report: Diagnostics
-) -> Any:
+def statement(tree: Tree, source: Source, offset: int, report: Diagnostics) -> Any:
     """The statement of a parse tree whose text starts at an offset of the source."""
     return _ToNodes(source, offset, report).build(tree)
 
@@ -36,25 +33,19 @@ class _ToNodes:
         self._offset = offset
         self._report = report
 
-    def build(self, item: Tree[Token] | Token | None) -> Any:
+    def build(self, item: Node) -> Any:
         if not isinstance(item, Tree):
             return item
         children = [self.build(child) for child in item.children]
         return getattr(self, item.data)(self._span(item), children)
 
-    def _span(self, tree: Tree[Token]) -> Span:
-        meta = tree.meta
-        if meta.empty:
-            return Span(self._source, self._offset, self._offset)
-        return Span(
-            self._source, self._offset + meta.start_pos, self._offset + meta.end_pos
-        )
+    def _span(self, tree: Tree) -> Span:
+        start, end = tree.span or (0, 0)
+        return Span(self._source, self._offset + start, self._offset + end)
 
     def _at(self, token: Token) -> Span:
         return Span(
-            self._source,
-            self._offset + (token.start_pos or 0),
-            self._offset + (token.end_pos or 0),
+            self._source, self._offset + token.start_pos, self._offset + token.end_pos
         )
 
     # -- statements

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recform.analysis.evaluate import Missing, Untold
-from recform.analysis.trials import settled, shake, started
-from recform.analysis.verify import Check, measured
 from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.naming.owners import plain_graph
+from recform.verify.checks import Check, measured
+from recform.verify.evaluate import Missing, Untold
 from recform.verify.naive import Naive
 from recform.verify.sizes import thinner
+from recform.verify.trials import settled, shake, started
 
 CLAIM = "the whole network is what its equations say"
 

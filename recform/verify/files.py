@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from recform.analysis.trials import shake
-from recform.analysis.verify import Check
 from recform.compiler import Compiled
 from recform.verify.apart import Apart
+from recform.verify.checks import Check
 from recform.verify.emitted import depths, examples
 from recform.verify.judge import worst_of
 from recform.verify.observe import observe
 from recform.verify.sizes import smaller_images
+from recform.verify.trials import shake
 
 #: How long a file may take: so many seconds, and so many times as long as a fresh module.
 _SECONDS, _TIMES = 60.0, 20.0

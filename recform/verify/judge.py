@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from recform.analysis import passes
-from recform.analysis.passes import Difference
-from recform.analysis.trials import CLOSE
+from recform.verify import passes
 from recform.verify.observe import PASSES, Observation
+from recform.verify.passes import Difference
+from recform.verify.trials import CLOSE
 
 
 def worst_of(found: Observation, expected: Observation) -> tuple[bool, str]:

@@ -11,12 +11,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
-from recform.analysis.evaluate import Evaluator, Missing, Parts
 from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import plan_network
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.recurrence.moves import move
+from recform.verify.evaluate import Evaluator, Missing, Parts
 
 #: In front of which term of what the adapter of a block stands.
 _Adapters = Mapping[tuple[Tensor, Tensor], Any]

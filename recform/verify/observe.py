@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.analysis.passes import SEED, weighted
+from recform.verify.passes import SEED, weighted
 
 #: The passes, in the order in which they are made, and what they are called.
 PASSES = {

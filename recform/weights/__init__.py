@@ -5,7 +5,7 @@
 file. It reads formulas and graphs; of the emitted code it only runs what it was given.
 """
 
-from recform.weights.load import load, save
+from recform.weights.files import load, save
 from recform.weights.match import Apart, Match, Taken
 from recform.weights.roles import Role, roles
 from recform.weights.transplant import Transplant, transplant

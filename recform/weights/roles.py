@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks import library
-from recform.compiler import Compiled, load_source
+from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.naming.owners import Owner, PlainCode, emit_plain
-from recform.weights.correspond import NotFollowed, correspondence
+from recform.modules import load_source, need_torch
 
 if TYPE_CHECKING:
     from torch import nn
@@ -49,8 +49,12 @@ def roles(compiled: Compiled) -> dict[str, Role]:
     """The role of every entry of the state_dict of a compiled network, in its order.
 
     Raises:
-        CompileError: if the network cannot be run without numbers (RF706).
+        CompileError: if the network cannot be run without numbers (RF706), or there is no
+            torch (RF906).
     """
+    need_torch("what the tensors of a network are for")
+    from recform.weights.correspond import NotFollowed, correspondence
+
     with library.using(compiled.plugins.operators):
         plain = emit_plain(compiled.graph)
     module, twin = on_meta(compiled), _made(plain.source, plain.name)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
-from recform.weights.load import require
+from recform.modules import need_torch
+from recform.weights.files import require
 from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
@@ -86,8 +87,9 @@ def transplant(
 
     Raises:
         CompileError: if the file cannot be read (RF001, RF006, RF701, RF704), or has
-            nothing that fits (RF705).
+            nothing that fits (RF705); without torch (RF906).
     """
+    need_torch("recform transplant")
     told = source is not None
     held = read_weights(file)
     held = unwrapped(held, on_meta(source or target).state_dict())

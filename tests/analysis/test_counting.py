@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.analysis import counting, packed
-from recform.analysis.counting import Counter
-from recform.analysis.laws import STEM, Linear, Source
-from recform.analysis.words import At
+from recform.analysis.linear.model import STEM, Linear, Source
+from recform.analysis.linear.words import At
+from recform.analysis.paths import counting, packed
+from recform.analysis.paths.counting import Counter
 from tests.analysis.test_linear import linear
 
 Paths = list[tuple[int, tuple[str, ...]]]

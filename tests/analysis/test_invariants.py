@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
-from recform.analysis.equal import compare
-from recform.analysis.invariants import invariants
-from recform.analysis.inverse import inverse
+from recform.analysis.invariants.invariants import invariants
+from recform.analysis.invariants.inverse import inverse
 from recform.analysis.model import analyse
-from recform.analysis.rounding import spectral_radius
-from recform.analysis.verify import Check, verify
+from recform.analysis.stability.rounding import spectral_radius
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import Diagnostics
+from recform.equality.compare import compare
+from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
 
 ROOT = Path(__file__).resolve().parents[2]

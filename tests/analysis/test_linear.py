@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recform.analysis.linear import Linear, linearise
-from recform.analysis.words import At, Letter, Polynomial
+from recform.analysis.linear.recurrence import Linear, linearise
+from recform.analysis.linear.words import At, Letter, Polynomial
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import CompileError, Diagnostics
 

@@ -7,9 +7,9 @@ import statistics
 
 import pytest
 
-from recform.analysis.laws import STEM
-from recform.analysis.lesions import deletion, swap
-from recform.analysis.paths import (
+from recform.analysis.linear.model import STEM
+from recform.analysis.paths.ablation import deletion, swap
+from recform.analysis.paths.distribution import (
     Distribution,
     Stage,
     flows,

@@ -10,14 +10,14 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from rich.console import Console
 
-from recform.analysis.data import as_dict
-from recform.analysis.latex import latex
 from recform.analysis.model import analyse
-from recform.analysis.text import render
-from recform.analysis.verify import verify
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
+from recform.report.analysis_json import as_dict
+from recform.report.analysis_latex import latex
+from recform.report.analysis_text import render
+from recform.verify.checks import verify
 from tests.oracle.files import recurrences
 
 torch.set_num_threads(1)

@@ -21,19 +21,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from recform.algebra.formula import Formula
-from recform.analysis.counting import Counter as Counts
-from recform.analysis.derive_back_report import backward, written
-from recform.analysis.derive_text import PLAIN
-from recform.analysis.difference import path_difference
-from recform.analysis.jacobian import jacobians
-from recform.analysis.jacobian_regimes import pieced
-from recform.analysis.linear import linearise
+from recform.analysis.jacobian.closed import jacobians
+from recform.analysis.jacobian.regimes import pieced
+from recform.analysis.linear.recurrence import linearise
 from recform.analysis.model import Analysis, Asked, analyse
-from recform.analysis.verify import verify
+from recform.analysis.paths.counting import Counter as Counts
 from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
+from recform.derivation.series.show import PLAIN
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.difference import path_difference
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
+from recform.report.derive_back import backward, written
+from recform.verify.checks import verify
 
 LENGTH = 8
 #: Random networks for each property: each is compiled, and its paths are listed.

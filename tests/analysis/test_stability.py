@@ -11,10 +11,10 @@ import sympy
 import torch
 
 from recform.algebra.formula import Formula
-from recform.analysis.moments import Unknown, moments
-from recform.analysis.propagate import propagate
-from recform.analysis.stability import companion, stability
-from recform.analysis.words import START, Polynomial
+from recform.analysis.linear.propagate import propagate
+from recform.analysis.linear.words import START, Polynomial
+from recform.analysis.stability.characteristic import companion, stability
+from recform.analysis.variance.variance import Unknown, moments
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import Diagnostics
 from tests.analysis.test_linear import linear

@@ -20,15 +20,15 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 import recform
-from recform.analysis.equal import ANY, DIFFERENT, OPEN, compare
-from recform.analysis.equal_functions import program
-from recform.analysis.evaluate import function
 from recform.analysis.model import Asked, analyse
 from recform.blocks import Arguments, Emitted, Function, Operator, Shape, library, names
 from recform.blocks.library import function_call, told
 from recform.blocks.template import in_place, renamed, template
 from recform.cli.app import app
 from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.compare import ANY, DIFFERENT, OPEN, compare
+from recform.equality.functions import program
+from recform.verify.evaluate import function
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"
 

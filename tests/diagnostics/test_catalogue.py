@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,7 +58,10 @@ def page() -> str:
     with ThreadPoolExecutor() as pool:
         printed = dict(zip(commands, pool.map(run, commands), strict=True))
     for code, entry in CATALOGUE.items():
-        parts.append(f"## {code}: {entry.title}\n\n{entry.cause}\n")
+        cause = textwrap.fill(
+            entry.cause, 99, break_long_words=False, break_on_hyphens=False
+        )
+        parts.append(f"## {code}: {entry.title}\n\n{cause}\n")
         if entry.command:
             shown = printed[entry.command].rstrip()
             # The command earns the code.

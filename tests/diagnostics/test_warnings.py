@@ -52,6 +52,8 @@ WARNED = [
         "RF311",
         "sum(k, 0, i, a_k*Y_k)",
     ),
+    ("stages 8 x 2\nX_1 = X_0 + W_0*tanh(X_0)\n" + ONE, "RF311", "W_0*tanh(X_0)"),
+    ("stages 8 x 3\nX_<2..3> = X_<i-1> + W_0*X_1\n" + ONE, "RF311", "W_0*X_1"),
     ("stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),
     ("W = SE\nSE(x) = x*sigmoid(G*x) where G = conv(1, cin) > bn\n"
      "stages 8 x 2\nX_i = X_0 + W*X_<i-1>", "RF312", "W"),

@@ -44,8 +44,8 @@ def test_python() -> None:
 
 
 def test_the_table_of_the_paper() -> None:
-    from recform.analysis.derive_report import forward
     from recform.compiler import from_text
+    from recform.report.derive import forward
 
     rows = re.findall(r"^\| `(.*?)` \| .* \| `(X_i = .*?)` \|$", PAGE, re.MULTILINE)
     assert len(rows) == 5

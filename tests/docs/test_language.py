@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from recform.algebra.operator_calls import usage
 from recform.blocks import Argument, defaults, lookup, names
 from recform.compiler import compile_source, from_text
+from recform.lowering.flows.operator_calls import usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"
 GRAMMAR = PAGE.parents[1] / "grammars" / "recform.lark"
@@ -39,7 +39,7 @@ def default_texts() -> str:
         ("For an image:", defaults.IMAGE + defaults.PARAMS + defaults.STAGES),
         (
             "Where a module is called on several tensors, is shared by all blocks, all "
-            "tensors are put side by side, or there are two indices:",
+            "tensors are put side by\nside, or there are two indices:",
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),

@@ -33,28 +33,35 @@ OPTIONS = {"googlenet": PLAIN, "inception_v3": PLAIN}
 #: The smallest input that a network takes, or all that it takes.
 SIZES = {"googlenet": 64, "inception_v3": 75, "vit_b_16": 224}
 TIMM = ["seresnet50"]
+SLOW = [
+    "resnet34",
+    "resnext50_32x4d",
+    "seresnet50",
+    "densenet121",
+    "mobilenet_v2",
+    "shufflenet_v2_x1_0",
+    "efficientnet_b0",
+    "googlenet",
+    "inception_v3",
+]
+#: Of these the names and sizes are compared always, the numbers in a long search: they
+#: have up to 138 million parameters.
+LONG = ["resnet101", "wide_resnet50_2", "vgg16_bn", "vit_b_16"]
 NAMES = [
     "resnet18",
     "resnet50",
-    *(
-        pytest.param(name, marks=pytest.mark.slow)
-        for name in (
-            "resnet34",
-            "resnet101",
-            "resnext50_32x4d",
-            "wide_resnet50_2",
-            "seresnet50",
-            "vgg16_bn",
-            "densenet121",
-            "mobilenet_v2",
-            "shufflenet_v2_x1_0",
-            "efficientnet_b0",
-            "googlenet",
-            "inception_v3",
-            "vit_b_16",
-        )
-    ),
+    *(pytest.param(name, marks=pytest.mark.slow) for name in SLOW),
+    *(pytest.param(name, marks=pytest.mark.long) for name in LONG),
 ]
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_state_dict_has_the_same_names_and_sizes(name: str) -> None:
+    with torch.device("meta"):
+        here, there = ours(name).state_dict(), theirs(name).state_dict()
+    assert [(key, value.shape) for key, value in here.items()] == [
+        (key, value.shape) for key, value in there.items()
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

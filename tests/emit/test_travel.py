@@ -20,6 +20,9 @@ from recform.compiler import compile_source, read
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 ZOO = [f"zoo/{path.stem}" for path in sorted(EXAMPLES.glob("zoo/*.rf"))]
+#: One of each kind: histories, two states, operators with channels, random depth.
+SOME = [f"zoo/{name}" for name in ("densenet121", "revnet", "shufflenet_v1")]
+SOME += ["zoo/stochastic_depth", "zoo/googlenet"]
 
 TWO = """
 input 3 x 8 x 8
@@ -174,7 +177,8 @@ def test_scripted(name: str) -> None:
         "language/momentum",
         "language/vision_transformer",
         "language/boundary",
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ZOO),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in SOME),
+        *(pytest.param(n, marks=pytest.mark.long) for n in ZOO if n not in SOME),
     ],
 )
 def test_traced_exported_and_empty(name: str) -> None:

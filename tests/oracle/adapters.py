@@ -60,17 +60,22 @@ class Watch:
                         child.register_forward_hook(_note(noted, number, name))
 
 
-def twins(calls: list[Call]) -> list[list[tuple[int, str]]]:
-    """Adapters of a block that nobody can tell apart: on one value, to one shape.
+def twins(calls: list[Call], *, within: bool) -> list[list[tuple[int, str]]]:
+    """Adapters that nobody can tell apart: on one value, to one shape.
 
     Which of them is in front of which term is seen neither by name nor by value.
+
+    Args:
+        calls: of the adapters.
+        within: only those of one block. A sum of a later block, too, may be formed by
+            this one, which shows nowhere; then all of the network are alike.
     """
     kinds: list[list[Call]] = []
     for call in calls:
         for kind in kinds:
             first = kind[0]
-            same = (call.block, call.makes) == (first.block, first.makes)
-            if same and first.takes(call.given):
+            here = call.block == first.block or not within
+            if here and call.makes == first.makes and first.takes(call.given):
                 kind.append(call)
                 break
         else:

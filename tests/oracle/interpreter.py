@@ -66,6 +66,14 @@ class Flow:
         self.arguments = arguments
         self.equations = {eq.unknown: eq.right for eq in formula.equations}
         self.boundaries = {b.left: b.right for b in formula.boundaries}
+        self.at_start = {
+            part.operator
+            for b in formula.boundaries
+            for right in ([b.rule.right] if b.rule else [b.right])
+            if right is not None
+            for part in parts_of(right)
+            if isinstance(part, e.Apply) and part.index == 0
+        }
         self.declared = declared(formula, number, sizes(start))
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
@@ -133,8 +141,9 @@ class Flow:
             return None
         if isinstance(tensor, e.Apply):
             made = e.Apply(tensor.operator, tensor.index, inner[-1])
-            if made != tensor and made in self.boundaries:
-                return self.settle(made)
+            named = self.under_other_names(made)
+            if named is not None and named != tensor:
+                return self.settle(named)
             return made if self.exists(made) else None
         return tensor.func(*inner)
 
@@ -169,13 +178,42 @@ class Flow:
         found = None if right is None else self.settle(self.written(right, index))
         return None if isinstance(found, e.Filled) else found
 
+    def under_other_names(self, applied: e.Apply) -> Any:
+        """What a boundary equation or the start calls an application, if one does."""
+        if applied in self.boundaries:
+            return applied
+        if not self.is_input(applied.argument):
+            return None
+        for left in self.boundaries:
+            if (
+                isinstance(left, e.Apply)
+                and (left.operator, left.index) == (applied.operator, applied.index)
+                and self.is_input(left.argument)
+            ):
+                return left
+        named = e.Apply(applied.operator, applied.index, e.Input())
+        return named if applied.index == 0 and self.exists(named) else None
+
+    def is_input(self, tensor: Any) -> bool:
+        """Whether a tensor is the input, under whatever name."""
+        if isinstance(tensor, e.State) and int(tensor.index) <= 0:
+            return isinstance(self.definition(tensor), e.Input)
+        return isinstance(tensor, e.Input)
+
     def exists(self, applied: e.Apply) -> bool:
-        """An operator of a block before the first one is none, but for W_0*input."""
+        """An operator of a block before the first one is none.
+
+        But for the one that a boundary equation applies to the input, as in X_0 = W_0*input.
+        """
         if before_time(applied.operator):
             return False
         if applied.index is sympy.nan or applied.index > 0:
             return True
-        return bool(applied.index == 0) and isinstance(applied.argument, e.Input)
+        return bool(
+            applied.index == 0
+            and applied.operator in self.at_start
+            and self.is_input(applied.argument)
+        )
 
     def dead(self, coefficient: Any) -> bool:
         return any(
@@ -494,6 +532,13 @@ def newest(tensor: Any) -> int:
     if isinstance(tensor, e.Apply) and tensor.index is not sympy.nan:
         own = [int(tensor.index)]
     return max([*own, *(newest(part) for part in tensor.children)])
+
+
+def parts_of(tensor: Any) -> Iterator[Any]:
+    """An expression and all its parts."""
+    yield tensor
+    for part in tensor.children:
+        yield from parts_of(part)
 
 
 def bare(term: Any) -> tuple[list[Any], Any]:

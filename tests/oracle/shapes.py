@@ -71,7 +71,7 @@ class Shapes:
 
     def written(self, tensor: Any, block: int) -> Any:
         numbers = {e.I: sympy.Integer(block), e.L: sympy.Integer(self.length)}
-        return tensor.xreplace(numbers)
+        return self.named(tensor.xreplace(numbers))
 
     def read_sums(self) -> None:
         """Which sums are handed on, and of which sums they are a part.
@@ -90,7 +90,14 @@ class Shapes:
     def at(self, tensor: Any, step: Step, block: int) -> Any:
         """A tensor of a step, as it is written here for a block that takes it."""
         moved = numbered(move(tensor, block - step.at, step.absolute))
-        return self.left(moved.xreplace({e.L: sympy.Integer(self.length)}))
+        moved = moved.xreplace({e.L: sympy.Integer(self.length)})
+        return self.left(self.named(moved))
+
+    def named(self, tensor: Any) -> Any:
+        """A tensor in which all unknowns that start as the input have one name."""
+        free = [e.State(name, 0) for name in self.equations]
+        starts = [state for state in free if state not in self.boundaries]
+        return tensor.xreplace(dict.fromkeys(starts, starts[0]) if starts else {})
 
     def adapted(self) -> set[tuple[Any, int, int]]:
         """The adapters without the grids: what, the width, the stride."""

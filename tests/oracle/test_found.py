@@ -72,6 +72,59 @@ FOUND = {
     # Shapes.
     "a history that changes its shape": "input 3 x 4 x 4\nstem none\nhead none\n"
     "stages 3 x 1, 4 x 1 / 2\nX_i = max(X_<0..i-1>, X_<i-1>)\noutput X_L",
+    # A sum that is formed early, and what it is formed of.
+    "an operator in an early sum, read later as well": VECTORS
+    + "stages 3 x 2\nX_i = X_<i-1>\n"
+    "Y_i = Y_<i-1> + X_0 + U*U*X_<i-1> + W_i*U*X_<i-1>\noutput Y_L",
+    "a sum that is made before its part is wanted": VECTORS
+    + "stages 3 x 17\nX_i = (W_i - W_<i-2> + U)*(gelu(X_<i-1>) - 1/2*X_0 + U*X_0)"
+    " + X_<i-1>\noutput X_L - X_<L-1>",
+    "a history whose next member is not there yet": VECTORS
+    + "stages 3 x 9\nX_i = sum(j, 0, i-1, U*Z_j) + X_<i-1> + Y_<i-1>\n"
+    "Y_i = Y_<i-1> + Z_<i-1>\nZ_i = W_<i-1>*U*X_<i-1> + W_i*X_<i-1>\noutput Z_L",
+    # One tensor under the name that it gets later.
+    "a start that is the start of another one, through W_0": VECTORS
+    + "stages 3 x 8\nX_i = W_i*X_<i-1> + U*Y_<i-1>\n"
+    "Y_i = Y_<i-1> + W_<i-2>*X_<i-1> + W_<i-2>*Y_<i-2> - X_i\n"
+    "X_0 = W_0*input\noutput X_L + Y_L",
+    "a boundary equation on another name of its argument": VECTORS
+    + "stages 3 x 5\nX_i = W_i*X_<i-1> + U_<i-1>*Z_<i-1>\n"
+    "Z_i = Z_<i-1> + X_<i-1>\nX_<-1> = input\nU_0*X_<-1> = X_0\noutput Z_L",
+    # Numbers that are small and not zero.
+    "a number of 14 zeros": VECTORS
+    + "stages 3 x 34\nX_i = tanh(exp(-i)*W_i*X_<i-1> - X_<i-1>)\noutput X_L",
+    "a sign before a product of a sum": VECTORS
+    + "stages 3 x 3\nX_i = X_<i-1> + Y_<i-1>\n"
+    "Y_i = Y_<i-1> + (U*X_<i-2> - X_i)*W_i*Y_<i-1>\noutput X_L + Y_L",
+    # One tensor for all blocks.
+    "an unknown that is the same in all blocks": VECTORS
+    + "stages 3 x 7\nX_i = U*X_0\nX_2 = W_2*X_1\noutput X_L",
+    # A state that the regular step wants, and the modules that it wants with it.
+    "a scalar that was used when another one asks for it": VECTORS
+    + "stages 3 x 7\nscalar k_i = 0.5\n"
+    "X_i = W_i*(k_i*X_<i-1>) + k_<i-3>*X_0\noutput X_L",
+    "a tensor of the start that two blocks read late": VECTORS
+    + "stages 3 x 9\nX_i = W_i*X_<i-1> + W_i*input\nY_i = X_<i-1>^2 + W_i*Y_<i-1>\n"
+    "Y_<7..8> = W_i*input + U*input + X_<i-1> + W_i*Y_<i-1>\noutput Y_L",
+    "an operator in a block with which the next block begins": VECTORS
+    + "stages 3 x 4\nX_i = X_<i-1> + W_i*Y_<i-1>\n"
+    "Y_i = W_<i-1>*(1 + W_i)*input\nY_0 = W_0*input\nY_1 = 0.5*Y_0\n"
+    "output X_L + Y_L",
+    "blocks that call the operator of the block before on what it made": VECTORS
+    + "stages 3 x 6\nX_i = U*X_<i-1>\nX_1 = W_1*X_0\n"
+    "X_<2..6> = W_<i-1>*W_i*X_<i-1>\noutput X_L",
+    "a history that looks two blocks back": VECTORS
+    + "stages 3 x 3\nX_i = X_<i-1> + X_<i-1> + max(X_<1..i-1>) + X_0\n"
+    "Y_i = sum(j, 0, i-1, W_j*X_<j-1>) + sum(Y_<1..i-1>) + W_i*Y_<i-1>\noutput Y_L",
+    "a state of the regular step, before blocks that do not take it": VECTORS
+    + "stages 3 x 13\nX_i = Y_<i-1>\n"
+    "Y_i = min(3/4*X_i, (Z_<i-1> + Z_<i-1> + Y_<i-1>), X_i)\n"
+    "Z_i = input + Z_<i-1> + tanh(W_i*(X_<i-7> + Y_<i-6>))\n"
+    "X_<8..13> = U^2*Z_<i-1> + W_<i-4>*X_<i-1>\noutput X_L",
+    # Nothing but gates of each other.
+    "a square of one number, where the width grows": VECTORS
+    + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
+    "Y_i = C_i*concat(X_<i-1>, Y_<i-1>)\nZ_i = W_i*X_0\noutput Y_L",
 }
 
 

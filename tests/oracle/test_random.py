@@ -31,7 +31,7 @@ def _few(examples: int) -> settings:
     )
 
 
-@_few(150)
+@_few(100)
 @given(FLAT)
 def test_recurrences(text: str) -> None:
     event(outcome(text))
@@ -43,7 +43,7 @@ def test_several_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(80)
+@_few(40)
 @given(DEEP)
 def test_deep_histories(text: str) -> None:
     event(outcome(text))

@@ -21,6 +21,7 @@ import pytest
 
 FORMULA = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 GRAMMAR = "grammars/recform.lark"
+TABLES = "grammars/recform.json"
 # What an editable install of a checkout may rest on.
 CHECKOUT = ("pyproject.toml", "README.md", "LICENSE", "recform", "grammars")
 
@@ -115,7 +116,7 @@ def test_wheel_and_sdist_carry_grammar_types_and_licence(artefacts: Path) -> Non
     (wheel,) = artefacts.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
-    assert f"recform/{GRAMMAR}" in names
+    assert {f"recform/{GRAMMAR}", f"recform/{TABLES}"} <= {*names}
     assert "recform/py.typed" in names
     assert any(name.endswith("/licenses/LICENSE") for name in names)
     tops = {name.partition("/")[0] for name in names}
@@ -124,7 +125,7 @@ def test_wheel_and_sdist_carry_grammar_types_and_licence(artefacts: Path) -> Non
     (sdist,) = artefacts.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         members = {name.partition("/")[2] for name in archive.getnames()}
-    assert {GRAMMAR, "recform/py.typed", "LICENSE", "README.md"} <= members
+    assert {GRAMMAR, TABLES, "recform/py.typed", "LICENSE", "README.md"} <= members
 
 
 @pytest.mark.slow

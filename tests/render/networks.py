@@ -8,10 +8,10 @@ from pathlib import Path
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.graph import Partial, ShapeError
 from recform.render import Diagram, Request, View, diagram
-from recform.render.compose import compose
-from recform.render.layout import place
 from recform.render.picture import Picture
-from recform.render.renderer import PINNED, find
+from recform.render.placing.compose import compose
+from recform.render.placing.layout import place
+from recform.render.placing.renderer import PINNED, find
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FILES = sorted(EXAMPLES.rglob("*.rf"))

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from recform.render import View
-from recform.render.dot import LABEL, NOTE, size_of
-from recform.render.labels import placed, sampled
-from recform.render.layout import place
+from recform.render.formats.dot import LABEL, NOTE, size_of
 from recform.render.model import Diagram, Direction, Kind, Node
 from recform.render.picture import Picture, Words
-from recform.render.renderer import PINNED, find
+from recform.render.placing.labels import placed, sampled
+from recform.render.placing.layout import place
+from recform.render.placing.renderer import PINNED, find
 from recform.render.text import width
 from recform.render.theme import FORMS
 from tests.render.networks import drawn, picture

@@ -7,8 +7,8 @@ import pytest
 from recform.diagnostics import CompileError
 from recform.render import Format, Request, View, render
 from recform.render import diagram as draw
-from recform.render.bundles import MAX_NODES
 from recform.render.model import Diagram, Kind
+from recform.render.views.bundles import MAX_NODES
 from tests.render.networks import NAMES, drawn, example, network
 
 

@@ -8,13 +8,13 @@ from math import comb
 import numpy as np
 import pytest
 
-from recform.analysis.linear import linearise
-from recform.analysis.paths import flows, paths
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.paths.distribution import flows, paths
 from recform.diagnostics import Diagnostics
 from recform.render import View
 from recform.render.model import Kind
-from recform.render.paths import histogram
-from recform.render.routes import Routes
+from recform.render.views.paths import histogram
+from recform.render.views.routes import Routes
 from tests.render.networks import drawn, example, network
 
 Matrix = np.ndarray

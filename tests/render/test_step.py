@@ -22,7 +22,6 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.compiler import Compiled
-from recform.graph.build import step_graph
 from recform.recurrence.build import show
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render import Request
@@ -35,6 +34,16 @@ def is_sum(tensor: Tensor) -> bool:
     return isinstance(tensor, TensorSum) or (
         isinstance(tensor, History) and tensor.kind == "sum"
     )
+
+
+def step_graph(step: Step) -> nx.DiGraph:
+    """The tensors of a step, with an edge from each part to what is made of it."""
+    graph = nx.DiGraph()
+    graph.add_nodes_from(tensor for tensor in step.inputs if isinstance(tensor, Tensor))
+    graph.add_nodes_from(step.body)
+    for tensor in step.body:
+        graph.add_edges_from((p, tensor) for p in step.parts(tensor) if p in graph)
+    return graph
 
 
 def is_minus(graph: nx.DiGraph, tensor: Tensor, step: Step) -> bool:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import torch
 
-from recform.analysis.trials import shake
 from recform.compiler import Compiled, compile_source, from_text
 from recform.verify.emitted import emitted, examples
 from recform.verify.judge import worst_of
 from recform.verify.observe import Observation, Unusable, observe
+from recform.verify.trials import shake
 from tests.verify.networks import NETWORKS
 
 torch.set_num_threads(1)

@@ -22,7 +22,7 @@ from recform.algebra.expr import (
     untimed,
 )
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.rows import DERIVED
+from recform.algebra.labels import DERIVED
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.namespace import Claim, Namespace
 from recform.recurrence.model import ModuleSlot, Slot

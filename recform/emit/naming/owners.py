@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
-from recform.algebra.rows import DERIVED
+from recform.algebra.labels import DERIVED
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
 from recform.emit.module import emit, module_names

@@ -1,0 +1,73 @@
+"""Tensors with other indices: written out for a block, or moved to another one.
+
+What stands in several places is read once: ``(1 + W_i)^n`` is a tree of 2^n leaves, and of n
+tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    History,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+)
+
+#: What an index becomes; it is never asked for the one of what all blocks share.
+Index = Callable[[Any], Any]
+#: What a coefficient and the block whose number ``i`` is in it become.
+Coefficient = Callable[[Any, Any], tuple[Any, Any]]
+
+
+def rebuilt(tensor: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """The same of other parts; a tensor without parts stays."""
+    parts = [change(arg) if isinstance(arg, Tensor) else arg for arg in tensor.args]
+    return tensor.func(*parts) if parts else tensor
+
+
+def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
+    """A tensor with other indices.
+
+    Args:
+        tensor: of a formula, or written out.
+        index: of an unknown, an operator, a learned scalar, the last block of a history.
+        coefficient: its learned scalars have their new indices already.
+    """
+    memo: dict[Tensor, Tensor] = {}
+
+    def new(value: Any) -> Any:
+        return value if value is sympy.nan else index(value)
+
+    def visit(part: Tensor) -> Tensor:
+        if part not in memo:
+            memo[part] = made(part)
+        return memo[part]
+
+    def made(part: Tensor) -> Tensor:
+        match part:
+            case State():
+                return State(part.name, new(part.index))
+            case Apply():
+                return Apply(part.operator, new(part.index), visit(part.argument))
+            case History():
+                return History(part.kind, part.body, part.first, new(part.last))
+            case Scaled() | Filled():
+                learned = {
+                    item: Learned(item.name, new(item.index))
+                    for item in part.coefficient.atoms(Learned)
+                }
+                value, at = coefficient(part.coefficient.xreplace(learned), part.at)
+                if isinstance(part, Filled):
+                    return Filled(value, at)
+                return Scaled(value, visit(part.tensor), at)
+        return rebuilt(part, visit)
+
+    return visit(tensor)

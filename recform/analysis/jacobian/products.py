@@ -1,0 +1,210 @@
+"""The general formula of a recurrence that is a product of first-order ones.
+
+With S for one block back, ``X_i = sum of a_d(i)*X_<i-d>`` is
+``(1 - a_1*S - a_2*S^2 - ...)*X = 0``. If that is ``(1 - b_1*S)*...*(1 - b_n*S)``, a path
+goes through a number of the newest blocks by b_n, then by b_<n-1>, and through the oldest by
+b_1. The factors do not commute. They are searched among the ways to share out the words of
+a_1: without all other words the factors commute, and shares are roots of a polynomial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise, product
+from math import prod
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, Learned
+from recform.algebra.typeset import plain_scalar
+from recform.analysis.linear.words import BACK, At, Polynomial, Word
+
+#: Recurrences that reach further back are not tried, nor first terms with more words.
+_MOST_ORDER, _MOST_WORDS = 4, 6
+#: Most ways to share out a first term.
+_MOST_CANDIDATES = 256
+_VARIABLES = "kmn"
+_J = sympy.Symbol("j", **I.assumptions0)
+
+
+def closed_form(steps: Mapping[int, Polynomial]) -> tuple[str, str] | None:
+    """The derivative by the unknown of block L-i, in the language of the files and LaTeX.
+
+    Args:
+        steps: what block i gets from block i - d, by d.
+    """
+    order = max(steps, default=0)
+    if not 1 <= order <= _MOST_ORDER:
+        return None
+    scalars = {
+        item.name
+        for step in steps.values()
+        for value in step.terms.values()
+        for item in value.atoms(Learned)
+    }
+    if scalars & {*_VARIABLES, "j"}:
+        # Variables of sums would have the names of scalars.
+        return None
+    found = factors([steps.get(d, Polynomial()) for d in range(1, order + 1)])
+    return None if found is None else _nested(found)
+
+
+def factors(steps: Sequence[Polynomial]) -> list[Polynomial] | None:
+    """Polynomials ``b_1, ..., b_n`` with ``(1 - b_1*S)*...*(1 - b_n*S) = 1 - a_1*S - ...``.
+
+    Args:
+        steps: ``a_1, ..., a_n``.
+    """
+    if len(steps) == 1:
+        return [steps[0]]
+    for first in _candidates(steps):
+        rest: list[Polynomial] = []
+        before = Polynomial.one()
+        for step in steps:
+            # (1 - b*S)*(1 - c_1*S - ...): a_1 = b + c_1, a_d = c_d - b*c_<d-1>.
+            sign = 1 if not rest else -1
+            before = _exact(step - (first * before.shifted(-1)).scaled(sign))
+            rest.append(before)
+        if rest.pop():
+            continue
+        others = factors(rest)
+        if others is not None:
+            return [first, *others]
+    return None
+
+
+def _candidates(steps: Sequence[Polynomial]) -> Iterator[Polynomial]:
+    """What the first factor may be: a share of each word of ``a_1``, and a number."""
+    words = _words(steps)
+    if len(words) > _MOST_WORDS:
+        return
+    options = [_shares(steps, word) for word in ((), *words)]
+    if prod(map(len, options)) > _MOST_CANDIDATES:
+        # As they stand: every word goes to one of the factors.
+        options = [options[0], *(_whole(steps, word) for word in words)]
+    for number, *shares in product(*options):
+        yield Polynomial.total([((), number), *zip(words, shares, strict=True)])
+
+
+def _words(steps: Sequence[Polynomial]) -> list[Word]:
+    """The words of ``a_1``, and those of which other coefficients have powers."""
+    found = dict.fromkeys(word for word in steps[0].terms if word)
+    for d, step in enumerate(steps[1:], 2):
+        for word in step.terms:
+            first = word[: len(word) // d]
+            if word and word == _repeated(first, d):
+                found.setdefault(first)
+    return list(found)
+
+
+def _repeated(word: Word, times: int) -> Word:
+    """``w(i)*w(i-1)*...``, a word through so many blocks."""
+    return tuple(letter.shifted(-d) for d in range(times) for letter in word)
+
+
+def _shares(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+    """What a factor may have of a word.
+
+    If the factors have x_1, ..., x_n of it, its powers are those in
+    ``(1 - x_1*z)*...*(1 - x_n*z)``. Where that has no plain roots: all or nothing.
+    """
+    powers = [
+        step.terms.get(_repeated(word, d), sympy.S.Zero)
+        for d, step in enumerate(steps, 1)
+    ]
+    return list(dict.fromkeys([*_whole(steps, word), *_roots(powers)]))
+
+
+def _whole(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+    return list(dict.fromkeys([sympy.S.Zero, steps[0].terms.get(word, sympy.S.Zero)]))
+
+
+def _roots(numbers: Sequence[Any]) -> list[Any]:
+    """Real roots of ``z^n - a_1*z^(n-1) - ... - a_n``, where they are numbers."""
+    if any(value.has(I) or value.atoms(Learned) for value in numbers):
+        return []
+    z = sympy.Symbol("z")
+    order = len(numbers)
+    polynomial = z**order - sum(
+        value * z ** (order - d) for d, value in enumerate(numbers, 1)
+    )
+    if polynomial.free_symbols != {z}:
+        return []
+    found = sympy.roots(sympy.Poly(polynomial, z), cubics=False, quartics=False)
+    return sorted(
+        (r for r in found if r.is_real), key=lambda r: (bool(r < 0), float(r))
+    )
+
+
+def _exact(polynomial: Polynomial) -> Polynomial:
+    """With coefficients in which zero is seen to be zero."""
+    return Polynomial.total(
+        (
+            word,
+            sympy.radsimp(sympy.cancel(value)) if value.has(I) else sympy.expand(value),
+        )
+        for word, value in polynomial.terms.items()
+    )
+
+
+# -------------------------------------------------------------------------------- writing
+
+
+def _nested(found: Sequence[Polynomial]) -> tuple[str, str]:
+    """Sums over where the factors take turns, the newest blocks first."""
+    one = Polynomial.one()
+    names = _VARIABLES[: len(found) - 1]
+    bounds = ["0", *names, "i"]
+    parts = []
+    for polynomial, (begin, end) in zip(reversed(found), pairwise(bounds), strict=True):
+        if polynomial != one:
+            parts.append(
+                _power(begin, end, polynomial) or _prod(begin, end, polynomial)
+            )
+    text = "*".join(part for part, _ in parts) or "1"
+    tex = " ".join(part for _, part in parts) or "1"
+    if len(found) == 2 and found[0] == one and parts:  # As Eq. (12) has it.
+        return f"1 + sum(k, 1, i, {text})", rf"1 + \sum_{{k=1}}^{{i}} {tex}"
+    for position in reversed(range(len(names))):
+        name, begin = names[position], bounds[position]
+        text = f"sum({name}, {begin}, i, {text})"
+        tex = rf"\sum_{{{name}={begin}}}^{{i}} {tex}"
+    return text, tex
+
+
+def _power(first: str, end: str, polynomial: Polynomial) -> tuple[str, str] | None:
+    """A number as often as there are blocks; None for anything else."""
+    number = polynomial.terms.get((), sympy.S.Zero)
+    if polynomial.letters or number.has(I) or number.atoms(Learned):
+        return None
+    text = plain_scalar(number)
+    if not (number.is_Integer and number > 0):
+        text = f"({text})"
+    times = end if first == "0" else f"({end}-{first})"
+    base = sympy.latex(number)
+    if not (number.is_Integer and number > 0):
+        base = rf"\left({base}\right)"
+    return f"{text}^{times}", f"{base}^{{{times.strip('()')}}}"
+
+
+def _prod(first: str, end: str, polynomial: Polynomial) -> tuple[str, str]:
+    """A product over blocks L-j, the newest on the left, as text and as LaTeX."""
+    # In coefficients before they are text: SymPy writes 3 - (L - i) as -L + i + 3.
+    block = At(BACK).expression().xreplace({I: _J})
+    index = Polynomial(
+        {
+            tuple(letter.moved(BACK) for letter in word): coefficient.xreplace(
+                {I: block}
+            )
+            for word, coefficient in polynomial.terms.items()
+        }
+    )
+    text = index.text().replace("L-i", "L-j").replace("L - i", "L - j")
+    tex = index.latex().replace("L-i", "L-j").replace("L - i", "L - j")
+    several = len(index.terms) > 1
+    shown = rf"\left({tex}\right)" if several else tex
+    return (
+        f"prod(j, {first}, {end}-1, {text})",
+        rf"\prod_{{j={first}}}^{{{end}-1}} {shown}",
+    )

@@ -1,0 +1,1 @@
+"""The linearised recurrence: what each unknown of block i gets from older ones."""

@@ -1,0 +1,124 @@
+"""The linearised recurrence: what each unknown of block i gets from older ones.
+
+Operators become matrices, elementwise functions their derivatives (or nothing, as in
+section 3.2 of Liao et al.), products follow the product rule with the other factor as a
+gate, a concatenation becomes a sum of embedded parts. A history that grows or adds up is
+an unknown of its own, so that every law reaches back a fixed number of blocks.
+
+Far from the start the laws hold as they are; the first blocks, where history vanishes
+and boundary equations hold, are written out one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recform.algebra.formula import Formula
+from recform.analysis.linear.differentiate import Differentiator
+from recform.analysis.linear.model import (
+    INPUT,
+    STEM,
+    Gradient,
+    Law,
+    Linear,
+    Source,
+    merged,
+)
+from recform.analysis.linear.words import BLOCK, At, Polynomial
+from recform.diagnostics import Diagnostics
+from recform.recurrence.reach import reach_of
+
+
+def linearise(
+    formula: Formula,
+    report: Diagnostics,
+    *,
+    activations: bool = True,
+    first: int | None = None,
+) -> Linear:
+    """The linearised recurrence of a formula.
+
+    Args:
+        formula: from the algebra, checked by the recurrence.
+        report: gets RF601.
+        activations: whether to keep the derivatives of elementwise functions.
+        first: how many first blocks are written out; None for all that may differ.
+
+    Raises:
+        CompileError: if a part has no derivative (``max``, ``min``).
+    """
+    if first is None:
+        reach = reach_of(formula)
+        first = reach.order + reach.absolute + 1
+    reader = Differentiator(formula, report, activations)
+    laws = _ordered(reader.laws())
+    report.check()
+    starts = reader.starts(laws, first)
+    output = reader.gradient(formula.output)
+    report.check()
+    solved = _solve(laws)
+    order = max(
+        (
+            -source.at.number
+            for law in solved
+            for source in law.gradient
+            if source.at.base == BLOCK
+        ),
+        default=1,
+    )
+    return Linear(
+        formula=formula,
+        activations=activations,
+        laws=laws,
+        solved=solved,
+        order=max(order, 1),
+        first=first,
+        starts=starts,
+        output=output,
+        assumptions=tuple(reader.assumptions),
+    )
+
+
+def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
+    """The laws with unknowns of the same block replaced by theirs."""
+    done: dict[str, Gradient] = {}
+    result = []
+    for law in laws:
+
+        def parts(law: Law = law) -> Iterator[tuple[Source, Polynomial]]:
+            for source, polynomial in law.gradient.items():
+                if source.at == At(BLOCK) and source.unknown in done:
+                    for inner, factor in done[source.unknown].items():
+                        yield inner, polynomial * factor
+                else:
+                    yield source, polynomial
+
+        done[law.unknown] = merged(parts())
+        result.append(Law(law.unknown, done[law.unknown], law.written))
+    return tuple(result)
+
+
+def _ordered(laws: list[Law]) -> tuple[Law, ...]:
+    """Laws in the order of computation: what the same block reads comes first."""
+    by_name = {law.unknown: law for law in laws}
+    needs = {
+        law.unknown: {s.unknown for s in law.gradient if s.at == At(BLOCK)}
+        for law in laws
+    }
+    result = []
+    while by_name:
+        name = next(name for name in by_name if not needs[name] & by_name.keys())
+        result.append(by_name.pop(name))
+    return tuple(result)
+
+
+__all__ = [
+    "INPUT",
+    "STEM",
+    "Gradient",
+    "Law",
+    "Linear",
+    "Source",
+    "linearise",
+    "merged",
+]

@@ -1,0 +1,1 @@
+"""The paths of a network: how many there are, how long, where they run."""

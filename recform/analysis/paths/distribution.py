@@ -1,0 +1,260 @@
+"""The paths of a network: how long they are, where they run, what they weigh."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from recform.algebra.formula import Formula
+from recform.analysis.linear.model import STEM, Linear, Source
+from recform.analysis.linear.words import START, At
+from recform.analysis.paths.counting import Counter
+
+#: Deeper networks get no table of which path goes through which block.
+TABLE = 128
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """Numbers of paths by the number of blocks that they pass through.
+
+    Attributes:
+        counts: paths that pass through 0, 1, 2, ... blocks.
+    """
+
+    counts: tuple[int, ...]
+
+    @property
+    def total(self) -> int:
+        """All paths."""
+        return sum(self.counts)
+
+    @property
+    def proper(self) -> bool:
+        """Whether it is a distribution: no negative number, and at least one path."""
+        return self.total > 0 and min(self.counts) >= 0
+
+    @property
+    def mean(self) -> float | None:
+        """The mean length."""
+        return self.moment(1)
+
+    @property
+    def spread(self) -> float | None:
+        """The standard deviation of the length."""
+        if not self.proper:
+            return None
+        total = self.total
+        first = sum(k * n for k, n in enumerate(self.counts))
+        second = sum(k * k * n for k, n in enumerate(self.counts))
+        variance = Fraction(second, total) - Fraction(first, total) ** 2
+        return math.sqrt(variance)
+
+    def moment(self, power: int) -> float | None:
+        """The mean of a power of the length."""
+        if not self.proper:
+            return None
+        return float(
+            Fraction(sum(k**power * n for k, n in enumerate(self.counts)), self.total)
+        )
+
+    def weighted(self, gain: float) -> tuple[float, ...]:
+        """The share of each length if a block multiplies a signal by a gain.
+
+        Veit et al. (2016) find that a path's gradient falls with every block that it
+        passes: what arrives comes over the short ones.
+        """
+        logs = [
+            _log(abs(count)) + k * math.log(gain) if count else -math.inf
+            for k, count in enumerate(self.counts)
+        ]
+        most = max(logs, default=-math.inf)
+        if most == -math.inf:
+            return ()
+        weights = [math.exp(value - most) for value in logs]
+        total = math.fsum(weights)
+        return tuple(weight / total for weight in weights)
+
+
+def _log(count: int) -> float:
+    """The logarithm of an integer of any size."""
+    excess = max(count.bit_length() - 512, 0)
+    return math.log(count >> excess) + excess * math.log(2)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where paths run: the blocks ``first`` to ``last`` and their width."""
+
+    first: int
+    last: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Paths:
+    """All paths of one flow of blocks, from a tensor to the output.
+
+    Attributes:
+        origin: where they start, in the language of the files.
+        first: the block in which they start (0 for the input).
+        length: the number of blocks of the flow.
+        net: with signs: what is subtracted cancels what is added.
+        raw: every term for itself.
+        through: for each length, how many of the net paths pass through each of the
+            blocks ``first + 1`` to ``length``; empty for deep networks.
+        widths: for each length, the mean width of the blocks that its net paths pass;
+            None for no path, or where numbers are negative.
+        stages: the stages of the flow.
+    """
+
+    origin: str
+    first: int
+    length: int
+    net: Distribution
+    raw: Distribution
+    through: tuple[tuple[int, ...], ...]
+    widths: tuple[float | None, ...]
+    stages: tuple[Stage, ...]
+
+    @property
+    def cancels(self) -> bool:
+        """Whether any terms cancel."""
+        return self.net != self.raw
+
+
+def paths(
+    linear: Linear, stages: Sequence[Stage], length: int, origin: Source = STEM
+) -> Paths:
+    """The paths of a flow.
+
+    Args:
+        linear: the laws, without activations.
+        stages: of the flow.
+        length: the number of blocks.
+        origin: where the paths start.
+    """
+    gated = gated_by_tensors(linear)
+    counter = Counter(linear, length, signed=not gated)
+    raw = net = counter.by_length(origin)
+    if not gated and counter.subtracts:
+        raw = Counter(linear, length, signed=False).by_length(origin)
+    start = origin.at.number if origin != STEM else 0
+    through = (
+        _through(linear, length, origin, net, not gated) if length <= TABLE else ()
+    )
+    return Paths(
+        origin=origin.text(),
+        first=start,
+        length=length,
+        net=Distribution(net),
+        raw=Distribution(raw),
+        through=through,
+        widths=_widths(through, start, stages),
+        stages=tuple(stages),
+    )
+
+
+def _through(
+    linear: Linear,
+    length: int,
+    origin: Source,
+    net: tuple[int, ...],
+    signed: bool,
+) -> tuple[tuple[int, ...], ...]:
+    """All paths less those that are left without a block are those that pass it."""
+    start = origin.at.number if origin != STEM else 0
+    columns = []
+    for block in range(start + 1, length + 1):
+        left = Counter(linear, length, signed, (block,)).by_length(origin)
+        columns.append(
+            [n - (left[k] if k < len(left) else 0) for k, n in enumerate(net)]
+        )
+    return tuple(tuple(column[k] for column in columns) for k in range(len(net)))
+
+
+def _widths(
+    through: tuple[tuple[int, ...], ...], start: int, stages: Sequence[Stage]
+) -> tuple[float | None, ...]:
+    width = {
+        block: stage.width
+        for stage in stages
+        for block in range(stage.first, stage.last + 1)
+    }
+    result: list[float | None] = []
+    for row in through:
+        passed = sum(row)
+        if passed <= 0 or min(row) < 0:
+            result.append(None)
+            continue
+        total = sum(n * width[start + 1 + k] for k, n in enumerate(row))
+        result.append(float(Fraction(total, passed)))
+    return tuple(result)
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Blocks in a row that the index runs through: the network, or one stage."""
+
+    name: str
+    length: int
+    stages: tuple[Stage, ...]
+
+
+def flows(formula: Formula, depth: int | None = None) -> tuple[Flow, ...]:
+    """The flows of a network, by the stages of the file.
+
+    Args:
+        formula: the network.
+        depth: another number of blocks: stages are stretched alike, and each flow of
+            ``scope stage`` gets as many.
+    """
+    if formula.scope == "stage":
+        return tuple(
+            Flow(
+                f"stage {number + 1}",
+                depth or stage.blocks,
+                (Stage(1, depth or stage.blocks, stage.width),),
+            )
+            for number, stage in enumerate(formula.stages)
+        )
+    total = sum(stage.blocks for stage in formula.stages)
+    depth = depth or total
+    made, before, last = [], 0, 0
+    for stage in formula.stages:
+        before += stage.blocks
+        end = before * depth // total
+        if end > last:
+            made.append(Stage(last + 1, end, stage.width))
+            last = end
+    return (Flow("network", depth, tuple(made)),)
+
+
+def origins(linear: Linear, block: int) -> tuple[Source, ...]:
+    """The unknowns of a block, or the input for block 0."""
+    if not block:
+        return (STEM,)
+    return tuple(
+        Source(law.unknown, At(START, block)) for law in linear.laws if law.written
+    )
+
+
+def joined(stages: Sequence[Distribution]) -> Distribution:
+    """The paths of stages one after the other: each goes on in every way."""
+    counts = [1]
+    for stage in stages:
+        after = [0] * (len(counts) + max(len(stage.counts) - 1, 0))
+        for k, n in enumerate(counts):
+            for m, more in enumerate(stage.counts):
+                after[k + m] += n * more
+        counts = after
+    return Distribution(tuple(counts))
+
+
+def gated_by_tensors(linear: Linear) -> bool:
+    """Whether tensors are multiplied: gates are symbols, and do not cancel each other."""
+    written = (p for block in linear.starts for g in block.values() for p in g.values())
+    letters = [*linear.letters, *(letter for p in written for letter in p.letters)]
+    return any(letter.kind in ("gate", "gain") for letter in letters)

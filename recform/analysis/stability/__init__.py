@@ -1,0 +1,1 @@
+"""How signals, gradients and rounding errors grow with depth."""

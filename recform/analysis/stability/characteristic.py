@@ -1,0 +1,388 @@
+"""Growth of signal and gradient with depth.
+
+For equal blocks (every operator a number of its own) the recurrence has a characteristic
+polynomial; the roots that are left when all operators are zero belong to the formula
+alone, and no training changes them. For random blocks the second moments are followed
+exactly: an operator with independent entries of mean zero makes, of whatever it gets, a
+tensor that is uncorrelated with all others and has ``gain**2`` times the variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+import sympy
+from sympy.polys.matrices import DomainMatrix
+
+from recform.algebra.expr import I, Learned, Scaled, State
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain_scalar
+from recform.analysis.linear.forms import NoNumber, numeric
+from recform.analysis.linear.model import Linear
+from recform.analysis.linear.words import BLOCK, Letter, Polynomial
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import walk
+from recform.recurrence.regimes import ranges, runs
+
+#: A root counts as on the unit circle up to this.
+_CLOSE = 1e-9
+#: A larger characteristic polynomial is not written out: rows of its matrix, and terms.
+_LARGEST, _MOST_TERMS = 8, 24
+#: More than this is growth.
+_GROWS = 1 + 1e-6
+#: Blocks whose numbers are multiplied one by one.
+_MOST_BLOCKS = 1024
+#: The name of the unknown of the characteristic polynomial.
+_Z = sympy.Symbol("z")
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root of the characteristic polynomial.
+
+    Attributes:
+        value: as a number.
+        multiplicity: how often.
+    """
+
+    value: complex
+    multiplicity: int
+
+    @property
+    def modulus(self) -> float:
+        """Its distance from zero."""
+        return abs(self.value)
+
+
+@dataclass(frozen=True)
+class Varying:
+    """Growth where the numbers of the equations depend on the block.
+
+    Attributes:
+        block: whose roots are given.
+        blocks: how many in a row have these equations.
+        growth: how many times larger the largest number can become over them, with all
+            operators zero; None where there are very many, or numbers are none in some.
+    """
+
+    block: int
+    blocks: int
+    growth: float | None
+
+
+@dataclass(frozen=True)
+class Stability:
+    """The recurrence of equal blocks.
+
+    Attributes:
+        polynomial: the characteristic polynomial in z, factored where it factors; every
+            operator is the lower-case letter of its name. Empty if it is large.
+        latex: the same.
+        roots: with all operators zero, the largest modulus first.
+        growth: what a value is multiplied with in each block, far along, with all
+            operators zero; None where that is unknown.
+        power: further growth by a power of the depth, from a repeated root.
+        varying: what holds instead of growth and power where numbers depend on the block.
+        gated: whether tensors are multiplied: roots are those with all of these zero, too.
+        unknown: why there are no roots; empty where there are.
+    """
+
+    polynomial: str
+    latex: str
+    roots: tuple[Root, ...]
+    growth: float | None
+    power: int
+    varying: Varying | None = None
+    gated: bool = False
+    unknown: str = ""
+
+
+def stability(
+    linear: Linear,
+    report: Diagnostics | None = None,
+    blocks: Sequence[int] | None = None,
+) -> Stability:
+    """The characteristic polynomial of equal blocks, and what its roots say.
+
+    Args:
+        linear: without activations.
+        report: gets the warning RF602 where values grow without any operator.
+        blocks: those that have these equations, ascending; None for all.
+    """
+    length = sum(stage.blocks for stage in linear.formula.stages)
+    blocks = range(1, length + 1) if blocks is None else blocks
+    last = blocks[-1] if blocks else length
+    found = Stability(
+        *_written(linear),
+        roots=(),
+        growth=None,
+        power=0,
+        gated=any(letter.kind == "gate" for letter in linear.letters),
+    )
+    try:
+        bare = companion(linear, lambda p: _number(linear, p, last))
+    except NoNumber as reason:
+        return replace(found, unknown=str(reason))
+    roots = _roots(bare)
+    growth = max((root.modulus for root in roots), default=0.0)
+    run = max(runs(blocks), key=lambda ends: ends[1] - ends[0], default=(1, 0))
+    row = range(run[0], run[1] + 1)
+    varying = _varying(linear, row, last) if _varies(linear) else None
+    regular = all(law.written for law in linear.laws)
+    if report is not None and regular:
+        if varying is None and growth > _GROWS:
+            each = f"by {growth:.4g} in each block"
+            _warn(linear.formula, each, growth ** len(row), blocks, row, report)
+        elif varying is not None and _grows(linear, varying, row):
+            _warn(linear.formula, "", varying.growth or 0.0, blocks, row, report)
+    power = 0 if varying else _power(bare, growth)
+    return replace(found, roots=roots, growth=growth, power=power, varying=varying)
+
+
+def _written(linear: Linear) -> tuple[str, str]:
+    """The characteristic polynomial as text and as LaTeX; empty if it is large."""
+    small = len(linear.solved) * linear.order <= _LARGEST
+    factors = _factors(linear) if small else []
+    return _product(factors, plain_scalar, "*"), _product(factors, sympy.latex, " ")
+
+
+def _varies(linear: Linear) -> bool:
+    """Whether what is left with all operators zero depends on the block."""
+    return any(
+        coefficient.has(I)
+        or any(x.kind == "gain" and x.tensor and x.tensor.args[0].has(I) for x in word)
+        for law in linear.solved
+        for polynomial in law.gradient.values()
+        for word, coefficient in polynomial.terms.items()
+        if not any(letter.kind in ("operator", "gate") for letter in word)
+    )
+
+
+def _varying(linear: Linear, row: range, last: int) -> Varying:
+    if not row or len(row) > _MOST_BLOCKS:
+        return Varying(last, len(row), None)
+    product = sympy.eye(len(linear.solved) * linear.order)
+    try:
+        for block in row:
+            step = companion(linear, lambda p, b=block: _float(linear, p, b))
+            product = step * product
+    except NoNumber:
+        return Varying(last, len(row), None)
+    return Varying(last, len(row), float(product.norm(sympy.oo)))
+
+
+def _grows(linear: Linear, varying: Varying, row: range) -> bool:
+    """Whether values grow over all blocks, and a root says so in some of them."""
+    if varying.growth is None or varying.growth <= _GROWS:
+        return False
+    some = dict.fromkeys((row[0], row[len(row) // 2], row[-1]))
+    return any(
+        root.modulus > _GROWS
+        for block in some
+        for root in _roots(companion(linear, lambda p, b=block: _number(linear, p, b)))
+    )
+
+
+def _factors(linear: Linear) -> list[tuple[Any, int]]:
+    """The monic factors of the characteristic polynomial, with their multiplicities."""
+    symbols: dict[tuple[str, str], Any] = {}
+    matrix = companion(
+        linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
+    )
+    dense = DomainMatrix.from_Matrix(matrix)
+    entries = [sympy.expand(dense.domain.to_sympy(c)) for c in dense.charpoly()]
+    if sum(len(sympy.Add.make_args(c)) for c in entries) > _MOST_TERMS:
+        return []
+    polynomial = sum(c * _Z**n for n, c in enumerate(reversed(entries)))
+    parts = [(polynomial, 1)]
+    # With many symbols SymPy's factorisation takes seconds, or very long.
+    if len(polynomial.free_symbols) <= 3 and len(entries) <= 5:
+        # Roots of i and L do not factor.
+        with suppress(sympy.PolynomialError):
+            parts = sympy.factor_list(sympy.fraction(sympy.together(polynomial))[0])[1]
+    found = [
+        (sympy.Poly(factor, _Z).monic(), multiplicity)
+        for factor, multiplicity in parts
+        if factor.has(_Z)
+    ]
+    return sorted(found, key=lambda item: str(item[0].as_expr()))
+
+
+def _product(
+    factors: list[tuple[Any, int]], scalar: Callable[[Any], str], times: str
+) -> str:
+    """Factors, each with the highest power of z in front."""
+    if not factors:
+        return ""
+    texts = []
+    for poly, multiplicity in factors:
+        text = ""
+        for (power,), coefficient in poly.terms():
+            term = scalar(_Z**power) if power else ""
+            value = sympy.simplify(coefficient)
+            if value != 1 or not power:
+                shown = scalar(value)
+                if power and value == -1:
+                    shown = "-"
+                elif power:
+                    shown = f"({shown}){times}" if value.is_Add else f"{shown}{times}"
+                term = shown + term
+            joint = f" - {term[1:]}" if term.startswith("-") else f" + {term}"
+            text = text + joint if text else term
+        alone = len(factors) == 1 and multiplicity == 1
+        text = text if alone or poly.as_expr() == _Z else f"({text})"
+        texts.append(text + (f"^{multiplicity}" if multiplicity > 1 else ""))
+    return times.join(texts)
+
+
+def companion(linear: Linear, weigh: Any) -> Any:
+    """The matrix that takes the unknowns of ``order`` blocks one block further.
+
+    Args:
+        linear: the laws.
+        weigh: a polynomial of words as an entry.
+    """
+    names = [law.unknown for law in linear.solved]
+    size = len(names) * linear.order
+    matrix = sympy.zeros(size, size)
+    for row, law in enumerate(linear.solved):
+        for source, polynomial in law.gradient.items():
+            if source.at.base == BLOCK:
+                column = (-source.at.number - 1) * len(names)
+                matrix[row, column + names.index(source.unknown)] += weigh(polynomial)
+    for row in range(len(names), size):
+        matrix[row, row - len(names)] = 1
+    return matrix
+
+
+def _commuting(polynomial: Polynomial, symbols: dict[tuple[str, str], Any]) -> Any:
+    """A polynomial with all blocks equal: letters are numbers."""
+    total = sympy.S.Zero
+    for word, coefficient in polynomial.terms.items():
+        term = _same(coefficient)
+        for letter in word:
+            if letter.kind in ("embed", "project"):
+                continue
+            key = (letter.kind, letter.name)
+            if key not in symbols:
+                symbols[key] = sympy.Symbol(_symbol(letter))
+            term *= symbols[key]
+        total += term
+    return total
+
+
+def _symbol(letter: Letter) -> str:
+    return letter.name.lower() if letter.kind == "operator" else f"[{letter.text()}]"
+
+
+def _plain(polynomial: Polynomial) -> Any:
+    return sum((_same(value) for value in polynomial.terms.values()), sympy.S.Zero)
+
+
+def _same(coefficient: Any) -> Any:
+    """A coefficient of equal blocks: the scalars of all of them are one."""
+    return coefficient.xreplace(
+        {item: sympy.Symbol(item.name) for item in coefficient.atoms(Learned)}
+    )
+
+
+def _number(linear: Linear, polynomial: Polynomial, block: int) -> Any:
+    """What is left of a polynomial with all operators zero, in a block, exactly."""
+    value = _float(linear, polynomial, block)
+    return sympy.nsimplify(value, rational=True, tolerance=1e-15)
+
+
+def _float(linear: Linear, polynomial: Polynomial, block: int) -> float:
+    """The same as a float."""
+    total = 0.0
+    length = sum(stage.blocks for stage in linear.formula.stages)
+    for word, coefficient in polynomial.terms.items():
+        if any(letter.kind in ("operator", "gate") for letter in word):
+            continue
+        factor = numeric(linear.formula, coefficient, block, length)
+        for letter in word:
+            if letter.kind == "gain" and letter.tensor is not None:
+                factor *= numeric(linear.formula, letter.tensor.args[0], block, length)
+        total += factor
+    return total
+
+
+def _roots(matrix: Any) -> tuple[Root, ...]:
+    polynomial = sympy.Poly(matrix.charpoly(_Z).as_expr(), _Z)
+    found = []
+    for factor, multiplicity in polynomial.sqf_list()[1]:
+        for root in factor.nroots(n=20, maxsteps=500):
+            found.append(Root(complex(root), multiplicity))
+    return tuple(
+        sorted(found, key=lambda r: (-round(r.modulus, 9), -r.value.real, r.value.imag))
+    )
+
+
+def _power(matrix: Any, growth: float) -> int:
+    """The power of the depth that comes with the growth, from roots that are repeated.
+
+    It is the size of the largest Jordan block of such a root, less one: a factor f of
+    multiplicity m has no larger block than the first k at which f(M)^k has the rank that
+    is left without f. Where all values fall, there is none.
+    """
+    if growth < 1 - _CLOSE:
+        return 0
+    polynomial = sympy.Poly(matrix.charpoly(_Z).as_expr(), _Z)
+    most = 0
+    for factor, multiplicity in polynomial.factor_list()[1]:
+        largest_root = max(abs(complex(r)) for r in factor.nroots(n=20, maxsteps=500))
+        if multiplicity == 1 or abs(largest_root - growth) > _CLOSE:
+            continue
+        rank = matrix.rows - factor.degree() * multiplicity
+        image = factor_of = _at(factor, matrix)
+        power = 0
+        while image.rank() > rank:
+            image = image * factor_of
+            power += 1
+        most = max(most, power)
+    return most
+
+
+def _at(polynomial: sympy.Poly, matrix: Any) -> Any:
+    """A polynomial of a matrix, by Horner's rule."""
+    result = sympy.zeros(matrix.rows, matrix.rows)
+    for coefficient in polynomial.all_coeffs():
+        result = result * matrix + coefficient * sympy.eye(matrix.rows)
+    return result
+
+
+def _warn(
+    formula: Formula,
+    each: str,
+    over: float,
+    blocks: Sequence[int],
+    row: range,
+    report: Diagnostics,
+) -> None:
+    """Warns at the largest coefficient of a tensor that is carried on."""
+    length = sum(stage.blocks for stage in formula.stages)
+    # Equations of their own are said to be for those blocks.
+    where = "" if len(blocks) == length else f" of {ranges(blocks)}"
+    times = f"{over:.3g} times over {len(row)} blocks"
+    total = f" {each}{where}: {times}" if each else f" {times}{where}"
+    best: tuple[float, Any, Any] | None = None
+    for equation in formula.equations:
+        for tensor in walk(equation.right):
+            if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):
+                with suppress(NoNumber):
+                    size = abs(numeric(formula, tensor.coefficient, blocks[-1], length))
+                    if best is None or size > best[0]:
+                        best = (size, tensor, equation)
+    equation = best[2] if best is not None else formula.equations[0]
+    span = equation.span
+    if best is not None:
+        span = formula.spans.get(best[1], span)
+    report.warning(
+        "RF602",
+        f"with its operators at zero the recurrence grows{total}",
+        span,
+        hint="make the coefficients of older blocks add up to at most 1",
+    )

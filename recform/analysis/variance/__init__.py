@@ -1,0 +1,1 @@
+"""The second moments of a network of random blocks: the variance that each term adds."""

@@ -1,0 +1,113 @@
+"""The values of options, read without pydantic where they are plainly right.
+
+typer has pydantic read every value, and importing that takes longer than most commands
+take. A value that leaves no doubt is read here; any other, also a wrong one, goes the
+usual way, so that the words about it stay typer's.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_DECIMAL = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?")
+
+
+class Command(TyperCommand):
+    """A command whose parameters read plain values themselves."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _plainly(super().get_params(ctx))
+
+
+class Group(TyperGroup):
+    """Commands, and what is asked of all of them together: likewise."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _plainly(super().get_params(ctx))
+
+
+def _plainly(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        # One of a class that is not known here stays as it is.
+        parameter.__class__ = _OWN.get(type(parameter), type(parameter))
+    return parameters
+
+
+class _Argument(TyperArgument):
+    def get_runtime_param(self) -> Any:
+        return _Reader(self.type_descriptor, super().get_runtime_param)
+
+
+class _Option(TyperOption):
+    def get_runtime_param(self) -> Any:
+        return _Reader(self.type_descriptor, super().get_runtime_param)
+
+
+_OWN: dict[type, type] = {TyperArgument: _Argument, TyperOption: _Option}
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """What typer asks for the value of a parameter.
+
+    Attributes:
+        kind: the type of the parameter, as typer describes it.
+        usual: makes what typer itself would ask.
+    """
+
+    kind: Any
+    usual: Callable[[], Any]
+
+    def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
+        """A value of the parameter's type.
+
+        Raises:
+            typer.BadParameter: if it cannot be read as one.
+        """
+        try:
+            return _plain(value, self.kind.annotation, self.kind.parameter_info)
+        except ValueError:
+            return self.usual().coerce(value, param=param, ctx=ctx)
+
+
+def _plain(value: Any, kind: Any, info: Any) -> Any:
+    """A plain value; None is what was not given.
+
+    Raises:
+        ValueError: if it is for typer to say what it is.
+    """
+    if value is None:
+        return None
+    if get_origin(kind) is list:
+        if not isinstance(value, list | tuple):
+            raise ValueError
+        return [_plain(item, get_args(kind)[0], info) for item in value]
+    if type(value) is kind:
+        return value
+    if kind in (int, float) and isinstance(value, str):
+        form = _WHOLE if kind is int else _DECIMAL
+        if not form.fullmatch(value):
+            raise ValueError
+        number = kind(value)
+        if (info.min is not None and number < info.min) or (
+            info.max is not None and number > info.max
+        ):
+            raise ValueError
+        return number
+    if kind is Path and isinstance(value, str):
+        # Of one that is there, typer asks whether it can be read.
+        if not os.access(value, os.R_OK) and os.path.lexists(value):
+            raise ValueError
+        return Path(value)
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return kind(value)
+    raise ValueError

@@ -1,0 +1,155 @@
+"""Sums and products of a regular expression, where it is a row of stars.
+
+``s* p*`` skips the older blocks and passes the last k: the ends of the stars become the
+variables of sums, and each star a product over its blocks.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import sympy
+
+from recform.derivation.series.regex import Regex, Star
+from recform.derivation.series.series import SKIP, Move
+from recform.derivation.series.show import (
+    PLAIN,
+    Place,
+    Plain,
+    added,
+    is_negative,
+    polynomial,
+)
+
+_Part = tuple[bool, dict[Move, Any]]
+
+
+def closed_form(style: Plain, regex: Regex) -> str:
+    """Sums and products of a regular expression, or nothing."""
+    free = [name for name in "jkmnpqrt" if name not in _taken(regex)]
+    terms = []
+    for product, weight in regex.terms:
+        if not product:
+            # The path over no block is no part of the formula, which is for i >= 1.
+            continue
+        parts = _parts(product)
+        if parts is None:
+            return ""
+        shown = _row(style, parts, weight, free)
+        if not shown:
+            return ""
+        terms.append(shown)
+    return added(terms)
+
+
+def _taken(regex: Regex) -> set[str]:
+    """Names of scalars in an expression, which no variable may have."""
+    found: set[str] = set()
+    for product, weight in regex.terms:
+        found |= {str(symbol) for symbol in weight.free_symbols}
+        for factor in product:
+            if isinstance(factor, Star):
+                found |= _taken(factor.inner)
+            else:
+                found |= {w for name in factor.gains for w in re.findall(r"\w+", name)}
+    return found
+
+
+def _parts(product: Any) -> list[_Part] | None:
+    """The moves and stars of a product, newest block first; None if a star is deep."""
+    result: list[_Part] = []
+    for factor in reversed(product):
+        if isinstance(factor, Move):
+            result.append((False, {factor: sympy.S.One}))
+            continue
+        moves = {}
+        for inner, weight in factor.inner.terms:
+            if len(inner) != 1 or isinstance(inner[0], Star):
+                return None
+            moves[inner[0]] = weight
+        result.append((True, moves))
+    return result
+
+
+def _row(style: Plain, parts: list[_Part], weight: Any, free: list[str]) -> str:
+    """A row of moves and stars as sums over where the stars end."""
+    stars = sum(1 for star, _ in parts if star)
+    if stars > 3 or stars == 0:
+        return ""
+    inner, *others = free
+    names = iter(others)
+    fixed_behind = [
+        sum(1 for star, _ in parts[n + 1 :] if not star) for n in range(len(parts))
+    ]
+    begin: tuple[str, int] = ("", 0)
+    sums: list[tuple[str, str, str]] = []
+    factors: list[str] = []
+    seen = 0
+    for number, (star, moves) in enumerate(parts):
+        if not star:
+            factors += _one(style, moves, begin)
+            begin = (begin[0], begin[1] + 1)
+            continue
+        seen += 1
+        if seen == stars:
+            end: tuple[str, int] = ("i", -fixed_behind[number])
+        else:
+            name = next(names)
+            end = (name, 0)
+            sums.append((name, _count(begin), _count(("i", -fixed_behind[number]))))
+        factors += _many(style, moves, begin, end, inner)
+        begin = end
+    body = style.times.join(factors)
+    if weight != 1 or not body:
+        negative = is_negative(weight)
+        size = -weight if negative else weight
+        shown = style.scalar(size)
+        if size != 1 or not body:
+            shown = style.bracket(shown) if size.is_Add and body else shown
+            body = style.times.join([shown, *([body] if body else [])])
+        body = ("-" if negative else "") + body
+    for name, low, high in reversed(sums):
+        if style is PLAIN:
+            body = f"sum({name}, {low}, {high}, {body})"
+        else:
+            body = rf"\sum_{{{name}={low}}}^{{{high}}} {body}"
+    return body
+
+
+def _count(bound: tuple[str, int]) -> str:
+    base, number = bound
+    return base + (f"{number:+d}" if number else "") if base else str(number)
+
+
+def _place(base: str, number: int, variable: str = "") -> Place:
+    """The block ``L - base - number``."""
+    if base and number:
+        return Place(f"L-{base}", -number)
+    return Place(f"L-{base}" if base else "L", -number)
+
+
+def _one(style: Plain, moves: dict[Move, Any], begin: tuple[str, int]) -> list[str]:
+    (move,) = moves
+    place = _place(*begin)
+    return [style.name(name, place) for name in (*move.gains, *move.operators)]
+
+
+def _many(
+    style: Plain,
+    moves: dict[Move, Any],
+    begin: tuple[str, int],
+    end: tuple[str, int],
+    inner: str,
+) -> list[str]:
+    """A star as a product over its blocks; nothing for one that only skips."""
+    if moves == {SKIP: 1}:
+        return []
+    body = polynomial(
+        style, {(m,): moves[m] for m in sorted(moves)}, Place(f"L-{inner}", -1)
+    )
+    last = (end[0], end[1] - 1)
+    if style is PLAIN:
+        return [f"prod({inner}, {_count(begin)}, {_count(last)}, {body})"]
+    shown = style.bracket(body) if len(moves) > 1 else body
+    return [rf"\prod_{{{inner}={_count(begin)}}}^{{{_count(last)}}} {shown}"]

@@ -1,0 +1,1 @@
+"""General formulas: how they are read, and the series that each of them is."""

@@ -1,0 +1,107 @@
+"""Weights of general formulas: sums of products of powers and polynomials of variables.
+
+Other weights, such as ``1/k``, ``sqrt(k)`` and ``k^k``, belong to no recurrence: along
+``u v^k w`` the weights of a rational series obey a linear recurrence with constant
+coefficients, which these sequences do not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import L
+from recform.derivation.general.model import symbol
+from recform.source import Span
+
+#: Highest power of a variable in a weight.
+MAX_DEGREE = 16
+
+
+class Refused(Exception):
+    """The formula is no rational series of paths.
+
+    Attributes:
+        kind: ``weight`` (no recurrence has it), ``odd`` (a weight that is not read),
+            ``slanted`` (no recurrence has such a bound), ``unknown`` and ``unsettled``
+            (nothing is proved of them), ``zero``, ``order``, ``ahead``, ``large`` or
+            ``last``.
+        what: a part of the formula, as text.
+        place: where it stands, if that is known.
+    """
+
+    def __init__(self, kind: str, what: str, place: Span | None = None) -> None:
+        super().__init__(kind, what)
+        self.kind, self.what, self.place = kind, what, place
+
+
+def monomials(weight: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+    """A weight as sums of ``number * x^degree * base^x`` over the variables.
+
+    Raises:
+        Refused: if it is none.
+    """
+    symbols = {symbol(name): name for name in names}
+    value = sympy.expand(weight)
+    with suppress(sympy.PolynomialError):
+        value = sympy.expand(sympy.cancel(value))
+    for part in sympy.Add.make_args(value):
+        number = sympy.S.One
+        degrees = dict.fromkeys(names, 0)
+        bases: dict[str, Any] = dict.fromkeys(names, sympy.S.One)
+        for factor in sympy.Mul.make_args(part):
+            base, exponent = factor.as_base_exp()
+            if not factor.free_symbols & set(symbols):
+                if factor.has(L):
+                    raise Refused("last", str(factor))
+                number *= factor
+            elif base in symbols and exponent.is_Integer and exponent > 0:
+                degrees[symbols[base]] += int(exponent)
+            else:
+                powers = _linear(base, exponent, symbols, factor)
+                number *= base ** powers.pop("", sympy.S.Zero)
+                for name, times in powers.items():
+                    bases[name] *= base**times
+        if max(degrees.values()) > MAX_DEGREE:
+            raise Refused("large", plain_names(part))
+        if any(value.is_real is False for value in (number, *bases.values())):
+            raise Refused("odd", plain_names(part))
+        if number != 0:
+            yield (
+                number,
+                tuple(
+                    (n, degrees[n], bases[n])
+                    for n in names
+                    if degrees[n] or bases[n] != 1
+                ),
+            )
+
+
+def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, Any]:
+    """An exponent as multiples of variables, and a number under the empty name."""
+    counted = set(symbols)
+    if base.free_symbols & counted or not exponent.free_symbols & counted:
+        # 1/(k+1), sqrt(k) and k^k obey no linear recurrence.
+        fraction = exponent.is_Integer and base.is_polynomial(*symbols)
+        wild = base in symbols and (exponent.is_Rational or exponent in symbols)
+        proper = factor.is_Pow and (fraction or wild)
+        raise Refused("weight" if proper else "odd", plain_names(factor))
+    powers: dict[str, Any] = {}
+    for item, times in sympy.expand(exponent).as_coefficients_dict().items():
+        if item == 1:
+            powers[""] = times
+        elif item in symbols:
+            powers[symbols[item]] = times
+        else:
+            wild = exponent.is_polynomial(*symbols) and abs(base) != 1
+            raise Refused("weight" if wild else "odd", plain_names(factor))
+    return powers
+
+
+def plain_names(value: Any) -> str:
+    """A weight as text, with the variables' names in the file."""
+    return re.sub(r"#\d+", "", str(value)).replace("**", "^")

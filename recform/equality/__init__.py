@@ -1,0 +1,1 @@
+"""Whether two networks are equal: proved for every depth, or shown by a case that differs."""

@@ -1,0 +1,385 @@
+"""Whether two networks are equal: for any operators, for linear ones, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from recform.algebra.expr import I, State, Tensor
+from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.typeset import plain
+from recform.analysis.linear.recurrence import linearise
+from recform.derivation.backward import network_of, seeds_of
+from recform.derivation.series.automaton import equal
+from recform.derivation.series.series import NotExact
+from recform.derivation.series.show import PLAIN, added, term
+from recform.derivation.words import has_free_letters
+from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.example import Example, example
+from recform.equality.frame import FrameChange, changes_shape, frame_changes
+from recform.equality.functions import untold
+from recform.equality.induction import Proof, prove
+from recform.equality.kept import Kept, Relation, first_block
+from recform.equality.outputs import Outputs
+from recform.equality.terms import TooLarge
+from recform.recurrence.regimes import own_blocks
+
+#: How the answer reads.
+ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
+#: Most depths that are compared one by one.
+MAX_DEPTH = 100
+#: Deeper networks are tried on numbers only where shorter ones have the same formulas.
+_DEEPEST_EXAMPLE = 8
+
+
+@dataclass(frozen=True)
+class OwnDepth:
+    """Networks of the depth that a file has.
+
+    Attributes:
+        blocks: the depth.
+        owner: the name of the network that has it; empty if both have.
+        same: whether they are equal with so many blocks, for any operators.
+    """
+
+    blocks: int
+    owner: str
+    same: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether two networks are equal.
+
+    Attributes:
+        names: of the networks.
+        answer: one of the four.
+        checked: the depths up to which the outputs were compared as formulas; none if
+            the equations are the same.
+        differs: the smallest depth at which they differ for some operators.
+        relations: what holds at every block and proves it, as text.
+        starts: boundary equations, as text, by network.
+        interior: whether the paths between later blocks are equal; None if that is
+            unknown.
+        example: operators and an input for which they differ.
+        frame: what differs besides the equations.
+        notes: what was taken for granted, in sentences.
+        numbered: whether boundary equations of a network stand behind its first block.
+        own: for networks that are not equal, or not known to be, what is known of the
+            depth that the files have.
+    """
+
+    names: tuple[str, str]
+    answer: str
+    checked: int
+    differs: int | None
+    relations: tuple[str, ...]
+    starts: tuple[tuple[str, ...], tuple[str, ...]]
+    interior: bool | None
+    example: Example | None
+    frame: tuple[FrameChange, ...]
+    notes: tuple[str, ...]
+    numbered: tuple[bool, bool] = (False, False)
+    own: OwnDepth | None = None
+
+    @property
+    def equal(self) -> bool:
+        """Whether they are equal for any operators."""
+        return self.answer == ANY
+
+
+@with_plugins
+def compare(left: Formula, right: Formula) -> Verdict:
+    """Compares two networks with the same operators, block by block.
+
+    Raises:
+        CompileError: if their operators or inputs have nothing to do with each other.
+    """
+    formulas = (left, right)
+    _comparable(left, right)
+    if _same_equations(left, right):
+        return _same(left, right)
+    depth = _depth(formulas)
+    differs: dict[bool, int | None] = {}
+    proofs: dict[bool, Proof | None] = {False: None, True: None}
+    checked = 0
+    for linear in (False, True):
+        differs[linear], checked = _first_difference(formulas, depth, linear=linear)
+        if differs[linear] is None and checked == depth:
+            proofs[linear] = _proof(formulas, depth, linear=linear)
+        if proofs[linear] is not None:
+            break
+    shortest = differs.get(True) or differs[False]
+    shown = None
+    if shortest is not None:
+        shown = _example(formulas, shortest, depth, linear=bool(differs.get(True)))
+        shortest = shortest if shown is None else shown.depth
+    answer = OPEN
+    if proofs[False] is not None:
+        answer = ANY
+    elif differs[True] is not None and shown is not None:
+        answer = DIFFERENT
+    elif proofs[True] is not None:
+        answer = LINEAR
+    found = proofs[False] or proofs[True]
+    own = None
+    smallest = differs[False]
+    if answer == DIFFERENT and smallest is not None and shown is not None:
+        own = _own_depth(formulas, smallest, shown)
+    elif answer == OPEN and smallest is None:
+        own = _equal_so_far(formulas, checked)
+    return Verdict(
+        (left.name, right.name),
+        answer,
+        checked,
+        shortest,
+        () if found is None else relation_texts(found.relations),
+        (_starts(left), _starts(right)),
+        _interior(left, right),
+        shown,
+        frame_changes(left, right),
+        _notes(formulas),
+        _numbered(formulas),
+        own,
+    )
+
+
+def _same_equations(left: Formula, right: Formula) -> bool:
+    """Whether they differ at most in the names of their unknowns."""
+    names, others = ([e.unknown for e in f.equations] for f in (left, right))
+    if len(names) != len(others):
+        return False
+    pairs = zip(others, others if set(names) == set(others) else names, strict=True)
+    renamed = dict(pairs)
+
+    def named(tensor: Tensor | None) -> Any:
+        if tensor is None:
+            return None
+        states = {s: State(renamed[s.name], s.index) for s in tensor.atoms(State)}
+        return tensor.xreplace(states)
+
+    return (
+        {e.unknown: e.right for e in left.equations}
+        == {renamed[e.unknown]: named(e.right) for e in right.equations}
+        and {b.left: b.right for b in left.boundaries}
+        == {named(b.left): named(b.right) for b in right.boundaries}
+        and left.output == named(right.output)
+    )
+
+
+def _same(left: Formula, right: Formula) -> Verdict:
+    """The verdict on two networks with the same equations."""
+    return Verdict(
+        (left.name, right.name),
+        ANY,
+        0,
+        None,
+        (),
+        (_starts(left), _starts(right)),
+        True,
+        None,
+        frame_changes(left, right),
+        _notes((left, right)),
+        _numbered((left, right)),
+    )
+
+
+def _own_depth(
+    formulas: tuple[Formula, Formula], differs: int, shown: Example
+) -> OwnDepth | None:
+    """What is known of the depth of the files, where the difference is shown at another.
+
+    Args:
+        formulas: the two networks, which are different.
+        differs: all smaller depths are equal.
+        shown: where they differ.
+    """
+    first, second = (_blocks(formula) for formula in formulas)
+    if first is None or second is None:
+        return None
+    less = min(first, second)
+    if less < differs:
+        owner = "" if first == second else formulas[first > second].name
+        return OwnDepth(less, owner, True)
+    if first != second or first in (shown.depth, differs):
+        return None
+    if first <= MAX_DEPTH and not _differ_at(formulas, first):
+        return OwnDepth(first, "", True)
+    found = example(formulas, first, linear=shown.linear)
+    return None if found is None else OwnDepth(first, "", False)
+
+
+def _equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth | None:
+    """The depth of both files, if they are equal there though nothing is proved of all.
+
+    Args:
+        formulas: the two networks.
+        checked: all depths up to here are equal.
+    """
+    first, second = (_blocks(formula) for formula in formulas)
+    if first is None or first != second or first > MAX_DEPTH:
+        return None
+    same = first <= checked or not _differ_at(formulas, first)
+    return OwnDepth(first, "", True) if same else None
+
+
+def _blocks(formula: Formula) -> int | None:
+    """The number of blocks, or of those of each stage; None if stages differ in it."""
+    counts = [stage.blocks for stage in formula.stages]
+    if formula.scope == "network":
+        return sum(counts)
+    return counts[0] if len(set(counts)) == 1 else None
+
+
+def _numbered(formulas: tuple[Formula, Formula]) -> tuple[bool, bool]:
+    first, second = (bool(own_blocks(formula)) for formula in formulas)
+    return first, second
+
+
+def _comparable(left: Formula, right: Formula) -> None:
+    """Refuses networks whose operators have no name in common."""
+    report = Diagnostics()
+    if (
+        left.operators
+        and right.operators
+        and not set(left.operators) & set(right.operators)
+    ):
+        report.error(
+            "RF643",
+            f"{left.name} and {right.name} have no operator in common: "
+            f"{', '.join(left.operators)} there, {', '.join(right.operators)} here",
+            right.equations[0].span,
+            hint="operators are matched by name; give those that are the same one name",
+        )
+        raise CompileError(report)
+
+
+def _depth(formulas: tuple[Formula, Formula]) -> int:
+    return min(first_block(formulas), MAX_DEPTH)
+
+
+def _proof(
+    formulas: tuple[Formula, Formula], depth: int, *, linear: bool
+) -> Proof | None:
+    """A proof for all depths behind those that were compared one by one."""
+    try:
+        proof = prove(formulas, linear=linear)
+    except (TooLarge, NotExact):
+        return None
+    return proof if proof.outputs and proof.first <= depth else None
+
+
+def _first_difference(
+    formulas: tuple[Formula, Formula], depth: int, *, linear: bool
+) -> tuple[int | None, int]:
+    """The first depth at which the outputs are different formulas; how far was looked."""
+    outputs = Outputs(formulas, depth, linear=linear)
+    for length in range(1, depth + 1):
+        try:
+            if not outputs.same(length):
+                return length, length
+        except TooLarge:
+            return None, length - 1
+    return None, depth
+
+
+def _differ_at(formulas: tuple[Formula, Formula], length: int) -> bool:
+    """Whether the outputs at a depth are different formulas, or too large to tell."""
+    try:
+        return not Outputs(formulas, length, linear=False).same(length)
+    except TooLarge:
+        return True
+
+
+def _example(
+    formulas: tuple[Formula, Formula], shortest: int, depth: int, *, linear: bool
+) -> Example | None:
+    """Numbers that tell two networks apart, at the smallest depth that has some.
+
+    Where normal forms differ the values may be equal, by a law that is not known.
+    """
+    for length in range(shortest, max(shortest, min(depth, _DEEPEST_EXAMPLE)) + 1):
+        found = example(formulas, length, linear=linear)
+        if found is not None:
+            return found
+    return None
+
+
+def _interior(left: Formula, right: Formula) -> bool | None:
+    """Whether later blocks have the same paths between them, whatever the start is."""
+    series = []
+    if len(left.equations) + len(right.equations) > 2:
+        return None
+    for formula in (left, right):
+        report = Diagnostics()
+        try:
+            linear = linearise(formula, report, activations=False)
+            name = formula.equations[-1].unknown
+            series.append(network_of(linear).series(name, name, seeds_of(linear, name)))
+        except CompileError:
+            return None
+    try:
+        if equal(series[0], series[1]):
+            return True
+    except NotExact:
+        return None
+    return None if any(map(has_free_letters, series)) else False
+
+
+def _starts(formula: Formula) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(boundary.text for boundary in formula.boundaries))
+
+
+def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
+    notes = ["operators of one name and block are the same in both"]
+    for name in untold(formulas):
+        notes.append(
+            f"the plugin says no value of {name}: it was taken for any function, and not "
+            "tried on numbers"
+        )
+    if _same_equations(*formulas):
+        return tuple(notes)
+    notes.append("all tensors of the equations have one shape")
+    if any(map(changes_shape, formulas)):
+        notes.append(
+            "where a block changes the shape each term is adapted, so other terms have "
+            "other adapters; these were left out"
+        )
+    return tuple(notes)
+
+
+def relation_texts(relations: Iterable[Relation]) -> tuple[str, ...]:
+    """The relations that say something of the newest block, shortest first."""
+    texts = [
+        _relation(r) for r in relations if any(not k.fixed and not k.back for k in r)
+    ]
+    return tuple(sorted(dict.fromkeys(texts), key=lambda text: (len(text), text))[:8])
+
+
+def _relation(relation: Relation) -> str:
+    """``X_i = W_i*X_<i-1> + input``; a prime marks the second network."""
+    solved = next(
+        (
+            k
+            for k in relation
+            if isinstance(k.tensor, State) and not k.fixed and not k.back
+        ),
+        max(relation, key=lambda k: (not k.fixed, -k.back)),
+    )
+    parts = [
+        term(PLAIN, -weight / relation[solved], [_name(kept)])
+        for kept, weight in reversed(list(relation.items()))
+        if kept != solved
+    ]
+    return f"{_name(solved)} = {added(parts)}"
+
+
+def _name(kept: Kept) -> str:
+    tensor = kept.tensor.xreplace({I: I - kept.back})
+    if kept.side:
+        names = {
+            part: State(f"{part.name}'", part.index) for part in tensor.atoms(State)
+        }
+        tensor = tensor.xreplace(names)
+    return plain(tensor)

@@ -1,0 +1,330 @@
+"""A case in which two networks differ: numbers for operators and input, exact fractions.
+
+It is found by running the written-out equations, and printed as a Python program of its
+own, so that anybody can run it again without recform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    I,
+    Input,
+    L,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.algebra.typeset import plain
+from recform.equality.functions import program as program_of
+from recform.recurrence.unroll import Unroller
+from recform.verify.evaluate import Untold
+
+#: Numbers of the input; even, so that it can be split.
+WIDTH = 4
+#: How large the numbers of the input are made, one try after the other: functions that
+#: differ only far from zero need large ones, those that saturate small ones.
+_SIZES = (*[1] * 6, *["Q(1, 8)", 100] * 3, *[10000] * 2)
+
+_PROGRAM = '''\
+"""{title}
+
+{about}
+"""
+
+import math
+import random
+from fractions import Fraction as Q
+
+SEED = {seed}
+WIDTH = {width}
+SIZE = {size}
+
+
+def matrix(name, columns):
+    """Whole numbers that belong to an operator and the size of its input."""
+    numbers = random.Random(f"{{SEED}} {{name}} {{columns}}")
+    return [[numbers.randint(-2, 2) for _ in range(columns)] for _ in range(WIDTH)]
+
+
+class Made(list):
+    """What operators make: an operator may also make fewer features than WIDTH."""
+
+
+def fitting(vectors):
+    """Features of one number; what an operator made is cut where others are fewer."""
+    size = min(map(len, vectors))
+    if any(len(x) > size and not isinstance(x, Made) for x in vectors):
+        raise ValueError("features of different numbers")
+    return zip(*vectors)
+
+
+def op(name, x):
+    """The operator of a block{kind}."""
+    rows = matrix(name, len(x))
+    y = [sum(a * b for a, b in zip(row, x)) for row in rows]
+    return Made({applied})
+
+
+def scalar(name):
+    """A learned scalar."""
+    numbers = random.Random(f"{{SEED}} {{name}}")
+    return Q(numbers.randint(1, 9) * numbers.choice((1, -1)), 4)
+
+
+def add(*vectors):
+    return [sum(parts) for parts in fitting(vectors)]
+
+
+def times(*vectors):
+    return [math.prod(parts) for parts in fitting(vectors)]
+
+
+def scale(weight, x):
+    return type(x)(weight * a for a in x)
+
+
+def shift(weight, x):
+    return type(x)(weight + a for a in x)
+
+
+def split(x, parts, which):
+    size = len(x) // parts
+    return x[which * size : (which + 1) * size]
+
+
+{functions}
+
+def each(name, x):
+    return type(x)(FUNCTIONS[name](a) for a in x)
+
+
+def combine(name, *vectors):
+    return [{{"max": max, "min": min}}[name](parts) for parts in fitting(vectors)]
+
+
+def mean(*vectors):
+    return [sum(parts) / Q(len(parts)) for parts in fitting(vectors)]
+
+
+inputs = [random.Random(f"{{SEED}} input {{n}}") for n in range(WIDTH)]
+x = [Q(numbers.randint(-3, 3)) * SIZE for numbers in inputs]
+
+
+{bodies}
+first, second = {names}
+print("{left}:", *map(str, first))
+print("{right}:", *map(str, second))
+assert any(abs(a - b) > 1e-6 for a, b in zip(first, second)), "they agree"
+'''
+
+
+@dataclass(frozen=True)
+class Example:
+    """Numbers for which two networks differ.
+
+    Attributes:
+        depth: the number of blocks.
+        seed: from which the numbers are made.
+        linear: whether operators are matrices; otherwise the square of each number is
+            added.
+        outputs: of the two networks.
+        program: Python that computes them again.
+    """
+
+    depth: int
+    seed: int
+    linear: bool
+    outputs: tuple[tuple[str, ...], tuple[str, ...]]
+    program: str
+
+    def as_dict(self) -> Mapping[str, Any]:
+        """For ``--json``."""
+        return {
+            "depth": self.depth,
+            "seed": self.seed,
+            "linear_operators": self.linear,
+            "outputs": [list(values) for values in self.outputs],
+            "program": self.program,
+        }
+
+
+def example(
+    formulas: tuple[Formula, Formula], depth: int, *, linear: bool
+) -> Example | None:
+    """Numbers for which two networks of a depth differ, or None if none are found."""
+    bodies = [
+        _body(formula, depth, name)
+        for formula, name in zip(formulas, ("first", "second"), strict=True)
+    ]
+    left, right = (formula.name for formula in formulas)
+    try:
+        functions = program_of(formulas)
+    except Untold:
+        return None
+    for seed, size in enumerate(_SIZES):
+        program = _PROGRAM.format(
+            title=f"{left} and {right} differ with {depth} block{'s' * (depth > 1)}.",
+            about="Made by recform equiv; needs Python alone.",
+            seed=seed,
+            width=WIDTH,
+            size=size,
+            kind=": a matrix"
+            if linear
+            else ": a matrix, and the square of each number",
+            applied="y" if linear else "[a + a * a for a in y]",
+            functions=functions,
+            bodies="\n\n".join(bodies),
+            names="first_network(x), second_network(x)",
+            left=left,
+            right=right,
+        )
+        outputs = _run(program)
+        if outputs is not None and _differ(*outputs):
+            first, second = (tuple(map(_number, values)) for values in outputs)
+            return Example(depth, seed, linear, (first, second), program)
+    return None
+
+
+def _number(value: Any) -> str:
+    return str(value) if isinstance(value, Fraction | int) else f"{value:.9g}"
+
+
+def _run(program: str) -> tuple[list[Any], list[Any]] | None:
+    """The two outputs of a program that was written here."""
+    scope: dict[str, Any] = {}
+    body = program[: program.index("\nprint(")]
+    try:
+        exec(compile(body, "<example>", "exec"), scope)
+    except (OverflowError, ZeroDivisionError, ValueError):
+        return None
+    return scope["first"], scope["second"]
+
+
+def _differ(left: list[Any], right: list[Any]) -> bool:
+    if len(left) != len(right):
+        return True
+    return any(abs(a - b) > 1e-6 for a, b in zip(left, right, strict=True))
+
+
+# --------------------------------------------------------------------------- writing it out
+
+
+def _body(formula: Formula, depth: int, name: str) -> str:
+    """A function with a line for each unknown of each block."""
+    unroller = Unroller(formula, depth)
+    output = unroller.output(formula.output)
+    lines: list[str] = []
+    names: dict[Tensor, str] = {}
+
+    def known(tensor: Tensor) -> str:
+        """The variable of an unknown or a history, its line written first."""
+        if tensor not in names:
+            text = write(unroller.definitions[tensor])
+            # A history's name says nothing as a variable.
+            shown = plain(tensor) if isinstance(tensor, State) else f"h_{len(names)}"
+            names[tensor] = "".join(c if c.isalnum() else "_" for c in shown).strip("_")
+            lines.append(f"    {names[tensor]} = {text}")
+        return names[tensor]
+
+    def write(tensor: Tensor) -> str:
+        match tensor:
+            case Input():
+                return "x"
+            case State() | History():
+                return known(tensor)
+            case Apply():
+                index = "" if tensor.index is sympy.nan else f"_{tensor.index}"
+                return f'op("{tensor.operator}{index}", {write(tensor.argument)})'
+            case Elementwise():
+                return f'each("{tensor.name}", {write(tensor.argument)})'
+            case Scaled():
+                return f"scale({_weight(tensor)}, {write(tensor.tensor)})"
+            case TensorSum():
+                return _sum(tensor)
+            case Pointwise():
+                return f"times({', '.join(map(write, tensor.children))})"
+            case Combine() if tensor.kind == "mean":
+                return f"mean({', '.join(map(write, tensor.children))})"
+            case Combine():
+                parts = ", ".join(map(write, tensor.children))
+                return f'combine("{tensor.kind}", {parts})'
+            case Concat():
+                parts = ", ".join(f"*{write(child)}" for child in tensor.children)
+                return f"[{parts}]"
+            case Part():
+                return f"split({write(tensor.tensor)}, {tensor.parts}, {tensor.which})"
+        raise TypeError(type(tensor).__name__)
+
+    def _sum(tensor: TensorSum) -> str:
+        numbers = [c for c in tensor.children if isinstance(c, Filled)]
+        others = [write(c) for c in tensor.children if not isinstance(c, Filled)]
+        text = others[0] if len(others) == 1 else f"add({', '.join(others)})"
+        for number in numbers:
+            text = f"shift({_weight(number)}, {text})"
+        return text
+
+    def _weight(tensor: Scaled | Filled) -> str:
+        value = tensor.coefficient
+        learned = {item: sympy.Symbol(_scalar(item)) for item in value.atoms(Learned)}
+        value = value.xreplace(learned)
+        if value.has(I):
+            value = value.xreplace({I: tensor.at})
+        value = value.xreplace({L: sympy.Integer(depth)})
+        if value.is_Rational:
+            return f"Q({value.p}, {value.q})" if value.q != 1 else str(value)
+        return _code(value)
+
+    # From the oldest block on, so that no line nests deeper than its equation.
+    for block in range(depth + 1):
+        for equation in formula.equations:
+            state = State(equation.unknown, block)
+            if state in unroller.definitions:
+                known(state)
+    result = "scale(0, x)" if output is None else write(output)
+    return f"def {name}_network(x):\n" + "\n".join([*lines, f"    return {result}", ""])
+
+
+def _scalar(item: Learned) -> str:
+    index = "" if item.index is sympy.nan else f"_{item.index}"
+    return f'scalar("{item.name}{index}")'
+
+
+def _code(value: Any) -> str:
+    """A number as Python: exact where it is rational, a float otherwise."""
+    if value.is_Rational:
+        return f"Q({value.p}, {value.q})"
+    if value.is_Symbol:
+        return str(value.name)
+    if value.is_Add:
+        return " + ".join(map(_code, value.args)).join("()")
+    if value.is_Mul:
+        return " * ".join(map(_code, value.args)).join("()")
+    if value.is_Pow and value.exp.is_Integer:
+        return f"({_code(value.base)} ** {int(value.exp)})"
+    if not value.free_symbols:
+        return repr(float(value))
+    if value.is_Pow:
+        return f"math.pow(float({_code(value.base)}), float({_code(value.exp)}))"
+    arguments = ", ".join(f"float({_code(a)})" for a in value.args)
+    name = {"Abs": "abs", "Max": "max", "Min": "min"}.get(
+        value.func.__name__, f"math.{value.func.__name__}"
+    )
+    return f"{name}({arguments})"

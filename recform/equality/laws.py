@@ -1,0 +1,371 @@
+"""Laws of functions, as far as normal forms of tensors know them.
+
+A function is what its operator says that it computes, and that is written by few words:
+what is piecewise linear by ``max`` (``min(x, y)`` is ``-max(-x, -y)``), ``tanh(x)`` is
+``2*sigmoid(2*x) - 1``. A function that is made of other words, or of which nothing is
+said, stays an atom. Each law is an identity of real numbers; what no law says stays
+unknown, and is not taken for different.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from fractions import Fraction
+from functools import cache, partial, reduce
+from typing import Any
+
+import sympy
+
+from recform.blocks import Function
+from recform.blocks.function import EXACT
+from recform.blocks.library import told
+from recform.equality.concat import each, side_by_side
+from recform.equality.max import (
+    NORMAL,
+    SIGMOIDS,
+    is_gate,
+    is_positive,
+    is_positive_atom,
+    largest,
+    minus,
+    rectified,
+    relevant,
+)
+from recform.equality.terms import (
+    MAX_TERMS,
+    ONE,
+    Atom,
+    Atoms,
+    Monomial,
+    Value,
+    cleaned,
+    frozen,
+    plus,
+    product,
+    scaled,
+)
+
+#: Most terms of an argument by which a function is multiplied out, and where it has
+#: pieces or is multiplied out twice.
+_MOST_TERMS, _FEW_TERMS = 32, 4
+#: The largest power that is multiplied out.
+_MOST_POWER = 8
+#: Most factors of a product that are looked at in pairs.
+_MOST_FACTORS = 8
+
+
+def function(atoms: Atoms, name: str, x: Value) -> Value:
+    """An elementwise function of a value, or one of the words that laws know."""
+    return atoms.once((name, frozen(x)), lambda: _function(atoms, name, x))
+
+
+def _function(atoms: Atoms, name: str, x: Value) -> Value:
+    inside = each(atoms, [x], lambda column: function(atoms, name, column[0]))
+    if inside is not None:
+        return inside
+    known = None if name in SIGMOIDS else told(name)
+    if known is not None and len(x) <= _most_terms(known):
+        with suppress(_Unwritten):
+            return known.fold(x, _number, partial(_written, atoms))
+    return _atom(atoms, name, x)
+
+
+class _Unwritten(Exception):
+    """A function's value is not made of what laws know alone: it is an atom."""
+
+
+def _number(number: Fraction) -> Value:
+    return cleaned({ONE: sympy.Rational(number)})
+
+
+def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
+    """A word of a function's value, of its arguments.
+
+    Raises:
+        _Unwritten: if no law knows it.
+    """
+    x = parts[0]
+    match word:
+        case "+":
+            return plus(*parts)
+        case "-":
+            return minus(*parts)
+        case "*":
+            return multiplied(atoms, *parts)
+        case "**" if (power := _whole(parts[1])) is not None:
+            return reduce(partial(multiplied, atoms), [x] * power)
+        case "max" | "min":
+            return together(atoms, word, parts)
+        case "abs":
+            return together(atoms, "max", [x, _negative(x)])
+        case "hardsigmoid":
+            moved = plus(scaled(sympy.Rational(1, 6), x), _number(Fraction(1, 2)))
+            larger = together(atoms, "max", [moved, {}])
+            return together(atoms, "min", [larger, _number(Fraction(1))])
+        case "tanh":
+            gate = function(atoms, "sigmoid", scaled(sympy.Integer(2), x))
+            return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
+        case "sigmoid" | "normal":
+            return function(atoms, NORMAL if word == "normal" else word, x)
+    made = sympy.nan
+    if all(value.keys() <= {ONE} for value in parts):
+        made = EXACT[word](*(value.get(ONE, sympy.S.Zero) for value in parts))
+    if not made.is_Rational:
+        raise _Unwritten
+    return cleaned({ONE: made})
+
+
+def _whole(value: Value) -> int | None:
+    """A number as a power that is written out."""
+    number = value.get(ONE, sympy.S.Zero)
+    fits = value.keys() <= {ONE} and number.is_Integer and 0 < number <= _MOST_POWER
+    return int(number) if fits else None
+
+
+def _most_terms(known: Function) -> int:
+    """Most terms of an argument by which a function is multiplied out.
+
+    Where a product has twice the terms, they would double with every block.
+    """
+    products = pieces = 0
+    for word in known.words:
+        if word.name == "**":
+            products += 2
+        elif word.name == "*":
+            products += not any(isinstance(part, Fraction) for part in word.parts)
+        pieces += word.name in ("max", "min", "abs", "hardsigmoid")
+    if not products:
+        return MAX_TERMS
+    return _MOST_TERMS if products == 1 and not pieces else _FEW_TERMS
+
+
+def _atom(atoms: Atoms, name: str, x: Value) -> Value:
+    """A function that stays.
+
+    Of ``f(max(a, b)) + f(min(a, b)) = f(a) + f(b)`` the first one is kept; of a gate's x
+    and -x one is its argument.
+    """
+    gate = is_gate(name)
+    if gate and not x:
+        return {ONE: sympy.S.Half}
+    pair = _two_values(atoms, x) if _at_zero(name) is not None else None
+    if gate and (_starts_negative(x) if pair is None else not pair[2]):
+        return minus({ONE: sympy.S.One}, _atom(atoms, name, _negative(x)))
+    if pair is None:
+        return atoms.value("f", name, frozen(x))
+    a, b, is_larger = pair
+    if gate and _starts_negative(plus(a, b)):
+        mirrored = together(atoms, "max", [_negative(a), _negative(b)])
+        both = plus(*(function(atoms, name, value) for value in (a, b, mirrored)))
+        return minus(both, {ONE: sympy.S.One})
+    if is_larger:
+        return atoms.value("f", name, frozen(x))
+    larger = function(atoms, name, together(atoms, "max", [a, b]))
+    return minus(plus(function(atoms, name, a), function(atoms, name, b)), larger)
+
+
+@cache
+def _zero_of(known: Function) -> Any:
+    found = known.fold(
+        sympy.S.Zero, sympy.Rational, lambda word, parts: EXACT[word](*parts)
+    )
+    return found if found.is_Rational else None
+
+
+def _at_zero(name: str) -> Any:
+    """What a function that grows is at 0; None if that is no fraction, or it does not."""
+    if is_gate(name):
+        return sympy.S.Half
+    known = told(name)
+    return _zero_of(known) if known is not None and known.grows else None
+
+
+def _two_values(atoms: Atoms, x: Value) -> tuple[Value, Value, bool] | None:
+    """The a and b of which a value is the larger one (True) or the smaller one."""
+    found = [m for m in x if _holds_max(atoms, m)]
+    inner = rectified(atoms, found[0][0]) if len(found) == 1 == len(found[0]) else None
+    if inner is None or any(_holds_max(atoms, m) for m in inner):
+        return None
+    weight = x[found[0]]
+    if not weight.is_Rational:
+        return None
+    first = minus(x, {found[0]: weight})
+    return first, plus(first, scaled(weight, inner)), bool(weight > 0)
+
+
+def _holds_max(atoms: Atoms, monomial: Monomial) -> bool:
+    return any(atoms.key(atom)[0] == "max" for atom in monomial)
+
+
+def _starts_negative(x: Value) -> bool:
+    return bool(x) and bool(x[min(x)].could_extract_minus_sign())
+
+
+def _negative(x: Value) -> Value:
+    return scaled(sympy.S.NegativeOne, x)
+
+
+def together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
+    """``max``, ``min`` or ``concat`` of values."""
+    if kind == "concat":
+        return side_by_side(atoms, values)
+    key = kind, tuple(map(frozen, values))
+    return atoms.once(key, lambda: _together(atoms, kind, values))
+
+
+def _together(atoms: Atoms, kind: str, values: Sequence[Value]) -> Value:
+    if kind == "min":
+        return _negative(together(atoms, "max", [*map(_negative, values)]))
+    inside = each(atoms, values, lambda column: together(atoms, "max", column))
+    if inside is not None:
+        return inside
+    left = _growing_merged(atoms, relevant(atoms, values))
+    factor = _common_factor(atoms, left)
+    if not factor:
+        return largest(atoms, left)
+    rest = [{_without(m, factor): w for m, w in value.items()} for value in left]
+    return multiplied(atoms, {factor: sympy.S.One}, together(atoms, "max", rest))
+
+
+# --------------------------------------------------------------------- max of other things
+
+
+def _growing_merged(atoms: Atoms, values: list[Value]) -> list[Value]:
+    """``max(f(x), f(y))`` is ``f(max(x, y))`` for a function that grows."""
+    for first, left in enumerate(values):
+        for second in range(first + 1, len(values)):
+            merged = _merged(atoms, left, values[second])
+            if merged is not None:
+                others = [v for n, v in enumerate(values) if n not in (first, second)]
+                return _growing_merged(atoms, [*others, merged])
+    return values
+
+
+def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
+    """The larger one of two values that differ in the argument of a function."""
+    difference = dict(minus(left, right))
+    constant = difference.pop(ONE, sympy.S.Zero)
+    if not 1 <= len(difference) <= 2 or not constant.is_Rational:
+        return None
+    terms = []
+    for monomial, weight in difference.items():
+        kind, *rest = atoms.key(monomial[0])
+        if len(monomial) > 1 or kind != "f" or _at_zero(rest[0]) is None:
+            return None
+        if not weight.is_Rational:
+            return None
+        terms.append((weight, rest[0], dict(rest[1]), monomial))
+    weight, name, x, monomial = terms[0]
+    if len(terms) == 1:
+        if monomial not in left:
+            return _merged(atoms, right, left) if monomial in right else None
+        if constant != -weight * _at_zero(name):
+            return None
+        y: Value = {}
+    else:
+        other, other_name, y, _ = terms[1]
+        if name != other_name:
+            return None
+        if is_gate(name) and (other, constant) == (weight, -weight):
+            y = _negative(y)
+        elif (other, constant) != (-weight, 0):
+            return None
+    larger = together(atoms, "max" if weight > 0 else "min", [x, y])
+    rest = minus(left, {monomial: weight})
+    return plus(rest, scaled(weight, function(atoms, name, larger)))
+
+
+def _common_factor(atoms: Atoms, values: Sequence[Value]) -> Monomial:
+    """Atoms that all terms have as factors, and whose product is nowhere negative."""
+    monomials = [monomial for value in values for monomial in value]
+    if not monomials or ONE in monomials:
+        return ()
+    result: list[Atom] = []
+    for atom in sorted(set(monomials[0])):
+        count = min(monomial.count(atom) for monomial in monomials)
+        if not is_positive_atom(atoms, atom):
+            count -= count % 2
+        result += [atom] * count
+    return tuple(result)
+
+
+def _without(monomial: Monomial, factor: Monomial) -> Monomial:
+    left = list(monomial)
+    for atom in factor:
+        left.remove(atom)
+    return tuple(left)
+
+
+# -------------------------------------------------------------------------------- products
+
+
+def multiplied(atoms: Atoms, left: Value, right: Value) -> Value:
+    """The product, element by element.
+
+    Where ``max(0, p)`` is not zero it is p, so other factors are only needed there:
+    ``relu(x)*relu(x) = x*relu(x)``, ``relu(x)*relu(-x) = 0``.
+    """
+    inside = each(
+        atoms, [left, right], lambda column: multiplied(atoms, column[0], column[1])
+    )
+    if inside is not None:
+        return inside
+    made = product(left, right)
+    parts = []
+    for monomial, weight in made.items():
+        atoms.work(len(monomial))
+        simpler = _simplified(atoms, monomial)
+        parts.append({monomial: weight} if simpler is None else scaled(weight, simpler))
+    return plus(*parts)
+
+
+def _simplified(atoms: Atoms, monomial: Monomial) -> Value | None:
+    """A product whose other factors are looked at where a ``max(0, p)`` is not zero."""
+    if not 1 < len(monomial) <= _MOST_FACTORS:
+        return None
+    for place, atom in enumerate(monomial):
+        inner = rectified(atoms, atom)
+        if inner is None:
+            continue
+        for position, other in enumerate(monomial):
+            if position == place:
+                continue
+            found = _where_positive(atoms, other, atom, inner)
+            if found is None:
+                continue
+            rest = tuple(a for n, a in enumerate(monomial) if n != position)
+            return multiplied(atoms, {rest: sympy.S.One}, found)
+    return None
+
+
+def _where_positive(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | None:
+    """An atom where p is positive and ``max(0, p)`` therefore p; None if it is the same."""
+    if other == atom:
+        return p
+    q = rectified(atoms, other)
+    if q is not None:
+        ratios = [q[m] / w for m, w in p.items() if m in q and (q[m] / w).is_Rational]
+        for ratio in dict.fromkeys(ratios):
+            if ratio > 0 and is_positive(atoms, minus(q, scaled(ratio, p))):
+                return q
+            if ratio < 0 and is_positive(atoms, minus(scaled(ratio, p), q)):
+                return {}
+    return _replaced(atoms, other, atom, p)
+
+
+def _replaced(atoms: Atoms, other: Atom, atom: Atom, p: Value) -> Value | None:
+    """An elementwise function with p for an atom in its arguments; None without it."""
+    kind, *rest = atoms.key(other)
+    if kind not in ("f", "max"):
+        return None
+    arguments = [rest[1]] if kind == "f" else rest[0]
+    if not any((atom,) == monomial for value in arguments for monomial, _ in value):
+        return None
+    moved = [
+        plus(*({m: w} if m != (atom,) else scaled(w, p) for m, w in value))
+        for value in arguments
+    ]
+    if kind == "f":
+        return function(atoms, rest[0], moved[0])
+    return together(atoms, "max", moved)

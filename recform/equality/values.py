@@ -1,0 +1,231 @@
+"""Tensors of written-out equations as polynomials: what is equal for all operators.
+
+Operators are free: two atoms are equal if operator, block and argument are. So two
+values are equal for every choice of the operators if their normal forms are, and only
+then as far as the laws of the functions (relu, tanh, max) are known. With linear
+operators an atom's argument is a single product, and a sum is taken apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    I,
+    Input,
+    L,
+    Learned,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.analysis.linear.forms import rational
+from recform.equality.concat import (
+    filling,
+    gathered,
+    is_number,
+    part,
+    placed,
+    side_by_side,
+    width_of,
+)
+from recform.equality.laws import function, multiplied, together
+from recform.equality.terms import (
+    ONE,
+    Atoms,
+    Value,
+    cleaned,
+    frozen,
+    plus,
+    scaled,
+)
+
+#: A term of a product is as much work as so many terms that are looked at.
+_PRODUCT = 25
+
+#: Gives the value of an unknown, a history or any other tensor that is known already.
+Known = Callable[[Tensor], Value | None]
+
+
+class Evaluator:
+    """Evaluates tensors.
+
+    Args:
+        atoms: shared by all that is compared.
+        linear: whether operators are linear.
+        index: what an operator's or a scalar's index becomes in an atom.
+        number: the number of the block that stands for ``i`` in coefficients.
+        length: what stands for ``L`` in them.
+    """
+
+    def __init__(
+        self,
+        atoms: Atoms,
+        *,
+        linear: bool,
+        index: Callable[[Any], Any],
+        number: Callable[[Any], Any],
+        length: Any = L,
+    ) -> None:
+        self._length = length
+        self._atoms = atoms
+        self._linear = linear
+        self._index = index
+        self._number = number
+
+    def value(self, tensor: Tensor, known: Known) -> Value:
+        """The value of a tensor."""
+        found = known(tensor)
+        if found is not None:
+            return found
+
+        def inner(child: Tensor) -> Value:
+            return self.value(child, known)
+
+        match tensor:
+            case Input():
+                return self._atoms.value("input")
+            case Apply():
+                return self._apply(tensor, known)
+            case Elementwise():
+                return function(self._atoms, tensor.name, inner(tensor.argument))
+            case Scaled():
+                weight = self._weight(tensor.coefficient, tensor.at)
+                return gathered(self._atoms, scaled(weight, inner(tensor.tensor)))
+            case Filled():
+                return cleaned({ONE: self._weight(tensor.coefficient, tensor.at)})
+            case TensorSum():
+                return gathered(self._atoms, plus(*map(inner, tensor.children)))
+            case Pointwise():
+                result: Value = {ONE: sympy.S.One}
+                for child in tensor.children:
+                    factor = inner(child)
+                    self._atoms.work(_PRODUCT * len(result) * len(factor))
+                    result = multiplied(self._atoms, result, factor)
+                return result
+            case Combine() if tensor.kind == "mean":
+                parts = plus(*map(inner, tensor.children))
+                mean = scaled(sympy.Rational(1, len(tensor.children)), parts)
+                return gathered(self._atoms, mean)
+            case Combine():
+                return together(
+                    self._atoms, tensor.kind, [*map(inner, tensor.children)]
+                )
+            case Concat():
+                widths = [self._width(child, known) for child in tensor.children]
+                return side_by_side(self._atoms, [*map(inner, tensor.children)], widths)
+            case Part():
+                return part(
+                    self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
+                )
+            case State() | History():
+                # What is not known here has vanished before the start.
+                return {}
+        raise TypeError(type(tensor).__name__)
+
+    def _apply(self, tensor: Apply, known: Known) -> Value:
+        key = ("apply", tensor.operator, self._index(tensor.index))
+        argument = self.value(tensor.argument, known)
+        if is_number(self._atoms, argument) and not (self._linear and not argument):
+            # Of equal features alone an operator makes what depends on how many they are.
+            width = self._width(tensor.argument, known)
+            like = self._like(tensor.argument, known)
+            filled = filling(self._atoms, argument, width, like)
+            return self._atoms.value(*key, frozen(filled))
+        if not self._linear:
+            return self._atoms.value(*key, frozen(argument))
+        return plus(
+            *(
+                scaled(
+                    weight * inner,
+                    self._atoms.value(*key, frozen({factors: sympy.S.One})),
+                )
+                for monomial, weight in argument.items()
+                for factors, inner in placed(self._atoms, monomial)
+            )
+        )
+
+    def _like(self, tensor: Tensor, known: Known) -> Any:
+        """The products of a part that is as wide as a tensor: ``X_0`` of ``X_0 - X_0``."""
+        value = self.value(tensor, known)
+        if not is_number(self._atoms, value):
+            return tuple(sorted(value))
+        if not isinstance(tensor, Elementwise | Scaled | TensorSum | Combine):
+            return None
+        parts = (self._like(part, known) for part in tensor.children)
+        return next((part for part in parts if part is not None), None)
+
+    def _width(self, tensor: Tensor, known: Known) -> Any:
+        """How wide a tensor is: as its value, or if that is a number, as its parts."""
+        width = width_of(self._atoms, self.value(tensor, known))
+        if width is None and isinstance(
+            tensor, Elementwise | Scaled | TensorSum | Pointwise | Combine
+        ):
+            parts = [c for c in tensor.children if not isinstance(c, Filled)]
+            widths = [self._width(part, known) for part in parts]
+            if widths and all(other == widths[0] for other in widths):
+                width = widths[0]
+        return width
+
+    def _weight(self, coefficient: Any, at: Any) -> Any:
+        learned = {
+            item: sympy.Symbol(
+                item.name
+                if item.index is sympy.nan
+                else f"{item.name}@{self._index(item.index)}",
+                real=True,
+            )
+            for item in coefficient.atoms(Learned)
+        }
+        value = coefficient.xreplace(learned)
+        if value.has(I):
+            value = value.xreplace({I: self._number(at)})
+        value = value.xreplace({L: self._length})
+        return rational(value)
+
+
+def written_out(
+    atoms: Atoms,
+    definitions: Mapping[Tensor, Tensor],
+    *,
+    linear: bool,
+    length: Any = L,
+    memo: dict[Tensor, Value] | None = None,
+) -> Callable[[Tensor], Value]:
+    """Evaluates tensors that are written out for single blocks.
+
+    Args:
+        atoms: shared by all that is compared.
+        definitions: of unknowns and histories.
+        linear: whether operators are linear.
+        length: the number of blocks, if that is fixed.
+        memo: values of unknowns and histories that are known already.
+    """
+    memo = {} if memo is None else memo
+    evaluator = Evaluator(
+        atoms,
+        linear=linear,
+        index=lambda i: "" if i is sympy.nan else int(i),
+        number=lambda at: at,
+        length=length,
+    )
+
+    def known(tensor: Tensor) -> Value | None:
+        if tensor not in memo and isinstance(tensor, State | History):
+            made = definitions.get(tensor)
+            memo[tensor] = {} if made is None else evaluator.value(made, known)
+        return memo.get(tensor)
+
+    return lambda tensor: evaluator.value(tensor, known)

@@ -1,0 +1,96 @@
+"""Relations whose numbers depend on the block: ``X_i = i*W_i*X_<i-1> + input``.
+
+The numbers of a relation are known at a few blocks in a row. A function of i is looked for
+that has these values: a fraction of polynomials of low degree times a power, whose base
+the equations suggest. What is found is a candidate only; the induction decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import Filled, I, L, Scaled, Tensor
+from recform.algebra.formula import Formula
+from recform.analysis.linear.forms import power_name
+from recform.recurrence.check import walk
+
+#: At so many blocks the numbers are compared.
+SAMPLES = 5
+#: Degrees above and below the line that are tried, in this order.
+_DEGREES = ((0, 0), (1, 0), (0, 1), (1, 1), (2, 0), (0, 2))
+#: More bases of powers are not tried.
+_MOST_BASES = 6
+
+
+def varies(formulas: Iterable[Formula]) -> bool:
+    """Whether the number of the block stands in a coefficient."""
+    return any(value.has(I, L) for value in _coefficients(formulas))
+
+
+def bases(formulas: Iterable[Formula]) -> tuple[Any, ...]:
+    """Numbers whose powers may stand in relations, with their inverses; 1 is the first."""
+    found: dict[Any, None] = {sympy.S.One: None}
+    for value in _coefficients(formulas):
+        powers = [p.base for p in value.atoms(sympy.Pow) if p.exp.has(I, L)]
+        for base in (*powers, value):
+            if base.is_Rational and (abs(base) not in (0, 1) or base in powers):
+                found.setdefault(base)
+                found.setdefault(1 / base)
+    return tuple(found)[:_MOST_BASES]
+
+
+def _coefficients(formulas: Iterable[Formula]) -> list[Any]:
+    tensors: list[Tensor] = []
+    for formula in formulas:
+        tensors += [*(e.right for e in formula.equations), formula.output]
+    return [
+        part.coefficient
+        for tensor in tensors
+        for part in walk(tensor)
+        if isinstance(part, Scaled | Filled)
+    ]
+
+
+def through(first: int, values: Sequence[Any], powers: Sequence[Any]) -> Any | None:
+    """A function of i with these values at ``first``, ``first + 1``, ...; None without one.
+
+    Args:
+        first: a number for i.
+        values: rational numbers.
+        powers: bases of powers. A power of i is the name of :func:`power_name`.
+    """
+    if not all(value.is_Rational for value in values):
+        return None
+    for base in powers:
+        plain = [v / base ** (first + n) for n, v in enumerate(values)]
+        for above, below in _DEGREES:
+            found = _fraction(first, plain, above, below)
+            if found is not None:
+                return found if base == 1 else found * power_name(base, I)
+    return None
+
+
+def _fraction(first: int, values: Sequence[Any], above: int, below: int) -> Any | None:
+    """``P(i)/Q(i)`` with these values, whose denominator is 0 at no later block."""
+    if above == below == 0:
+        return values[0] if len(set(values)) == 1 else None
+    rows = [
+        [sympy.Integer(first + n) ** k for k in range(above + 1)]
+        + [-value * sympy.Integer(first + n) ** k for k in range(below + 1)]
+        for n, value in enumerate(values)
+    ]
+    kernel = sympy.Matrix(rows).nullspace()
+    if len(kernel) != 1:
+        return None
+    numbers = list(kernel[0])
+    top = sum(c * I**k for k, c in enumerate(numbers[: above + 1]))
+    bottom = sum(c * I**k for k, c in enumerate(numbers[above + 1 :]))
+    if bottom == 0:
+        return None
+    zeros = sympy.roots(sympy.Poly(bottom, I), filter="Z") if below else {}
+    if any(zero >= first for zero in zeros):
+        return None
+    return sympy.cancel(top / bottom)

@@ -1,0 +1,201 @@
+"""Reads definitions by equations: ``SE(x, ratio=16) = x*sigmoid(G*x)  where G = ...``.
+
+Ranges in a definition are finite, so its equations are written out at once: ``Y_k = ...``
+is read for each number that something asks for, from the result backwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import sympy
+
+from recform.algebra.body import Body
+from recform.algebra.expr import Apply, Filled, Learned, State, Tensor
+from recform.algebra.formula import Pipeline
+from recform.blocks import Argument
+from recform.diagnostics import Diagnostics
+from recform.lowering.finite import FiniteReader
+from recform.lowering.flows.where import Locals
+from recform.lowering.sorts import Names, Reported, split_of
+from recform.source import Span
+from recform.syntax import nodes as n
+
+#: Most tensors that a definition computes.
+MAX_TENSORS = 4096
+
+
+class BodyBuilder:
+    """Reads one definition.
+
+    Args:
+        name: the operator letter.
+        tensor: the name of its tensor argument.
+        relation: the definition.
+        values: numbers by name: constants, parameters, its own fixed arguments.
+        report: gets RF2xx and RF301.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        tensor: str,
+        relation: n.Relation,
+        values: Mapping[str, Any],
+        report: Diagnostics,
+    ) -> None:
+        self._name = name
+        self._tensor = tensor
+        self._relation = relation
+        self._values = dict(values)
+        self._report = report
+
+    # -- the tensors
+
+    def build(
+        self,
+        found: Locals,
+        operators: Mapping[str, Pipeline],
+        arguments: tuple[Argument, ...],
+        defaults: Mapping[str, int | float | None],
+    ) -> Body | None:
+        """The definition, written out; None after a diagnostic.
+
+        Args:
+            found: its `where` clauses.
+            operators: all operators that it may use, by name.
+            arguments: what stays open in them.
+            defaults: of its own arguments among those.
+        """
+        names = Names(
+            frozenset([self._tensor, *found.unknowns]),
+            frozenset(operators),
+            {name: scalar.indexed for name, scalar in found.scalars.items()},
+            self._values,
+        )
+        reader = FiniteReader(names, self._report, tensor=self._tensor)
+        right = self._relation.right.expression
+        assert right is not None
+        try:
+            output = reader.tensor(right)
+            definitions = self._definitions(output, found, reader)
+        except Reported:
+            return None
+        tensors = _in_order(output, definitions)
+        used = {t.operator for t in tensors if isinstance(t, Apply)}
+        learned = {
+            item.name: replace(found.scalars[owner], name=item.name)
+            for tensor in tensors
+            for item in sorted(_learned(tensor), key=str)
+            # Of a numbered list, a_1 is a member of `scalar a_k`.
+            if (owner := reader.members.get(item.name, item.name)) in found.scalars
+        }
+        return Body(
+            name=self._name,
+            arguments=arguments,
+            defaults=defaults,
+            tensors=tensors,
+            definitions=definitions,
+            output=output,
+            operators={name: operators[name] for name in operators if name in used},
+            scalars=learned,
+            about=self._about(),
+            attribute=self._name,
+            span=self._relation.span,
+            spans=reader.spans,
+        )
+
+    def _about(self) -> str:
+        """The definition as it stands in the file, a line for each `where`."""
+        relation = self._relation
+        words = " ".join(relation.span.text_without_comments.split())
+        return words.replace(" where ", "\n    where ")
+
+    def _definitions(
+        self, output: Tensor, found: Locals, reader: FiniteReader
+    ) -> dict[State, Tensor]:
+        """Every local unknown that the output needs, with what it is."""
+        definitions: dict[State, Tensor] = {}
+        waiting: list[State] = []
+        stack: list[tuple[State, bool]] = [(s, False) for s in _states(output)]
+        while stack:
+            state, done = stack.pop()
+            if done:
+                waiting.remove(state)
+                continue
+            if state in definitions:
+                if state in waiting:
+                    self._fail("RF301", f"{state} needs itself", reader.place(state))
+                continue
+            definitions[state] = self._read(state, found, reader)
+            if len(definitions) > MAX_TENSORS:
+                self._fail(
+                    "RF106",
+                    f"{self._name} writes out more than {MAX_TENSORS:,} tensors",
+                    self._relation.span,
+                )
+            waiting.append(state)
+            stack.append((state, True))
+            stack += [(part, False) for part in _states(definitions[state])]
+        return definitions
+
+    def _read(self, state: State, found: Locals, reader: FiniteReader) -> Tensor:
+        key = (state.name, state.index)
+        if key in found.parts:
+            call, position = found.parts[key]
+            parts = split_of(call, reader)
+            assert parts is not None
+            reader.spans.setdefault(parts[position], call.span)
+            return parts[position]
+        if key in found.exact:
+            return reader.tensor(found.exact[key])
+        family = state.name in found.families and state.index is not sympy.nan
+        if family and state.index >= 1:
+            letter, right = found.families[state.name]
+            with reader.binding(letter, state.index):
+                return reader.tensor(right)
+        self._fail(
+            "RF208",
+            f"{state} has no equation here",
+            reader.place(state),
+            f"where {state} = ...",
+        )
+
+    def _fail(self, code: str, message: str, place: Span, hint: str = "") -> NoReturn:
+        self._report.error(code, message, place, hint=hint)
+        raise Reported
+
+
+def _states(tensor: Tensor) -> list[State]:
+    """The unknowns that a tensor reads, each once, the last one first."""
+    found = [
+        part for part in sympy.preorder_traversal(tensor) if isinstance(part, State)
+    ]
+    return list(reversed(dict.fromkeys(found)))
+
+
+def _learned(tensor: Tensor) -> set[Learned]:
+    return getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)  # type: ignore[no-any-return]
+
+
+def _in_order(
+    output: Tensor, definitions: Mapping[State, Tensor]
+) -> tuple[Tensor, ...]:
+    """All tensors, parts before what uses them."""
+    done: dict[Tensor, None] = {}
+    stack: list[tuple[Tensor, bool]] = [(output, False)]
+    while stack:
+        tensor, ready = stack.pop()
+        if tensor in done:
+            continue
+        if ready:
+            done[tensor] = None
+            continue
+        if isinstance(tensor, Filled):
+            continue
+        stack.append((tensor, True))
+        parts = (definitions[tensor],) if isinstance(tensor, State) else tensor.children
+        stack += [(part, False) for part in reversed(parts)]
+    return tuple(done)

@@ -1,0 +1,405 @@
+"""Reads flows such as ``conv(3, c, stride=s) > bn > relu`` into pipelines of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from recform.algebra.body import Body
+from recform.algebra.formula import Pipeline, Step
+from recform.algebra.labels import Row, bracketed
+from recform.algebra.symbols import INCOMING, SYMBOLS, size
+from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
+from recform.diagnostics import Diagnostics
+from recform.lowering.flows.bodies import BodyBuilder
+from recform.lowering.flows.definitions import (
+    Signature,
+    called,
+    every_name,
+    fixed_names,
+    given_values,
+    signature,
+)
+from recform.lowering.flows.operator_calls import OperatorReader, word
+from recform.lowering.flows.where import WhereReader
+from recform.source import Span
+from recform.syntax import nodes as n
+
+_MAX_STEPS = 256
+
+
+class PipelineReader(OperatorReader):
+    """Reads the flows of one network.
+
+    Args:
+        definitions: operators that the file defines, for flows that use them by name.
+        values: of constants and parameters.
+        report: gets RF2xx.
+
+    Attributes:
+        structural: names of parameters that shape the network.
+    """
+
+    def __init__(
+        self,
+        definitions: Mapping[str, n.Relation],
+        values: Mapping[str, Any],
+        params: frozenset[str],
+        report: Diagnostics,
+    ) -> None:
+        super().__init__(definitions, values, params, report)
+        self._bodies: dict[object, Body | None] = {}
+        self._file = self._values, self._params, self._definitions
+
+    def read(self, name: str, flow: n.Flow) -> Pipeline:
+        """The pipeline of a flow; parts with mistakes are reported and left out."""
+        steps: list[Step] = []
+        self._flow(flow, steps, (name,), Row(), name == "head")
+        text = " ".join(flow.span.text_without_comments.split())
+        return Pipeline(name, tuple(steps), text, flow.span)
+
+    def define(self, name: str) -> Pipeline:
+        """The pipeline of an operator that the file defines, with its defaults."""
+        relation = self._definitions[name]
+        left = relation.left[0]
+        if isinstance(left, n.Reference) and not relation.where:
+            return self.read(name, relation.right)
+        steps: list[Step] = []
+        part = n.Part(left.span, left.function if isinstance(left, n.Call) else left)
+        self._defined(name, (), part, steps, (name,), Row(), False, alone=True)
+        text = " ".join(relation.right.span.text_without_comments.split())
+        return Pipeline(name, tuple(steps), text, relation.span)
+
+    def _flow(
+        self,
+        flow: n.Flow,
+        steps: list[Step],
+        above: tuple[str, ...],
+        row: Row,
+        head: bool,
+    ) -> None:
+        parts = flow.parts
+        alone = len(parts) == 1
+        if flow.expression is not None and word(flow.expression) == "none":
+            return
+        for part in parts:
+            if len(steps) > _MAX_STEPS:
+                return  # it has been reported
+            label = part.label or ""
+            brackets = bracketed(part)
+            if brackets is not None:
+                inner = row.inside(label, brackets, alone)
+                self._flow(brackets, steps, above, inner, head)
+                continue
+            assert not isinstance(part.expr, n.Flow)
+            name, given = called(part.expr)
+            if name in self._definitions:
+                if name in above:
+                    self._report.error(
+                        "RF213", f"{name} is defined by itself", part.span
+                    )
+                    continue
+                inside = (*above, name)
+                self._defined(name, given, part, steps, inside, row, head, alone=alone)
+                continue
+            step = self._step(part, row.name(label), head)
+            if step is not None:
+                steps.append(step)
+            if len(steps) > _MAX_STEPS:
+                self._report.error(
+                    "RF106", f"a flow has more than {_MAX_STEPS} operators", flow.span
+                )
+                return
+
+    # -- definitions of the file
+
+    def _defined(
+        self,
+        name: str,
+        given: tuple[n.Expr | n.Keyword, ...],
+        part: n.Part,
+        steps: list[Step],
+        above: tuple[str, ...],
+        row: Row,
+        head: bool,
+        *,
+        alone: bool,
+    ) -> None:
+        """A definition in the place of its call: its flow, or an operator of its own."""
+        definition = signature(self._definitions[name], self._report)
+        if definition is None:
+            return
+        values = self._given(definition, given)
+        if values is None:
+            return
+        label = part.label or ""
+        if definition.tensor:
+            self._used_params(given)
+            name = row.name(label)
+            with self._home(definition.name, definition.relation):
+                step = self._body_step(definition, values, name, part.span, above)
+            if step is not None:
+                steps.append(step)
+            return
+        own = _flows(definition.relation)
+        arguments = {k: v for k, (v, _) in values.items()}
+        with (
+            self._home(definition.name, definition.relation),
+            self._inside(arguments, own),
+        ):
+            inner = definition.relation.right
+            self._flow(inner, steps, above, row.defined(label, inner, alone), head)
+
+    def _given(
+        self, definition: Signature, given: tuple[n.Expr | n.Keyword, ...]
+    ) -> dict[str, tuple[Any, Span]] | None:
+        """The value of each argument of a call; a default is read where it stands."""
+        names = {**SYMBOLS, **self._values}
+        with self._home(definition.name, definition.relation):
+            outside = {**SYMBOLS, **self._values}
+        return given_values(definition, given, names, outside, self._report)
+
+    @contextmanager
+    def _home(self, name: str, relation: n.Relation) -> Iterator[None]:
+        """A definition of the file knows no arguments of the one that calls it."""
+        before = self._values, self._params, self._definitions
+        if self._file[2].get(name) is relation:
+            self._values, self._params, self._definitions = self._file
+        try:
+            yield
+        finally:
+            self._values, self._params, self._definitions = before
+
+    def _used_params(self, given: object) -> None:
+        self.structural |= set(every_name(given)) & self._params
+
+    @contextmanager
+    def _inside(
+        self, values: Mapping[str, Any], flows: Mapping[str, n.Relation]
+    ) -> Iterator[None]:
+        """Inside of a definition its arguments and its own operators are known."""
+        before = self._values, self._params, self._definitions
+        self._values = {**self._values, **values}
+        self._params = self._params - set(values)
+        self._definitions = {**self._definitions, **flows}
+        try:
+            yield
+        finally:
+            self._values, self._params, self._definitions = before
+
+    def _body_step(
+        self,
+        definition: Signature,
+        values: Mapping[str, tuple[Any, Span]],
+        label: str,
+        span: Span,
+        above: tuple[str, ...],
+    ) -> Step | None:
+        """A definition by equations as one operator."""
+        if not self._is_equation(definition):
+            return None
+        relation = definition.relation
+        shaping = fixed_names(relation, self._definitions)
+        fixed: dict[str, Any] = {}
+        for name, (value, place) in values.items():
+            if name in shaping or isinstance(value, bool):
+                if not isinstance(value, bool) and value.free_symbols:
+                    self._report.error(
+                        "RF210",
+                        f"{definition.name}'s {name} shapes the code, so it is a number "
+                        f"and not {place.text}",
+                        place,
+                    )
+                    return None
+                fixed[name] = value
+        key = (definition.name, relation.span, tuple(sorted(fixed.items(), key=str)))
+        if key not in self._bodies:
+            opened = [name for name in values if name not in fixed]
+            self._bodies[key] = self._body(definition, fixed, opened, above)
+        body = self._bodies[key]
+        if body is None:
+            return None
+        arguments = {
+            argument.name: values[argument.name][0]
+            if argument.name in values
+            else argument.default
+            for argument in body.arguments
+        }
+        return Step(body, Arguments(arguments), label, span)
+
+    def _is_equation(self, definition: Signature) -> bool:
+        """Whether a definition with a tensor is given by an equation, as it has to be."""
+        relation = definition.relation
+        right = relation.right.expression
+        if right is None:
+            self._report.error(
+                "RF214",
+                f"{definition.name}({definition.tensor}) is given by an equation; "
+                "a flow has no tensor argument",
+                relation.right.span,
+                hint=_without_tensor(definition),
+            )
+            return False
+        called_name, _ = called(right)
+        operator = lookup(called_name)
+        if operator is not None and not operator.elementwise:
+            name, argument = definition.name, definition.tensor
+            self._report.error(
+                "RF214",
+                f"{argument} has no default, so it is a tensor, and {called_name} is an "
+                "operator of a flow",
+                relation.left[0].span,
+                hint=f"a flow's arguments are numbers with defaults: {name}({argument}=3)",
+            )
+            return False
+        return True
+
+    def _body(
+        self,
+        definition: Signature,
+        fixed: Mapping[str, Any],
+        opened: list[str],
+        above: tuple[str, ...],
+    ) -> Body | None:
+        relation = definition.relation
+        errors = len(list(self._report))
+        numbers = {k: v for k, v in self._values.items() if not isinstance(v, bool)}
+        self.structural |= fixed_names(relation, self._definitions) & self._params
+        builder = BodyBuilder(
+            definition.name,
+            definition.tensor,
+            relation,
+            {**numbers, **fixed},
+            self._report,
+        )
+        known = {**numbers, **fixed}
+        where = WhereReader(definition.tensor, relation, known, self._report)
+        found = where.read(self._is_operator)
+        tensors = {*found.unknowns, *found.scalars, definition.tensor}
+        wanted = dict.fromkeys(every_name((relation.right, relation.where)))
+        operators: dict[str, Pipeline] = {}
+        own = {name: self._symbol(name) for name in opened}
+        with self._inside({**fixed, **own}, found.flows):
+            for name in wanted:
+                if name not in tensors and name not in above and name not in fixed:
+                    pipeline = self._operator(name, found.flows, above)
+                    if pipeline is not None:
+                        operators[name] = pipeline
+        if len(list(self._report)) > errors:
+            return None
+        places = [
+            # A constant of the file may be called as an argument that hides it here.
+            Argument(
+                f"{symbol}{' of the file' if str(symbol) in own else ''}",
+                _PLACES.get(str(symbol), Kind.NUMBER),
+                symbol,
+            )
+            for symbol in _symbols(operators)
+            if symbol not in own.values() and symbol != INCOMING
+        ]
+        defaults = self._defaults(definition, opened)
+        if defaults is None:
+            return None
+        opens = (Argument(k, Kind.NUMBER, symbol) for k, symbol in own.items())
+        arguments = (*opens, *places)
+        return builder.build(found, operators, arguments, defaults)
+
+    def _symbol(self, name: str) -> Any:
+        """What stands for an argument; a constant of the file may have its name."""
+        outside = [value for value in self._file[0].values() if value == size(name)]
+        return size(f"{name}'") if outside else size(name)
+
+    def _defaults(
+        self, definition: Signature, opened: list[str]
+    ) -> dict[str, int | float | None] | None:
+        """The numbers that arguments of a definition have if they are left out."""
+        values = self._given(definition, ())
+        if values is None:
+            return None
+        defaults: dict[str, int | float | None] = {}
+        for name in opened:
+            value = values[name][0]
+            if value.free_symbols:
+                defaults[name] = None
+            else:
+                defaults[name] = int(value) if value.is_Integer else float(value)
+        return defaults
+
+    def _is_operator(self, name: str) -> bool:
+        return name in self._definitions or lookup(name) is not None
+
+    def _operator(
+        self, name: str, flows: Mapping[str, n.Relation], above: tuple[str, ...]
+    ) -> Pipeline | None:
+        """An operator that a definition by equations applies, or None if it is none."""
+        if name in flows:
+            return self._named(name, flows[name].right, above)
+        if name in self._definitions:
+            relation = self._definitions[name]
+            if isinstance(relation.left[0], n.Call) and relation.left[0].arguments:
+                # Called with its defaults: `F*x` and `F(x)` give it nothing else.
+                part = n.Part(relation.left[0].span, relation.left[0].function)
+                flow = n.Flow(relation.left[0].span, (part,))
+                return self._named(name, flow, above)
+            with self._home(name, relation):
+                return self._named(name, relation.right, (*above, name))
+        operator = lookup(name)
+        if operator is None or operator.elementwise:
+            return None
+        if any(argument.required for argument in operator.arguments):
+            return None
+        empty = Arguments({a.name: a.default for a in operator.arguments})
+        span = self._definitions[above[-1]].span
+        return Pipeline(name, (Step(operator, empty, "", span),), name, span)
+
+    def _named(self, name: str, flow: n.Flow, above: tuple[str, ...]) -> Pipeline:
+        steps: list[Step] = []
+        self._flow(flow, steps, above, Row(), False)
+        text = " ".join(flow.span.text_without_comments.split())
+        return Pipeline(name, tuple(steps), text, flow.span)
+
+
+#: What the symbols of the place are where they are handed to a definition.
+_PLACES = {
+    "c": Kind.SIZE,
+    "s": Kind.STRIDE,
+    "i": Kind.NATURAL,
+    "L": Kind.NATURAL,
+}
+
+
+def _flows(relation: n.Relation) -> dict[str, n.Relation]:
+    """The operators that a flow declares for itself."""
+    return {
+        item.left[0].name: item
+        for item in relation.where
+        if isinstance(item, n.Relation)
+        and isinstance(item.left[0], n.Reference)
+        and not item.left[0].indices
+    }
+
+
+def _symbols(operators: Mapping[str, Pipeline]) -> list[Any]:
+    """The symbols in the arguments of operators, in a stable order."""
+    found = {
+        symbol
+        for pipeline in operators.values()
+        for step in pipeline.steps
+        for value in step.arguments.values()
+        for symbol in symbols_in(value)
+    }
+    return sorted(found, key=str)
+
+
+def _without_tensor(definition: Signature) -> str:
+    """A flow as it may be meant whose first argument has no default, and so is a tensor.
+
+    Where the flow uses the argument as a number, a default is what it lacks.
+    """
+    flow, tensor = definition.relation.right, definition.tensor
+    defaults = {tensor: "1"} if tensor in every_name(flow) else {}
+    defaults |= {name: value.span.text for name, value in definition.defaults.items()}
+    given = ", ".join(f"{name}={value}" for name, value in defaults.items())
+    left = f"{definition.name}({given})" if given else definition.name
+    return f"{left} = {flow.span.text}"

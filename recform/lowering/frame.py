@@ -1,0 +1,166 @@
+"""The frame of a network: parameters, input, stages, and how far the indices run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import sympy
+
+from recform.algebra.formula import Param, StageSpec
+from recform.algebra.scalars import ScalarReader
+from recform.algebra.symbols import MAX_SIZE
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.lowering.flows.operator_calls import names_in
+from recform.lowering.sections import Section
+from recform.lowering.survey import Survey
+from recform.syntax import nodes as n
+
+MAX_BLOCKS = 100_000
+MAX_WIDTH = 65_536
+MAX_TIMES = 64
+
+
+class FrameReader:
+    """Reads what a network is before it has equations; each method is one statement.
+
+    Args:
+        section: the statements.
+        settings: values of parameters that replace those of the file.
+        report: gets RF106, RF212 and RF4xx.
+
+    Attributes:
+        values: of the parameters, by name.
+        structural: names of parameters that decide how the network is built.
+    """
+
+    def __init__(
+        self, section: Section, settings: Mapping[str, Any], report: Diagnostics
+    ) -> None:
+        self._section = section
+        self._settings = settings
+        self._report = report
+        self.values: dict[str, Any] = {}
+        self.structural: set[str] = set()
+
+    def params(self) -> list[Param]:
+        """The parameters, and their values by name."""
+        result = []
+        for name, item in self._section.params.items():
+            value = self._settings.get(name)
+            if value is None:
+                reader = ScalarReader(self.values, self._report, "a parameter")
+                value = reader.read(item.value)
+                if value is None:
+                    # After a mistake the name is known all the same.
+                    self.values[name] = sympy.S.One
+                    continue
+            elif not isinstance(value, bool):
+                value = sympy.sympify(value)
+            self.values[name] = value
+            result.append(Param(name, value, True, item.span))
+        return result
+
+    def input(self) -> Shape | None:
+        """What images, tokens or vectors come in; None after a diagnostic."""
+        item = self._section.single["input"]
+        assert isinstance(item, n.Input)
+        if len(item.sizes) > 3:
+            self._report.error(
+                "RF212",
+                "an input has one to three sizes: features, "
+                "positions x features, or channels x height x width",
+                item.span,
+            )
+            return None
+        sizes = [self.whole(size, "the input", MAX_SIZE) for size in item.sizes]
+        if any(size is None for size in sizes):
+            return None
+        return Shape.of(tuple(size for size in sizes if size is not None))
+
+    def whole(self, expr: n.Expr, what: str, limit: int, least: int = 1) -> int | None:
+        """A whole number of the frame, or None after a diagnostic."""
+        self.structural |= params_in(expr, self._section.params)
+        value = ScalarReader(self.values, self._report, what).read(expr)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not value.is_Integer or value < least:
+            code = (
+                "RF403" if not isinstance(value, bool) and value.is_Integer else "RF404"
+            )
+            self._report.error(
+                code,
+                f"{what} takes a whole number of at least {least}, not {value}",
+                expr.span,
+            )
+            return None
+        if value > limit:
+            self._report.error(
+                "RF106",
+                f"{what} of {_large(int(value))} is out of all reason "
+                f"(the limit is {limit:,})",
+                expr.span,
+            )
+            return None
+        return int(value)
+
+    def stages(self) -> tuple[StageSpec, ...]:
+        """The stages; those with mistakes are left out."""
+        item = self._section.single["stages"]
+        assert isinstance(item, n.Stages)
+        result = []
+        for stage in item.stages:
+            width = self.whole(stage.width, "a stage's width", MAX_WIDTH)
+            blocks = self.whole(stage.blocks, "a stage's number of blocks", MAX_BLOCKS)
+            stride: int | None = 1
+            if stage.stride is not None:
+                stride = self.whole(stage.stride, "a stage's stride", 64)
+            if width and blocks and stride:
+                result.append(StageSpec(width, blocks, stride, stage.span))
+        if sum(stage.blocks for stage in result) > MAX_BLOCKS:
+            self._report.error(
+                "RF106",
+                f"the stages have more than {MAX_BLOCKS:,} blocks together",
+                item.span,
+            )
+        return tuple(result)
+
+    def starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
+        """The first block of every stage, as the index counts them."""
+        if self.scope() == "stage":
+            return (1,)
+        counts = [stage.blocks for stage in stages]
+        return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
+
+    def length(self, stages: tuple[StageSpec, ...]) -> int:
+        """How many blocks the index counts; 0 where that depends on the stage."""
+        counts = [stage.blocks for stage in stages]
+        if self.scope() == "stage":
+            return counts[0] if len(set(counts)) == 1 else 0
+        return sum(counts)
+
+    def scope(self) -> str:
+        """What the index runs through: the network, or a stage."""
+        item = self._section.single["scope"]
+        assert isinstance(item, n.Scope)
+        if item.where not in ("network", "stage"):
+            self._report.error("RF212", "the scope is network or stage", item.span)
+        return item.where
+
+    def times(self, found: Survey) -> int:
+        """How far the second index runs; 0 where there is none."""
+        item = self._section.single["times"]
+        assert isinstance(item, n.Times)
+        if not found.timed:
+            return 0
+        return self.whole(item.count, "the number of times", MAX_TIMES) or 1
+
+
+def params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:
+    """The parameters that a number is made of."""
+    return names_in(expr) & set(params)
+
+
+def _large(value: int) -> str:
+    return f"{value:,}" if value < 10**15 else "more than 10^15"

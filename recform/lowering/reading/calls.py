@@ -1,0 +1,140 @@
+"""Calls: functions of tensors and numbers, and operators with their argument."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import NoReturn
+
+import sympy
+
+from recform.algebra import scalars as sc
+from recform.algebra.expr import Elementwise, Tensor
+from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
+from recform.blocks import elementwise
+from recform.blocks import names as operator_names
+from recform.diagnostics import Label, closest
+from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
+from recform.lowering.reading.ranges import Ranges
+from recform.syntax import nodes as n
+
+
+class Calls(Ranges):
+    """Reads ``name(...)``."""
+
+    def _call(self, expr: n.Call) -> Value:
+        name = expr.function.name
+        indexed = bool(expr.function.indices)
+        if not indexed and name not in self.names.operators:
+            if name in ("sum", "prod"):
+                return self._repeated(expr)
+            if name == "concat" or name in COMBINE:
+                return self._combined(expr)
+            if name == "split":
+                self._fail(
+                    "RF206",
+                    "split makes several tensors, so it stands alone on the right",
+                    expr.span,
+                    hint="A_0, B_0 = split(input, 2)",
+                )
+            if elementwise(name) is not None or name in sc.FUNCTIONS:
+                return self._function(expr)
+        return self._application(expr)
+
+    def _function(self, expr: n.Call) -> Value:
+        name = expr.function.name
+        arguments = self._arguments(expr)
+        values = [self.value(argument) for argument in arguments]
+        if values and all(isinstance(value, Scalar) for value in values):
+            if name not in sc.FUNCTIONS:
+                self._fail("RF206", f"{name} takes a tensor, not a number", expr.span)
+            numbers = [value.value for value in values]  # type: ignore[union-attr]
+            return Scalar(sc.call(name, numbers, expr.span, self._fail))
+        if len(values) != 1:
+            self._fail(
+                "RF203", f"{name} takes one tensor, not {len(values)}", expr.span
+            )
+        (value,) = values
+        if not isinstance(value, Tensor):
+            self._fail(
+                "RF206",
+                f"{name} takes a tensor, and {arguments[0].span.text} is an operator",
+                arguments[0].span,
+                hint=f"apply it first: {name}({arguments[0].span.text}*X_<i-1>)",
+            )
+        if elementwise(name) is None:
+            self._fail("RF206", f"{name} is a function of numbers", arguments[0].span)
+        return Elementwise(name, value)
+
+    def _application(self, expr: n.Call) -> Value:
+        """``F_i(X)``; ``F(X, theta_i)`` is the paper's way to write the same."""
+        name = expr.function.name
+        if name not in self.names.operators:
+            self._no_operator(expr)
+        arguments = self._arguments(expr)
+        parameters = [a for a in arguments if self._is_parameters(a)]
+        operator = self._applied(expr, parameters)
+        tensors = [(self.value(a), a) for a in arguments if a not in parameters]
+        if len(tensors) != 1:
+            self._fail(
+                "RF203",
+                f"the operator {name} takes one tensor, not {len(tensors)}",
+                expr.span,
+                hint="put tensors together with concat(...) or a sum first",
+            )
+        value, argument = tensors[0]
+        if isinstance(value, Scalar):
+            self._fail("RF206", f"{name} takes a tensor, not a number", argument.span)
+        if isinstance(value, Tensor):
+            return apply(operator, value)
+        return Composition((operator, value))
+
+    def _applied(self, expr: n.Call, parameters: list[n.Expr]) -> OperatorRef:
+        """The operator of a call, with the index that it has, or that of its theta."""
+        function = expr.function
+        found: OperatorRef | None = None
+        for place in [*([function] if function.indices else []), *parameters]:
+            assert isinstance(place, n.Reference)
+            given = self._reference(replace(place, name=function.name))
+            if not isinstance(given, OperatorRef):
+                raise Reported  # a name with two meanings, which has been reported
+            if found is not None and given != found:
+                self._fail(
+                    "RF304",
+                    f"{function.name} has two different indices",
+                    place.span,
+                    others=[Label(function.span, "the other one")],
+                )
+            found = given
+        if found is None:
+            self.used.setdefault(function.name, function.span)
+            return OperatorRef(function.name, sympy.nan)
+        return found
+
+    def _is_parameters(self, argument: n.Expr) -> bool:
+        """Whether this is ``theta_i``: a name that means nothing but its index."""
+        return (
+            isinstance(argument, n.Reference)
+            and argument.name not in self.names.all()
+            and argument.name not in self._bound
+            and argument.name in ("theta", "\u03b8", "omega", "\u03c9", "Theta", "w")
+        )
+
+    def _no_operator(self, expr: n.Call) -> NoReturn:
+        name = expr.function.name
+        known = [*self.names.operators, *operator_names(), *BUILT_IN, *sc.FUNCTIONS]
+        if name in self.names.unknowns:
+            self._fail(
+                "RF206",
+                f"{name} is a tensor and cannot be called",
+                expr.function.span,
+                hint="write a product with `*`",
+            )
+        guess = closest(name, known)
+        self._fail(
+            "RF202",
+            f"there is no function or operator {name!r}",
+            expr.function.span,
+            hint=f"did you mean {guess!r}?"
+            if guess
+            else f"define it: {name} = conv(3, c) > bn > relu",
+        )

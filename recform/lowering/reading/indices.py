@@ -1,0 +1,95 @@
+"""Indices: ``i-1``, numbers, and the second index of a formula with times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L, Learned
+from recform.algebra.operators import Scalar
+from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
+from recform.lowering.survey import references
+from recform.syntax import nodes as n
+
+
+class Indices(Base):
+    """Reads what stands in a subscript."""
+
+    def _index(self, expr: n.Expr | n.Range) -> Any:
+        assert not isinstance(expr, n.Range)
+        value = self._value_of_index(expr)
+        number = value - I if value.has(I) else value - L if value.has(L) else value
+        if not number.is_Integer:
+            self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
+        limit = MAX_INDEX if number == value else MAX_OFFSET
+        if abs(number) > limit:
+            self._fail(
+                "RF106",
+                f"this index reaches further than {limit:,}: out of all reason",
+                expr.span,
+            )
+        return value
+
+    def _value_of_index(self, expr: n.Expr) -> Any:
+        before, self._indexing = self._indexing, True
+        try:
+            value = self.value(expr)
+        finally:
+            self._indexing = before
+        if not isinstance(value, Scalar) or value.value.has(Learned):
+            self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
+        return value.value
+
+    def _two_indices(self, expr: n.Reference) -> tuple[Any, Any]:
+        """The index of the block, and of the time; NaN and None where there is none."""
+        if not expr.indices:
+            return sympy.nan, None
+        first = expr.indices[0]
+        assert not isinstance(first, n.Range)
+        if len(expr.indices) == 1:
+            if expr.name not in self.names.unknowns and self._is_time(first):
+                # W_t: one for each time, which all blocks share.
+                return sympy.nan, self._time_at(first)
+            return self._index(first), None
+        if len(expr.indices) > 2:
+            self._fail(
+                "RF307", "a name has two indices at most: block and time", expr.span
+            )
+        second = expr.indices[1]
+        assert not isinstance(second, n.Range)
+        if not self.names.times:
+            self._fail(
+                "RF304",
+                f"{expr.name} has a second index here, but no unknown has one",
+                expr.span,
+                hint="an equation with two indices starts with X_<i,t> = ...",
+            )
+        return self._index(first), self._time_at(second)
+
+    def _is_time(self, index: n.Expr) -> bool:
+        """Whether an index speaks of the time: ``t`` or ``t-1``."""
+        return bool(self._time) and self._time in {
+            part.name for part in references(index)
+        }
+
+    def _time_at(self, expr: n.Expr) -> Any:
+        """A second index, which is a number by now."""
+        time = self._value_of_index(expr)
+        if not time.is_Integer:
+            letter = self._time or "t"
+            self._fail(
+                "RF304",
+                f"a second index is {letter}, {letter}-1, ... or a number",
+                expr.span,
+            )
+        if time > self.names.times:
+            self._fail(
+                "RF302",
+                f"there is no time {time}: the times are 1 to {self.names.times}",
+                expr.span,
+                hint=f"times {time}" if time <= 64 and not self._time else "",
+            )
+        if time < -MAX_OFFSET:
+            self._fail("RF106", "this index is out of all reason", expr.span)
+        return time

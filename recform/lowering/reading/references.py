@@ -1,0 +1,191 @@
+"""Names: unknowns, operators, learned scalars and numbers."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import sympy
+
+from recform.algebra import scalars as sc
+from recform.algebra.expr import I, Input, L, Learned, State, at_time
+from recform.algebra.operators import OperatorRef, Scalar
+from recform.algebra.symbols import FIRST
+from recform.blocks import elementwise
+from recform.diagnostics import closest
+from recform.lowering.reading.base import BUILT_IN, Value
+from recform.lowering.reading.indices import Indices
+from recform.syntax import nodes as n
+
+
+class References(Indices):
+    """Reads names with and without an index."""
+
+    def _reference(self, expr: n.Reference) -> Value:
+        name = expr.name
+        if any(isinstance(index, n.Range) for index in expr.indices):
+            self._fail(
+                "RF304",
+                "a range of history is read as a whole",
+                expr.span,
+                hint=f"concat({expr.span.text}), sum(...), max(...), min(...) or mean(...)",
+            )
+        if not expr.indices:
+            plain = self._plain(expr)
+            if plain is not None:
+                return plain
+        index, time = self._two_indices(expr)
+        if name in self.names.unknowns:
+            return self._state(expr, index, time)
+        if name in self.names.operators:
+            owner = name if time is None else at_time(name, time)
+            self.used.setdefault(owner, expr.span)
+            return OperatorRef(owner, index)
+        if name in self.names.learned:
+            return self._learned(expr, index, time)
+        if name in self.names.numbers and expr.indices:
+            if name not in self.names.indexed_numbers:
+                self._fail("RF304", f"{name} was declared without an index", expr.span)
+            if index is sympy.nan:
+                self._no_block(expr)
+            return Scalar(self.names.numbers[name].subs(I, index))
+        if name[0].isupper() and index == I and not closest(name, self.names.unknowns):
+            # Nothing says what it is; as an operator it gets the more telling error.
+            return OperatorRef(name, index)
+        self._unknown(expr)
+
+    def _state(self, expr: n.Reference, index: Any, time: Any) -> State:
+        """An unknown at its index; one of a second index at its time."""
+        name = expr.name
+        if not expr.indices:
+            self._fail(
+                "RF304",
+                f"{name} needs an index",
+                expr.span,
+                hint=f"{name}_<i-1> is what the last block made of it",
+            )
+        if (time is None) == (name in self.names.timed):
+            one, two = f"{name}_<i-1>", f"{name}_<i-1,t>"
+            wanted, other = (two, one) if time is None else (one, two)
+            self._fail(
+                "RF304",
+                f"{name} has {'two indices' if time is None else 'one index'}, "
+                f"as in {wanted}",
+                expr.span,
+                hint=f"write {wanted}, or {other} everywhere",
+            )
+        return State(name if time is None else at_time(name, time), index)
+
+    def _plain(self, expr: n.Reference) -> Value | None:
+        """A name without an index, if it is a number or the input."""
+        name = expr.name
+        if name in self._bound:
+            return Scalar(self._bound[name])
+        if name == "i":
+            return Scalar(I)
+        if name == "L":
+            return Scalar(L)
+        if name == "T" and self.names.times and name not in self.names.all():
+            return Scalar(sympy.Integer(self.names.times))
+        if name == "input":
+            return Input()
+        if name in self.names.numbers:
+            if name in self.names.indexed_numbers:
+                self._fail("RF304", f"{name} needs an index: {name}_i", expr.span)
+            value = self.names.numbers[name]
+            if isinstance(value, bool):
+                self._fail("RF212", f"{name} is true or false, not a number", expr.span)
+            return Scalar(value)
+        if name in sc.CONSTANTS and name not in self.names.all():
+            return Scalar(sc.CONSTANTS[name])
+        return None
+
+    def _learned(self, expr: n.Reference, index: Any, time: Any) -> Value:
+        name = expr.name
+        each_block = self.names.learned[name]
+        each_time = name in self.names.each_time
+        if time is not None and (index is sympy.nan) == each_time != each_block:
+            owner = at_time(name, time)
+            self.used.setdefault(owner, expr.span)
+            return Scalar(Learned(owner, index))
+        if each_block and index is sympy.nan and time is not None:
+            self._no_block(expr)
+        if each_time or time is not None or each_block != bool(expr.indices):
+            wanted = f"{name}_t" if each_time else f"{name}_i" if each_block else name
+            self._fail(
+                "RF304",
+                f"{name} was declared as {wanted}",
+                expr.span,
+                hint=f"write {wanted} here, or declare it the other way",
+            )
+        if index is not sympy.nan and index.is_Integer:
+            # a_1 among a_1, a_2, ... of a sum: one scalar for all blocks.
+            member = f"{name}_{index}"
+            self.members.setdefault(member, name)
+            return Scalar(Learned(member))
+        self.used.setdefault(name, expr.span)
+        return Scalar(Learned(name, index))
+
+    def _no_block(self, expr: n.Reference) -> NoReturn:
+        """Reports ``b_t`` for a number that each block has."""
+        name, time = expr.name, self._time
+        self._fail(
+            "RF304",
+            f"{name} has an index of the block, which {expr.span.text} lacks",
+            expr.span,
+            hint=f"write {name}_i or {name}_<i,{time}>; "
+            f"`scalar {name}_{time} = 0.5` is learned for each time",
+        )
+
+    def _no_index(self, expr: n.Reference) -> NoReturn:
+        """Reports a name in a subscript that stands for no block."""
+        name = expr.name
+        hint = "an index is i, i-1, i-2, ... or a number"
+        if name in ("last", "end", "N", "n"):
+            hint = (
+                "the last block is L in the output; an equation for it has its number, "
+                "such as X_8 = ..."
+            )
+        elif name == FIRST:
+            hint = f"{FIRST} stands alone on the left side of its equation: X_<{FIRST}> = ..."
+        self._fail("RF304", f"no block has the index {name}", expr.span, hint=hint)
+
+    def _unknown(self, expr: n.Reference) -> NoReturn:
+        name = expr.name
+        if self._indexing:
+            self._no_index(expr)
+        if name in self.names.placed:
+            self._fail(
+                "RF218",
+                f"{name} has a number for each stage or block, and an equation is one "
+                "for all",
+                expr.span,
+                hint="such a number stands in the arguments of operators: "
+                f"W = conv({name}, c) > bn",
+            )
+        if elementwise(name) or name in BUILT_IN:
+            self._fail(
+                "RF206",
+                f"{name} is a function and needs its argument in brackets",
+                expr.span,
+                hint=f"{name}(...)",
+            )
+        guess = closest(name, [*self.names.all(), "input"])
+        if name[0].isupper() and expr.indices:
+            self._fail(
+                "RF208",
+                f"{name} has no equation, and it is applied to nothing",
+                expr.span,
+                hint=f"did you mean {guess}?"
+                if guess
+                else f"add an equation: {name}_i = ...",
+            )
+        hint = f"did you mean {guess!r}?" if guess else ""
+        if not hint:
+            shown = expr.span.text
+            hint = f"declare it: `scalar {shown} = 0.5` (learned)"
+            match expr.indices:
+                case (n.Reference() | n.Sum() as index,) if self._is_time(index):
+                    hint = f"declare it: `scalar {name}_{self._time} = 0.5` (learned)"
+                case _:
+                    hint += f" or `const {shown} = 0.5`"
+        self._fail("RF201", f"the name {name!r} is not known", expr.span, hint=hint)

@@ -1,0 +1,223 @@
+"""The ``names`` and ``init`` statements."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from recform.algebra.formula import InitRule
+from recform.algebra.scalars import ScalarReader
+from recform.blocks import lookup
+from recform.blocks import names as operator_names
+from recform.diagnostics import Diagnostics, closest
+from recform.lowering.sections import Section
+from recform.lowering.survey import Survey
+from recform.syntax import nodes as n
+
+_ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_ROLES = ("stem", "head", "adapter", "stages", "step", "transition")
+#: Counts from 1, or from the number in it.
+_NUMBER = re.compile(r"\{\d{0,3}\}")
+
+#: The rules of an `init` statement: the numbers that each takes, and their defaults.
+RULES: dict[str, tuple[tuple[str, float], ...]] = {
+    "kaiming_normal": (),
+    "kaiming_uniform": (),
+    "xavier_normal": (),
+    "xavier_uniform": (),
+    "normal": (("std", 0.02),),
+    "trunc_normal": (("std", 0.02),),
+    "constant": (("value", 0.0),),
+    "zeros": (),
+    "ones": (),
+    "torch": (),
+}
+_MODES = ("fan_in", "fan_out")
+_BY_FANS = ("kaiming", "xavier")
+#: As torchvision initialises ResNets; norms are left as torch makes them (ones, zeros).
+DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
+
+
+def name_rules(
+    section: Section, found: Survey, blocks: int, report: Diagnostics
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Where parameters live in the state_dict: an attribute, or ``.`` for inline.
+
+    Args:
+        section: the statements.
+        found: the operators.
+        blocks: how many the network has.
+        report: gets RF201 and RF212.
+
+    Returns:
+        The names by what they are for, and those of the single blocks if there are any.
+    """
+    rules = {}
+    listed: tuple[str, ...] = ()
+    known = [*_ROLES, *found.operators]
+    for key, setting in section.settings["names"].items():
+        if key not in known:
+            guess = closest(key, known)
+            report.error(
+                "RF201",
+                f"nothing named {key!r} has parameters",
+                setting.span,
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else "known: " + ", ".join(known),
+            )
+            continue
+        value = setting.value
+        if key == "step" and isinstance(value, n.Tuple):
+            listed = _block_names(value, blocks, report)
+            continue
+        text = value.value if isinstance(value, n.String) else ""
+        if not _is_name(key, text):
+            hint = _nested_hint(key, text) if key in found.operators else ""
+            report.error(
+                "RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span, hint=hint
+            )
+            continue
+        rules[key] = text
+    return rules, listed
+
+
+def _nested_hint(key: str, text: str) -> str:
+    """What to write where an operator should live inside of a container of its block."""
+    outer, _, inner = text.partition(".")
+    if not inner or not all(map(_is_attribute, text.split("."))):
+        return ""
+    first = f'names {key} = "{outer}"'
+    return f"{first}, and {inner}: (...) around the flow of {key}"
+
+
+def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str, ...]:
+    """The names of single blocks."""
+    names = [item.value if isinstance(item, n.String) else "" for item in value.items]
+    for name, item in zip(names, value.items, strict=True):
+        if not _is_attribute(name) or names.count(name) > 1:
+            report.error(
+                "RF212",
+                "each block takes the name of an attribute of its own, in quotes",
+                item.span,
+            )
+            return ()
+    if len(names) != blocks:
+        report.error(
+            "RF212",
+            f"there are {len(names)} names for {blocks} blocks",
+            value.span,
+            hint='a pattern names them all: step = "block{}"',
+        )
+    return tuple(names)
+
+
+#: What the keys of a `names` statement take.
+_TAKES = {
+    "": 'the place of {0} is the name of an attribute in quotes, or "." for none',
+    "stages": 'stages are named by a pattern in quotes, such as "layer{{}}"',
+    "step": 'blocks are named by a pattern in quotes, such as "block{{}}", '
+    'or by a list, one name for each; "." for none',
+    "adapter": "the place of the adapter is the name of an attribute in quotes",
+    "transition": 'transitions are named by a pattern in quotes, such as "down{{}}"',
+}
+
+
+def _is_name(key: str, text: str) -> bool:
+    """Whether a place in the state_dict can have this name."""
+    if text == ".":
+        return key not in ("adapter", "transition")
+    if key in ("stages", "step", "transition"):
+        text = _NUMBER.sub("1", text, count=1)
+    if key in ("stages", "stem", "head", "transition"):
+        first, *inner = text.split(".")
+        return _is_attribute(first) and all(
+            part.isdigit() or _is_attribute(part) for part in inner
+        )
+    return _is_attribute(text)
+
+
+def _is_attribute(text: str) -> bool:
+    return _ATTRIBUTE.fullmatch(text) is not None and not keyword.iskeyword(text)
+
+
+def init_rules(
+    section: Section, values: Mapping[str, Any], report: Diagnostics
+) -> dict[str, InitRule]:
+    """How weights start, by the kind of operator that owns them."""
+    flat = {
+        weights.kind: weights.flat
+        for name in operator_names()
+        if (operator := lookup(name)) is not None
+        for weights in operator.weights
+    }
+    kinds = sorted(flat)
+    rules = dict(DEFAULT_INIT)
+    for key, setting in section.settings["init"].items():
+        if key not in kinds:
+            guess = closest(key, kinds)
+            report.error(
+                "RF201",
+                f"there are no weights of {key!r}",
+                setting.span,
+                hint=f"did you mean {guess!r}?"
+                if guess
+                else "known: " + ", ".join(kinds),
+            )
+            continue
+        rule = _init_rule(setting.value, values, report)
+        if rule is not None and flat[key] and rule.rule.startswith(_BY_FANS):
+            report.error(
+                "RF210",
+                f"{rule.rule} looks at inputs and outputs of a weight, "
+                f"and those of {key} have one axis",
+                setting.value.span,
+                hint="for example ones, or constant(0.5)",
+            )
+        elif rule is not None:
+            rules[key] = rule
+    return rules
+
+
+def _init_rule(
+    expr: n.Expr, values: Mapping[str, Any], report: Diagnostics
+) -> InitRule | None:
+    arguments: tuple[n.Expr | n.Keyword, ...] = ()
+    if isinstance(expr, n.Call):
+        name, arguments = expr.function.name, expr.arguments
+    elif isinstance(expr, n.Reference):
+        name = expr.name
+    else:
+        name = ""
+    if name not in RULES:
+        guess = closest(name, RULES)
+        report.error(
+            "RF202",
+            "there is no such way to start weights",
+            expr.span,
+            hint=f"did you mean {guess!r}?" if guess else "known: " + ", ".join(RULES),
+        )
+        return None
+    numbers = dict(RULES[name])
+    mode = "fan_in" if name.startswith("kaiming") else ""
+    slots = list(numbers)
+    for position, item in enumerate(arguments):
+        value = item.value if isinstance(item, n.Keyword) else item
+        if isinstance(value, n.Reference) and value.name in _MODES and mode:
+            mode = value.name
+            continue
+        slot = item.name if isinstance(item, n.Keyword) else _at(slots, position)
+        number = ScalarReader(values, report, f"{name}'s argument").read(value)
+        if number is None:
+            return None
+        if slot not in numbers or isinstance(number, bool):
+            report.error("RF203", f"{name} does not take this", item.span)
+            return None
+        numbers[slot] = float(number)
+    return InitRule(name, tuple(numbers.items()), mode)
+
+
+def _at(slots: list[str], position: int) -> str:
+    return slots[position] if position < len(slots) else ""

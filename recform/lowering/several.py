@@ -1,0 +1,102 @@
+"""Equations for several blocks: ``X_<first> = ...`` and ``X_<2..5> = ...``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recform.algebra.expr import L
+from recform.algebra.symbols import FIRST
+from recform.diagnostics import Diagnostics
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sorts import Reader, Reported
+from recform.source import Span
+from recform.syntax import nodes as n
+
+#: Most blocks that one equation may name.
+MAX_BLOCKS = 512
+
+
+def is_several(left: n.Reference) -> bool:
+    """Whether a left side names several blocks."""
+    if len(left.indices) != 1:
+        return False
+    (index,) = left.indices
+    return isinstance(index, n.Range) or FIRST in every_name(index)
+
+
+class SeveralReader:
+    """Reads which blocks an equation is for.
+
+    Args:
+        reader: knows the names.
+        starts: the first block of every stage.
+        length: how many blocks the index counts; 0 if stages differ in that.
+        report: gets RF106 and RF217.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        starts: Sequence[int],
+        length: int,
+        report: Diagnostics,
+    ) -> None:
+        self._reader = reader
+        self._starts = starts
+        self._length = length
+        self._report = report
+
+    def blocks(self, left: n.Reference, right: n.Expr) -> Sequence[int]:
+        """The numbers of the blocks.
+
+        Raises:
+            Reported: if the left side names none, or the right side speaks of others.
+        """
+        (index,) = left.indices
+        if isinstance(index, n.Range):
+            return self._range(index, left)
+        if not isinstance(index, n.Reference):
+            self._fail(
+                f"the left side has the index {FIRST}",
+                left.span,
+                f"{left.name}_<{FIRST}> = ...",
+            )
+        if "i" in every_name(right):
+            self._fail(
+                f"an equation for the first blocks speaks of {FIRST}, and not of i",
+                right.span,
+                f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
+            )
+        return self._starts
+
+    def _range(self, index: n.Range, left: n.Reference) -> Sequence[int]:
+        ends = [self._reader._index(end) for end in (index.first, index.last)]
+        if any(end.has(L) for end in ends):
+            numbers = [end.subs(L, self._length) for end in ends]
+            here = ""
+            if self._length and all(number.is_Integer for number in numbers):
+                here = f"here {left.name}_<{numbers[0]}..{numbers[1]}> = ...; "
+            self._fail(
+                "L depends on the stages, and a range on the left side has two numbers",
+                left.span,
+                f"{here}{left.name}_i = ... is for all blocks that have no equation of "
+                f"their own, such as {left.name}_1 = ...",
+            )
+        if not all(end.is_Integer for end in ends) or not 1 <= ends[0] <= ends[1]:
+            self._fail(
+                "a range on the left side goes from one block, counted from 1, "
+                "to a later one",
+                left.span,
+                f"{left.name}_<2..5> = ..., with i on the right side",
+            )
+        first, last = map(int, ends)
+        if last - first >= MAX_BLOCKS:
+            self._report.error(
+                "RF106", f"an equation is for {MAX_BLOCKS} blocks at most", left.span
+            )
+            raise Reported
+        return range(first, last + 1)
+
+    def _fail(self, message: str, span: Span, hint: str) -> None:
+        self._report.error("RF217", message, span, hint=hint)
+        raise Reported

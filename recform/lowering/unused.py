@@ -1,0 +1,229 @@
+"""What a file declares and nobody reads: ``Wide = conv(5, c)``, and then ``Wid_i``.
+
+It is found in the statements, before they are understood: a name is read if it stands in
+something that is read. The output is, and what the frame says; of an equation or a
+definition the right side is read if its name is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from recform.algebra.body import every_step
+from recform.algebra.formula import Formula
+from recform.blocks import lookup
+from recform.diagnostics import Diagnostics, closest
+from recform.lowering.flows.definitions import every_name
+from recform.lowering.sections import Section, sections
+from recform.lowering.survey import survey
+from recform.source import Source
+from recform.syntax import nodes as n
+
+
+@dataclass(frozen=True)
+class _Declared:
+    """Something that is to be read by its names.
+
+    Attributes:
+        what: it is, for the user: ``the operator Wide``.
+        names: by which it is read.
+        item: where it stands, and what it reads in its turn.
+    """
+
+    what: str
+    names: tuple[str, ...]
+    item: n.Node
+
+
+def warn_unused(
+    file: n.File,
+    source: Source,
+    formulas: Sequence[Formula],
+    report: Diagnostics,
+    network: str | None,
+) -> None:
+    """Warns of what no network of a file reads.
+
+    Args:
+        file: the statements.
+        source: the file that was asked for; what another declares is for all who use it.
+        formulas: of the networks that were asked for.
+        report: gets RF222.
+        network: the only network that was asked for, if one was.
+    """
+    parts = sections(file, source, Diagnostics())
+    idle: dict[int, tuple[str, n.Node, str]] = {}
+    read: set[int] = set()
+    for part in parts:
+        declared, names = _declared(part), _names_read(part)
+        for found in declared:
+            if names.isdisjoint(found.names):
+                asked = network in (None, part.name)
+                if asked and found.item.span.source is source:
+                    hint = _hint(found, part)
+                    idle.setdefault(id(found.item), (found.what, found.item, hint))
+            else:
+                read.add(id(found.item))
+                if isinstance(found.item, n.Relation):
+                    for inside in _idle_inside(found.item):
+                        if inside.item.span.source is source:
+                            idle[id(inside.item)] = (inside.what, inside.item, "")
+    for key, (what, item, hint) in idle.items():
+        if key not in read:
+            report.warning("RF222", f"nobody uses {what}", item.span, hint=hint)
+    if network is None:
+        _warn_of_settings(parts, source, formulas, report)
+
+
+def _declared(section: Section) -> Iterator[_Declared]:
+    """What a network declares by name."""
+    for name, relation in section.definitions.items():
+        yield _Declared(f"the operator {name}", (name,), relation)
+    for name, const in section.consts.items():
+        yield _Declared(f"the constant {name}", (name,), const)
+    for name, scalar in section.scalars.items():
+        yield _Declared(f"the scalar {name}", (name,), scalar)
+    for name, param in section.params.items():
+        yield _Declared(f"the parameter {name}", (name,), param)
+    for equation in section.equations:
+        names = tuple(dict.fromkeys(every_name(_without_indices(equation.left))))
+        shown = ", ".join(left.span.text for left in equation.left)
+        yield _Declared(f"the equation of {shown}", names, equation)
+    transition = section.single.get("transition")
+    if transition is not None and not _has_transitions(section):
+        # Read by the index that starts anew.
+        yield _Declared("the transition, for the index runs on", (), transition)
+
+
+def _names_read(section: Section) -> set[str]:
+    """The names that the output and the frame read, and all that these read."""
+    waiting = [
+        name
+        for key, item in section.single.items()
+        if key != "transition" or _has_transitions(section)
+        for name in every_name(item)
+    ]
+    for settings in section.settings.values():
+        waiting += every_name(tuple(settings.values()))
+    if "output" not in section.single and section.equations:
+        waiting += every_name(section.equations[-1].left)
+    read: set[str] = set()
+    declared = list(_declared(section))
+    while waiting:
+        name = waiting.pop()
+        if name in read:
+            continue
+        read.add(name)
+        for found in declared:
+            if name in found.names:
+                waiting += every_name(found.item)
+    return read
+
+
+def _has_transitions(section: Section) -> bool:
+    scope = section.single.get("scope")
+    return isinstance(scope, n.Scope) and scope.where == "stage"
+
+
+def _without_indices(left: tuple[n.Expr, ...]) -> tuple[n.Expr, ...]:
+    """The left side of an equation as far as it is what the equation makes."""
+    return tuple(
+        n.Reference(expr.span, expr.name, ()) if isinstance(expr, n.Reference) else expr
+        for expr in left
+    )
+
+
+def _idle_inside(relation: n.Relation) -> Iterator[_Declared]:
+    """What a definition declares and does not read: arguments, and behind ``where``."""
+    (left,) = relation.left[:1]
+    inside: list[_Declared] = []
+    if len(relation.left) == 1 and isinstance(left, n.Call):
+        for argument in left.arguments:
+            if isinstance(argument, n.Keyword | n.Reference):
+                name = argument.name
+                what = f"{left.function.name}'s argument {name}"
+                inside.append(_Declared(what, (name,), argument))
+    for item in relation.where:
+        if isinstance(item, n.Scalar):
+            name = item.target.name
+            inside.append(_Declared(f"the scalar {name}", (name,), item))
+            continue
+        names = tuple(dict.fromkeys(every_name(_without_indices(item.left))))
+        shown = ", ".join(expr.span.text for expr in item.left)
+        inside.append(_Declared(shown, names, item))
+    read: set[str] = set()
+    waiting = list(every_name(relation.right))
+    while waiting:
+        name = waiting.pop()
+        if name not in read:
+            read.add(name)
+            for found in inside:
+                if name in found.names and not isinstance(found.item, n.Keyword):
+                    waiting += every_name(found.item)
+    return (found for found in inside if read.isdisjoint(found.names))
+
+
+def _hint(found: _Declared, section: Section) -> str:
+    """An operator that is the default block, though it may be meant for this one."""
+    name = found.names[0] if found.names else ""
+    if name not in section.definitions:
+        return "take it away, or read it"
+    unknown = [
+        other
+        for other in survey(section, Diagnostics()).operators
+        if other not in section.definitions and lookup(other) is None
+    ]
+    guess = closest(name, unknown)
+    if guess:
+        return (
+            f"{guess} has no definition, so it is the default block: is {name} meant?"
+        )
+    return f"take it away, or apply it: {name}_i*X_<i-1>"
+
+
+def _warn_of_settings(
+    parts: list[Section],
+    source: Source,
+    formulas: Sequence[Formula],
+    report: Diagnostics,
+) -> None:
+    """Warns of an ``init`` of weights, and of names of parts, that there are none of."""
+    without = {
+        "adapter": {f.name for f in formulas if f.adapter is None},
+        "transition": {p.name for p in parts if not _has_transitions(p)},
+    }
+    for key, networks in without.items():
+        told = {
+            id(part.settings["names"][key]): part.settings["names"][key]
+            for part in parts
+            if key in part.settings["names"]
+        }
+        read = {
+            id(part.settings["names"].get(key))
+            for part in parts
+            if part.name not in networks
+        }
+        for number, setting in told.items():
+            if number not in read and setting.span.source is source:
+                what = f"nobody uses this name: there is no {key}"
+                report.warning("RF222", what, setting.span)
+    kinds = {
+        weights.kind
+        for formula in formulas
+        for pipeline in (
+            *(formula.stem, formula.head, formula.adapter, formula.transition),
+            *formula.operators.values(),
+        )
+        if pipeline is not None
+        for step in every_step(pipeline)
+        for weights in step.operator.weights
+    }
+    for part in parts:
+        for key, setting in part.settings["init"].items():
+            if key not in kinds and setting.span.source is source:
+                report.warning(
+                    "RF222",
+                    f"nobody uses this: no operator here has weights of {key!r}",
+                    setting.span,
+                )

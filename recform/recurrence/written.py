@@ -1,0 +1,208 @@
+"""A network written out, and what stands in which of its blocks.
+
+The formula is written out for a network that is just long enough to show every case: the
+first blocks, whose history is missing; one regular block; the last blocks, of which
+nobody reads everything. Deeper networks repeat the regular block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Filled,
+    Input,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+)
+from recform.algebra.formula import Formula
+from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.moves import scalars_in, used_in
+from recform.recurrence.reach import Reach
+from recform.recurrence.unroll import Unroller
+
+
+@dataclass
+class Written:
+    """One network (or stage), written out.
+
+    Attributes:
+        formula: the network.
+        length: how many blocks it has here (at most as many as show every case).
+        reach: of the equations.
+        pattern: the regular step, which blocks take where they can.
+        output: the output expression; None if nothing is left of it.
+        live: all that the output needs, parts first.
+        early: sums of which a part is formed early, with that part in brackets.
+    """
+
+    formula: Formula
+    length: int
+    reach: Reach
+    pattern: Step | None = None
+    unroller: Unroller = field(init=False)
+    output: Tensor | None = field(init=False)
+    live: list[Tensor] = field(init=False)
+    early: dict[Tensor, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # What blocks so far have computed, in their order.
+        self._done: dict[Tensor, None] = {}
+        self._splits: dict[int, dict[Tensor, Tensor]] = {}
+        self._time: dict[Tensor, int] = {}
+        self.unroller = Unroller(self.formula, self.length, merged=True)
+        self.output = self.unroller.output(self.formula.output)
+        self.live = [] if self.output is None else self._live(self.output)
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from, sums with the parts that are formed early."""
+        if tensor in self.early:
+            return self.early[tensor].children
+        return self.unroller.parts(tensor)
+
+    def _live(self, output: Tensor) -> list[Tensor]:
+        """Everything that the output needs, parts first, without deep recursion."""
+        done: dict[Tensor, None] = {}
+        stack: list[tuple[Tensor, bool]] = [(output, False)]
+        while stack:
+            tensor, ready = stack.pop()
+            if tensor in done:
+                continue
+            if ready:
+                done[tensor] = None
+                continue
+            stack.append((tensor, True))
+            stack.extend(
+                (part, False) for part in reversed(self.unroller.parts(tensor))
+            )
+        return list(done)
+
+    def time(self, tensor: Tensor) -> int:
+        """The block that makes a tensor at the earliest; 0 is before the first block."""
+        if tensor not in self._time:
+            own = 0
+            if isinstance(tensor, State):
+                self._time[tensor] = max(0, int(tensor.index))
+                return self._time[tensor]
+            if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+                own = int(tensor.index)
+            elif isinstance(tensor, Scaled | Filled):
+                own = max((slot.index for slot in scalars_in(tensor)), default=0)
+            below = [self.time(part) for part in self.unroller.parts(tensor)]
+            self._time[tensor] = max([own, *below])
+        return self._time[tensor]
+
+    def anchored(self, tensor: Tensor) -> bool:
+        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
+        return isinstance(tensor, State | Input) or (
+            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        )
+
+    def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        return tensor.children if isinstance(tensor, End) else self.parts(tensor)
+
+    def _by_time(self) -> dict[int, list[Tensor]]:
+        """Live tensors that belong to a block, by block; unknowns in the file's order."""
+        groups: dict[int, list[Tensor]] = {}
+        for tensor in self.live:
+            if self.anchored(tensor):
+                groups.setdefault(self.time(tensor), []).append(tensor)
+        for tensor in self._constant():
+            groups.setdefault(0, []).append(tensor)
+        rank = {e.unknown: n for n, e in enumerate(self.formula.equations)}
+        for items in groups.values():
+            items.sort(
+                key=lambda t: rank.get(t.name, 0) if isinstance(t, State) else len(rank)
+            )
+        return groups
+
+    def _constant(self) -> list[Tensor]:
+        """Tensors of the start that several blocks read: computed once, before them.
+
+        They are handed on without a coefficient, which stands behind an adapter.
+        """
+        users: dict[Tensor, set[int]] = {}
+        for tensor in self.live:
+            if isinstance(tensor, Scaled):
+                continue
+            for part in self.unroller.parts(tensor):
+                while isinstance(part, Scaled):
+                    part = part.tensor
+                if self.time(part) == 0 and not self.anchored(part):
+                    users.setdefault(part, set()).add(self.time(tensor))
+        return [
+            tensor
+            for tensor in self.live
+            if len(users.get(tensor, ())) > 1 and costs(tensor)
+        ]
+
+    def _past(self, block: int) -> list[Tensor]:
+        """All that blocks so far have computed, carried or not.
+
+        The cut is made among all of it, so that it does not depend on the cuts before:
+        then it is the same between any two regular blocks. Nor is anything wanted that was
+        dropped earlier: from border to border there is more past and less future, and both
+        move a cut that lies nearest to the past forward.
+        """
+        past: dict[Tensor, None] = {}
+        stack = [t for t in self.live if self.anchored(t) and self.time(t) <= block]
+        while stack:
+            tensor = stack.pop()
+            if tensor not in past:
+                past[tensor] = None
+                stack.extend(p for p in self.parts(tensor) if not isinstance(p, Filled))
+        return list(past)
+
+    def _modules(
+        self, block: int, waiting: Iterable[Tensor], outputs: Iterable[Tensor]
+    ) -> tuple[ModuleSlot, ...]:
+        """Operators and scalars of blocks so far that later blocks use.
+
+        Later blocks compute all that is needed and not handed on.
+        """
+        there = set(outputs)
+        slots: set[ModuleSlot] = set()
+        stack = list(waiting)
+        while stack:
+            tensor = stack.pop()
+            if tensor in there:
+                continue
+            there.add(tensor)
+            slots.update(slot for slot in used_in(tensor) if 0 < slot.index <= block)
+            stack.extend(self._parts_or_end(tensor))
+        order = [*self.formula.operators, *self.formula.scalars]
+        return tuple(sorted(slots, key=lambda s: (order.index(s.name), s.index)))
+
+
+class End(Tensor):
+    """Reads the output after the last block."""
+
+
+def tensors(slots: Iterable[Slot]) -> list[Tensor]:
+    """The slots that hold tensors, and not modules."""
+    return [slot for slot in slots if isinstance(slot, Tensor)]
+
+
+def costs(tensor: Tensor) -> bool:
+    """Whether computing a tensor again would cost something."""
+    return isinstance(tensor, Apply | Elementwise) or any(
+        costs(part) for part in tensor.children
+    )
+
+
+def is_cheap(tensor: Tensor) -> bool:
+    """Whether a tensor may be formed again from its terms, rather than be carried.
+
+    Sums and multiples are, if the block has the number; functions and operators are
+    computed once.
+    """
+    if isinstance(tensor, Scaled):
+        return not scalars_in(tensor)
+    return isinstance(tensor, TensorSum)

@@ -1,0 +1,1 @@
+"""Where everything stands: from a diagram to a picture that all formats write."""

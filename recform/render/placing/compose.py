@@ -1,0 +1,251 @@
+"""A diagram and its layout become a picture: forms, arrows, caption, legend, bars."""
+
+from __future__ import annotations
+
+import math
+
+from recform.render import text
+from recform.render.formats.dot import (
+    CAPTION,
+    CLUSTER,
+    LABEL,
+    NOTE,
+    SIGN,
+    colours_of,
+    edge_line,
+    size_of,
+)
+from recform.render.model import Cluster, Diagram, Edge, Kind, Node
+from recform.render.picture import (
+    Item,
+    Picture,
+    Point,
+    Segment,
+    Shape,
+    Words,
+    box,
+    hexagon,
+    line,
+    polygon,
+    rounded,
+)
+from recform.render.placing.labels import placed, sampled
+from recform.render.placing.layout import Curve, Layout
+from recform.render.placing.margin import below
+from recform.render.theme import FORMS
+
+MARGIN = 8.0
+_LEADING = 1.18
+_ARROW = (6.5, 2.6)
+#: How far the base line is below the middle of a line of text, of its size.
+_BASE = 0.32
+
+
+def compose(diagram: Diagram, layout: Layout, *, legend: bool = False) -> Picture:
+    """The picture of a diagram."""
+    foot = below(diagram, legend=legend, least=layout.width)
+    width = max(layout.width, foot.width)
+    shift = (MARGIN + (width - layout.width) / 2, MARGIN)
+    ways = [sampled(curve.points) for curve in layout.edges]
+    labels = placed(diagram, layout)
+    items = [_cluster(c, layout, ways, shift) for c in diagram.clusters]
+    for number, (edge, curve) in enumerate(
+        zip(diagram.edges, layout.edges, strict=True)
+    ):
+        others = [p for n, way in enumerate(ways) if n != number for p in way]
+        items.append(_edge(edge, curve, labels.get(edge.id), others, shift))
+    items += [_node(node, layout.nodes[node.id], shift) for node in diagram.nodes]
+    items += foot.placed(MARGIN + width / 2, MARGIN + layout.height)
+    height = layout.height + foot.height + 2 * MARGIN
+    total = width + 2 * MARGIN
+    paper = Shape(box(total / 2, height / 2, total, height), fill="paper")
+    back = Item(f"{diagram.id}-paper", "paper", "", "", (paper,))
+    return Picture(
+        diagram.id,
+        diagram.title,
+        diagram.description,
+        round(total, 1),
+        round(height, 1),
+        (back, *items),
+    )
+
+
+def _moved(point: Point, shift: Point) -> Point:
+    return (point[0] + shift[0], point[1] + shift[1])
+
+
+# --------------------------------------------------------------------------------- nodes
+
+
+def _node(node: Node, at: Point, shift: Point) -> Item:
+    x, y = _moved(at, shift)
+    return Item(node.id, "node", node.kind.value, node.tooltip, form(node, x, y))
+
+
+def form(node: Node, x: float, y: float) -> tuple[Shape | Words, ...]:
+    """The form of a node and its text, around a point."""
+    size, outline = size_of(node), FORMS[node.kind].outline
+    w, h = size.width, size.height
+    fill, stroke, dashed = colours_of(node)
+    width = 2.0 if node.wrong else 1.1
+    parts: list[Shape | Words] = []
+    if node.count > 1:
+        for offset in (5.0, 2.5):
+            path = box(x + offset, y + offset, w, h)
+            parts.append(Shape(path, fill, stroke, 0.7))
+    path = _outline(outline, x, y, w, h)
+    if path:
+        parts.append(Shape(path, fill, stroke, width, dashed))
+    if node.shared:
+        parts.append(Shape(box(x, y, w - 5, h - 5), "", stroke, 0.8))
+    if outline == "bars":
+        for side in (x - w / 2 + 5, x + w / 2 - 5):
+            path = line((side, y - h / 2), (side, y + h / 2))
+            parts.append(Shape(path, "", stroke, 0.8))
+    if node.kind in (Kind.sum, Kind.product):
+        parts += _sign(node.kind, x, y, "wrong" if node.wrong else "ink")
+    else:
+        parts += _lines(node, x, y)
+    return tuple(parts)
+
+
+def _outline(
+    outline: str, x: float, y: float, w: float, h: float
+) -> tuple[Segment, ...]:
+    if outline in ("box", "bars"):
+        return box(x, y, w, h)
+    if outline == "hexagon":
+        return hexagon(x, y, w, h)
+    if outline == "none":
+        return ()
+    radius = {"round": 6.0, "pill": h / 2, "circle": w / 2}[outline]
+    return rounded(x, y, w, h, radius)
+
+
+def _sign(kind: Kind, x: float, y: float, role: str) -> list[Shape | Words]:
+    """A plus or a cross, drawn: letters sit in a circle unevenly."""
+    a = 4.2 if kind is Kind.sum else 3.2
+    b = 0.0 if kind is Kind.sum else 3.2
+    return [
+        Shape(line((x - a, y - b), (x + a, y + b)), "", role, 1.3),
+        Shape(line((x - b, y + a), (x + b, y - a)), "", role, 1.3),
+    ]
+
+
+def _lines(node: Node, x: float, y: float) -> list[Shape | Words]:
+    ink = FORMS[node.kind].ink
+    label, note = LABEL * _LEADING, NOTE * _LEADING
+    top = y - (label * len(node.label) + note * len(node.note)) / 2
+    words: list[Shape | Words] = []
+    for row in node.label:
+        words.append(Words(row, (x, top + label / 2 + LABEL * _BASE), LABEL, ink))
+        top += label
+    for row in node.note:
+        at = (x, top + note / 2 + NOTE * _BASE)
+        words.append(Words(row, at, NOTE, _note_ink(ink), family="sans"))
+        top += note
+    return words
+
+
+def _note_ink(ink: str) -> str:
+    return "muted" if ink == "ink" else ink
+
+
+# --------------------------------------------------------------------------------- edges
+
+
+def _edge(
+    edge: Edge, curve: Curve, label: Point | None, others: list[Point], shift: Point
+) -> Item:
+    role, dashed, width = edge_line(edge)
+    points = [_moved(point, shift) for point in curve.points]
+    tip = _moved(curve.tip, shift)
+    path: list[Segment] = [("M", (points[0],))]
+    for n in range(1, len(points) - 2, 3):
+        path.append(("C", (points[n], points[n + 1], points[n + 2])))
+    arrow, along = _arrow(points, tip)
+    parts: list[Shape | Words] = [
+        Shape(tuple(path), "", role, width, dashed),
+        Shape(arrow, fill=role),
+    ]
+    if edge.sign:
+        crowd = [_moved(point, shift) for point in others]
+        parts.append(_minus(tip, along, role, crowd))
+    if label is not None:
+        x, y = _moved(label, shift)
+        ink = "wrong" if edge.wrong else "muted"
+        at = (x, y + NOTE * _BASE)
+        parts.append(Words(edge.label, at, NOTE, ink, family="sans"))
+    tooltip = edge.tooltip or text.plain(edge.label)
+    return Item(
+        edge.id, "edge", "module" if edge.module else "tensor", tooltip, tuple(parts)
+    )
+
+
+def _arrow(points: list[Point], tip: Point) -> tuple[tuple[Segment, ...], Point]:
+    """The triangle at the end of an edge, and the direction in which it points."""
+    length, half = _ARROW
+    end = points[-1]
+    if math.dist(end, tip) < 0.5:
+        end = points[-2]
+    dx, dy = tip[0] - end[0], tip[1] - end[1]
+    norm = math.hypot(dx, dy) or 1.0
+    dx, dy = dx / norm, dy / norm
+    base = (tip[0] - dx * length, tip[1] - dy * length)
+    left = (base[0] - dy * half, base[1] + dx * half)
+    right = (base[0] + dy * half, base[1] - dx * half)
+    return polygon(tip, left, right), (dx, dy)
+
+
+def _minus(tip: Point, along: Point, role: str, crowd: list[Point]) -> Shape:
+    """A minus sign beside the arrow that enters a sum, where there is more room."""
+    dx, dy = along
+    places = [
+        (tip[0] - dx * 6 + dy * side * 8, tip[1] - dy * 6 - dx * side * 8)
+        for side in (1, -1)
+    ]
+    x, y = max(places, key=lambda place: round(_room(place, crowd), 1))
+    half = SIGN * 0.3
+    return Shape(line((x - half, y), (x + half, y)), "", role, 1.5)
+
+
+def _room(place: Point, crowd: list[Point]) -> float:
+    return min((math.dist(place, point) for point in crowd), default=0.0)
+
+
+# ------------------------------------------------------------------------------ clusters
+
+
+def _cluster(
+    cluster: Cluster, layout: Layout, ways: list[list[Point]], shift: Point
+) -> Item:
+    frame = layout.clusters[cluster.id]
+    middle = ((frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2)
+    width, height = frame.right - frame.left, frame.bottom - frame.top
+    path = rounded(*_moved(middle, shift), width, height, 7)
+    role = "wrong" if cluster.wrong else "cluster-line"
+    half = text.width(cluster.label, CLUSTER, "sans") / 2
+    y = frame.top + CLUSTER * 0.9
+    crowd = [p for way in ways for p in way if abs(p[1] - y) < CLUSTER * 1.2]
+    # In the corner where fewer edges pass.
+    x = max(
+        (frame.left + 7 + half, frame.right - 7 - half),
+        key=lambda x: min([60.0, *(max(0, abs(p[0] - x) - half) for p in crowd)]),
+    )
+    label = Words(
+        cluster.label,
+        _moved((x, y + CLUSTER * _BASE), shift),
+        CLUSTER,
+        "wrong" if cluster.wrong else "muted",
+        family="sans",
+    )
+    return Item(
+        cluster.id,
+        "cluster",
+        "",
+        cluster.tooltip,
+        (Shape(path, "cluster-fill", role, 0.9), label),
+    )
+
+
+__all__ = ["CAPTION", "compose", "form"]

@@ -1,0 +1,112 @@
+"""Where the label of an edge stands: beside its line, and on nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recform.render import text
+from recform.render.formats.dot import NOTE, size_of
+from recform.render.model import Diagram
+from recform.render.picture import Point
+from recform.render.placing.layout import Frame, Layout
+
+_GAP = 3.0
+
+
+@dataclass(frozen=True)
+class _Box:
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def holds(self, point: Point) -> bool:
+        return (
+            self.left <= point[0] <= self.right and self.top <= point[1] <= self.bottom
+        )
+
+    def meets(self, other: _Box) -> bool:
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+
+def placed(diagram: Diagram, layout: Layout) -> dict[str, Point]:
+    """The middle of the label of each edge that has one.
+
+    Graphviz leaves room for labels, but a curved line may still run through that room:
+    then the label moves along its line to where it touches least.
+    """
+    ways = {
+        edge.id: sampled(curve.points)
+        for edge, curve in zip(diagram.edges, layout.edges, strict=True)
+    }
+    lines = [point for way in ways.values() for point in way]
+    lines += [point for frame in layout.clusters.values() for point in _border(frame)]
+    solid = []
+    for node in diagram.nodes:
+        (x, y), size = layout.nodes[node.id], size_of(node)
+        solid.append(_box(x, y, size.width, size.height))
+    result: dict[str, Point] = {}
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if not edge.label or curve.label is None:
+            continue
+        width, height = text.width(edge.label, NOTE, "sans") + 2, NOTE + 1
+
+        def cost(place: Point, w: float = width, h: float = height) -> float:
+            box = _box(*place, w, h)
+            touched = sum(1 for point in lines if box.holds(point))
+            return touched + 20 * sum(1 for other in solid if box.meets(other))
+
+        best = curve.label
+        if cost(best):
+            best = min([best, *_beside(ways[edge.id], width, height)], key=cost)
+        result[edge.id] = best
+        solid.append(_box(*best, width, height))
+    return result
+
+
+def _beside(way: list[Point], width: float, height: float) -> Iterable[Point]:
+    """Places beside a line, from its middle outwards."""
+    count = len(way)
+    order = sorted(range(1, count - 1), key=lambda n: abs(n - count // 2))
+    for number in order[: count * 2 // 3]:
+        x, y = way[number]
+        yield (x, y - height / 2 - _GAP)
+        yield (x, y + height / 2 + _GAP)
+        yield (x + width / 2 + _GAP, y)
+        yield (x - width / 2 - _GAP, y)
+
+
+def sampled(points: tuple[Point, ...], steps: int = 16) -> list[Point]:
+    """Points along a Bezier spline."""
+    result = [points[0]]
+    for n in range(1, len(points) - 2, 3):
+        a, b, c, d = points[n - 1 : n + 3]
+        for step in range(1, steps + 1):
+            t = step / steps
+            u = 1 - t
+            weights = (u * u * u, 3 * u * u * t, 3 * u * t * t, t * t * t)
+            x, y = (
+                sum(w * p[axis] for w, p in zip(weights, (a, b, c, d), strict=True))
+                for axis in (0, 1)
+            )
+            result.append((x, y))
+    return result
+
+
+def _border(frame: Frame) -> list[Point]:
+    left, top, right, bottom = frame.left, frame.top, frame.right, frame.bottom
+    across = [left + (right - left) * n / 40 for n in range(41)]
+    down = [top + (bottom - top) * n / 40 for n in range(41)]
+    return [(x, y) for x in across for y in (top, bottom)] + [
+        (x, y) for y in down for x in (left, right)
+    ]
+
+
+def _box(x: float, y: float, width: float, height: float) -> _Box:
+    return _Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)

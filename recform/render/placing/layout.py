@@ -1,0 +1,103 @@
+"""Where the nodes, edges and clusters of a diagram stand, as Graphviz places them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from recform.render.formats import dot
+from recform.render.model import Diagram
+from recform.render.picture import Point
+from recform.render.placing import renderer
+
+
+@dataclass(frozen=True)
+class Curve:
+    """The way of an edge.
+
+    Attributes:
+        points: of a Bezier spline: a start, and three for each piece.
+        tip: the point of the arrow.
+        label: the middle of the label, if it has one.
+    """
+
+    points: tuple[Point, ...]
+    tip: Point
+    label: Point | None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The outline of a cluster."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Places, in points; y runs down.
+
+    Attributes:
+        nodes: middles.
+        edges: by the position of the edge in the diagram.
+    """
+
+    width: float
+    height: float
+    nodes: dict[str, Point]
+    edges: tuple[Curve, ...]
+    clusters: dict[str, Frame]
+
+
+def place(diagram: Diagram, program: str) -> Layout:
+    """The layout that a renderer makes.
+
+    Raises:
+        CompileError: if it fails.
+    """
+    data = json.loads(renderer.run(program, dot.for_layout(diagram), "json0"))
+    left, bottom, right, top = _numbers(data["bb"])
+
+    def flipped(text: str) -> Point:
+        x, y = _numbers(text)
+        return (round(x - left, 2), round(top - y, 2))
+
+    nodes: dict[str, Point] = {}
+    clusters: dict[str, Frame] = {}
+    names: dict[int, str] = {}
+    for item in data.get("objects", []):
+        names[item["_gvid"]] = item["name"]
+        if "pos" in item:
+            nodes[item["name"]] = flipped(item["pos"])
+        elif item["name"].startswith("cluster_") and "bb" in item:
+            clusters[item["name"].removeprefix("cluster_")] = _frame(item, flipped)
+    by_id = {str(edge.get("id", "")): edge for edge in data.get("edges", [])}
+    curves = tuple(_curve(by_id[edge.id], flipped) for edge in diagram.edges)
+    return Layout(right - left, top - bottom, nodes, curves, clusters)
+
+
+def _frame(item: dict[str, Any], flipped: Callable[[str], Point]) -> Frame:
+    x, y, right, top = _numbers(item["bb"])
+    return Frame(*flipped(f"{x},{top}"), *flipped(f"{right},{y}"))
+
+
+def _curve(item: dict[str, Any], flipped: Callable[[str], Point]) -> Curve:
+    words = item["pos"].split()
+    tip = None
+    points: list[Point] = []
+    for word in words:
+        if word.startswith("e,"):
+            tip = flipped(word[2:])
+        elif not word.startswith("s,"):
+            points.append(flipped(word))
+    label = flipped(item["lp"]) if "lp" in item else None
+    return Curve(tuple(points), tip or points[-1], label)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]

@@ -1,0 +1,203 @@
+"""What stands below the drawing: bars of path lengths, the caption, the legend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from recform.render import text, theme
+from recform.render.formats.dot import CAPTION, NOTE, edge_line
+from recform.render.model import Bar, Diagram, Edge, Kind
+from recform.render.picture import Item, Shape, Words, box, hexagon, line, rounded
+from recform.render.theme import FORMS
+
+_GAP = 12.0
+_ROW = 15.0
+_BAR_WIDTH = 90.0
+_LEGEND_LEAST = 330.0
+
+
+@dataclass
+class Foot:
+    """Items around x = 0 and below y = 0, to be moved to their place.
+
+    Attributes:
+        width, height: of all of it.
+    """
+
+    width: float = 0.0
+    height: float = 0.0
+    items: list[Item] = field(default_factory=list)
+
+    def add(self, item: Item, width: float, height: float) -> None:
+        """Adds a row that has been drawn at the current height."""
+        self.items.append(item)
+        self.width = max(self.width, width)
+        self.height += height
+
+    def placed(self, x: float, y: float) -> list[Item]:
+        """The items in their places."""
+        return [
+            replace(item, parts=tuple(_moved(p, x, y) for p in item.parts))
+            for item in self.items
+        ]
+
+
+def below(diagram: Diagram, *, legend: bool, least: float) -> Foot:
+    """Everything below the drawing."""
+    foot = Foot()
+    if diagram.bars:
+        foot.height += _GAP
+        _bars(diagram, foot)
+    if diagram.caption:
+        foot.height += _GAP
+        for number, row in enumerate(diagram.caption, start=1):
+            words = Words(row, (0, foot.height + CAPTION * 0.9), CAPTION)
+            item = Item(f"{diagram.id}-caption-{number}", "caption", "", "", (words,))
+            width = text.width(row, CAPTION, "serif")
+            foot.add(item, width, CAPTION * 1.45)
+    if legend:
+        foot.height += _GAP
+        _legend(diagram, foot, max(least, foot.width, _LEGEND_LEAST))
+    return foot
+
+
+def _moved(part: Shape | Words, x: float, y: float) -> Shape | Words:
+    if isinstance(part, Words):
+        return replace(part, at=(part.at[0] + x, part.at[1] + y))
+    path = tuple(
+        (kind, tuple((px + x, py + y) for px, py in points))
+        for kind, points in part.path
+    )
+    return replace(part, path=path)
+
+
+# ---------------------------------------------------------------------------------- bars
+
+
+def _bars(diagram: Diagram, foot: Foot) -> None:
+    """A row a length: how many operators, how many paths, and which."""
+    bars = diagram.bars
+    number_width = max(text.width(text.words(_said(b)), NOTE, "sans") for b in bars)
+    route_width = max(text.width(bar.routes, 11, "serif") for bar in bars)
+    total = 20 + _BAR_WIDTH + 8 + number_width + 10 + route_width
+    left = -total / 2
+    most = max(bar.count for bar in bars)
+    heading = Words(
+        diagram.heading,
+        (left, foot.height + 9),
+        NOTE + 0.5,
+        "muted",
+        "start",
+        "sans",
+    )
+    item = Item(f"{diagram.id}-heading", "caption", "", "", (heading,))
+    heading_width = text.width(heading.text, NOTE + 0.5, "sans")
+    foot.add(item, 2 * max(total / 2, heading_width + left), 17)
+    for bar in bars:
+        y = foot.height + _ROW / 2
+        # A single path among millions is still seen.
+        size = max(2.0, _BAR_WIDTH * bar.count / most) if bar.count else 0.0
+        x = left + 20
+        parts: list[Shape | Words] = [
+            Words(text.words(str(bar.length)), (x - 6, y + 4), 11, "ink", "end"),
+            Words(
+                text.words(_said(bar)),
+                (x + _BAR_WIDTH + 8, y + 3),
+                NOTE,
+                "muted",
+                "start",
+                "sans",
+            ),
+        ]
+        if size:
+            shape = box(x + size / 2, y, size, 9)
+            parts.insert(0, Shape(shape, "group1", ""))
+        if bar.routes:
+            at = (x + _BAR_WIDTH + 18 + number_width, y + 4)
+            parts.append(Words(bar.routes, at, 11, "ink", "start"))
+        name = f"{diagram.id}-length-{bar.length}"
+        foot.add(Item(name, "bar", "", _tooltip(bar), tuple(parts)), total, _ROW)
+
+
+def _said(bar: Bar) -> str:
+    return f"{bar.count:,} {'path' if bar.count == 1 else 'paths'}"
+
+
+def _tooltip(bar: Bar) -> str:
+    noun = "operator" if bar.length == 1 else "operators"
+    return f"{_said(bar)} through {bar.length} {noun}: {text.plain(bar.routes)}"
+
+
+# -------------------------------------------------------------------------------- legend
+
+
+def _legend(diagram: Diagram, foot: Foot, width: float) -> None:
+    """Every form and every colour of the picture, once, with its name."""
+    entries = _entries(diagram)
+    size = NOTE
+    x, y = -width / 2, foot.height + _ROW / 2
+    for number, (label, parts) in enumerate(entries, start=1):
+        room = 26 + text.width(label, size, "sans") + 14
+        if x > -width / 2 and x + room > width / 2:
+            x, y = -width / 2, y + _ROW
+        moved = tuple(_moved(part, x, y) for part in parts)
+        words = Words(label, (x + 26, y + 3), size, "ink", "start", "sans")
+        name = f"{diagram.id}-legend-{number}"
+        foot.items.append(Item(name, "legend", "", "", (*moved, words)))
+        x += room
+    foot.width = max(foot.width, width)
+    foot.height = y + _ROW / 2
+
+
+def _entries(
+    diagram: Diagram,
+) -> list[tuple[text.Text, tuple[Shape | Words, ...]]]:
+    kinds = dict.fromkeys(node.kind for node in diagram.nodes)
+    entries: list[tuple[text.Text, tuple[Shape | Words, ...]]] = []
+    for kind in Kind:
+        if kind in kinds and FORMS[kind].outline != "none":
+            if kind in (Kind.state, Kind.unknown):
+                continue
+            entries.append((text.words(FORMS[kind].name), _swatch(kind)))
+    shown = {edge.group for edge in diagram.edges} | {n.group for n in diagram.nodes}
+    for number, name in enumerate(diagram.groups, start=1):
+        role, dashed, width = edge_line(Edge("", "", "", group=number))
+        if number in shown and Kind.unknown in kinds:
+            sample = Shape(rounded(10, 0, 20, 10, 3), f"{role}-fill", role, 0.9)
+            entries.append((name, (sample,)))
+        elif number in shown:
+            sample = Shape(line((0, 0), (20, 0)), "", role, width, dashed)
+            entries.append(((*text.words("state "), *name), (sample,)))
+    if any(edge.sign for edge in diagram.edges):
+        minus = Shape(line((6, 0), (14, 0)), "", "ink", 1.5)
+        entries.append((text.words("is subtracted"), (minus,)))
+    if any(edge.optional for edge in diagram.edges):
+        sample = Shape(line((0, 0), (20, 0)), "", "optional", 1.2)
+        entries.append((text.words("optional: passes by an operator"), (sample,)))
+    wrong = [node.wrong for node in diagram.nodes]
+    if any([*wrong, *(edge.wrong for edge in diagram.edges)]):
+        sample = Shape(line((0, 0), (20, 0)), "", "wrong", 2.2)
+        entries.append((text.words("shapes do not meet"), (sample,)))
+    return entries
+
+
+def _swatch(kind: Kind) -> tuple[Shape | Words, ...]:
+    form = FORMS[kind]
+    dashed = theme.MODULE_DASHES if kind is Kind.module else ()
+    if form.outline == "circle":
+        a, b = (3.0, 0.0) if kind is Kind.sum else (2.2, 2.2)
+        return (
+            Shape(rounded(10, 0, 11, 11, 5.5), form.fill, form.line, 0.9),
+            Shape(line((10 - a, -b), (10 + a, b)), "", "ink", 1.0),
+            Shape(line((10 - b, a), (10 + b, -a)), "", "ink", 1.0),
+        )
+    if form.outline in ("pill", "round"):
+        path = rounded(10, 0, 20, 10, 5 if form.outline == "pill" else 3)
+    else:
+        path = box(10, 0, 20, 10)
+    if form.outline == "hexagon":
+        path = hexagon(10, 0, 20, 10)
+    parts = [Shape(path, form.fill, form.line, 0.9, dashed)]
+    if form.outline == "bars":
+        parts += [Shape(line((x, -5), (x, 5)), "", form.line, 0.7) for x in (3.5, 16.5)]
+    return tuple(parts)

@@ -1,0 +1,248 @@
+"""The parts of a network, one after the other: pipelines, stages, blocks, adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import sympy
+
+from recform.algebra.expr import Apply, I, Input, L, Scaled, State, Tensor
+from recform.algebra.formula import Pipeline
+from recform.algebra.typeset import plain
+from recform.blocks import Shape
+from recform.graph.model import Piece, Segment, SharedModule, Site
+from recform.graph.partial import Partial
+from recform.recurrence.model import ModuleSlot, Step
+from recform.render import text
+from recform.render.model import Cluster, Kind
+from recform.render.views import facts
+from recform.render.views.bundles import Bundle
+from recform.render.views.sketch import Carried, Sketch
+
+
+class Overview(Sketch):
+    """Draws from the input on; keeps what is on its way to the next node."""
+
+    # -- around the blocks
+
+    def input(self) -> None:
+        shape = self.formula.input
+        node = self.node(Kind.input, "input", "input", tooltip=f"input: {shape}")
+        self.carried = [Carried(node, None, shape)]
+
+    def output(self, shape: Shape) -> None:
+        node = self.node(Kind.output, "output", "output", tooltip=f"output: {shape}")
+        self.arrive(node)
+
+    def piece(self, piece: Piece, name: str) -> None:
+        """A pipeline outside the blocks; one without operators is no node."""
+        if piece.pipeline.steps:
+            node = self._pipeline(piece.pipeline, name, piece.totals.parameters)
+            self.arrive(node)
+            self.carried = [Carried(node, None, piece.output)]
+
+    def plain_piece(self, pipeline: Pipeline, name: str) -> None:
+        node = self._pipeline(pipeline, name, 0)
+        self.arrive(node)
+        self.carried = [Carried(node, None, None)]
+
+    def stuck_piece(self, pipeline: Pipeline, name: str) -> None:
+        """A pipeline that does not fit what comes in."""
+        node = self._pipeline(pipeline, name, 0)
+        self.arrive(node, wrong=True)
+        self.mark(node)
+
+    def stuck_step(self, step: Step) -> None:
+        """What is computed before or after the blocks, where it cannot be."""
+        node = self.node(Kind.piece, step.role, step.role)
+        self.arrive(node, wrong=True)
+        self.mark(node)
+
+    def between(
+        self, step: Step, shapes: list[Shape | None], parameters: int, name: str
+    ) -> None:
+        """What is computed before the first block, or after the last one."""
+        # Behind block L nothing has a number of its own: X_<i-1> is X_L there.
+        names = facts.Names(step, L + 1 if step.role == "end" else I)
+        made = [t for t in step.body if not isinstance(t, Input | State)]
+        if made or parameters:
+            lines = [names.slot(slot) for slot in step.outputs]
+            label = "before block 1" if step.role == "start" else "output of the blocks"
+            notes = [row for n in lines for row in text.wrapped(text.formula(n), 34)]
+            node = self.node(
+                Kind.piece, name, label, notes=notes, parameters=parameters
+            )
+            self.arrive(node)
+            self._calls(step, node)
+            tails = [node] * len(step.outputs)
+        elif step.role == "start":
+            tails = [self.carried[0].tail] * len(step.outputs)
+        else:
+            slots = [carried.slot for carried in self.carried]
+            tails = [
+                self.carried[slots.index(slot) if slot in slots else 0].tail
+                for slot in step.outputs
+            ]
+        self.carried = [
+            Carried(tail, slot, shape)
+            for tail, slot, shape in zip(tails, step.outputs, shapes, strict=True)
+        ]
+
+    def shared(self, modules: Iterable[SharedModule], number: int) -> None:
+        """Modules that the network has once, for all blocks."""
+        for module in modules:
+            index = sympy.nan if module.index is None else module.index
+            name = plain(State(module.name, index))
+            pipeline = self.formula.operators[module.name]
+            node = self.node(
+                Kind.operator,
+                f"shared-{name}" if not number else f"shared-{name}-{number + 1}",
+                name,
+                tooltip=f"{name}, one module for all: {pipeline.text}",
+                parameters=module.totals.parameters,
+                shared=True,
+            )
+            self.modules[module.name] = node
+
+    # -- the blocks
+
+    def stage(
+        self, number: int, bundles: list[Bundle], stuck: Partial | None = None
+    ) -> None:
+        """A stage as a cluster."""
+        spec = self.formula.stages[number]
+        blocks = facts.count(spec.blocks, "block")
+        stride = f", stride {spec.stride}" if spec.stride != 1 else ""
+        label = f"stage {number + 1}"
+        said = f"{label}: {blocks}, {spec.width} wide{stride}"
+        cluster = f"{self.prefix}-stage-{number + 1}"
+        self.clusters.append(Cluster(cluster, text.words(label + stride), said))
+        for bundle in bundles:
+            self._bundle(bundle, cluster)
+        if stuck is not None:
+            self._stuck_block(stuck, cluster)
+
+    def _bundle(self, bundle: Bundle, cluster: str) -> None:
+        step = self.recurrence.steps[bundle.lead.step]
+        last = bundle.first + bundle.count - 1
+        name = f"block {bundle.first}"
+        label = name if bundle.count == 1 else f"blocks {bundle.first}–{last}"
+        if bundle.count > 1:
+            label += f"  ×{bundle.count:,}"
+        inner, outer = 0, 0
+        for adapter in self._adapters(bundle.lead):
+            if adapter.value in step.inputs:
+                outer += self.sizes.adapter(adapter)
+            else:
+                inner += self.sizes.adapter(adapter)
+        own = [s.block.totals.parameters - outer for s, _ in bundle.segments]
+        total = sum(n * s.block.totals.parameters for s, n in bundle.segments)
+        note = f"{facts.spread(own)} parameters" if any(own) else "no own parameters"
+        notes = [text.words(note + (" each" if bundle.count > 1 else ""))]
+        if inner:
+            notes.append(text.words(f"adapters inside: {inner:,}"))
+        hands_on = ", ".join(facts.Names(step).slot(slot) for slot in step.outputs)
+        node = self.node(
+            Kind.block,
+            f"{cluster.rpartition('-network-')[2]}-block-{bundle.first}",
+            label,
+            notes=notes,
+            tooltip=f"{label}; {step.role} step; hands on {hands_on}; {note}",
+            cluster=cluster,
+            count=bundle.count,
+            parameters=total - outer * bundle.count,
+        )
+        self._adapt(bundle, step, node, cluster)
+        self._calls(step, node)
+        outputs = bundle.last.block.outputs
+        self.carried = [
+            Carried(node, slot, shape)
+            for slot, shape in zip(step.outputs, outputs, strict=True)
+        ]
+
+    def _adapters(self, segment: Segment) -> tuple[facts.Adapter, ...]:
+        same = self.alike.get(segment.step, [segment.block])
+        return facts.adapters(same, segment.block)
+
+    def _adapt(self, bundle: Bundle, step: Step, node: str, cluster: str) -> None:
+        """Edges to a block, through its adapters where terms need them."""
+        sites = bundle.lead.block.sites
+        by_slot = dict(zip(step.inputs, self.carried, strict=True))
+        base = node.removeprefix(f"{self.prefix}-")
+        outer = [a for a in self._adapters(bundle.lead) if a.value in step.inputs]
+        for number, adapter in enumerate(outer, start=1):
+            pipeline, size = self.formula.adapter, self.sizes.adapter(adapter)
+            assert pipeline is not None
+            name = self.node(
+                Kind.adapter,
+                f"{base}-adapter-{number}",
+                "adapter",
+                notes=[text.words(f"{size:,} parameters")],
+                tooltip=f"adapter: {pipeline.text}; {adapter.bridge.source} → "
+                f"{adapter.bridge.target}; {facts.count(size, 'parameter')}",
+                cluster=cluster,
+                count=bundle.count,
+                parameters=size * bundle.count,
+            )
+            self.connect(by_slot[adapter.value], name, adapter.value)
+            made = Carried(name, adapter.value, adapter.bridge.target)
+            self.connect(made, node, adapter.value)
+        for slot, carried in by_slot.items():
+            if isinstance(slot, ModuleSlot) or _read_directly(step, slot, sites):
+                self.connect(carried, node, slot)
+
+    def _stuck_block(self, partial: Partial, cluster: str) -> None:
+        step = partial.step
+        assert step is not None
+        node = self.node(
+            Kind.block,
+            f"{cluster.rpartition('-network-')[2]}-block-{partial.index}",
+            f"block {partial.index}",
+            notes=[text.words("shapes do not meet")],
+            cluster=cluster,
+        )
+        for slot, carried in zip(step.inputs, self.carried, strict=True):
+            shape = partial.shapes.get(slot) if isinstance(slot, Tensor) else None
+            wrong = slot in partial.ends
+            self.connect(replace(carried, shape=shape), node, slot, wrong=wrong)
+        self.mark(node)
+
+    def _calls(self, step: Step, node: str) -> None:
+        """Edges from the network's own modules to what calls them."""
+        called = dict.fromkeys(
+            t.operator
+            for t in step.body
+            if isinstance(t, Apply) and not (t.index.is_Integer and t.index >= 1)
+        )
+        for name in called:
+            if name in self.modules:
+                self.edge(self.modules[name], node, "", name, 0, module=True)
+
+    def _pipeline(self, pipeline: Pipeline, name: str, parameters: int) -> str:
+        notes = list(text.wrapped(_arrows(pipeline.text), 34))
+        return self.node(
+            Kind.piece,
+            name,
+            name,
+            notes=notes,
+            tooltip=f"{name}: {pipeline.text}",
+            parameters=parameters,
+        )
+
+
+def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:
+    """Whether a block reads an input as it is, without an adapter in front."""
+    adapted = set(sites)
+    if slot in step.outputs:
+        return True
+    return any(
+        step.bare(part) == slot and Site(slot, tensor) not in adapted
+        for tensor in step.body
+        if not isinstance(tensor, Scaled)
+        for part in step.parts(tensor)
+    )
+
+
+def _arrows(pipeline: str) -> text.Text:
+    return text.words(pipeline.replace(" > ", " → "))

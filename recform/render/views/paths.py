@@ -1,0 +1,205 @@
+"""The view of routes: which ways lead from one block to a later one, by length."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L, State
+from recform.algebra.typeset import plain, plain_scalar
+from recform.graph.model import NetworkGraph
+from recform.render import text
+from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.views import facts
+from recform.render.views.parts import slug
+from recform.render.views.routes import Base, Call, Link, Route, Routes, TooMany
+from recform.render.views.step import equations_of, general_caption, not_for
+
+#: Most blocks between the two ends.
+MAX_BLOCKS = 12
+#: About how many operators are written out for one length.
+_SHOWN = 12
+
+
+def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
+    """Routes from block L - ``blocks`` to block L."""
+    formula = network.recurrence.formula
+    writer = _Writer(Routes(formula, blocks), facts.Groups(network.recurrence), formula)
+    bars, exact = histogram(writer.routes)
+    start = ", ".join(writer.name((s, 0)) for s in writer.routes.sources)
+    end = plain(formula.output)
+    unit = "Routes" if exact else "Ways"
+    heading = f"{unit} from {start} to {end} by the number of operators that they pass"
+    typeset = (
+        *text.words(f"{unit} from "),
+        *text.formula(start),
+        *text.words(" to "),
+        *text.formula(end),
+        *text.words(", by the number of operators that they pass"),
+    )
+    lengths = "; ".join(f"{bar.count} of length {bar.length}" for bar in bars)
+    other = not_for(formula)
+    return Diagram(
+        writer.prefix,
+        View.paths,
+        direction,
+        f"{formula.name}: routes over {facts.count(blocks, 'block')}",
+        f"{equations_of(formula)}. {heading}: {lengths}.{f' {other}.' if other else ''}",
+        general_caption(formula),
+        tuple(writer.nodes),
+        tuple(writer.edges),
+        groups=tuple(text.formula(plain(State(u, I))) for u in writer.unknowns),
+        bars=bars,
+        heading=typeset,
+    )
+
+
+def histogram(routes: Routes) -> tuple[tuple[Bar, ...], bool]:
+    """Routes by length, and whether they are counted as words (or only as ways)."""
+    try:
+        words = routes.routes()
+    except TooMany:
+        counts = routes.counts()
+        return tuple(Bar(n, counts[n], ()) for n in counts), False
+    by_length: dict[int, list[tuple[Route, Any]]] = {}
+    for route, factor in words.items():
+        by_length.setdefault(len(route[2]), []).append((route, factor))
+    return tuple(
+        Bar(
+            length,
+            len(by_length[length]),
+            _written(by_length[length], routes.blocks),
+        )
+        for length in sorted(by_length)
+    ), True
+
+
+def _written(words: list[tuple[Route, Any]], blocks: int) -> text.Text:
+    """The first routes of a length as a sum of products."""
+    length = len(words[0][0][2])
+    most = max(1, _SHOWN // max(1, length))
+    shown = [
+        "*".join(_letter(name, index, blocks) for name, index in route[2]) or "1"
+        for route, _ in words[:most]
+    ]
+    more = ", …" if len(words) > most else ""
+    return text.formula(", ".join(shown) + more)
+
+
+def _letter(name: str, index: int | None, blocks: int) -> str:
+    where = sympy.nan if index is None else L - (blocks - index)
+    return plain(State(name, where))
+
+
+class _Writer:
+    def __init__(self, routes: Routes, groups: facts.Groups, formula: Any) -> None:
+        self.routes = routes
+        self.prefix = f"{slug(formula.name)}-paths"
+        self.unknowns = [e.unknown for e in formula.equations]
+        self.nodes: list[Node] = []
+        self._formula = formula
+        self._edges: dict[tuple[str, str], Edge] = {}
+        self._ids: dict[Base | Call, str] = {}
+        bases = dict.fromkeys((name, 0) for name in routes.sources)
+        for link in routes.links:
+            bases.update(dict.fromkeys((link.tail, link.head)))
+        for base in sorted(bases, key=lambda b: (b[1], self.unknowns.index(b[0]))):
+            self._state(base)
+        for link in routes.links:
+            self._link(link)
+
+    @property
+    def edges(self) -> list[Edge]:
+        return list(self._edges.values())
+
+    def name(self, base: Base) -> str:
+        """What an output of a block is called."""
+        return plain(State(base[0], L - (self.routes.blocks - base[1])))
+
+    def _state(self, base: Base) -> None:
+        name = self.name(base)
+        first = base[1] == 0
+        self._ids[base] = f"{self.prefix}-{slug(name)}"
+        group = self.unknowns.index(base[0]) + 1
+        column = base[0] == self.unknowns[-1]
+        self.nodes.append(
+            Node(
+                self._ids[base],
+                Kind.unknown,
+                (text.formula(name),),
+                f"{name}: where the routes start" if first else name,
+                name,
+                group=group,
+                column=column,
+                end="source" if first else "",
+            )
+        )
+
+    def _link(self, link: Link) -> None:
+        """From an output through the operators of a term to a later output."""
+        tail, block = self._ids[link.tail], link.tail[1]
+        for call in reversed(link.calls):
+            node = self._call(call, link)
+            owner = link.head[1] if call[1] is None else call[1]
+            self._edge(tail, node, link, optional=owner - block > 1)
+            tail, block = node, owner
+        direct = not link.calls
+        late = link.head[1] - block > 0
+        head = self._ids[link.head]
+        self._edge(tail, head, link, optional=direct or late, last=True)
+
+    def _call(self, call: Call, link: Link) -> str:
+        # What all blocks share is called anew in each.
+        key: Any = (*call, link.head) if call[1] is None else call
+        if key not in self._ids:
+            name = _letter(call[0], call[1], self.routes.blocks)
+            base = f"{self.prefix}-{slug(name)}"
+            taken = set(self._ids.values())
+            number, identifier = 1, base
+            while identifier in taken:
+                number += 1
+                identifier = f"{base}-{number}"
+            self._ids[key] = identifier
+            pipeline = self._formula.operators[call[0]].text
+            self.nodes.append(
+                Node(
+                    identifier,
+                    Kind.operator,
+                    (text.formula(name),),
+                    f"{name}: {pipeline}",
+                    name,
+                    shared=call[1] is None,
+                )
+            )
+        return self._ids[key]
+
+    def _edge(
+        self, tail: str, head: str, link: Link, *, optional: bool, last: bool = False
+    ) -> None:
+        if (tail, head) in self._edges:
+            return
+        factor = sympy.sympify(link.factor)
+        sign = label = ""
+        if last and factor.is_number:
+            sign = "−" if factor.is_negative else ""
+            label = "" if abs(factor) == 1 else plain_scalar(abs(factor))
+        self._edges[tail, head] = Edge(
+            f"{self.prefix}-edge-{len(self._edges) + 1}",
+            tail,
+            head,
+            text.words(label),
+            _said(link),
+            sign=sign,
+            optional=optional,
+            spine=not optional,
+        )
+
+
+def _said(link: Link) -> str:
+    """What is counted along a link, in words."""
+    passed = (
+        "*".join(plain(State(name, sympy.nan)) for name, _ in link.word)
+        or "no operator"
+    )
+    return f"passes {passed}"

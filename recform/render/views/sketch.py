@@ -1,0 +1,150 @@
+"""Nodes and edges of a network as they are added, and what is on its way to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from recform.blocks import Shape
+from recform.graph.model import Block, Segment
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot
+from recform.render import text
+from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.views import facts
+from recform.render.views.parts import slug
+from recform.render.views.step import caption_of, equations_of
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A tensor (or a module) between two nodes: where it comes from, and its shape."""
+
+    tail: str
+    slot: Slot | None
+    shape: Shape | None
+
+
+class Sketch:
+    """A network that is drawn from the input on."""
+
+    def __init__(
+        self,
+        recurrence: Recurrence,
+        direction: Direction,
+        segments: Iterable[Segment] = (),
+    ) -> None:
+        self.recurrence = recurrence
+        self.formula = recurrence.formula
+        self.direction = direction
+        self.prefix = f"{slug(self.formula.name)}-network"
+        self.groups = facts.Groups(recurrence)
+        self.sizes = facts.Sizes(self.formula)
+        self.nodes: list[Node] = []
+        self.edges: list[Edge] = []
+        self.clusters: list[Cluster] = []
+        self.carried: list[Carried] = []
+        self.modules: dict[str, str] = {}
+        self.alike: dict[int, list[Block]] = {}
+        for segment in segments:
+            self.alike.setdefault(segment.step, []).append(segment.block)
+
+    def diagram(self, said: str) -> Diagram:
+        formula = self.formula
+        return Diagram(
+            self.prefix,
+            View.network,
+            self.direction,
+            f"{formula.name}: the network",
+            f"{equations_of(formula)}. {said}.",
+            caption_of(formula),
+            tuple(self.nodes),
+            tuple(self.edges),
+            tuple(self.clusters),
+            tuple(text.formula(item) for item in self.groups.texts()),
+        )
+
+    def node(
+        self,
+        kind: Kind,
+        name: str,
+        label: str,
+        *,
+        notes: list[text.Text] | None = None,
+        tooltip: str = "",
+        cluster: str = "",
+        count: int = 1,
+        parameters: int = 0,
+        shared: bool = False,
+    ) -> str:
+        identifier = f"{self.prefix}-{slug(name)}"
+        rows = list(notes or [])
+        if parameters and kind not in (Kind.block, Kind.adapter):
+            rows.append(text.words(facts.count(parameters, "parameter")))
+        shown = text.formula(label) if kind is Kind.operator else text.words(label)
+        self.nodes.append(
+            Node(
+                identifier,
+                kind,
+                (shown,),
+                tooltip or label,
+                cluster=cluster,
+                note=tuple(rows),
+                count=count,
+                parameters=parameters,
+                shared=shared,
+                column=kind not in (Kind.adapter, Kind.operator),
+            )
+        )
+        return identifier
+
+    def mark(self, node: str) -> None:
+        self.nodes = [replace(n, wrong=True) if n.id == node else n for n in self.nodes]
+
+    def arrive(self, node: str, *, wrong: bool = False) -> None:
+        """Edges from all that is on its way."""
+        for carried in self.carried:
+            self.connect(carried, node, carried.slot, wrong=wrong)
+
+    def connect(
+        self, carried: Carried, node: str, slot: Slot | None, *, wrong: bool = False
+    ) -> None:
+        shape = "" if carried.shape is None else str(carried.shape)
+        group = 0 if slot is None else self.groups.of(slot)
+        name = "" if slot is None else self.groups.texts()[group - 1] if group else ""
+        self.edge(
+            carried.tail,
+            node,
+            shape,
+            f"{name}: {shape}" if name else shape,
+            group,
+            module=isinstance(slot, ModuleSlot),
+            wrong=wrong,
+        )
+
+    def edge(
+        self,
+        tail: str,
+        head: str,
+        shape: str,
+        tooltip: str,
+        group: int,
+        *,
+        module: bool = False,
+        wrong: bool = False,
+    ) -> None:
+        # Blocks stand in a column, adapters beside it: one edge to each keeps it straight.
+        aside = module or "-adapter-" in tail + head
+        spine = not aside and not any(e.spine and e.head == head for e in self.edges)
+        self.edges.append(
+            Edge(
+                f"{self.prefix}-edge-{len(self.edges) + 1}",
+                tail,
+                head,
+                text.words(shape.replace(" x ", "×")),
+                tooltip,
+                group=group,
+                module=module,
+                wrong=wrong,
+                spine=spine,
+            )
+        )

@@ -1,0 +1,225 @@
+"""The view of one block: what comes in, what the formula makes of it, what goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import sympy
+
+from recform.algebra.formula import Formula
+from recform.algebra.said import boundary_texts, equation_texts
+from recform.graph.model import NetworkGraph, Segment
+from recform.graph.partial import Partial
+from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.render import text
+from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
+from recform.render.views import facts
+from recform.render.views.interior import Interior
+from recform.render.views.parts import Setting, distinct, slug
+
+
+@dataclass(frozen=True)
+class Located:
+    """A block of the network.
+
+    Attributes:
+        number: counted through the whole network, from 1.
+        index: as the formula counts (from 1 in each stage, with ``scope stage``).
+    """
+
+    number: int
+    index: int
+    segment: Segment
+
+
+def locate(network: NetworkGraph, number: int) -> Located | None:
+    """The block of this number; None if the network is shorter."""
+    before = 0
+    for _, segment in facts.segments(network):
+        if number <= before + segment.count:
+            return Located(number, segment.first + number - before - 1, segment)
+        before += segment.count
+    return None
+
+
+def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
+    """The block as the formula says it, for a block i in the middle of the network."""
+    recurrence = network.recurrence
+    step = recurrence.pattern
+    blocks = tuple(
+        segment.block
+        for _, segment in facts.segments(network)
+        if recurrence.steps[segment.step] == step
+    )
+    setting = Setting(
+        recurrence.formula, facts.Names(step), "", "", blocks=blocks, block=None
+    )
+    groups = facts.Groups(recurrence)
+    return _draw(setting, groups, "block i", direction, general=True)
+
+
+def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Diagram:
+    """One block of the network, with the shapes and the adapters that it has."""
+    recurrence = network.recurrence
+    segment = where.segment
+    same = [s for _, s in facts.segments(network) if s.step == segment.step]
+    setting = Setting(
+        recurrence.formula,
+        facts.Names(recurrence.steps[segment.step], sympy.Integer(where.index)),
+        "",
+        "",
+        blocks=tuple(s.block for s in same),
+        block=segment.block,
+        shapes=segment.block.shapes,
+    )
+    label = f"block {where.number}"
+    return _draw(setting, facts.Groups(recurrence), label, direction)
+
+
+def of_partial(partial: Partial, direction: Direction) -> Diagram:
+    """The block in which shapes do not meet, with the two ends marked."""
+    assert partial.step is not None
+    recurrence = partial.recurrence
+    setting = Setting(
+        recurrence.formula,
+        facts.Names(partial.step, sympy.Integer(partial.index)),
+        "",
+        "",
+        shapes=partial.shapes,
+        at=partial.at,
+        ends=partial.ends,
+    )
+    label = f"block {partial.index}: shapes do not meet"
+    return _draw(setting, facts.Groups(recurrence), label, direction, wrong=True)
+
+
+def _draw(
+    setting: Setting,
+    groups: facts.Groups,
+    label: str,
+    direction: Direction,
+    *,
+    wrong: bool = False,
+    general: bool = False,
+) -> Diagram:
+    formula, step = setting.formula, setting.names.step
+    prefix = f"{slug(formula.name)}-step"
+    setting = replace(setting, prefix=prefix, cluster=f"{prefix}-block")
+    inputs = distinct([state_node(setting, groups, slot, "in") for slot in step.inputs])
+    sources = {s: n.id for s, n in zip(step.inputs, inputs, strict=True)}
+    interior = Interior(setting, sources)
+    outputs = distinct(
+        [state_node(setting, groups, slot, "out") for slot in step.outputs]
+    )
+    edges = coloured(interior.edges, [*inputs, *outputs])
+    for number, slot in enumerate(step.outputs):
+        edges.append(
+            Edge(
+                f"{prefix}-hands-on-{number + 1}",
+                interior.tail(slot),
+                outputs[number].id,
+                shape_text(setting, slot),
+                outputs[number].tooltip,
+                group=outputs[number].group,
+                module=isinstance(slot, ModuleSlot),
+                spine=number == 0,
+            )
+        )
+    nodes = interior.mark([*inputs, *interior.nodes, *outputs])
+    cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
+    return Diagram(
+        prefix,
+        View.step,
+        direction,
+        f"{formula.name}: {label}",
+        _description(setting, interior, not_for(formula) if general else ""),
+        general_caption(formula) if general else caption_of(formula),
+        tuple(nodes),
+        tuple(edges),
+        (cluster,) if interior.nodes else (),
+        tuple(text.formula(item) for item in groups.texts()),
+    )
+
+
+def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) -> Node:
+    """What a block gets (``in``) or hands on (``out``)."""
+    name = setting.names.slot(slot)
+    is_module = isinstance(slot, ModuleSlot)
+    what = "the module" if is_module else "the tensor"
+    verb = "comes in" if side == "in" else "is handed on"
+    shape = "" if isinstance(slot, ModuleSlot) else setting.said_shape(slot)
+    tooltip = f"{what} {name} {verb}" + (f"; {shape}" if shape else "")
+    lines = text.wrapped(text.formula(name), 26)
+    return Node(
+        f"{setting.prefix}-{side}-{slug(name)}",
+        Kind.module if is_module else Kind.state,
+        lines,
+        tooltip,
+        name,
+        group=groups.of(slot),
+        end="source" if side == "in" else "sink",
+    )
+
+
+def coloured(edges: list[Edge], states: list[Node]) -> list[Edge]:
+    """Edges that carry a state over the border of a block get its colour."""
+    groups = {node.id: node.group for node in states}
+    return [replace(e, group=groups.get(e.tail, e.group)) for e in edges]
+
+
+def shape_text(setting: Setting, slot: Slot) -> text.Text:
+    """The shape of what is handed on, where shapes are drawn."""
+    shape = None if isinstance(slot, ModuleSlot) else setting.shape(slot)
+    return text.words("" if shape is None else str(shape).replace(" x ", "×"))
+
+
+def caption_of(formula: Formula) -> tuple[text.Text, ...]:
+    """The equations of the file, and where they start, typeset."""
+    # `A_0, B_0 = split(input, 2)` is two boundaries of one text.
+    lines = dict.fromkeys(
+        [*(e.text for e in formula.equations), *(b.text for b in formula.boundaries)]
+    )
+    return tuple(
+        line for item in lines for line in text.wrapped(text.formula(item), 72)
+    )
+
+
+def general_caption(formula: Formula) -> tuple[text.Text, ...]:
+    """The caption of a picture of the general equations: and where they do not hold."""
+    other = not_for(formula)
+    return (*caption_of(formula), *([text.words(other)] if other else []))
+
+
+def not_for(formula: Formula) -> str:
+    """The blocks for which a picture of the general equations is not; empty if for all."""
+    if not own_blocks(formula):
+        return ""
+    found = regimes(formula, longest(formula))
+    blocks = sorted(n for regime in found if not regime.general for n in regime.blocks)
+    whose = "has an equation of its" if len(blocks) == 1 else "have equations of their"
+    return f"Not for {in_blocks(blocks)}, which {whose} own"
+
+
+def equations_of(formula: Formula) -> str:
+    """The equations in a row, those of single blocks as well where there are such."""
+    texts = equation_texts(formula)
+    if own_blocks(formula):
+        texts += boundary_texts(formula)
+    return "; ".join(texts)
+
+
+def _description(setting: Setting, interior: Interior, other: str) -> str:
+    step = setting.names.step
+    gets = ", ".join(setting.names.slot(slot) for slot in step.inputs)
+    makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
+    calls = [n.meaning for n in interior.nodes if n.kind is Kind.operator]
+    sums = sum(1 for n in interior.nodes if n.kind is Kind.sum)
+    parts = [
+        equations_of(setting.formula),
+        f"The block gets {gets or 'nothing'} and hands on {makes}",
+        f"It computes {', '.join(calls) or 'no operator'}",
+        f"It has {facts.count(sums, 'sum')}",
+        *([other] if other else []),
+    ]
+    return ". ".join(parts) + "."

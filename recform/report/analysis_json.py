@@ -1,0 +1,217 @@
+"""An analysis as plain data, for JSON."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from recform.analysis.jacobian.closed import Formulas, Jacobian, Pieces
+from recform.analysis.model import Analysis, FlowAnalysis
+from recform.analysis.paths.distribution import Paths
+from recform.analysis.stability.characteristic import Stability
+from recform.analysis.stability.rounding import Errors
+from recform.analysis.variance.variance import Moments, Share
+
+
+def as_dict(analysis: Analysis) -> dict[str, Any]:
+    """The analysis as plain data, for JSON. Numbers of paths are whole numbers.
+
+    Where blocks have equations of their own, what the general equations would make of a
+    network of their own is left out: all that is said holds for the blocks that are named.
+    """
+    inverse_ = analysis.inverse
+    behind = analysis.own[-1] if analysis.own else None
+    return {
+        "name": analysis.name,
+        "equations": list(analysis.equations),
+        "boundaries": list(analysis.boundaries),
+        "gain": analysis.asked.gain,
+        "activations": analysis.asked.activations,
+        "assumptions": list(analysis.linear.assumptions),
+        "jacobians": [_jacobian(item) for item in analysis.jacobians],
+        "by_input": [_formula(item) for item in analysis.start],
+        "stability": _stability(None if analysis.own else analysis.stability)
+        | {
+            "by_blocks": [
+                {"blocks": list(regime.blocks)} | _stability(regime.stability)
+                for regime in analysis.regimes
+            ]
+        },
+        "invariants": [
+            {
+                "invariant": item.text(),
+                "nonlinear": item.nonlinear,
+                "activations": item.activations,
+                "behind_block": behind,
+                "equal_form": None if behind else item.equal_form() or None,
+            }
+            for item in analysis.invariants
+        ],
+        "inverse": {
+            "exists": inverse_.exists,
+            "equations": [step.text() for step in inverse_.steps]
+            if inverse_.exists
+            else [],
+            "divisors": [step.divisor for step in inverse_.steps if step.divisor],
+            "obstacle": inverse_.obstacle or None,
+            "error_growth": inverse_.lost.factor,
+            "error_bound": inverse_.bound.factor,
+            "error_growth_over": _over(inverse_.lost),
+            "error_bound_over": _over(inverse_.bound),
+            "adapters_in_blocks": list(analysis.borders),
+            "blocks_with_own_equation": list(analysis.own),
+        },
+        "flows": [_flow_dict(item, analysis.asked.gain) for item in analysis.flows],
+        "all_stages": None
+        if analysis.whole is None
+        else {
+            "by_length": list(analysis.whole.counts),
+            "total": analysis.whole.total,
+            "mean": analysis.whole.mean,
+            "spread": analysis.whole.spread,
+        },
+    }
+
+
+def _stability(found: Stability | None) -> dict[str, Any]:
+    """The roots of equal blocks; without values where no statement is for all blocks."""
+    if found is None:
+        found = Stability("", "", (), None, 0)
+    return {
+        "characteristic_polynomial": found.polynomial,
+        "roots": [
+            {
+                "real": root.value.real,
+                "imaginary": root.value.imag,
+                "multiplicity": root.multiplicity,
+            }
+            for root in found.roots
+        ],
+        "growth": found.growth,
+        "roots_unknown": found.unknown or None,
+        "power": found.power,
+        "varying": None
+        if found.varying is None
+        else {
+            "block": found.varying.block,
+            "blocks": found.varying.blocks,
+            "growth": found.varying.growth,
+        },
+    }
+
+
+def _over(found: Errors) -> dict[str, Any] | None:
+    """Growth over all blocks, where it depends on the block."""
+    return {"blocks": found.blocks, "factor": found.over} if found.blocks else None
+
+
+def _formula(item: Formulas) -> dict[str, str]:
+    return {"text": item.text(), "latex": item.latex}
+
+
+def _jacobian(item: Jacobian) -> dict[str, Any]:
+    closed = _formula(item.closed) if item.closed else None
+    if item.own is not None:
+        return {
+            "unknown": item.unknown,
+            "recurrence": None,
+            "written_out": [],
+            "closed_form": None,
+            "own_equations": _pieces(item.own, closed),
+        }
+    return {
+        "unknown": item.unknown,
+        "recurrence": _formula(item.recurrence),
+        "written_out": [_formula(row) for row in item.written],
+        "closed_form": closed,
+        "own_equations": None,
+    }
+
+
+def _pieces(own: Pieces, closed: dict[str, str] | None) -> dict[str, Any]:
+    """What holds where blocks have equations of their own, with the blocks."""
+    return {
+        "recurrences": [
+            {
+                "blocks": list(case.blocks),
+                "and_later": case.onwards,
+                "recurrence": _formula(case.recurrence),
+            }
+            for case in own.cases
+        ],
+        "closed_form": None if own.behind is None else closed,
+        "closed_form_from_block": own.behind,
+        "written_out": {
+            str(length): [_formula(row) for row in rows]
+            for length, rows in own.written.items()
+        },
+    }
+
+
+def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
+    return {
+        "name": item.flow.name,
+        "blocks": item.flow.length,
+        "paths": [_paths(found, gain) for found in item.paths],
+        "variance": [
+            _moments(found)
+            for found in (item.random, item.moments)
+            if found is not None
+        ],
+        "variance_unknown": item.unfollowed or None,
+        "deleted": [
+            {"block": found.blocks[0], "left": list(found.left.counts)}
+            for found in item.ablations
+        ],
+        "swapped": None
+        if item.swapped is None
+        else {
+            "blocks": list(item.swapped.blocks),
+            "through_both": item.swapped.both,
+            "through_one": item.swapped.one,
+            "through_none": item.swapped.left.total,
+        },
+    }
+
+
+def _paths(found: Paths, gain: float) -> dict[str, Any]:
+    return {
+        "origin": found.origin,
+        "by_length": list(found.net.counts),
+        "by_length_before_cancelling": list(found.raw.counts),
+        "total": found.net.total,
+        "mean": found.net.mean,
+        "spread": found.net.spread,
+        "share_with_gain": list(found.net.weighted(gain)),
+        "through": [list(row) for row in found.through],
+        "mean_width": list(found.widths),
+    }
+
+
+def _moments(found: Moments) -> Mapping[str, Any]:
+    return {
+        "gain": found.gain,
+        "blocks": found.blocks,
+        "variance": _finite(found.variance),
+        "terms": _shares(found.shares),
+        "terms_of_other_blocks": {
+            str(other.block): _shares(other.shares) for other in found.elsewhere
+        },
+        "gates": dict(found.gates),
+        "gradient_grows_alike": found.symmetric,
+        "proportional_to_input": found.proportional,
+        "gain_for_variance_1": found.steady,
+        "any_gain_for_variance_1": found.level,
+        "gain_for_variance_2": found.double,
+        "scale_for_variance_1": found.scale,
+    }
+
+
+def _shares(shares: Sequence[Share]) -> dict[str, float | None]:
+    return {share.term: _finite(share.variance) for share in shares}
+
+
+def _finite(variance: float) -> float | None:
+    """JSON has no number for what is larger than all floats."""
+    return variance if math.isfinite(variance) else None

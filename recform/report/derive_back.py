@@ -1,0 +1,350 @@
+"""The general formulas of a recursion, as ``recform derive`` shows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recform.algebra.expr import Elementwise, I, State
+from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.typeset import plain
+from recform.analysis.jacobian.products import closed_form
+from recform.analysis.linear.model import Linear, Source
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import BACK, BLOCK, LAST, At
+from recform.derivation.backward import (
+    GeneralFormula,
+    Network,
+    are_numbers,
+    general_formula,
+    network_of,
+    seeds_of,
+)
+from recform.derivation.series import regex as regexes
+from recform.derivation.series.automaton import words_up_to
+from recform.derivation.series.series import Word
+from recform.derivation.series.show import LATEX, PLAIN, Place, Plain, polynomial
+from recform.derivation.steps import sorted_words
+from recform.derivation.words import distances
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import walk
+from recform.recurrence.regimes import longest, own_blocks, regimes, where
+
+_LAST = Place("L")
+#: For how many i a general formula is written out, and how many terms it may have.
+_SHOWN, _MOST = 3, 16
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A recursion made into its general formulas.
+
+    Attributes:
+        name: of the network.
+        equations, boundaries: as in the file.
+        formulas: one for each pair of unknowns that a path joins.
+        through: derivatives by unknowns that only a history of their block reads.
+        assumptions: what was taken for granted.
+        where: the blocks that it is true for; empty for all.
+        blocks: the same as numbers, as far as the file has blocks.
+        others: the same for blocks with equations of their own.
+    """
+
+    name: str
+    equations: tuple[str, ...]
+    boundaries: tuple[str, ...]
+    formulas: tuple[GeneralFormula, ...]
+    through: tuple[str, ...]
+    assumptions: tuple[str, ...]
+    where: str = ""
+    blocks: tuple[int, ...] = ()
+    others: tuple[Backward, ...] = ()
+
+    def text(self) -> str:
+        """For the terminal."""
+        lines = (*self.equations, *self.boundaries)
+        result = [self.name, *(f"  {line}" for line in lines), *self._found()]
+        for other in self.others:
+            result += other._found()
+        assumptions = [
+            line for item in (self, *self.others) for line in item.assumptions
+        ]
+        result.append("\nFor blocks whose history does not reach the start, and if:")
+        result += [f"  {line}" for line in dict.fromkeys(assumptions)]
+        return "\n".join(result)
+
+    def _found(self) -> list[str]:
+        """The formulas, and for which blocks they are."""
+        result = [f"\nThrough {self.where}"] if self.where else []
+        for formula in self.formulas:
+            source = _unknown(PLAIN, formula.source, Place("L-i"))
+            target = PLAIN.name(formula.target, _LAST)
+            result.append(f"\nFrom {source} to {target}")
+            result.append(f"  paths    {regexes.readable(formula.regex)}")
+            if formula.closed:
+                result.append(f"  formula  {_left(PLAIN, formula)} = {formula.closed}")
+            for number, line in enumerate(written(formula, PLAIN)):
+                result.append(
+                    f"  {'' if number else 'i = 1, 2, ...':13}  {line}".rstrip()
+                )
+            result.append(
+                f"  rank     {formula.rank} (of the Hankel matrix{_most(formula)})"
+            )
+        if self.through:
+            result += ["", *self.through]
+        return result
+
+    def latex(self) -> str:
+        """As LaTeX."""
+        lines = []
+        for formula in self.formulas:
+            if formula.closed_latex:
+                lines.append(f"{_left(LATEX, formula)} = {formula.closed_latex}")
+            elif formula.regex is not None:
+                lines.append(f"F = {regexes.latex(formula.regex)}")
+            lines += written(formula, LATEX)
+        body = " \\\\\n".join(f"  & {line}" for line in lines)
+        head = f"% through {self.where}\n" if self.where else ""
+        made = f"{head}\\begin{{align*}}\n{body}\n\\end{{align*}}"
+        others = [other.latex() for other in self.others]
+        return "\n".join([made, *others])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return {
+            "network": self.name,
+            "equations": list(self.equations),
+            "boundaries": list(self.boundaries),
+            "through": self.where or "all blocks",
+            "blocks": list(self.blocks),
+            "formulas": [
+                {
+                    "from": formula.source,
+                    "to": formula.target,
+                    "paths": regexes.readable(formula.regex),
+                    "formula": formula.closed,
+                    "latex": formula.closed_latex,
+                    "rank": formula.rank,
+                    "written": list(written(formula, PLAIN)),
+                }
+                for formula in self.formulas
+            ],
+            "through_histories": list(self.through),
+            "assumptions": list(self.assumptions),
+            "others": [other.as_dict() for other in self.others],
+        }
+
+
+@with_plugins
+def backward(formula: Formula) -> Backward:
+    """The general formulas of a recursion, of each group of blocks with equal equations.
+
+    Raises:
+        CompileError: if a part has no derivative.
+    """
+    if not own_blocks(formula):
+        return _backward(formula)
+    length = longest(formula)
+    general, *own = regimes(formula, length)
+    alone = " alone" + ", block L-i among them" * _reads_itself(formula)
+    others: list[Backward] = []
+    for regime in own:
+        through = where(regime, length) + alone
+        if regime.formula is None or regime.in_row < 2:
+            continue  # Over one block there is nothing to add up.
+        found = _backward(regime.formula, first=0)
+        others.append(replace(found, where=through, blocks=regime.blocks))
+    return replace(
+        _backward(formula),
+        where=where(general, length) + alone,
+        blocks=general.blocks,
+        boundaries=boundary_texts(formula),
+        others=tuple(others),
+    )
+
+
+def _reads_itself(formula: Formula) -> bool:
+    """Whether a block reads what it makes: a path may start with that of the first one."""
+    rights = [(e.right, I) for e in formula.equations]
+    rights += [
+        (b.right, b.left.index)
+        for b in formula.boundaries
+        if isinstance(b.left, State) and b.left.index >= 1 and b.right is not None
+    ]
+    return any(
+        isinstance(part, State) and part.index == index
+        for right, index in rights
+        for part in walk(right)
+    )
+
+
+def _backward(formula: Formula, first: int | None = None) -> Backward:
+    report = Diagnostics()
+    linear = linearise(formula, report, activations=False, first=first)
+    report.check()
+    sources = [equation.unknown for equation in formula.equations]
+    joined = any(letter.kind == "embed" for letter in linear.letters)
+    read = dict.fromkeys(s.unknown for s in linear.output if s.at.base == LAST)
+    targets = [name for name in read if name in sources]
+    targets = targets or [formula.equations[-1].unknown]
+    network = network_of(linear)
+    large = {
+        source
+        for source in linear.unknowns
+        if network.is_large(seeds_of(linear, source))
+    }
+    formulas = tuple(
+        made
+        for target in targets
+        for source in (linear.unknowns if joined else sources)
+        if source not in large and not _through(linear, source, target)
+        if (made := _formula(linear, network, source, target)).rank
+    )
+    assumptions = ["operators are linear", *linear.assumptions]
+    if not isinstance(formula.output, State):
+        names = ", ".join(PLAIN.name(target, _LAST) for target in targets)
+        assumptions.append(
+            f"the output, {plain(formula.output)}, is not followed, but {names}"
+        )
+    if any(
+        isinstance(part, Elementwise)
+        for equation in formula.equations
+        for part in walk(equation.right)
+    ):
+        assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
+    letters = {n for f in formulas for m in f.series.moves for n in m.operators}
+    if any("(" in name for name in letters):
+        assumptions.append(
+            "what a tensor is multiplied with, diag(...), stays as it is"
+        )
+    if joined:
+        assumptions.append(
+            "E1, E2, ... put their part into its place in a concatenation"
+        )
+    if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
+        assumptions.append("weights in [...] stay as they are")
+    return Backward(
+        formula.name,
+        equation_texts(formula),
+        boundary_texts(formula),
+        formulas,
+        tuple(
+            dict.fromkeys(
+                line
+                for target in targets
+                for source in sources
+                if (
+                    line := _through(linear, source, target) or _left_out(source, large)
+                )
+            )
+        ),
+        tuple(dict.fromkeys(assumptions)),
+    )
+
+
+def _most(formula: GeneralFormula) -> str:
+    """That a rank is no least number: of two series of the same paths it sees one."""
+    letters = distances(formula.series)
+    if len(letters) < 2 or formula.rank < 2:
+        return ""
+    return f"; fewer may do, for {letters[max(letters, key=abs)]} could stand at another block"
+
+
+def _formula(
+    linear: Linear, network: Network, source: str, target: str
+) -> GeneralFormula:
+    found = general_formula(network, source, target, seeds_of(linear, source))
+    if linear.single is None or source != target:
+        return found
+    # A product of recurrences of order one may be shorter than a row of stars.
+    steps = {distance: p for (_, _, distance), p in linear.coefficients.items()}
+    closed = closed_form(steps)
+    if closed is None or 0 < len(found.closed) <= len(closed[0]):
+        return found
+    return found.with_closed(*closed)
+
+
+def _through(linear: Linear, source: str, target: str) -> str:
+    """The derivative by an unknown that is read within its block alone, by a history.
+
+    Histories that add up have no formula of their own, so paths lead through them.
+    """
+    reads = [
+        (law.unknown, read, polynomial)
+        for law in linear.laws
+        for read, polynomial in law.gradient.items()
+        if read.unknown == source and read.at.base == BLOCK
+    ]
+    shown = any("(" in name for name, _, _ in reads) and all(
+        letter.kind != "embed" for letter in linear.letters
+    )
+    if (
+        shown
+        or are_numbers(seeds_of(linear, source))
+        or any(r.at.number for _, r, _ in reads)
+    ):
+        return ""
+    parts = []
+    for name, _, factor in reads:
+        moved = factor.moved(BACK)
+        text = f"({moved.text()})" if len(moved.terms) > 1 else moved.text()
+        above = (
+            f"{PLAIN.name('d' + target, _LAST)}/d{_unknown(PLAIN, name, Place('L-i'))}"
+        )
+        parts.append(f"{above}*{text}")
+    left = f"{PLAIN.name('d' + target, _LAST)}/d{PLAIN.name(source, Place('L-i'))}"
+    return f"{left} = {' + '.join(parts)}"
+
+
+def _left_out(source: str, large: set[str]) -> str:
+    """Says that a formula is not looked for."""
+    if source not in large:
+        return ""
+    by = _unknown(PLAIN, source, Place("L-i"))
+    return (
+        f"the derivative by {by} is left out: it leads through a block in too many ways"
+    )
+
+
+def _unknown(style: Plain, name: str, place: Place) -> str:
+    """An unknown, or a history with its end at a block."""
+    if "(" not in name:
+        return style.name(name, place)
+    here = Source(name, At(place.base, place.number))
+    return here.text() if style is PLAIN else here.latex()
+
+
+def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
+    """The general formula for the first few i, as Eqs. 9 to 12 are written."""
+    shown, words = 0, None
+    for shown in range(_SHOWN, 0, -1):
+        words = words_up_to(formula.series, shown)
+        if words is not None:
+            break
+    if words is None:
+        return ()
+    lines = []
+    for length in range(1, shown + 1):
+        here: dict[Word, Any] = {w: v for w, v in words.items() if len(w) == length}
+        if len(here) > _MOST:
+            break
+        source = _LAST.plus(-length)
+        lines.append(
+            f"{_derivative(style, formula, source)} = "
+            f"{polynomial(style, sorted_words(here), source)}"
+        )
+    return tuple(lines)
+
+
+def _left(style: Plain, formula: GeneralFormula) -> str:
+    return _derivative(style, formula, Place("L-i"))
+
+
+def _derivative(style: Plain, formula: GeneralFormula, source: Place) -> str:
+    above = style.name(f"d{formula.target}", _LAST)
+    down = _unknown(style, formula.source, source)
+    if style is PLAIN:
+        return f"{above}/d{down}"
+    up = style.name(formula.target, _LAST)
+    return rf"\frac{{\partial {up}}}{{\partial {down}}}"

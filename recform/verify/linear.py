@@ -1,0 +1,253 @@
+"""Checks on linear twins: the Jacobian's words, and the numbers of paths."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from recform.algebra.expr import State
+from recform.algebra.formula import Formula
+from recform.analysis.linear.forms import numeric
+from recform.analysis.linear.model import Source
+from recform.analysis.linear.propagate import propagate
+from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.words import START, At, Polynomial
+from recform.analysis.paths.counting import Counter
+from recform.diagnostics import Diagnostics
+from recform.recurrence.reach import reach_of
+from recform.verify import twin
+from recform.verify.evaluate import Evaluator, Missing, Parts
+from recform.verify.matrices import Matrices
+from recform.verify.trials import (
+    Measured,
+    Trial,
+    error_of,
+    nudge,
+    settled,
+    start_of,
+)
+
+#: Derivatives are compared relative to themselves, or to this.
+_LEAST = 1e-12
+
+
+def by_input(trial: Trial) -> tuple[bool | None, str]:
+    """torch.func's derivative of the module against the words."""
+    reach = reach_of(trial.formula)
+    least = max(reach.absolute, reach.from_end) + 1
+    shorter = [n for n in (1, 2, 3) if least <= n < trial.blocks]
+    for blocks in shorter:
+        holds, detail = settled(partial(_by_input, trial), blocks, blocks)
+        if holds is False:
+            return holds, detail
+    holds, detail = settled(partial(_by_input, trial), trial.blocks)
+    also = "".join(f"{n}, " for n in shorter[:-1]) + "".join(map(str, shorter[-1:]))
+    return holds, f"{also} and {detail}" if also else detail
+
+
+def _by_input(trial: Trial, blocks: int) -> Measured:
+    import torch
+
+    made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
+    start = start_of(made)[:1]
+
+    def run(vector: Any) -> Any:
+        return parts.network(vector[None])[0]
+
+    expected = torch.func.jacrev(run)(start[0])
+    law = linearise(made, Diagnostics())
+    matrices = Matrices(Evaluator(made, blocks, parts, start))
+    found = propagate(law, blocks, matrices.weigh, matrices.one(start.shape[1]))
+    error = error_of(matrices.whole(found, expected), expected, _LEAST)
+
+    def noise() -> float:
+        nudge(parts.network)
+        return error_of(torch.func.jacrev(run)(start[0]), expected, _LEAST)
+
+    return Measured(error, f"{blocks} blocks, ", noise)
+
+
+def by_older_blocks(trial: Trial) -> tuple[bool | None, str]:
+    """The derivative of the output by an unknown of a block, all older ones held.
+
+    The module hands on other tensors than unknowns, so it is the naive evaluation with
+    its operators that is differentiated.
+    """
+    try:
+        return settled(partial(_by_older_blocks, trial), trial.blocks)
+    except _Nothing:
+        return None, "no unknown of a block is read"
+
+
+class _Nothing(Exception):
+    """There is nothing to differentiate by."""
+
+
+def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
+    made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
+    start = start_of(made)[:1]
+    law = linearise(made, Diagnostics())
+    names = [item.unknown for item in law.laws if item.written]
+    known, states, rows = _derivatives(made, blocks, parts, start, names)
+    if not states:
+        raise _Nothing
+    matrices = Matrices(known)
+    worst = 0.0
+    for state, expected in zip(states, rows, strict=True):
+        found = propagate(
+            law,
+            blocks,
+            matrices.weigh,
+            matrices.one(known.values[state].shape[1]),
+            Source(state.name, At(START, int(state.index))),
+        )
+        worst = max(worst, error_of(matrices.whole(found, expected), expected, _LEAST))
+
+    def noise() -> float:
+        nudge(parts.network)
+        _, _, again = _derivatives(made, blocks, parts, start, names)
+        return max(error_of(a, b, _LEAST) for a, b in zip(again, rows, strict=True))
+
+    return Measured(worst, f"{len(states)} tensors of {blocks} blocks, ", noise)
+
+
+def _derivatives(
+    made: Formula, blocks: int, parts: Parts, start: Any, names: list[str]
+) -> tuple[Evaluator, list[State], list[Any]]:
+    """The unknowns that are read, and the derivatives of the output by each.
+
+    What an unknown was computed from doesn't matter to the derivative by it: that is
+    what holding the older ones means.
+    """
+    import torch
+
+    known = Evaluator(made, blocks, parts, start.requires_grad_(), apart=True)
+    output = known.output()[0]
+    wanted = [State(name, n) for name in names for n in range(1, blocks + 1)]
+    states = [state for state in wanted if state in known.values]
+    values = [known.values[state] for state in states]
+    if not values:
+        return known, [], []
+    rows = [
+        torch.autograd.grad(
+            number, values, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for number in output
+    ]
+    jacobians = [torch.cat(column) for column in zip(*rows, strict=True)]
+    known.values = {tensor: _detached(v) for tensor, v in known.values.items()}
+    return known, states, jacobians
+
+
+def _detached(value: Any) -> Any:
+    return value.detach() if hasattr(value, "detach") else value
+
+
+def path_numbers(trial: Trial) -> tuple[bool | None, str]:
+    """The output as a polynomial in the gain of the blocks, read off at many gains."""
+    law = linearise(twin.inactive(twin.linear(trial.formula, 1, 1)), Diagnostics())
+    if any(letter.kind in ("gate", "gain") for letter in law.letters):
+        return None, "products with tensors have no polynomial in the gain"
+    return settled(partial(_path_numbers, trial), trial.blocks, 1)
+
+
+def _path_numbers(trial: Trial, blocks: int) -> Measured:
+    import torch
+
+    made = twin.inactive(twin.linear(trial.formula, blocks, 1))
+    law = linearise(made, Diagnostics())
+    expected, sizes = _weighted(law, blocks), _weighted(law, blocks, size=True)
+    parts = trial.make(made)
+    _exact_scalars(made, blocks, parts)
+    features = int(made.input.sizes[0])
+    # As many gains as the polynomial has coefficients, and one more.
+    count = len(expected) + 1
+    # Small ones, so that the highest powers do not hide the others, and exact.
+    unit = 2 ** (count.bit_length() - 1)
+    gains = [(number - count // 2) / unit for number in range(count)]
+
+    def changes(parts: Parts) -> list[float]:
+        values = []
+        for gain in gains:
+            with torch.no_grad():
+                for name, parameter in parts.network.named_parameters():
+                    if name.endswith("weight"):
+                        parameter.fill_(gain)
+                # Numbers that are added are no paths: they stay with input zero.
+                one = torch.ones(1, features, dtype=torch.float64)
+                change = parts.network(one) - parts.network(0 * one)
+                values.append(float(change.sum()))
+        return values
+
+    worst = lost = 0.0
+    for gain, value in zip(gains, changes(parts), strict=True):
+        claimed = sum(c * gain**k for k, c in enumerate(expected))
+        # Terms that cancel leave the last digits of their size.
+        size = sum(c * abs(gain) ** k for k, c in enumerate(sizes))
+        worst = max(worst, abs(value - claimed) / max(1.0, abs(claimed)))
+        lost = max(lost, 1e-16 * size / max(1.0, abs(claimed)))
+    counts = Counter(law, blocks).by_length()
+    if tuple(map(float, counts)) == tuple(expected):
+        what = f"{blocks} blocks: {_few(counts)}; "
+    else:
+        what = f"{blocks} blocks, weighted by the coefficients; "
+    return Measured(worst, what, lambda: lost)
+
+
+def _few(counts: Any) -> str:
+    """Numbers; the middle of many is left out."""
+    shown = [str(count) for count in counts]
+    if len(shown) > 12:
+        shown = [*shown[:4], "...", shown[-1]]
+    return ", ".join(shown)
+
+
+def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
+    """Learned scalars start at their values in float64, not at those of float32."""
+    import torch
+
+    for name, scalar in formula.scalars.items():
+        for index in range(1, blocks + 1) if scalar.indexed else [None]:
+            with torch.no_grad(), suppress(Missing):
+                parts.scalar(name, index).fill_(scalar.start)
+
+
+def _weighted(law: Any, blocks: int, *, size: bool = False) -> list[float]:
+    """The sum of the coefficients of the words of each length.
+
+    Args:
+        law: the linearised recurrence.
+        blocks: how many blocks.
+        size: whether coefficients count by their size, so that none cancel.
+    """
+
+    def weigh(polynomial: Polynomial, block: int) -> _Row:
+        row: dict[int, float] = {}
+        for word, coefficient in polynomial.terms.items():
+            length = sum(letter.counts for letter in word)
+            value = numeric(law.formula, coefficient, block, blocks)
+            row[length] = row.get(length, 0.0) + (abs(value) if size else value)
+        return _Row(row)
+
+    found = propagate(law, blocks, weigh, _Row({0: 1.0}))
+    terms = {} if found is None else found.terms
+    longest = max((n for n, value in terms.items() if value), default=-1)
+    return [terms.get(n, 0.0) for n in range(longest + 1)]
+
+
+@dataclass(frozen=True)
+class _Row:
+    terms: dict[int, float]
+
+    def __add__(self, other: _Row) -> _Row:
+        lengths = {**self.terms, **other.terms}
+        return _Row({n: self.terms.get(n, 0) + other.terms.get(n, 0) for n in lengths})
+
+    def __mul__(self, other: _Row) -> _Row:
+        result: dict[int, float] = {}
+        for n, a in self.terms.items():
+            for m, b in other.terms.items():
+                result[n + m] = result.get(n + m, 0.0) + a * b
+        return _Row(result)

@@ -1,0 +1,195 @@
+"""One pass through a network, forward and backward, and everything that it leaves.
+
+The same module is run twice: as it was emitted, and as the equations say with its
+operators. What is drawn at random in an operator hangs on the operator and on what it is
+applied to, not on when it runs, so that both draw the same.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from recform.verify.trials import CLOSE, error_of
+
+#: The seed of all that is drawn.
+SEED = 0
+#: A gradient is compared relative to itself, or to this part of the largest one: what
+#: is zero but for rounding has no digits to compare.
+_SMALL = 1e-5
+#: Outputs are compared relative to themselves, or to this.
+_LEAST = 1e-3
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a pass leaves.
+
+    Attributes:
+        output: of the network.
+        by_input: the gradient by the input; None if there is none.
+        gradients: by the parameters, likewise.
+        buffers: after the pass.
+        calls: how often each module ran.
+    """
+
+    output: Any
+    by_input: Any
+    gradients: Mapping[str, Any]
+    buffers: Mapping[str, Any]
+    calls: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Something that two passes do not agree in.
+
+    Attributes:
+        what: in words, such as ``the gradient of head.weight``.
+        error: how much, relative to its size; infinite where one has it and one not.
+    """
+
+    what: str
+    error: float
+
+
+def run(
+    network: Any, compute: Callable[[Any], Any], start: Any, *, training: bool
+) -> Pass:
+    """A pass through a module; its parameters and buffers are then what they were.
+
+    Args:
+        network: the module.
+        compute: its forward pass, by whatever way.
+        start: the examples.
+        training: whether it is in training.
+    """
+    import torch
+
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    network.train(training)
+    network.zero_grad(set_to_none=True)
+    start = start.detach().clone().requires_grad_()
+    torch.manual_seed(SEED)
+    with _watched(network) as calls:
+        output = compute(start * 1)
+    if output.requires_grad:
+        weighted(output).backward()
+    found = Pass(
+        output.detach(),
+        start.grad,
+        {name: parameter.grad for name, parameter in network.named_parameters()},
+        {name: buffer.clone() for name, buffer in network.named_buffers()},
+        calls,
+    )
+    network.zero_grad(set_to_none=True)
+    network.load_state_dict(before)
+    network.eval()
+    return found
+
+
+def weighted(output: Any) -> Any:
+    """A number to differentiate: the output with random weights."""
+    import torch
+
+    generator = torch.Generator().manual_seed(SEED)
+    weights = torch.randn(output.shape, dtype=output.dtype, generator=generator)
+    return (output * weights).sum()
+
+
+@contextmanager
+def _watched(network: Any) -> Iterator[Counter[str]]:
+    """Counts calls of modules, and seeds each by its name and its argument."""
+    calls: Counter[str] = Counter()
+    named = dict(network.named_modules())
+    hooks = [
+        module.register_forward_pre_hook(partial(_seed, name, calls))
+        for name, module in named.items()
+    ]
+    try:
+        yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _seed(name: str, calls: Counter[str], module: Any, arguments: Any) -> None:
+    import torch
+
+    calls[name] += 1
+    values = [value for value in arguments if isinstance(value, torch.Tensor)]
+    size = float(values[0].detach().abs().mean()) if values else 0.0
+    # Rounding differs with the order of terms, so that not all digits count.
+    digits = round(math.frexp(size)[0] * 2**20) if math.isfinite(size) else 0
+    torch.default_generator.manual_seed(zlib.crc32(f"{name} {digits}".encode()))
+
+
+def differences(found: Pass, expected: Pass, *, ordered: bool) -> Iterator[Difference]:
+    """In what two passes differ, rounding errors included.
+
+    Args:
+        found: one.
+        expected: the other.
+        ordered: whether they run modules in the same order; running statistics of one
+            that runs several times hang on it, and are not compared otherwise.
+    """
+    yield Difference("the output", error_of(found.output, expected.output, _LEAST))
+    yield from gradients(
+        {**found.gradients, "the input": found.by_input},
+        {**expected.gradients, "the input": expected.by_input},
+    )
+    for name, value in expected.buffers.items():
+        owner = name.rpartition(".")[0]
+        if ordered or expected.calls.get(owner, 1) == 1 or not _running(name):
+            yield Difference(name, error_of(found.buffers[name], value))
+    for name, count in expected.calls.items():
+        if found.calls.get(name, 0) != count:
+            often = f"{found.calls.get(name, 0)} times instead of {count}"
+            yield Difference(f"{name or 'the network'} runs {often}", math.inf)
+
+
+def worst_of(found: Iterable[Difference]) -> Difference:
+    """The first difference that is no rounding error; the largest of all, if none is."""
+    largest = Difference("", 0.0)
+    for item in found:
+        if not item.error <= CLOSE:
+            return item
+        largest = max(largest, item, key=lambda d: d.error)
+    return largest
+
+
+def _running(name: str) -> bool:
+    return name.rpartition(".")[2].startswith("running")
+
+
+def gradients(
+    found: Mapping[str, Any], expected: Mapping[str, Any]
+) -> Iterator[Difference]:
+    """In what gradients differ."""
+    sizes = [float(g.abs().max()) for g in expected.values() if g is not None]
+    least = max([_SMALL * size for size in sizes if math.isfinite(size)], default=0.0)
+    for name, value in expected.items():
+        other = found.get(name)
+        if value is None and other is None:
+            continue
+        # No gradient is as good as one of zeros.
+        there: Any = other if value is None else value
+        first, second = (there * 0 if one is None else one for one in (other, value))
+        error = error_of(first, second, max(least, 1e-300))
+        yield Difference(f"the gradient of {name}", error)
+
+
+def compared(parameters: int, buffers: int, starts: int) -> str:
+    """What was compared, in words."""
+    words = ["forward in eval", f"one training pass with seed {SEED}"]
+    many = f"gradients of {parameters} parameters and of the input"
+    words.append(many if parameters else "the gradient of the input")
+    words += [f"{buffers} buffers"] if buffers else []
+    words += [f"{starts} start values"] if starts else []
+    return ", ".join(words)

@@ -1,0 +1,168 @@
+"""Weights of a module to a file, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from recform.algebra.formula import Formula
+from recform.blocks.plugins import Plugin
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError, Diagnostics
+from recform.equality.compare import ANY, compare
+from recform.equality.difference import path_difference, path_lines
+from recform.files import write_whole
+from recform.weights.match import Match, match
+from recform.weights.modules import SHOWN, bare, fill, tensors_of
+from recform.weights.normal import changes, normal_form
+from recform.weights.record import Record, compile_record, record_of
+from recform.weights.remarks import other_kind, remarks
+from recform.weights.shapes import shapes
+from recform.weights.tensors import read_weights, unwrapped, weights_content
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
+    """Writes the weights of a module, with the formula that they are of.
+
+    Wrappers of torch around the module are taken off; where its tensors are spread over
+    machines, each of which calls this, the file has all of their numbers.
+
+    Raises:
+        CompileError: if the module is not of this network (RF703), or the file cannot
+            be written (RF503).
+    """
+    tensors = tensors_of(bare(module), compiled)
+    content = weights_content(tensors, record_of(compiled))
+    write_whole(file, content, ".safetensors", compiled.files)
+
+
+def load(
+    module: nn.Module,
+    compiled: Compiled,
+    file: Path,
+    *,
+    strict: bool = True,
+    plugins: Iterable[Plugin] = (),
+) -> Match:
+    """Reads weights into a module.
+
+    Args:
+        module: of the compiled network.
+        compiled: its network.
+        file: a safetensors file.
+        strict: whether the file must be of the same formula, and have every tensor and
+            no other. Otherwise tensors are taken by their roles, and the rest stays.
+        plugins: operators that the formula of the file needs.
+
+    Returns:
+        What was taken, and what not.
+
+    Raises:
+        CompileError: if the file cannot be read (RF001, RF006, RF701), is of another
+            formula (RF702), or does not fit (RF703, RF705).
+    """
+    module = bare(module)
+    state = tensors_of(module, compiled)
+    held = unwrapped(read_weights(file), state)
+    source = None
+    if held.record is not None:
+        source = compiled
+        if not _same_text(held.record, record_of(compiled)):
+            source = compile_record(held.record, held.file, plugins)
+            if strict:
+                _same_formula(source, compiled, held.file)
+    refuse = other_kind(state, held.tensors)
+    found = match(compiled, shapes(state), source, shapes(held.tensors), refuse)
+    require(found, held.file, strict)
+    found = replace(found, remarks=remarks(found, held, state, compiled.name))
+    fill(module, {item.name: held.tensors[item.origin] for item in found.taken})
+    return found
+
+
+def _same_text(one: Record, other: Record) -> bool:
+    """Whether two records are of the same text: no need to look at what it means."""
+    parts = [(r.formula, r.used, r.network, r.settings) for r in (one, other)]
+    return parts[0] == parts[1]
+
+
+def _same_formula(source: Compiled, target: Compiled, file: str) -> None:
+    """Raises a CompileError if two formulas do not mean the same (RF702)."""
+    before, after = normal_form(source.formula), normal_form(target.formula)
+    if before.digest == after.digest:
+        return
+    report = Diagnostics()
+    notes = changes(before, after)
+    keys = {r.key: r.normal for r in before.rows if r.key.startswith("equation")}
+    if keys != {r.key: r.normal for r in after.rows if r.key.startswith("equation")}:
+        notes += ["", *_in_meaning(source.formula, target.formula)]
+    report.error(
+        "RF702",
+        f"{file} has weights of another formula, {source.name} of "
+        f"{source.formula.source.name}",
+        file=file,
+        notes=notes,
+        hint="strict=False (or `recform transplant`) takes the tensors that both have",
+    )
+    raise CompileError(report)
+
+
+def _in_meaning(before: Formula, after: Formula) -> list[str]:
+    """What other equations change, or that they change nothing but the way to write it."""
+    try:
+        if compare(before, after).answer == ANY:
+            return [
+                "The equations are equal as functions of their operators (`recform "
+                "equiv` proves it), and built in another way."
+            ]
+    except CompileError:
+        return ["The equations have no operator in common."]
+    return [
+        "Paths between later blocks, with linear operators",
+        *path_lines(path_difference(before, after)),
+    ]
+
+
+def require(found: Match, file: str, strict: bool, source: str = "") -> None:
+    """Raises a CompileError where too little fits (RF703, RF705).
+
+    Args:
+        found: what fits.
+        file: the name of the file.
+        strict: whether all has to.
+        source: the network that the file was said to be of, if it was.
+    """
+    report = Diagnostics()
+    if strict and (found.fresh or found.left):
+        apart = (*found.fresh, *found.left)
+        # A tensor of another shape is on both sides.
+        lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
+        more = len(lines) - SHOWN
+        if more > 0:
+            lines = [*lines[:SHOWN], f"and {more} more"]
+        report.error(
+            "RF703",
+            f"the tensors of {file} do not fit",
+            file=file,
+            notes=lines,
+            hint="strict=False takes those that do",
+        )
+    elif not found.taken:
+        by_name = found.basis == "names"
+        report.error(
+            "RF705",
+            f"{file} has no tensor of the network",
+            file=file,
+            hint="the file says nothing of its formula, so names were compared; "
+            "--from FILE.rf says what they mean"
+            if by_name
+            else f"its tensors were looked for under the names that {source} gives them; "
+            "--from FILE.rf is the formula that the file is of"
+            if source
+            else "",
+        )
+    report.check()

@@ -1,0 +1,122 @@
+"""What a command imports: nobody waits for what it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from recform.cli.app import app
+
+HEAVY = {"lark", "networkx", "numpy", "pydantic", "reportlab", "rich", "sympy", "torch"}
+PROGRAM = f"""
+import sys
+from recform.cli import main
+try:
+    main()
+finally:
+    sys.stderr.write("imported: " + ",".join(sorted({HEAVY!r} & set(sys.modules))))
+"""
+FORMULA = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+
+
+def imported(folder: Path, *arguments: str) -> set[str]:
+    """What the command line imports, of what takes long."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments],
+        cwd=folder,
+        text=True,
+        capture_output=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    names = done.stderr.rpartition("imported: ")[2]
+    return set(filter(None, names.split(",")))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--version"], ["--help"], ["compile", "--help"], ["render", "-h"]],
+    ids=" ".join,
+)
+def test_help_imports_nothing_that_takes_long(
+    arguments: list[str], tmp_path: Path
+) -> None:
+    assert imported(tmp_path, *arguments) == set()
+
+
+def test_the_list_of_commands_cuts_no_sentence() -> None:
+    shown = " ".join(CliRunner().invoke(app, ["--help"]).stdout.split())
+    assert "..." not in shown.partition("Commands:")[2]
+    assert (
+        "Write the PyTorch module of a formula: to OUT.py, or to standard output."
+        in shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("command", "besides"),
+    [
+        ("compile one.rf -o one.py --set classes=10", set()),
+        ("check one.rf", set()),
+        ("equiv one.rf one.rf", set()),
+        ("diff one.rf one.rf", set()),
+        ("derive one.rf", set()),
+        ("analyze one.rf --depth 8 --gain 0.25 --json", set()),
+        ("render one.rf --to dot --view network", set()),
+        ("summary one.rf", {"rich"}),
+    ],
+)
+def test_commands_without_weights_import_little_more_than_sympy(
+    command: str, besides: set[str], tmp_path: Path
+) -> None:
+    (tmp_path / "one.rf").write_text(FORMULA)
+    assert imported(tmp_path, *command.split()) - besides == {"sympy"}
+
+
+def parameters() -> list[tuple[str, Any]]:
+    """Every parameter of every command, once for each type."""
+    found: dict[str, Any] = {}
+    for command in get_command(app).commands.values():  # type: ignore[attr-defined]
+        for item in command.get_params(typer.Context(command)):
+            kind, info = item.type_descriptor.annotation, item.type_descriptor
+            limits = info.parameter_info.min, info.parameter_info.max
+            found.setdefault(f"{kind} {limits} {item.multiple}", item)
+    return sorted(found.items())
+
+
+TEXTS = ["", "0", "1", "-1", "7", "07", "1_000", "+3", " 5 ", "0.5", "1e3", "-0"]
+TEXTS += ["99999999999999999999", "text", "json", "TEXT", "tb", "a.rf", "-", "é", "/"]
+
+
+@pytest.mark.parametrize(
+    ("name", "item"), parameters(), ids=lambda item: str(item)[:40]
+)
+def test_a_value_is_what_typer_makes_of_it(name: str, item: Any) -> None:
+    usual = {TyperOption, TyperArgument} & {*type(item).__mro__}
+    (base,) = usual
+    context = typer.Context(TyperCommand("test"))
+
+    def read(value: Any, reader: Any) -> Any:
+        try:
+            found = reader.coerce(value, param=item, ctx=context)
+        except typer.BadParameter as error:
+            return error.message
+        # typer makes None of an option that was given no time.
+        return None if found in (None, ()) else (type(found), found)
+
+    values = [*TEXTS, None]
+    if item.multiple or item.nargs == -1:
+        values = [None, [], *([text] for text in TEXTS), ["1", "2"], ["1", "x"]]
+    for value in values:
+        item._runtime_param = None
+        expected = read(value, base.get_runtime_param(item))
+        assert read(value, item.get_runtime_param()) == expected, (name, value)

@@ -1,0 +1,625 @@
+"""``recform equiv``: verdicts against modules and against programs that run on their own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from recform.algebra.formula import Formula
+from recform.cli.app import app
+from recform.compiler import compile_source, from_text
+from recform.diagnostics import CompileError
+from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, Verdict, compare
+from recform.equality.example import example
+from recform.report.equiv import lines
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples" / "paper"
+EQ20 = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+EQ21 = "X_i = W_i*X_<i-1> + X_0"
+
+
+def formula(text: str) -> Formula:
+    return compile_source(from_text(f"stages 4 x 8\n{text}"))[0].formula
+
+
+def verdict(left: str, right: str) -> Verdict:
+    return compare(formula(left), formula(right))
+
+
+EQUAL = [
+    (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
+    (EQ20, EQ21),
+    # The start of the printed code, a state of twice the stem's output, without the
+    # activation: what is subtracted in block 1 takes the skips away for good.
+    (f"{EQ20}\nW_0*X_<-1> = X_0", "X_i = W_i*X_<i-1>"),
+    ("X_i = relu((1 + W_i)*X_<i-1>)", "X_i = relu(W_i*X_<i-1> + X_<i-1>)"),
+    (
+        "V_i = 0.9*V_<i-1> + 0.1*W_i*X_<i-1>\nX_i = X_<i-1> + V_i\nV_0 = 0\noutput X_L",
+        "X_i = 1.9*X_<i-1> - 0.9*X_<i-2> + 0.1*W_i*X_<i-1>\nX_1 = X_0 + 0.1*W_1*X_0",
+    ),
+    ("X_i = X_<i-1> + W_i*X_<i-1>", "X_i = X_0 + sum(k, 0, i-1, W_<k+1>*X_k)"),
+    (
+        "X_i = W_i*X_<i-1>*U_i*X_<i-1> + X_<i-1>*(1 - U_i*X_<i-1>)",
+        "X_i = X_<i-1> + U_i*X_<i-1>*(W_i*X_<i-1> - X_<i-1>)",
+    ),
+    (
+        "Y_i = X_<i-1> - X_<i-2>\nX_i = W_i*Y_i + X_<i-1>\nY_0 = 0\noutput X_L",
+        "X_i = W_i*(X_<i-1> - X_<i-2>) + X_<i-1>",
+    ),
+    (
+        "scalar k = 0.5\nX_i = (k + 1)^2*W_i*X_<i-1>",
+        "scalar k = 0.5\nX_i = k^2*W_i*X_<i-1> + (2*k + 1)*W_i*X_<i-1>",
+    ),
+    ("X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>", "X_i = (1 + sqrt(i/L)*W_i)*X_<i-1>"),
+    (
+        "X_i = W_i*X_<i-1> + mean(X_<0..i-1>)",
+        "X_i = mean(X_<0..i-1>) + W_i*X_<i-1>",
+    ),
+    # Outputs that read the last blocks, or all of them.
+    (
+        "X_i = X_<i-1> + W_i*X_<i-1>\noutput X_L + mean(X_<0..L>)",
+        "X_i = (1 + W_i)*X_<i-1>\nS_i = S_<i-1> + X_i\nS_0 = X_0\n"
+        "output X_L + S_L/(L + 1)",
+    ),
+    (
+        "X_i = (1 + W_i)*X_<i-1>\noutput max(X_<0..L>)",
+        "X_i = X_<i-1> + W_i*X_<i-1>\nM_i = max(X_i, M_<i-1>)\nM_0 = X_0\noutput M_L",
+    ),
+    (
+        "X_i = X_<i-1> + W_i*X_<i-1>\noutput X_L + X_<L-3> - X_1",
+        "X_i = (1 + W_i)*X_<i-1>\noutput X_<L-3> + X_L - X_1",
+    ),
+    # Laws of functions.
+    ("X_i = relu(relu(W_i*X_<i-1>))", "X_i = relu(W_i*X_<i-1>)"),
+    ("X_i = relu(W_i*X_<i-1>) - relu(-W_i*X_<i-1>)", "X_i = W_i*X_<i-1>"),
+    (
+        "X_i = max(W_i*X_<i-1>, X_<i-1>)",
+        "X_i = X_<i-1> + relu(W_i*X_<i-1> - X_<i-1>)",
+    ),
+    (
+        "X_i = max(W_i*X_<i-1>, max(X_<i-1>, U_i*X_<i-1>))",
+        "X_i = -min(-X_<i-1>, -W_i*X_<i-1>, -U_i*X_<i-1>)",
+    ),
+    (
+        "X_i = X_<i-1>*sigmoid(-W_i*X_<i-1>) + tanh(-X_<i-1>)",
+        "X_i = X_<i-1>*(1 - sigmoid(W_i*X_<i-1>)) - tanh(X_<i-1>)",
+    ),
+    ("X_i = silu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>*sigmoid(W_i*X_<i-1>)"),
+    (
+        "X_i = X_<i-1> + tanh(W_i*X_<i-1>)",
+        "X_i = X_<i-1> + 2*sigmoid(2*W_i*X_<i-1>) - 1",
+    ),
+    (
+        "X_i = hardswish(W_i*X_<i-1>)",
+        "X_i = W_i*X_<i-1>*relu6(W_i*X_<i-1> + 3)/6",
+    ),
+    ("X_i = relu(W_i*X_<i-1>)^2", "X_i = relu(W_i*X_<i-1>)*W_i*X_<i-1>"),
+    (
+        "X_i = relu(W_i*X_<i-1>)*relu(-W_i*X_<i-1>) + W_i*X_<i-1>",
+        "X_i = W_i*X_<i-1>",
+    ),
+    (
+        "X_i = max(X_<i-1>, W_i*X_<i-1>)*min(X_<i-1>, W_i*X_<i-1>)",
+        "X_i = X_<i-1>*W_i*X_<i-1>",
+    ),
+    (
+        "X_i = elu(W_i*X_<i-1>)",
+        "X_i = relu(W_i*X_<i-1>) + elu(min(W_i*X_<i-1>, 0*X_<i-1>))",
+    ),
+    ("X_i = relu(gelu(W_i*X_<i-1>))", "X_i = gelu(relu(W_i*X_<i-1>))"),
+    (
+        "X_i = max(tanh(W_i*X_<i-1>), tanh(U_i*X_<i-1>))",
+        "X_i = tanh(max(W_i*X_<i-1>, U_i*X_<i-1>))",
+    ),
+    ("X_i = relu(sqrt(i)*W_i*X_<i-1>)", "X_i = sqrt(i)*relu(W_i*X_<i-1>)"),
+    # Histories, however they are cut.
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_<0..i-2>, X_<i-1>)"),
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_0, X_<1..i-1>)"),
+    (
+        "X_i = W_i*concat(X_<0..i-1>)",
+        "H_i = concat(H_<i-1>, X_<i-1>)\nX_i = W_i*H_i\nH_1 = X_0\noutput X_L",
+    ),
+    ("X_i = W_i*min(X_<0..i-1>)", "X_i = W_i*min(X_<0..i-2>, X_<i-1>)"),
+    (
+        "X_i = W_i*concat(X_<0..i-1>)\noutput max(X_<0..L>)",
+        "X_i = W_i*concat(X_<0..i-3>, X_<i-2>, X_<i-1>)\noutput max(X_<0..L>)",
+    ),
+    # Features side by side, of widths that the operators say.
+    (
+        "X_i = P_i*(concat(X_<i-1>, W_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
+        "X_i = P_i*concat(X_<i-1> + U_i*X_<i-1>, W_i*X_<i-1> + X_<i-1>)",
+    ),
+    (
+        "X_i = W_i*(2*relu(concat(X_<i-1>, U_i*X_<i-1>)) + 1)",
+        "X_i = W_i*concat(2*relu(X_<i-1>) + 1, relu(2*U_i*X_<i-1>) + 1)",
+    ),
+    (
+        "X_i = W_i*silu(concat(X_<i-1>, X_<i-2>))",
+        "X_i = W_i*concat(silu(X_<i-1>), silu(X_<i-2>))",
+    ),
+    (
+        "X_i = W_i*(concat(X_<i-1>, X_<i-1>)*concat(U_i*X_<i-1>, X_<i-1>))",
+        "X_i = W_i*concat(X_<i-1>*U_i*X_<i-1>, X_<i-1>*X_<i-1>)",
+    ),
+    # relu(X_<i-1>) is X_<i-1> because it is so at the start, by induction.
+    ("X_i = relu(W_i*relu(X_<i-1>))\nX_1 = relu(W_1*X_0)", "X_i = relu(W_i*X_<i-1>)"),
+    # A boundary in the middle that says what the equation says.
+    ("X_i = W_i*X_<i-1>\nX_3 = W_3*X_2", "X_i = W_i*X_<i-1>"),
+]
+
+ONLY_LINEAR = [
+    ("X_i = W_i*(X_<i-1> + X_<i-2>)", "X_i = W_i*X_<i-1> + W_i*X_<i-2>"),
+    ("X_i = W_i*(2*X_<i-1>)", "X_i = 2*W_i*X_<i-1>"),
+    (
+        "X_i = X_<i-1> + Y_<i-1>\nY_i = W_i*X_<i-1> + W_i*Y_<i-1>\nY_0 = 0\noutput X_L",
+        "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
+    ),
+]
+
+UNEQUAL = [
+    ("X_i = (1+W_i)*X_<i-1>", EQ21),
+    (f"{EQ20}\nX_1 = W_1*X_0", EQ21),
+    ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>"),
+    ("X_i = W_i*U_i*X_<i-1>", "X_i = U_i*W_i*X_<i-1>"),
+    ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + 1.001*X_<i-2>"),
+    ("X_i = relu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>"),
+    # Only in block 4, and only late.
+    ("X_i = W_i*X_<i-1>\nX_4 = W_4*X_3 + X_0", "X_i = W_i*X_<i-1>"),
+    ("X_i = W_i*X_<i-1> + X_<i-5>", "X_i = W_i*X_<i-1>"),
+    ("X_i = X_<i-1> + i*W_i*X_<i-1>", "X_i = X_<i-1> + W_i*X_<i-1>"),
+    ("X_i = X_<i-1> + sqrt(i/L)*W_i*X_<i-1>", EQ20),
+    ("X_i = W_i*max(X_<i-1>, X_<i-2>)", "X_i = W_i*min(X_<i-1>, X_<i-2>)"),
+    # Near misses of laws; the last ones only far from zero, or for a negative scalar.
+    ("X_i = gelu(W_i*X_<i-1>)", "X_i = W_i*X_<i-1>*sigmoid(1.702*W_i*X_<i-1>)"),
+    ("X_i = hardswish(W_i*X_<i-1>)", "X_i = silu(W_i*X_<i-1>)"),
+    ("X_i = W_i*concat(X_<0..i-1>)", "X_i = W_i*concat(X_<i-1>, X_<0..i-2>)"),
+    ("X_i = relu(W_i*X_<i-1> - 100)", "X_i = relu(W_i*X_<i-1> - 101)"),
+    (
+        "scalar k = 0.5\nX_i = relu(k*W_i*X_<i-1>)",
+        "scalar k = 0.5\nX_i = k*relu(W_i*X_<i-1>)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL)
+def test_equal_for_any_operators(left: str, right: str) -> None:
+    for found in (verdict(left, right), verdict(right, left)):
+        assert found.answer == ANY and found.example is None
+        # Some are the same equation once operators are applied.
+        assert "X_i = X'_i" in found.relations or not found.checked
+
+
+@pytest.mark.parametrize(("left", "right"), EQUAL[:-3])
+def test_equal_ones_compute_the_same(left: str, right: str) -> None:
+    """The compiled networks, with blocks that are not linear, in float64."""
+    frame = "input 4\nstem none\nhead none\nstages 4 x 6\n"
+    frame += "W = linear(c) > tanh\nU = linear(c) > sigmoid\nP = linear(c) > tanh\n"
+    first, second = (
+        compile_source(from_text(frame + text))[0].module().double()
+        for text in (left, right)
+    )
+    torch.manual_seed(1)
+    weights = {name: torch.randn_like(p) for name, p in first.named_parameters()}
+    assert set(weights) == {name for name, _ in second.named_parameters()}
+    for network in (first, second):
+        network.load_state_dict(weights)
+    x = torch.randn(3, 4, dtype=torch.float64)
+    assert torch.allclose(first(x), second(x), rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("left", "right"), ONLY_LINEAR)
+def test_equal_if_linear(left: str, right: str) -> None:
+    found = verdict(left, right)
+    assert found.answer == LINEAR
+    assert found.example is not None and not found.example.linear
+
+
+@pytest.mark.parametrize(("left", "right"), UNEQUAL)
+def test_different(left: str, right: str, tmp_path: Path) -> None:
+    found = verdict(left, right)
+    assert found.answer == DIFFERENT
+    assert found.example is not None and found.example.linear
+    assert found.example.depth == found.differs
+    program = tmp_path / "example.py"
+    program.write_text(found.example.program)
+    result = subprocess.run(
+        [sys.executable, "-I", str(program)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    first, second = (line.partition(": ")[2] for line in result.stdout.splitlines())
+    assert first != second
+
+
+def test_a_difference_is_found_at_the_depth_where_it_starts() -> None:
+    assert verdict(*UNEQUAL[6]).differs == 4
+    assert verdict(*UNEQUAL[7]).differs == 5
+
+
+def test_the_start_matters_for_eq_20_and_21() -> None:
+    found = verdict(*EQUAL[0])
+    assert found.interior is False
+    assert found.starts == (("X_1 = (1+W_1)*X_0",), ())
+    assert "X_i = W_i*X_<i-1> + input" in found.relations
+    assert verdict("X_i = X_<i-1> + W_i*X_<i-1>", "X_i = (1 + W_i)*X_<i-1>").interior
+
+
+def test_laws_hold_at_every_time() -> None:
+    left = "times 2\nX_<i,t> = X_<i-1,t> + silu(W_i*X_<i-1,t>)\noutput X_<L,T>"
+    right = left.replace("silu(", "W_i*X_<i-1,t>*sigmoid(")
+    assert verdict(left, right).answer == ANY
+
+
+def test_what_no_law_says_is_not_taken_for_equal_or_different() -> None:
+    """``min`` over ``max`` distributes; the normal form doesn't know, and claims nothing."""
+    left = "X_i = min(max(X_<i-1>, W_i*X_<i-1>), max(X_<i-1>, U_i*X_<i-1>))"
+    right = "X_i = max(X_<i-1>, min(W_i*X_<i-1>, U_i*X_<i-1>))"
+    found = verdict(left, right)
+    assert found.answer == "undecided"
+    assert "Neither a proof was found nor numbers that tell them apart." in lines(found)
+
+
+def test_a_mean_in_a_max_is_not_said_to_differ() -> None:
+    """Half of ``x`` is never the largest of ``0``, ``x`` and ``x/2``."""
+    found = verdict(
+        "X_i = max(relu(W_i*X_<i-1>), 1/2*(W_i*X_<i-1>))", "X_i = relu(W_i*X_<i-1>)"
+    )
+    assert found.answer != DIFFERENT
+    assert not any("differ for some" in line for line in lines(found))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "X_i = W_i*X_<i-1>\noutput mean(X_<0..L>)",
+        "X_i = W_i*X_<i-1> + X_<i-1>\noutput concat(X_<1..L-2>)",
+        "X_i = W_i*(X_<i-1>*silu(X_<i-1>)) + X_<i-7>",
+    ],
+)
+def test_a_formula_equals_itself(text: str) -> None:
+    """Also under other names, and where no proof would be found."""
+    found = verdict(text, text.replace("X_", "Z_"))
+    assert found.answer == ANY and found.frame == ()
+
+
+def test_laws_that_need_the_sign() -> None:
+    for left, right in (
+        ("X_i = relu(-2*W_i*X_<i-1>)", "X_i = 2*relu(W_i*X_<i-1>)"),
+        ("X_i = max(W_i*X_<i-1>, X_<i-1>)", "X_i = min(W_i*X_<i-1>, X_<i-1>)"),
+        ("X_i = relu6(W_i*X_<i-1>)", "X_i = relu(W_i*X_<i-1>)"),
+    ):
+        assert verdict(left, right).answer == DIFFERENT
+
+
+# ------------------------------------------------------------------------------ the frame
+
+FRAME = """input 3 x 8 x 8
+stem {stem}
+stages {stages}
+head avgpool > linear(10)
+B = {body}
+X_i = X_<i-1> + B_i*X_<i-1>
+"""
+SAME = {"stem": "conv(3, c) > bn", "stages": "4 x 2", "body": "conv(3, c) > bn > relu"}
+
+
+@pytest.mark.parametrize(
+    ("part", "other", "shown"),
+    [
+        ("stem", "conv(5, c) > bn", "stem: conv(3, c) > bn in A, conv(5, c) > bn in B"),
+        ("stages", "4 x 2, 8 x 2 / 2", "stages: 4 x 2 in A, 4 x 2, 8 x 2 / 2 in B"),
+        (
+            "body",
+            "conv(3, c) > relu",
+            "B: conv(3, c) > bn > relu in A, conv(3, c) > relu in B",
+        ),
+        # The same pipeline in other words.
+        ("stem", "first: conv(kernel=3, width=c) > bn", None),
+        ("body", "conv(3, c, stride=1) > bn > relu", None),
+    ],
+)
+def test_the_frame_is_compared(part: str, other: str, shown: str | None) -> None:
+    first, second = (
+        compile_source(from_text(FRAME.format(**values)))[0].formula
+        for values in (SAME, SAME | {part: other})
+    )
+    found = compare(first, second)
+    assert found.answer == ANY
+    assert [change.text(("A", "B")) for change in found.frame] == [shown] * bool(shown)
+
+
+def test_the_frame_counts_for_the_status(tmp_path: Path) -> None:
+    for name, stem in (("a.rf", "conv(3, c)"), ("b.rf", "conv(3, c) > relu")):
+        (tmp_path / name).write_text(FRAME.format(**SAME | {"stem": stem}))
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    result = CliRunner().invoke(app, ["equiv", *files])
+    assert result.exit_code == 3
+    assert "equal, but not all that stands around the equations\n" in result.output
+    assert "Around the equations they differ" in result.output
+    assert CliRunner().invoke(app, ["equiv", *files, "--ignore-frame"]).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "options", "status"),
+    [
+        (EQ20, EQ21, (), 0),
+        (EQ21, "X_i = W_i*X_<i-1> + X_<i-2>", (), 1),
+        # A term that reaches back nine blocks is in no network of eight.
+        (f"{EQ21} + X_<i-9>", EQ21, (), 4),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", (), 1),
+        ("X_i = W_i*(X_<i-1> + X_0)", "X_i = W_i*X_<i-1> + W_i*X_0", ("--linear",), 0),
+    ],
+)
+def test_the_status(
+    left: str, right: str, options: tuple[str, ...], status: int, tmp_path: Path
+) -> None:
+    files = [str(tmp_path / name) for name in ("a.rf", "b.rf")]
+    for file, text in zip(files, (left, right), strict=True):
+        Path(file).write_text(f"stages 4 x 8\n{text}")
+    result = CliRunner().invoke(app, ["equiv", *files, *options])
+    assert result.exit_code == status, result.output
+    assert ": equal\n" not in result.output or status == 0
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "relation"),
+    [
+        (
+            "X_i = X_<i-1> + i*W_i*X_<i-1> - (i-1)*W_<i-1>*X_<i-2>",
+            "X_i = X_0 + i*W_i*X_<i-1>",
+            "X_i = i*W_i*X_<i-1> + input",
+        ),
+        (
+            "X_i = X_<i-1> + W_i*X_<i-1>\noutput 2^L*X_L",
+            "X_i = 2*X_<i-1> + 2^i*W_i*((1/2)^(i-1)*X_<i-1>)",
+            "X_i = 2^(-i)*X'_i",
+        ),
+        (
+            "Y_i = relu(W_i*X_<i-1>)\nX_i = Y_i + sum(Y_<1..i>)/i\noutput X_L",
+            "Y_i = relu(W_i*X_<i-1>)\nM_i = (1-1/i)*M_<i-1> + 1/i*Y_i\n"
+            "X_i = Y_i + M_i\nM_0 = 0\noutput X_L",
+            "Y_i = -M'_i + X_i",
+        ),
+        (
+            "X_i = 2*X_<i-1> - X_<i-1> + V_i*(X_<i-3> - X_<i-2>)",
+            "X_i = X_<i-1> + V_i*(X_<i-3> - X_<i-2>)",
+            "X_i = X'_i",
+        ),
+    ],
+)
+def test_relations_with_numbers_in_i(left: str, right: str, relation: str) -> None:
+    for found in (verdict(left, right), verdict(right, left)):
+        assert found.answer == ANY
+        assert found.example is None
+    assert relation in verdict(left, right).relations
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        "X_i = X_0 + (i+1)*W_i*X_<i-1>",
+        "X_i = X_0 + i*W_i*X_<i-1> + (i-1)*(i-2)*(i-3)*X_<i-2>",
+        "X_i = X_0 + min(i, 9)*W_i*X_<i-1>",
+    ],
+)
+def test_other_numbers_in_i_are_no_relation(right: str) -> None:
+    left = "X_i = X_<i-1> + i*W_i*X_<i-1> - (i-1)*W_<i-1>*X_<i-2>"
+    assert verdict(left, right).answer in (DIFFERENT, OPEN)
+
+
+# ---------------------------------------------------------------------- random recursions
+
+terms = st.sampled_from(
+    [
+        "W_i*X_<i-1>",
+        "X_<i-1>",
+        "W_<i-1>*X_<i-2>",
+        "X_<i-2>",
+        "2*W_i*X_<i-2>",
+        "relu(X_<i-1>)",
+        "W_i*(X_<i-1> + X_<i-2>)",
+        "W_i*X_<i-2>",
+        "X_0",
+        "relu(-X_<i-1>)",
+        "relu(X_<i-2> + relu(2*X_<i-1>))",
+        "max(X_<i-1>, X_<i-2>)",
+        "min(X_<i-2>, X_<i-1>)",
+    ]
+)
+signs = st.sampled_from([" + ", " - "])
+
+
+@st.composite
+def recursions(draw: st.DrawFn) -> str:
+    rest = draw(st.lists(st.tuples(signs, terms), max_size=3))
+    return "X_i = W_i*X_<i-1>" + "".join(sign + term for sign, term in rest)
+
+
+@given(recursions(), recursions())
+@settings(max_examples=15)
+def test_verdicts_agree_with_numbers(left: str, right: str) -> None:
+    """An equal pair agrees on numbers at depths that no comparison has seen."""
+    try:
+        formulas = (formula(left), formula(right))
+    except CompileError:
+        return
+    found = compare(*formulas)
+    if found.answer == ANY:
+        for depth in (9, 12):
+            assert example(formulas, depth, linear=False) is None
+    elif found.answer == LINEAR:
+        assert example(formulas, 9, linear=True) is None
+    elif found.answer == DIFFERENT:
+        assert found.example is not None
+
+
+# ---------------------------------------------------------------------------- the command
+
+
+def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recform", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_command(tmp_path: Path) -> None:
+    files = [str(EXAMPLES / name) for name in ("eq20.rf", "eq21.rf", "a41.rf")]
+    result = recform(tmp_path, "equiv", *files[:2])
+    assert result.returncode == 0
+    assert result.stdout.startswith("Eq20 and Eq21: equal\n")
+    assert "X_1 = (1 + W_1)*X_0" in result.stdout
+    result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
+    assert result.returncode == 1
+    data = json.loads(result.stdout)
+    assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
+    assert (tmp_path / "out.py").read_text() == data["example"]["program"]
+
+
+def test_linear_is_enough_if_asked_for(tmp_path: Path) -> None:
+    for name, text in zip(("a.rf", "b.rf"), ONLY_LINEAR[0], strict=True):
+        (tmp_path / name).write_text(f"stages 4 x 8\n{text}\n")
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf").returncode == 1
+    assert recform(tmp_path, "equiv", "a.rf", "b.rf", "--linear").returncode == 0
+
+
+def test_operators_without_a_name_in_common() -> None:
+    with pytest.raises(CompileError) as caught:
+        verdict("X_i = W_i*X_<i-1>", "X_i = F_i*X_<i-1>")
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF643" and "W there, F here" in found.message
+
+
+# -- equations for single blocks
+
+PLAIN = "X_i = X_<i-1> + W_i*X_<i-1>"
+RANGE = f"{PLAIN}\nX_<4..6> = W_i*X_<i-1>"
+
+
+def whole(text: str) -> Formula:
+    return compile_source(from_text(text))[0].formula
+
+
+def sized(blocks: int, text: str) -> str:
+    return f"stages 8 x {blocks}\n{text}"
+
+
+def test_a_range_is_printed_once() -> None:
+    found = lines(compare(whole(sized(8, RANGE)), whole(sized(8, PLAIN))))
+    assert found.count("  X_<4..6> = W_i*X_<i-1>") == 1
+    assert any(
+        line.startswith("\nWith the equations for single blocks") for line in found
+    )
+
+
+def test_a_range_is_its_single_blocks() -> None:
+    singles = "".join(f"\nX_{n} = W_{n}*X_{n - 1}" for n in (4, 5, 6))
+    assert verdict(RANGE, PLAIN + singles).answer == ANY
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "blocks", "same"),
+    [
+        # The first block that differs lies behind the smaller network.
+        (sized(8, PLAIN), sized(12, PLAIN + "\nX_<9..12> = W_i*X_<i-1>"), 8, True),
+        # A term that reaches back further than there are blocks.
+        (sized(4, PLAIN), sized(4, PLAIN + " + X_<i-6>"), 4, True),
+        # Shorter networks differ, and the last block forgets it.
+        (
+            sized(5, PLAIN + "\nX_2 = W_2*X_1\nX_5 = X_0"),
+            sized(5, PLAIN + "\nX_5 = X_0"),
+            5,
+            True,
+        ),
+        (sized(8, RANGE), sized(8, PLAIN + "\nX_<1..3> = W_i*X_<i-1>"), 8, False),
+        (sized(60, RANGE), sized(60, PLAIN), 60, False),
+    ],
+)
+def test_the_depth_of_the_files(left: str, right: str, blocks: int, same: bool) -> None:
+    formulas = whole(left), whole(right)
+    found = compare(*formulas)
+    assert found.answer == DIFFERENT
+    assert found.own is not None
+    assert (found.own.blocks, found.own.same) == (blocks, same)
+    # By running both at that depth.
+    assert (example(formulas, blocks, linear=True) is None) == same
+    text = "\n".join(lines(found))
+    sentence = "they are equal for any operators" if same else "They differ with"
+    assert sentence in text
+
+
+def test_a_difference_at_the_depth_of_the_files_needs_no_more_words() -> None:
+    found = compare(whole(sized(1, PLAIN)), whole(sized(1, "X_i = W_i*X_<i-1>")))
+    assert found.answer == DIFFERENT and found.own is None
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        # Zeros beside X are features too: W gets 8 and 12 of them.
+        ("concat(0*X_<i-1>, X_<i-1>)", "concat(0*concat(X_<i-1>, X_<i-1>), X_<i-1>)"),
+        (
+            "concat(relu(-relu(X_<i-1>)), X_<i-1>)",
+            "concat(relu(-relu(concat(X_<i-1>, X_<i-1>))), X_<i-1>)",
+        ),
+        # The same without anything beside it.
+        (
+            "(X_<i-1> - X_<i-1> + 1) + X_<i-1>",
+            "(0*concat(X_<i-1>, X_<i-1>) + 1) + X_<i-1>",
+        ),
+        # Eight features and four: a sum of both rows exists, one of their parts does not.
+        (
+            "(concat(X_<i-1>, U_i*X_<i-1>) + concat(U_i*X_<i-1>, X_<i-1>))",
+            "concat(X_<i-1> + U_i*X_<i-1>, U_i*X_<i-1> + X_<i-1>)",
+        ),
+    ],
+)
+def test_widths_are_not_taken_for_equal(left: str, right: str) -> None:
+    texts = [f"U = conv(1, 8)\nX_i = W_i*{text}" for text in (left, right)]
+    assert verdict(texts[0], texts[1]).answer not in (ANY, LINEAR)
+
+
+def test_no_numbers_are_shown_where_features_do_not_meet() -> None:
+    """In block 1 the second row is X_0 alone, half as wide: there is no such network."""
+    left = "X_i = W_i*max(concat(X_<i-1>, U_i*X_<i-1>), concat(X_<i-1>, X_<i-2>))"
+    assert example((formula(left), formula(EQ21)), 1, linear=False) is None
+
+
+OPERATORS = "WUPQR"
+FAR = [
+    (
+        f"X_i = max({', '.join(f'W_i*X_<i-{k}>' for k in range(1, 31))})",
+        f"X_i = max({', '.join(f'W_i*X_<i-{k}>' for k in range(30, 0, -1))})",
+    ),
+    (
+        f"X_i = {'*'.join(f'relu6({w}_i*X_<i-1>)' for w in OPERATORS)}",
+        f"X_i = {'*'.join(f'relu6({w}_i*X_<i-1>)' for w in reversed(OPERATORS))}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("left", "right"), FAR)
+def test_long_formulas_are_compared(left: str, right: str) -> None:
+    """Within the limits of work: they are proved, which naive ways never finish."""
+    assert compare(formula(left), formula(right)).answer == ANY
+
+
+def test_work_has_a_limit() -> None:
+    """Seven factors of four terms each are too many products; that is said at once."""
+    left = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "WUPQRST")
+    right = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "TSRQPUW")
+    found = verdict(f"X_i = {left}", f"X_i = {right}")
+    assert found.answer == OPEN and found.checked == 0

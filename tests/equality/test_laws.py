@@ -1,0 +1,236 @@
+"""Laws of functions: normal forms have the values that torch computes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sympy
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from recform.equality.concat import gathered, part, side_by_side
+from recform.equality.laws import function, multiplied, together
+from recform.equality.max import NORMAL
+from recform.equality.terms import ONE, Atoms, Value, plus, scaled
+
+FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu,
+    "relu6": F.relu6,
+    "leaky_relu": F.leaky_relu,
+    "elu": F.elu,
+    "gelu": F.gelu,
+    "silu": F.silu,
+    "hardswish": F.hardswish,
+    "hardsigmoid": F.hardsigmoid,
+    "tanh": torch.tanh,
+    "sigmoid": torch.sigmoid,
+}
+LETTERS = {
+    name: torch.randn(40, generator=torch.Generator().manual_seed(n)).double() * 3
+    for n, name in enumerate("xyz")
+}
+
+
+def number(atoms: Atoms, value: Value) -> Tensor:
+    """A value in numbers, atom by atom, without any law."""
+    total = torch.zeros(40, dtype=torch.float64)
+    for monomial, weight in value.items():
+        term = torch.full((40,), float(weight), dtype=torch.float64)
+        for atom in monomial:
+            term = term * atom_number(atoms, atoms.key(atom))
+        total = total + term
+    return total
+
+
+def atom_number(atoms: Atoms, key: Any) -> Tensor:
+    kind, *rest = key
+    if kind == "max":
+        inside = [number(atoms, dict(value)) for value in rest[0]]
+        return torch.stack(inside).amax(0)
+    if kind == "f" and rest[0] == NORMAL:
+        return torch.special.ndtr(number(atoms, dict(rest[1])))
+    if kind == "f":
+        return FUNCTIONS[rest[0]](number(atoms, dict(rest[1])))
+    return LETTERS[kind]
+
+
+Both = tuple[Value, Tensor]
+
+
+@st.composite
+def tensors(draw: st.DrawFn, atoms: Atoms, depth: int) -> Both:
+    if depth == 0 or draw(st.integers(0, 5)) == 0:
+        letter = draw(st.sampled_from("xyz"))
+        return atoms.value(letter), LETTERS[letter]
+    kind = draw(
+        st.sampled_from(["function", "function", "max", "min", "sum", "product"])
+    )
+    value, tensor = draw(tensors(atoms, depth - 1))
+    if kind == "function":
+        name = draw(st.sampled_from(sorted(FUNCTIONS)))
+        weight = draw(st.sampled_from([-2, -1, 1, 3]))
+        shift = draw(st.sampled_from([-1, 0, 0, 2]))
+        moved = plus(scaled(sympy.Integer(weight), value), {ONE: sympy.Integer(shift)})
+        return function(atoms, name, moved), FUNCTIONS[name](weight * tensor + shift)
+    other, more = draw(tensors(atoms, depth - 1))
+    if kind == "product":
+        return multiplied(atoms, value, other), tensor * more
+    if kind == "sum":
+        weight = draw(st.sampled_from([-1, 1, 2]))
+        return plus(value, scaled(sympy.Integer(weight), other)), tensor + weight * more
+    third, most = draw(tensors(atoms, depth - 1))
+    stacked = torch.stack([tensor, more, most])
+    result = stacked.amax(0) if kind == "max" else stacked.amin(0)
+    return together(atoms, kind, [value, other, third]), result
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_normal_forms_have_the_values_of_torch(data: st.DataObject) -> None:
+    atoms = Atoms()
+    value, tensor = data.draw(tensors(atoms, 3))
+    torch.testing.assert_close(number(atoms, value), tensor, rtol=1e-9, atol=1e-6)
+
+
+def letters(atoms: Atoms) -> list[Value]:
+    return [atoms.value(letter) for letter in "xyz"]
+
+
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, 1), (1, -1, 1), (-1, -1, -1)])
+def test_max_does_not_depend_on_how_it_is_written(signs: tuple[int, ...]) -> None:
+    atoms = Atoms()
+    x, y, z = (
+        scaled(sympy.Integer(sign), value)
+        for sign, value in zip(signs, letters(atoms), strict=True)
+    )
+
+    def largest(*values: Value) -> Value:
+        return together(atoms, "max", values)
+
+    whole = largest(x, y, z)
+    assert largest(z, y, x, y) == whole
+    assert largest(largest(x, y), z) == whole == largest(x, largest(z, y))
+    assert largest(plus(x, z), plus(y, z)) == plus(z, largest(x, y))
+    assert plus(largest(x, y), together(atoms, "min", [x, y])) == plus(x, y)
+    three = sympy.Integer(3)
+    assert largest(scaled(three, x), scaled(three, y)) == scaled(three, largest(x, y))
+
+
+def test_parts_side_by_side_are_the_whole() -> None:
+    atoms = Atoms()
+    x, y, z = letters(atoms)
+    mixed = plus(multiplied(atoms, x, y), scaled(sympy.Rational(1, 2), z))
+    parts = [part(atoms, mixed, 3, which) for which in range(3)]
+    assert together(atoms, "concat", parts) == mixed
+    assert together(atoms, "concat", parts[:2]) != mixed
+    assert together(atoms, "concat", [parts[1], parts[0], parts[2]]) != mixed
+    inner = together(atoms, "concat", [x, y])
+    assert together(atoms, "concat", [inner, z]) == together(atoms, "concat", [x, y, z])
+
+
+# ------------------------------------------------------------- features side by side
+
+#: How wide the letters are; of the last one nothing is known.
+WIDE = {"a": 2, "b": 2, "c": 3, "d": 3, "u": 2}
+WIDE_LETTERS = {
+    name: torch.randn(width, generator=torch.Generator().manual_seed(n)).double()
+    for n, (name, width) in enumerate(WIDE.items())
+}
+
+
+def said(key: Any) -> Any:
+    return sympy.Integer(WIDE[key[0]]) if key[0] in "abcd" else None
+
+
+def features(atoms: Atoms, value: Value) -> Tensor:
+    """A value in numbers, of which parts that stand side by side may be different."""
+    total = torch.zeros(1, dtype=torch.float64)
+    for monomial, weight in value.items():
+        term = torch.tensor([float(weight)], dtype=torch.float64)
+        for atom in monomial:
+            kind, *rest = atoms.key(atom)
+            if kind == "concat":
+                inside = [features(atoms, dict(value)) for value in rest]
+                factor = torch.cat(inside)
+            elif kind == "zeros":
+                # Only what the last letter gave has a width that is not known.
+                width = WIDE["u"] if rest[0] is None else int(rest[0])
+                factor = torch.zeros(width, dtype=torch.float64)
+            elif kind == "max":
+                inside = [features(atoms, dict(value)) for value in rest[0]]
+                factor = torch.stack(torch.broadcast_tensors(*inside)).amax(0)
+            elif kind == "f":
+                factor = FUNCTIONS[rest[0]](features(atoms, dict(rest[1])))
+            else:
+                factor = WIDE_LETTERS[kind]
+            term = term * factor
+        total = total + term
+    return total
+
+
+@st.composite
+def rows(draw: st.DrawFn, atoms: Atoms, cut: tuple[str, ...], depth: int) -> Both:
+    """A tensor of the widths of some letters, each of which may stand for itself."""
+    kinds = ["sum", "product", "max", "function", "shift"]
+    kind = draw(st.sampled_from(kinds)) if depth else "letters"
+    if kind == "letters":
+        alike = {"a": "ab", "b": "ab", "c": "cd", "d": "cd"}
+        names = [draw(st.sampled_from(alike.get(name, name))) for name in cut]
+        values = [atoms.value(name) for name in names]
+        for n in range(len(values)):
+            if draw(st.integers(0, 3)) == 0 and names[n] in "abcd":
+                values[n] = {}
+        widths = [said((name,)) for name in names]
+        numbers = [
+            WIDE_LETTERS[name] * bool(value)
+            for name, value in zip(names, values, strict=True)
+        ]
+        return side_by_side(atoms, values, widths), torch.cat(numbers)
+    value, tensor = draw(rows(atoms, cut, depth - 1))
+    if kind == "function":
+        name = draw(st.sampled_from(["relu", "silu", "tanh", "hardsigmoid"]))
+        return function(atoms, name, value), FUNCTIONS[name](tensor)
+    weight = draw(st.sampled_from([-2, -1, 1, 3]))
+    if kind == "shift":
+        shifted = plus(value, {ONE: sympy.Integer(weight)})
+        return gathered(atoms, shifted), tensor + weight
+    other, more = draw(rows(atoms, cut, depth - 1))
+    if kind == "product":
+        return multiplied(atoms, value, other), tensor * more
+    if kind == "max":
+        return together(atoms, "max", [value, other]), torch.maximum(tensor, more)
+    made = plus(value, scaled(sympy.Integer(weight), other))
+    return gathered(atoms, made), tensor + weight * more
+
+
+@given(st.data(), st.sampled_from([("a", "c"), ("c", "a"), ("a", "b"), ("a", "u")]))
+@settings(deadline=None)
+def test_what_is_side_by_side_has_the_values_of_torch(
+    data: st.DataObject, cut: tuple[str, ...]
+) -> None:
+    atoms = Atoms(said)
+    value, tensor = data.draw(rows(atoms, cut, 3))
+    found = features(atoms, value).expand(tensor.shape)
+    torch.testing.assert_close(found, tensor, rtol=1e-9, atol=1e-9)
+
+
+def test_sums_are_cut_only_where_widths_are_known() -> None:
+    atoms = Atoms(said)
+    a, b, c, d, u = (atoms.value(name) for name in WIDE)
+
+    def row(*values: Value) -> Value:
+        return together(atoms, "concat", values)
+
+    assert gathered(atoms, plus(row(a, c), row(b, d))) == row(plus(a, b), plus(c, d))
+    for other in (row(d, b), row(u, d), row(u, b)):
+        assert gathered(atoms, plus(row(a, c), other)) == plus(row(a, c), other)
+    # Zeros of another width, or of one that nobody knows, are something else.
+    two, three = sympy.Integer(2), sympy.Integer(3)
+    rest = [side_by_side(atoms, [{}, a], [width, two]) for width in (two, three)]
+    assert rest[0] != rest[1]
+    assert row({}, a) != row({}, a)
