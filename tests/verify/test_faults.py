@@ -81,8 +81,8 @@ FAULTS = [
     ("densenet", "torch.cat((xs_prev, x)", "torch.cat((x, xs_prev)", "eval"),
     (
         "densenet",
-        "x = self.blocks(x)",
-        "x = self.blocks(x) + 0 * x.sum() + 1e-6",
+        "return self.blocks(x)",
+        "return self.blocks(x) + 0 * x.sum() + 1e-6",
         "eval",
     ),
     ("scalars", "(1 - self.k)", "self.k", "eval"),
@@ -120,9 +120,9 @@ FAULTS = [
     ),
     (
         "densenet",
-        "        x = self.stem(x)\n        x = self.blocks(x)\n",
+        "        x = self.stem(x)\n        return self.blocks(x)\n",
         "        with torch.no_grad():\n            x = self.stem(x)\n"
-        "        x = self.blocks(x)\n",
+        "        return self.blocks(x)\n",
         "the gradient of",
     ),
     (
