@@ -135,6 +135,33 @@ CATALOGUE: dict[str, Entry] = {
         "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
         f"network N0\n{_ONE}",
     ),
+    "RF120": Entry(
+        "an index in square brackets",
+        "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "
+        "brackets are those of a call, as papers write them: `g_i[X_<i-1>]`.",
+        "X[i] = X[i-1] + W[i]*X[i-1]",
+        _ONE,
+    ),
+    "RF121": Entry(
+        "an arrow between operators",
+        "Operators that follow each other have `>` between them.",
+        f"W = conv(3, c, stride=s) -> bn\n{_ONE}",
+        f"W = conv(3, c, stride=s) > bn\n{_ONE}",
+    ),
+    "RF122": Entry(
+        "a number without its statement",
+        "`W = ...` defines an operator; a number is declared by `param` (to be changed by "
+        "`--set`), `const` or `scalar`. The other statements have no `=` behind their "
+        "first word.",
+        f"classes = 100\n{_ONE}",
+        f"param classes = 100\n{_ONE}",
+    ),
+    "RF123": Entry(
+        "an empty alternative",
+        "What a path may leave out has a `?` behind it.",
+        "paths (skip|)* pass",
+        "X_i = X_<i-1> + W_i*X_<i-1>",
+    ),
     "RF201": Entry(
         "unknown name",
         "A name is not known here. Declare it (`scalar`, `const`, `param`), or look for "

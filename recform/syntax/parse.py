@@ -13,6 +13,7 @@ from recform.diagnostics import Diagnostics, closest
 from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
+from recform.syntax.foreign import answered
 from recform.syntax.grammar import parser
 from recform.syntax.mistakes import explain
 from recform.syntax.statements import statements
@@ -135,6 +136,8 @@ def _parse(
     for span in spans:
         if report.is_full:
             break
+        if answered(span, report):
+            continue
         try:
             tree = parser().parse(span.text_without_comments)
             item = statement(tree, source, span.start, report)

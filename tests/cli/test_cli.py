@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from tests.warm import recform
 
 ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 
@@ -20,15 +21,6 @@ ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "one.rf").write_text(ONE_LINE)
     return tmp_path
-
-
-def recform(
-    folder: Path, *arguments: str, text: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recform", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, input=text, check=False
-    )
 
 
 def test_compile_writes_the_module(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import recform
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.files import write_whole
+from tests.warm import shell
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -199,13 +199,6 @@ def test_names_that_no_file_can_have(name: str, tmp_path: Path) -> None:
 
 
 # ---------------------------------------------------------------------- the streams
-
-
-def shell(folder: Path, command: str) -> subprocess.CompletedProcess[str]:
-    text = f'recform() {{ "{sys.executable}" -m recform "$@"; }}; {command}'
-    return subprocess.run(
-        ["bash", "-c", text], cwd=folder, capture_output=True, text=True, check=False
-    )
 
 
 def told(result: subprocess.CompletedProcess[str], reason: str) -> bool:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,6 +11,7 @@ import pytest
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, render_text
 from recform.diagnostics.catalogue import CATALOGUE
+from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "diagnostics.md"
@@ -33,18 +30,9 @@ def answers(text: str) -> str:
 
 def run(command: str) -> str:
     """What a command prints on standard error, in a folder with one small network."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "net.rf").write_text("stages 8 x 2\nX_i = W_i*X_<i-1>\n")
-        result = subprocess.run(
-            ["bash", "-c", command],
-            cwd=folder,
-            env={**os.environ, "PATH": path},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    return result.stderr
+        return shell(Path(folder), command).stderr
 
 
 def page() -> str:
@@ -53,13 +41,10 @@ def page() -> str:
         "Every code that recform gives, with a file that earns it, the answer, and the "
         "file mended.\nMade from `recform/diagnostics/catalogue.py` by `make goldens`.\n",
     ]
-    commands = [entry.command for entry in CATALOGUE.values() if entry.command]
-    with ThreadPoolExecutor() as pool:
-        printed = dict(zip(commands, pool.map(run, commands), strict=True))
     for code, entry in CATALOGUE.items():
         parts.append(f"## {code}: {entry.title}\n\n{entry.cause}\n")
         if entry.command:
-            shown = printed[entry.command].rstrip()
+            shown = run(entry.command).rstrip()
             # The command earns the code.
             assert re.search(rf"^(error|warning)\[{code}\]", shown, re.M), shown
             parts.append(f"```text\n$ {entry.command}\n{shown}\n```\n")
