@@ -44,13 +44,13 @@ def told_twice(boundaries: Sequence[Boundary], report: Diagnostics) -> None:
 
 def _apart(first: Boundary, second: Boundary, boundaries: Sequence[Boundary]) -> str:
     """The range of one of two equations without the blocks of the other one."""
-    blocks = [
-        [int(b.left.index) for b in boundaries if b.span == one.span]
-        for one in (first, second)
-    ]
-    for one, mine, theirs in ((second, *blocks[::-1]), (first, *blocks)):
+    for one, other in ((second, first), (first, second)):
         left, equals, right = one.text.partition("=")
-        rest = sorted({*mine} - {*theirs})
+        mine, theirs = (
+            {int(b.left.index) for b in boundaries if b.span == each.span}
+            for each in (one, other)
+        )
+        rest = sorted(mine - theirs)
         if ".." in left and rest:
             runs = " and ".join(
                 f"{one.left.name}_<{start}..{end}> {equals}{right}"

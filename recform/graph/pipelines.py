@@ -92,7 +92,7 @@ class PipelineRunner:
 
     def _misfit(self, misfit: Misfit, where: Where) -> None:
         others = (Label(where(), "applied here"),) if where else ()
-        written = misfit.operator if misfit.place is None else misfit.place.text
+        written = misfit.place.text if misfit.place else misfit.operator or ""
         self._report.error(
             misfit.code,
             f"{misfit.operator} {misfit.message}",

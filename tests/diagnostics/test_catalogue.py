@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ PAGE = ROOT / "docs" / "diagnostics.md"
 WITH_TEXT = [code for code, entry in CATALOGUE.items() if entry.wrong]
 
 
+@cache
 def answers(text: str) -> str:
     """What recform says of a file."""
     try:

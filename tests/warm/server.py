@@ -21,10 +21,13 @@ _NOT_HERE = ("recform.__main__", "recform.timm", "recform.verify.worker")
 
 def warm() -> None:
     """Imports every module of the package, and has the grammar read."""
+    # The package imports these where it needs them.
+    for name in ("torch", "safetensors.torch", "rich.console", "rich.table"):
+        import_module(name)
     for found in pkgutil.walk_packages(recform.__path__, "recform."):
         if not found.name.startswith(_NOT_HERE):
             import_module(found.name)
-    recform.compile("X_i = W_i*X_<i-1>")
+    _ = recform.compile("X_i = W_i*X_<i-1>").source
 
 
 def run(wanted: dict[str, Any], streams: list[int]) -> int:
