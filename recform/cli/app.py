@@ -14,19 +14,21 @@ from recform.cli import (
     derive,
     diff,
     equiv,
+    explain,
     render,
     summary,
     transplant,
     verify,
 )
+from recform.cli.usage import Group
 from recform.version import __version__
 
 app = common.Commands(
     name="recform",
+    cls=Group,
     help="From recursion formulas to neural networks.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile")(compile.command)
@@ -39,6 +41,7 @@ app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
 app.command("render")(render.command)
 app.command("transplant")(transplant.command)
+app.command("explain")(explain.command)
 
 
 def _version(wanted: bool) -> None:

@@ -15,13 +15,12 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from recform import files
+from recform.cli import answer, progress
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
     Diagnostics,
-    render_json,
-    render_text,
 )
 from recform.source import MAX_FILE_BYTES, Source
 
@@ -71,17 +70,21 @@ class Commands(typer.Typer):
         register = super().command(*names, **options)
 
         def add(function: _C) -> _C:
-            register(_with_plugins(function))
+            register(_wrapped(function, str(names[0])))
             return function
 
         return add
 
 
-def _with_plugins(function: Callable[..., None]) -> Callable[..., None]:
+def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
     @wraps(function)
     def wrapper(*arguments: Any, plugins: list[str] | None, **options: Any) -> None:
         _PLUGINS.set(tuple(plugins or ()))
-        with files.kept():
+        with (
+            files.kept(),
+            progress.shown(f"recform {name}"),
+            answer.given(name, options.get("as_json", False)),
+        ):
             for plugin in plugins or ():
                 files.noted(plugin)
             function(*arguments, **options)
@@ -109,11 +112,8 @@ def diagnosed(form: Format) -> Iterator[None]:
 def show(
     diagnostics: Iterable[Diagnostic], form: Format, *, always: bool = False
 ) -> None:
-    """Writes diagnostics to standard error; as JSON also none, if ``always``."""
-    items = list(diagnostics)
-    if items or (always and form is Format.json):
-        text = render_json(items) if form is Format.json else render_text(items)
-        sys.stderr.write(text)
+    """Shows diagnostics; as a JSON array also none, if ``always``."""
+    answer.show(diagnostics, as_array=form is Format.json, always=always)
 
 
 def compiled(

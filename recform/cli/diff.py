@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.cli.equiv import Other, OtherName
 from recform.compiler import choose
 from recform.report import summarise
@@ -28,7 +26,7 @@ def command(
     settings: common.Settings = None,
     network: common.NetworkName = None,
     other_network: OtherName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show which paths, state, parameters and costs another formula adds or removes."""
@@ -53,7 +51,7 @@ def command(
             "state": [_state(before), _state(after)],
         }
         data |= {key: [getattr(s, key) for s in (before, after)] for key, _ in _FIGURES}
-        sys.stdout.write(json.dumps(data, indent=2) + "\n")
+        answer.result(data)
         return
     typer.echo(f"{before.name} -> {after.name}")
     for line in _marked(*(_equations(summary) for summary in (before, after))):

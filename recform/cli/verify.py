@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.compiler import Compiled
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ def command(
             "--time-limit", metavar="SECONDS", min=0.1, help="How long it may take."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
@@ -53,8 +51,7 @@ def command(
             {"name": name, "checks": [asdict(check) for check in checks]}
             for name, checks in found
         ]
-        text = json.dumps(data[0] if len(data) == 1 else data, indent=2)
-        sys.stdout.write(text + "\n")
+        answer.networks(data)
     else:
         words = {True: "holds", False: "FAILS", None: "not tried"}
         for name, checks in found:

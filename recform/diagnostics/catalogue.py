@@ -27,6 +27,26 @@ class Entry:
     command: str = ""
 
 
+def section(code: str, answer: str) -> str:
+    """The part of the page that is about one code, as Markdown.
+
+    Args:
+        code: one of the catalogue's.
+        answer: what recform says of the wrong file, or of the command.
+    """
+    entry = CATALOGUE[code]
+    parts = [f"## {code}: {entry.title}\n\n{entry.cause}\n"]
+    if entry.command:
+        shown = f"\n{answer.rstrip()}" if answer else ""
+        parts.append(f"```text\n$ {entry.command}{shown}\n```\n")
+    if entry.wrong:
+        if len(entry.wrong) < 400:
+            parts.append(f"```\n{entry.wrong.rstrip()}\n```\n")
+        parts.append(f"```text\n{answer.rstrip()}\n```\n")
+        parts.append(f"Mended:\n\n```rf\n{entry.mended.rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
 _ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 
 CATALOGUE: dict[str, Entry] = {
@@ -728,5 +748,16 @@ CATALOGUE: dict[str, Entry] = {
         "not proved",
         "Before a file is written, recform proves that its blocks compute the equations. "
         "Here it could not: this is a fault of recform, and nothing was written.",
+    ),
+    "RF908": Entry(
+        "no such code",
+        "The catalogue has no diagnostic of this code.",
+        command="recform explain RF24",
+    ),
+    "RF909": Entry(
+        "wrong usage",
+        "A command, an option or an argument is not one, is missing, or does not go with "
+        "another one. The exit status is 2.",
+        command="recform check net.rf --strct",
     ),
 }

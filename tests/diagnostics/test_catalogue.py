@@ -11,7 +11,7 @@ import pytest
 
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, render_text
-from recform.diagnostics.catalogue import CATALOGUE
+from recform.diagnostics.catalogue import CATALOGUE, section
 from tests.warm import shell
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,19 +44,12 @@ def page() -> str:
         "file mended.\nMade from `recform/diagnostics/catalogue.py` by `make goldens`.\n",
     ]
     for code, entry in CATALOGUE.items():
-        parts.append(f"## {code}: {entry.title}\n\n{entry.cause}\n")
+        said = run(entry.command) if entry.command else ""
+        said = said or (answers(entry.wrong) if entry.wrong else "")
         if entry.command:
-            shown = run(entry.command).rstrip()
             # The command earns the code.
-            assert re.search(rf"^(error|warning)\[{code}\]", shown, re.M), shown
-            parts.append(f"```text\n$ {entry.command}\n{shown}\n```\n")
-        if not entry.wrong:
-            continue
-        if len(entry.wrong) < 400:
-            wrong = entry.wrong.rstrip()
-            parts.append(f"```\n{wrong}\n```\n")
-        parts.append(f"```text\n{answers(entry.wrong).rstrip()}\n```\n")
-        parts.append(f"Mended:\n\n```rf\n{entry.mended.rstrip()}\n```\n")
+            assert re.search(rf"^(error|warning)\[{code}\]", said, re.M), said
+        parts.append(section(code, said))
     return "\n".join(parts)
 
 
