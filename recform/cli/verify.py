@@ -66,8 +66,10 @@ def _checks(
     compiled: Compiled, module: Path | None, limit: float | None, printed: list[str]
 ) -> list[Check]:
     """All checks of a network, and of a file that was generated from it."""
+    from recform.verify.whole import checks
+
     if module is None:
-        return _of_formula(compiled)
+        return list(checks(compiled))
     from recform.verify.apart import apart
 
     typer.echo(f"{module} is run, in a process of its own", err=True)
@@ -75,14 +77,6 @@ def _checks(
         from recform.verify.files import same
 
         try:
-            return [*_of_formula(compiled), same(compiled, process, limit)]
+            return [*checks(compiled), same(compiled, process, limit)]
         finally:
             printed += process.printed
-
-
-def _of_formula(compiled: Compiled) -> list[Check]:
-    from recform.analysis.verify import verify
-    from recform.cli.modules import build
-    from recform.verify.emitted import emitted
-
-    return [*verify(compiled.formula, build), emitted(compiled)]

@@ -16,10 +16,10 @@ from recform.analysis.inverse import inverse
 from recform.analysis.model import analyse
 from recform.analysis.rounding import spectral_radius
 from recform.analysis.verify import Check, verify
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import Diagnostics
 from recform.verify.emitted import emitted
+from recform.verify.modules import build
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAT = "stages 8 x 6\n"

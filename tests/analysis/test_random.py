@@ -15,9 +15,9 @@ from recform.analysis.latex import latex
 from recform.analysis.model import analyse
 from recform.analysis.text import render
 from recform.analysis.verify import verify
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
+from recform.verify.modules import build
 from tests.oracle.files import recurrences
 
 torch.set_num_threads(1)

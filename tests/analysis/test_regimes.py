@@ -30,10 +30,10 @@ from recform.analysis.jacobian_regimes import pieced
 from recform.analysis.linear import linearise
 from recform.analysis.model import Analysis, Asked, analyse
 from recform.analysis.verify import verify
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
+from recform.verify.modules import build
 
 LENGTH = 8
 #: Random networks for each property: each is compiled, and its paths are listed.

@@ -14,9 +14,9 @@ from recform.algebra.formula import Formula
 from recform.analysis.evaluate import Parts
 from recform.analysis.trials import Measured, error_of, settled
 from recform.analysis.verify import Check, verify
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.verify.emitted import emitted
+from recform.verify.modules import build
 from tests.verify.networks import NETWORKS
 
 torch.set_num_threads(1)
