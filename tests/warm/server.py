@@ -9,7 +9,6 @@ import pkgutil
 import resource
 import socket
 import sys
-import traceback
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -68,8 +67,9 @@ def run(wanted: dict[str, Any], streams: list[int]) -> int:
             exec(compile(arguments[1], "<string>", "exec"), {"__name__": "__main__"})
     except SystemExit as end:
         status = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
+    except BaseException as error:
+        trace = error.__traceback__
+        sys.excepthook(type(error), error, trace.tb_next if trace else None)
         status = 1
     for stream in (sys.stdout, sys.stderr):
         try:
