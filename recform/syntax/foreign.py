@@ -14,7 +14,7 @@ from recform.source import Span
 
 _QUOTED = re.compile(r'"[^"\n]*"')
 _FLOW = re.compile(r"(stem|head|adapter|transition)\b|[^=]*=")
-_ARROW = re.compile(r"\s*(->|\|>|→|\\(?:to|rightarrow)(?![A-Za-z]))\s*")
+_ARROW = re.compile(r"->|\|>|→|\\(?:to|rightarrow)(?![A-Za-z])")
 
 _LETTER = "A-Za-z\u0370-\u03ff"
 _INDEX = rf"(?:[{_LETTER}]|\d+)(?:\s*[-+]\s*\d+)?"
@@ -26,7 +26,8 @@ _OF_A_BLOCK = re.compile(r"[iL]\b")
 
 #: `classes = 100`, but not `V_0 = 1`.
 _ASSIGNED = re.compile(
-    rf"(?!\w*_(?:[{_LETTER}]|\d+)\s*=)([{_LETTER}]\w*)\s*=\s*(?=[^\n]*\d)([-+*/^().\d\seE]+)"
+    rf"(?!\w*_(?:[{_LETTER}]|\d+)\s*=)([{_LETTER}]\w*)\s*="
+    r"(?=[^\n]*\d)((?:[-+*/^().\s]|\d(?:[eE][-+]?\d)?)+)"
 )
 _SIZES = re.compile(r"(stages|input)\s*=\s*(?=\d+\s*[x×])")
 
@@ -49,8 +50,8 @@ def answered(statement: Span, report: Diagnostics) -> bool:
         _told(
             report,
             statement,
-            ("RF121", f"operators follow each other with `>`, not `{arrow.group(1)}`"),
-            arrow.span(1),
+            ("RF121", f"operators follow each other with `>`, not `{arrow.group()}`"),
+            arrow.span(),
             _ARROW.sub(" > ", whole),
         )
     elif (found := _bracketed(text)) is not None:

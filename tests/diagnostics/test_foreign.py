@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import pytest
 
 import recform
-from recform.diagnostics import CompileError, Diagnostic
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics
+from recform.source import Source, Span
+from recform.syntax.foreign import answered
 from tests.warm import recform as run
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
@@ -36,6 +39,7 @@ WRITTEN = [
     ("W = a: conv(3, c) ->\n  bn", ONE, "RF121", "W = a: conv(3, c) > bn"),
     ("classes = 100", ONE, "RF122", "param classes = 100"),
     ("width = 2*(8 + 8)", ONE, "RF122", "param width = 2*(8 + 8)"),
+    ("width = 1e2", ONE, "RF122", "param width = 1e2"),
     ("times = 2", ONE, "RF122", "times 2"),
     ("stages = 8 x 2, 16 x 2 / 2", ONE, "RF122", "stages 8 x 2, 16 x 2 / 2"),
     ("input = 1 x 28 x 28", ONE, "RF122", "input 1 x 28 x 28"),
@@ -113,6 +117,8 @@ def test_an_empty_alternative(wrong: str, hint: str, tmp_path: Path) -> None:
         "X_i = X_<i-1> + sqrt[2]*W_i[X_<i-1>]",
         "U(kernel=3) = conv(kernel, c)\nW = U(1)\n" + ONE,
         "V_i = V_<i-1> + W_i*X_<i-1>\nX_i = V_i\nV_0 = 0",
+        "E2 = conv(3, c)\nW = E2\n" + ONE,
+        "e1 = conv(3, c)\nW = (e1)\n" + ONE,
         'W = "a0": conv(3, c)\n' + ONE + "  # -> X[i]",
     ],
 )
@@ -150,3 +156,21 @@ def test_an_operator_has_a_capital_letter() -> None:
     (found,) = mistakes("X_i = X_<i-1> + w_i*X_<i-1>")
     assert found.hint.endswith("an operator has a capital letter: W_i")
     _ = recform.compile(ONE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "W = " + " " * 16_000 + "bn",
+        "W = " + " " * 8_000 + "1" + " " * 7_000 + "b",
+        "X_i = X[i" + " " * 8_000 + "]",
+        "X[i-1]+" * 2_000,
+        "paths " + "|" * 16_000,
+    ],
+    ids=lambda text: text[:6],
+)
+def test_a_long_statement_takes_no_time(text: str) -> None:
+    source = Source("net.rf", text)
+    start = time.process_time()
+    answered(Span(source, 0, len(text)), Diagnostics())
+    assert time.process_time() - start < 1
