@@ -14,12 +14,14 @@ emit       the network with shapes       Python source
 
 from __future__ import annotations
 
+import warnings
+from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
 
 from recform import algebra, graph, proof, recurrence
 from recform.algebra.formula import with_plugins
@@ -30,6 +32,7 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
     Severity,
+    render_text,
 )
 from recform.lowering.blame import blamed
 from recform.lowering.sections import no_network
@@ -42,9 +45,13 @@ if TYPE_CHECKING:
     import torch
 
     from recform.algebra.formula import Formula
+    from recform.analysis.model import Analysis
     from recform.graph import NetworkGraph
     from recform.proof import Proof
     from recform.recurrence import Recurrence
+    from recform.report.difference import Difference
+    from recform.report.summary import Summary
+    from recform.verify.checks import Check
 
 
 @dataclass(frozen=True)
@@ -114,10 +121,61 @@ class Compiled:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: the block as a picture."""
         equations = "; ".join(item.text for item in self.formula.equations)
-        shown = {"text/plain": f"{self.name}: {equations}"}
-        with suppress(CompileError):
-            shown["image/svg+xml"] = self.picture().decode()
-        return shown
+        said = f"{self.name}: {equations}"
+        try:
+            picture = self.picture()
+        except CompileError as error:
+            return {"text/plain": f"{said}\n{error}"}
+        # Notebooks show an SVG as an image, whose own title and text nobody can read.
+        data = b64encode(picture).decode()
+        image = f'<img alt={quoteattr(said)} src="data:image/svg+xml;base64,{data}">'
+        return {
+            "text/plain": said,
+            "text/html": image,
+            "image/svg+xml": picture.decode(),
+        }
+
+    def summary(self) -> Summary:
+        """Order, state, stages and costs, as ``recform summary`` shows them."""
+        from recform.report import summarise
+
+        return summarise(self.graph, str(self.proof))
+
+    def analyze(self, **asked: Any) -> Analysis:
+        """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.
+
+        Args:
+            asked: of :class:`recform.analysis.model.Asked`, such as ``depth=30``.
+
+        Raises:
+            CompileError: if the formula has no such analysis, or no such block.
+        """
+        from recform.analysis.model import Asked, analyse
+
+        report = Diagnostics()
+        found = analyse(self.formula, report, Asked(**asked))
+        for remark in report:
+            warnings.warn(render_text([remark]), stacklevel=2)
+        return found
+
+    def verify(self) -> tuple[Check, ...]:
+        """The analysis and the generated module held against each other (runs torch).
+
+        Returns:
+            Claims, each of which holds, does not, or (None) could not be tried.
+
+        Raises:
+            CompileError: if a twin of the network that is needed does not compile.
+        """
+        from recform.verify.whole import checks
+
+        return checks(self)
+
+    def diff(self, other: Compiled) -> Difference:
+        """What another network changes of this one: paths, state and costs."""
+        from recform.report.difference import difference
+
+        return difference(self, other)
 
     def module(self, **arguments: Any) -> torch.nn.Module:
         """The network, made from the generated source.
