@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import warnings
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -235,34 +236,53 @@ def _compile(
     file = parse(source, report, folder)
     report.check()
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-    compiled = []
     try:
-        for formula in lower(file, source, settings, report, network):
-            compiled.append(compile_formula(formula, report, shown))
-    except RecursionError:
-        # Each stage follows the author's brackets and names; some nest beyond reason.
-        report.error("RF103", "the formula is nested too deep", file=source.name)
-        report.check()
-    except AssertionError as error:
-        # What a stage takes for granted does not hold: no network, and no traceback.
-        said = str(error) or "a stage failed"
-        report.error("RF901", said, file=source.name, hint=proof.FAULT)
-        report.check()
+        with _answered(source, report):
+            proved = [
+                _proved(formula, report)
+                for formula in lower(file, source, settings, report, network)
+            ]
     except CompileError as error:
         error.diagnostics = blamed(error.diagnostics, file, settings)
         raise
     # Where there are mistakes, these would be noise.
-    formulas = [item.formula for item in compiled]
+    formulas = [found.recurrence.formula for found, _ in proved]
     warn_unused(file, source, formulas, report, network)
     for formula in formulas:
         warn_of_shared_statistics(formula, report)
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(
-        replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
+        Compiled(found, shown, warnings, proof, plugins, file.used)
+        for found, proof in proved
     )
 
 
+@contextmanager
+def _answered(source: Source, report: Diagnostics) -> Iterator[None]:
+    """Around stages: what they cannot go on from is told, and is no traceback.
+
+    Raises:
+        CompileError: RF103, for each stage follows the author's brackets and names, and some
+            nest beyond reason; RF901, if what a stage takes for granted does not hold.
+    """
+    try:
+        yield
+    except RecursionError:
+        report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
+    except AssertionError as error:
+        said = str(error) or "a stage failed"
+        report.error("RF901", said, file=source.name, hint=proof.FAULT)
+        report.check()
+
+
 @with_plugins
+def _proved(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]:
+    """The stages behind the formula, but for the code."""
+    network = graph.build(recurrence.build(formula, report), report)
+    return network, proof.prove(network, report)
+
+
 def compile_formula(
     formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
 ) -> Compiled:
@@ -272,10 +292,8 @@ def compile_formula(
         CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
             the blocks would compute something else, which is a fault of the compiler.
     """
-    steps = recurrence.build(formula, report)
-    network = graph.build(steps, report)
-    known = Plugins(operators=formula.plugins)
-    return Compiled(network, settings, (), proof.prove(network, report), known)
+    network, found = _proved(formula, report)
+    return Compiled(network, settings, (), found, Plugins(operators=formula.plugins))
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -309,11 +327,17 @@ def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:
 
 
 def emit_source(compiled: list[Compiled]) -> str:
-    """The generated module of one or several networks of a file."""
+    """The generated module of one or several networks of a file.
+
+    Raises:
+        CompileError: if what was written is not the network (RF901), or if it would nest
+            beyond reason (RF103).
+    """
     from recform.emit import emit
 
     first = compiled[0]
-    with library.using(first.plugins.operators):
+    known = library.using(first.plugins.operators)
+    with known, _answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
         return emit(graphs, first.settings, first.plugins.named, first.timm)
 

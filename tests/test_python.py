@@ -13,7 +13,7 @@ import pytest
 
 import recform
 from recform.diagnostics import CompileError
-from recform.render import renderer
+from recform.render.placing import renderer
 from tests.warm import recform as run
 from tests.warm import shell
 

@@ -5,6 +5,7 @@ docs/diagnostics.md is made from this table by ``make goldens``; a test runs eve
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 
@@ -35,7 +36,8 @@ def section(code: str, answer: str) -> str:
         answer: what recform says of the wrong file, or of the command.
     """
     entry = CATALOGUE[code]
-    parts = [f"## {code}: {entry.title}\n\n{entry.cause}\n"]
+    cause = textwrap.fill(entry.cause, 99, break_on_hyphens=False)
+    parts = [f"## {code}: {entry.title}\n\n{cause}\n"]
     if entry.command:
         shown = f"\n{answer.rstrip()}" if answer else ""
         parts.append(f"```text\n$ {entry.command}{shown}\n```\n")
