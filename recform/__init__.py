@@ -10,9 +10,10 @@ takes them over from another network.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from recform.version import __version__
 
@@ -32,7 +33,26 @@ __all__ = [
     "transplant",
 ]
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 
+
+def _to_the_point(function: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The same; what it raises for a formula has no frames of the compiler's."""
+
+    @wraps(function)
+    def wrapper(*arguments: _P.args, **options: _P.kwargs) -> _R:
+        from recform.diagnostics import CompileError
+
+        try:
+            return function(*arguments, **options)
+        except CompileError as error:
+            raise error.with_traceback(None) from None
+
+    return wrapper
+
+
+@_to_the_point
 def compile(
     formula: str | Path,
     /,
@@ -79,6 +99,7 @@ def compile(
     return with_timm([chosen])[0] if timm else chosen
 
 
+@_to_the_point
 def load(
     formula: str | Path,
     /,
@@ -95,6 +116,7 @@ def load(
     return compile(formula, network, plugins=plugins, timm=timm, **params).module()
 
 
+@_to_the_point
 def save_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -126,6 +148,7 @@ def save_weights(
     save(module, compiled, Path(file))
 
 
+@_to_the_point
 def load_weights(
     module: torch.nn.Module,
     formula: str | Path | Compiled,
@@ -169,10 +192,11 @@ def load_weights(
     compiled = _compiled(formula, network, plugins, params)
     found = load(module, compiled, Path(file), strict=strict, plugins=plugins)
     for remark in found.remarks:
-        warnings.warn(render_text([remark]), stacklevel=2)
+        warnings.warn(render_text([remark]), stacklevel=3)
     return found
 
 
+@_to_the_point
 def transplant(
     file: str | Path,
     formula: str | Path | Compiled,

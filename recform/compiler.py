@@ -14,12 +14,15 @@ emit       the network with shapes       Python source
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+import warnings
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
 
 from recform import algebra, graph, proof, recurrence
 from recform.algebra.formula import with_plugins
@@ -30,6 +33,7 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
     Severity,
+    render_text,
 )
 from recform.lowering.blame import blamed
 from recform.lowering.sections import no_network
@@ -42,9 +46,13 @@ if TYPE_CHECKING:
     import torch
 
     from recform.algebra.formula import Formula
+    from recform.analysis.model import Analysis
     from recform.graph import NetworkGraph
     from recform.proof import Proof
     from recform.recurrence import Recurrence
+    from recform.report.difference import Difference
+    from recform.report.summary import Summary
+    from recform.verify.checks import Check
 
 
 @dataclass(frozen=True)
@@ -114,10 +122,61 @@ class Compiled:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: the block as a picture."""
         equations = "; ".join(item.text for item in self.formula.equations)
-        shown = {"text/plain": f"{self.name}: {equations}"}
-        with suppress(CompileError):
-            shown["image/svg+xml"] = self.picture().decode()
-        return shown
+        said = f"{self.name}: {equations}"
+        try:
+            picture = self.picture()
+        except CompileError as error:
+            return {"text/plain": f"{said}\n{error}"}
+        # Notebooks show an SVG as an image, whose own title and text nobody can read.
+        data = b64encode(picture).decode()
+        image = f'<img alt={quoteattr(said)} src="data:image/svg+xml;base64,{data}">'
+        return {
+            "text/plain": said,
+            "text/html": image,
+            "image/svg+xml": picture.decode(),
+        }
+
+    def summary(self) -> Summary:
+        """Order, state, stages and costs, as ``recform summary`` shows them."""
+        from recform.report import summarise
+
+        return summarise(self.graph, str(self.proof))
+
+    def analyze(self, **asked: Any) -> Analysis:
+        """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.
+
+        Args:
+            asked: of :class:`recform.analysis.model.Asked`, such as ``depth=30``.
+
+        Raises:
+            CompileError: if the formula has no such analysis, or no such block.
+        """
+        from recform.analysis.model import Asked, analyse
+
+        report = Diagnostics()
+        found = analyse(self.formula, report, Asked(**asked))
+        for remark in report:
+            warnings.warn(render_text([remark]), stacklevel=2)
+        return found
+
+    def verify(self) -> tuple[Check, ...]:
+        """The analysis and the generated module held against each other (runs torch).
+
+        Returns:
+            Claims, each of which holds, does not, or (None) could not be tried.
+
+        Raises:
+            CompileError: if a twin of the network that is needed does not compile.
+        """
+        from recform.verify.whole import checks
+
+        return checks(self)
+
+    def diff(self, other: Compiled) -> Difference:
+        """What another network changes of this one: paths, state and costs."""
+        from recform.report.difference import difference
+
+        return difference(self, other)
 
     def module(self, **arguments: Any) -> torch.nn.Module:
         """The network, made from the generated source.
@@ -177,34 +236,53 @@ def _compile(
     file = parse(source, report, folder)
     report.check()
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-    compiled = []
     try:
-        for formula in lower(file, source, settings, report, network):
-            compiled.append(compile_formula(formula, report, shown))
-    except RecursionError:
-        # Each stage follows the author's brackets and names; some nest beyond reason.
-        report.error("RF103", "the formula is nested too deep", file=source.name)
-        report.check()
-    except AssertionError as error:
-        # What a stage takes for granted does not hold: no network, and no traceback.
-        said = str(error) or "a stage failed"
-        report.error("RF901", said, file=source.name, hint=proof.FAULT)
-        report.check()
+        with _answered(source, report):
+            proved = [
+                _proved(formula, report)
+                for formula in lower(file, source, settings, report, network)
+            ]
     except CompileError as error:
         error.diagnostics = blamed(error.diagnostics, file, settings)
         raise
     # Where there are mistakes, these would be noise.
-    formulas = [item.formula for item in compiled]
+    formulas = [found.recurrence.formula for found, _ in proved]
     warn_unused(file, source, formulas, report, network)
     for formula in formulas:
         warn_of_shared_statistics(formula, report)
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(
-        replace(c, warnings=warnings, plugins=plugins, used=file.used) for c in compiled
+        Compiled(found, shown, warnings, proof, plugins, file.used)
+        for found, proof in proved
     )
 
 
+@contextmanager
+def _answered(source: Source, report: Diagnostics) -> Iterator[None]:
+    """Around stages: what they cannot go on from is told, and is no traceback.
+
+    Raises:
+        CompileError: RF103, for each stage follows the author's brackets and names, and some
+            nest beyond reason; RF901, if what a stage takes for granted does not hold.
+    """
+    try:
+        yield
+    except RecursionError:
+        report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
+    except AssertionError as error:
+        said = str(error) or "a stage failed"
+        report.error("RF901", said, file=source.name, hint=proof.FAULT)
+        report.check()
+
+
 @with_plugins
+def _proved(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]:
+    """The stages behind the formula, but for the code."""
+    network = graph.build(recurrence.build(formula, report), report)
+    return network, proof.prove(network, report)
+
+
 def compile_formula(
     formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
 ) -> Compiled:
@@ -214,10 +292,8 @@ def compile_formula(
         CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
             the blocks would compute something else, which is a fault of the compiler.
     """
-    steps = recurrence.build(formula, report)
-    network = graph.build(steps, report)
-    known = Plugins(operators=formula.plugins)
-    return Compiled(network, settings, (), proof.prove(network, report), known)
+    network, found = _proved(formula, report)
+    return Compiled(network, settings, (), found, Plugins(operators=formula.plugins))
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -251,11 +327,17 @@ def with_timm(compiled: Iterable[Compiled]) -> tuple[Compiled, ...]:
 
 
 def emit_source(compiled: list[Compiled]) -> str:
-    """The generated module of one or several networks of a file."""
+    """The generated module of one or several networks of a file.
+
+    Raises:
+        CompileError: if what was written is not the network (RF901), or if it would nest
+            beyond reason (RF103).
+    """
     from recform.emit import emit
 
     first = compiled[0]
-    with library.using(first.plugins.operators):
+    known = library.using(first.plugins.operators)
+    with known, _answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
         return emit(graphs, first.settings, first.plugins.named, first.timm)
 

@@ -87,6 +87,13 @@ def identifier(text: str) -> str:
     return result if not result[0].isdigit() else f"n{result}"
 
 
+def nearest_label(text: str, otherwise: str) -> str:
+    """What a part may be called instead of a text that is no identifier."""
+    name = re.sub(r"[^\w']+", "_", text).strip("_")
+    name = identifier(name) if name else otherwise
+    return f"{name}_" if name in KEYWORDS else name
+
+
 def support_name(text: str) -> str:
     """The name of the class that a text defines; empty if it is none."""
     match = re.match(r"class ([A-Za-z_]\w*)\(nn\.Module\):", text)

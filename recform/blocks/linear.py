@@ -5,6 +5,7 @@ from __future__ import annotations
 from recform.blocks.code import code
 from recform.blocks.library import register
 from recform.blocks.operator import (
+    CALL,
     Argument,
     Arguments,
     Cost,
@@ -35,7 +36,13 @@ class Linear(Operator):
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.VECTOR, Layout.TOKENS)
+        width = x.features if a["width"] is None else a.width
+        bias = ", bias=true" if a.bias else ""
+        hint = (
+            f"write avgpool > {CALL}; on the channels of each place, "
+            f"it is conv(1, {width}{bias})"
+        )
+        require_layout(x, Layout.VECTOR, Layout.TOKENS, hint=hint)
         return x if a["width"] is None else x.with_features(a.width)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:

@@ -175,13 +175,17 @@ class Weights:
     flat: bool = False
 
 
+#: Stands in a hint for the operator as it is written.
+CALL = "{call}"
+
+
 class Misfit(Exception):
     """An operator cannot take this input or these arguments.
 
     Attributes:
         code: of the diagnostic.
         message: what is wrong, to follow the name of the operator.
-        hint: how to mend it.
+        hint: how to mend it; :data:`CALL` in it is the operator as it is written.
         argument: the argument at fault, if it is one.
         operator: the name of the operator, where it is not the one that was called but
             one inside of it.
@@ -254,15 +258,30 @@ class Operator:
 FUNCTION_INPUT = Shape(Layout.VECTOR, 1)
 
 
-def require_layout(x: Shape, *layouts: object) -> None:
-    """Raises a Misfit unless the input has one of the layouts."""
+def require_layout(x: Shape, *layouts: object, hint: str = "") -> None:
+    """Raises a Misfit unless the input has one of the layouts.
+
+    Args:
+        x: the input.
+        layouts: what the operator takes.
+        hint: how to mend it, where that is not the same for all operators.
+    """
     if x.layout not in layouts:
         wanted = " or ".join(f"{_ARTICLE[str(layout.value)]}" for layout in layouts)  # type: ignore[attr-defined]
         raise Misfit(
             "RF405",
             f"takes {wanted}, but gets {_ARTICLE[x.layout.value]} ({x})",
+            hint or _MENDS.get((x.layout, layouts[0]), ""),
         )
 
+
+#: What makes one of the other.
+_MENDS: dict[tuple[object, object], str] = {
+    (Layout.IMAGE, Layout.TOKENS): f"write tokens > {CALL}",
+    (Layout.IMAGE, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.TOKENS, Layout.IMAGE): "`image` makes an image of tokens",
+    (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
+}
 
 _ARTICLE = {
     "image": "an image (channels x height x width)",

@@ -32,7 +32,7 @@ def ablate(
     need_torch("--measure")
     import torch
 
-    from recform.cli.modules import parts_of
+    from recform.verify.modules import parts_of
 
     whole = compile_formula(replace(compiled.formula, names={}), Diagnostics())
     torch.manual_seed(0)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def command(
     file: common.File,
     settings: common.Settings = None,
     network: common.NetworkName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
     ] = False,
@@ -87,16 +86,15 @@ def command(
             common.write_whole(output, picture, output.suffix)
         measured = [_measured(item, asked) if measure else [] for item in networks]
     common.show([*networks[0].warnings, *report], form)
-    # Numbers of paths have any number of digits.
-    sys.set_int_max_str_digits(0)
     if as_json:
         data = [
             as_dict(item) | ({"measured": rows} if measure else {})
             for item, rows in zip(found, measured, strict=True)
         ]
-        text = json.dumps(data[0] if len(data) == 1 else data, indent=2)
-        sys.stdout.write(text + "\n")
+        answer.networks(data)
         return
+    # Numbers of paths have any number of digits.
+    sys.set_int_max_str_digits(0)
     if latex:
         from recform.report.analysis_latex import latex as typeset
 

@@ -14,12 +14,13 @@ from recform.cli import (
     derive,
     diff,
     equiv,
+    explain,
     render,
     summary,
     transplant,
     verify,
 )
-from recform.cli.values import Group
+from recform.cli.usage import Group
 from recform.version import __version__
 
 app = common.Commands(
@@ -30,7 +31,6 @@ app = common.Commands(
     pretty_exceptions_enable=False,
     # Plain text is there at once; pictures of boxes take as long as all else.
     rich_markup_mode=None,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compile")(compile.command)
@@ -43,6 +43,7 @@ app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
 app.command("render")(render.command)
 app.command("transplant")(transplant.command)
+app.command("explain")(explain.command)
 
 
 def _version(wanted: bool) -> None:

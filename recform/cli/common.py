@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from recform import files
+from recform.cli import answer, progress
 from recform.cli.values import Command
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
     Diagnostics,
-    render_json,
-    render_text,
 )
 from recform.source import MAX_FILE_BYTES, Source
 
@@ -76,17 +75,22 @@ class Commands(typer.Typer):
             # The list of commands shows the whole first line of each.
             first, _, _ = (function.__doc__ or "").partition("\n\n")
             told = {"cls": Command, "short_help": first, **options}
-            super(Commands, self).command(*names, **told)(_with_plugins(function))
+            wrapped = _wrapped(function, str(names[0]))
+            super(Commands, self).command(*names, **told)(wrapped)
             return function
 
         return add
 
 
-def _with_plugins(function: Callable[..., None]) -> Callable[..., None]:
+def _wrapped(function: Callable[..., None], name: str) -> Callable[..., None]:
     @wraps(function)
     def wrapper(*arguments: Any, plugins: list[str] | None, **options: Any) -> None:
         _PLUGINS.set(tuple(plugins or ()))
-        with files.kept():
+        with (
+            files.kept(),
+            progress.shown(f"recform {name}"),
+            answer.given(name, options.get("as_json", False)),
+        ):
             for plugin in plugins or ():
                 files.noted(plugin)
             function(*arguments, **options)
@@ -114,11 +118,8 @@ def diagnosed(form: Format) -> Iterator[None]:
 def show(
     diagnostics: Iterable[Diagnostic], form: Format, *, always: bool = False
 ) -> None:
-    """Writes diagnostics to standard error; as JSON also none, if ``always``."""
-    items = list(diagnostics)
-    if items or (always and form is Format.json):
-        text = render_json(items) if form is Format.json else render_text(items)
-        sys.stderr.write(text)
+    """Shows diagnostics; as a JSON array also none, if ``always``."""
+    answer.show(diagnostics, as_array=form is Format.json, always=always)
 
 
 def compiled(

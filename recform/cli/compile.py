@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 
 
 def command(
@@ -25,6 +25,7 @@ def command(
     timm: Annotated[
         bool, typer.Option("--timm", help="Give it the interface of timm's models.")
     ] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
@@ -38,32 +39,43 @@ def command(
             networks = with_timm(networks)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
+        made = {
+            "networks": [network.name for network in networks],
+            "output": None if output in (None, common.STDOUT) else str(output),
+            "source": source if output in (None, common.STDOUT) else None,
+            "stale": None,
+        }
         if check and output is not None:
-            _compare(output, source)
-        else:
+            stale = _stale(output, source)
+            answer.result({**made, "stale": stale is not None})
+            if stale is not None:
+                if not as_json:
+                    sys.stdout.write(stale[1])
+                typer.echo(stale[0], err=True)
+                raise typer.Exit(1)
+            return
+        answer.result(made)
+        if not as_json or made["source"] is None:
             common.write_whole(output, source, ".py")
 
 
-def _compare(path: Path, source: str) -> None:
-    """Ends with status 1 and a diff if the file differs from what would be written."""
+def _stale(path: Path, source: str) -> tuple[str, str] | None:
+    """Why a file is not what would be written, and the difference; None if it is."""
+    name = path.as_posix()
     try:
         old = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        typer.echo(f"{path.as_posix()} does not exist", err=True)
-        raise typer.Exit(1) from None
+        return f"{name} does not exist", ""
     except (OSError, UnicodeDecodeError) as error:
-        typer.echo(f"{path.as_posix()} cannot be read: {error}", err=True)
-        raise typer.Exit(1) from None
+        return f"{name} cannot be read: {error}", ""
     if old == source:
-        return
+        return None
     import difflib
 
     lines = difflib.unified_diff(
         old.splitlines(keepends=True),
         source.splitlines(keepends=True),
-        path.as_posix(),
-        f"{path.as_posix()} (as it would be now)",
+        name,
+        f"{name} (as it would be now)",
     )
-    sys.stdout.writelines(lines)
-    typer.echo(f"{path.as_posix()} is stale", err=True)
-    raise typer.Exit(1)
+    return f"{name} is stale", "".join(lines)

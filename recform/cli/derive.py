@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, Severity
 
 if TYPE_CHECKING:
@@ -31,7 +29,7 @@ def command(
     ] = None,
     settings: common.Settings = None,
     network: common.NetworkName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     latex: Annotated[bool, typer.Option("--latex", help="The steps as LaTeX.")] = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -65,9 +63,7 @@ def command(
             if not as_json and not latex:
                 return
     if as_json:
-        data_out = [report.as_dict() for report in reports]
-        shown = data_out[0] if len(data_out) == 1 else data_out
-        sys.stdout.write(json.dumps(shown, indent=2) + "\n")
+        answer.networks([report.as_dict() for report in reports])
         return
     for number, report in enumerate(reports):
         if number:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 
 if TYPE_CHECKING:
     from recform.equality.compare import Verdict
@@ -48,7 +46,7 @@ def command(
     settings: common.Settings = None,
     network: common.NetworkName = None,
     other_network: OtherName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Tell whether two formulas are equal.
@@ -69,7 +67,7 @@ def command(
         if output is not None and verdict.example is not None:
             common.write_whole(output, verdict.example.program, ".py")
     if as_json:
-        sys.stdout.write(json.dumps(as_dict(verdict), indent=2) + "\n")
+        answer.result(as_dict(verdict))
     else:
         typer.echo("\n".join(lines(verdict)))
         if verdict.example is not None and output is None:

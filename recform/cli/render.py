@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.render import Direction, Format, Request, Subject, Theme, View, render
 
 _SUFFIXES = {
@@ -71,6 +71,7 @@ def command(
     ] = "auto",
     settings: common.Settings = None,
     network: common.NetworkName = None,
+    as_json: answer.Json = False,
     diagnostics: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Draw a network: to OUT, or to standard output (as SVG, if nothing is said).
@@ -90,6 +91,11 @@ def command(
         raise typer.BadParameter(
             f"it belongs to a png, and this is a {chosen.value}", param_hint="--dpi"
         )
+    inline = as_json and output is None
+    if inline and chosen in _BINARY:
+        raise typer.BadParameter(
+            f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
+        )
     request = Request(
         view, direction, expand, blocks, block, legend, theme, dpi or 200, renderer
     )
@@ -105,7 +111,15 @@ def command(
             common.show(error.diagnostics, diagnostics)
             subject, status = error.partial, 1
         data = render(subject, request, chosen)
-        common.write_whole(output, data, f".{chosen.value}")
+        answer.result(
+            {
+                "format": chosen.value,
+                "output": None if output is None else str(output),
+                "picture": data.decode() if inline else None,
+            }
+        )
+        if not inline:
+            common.write_whole(output, data, f".{chosen.value}")
     if status:
         raise typer.Exit(status)
 

@@ -7,8 +7,9 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, TextIO
 
+from recform.cli import progress
 from recform.diagnostics import Diagnostics, render_text
 from recform.files import reason
 
@@ -20,14 +21,35 @@ class _Lost(Exception):
     """
 
 
+class _Unread(Exception):
+    """Who read what is written here, as in ``recform ... | head``, has left."""
+
+
+#: The exit status of a program that a broken pipe ends: 128 + SIGPIPE.
+UNREAD = 141
+
+
 class _Output(io.FileIO):
-    """Standard output, with an error of its own."""
+    """Standard output, with errors of its own."""
+
+    def write(self, data: Any) -> int:
+        progress.stop()
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise _Unread from None
+        except OSError as error:
+            raise _Lost(reason(error)) from None
+
+
+class _Errors(io.FileIO):
+    """Standard error; a pipe that nobody reads ends the command, too."""
 
     def write(self, data: Any) -> int:
         try:
             return super().write(data)
-        except OSError as error:
-            raise _Lost(reason(error)) from None
+        except BrokenPipeError:
+            raise _Unread from None
 
 
 @contextmanager
@@ -35,25 +57,36 @@ def standard() -> Iterator[None]:
     """Within this, the three streams are there, and a line says what was not written.
 
     Raises:
-        SystemExit: with status 1, if standard output could not be written.
+        SystemExit: with status 1, if standard output could not be written; with
+            :data:`UNREAD`, if nobody reads it any more.
     """
     _open_all()
-    output = _text(_Output(1, "w", closefd=False))
+    output = _text(_Output(1, "w", closefd=False), sys.stdout)
     sys.stdout = output
+    sys.stderr = _text(_Errors(2, "w", closefd=False), sys.stderr, lines=True)
     try:
         try:
             yield
         finally:
             output.flush()
+    except _Unread:
+        _drop(1, 2)
+        raise SystemExit(UNREAD) from None
     except _Lost as lost:
-        # What is left in the buffer goes nowhere, and says nothing at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop(1)
         report = Diagnostics()
         report.error("RF503", f"standard output cannot be written: {lost}")
         with suppress(OSError):
             sys.stderr.write(render_text(report))
             sys.stderr.flush()
         raise SystemExit(1) from None
+
+
+def _drop(*numbers: int) -> None:
+    """What is left in the buffers goes nowhere, and says nothing at the end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for number in numbers:
+        os.dup2(nowhere, number)
 
 
 def _open_all() -> None:
@@ -72,13 +105,13 @@ def _open_all() -> None:
         sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
 
 
-def _text(raw: _Output) -> io.TextIOWrapper:
+def _text(
+    raw: io.FileIO, before: TextIO | None, *, lines: bool = False
+) -> io.TextIOWrapper:
     """A stream of text as Python makes it; what cannot be encoded is written as code."""
-    lines = raw.isatty()
-    encoding = sys.stdout.encoding if sys.stdout is not None else "utf-8"
     return io.TextIOWrapper(
         io.BufferedWriter(raw),
-        encoding=encoding,
+        encoding=before.encoding if before is not None else "utf-8",
         errors="backslashreplace",
-        line_buffering=lines,
+        line_buffering=lines or raw.isatty(),
     )

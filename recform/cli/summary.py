@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
@@ -20,7 +18,7 @@ def command(
     file: common.File,
     settings: common.Settings = None,
     network: common.NetworkName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     latex: Annotated[
         bool, typer.Option("--latex", help="The formulas as LaTeX.")
     ] = False,
@@ -42,8 +40,7 @@ def command(
         with common.diagnosed(form):
             rows = _rows(Path(file), settings, form)
         if as_json:
-            data_rows = [row.as_dict() for row in rows]
-            sys.stdout.write(json.dumps(data_rows, indent=2) + "\n")
+            answer.result([row.as_dict() for row in rows])
         else:
             from recform.report.text import render_table
 
@@ -56,10 +53,7 @@ def command(
     common.show(networks[0].warnings, form)
     summaries = [summarise(item.graph, str(item.proof)) for item in networks]
     if as_json:
-        data = [summary.as_dict() for summary in summaries]
-        sys.stdout.write(
-            json.dumps(data[0] if len(data) == 1 else data, indent=2) + "\n"
-        )
+        answer.networks([summary.as_dict() for summary in summaries])
         return
     if latex:
         for summary in summaries:

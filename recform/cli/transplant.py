@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 
 
 def command(
@@ -47,7 +45,7 @@ def command(
         int,
         typer.Option("--seed", min=0, help="For the numbers of what starts afresh."),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Take over the weights of another network: every tensor whose role both have."""
@@ -55,6 +53,8 @@ def command(
 
     if other_network is not None and origin is None:
         raise typer.BadParameter("it names a network of --from", param_hint="--other")
+    if as_json and output == common.STDOUT:
+        raise typer.BadParameter("the answer goes to standard output", param_hint="-o")
     with common.diagnosed(form):
         target = choose(common.compiled(file, settings, network), network)
         source = None
@@ -71,8 +71,8 @@ def command(
     common.show([*target.warnings, *made.match.remarks], form)
     from recform.weights.text import render, transplant_dict
 
-    if as_json and output != common.STDOUT:
-        sys.stdout.write(json.dumps(transplant_dict(made), indent=2) + "\n")
+    if as_json:
+        answer.result(transplant_dict(made))
         return
     # Where the weights went to standard output, the report would be among them.
     render(made, stderr=output == common.STDOUT)

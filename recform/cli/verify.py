@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import common
+from recform.cli import answer, common
 
 if TYPE_CHECKING:
     from recform.compiler import Compiled
@@ -33,7 +31,7 @@ def command(
             "--time-limit", metavar="SECONDS", min=0.1, help="How long it may take."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Differentiate and run the network, and compare it with the analysis."""
@@ -53,8 +51,7 @@ def command(
             {"name": name, "checks": [asdict(check) for check in checks]}
             for name, checks in found
         ]
-        text = json.dumps(data[0] if len(data) == 1 else data, indent=2)
-        sys.stdout.write(text + "\n")
+        answer.networks(data)
     else:
         words = {True: "holds", False: "FAILS", None: "not tried"}
         for name, checks in found:
@@ -76,8 +73,10 @@ def _checks(
     from recform.modules import need_torch
 
     need_torch("recform verify")
+    from recform.verify.whole import checks
+
     if module is None:
-        return _of_formula(compiled)
+        return list(checks(compiled))
     from recform.verify.apart import apart
 
     typer.echo(f"{module} is run, in a process of its own", err=True)
@@ -85,14 +84,6 @@ def _checks(
         from recform.verify.files import same
 
         try:
-            return [*_of_formula(compiled), same(compiled, process, limit)]
+            return [*checks(compiled), same(compiled, process, limit)]
         finally:
             printed += process.printed
-
-
-def _of_formula(compiled: Compiled) -> list[Check]:
-    from recform.cli.modules import build
-    from recform.verify.checks import verify
-    from recform.verify.emitted import emitted
-
-    return [*verify(compiled.formula, build), emitted(compiled)]

@@ -12,7 +12,7 @@ from recform.diagnostics.model import (
     Severity,
     closest,
 )
-from recform.diagnostics.render import render_json, render_text
+from recform.diagnostics.render import as_dict, render_json, render_text
 
 __all__ = [
     "CompileError",
@@ -20,6 +20,7 @@ __all__ = [
     "Diagnostics",
     "Label",
     "Severity",
+    "as_dict",
     "closest",
     "render_json",
     "render_text",

@@ -5,6 +5,7 @@ docs/diagnostics.md is made from this table by ``make goldens``; a test runs eve
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass
 
 
@@ -25,6 +26,27 @@ class Entry:
     wrong: str = ""
     mended: str = ""
     command: str = ""
+
+
+def section(code: str, answer: str) -> str:
+    """The part of the page that is about one code, as Markdown.
+
+    Args:
+        code: one of the catalogue's.
+        answer: what recform says of the wrong file, or of the command.
+    """
+    entry = CATALOGUE[code]
+    cause = textwrap.fill(entry.cause, 99, break_on_hyphens=False)
+    parts = [f"## {code}: {entry.title}\n\n{cause}\n"]
+    if entry.command:
+        shown = f"\n{answer.rstrip()}" if answer else ""
+        parts.append(f"```text\n$ {entry.command}{shown}\n```\n")
+    if entry.wrong:
+        if len(entry.wrong) < 400:
+            parts.append(f"```\n{entry.wrong.rstrip()}\n```\n")
+        parts.append(f"```text\n{answer.rstrip()}\n```\n")
+        parts.append(f"Mended:\n\n```rf\n{entry.mended.rstrip()}\n```\n")
+    return "\n".join(parts)
 
 
 _ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
@@ -134,6 +156,33 @@ CATALOGUE: dict[str, Entry] = {
         "A file has 64 networks at most, and uses 32 others.",
         "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
         f"network N0\n{_ONE}",
+    ),
+    "RF120": Entry(
+        "an index in square brackets",
+        "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "
+        "brackets are those of a call, as papers write them: `g_i[X_<i-1>]`.",
+        "X[i] = X[i-1] + W[i]*X[i-1]",
+        _ONE,
+    ),
+    "RF121": Entry(
+        "an arrow between operators",
+        "Operators that follow each other have `>` between them.",
+        f"W = conv(3, c, stride=s) -> bn\n{_ONE}",
+        f"W = conv(3, c, stride=s) > bn\n{_ONE}",
+    ),
+    "RF122": Entry(
+        "a number without its statement",
+        "`W = ...` defines an operator; a number is declared by `param` (to be changed by "
+        "`--set`), `const` or `scalar`. The other statements have no `=` behind their "
+        "first word.",
+        f"classes = 100\n{_ONE}",
+        f"param classes = 100\n{_ONE}",
+    ),
+    "RF123": Entry(
+        "an empty alternative",
+        "What a path may leave out has a `?` behind it.",
+        "paths (skip|)* pass",
+        "X_i = X_<i-1> + W_i*X_<i-1>",
     ),
     "RF201": Entry(
         "unknown name",
@@ -716,5 +765,16 @@ CATALOGUE: dict[str, Entry] = {
         "Statements are read by tables that are made of the grammar with Lark, and come with "
         "recform. Somebody has changed or lost a file of the installation, and Lark is not "
         "there to make them anew.",
+    ),
+    "RF908": Entry(
+        "no such code",
+        "The catalogue has no diagnostic of this code.",
+        command="recform explain RF24",
+    ),
+    "RF909": Entry(
+        "wrong usage",
+        "A command, an option or an argument is not one, is missing, or does not go with "
+        "another one. The exit status is 2.",
+        command="recform check net.rf --strct",
     ),
 }

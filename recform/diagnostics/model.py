@@ -69,6 +69,10 @@ class CompileError(Exception):
 
         return "\n" + render_text(self.diagnostics)
 
+    def _render_traceback_(self) -> list[str]:
+        """What IPython and notebooks show in place of a traceback."""
+        return str(self).strip().splitlines()
+
 
 class Diagnostics:
     """Collects diagnostics; of several of one code at one place the first is kept."""

@@ -79,16 +79,19 @@ def _printable(text: str) -> str:
 
 def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     """All diagnostics as a JSON array; offsets are characters counted from 0."""
-    return json.dumps([_as_dict(item) for item in diagnostics], indent=2) + "\n"
+    return json.dumps([as_dict(item) for item in diagnostics], indent=2) + "\n"
 
 
-def _as_dict(item: Diagnostic) -> dict[str, object]:
+def as_dict(item: Diagnostic) -> dict[str, object]:
+    """A diagnostic as JSON has it; of its places, the first is that of the mistake."""
+    place = _place(item.labels[0].span) if item.labels else {}
     places = [_place(label.span) | {"label": label.text} for label in item.labels]
     return {
         "code": item.code,
         "severity": item.severity.value,
         "message": item.message,
-        "file": item.labels[0].span.source.name if item.labels else item.file,
+        "file": place.get("file", item.file),
+        **{key: place.get(key) for key in ("line", "column", "start", "end")},
         "places": places,
         "hint": item.hint,
         "notes": list(item.notes),

@@ -11,6 +11,7 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, trace
 from recform.blocks import Misfit, Shape, symbols_in
+from recform.blocks.operator import CALL
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
@@ -91,11 +92,12 @@ class PipelineRunner:
 
     def _misfit(self, misfit: Misfit, where: Where) -> None:
         others = (Label(where(), "applied here"),) if where else ()
+        written = misfit.place.text if misfit.place else misfit.operator or ""
         self._report.error(
             misfit.code,
             f"{misfit.operator} {misfit.message}",
             misfit.place,
-            hint=misfit.hint,
+            hint=misfit.hint.replace(CALL, written),
             others=others,
         )
 

@@ -26,7 +26,7 @@ from recform.algebra.typeset import indexed
 from recform.diagnostics import Diagnostics, Label
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section
-from recform.lowering.several import SeveralReader, is_several
+from recform.lowering.several import SeveralReader, is_several, told_twice
 from recform.lowering.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.lowering.survey import references
 from recform.lowering.vanish import present
@@ -84,19 +84,10 @@ class EquationReader:
                     hint="give the second unknown a name of its own",
                 )
             seen.setdefault(equation.unknown, equation)
-        places: dict[Tensor, Boundary] = {}
         # An equation for one block goes before one for several.
         own = {b.left for b in boundaries if not b.several}
         boundaries = [b for b in boundaries if not (b.several and b.left in own)]
-        for boundary in boundaries:
-            if boundary.left in places:
-                self._report.error(
-                    "RF207",
-                    f"{boundary.text.split('=')[0].strip()} has two boundary equations",
-                    boundary.span,
-                    others=[Label(places[boundary.left].span, "the first one")],
-                )
-            places.setdefault(boundary.left, boundary)
+        told_twice(boundaries, self._report)
         self._unknowns = frozenset(equation.unknown for equation in equations)
         return self._present(equations), [self._started(b) for b in boundaries]
 

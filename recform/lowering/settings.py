@@ -11,6 +11,7 @@ from recform.algebra.formula import InitRule
 from recform.algebra.scalars import ScalarReader
 from recform.blocks import lookup
 from recform.blocks import names as operator_names
+from recform.blocks.identifiers import nearest_label
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.sections import Section
 from recform.lowering.survey import Survey
@@ -75,13 +76,26 @@ def name_rules(
             continue
         text = value.value if isinstance(value, n.String) else ""
         if not _is_name(key, text):
-            hint = _nested_hint(key, text) if key in found.operators else ""
+            hint = _hint(key, text, inside=key in found.operators)
             report.error(
                 "RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span, hint=hint
             )
             continue
         rules[key] = text
     return rules, listed
+
+
+#: What the names of several parts have beside a number.
+_COUNTED = {"stages": "layer", "step": "block", "transition": "down"}
+
+
+def _hint(key: str, text: str, *, inside: bool) -> str:
+    """The setting with a name that is one, made from what was given."""
+    if inside and (nested := _nested_hint(key, text)):
+        return nested
+    name = nearest_label(_NUMBER.sub("", text), _COUNTED.get(key, key.lower()))
+    counted = "{}" if key in _COUNTED else ""
+    return f'write names {key} = "{name}{counted}"'
 
 
 def _nested_hint(key: str, text: str) -> str:
@@ -102,6 +116,7 @@ def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str,
                 "RF212",
                 "each block takes the name of an attribute of its own, in quotes",
                 item.span,
+                hint='a pattern names them all: names step = "block{}"',
             )
             return ()
     if len(names) != blocks:

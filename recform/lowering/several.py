@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recform.algebra.expr import L
+from recform.algebra.expr import L, Tensor
+from recform.algebra.formula import Boundary
 from recform.algebra.symbols import FIRST
-from recform.diagnostics import Diagnostics
+from recform.algebra.typeset import indexed
+from recform.diagnostics import Diagnostics, Label
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sorts import Reader, Reported
 from recform.source import Span
@@ -22,6 +24,52 @@ def is_several(left: n.Reference) -> bool:
         return False
     (index,) = left.indices
     return isinstance(index, n.Range) or FIRST in every_name(index)
+
+
+def told_twice(boundaries: Sequence[Boundary], report: Diagnostics) -> None:
+    """Reports the blocks that two boundary equations are for (RF207)."""
+    places: dict[Tensor, Boundary] = {}
+    for boundary in boundaries:
+        first = places.setdefault(boundary.left, boundary)
+        if first is not boundary:
+            shown = indexed(boundary.left.name, boundary.left.index)
+            report.error(
+                "RF207",
+                f"{shown} has two boundary equations",
+                boundary.span,
+                others=[Label(first.span, "the first one")],
+                hint=_apart(first, boundary, boundaries),
+            )
+
+
+def _apart(first: Boundary, second: Boundary, boundaries: Sequence[Boundary]) -> str:
+    """The range of one of two equations without the blocks of the other one."""
+    for one, other in ((second, first), (first, second)):
+        left, equals, right = one.text.partition("=")
+        mine, theirs = (
+            {int(b.left.index) for b in boundaries if b.span == each.span}
+            for each in (one, other)
+        )
+        rest = sorted(mine - theirs)
+        if ".." in left and rest:
+            runs = " and ".join(
+                f"{one.left.name}_<{start}..{end}> {equals}{right}"
+                for start, end in _runs(rest)
+            )
+            which = "it" if one is second else "the first one"
+            return f"write {which} as {runs}"
+    return "leave one of them out"
+
+
+def _runs(numbers: Sequence[int]) -> list[tuple[int, int]]:
+    """Numbers in ascending order as ranges, first and last."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 class SeveralReader:

@@ -11,6 +11,7 @@ from recform.diagnostics import Diagnostics, closest
 from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
 from recform.syntax import nodes as n
+from recform.syntax.foreign import answered
 from recform.syntax.grammar import tables
 from recform.syntax.lalr import Unexpected
 from recform.syntax.mistakes import explain
@@ -134,6 +135,8 @@ def _parse(
     for span in spans:
         if report.is_full:
             break
+        if answered(span, report):
+            continue
         try:
             tree = tables().parse(span.text_without_comments)
             item = statement(tree, source, span.start, report)

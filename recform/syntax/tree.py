@@ -6,7 +6,7 @@ import re
 from fractions import Fraction
 from typing import Any
 
-from recform.blocks.identifiers import is_plain
+from recform.blocks.identifiers import is_plain, nearest_label
 from recform.diagnostics import Diagnostics
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -199,6 +199,7 @@ class _ToNodes:
                 "a label is a name of letters, digits and underscores, "
                 "or several with dots between",
                 self._at(children[0]),
+                hint=f"write {nearest_label(label, 'part')}: ...",
             )
         return n.Part(span, children[1], label)
 
@@ -227,6 +228,19 @@ class _ToNodes:
             else:
                 factors.append((power, child))
         return n.Product(span, tuple(factors))
+
+    def beside(self, span: Span, children: list[Any]) -> n.Product:
+        """A fraction before a factor, without the `*` that LaTeX leaves out."""
+        return self.product(span, children)
+
+    def fraction(self, span: Span, children: list[Any]) -> n.Product:
+        above, below = (
+            item
+            if isinstance(item, n.Number | n.Reference)
+            else n.Group(item.span, item)
+            for item in _nodes(children)
+        )
+        return n.Product(span, ((1, above), (-1, below)))
 
     def power(self, span: Span, children: list[Any]) -> n.Power:
         base, exponent = _nodes(children)

@@ -14,12 +14,12 @@ from recform.analysis.invariants.invariants import invariants
 from recform.analysis.invariants.inverse import inverse
 from recform.analysis.model import analyse
 from recform.analysis.stability.rounding import spectral_radius
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import Diagnostics
 from recform.equality.compare import compare
 from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
+from recform.verify.modules import build
 
 ROOT = Path(__file__).resolve().parents[2]
 FLAT = "stages 8 x 6\n"

@@ -11,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from rich.console import Console
 
 from recform.analysis.model import analyse
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.report.analysis_json import as_dict
 from recform.report.analysis_latex import latex
 from recform.report.analysis_text import render
 from recform.verify.checks import verify
+from recform.verify.modules import build
 from tests.oracle.files import recurrences
 
 torch.set_num_threads(1)

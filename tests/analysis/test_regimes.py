@@ -26,7 +26,6 @@ from recform.analysis.jacobian.regimes import pieced
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.model import Analysis, Asked, analyse
 from recform.analysis.paths.counting import Counter as Counts
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.derivation.series.show import PLAIN
 from recform.diagnostics import CompileError, Diagnostics
@@ -34,6 +33,7 @@ from recform.equality.difference import path_difference
 from recform.recurrence.regimes import in_blocks, own_blocks, regimes
 from recform.report.derive_back import backward, written
 from recform.verify.checks import verify
+from recform.verify.modules import build
 
 LENGTH = 8
 #: Random networks for each property: each is compiled, and its paths are listed.

@@ -26,7 +26,7 @@ def run(*arguments: str, status: int = 0, text: str | None = None) -> Any:
 
 
 def data(*arguments: str) -> Any:
-    return json.loads(run("analyze", *arguments, "--json").stdout)
+    return json.loads(run("analyze", *arguments, "--json").stdout)["result"]
 
 
 def test_text() -> None:
@@ -222,7 +222,7 @@ def test_verify() -> None:
     )
     assert compared in shown
     assert "the whole network is what its equations say (8 blocks, widths 32 x" in shown
-    found = json.loads(run("verify", EQ20, "--json").stdout)
+    found = json.loads(run("verify", EQ20, "--json").stdout)["result"]
     assert all(check["holds"] for check in found["checks"])
 
 

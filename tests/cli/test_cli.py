@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from tests.warm import recform
 
 ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 
@@ -20,15 +21,6 @@ ONE_LINE = "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "one.rf").write_text(ONE_LINE)
     return tmp_path
-
-
-def recform(
-    folder: Path, *arguments: str, text: str | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recform", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, input=text, check=False
-    )
 
 
 def test_compile_writes_the_module(folder: Path) -> None:
@@ -238,8 +230,11 @@ def test_no_option_is_ignored(
 ) -> None:
     monkeypatch.chdir(folder)
     result = CliRunner().invoke(app, arguments)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert f"Invalid value for {option}:" in result.stderr
+    answer, nothing = result.stderr, result.stdout
+    if "--json" in arguments:
+        answer, nothing = nothing, answer
+    assert (result.exit_code, nothing) == (2, "")
+    assert f"Invalid value for {option}:" in answer
     assert [path.name for path in folder.iterdir()] == ["one.rf"]
 
 
@@ -259,7 +254,7 @@ def test_summary(folder: Path) -> None:
 
 
 def test_summary_as_json(folder: Path) -> None:
-    data = json.loads(recform(folder, "summary", "one.rf", "--json").stdout)
+    data = json.loads(recform(folder, "summary", "one.rf", "--json").stdout)["result"]
     assert data["parameters"] == 11_347_786
     assert [row["what"] for row in data["state"]] == ["X_i", "W_i*X_<i-1>"]
     assert data["bound"] == 2

@@ -341,11 +341,13 @@ def test_the_file_keeps_the_rest(tmp_path: Path) -> None:
 
 def test_json_and_the_way_back(tmp_path: Path) -> None:
     (tmp_path / "wanted.rf").write_text(FILE)
-    data = json.loads(recform(tmp_path, "derive", "wanted.rf", "--json").stdout)
+    data = json.loads(recform(tmp_path, "derive", "wanted.rf", "--json").stdout)[
+        "result"
+    ]
     assert data["equations"] == ["X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>"]
     assert (data["rank"], data["order"], data["network"]) == (2, 2, "Wanted")
     recform(tmp_path, "derive", "wanted.rf", "-o", "out.rf")
-    back = json.loads(recform(tmp_path, "derive", "out.rf", "--json").stdout)
+    back = json.loads(recform(tmp_path, "derive", "out.rf", "--json").stdout)["result"]
     assert back["formulas"][0]["paths"] == "skip* W*"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,7 @@ from recform.algebra.expr import Apply, I, State, TensorSum
 from recform.compiler import compile_source, emit_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
 from recform.source import Source, Span
+from tests import warm
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>\n"
 
@@ -75,15 +75,7 @@ HOSTILE = {
 
 def answered(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """A command that has a lot of time and not all of the memory: a hang is a failure."""
-    done = subprocess.run(
-        [sys.executable, "-m", "recform", *arguments],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)),
-    )
+    done = warm.recform(folder, *arguments, seconds=240, memory=2**31)
     assert done.returncode in (0, 1), done.stderr[-2000:]
     assert "Traceback" not in done.stderr
     return done

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +15,7 @@ from hypothesis import strategies as st
 
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from tests.warm import recform
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 
@@ -281,10 +280,7 @@ def test_only_formula_files_are_used(tmp_path: Path) -> None:
 
 def test_files(tmp_path: Path) -> None:
     def answer(name: str) -> str:
-        command = [sys.executable, "-m", "recform", "check", name]
-        result = subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, check=False
-        )
+        result = recform(tmp_path, "check", name)
         assert result.returncode == 1
         assert "Traceback" not in result.stderr
         return result.stderr

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from recform.compiler import Compiled, compile_source, from_text
+from tests.warm import recform
 
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 MISSPELT = "Wide = conv(5, c)\nstages 8 x 2\nX_i = X_<i-1> + Wid_i*X_<i-1>"
@@ -177,10 +176,3 @@ def test_strictly_a_warning_is_a_mistake(tmp_path: Path) -> None:
     assert "warning[RF222]" in strict.stderr
     (tmp_path / "net.rf").write_text(ONE)
     assert recform(tmp_path, "check", "net.rf", "--strict").returncode == 0
-
-
-def recform(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "recform", *arguments]
-    return subprocess.run(
-        command, cwd=folder, capture_output=True, text=True, check=False
-    )

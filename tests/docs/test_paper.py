@@ -108,7 +108,7 @@ def test_command() -> None:
         text=True,
         check=True,
     )
-    found = json.loads(result.stdout)
+    found = json.loads(result.stdout)["result"]
     assert [row["parameters"] for row in found] == [
         COUNTS[f"ResNet{depth}s"] for depth in (18, 34, 50, 101)
     ]

@@ -116,7 +116,7 @@ def test_the_command(names: tuple[str, str], tmp_path: Path) -> None:
             check=True,
         ).stdout
 
-    data = json.loads(run("--json"))
+    data = json.loads(run("--json"))["result"]
     summaries = [
         summarise(compile_source(from_text(Path(file).read_text()))[0].graph)
         for file in files
@@ -155,7 +155,7 @@ def test_numbers_of_stages_that_differ(tmp_path: Path) -> None:
     assert "    X_i = X_<i-1> + W_i*X_<i-1>" in shown
     assert "- X_i" not in shown and "+ X_i" not in shown
     assert "k: (3, 5) per stage -> (3, 7) per stage" in shown
-    data = json.loads(run("diff", "--json").stdout)
+    data = json.loads(run("diff", "--json").stdout)["result"]
     assert data["frame"] == [
         {"what": "k", "texts": ["(3, 5) per stage", "(3, 7) per stage"]}
     ]

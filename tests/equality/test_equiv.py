@@ -484,7 +484,7 @@ def test_the_command(tmp_path: Path) -> None:
     assert "X_1 = (1 + W_1)*X_0" in result.stdout
     result = recform(tmp_path, "equiv", files[0], files[2], "-o", "out.py", "--json")
     assert result.returncode == 1
-    data = json.loads(result.stdout)
+    data = json.loads(result.stdout)["result"]
     assert (data["answer"], data["differs_at_depth"]) == ("different", 1)
     assert (tmp_path / "out.py").read_text() == data["example"]["program"]
 

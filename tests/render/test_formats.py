@@ -224,7 +224,7 @@ def test_the_same_bytes_again() -> None:
 
 def test_a_notebook_shows_the_block() -> None:
     shown = example("paper/eq20.rf")._repr_mimebundle_(include=None, exclude=None)
-    assert set(shown) == {"text/plain", "image/svg+xml"}
+    assert set(shown) == {"text/plain", "text/html", "image/svg+xml"}
     ET.fromstring(shown["image/svg+xml"])
     assert shown["text/plain"].startswith("Eq20: X_i = (1 + W_i)")
 

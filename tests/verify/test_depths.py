@@ -11,11 +11,11 @@ import torch
 
 from recform import compiler
 from recform.algebra.formula import Formula
-from recform.cli.modules import build
 from recform.compiler import compile_source, from_text
 from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
 from recform.verify.evaluate import Parts
+from recform.verify.modules import build
 from recform.verify.trials import Measured, error_of, settled
 from tests.verify.networks import NETWORKS
 

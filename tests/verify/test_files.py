@@ -49,7 +49,7 @@ def test_a_fault(tmp_path: Path) -> None:
     )
     shown = verify(tmp_path, module, "--json")
     assert shown.exit_code == 1
-    *checks, last = json.loads(shown.stdout)["checks"]
+    *checks, last = json.loads(shown.stdout)["result"]["checks"]
     assert all(check["holds"] is not False for check in checks)
     assert last["holds"] is False
     assert "forward in eval: the output differs" in last["detail"]

@@ -52,7 +52,7 @@ def test_resnet50_to_resnet50_s(resnet50: Path, tmp_path: Path) -> None:
     options = ["--network", "ResNet50s", "--from", origin, "-o", out, "--seed", "5"]
     result = run(resnet50, target, *options, "--json")
     assert result.exit_code == 0, result.output
-    told = json.loads(result.stdout)
+    told = json.loads(result.stdout)["result"]
     source, made = load_file(resnet50), load_file(out)
     compiled = recform.compile(target, "ResNet50s")
     assert set(made) == set(compiled.module().state_dict())

@@ -184,7 +184,7 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         fail(
             f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
             culprit.span or span,
-            "put it outside of the brackets, or give it a name of its own",
+            _unbracketed(parts),
         )
     return Part(
         path=(head,),
@@ -195,6 +195,16 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
         span=span,
         symbols=frozenset().union(*(part.symbols for part in parts)),
     )
+
+
+def _unbracketed(parts: list[Part]) -> str:
+    """The parts as they are written, without brackets around them."""
+    spans = [part.span for part in parts if part.span is not None]
+    text = spans[0].to(spans[-1]).text if spans else ""
+    # Parts of another statement stand on another line.
+    if text and text.isprintable():
+        return f"without the brackets: {text}"
+    return "put it outside of the brackets"
 
 
 def _sequential(parts: list[Part]) -> Container | None:

@@ -188,4 +188,6 @@ class References(Indices):
                     hint = f"declare it: `scalar {name}_{self._time} = 0.5` (learned)"
                 case _:
                     hint += f" or `const {shown} = 0.5`"
+            if len(name) == 1 and name.isascii() and expr.indices:
+                hint += f"; an operator has a capital letter: {shown.capitalize()}"
         self._fail("RF201", f"the name {name!r} is not known", expr.span, hint=hint)

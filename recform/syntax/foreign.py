@@ -1,0 +1,168 @@
+"""Notation of other languages: the answer is the statement as it is written here.
+
+What is told here is no statement of the language, or one that nobody means; so a file
+that compiles is not touched by it.
+"""
+
+from __future__ import annotations
+
+import re
+
+from recform.blocks.library import lookup
+from recform.diagnostics import Diagnostics
+from recform.source import Span
+
+_QUOTED = re.compile(r'"[^"\n]*"')
+_FLOW = re.compile(r"(stem|head|adapter|transition)\b|[^=]*=")
+_ARROW = re.compile(r"->|\|>|→|\\(?:to|rightarrow)(?![A-Za-z])")
+
+_LETTER = "A-Za-z\u0370-\u03ff"
+_INDEX = rf"(?:[{_LETTER}]|\d+)(?:\s*[-+]\s*\d+)?"
+#: `X[i-1]`, `X[i, t]`: a name directly before brackets that hold an index.
+_BRACKETS = re.compile(
+    rf"(?<![\w\\])([{_LETTER}][{_LETTER}0-9]*'?)\[\s*({_INDEX}(?:\s*,\s*{_INDEX})?)\s*\]"
+)
+_OF_A_BLOCK = re.compile(r"[iL]\b")
+
+#: `classes = 100`, but not `V_0 = 1`.
+_ASSIGNED = re.compile(
+    rf"(?!\w*_(?:[{_LETTER}]|\d+)\s*=)([{_LETTER}]\w*)\s*="
+    r"(?=[^\n]*\d)((?:[-+*/^().\s]|\d(?:[eE][-+]?\d)?)+)"
+)
+_SIZES = re.compile(r"(stages|input)\s*=\s*(?=\d+\s*[x×])")
+
+_EMPTY = re.compile(r"[(|]\s*\||\|\s*(?:\)|$)|^paths\s*\|")
+_INNERMOST = re.compile(r"\(([^()]*)\)")
+#: Characters that no formula has.
+_HELD = 0xE000
+
+
+def answered(statement: Span, report: Diagnostics) -> bool:
+    """Whether a statement is of another notation; if so, it was reported.
+
+    Args:
+        statement: one statement, whose brackets match.
+        report: gets RF120 to RF123.
+    """
+    whole = statement.text_without_comments
+    text = _QUOTED.sub(lambda found: " " * len(found.group()), whole)
+    if _FLOW.match(text) and (arrow := _ARROW.search(text)):
+        _told(
+            report,
+            statement,
+            ("RF121", f"operators follow each other with `>`, not `{arrow.group()}`"),
+            arrow.span(),
+            _ARROW.sub(" > ", whole),
+        )
+    elif (found := _bracketed(text)) is not None:
+        _told(
+            report,
+            statement,
+            ("RF120", "an index stands below its name, not in square brackets"),
+            found.span(),
+            _below(whole),
+        )
+    elif found := _SIZES.match(text):
+        _told(
+            report,
+            statement,
+            ("RF122", f"there is no `=` behind `{found.group(1)}`"),
+            found.span(),
+            f"{found.group(1)} {text[found.end() :]}",
+        )
+    elif (found := _ASSIGNED.fullmatch(text)) is not None:
+        name, value = found.group(1), found.group(2).strip()
+        declared = f"times {value}" if name == "times" else f"param {name} = {value}"
+        _told(
+            report,
+            statement,
+            ("RF122", f"`{name} = ...` defines an operator, and this is a number"),
+            found.span(),
+            declared,
+        )
+    elif text.startswith("paths") and (found := _EMPTY.search(text)):
+        _told(
+            report,
+            statement,
+            ("RF123", "this alternative is empty"),
+            found.span(),
+            "paths " + _without_empty(text.removeprefix("paths")),
+        )
+    else:
+        return False
+    return True
+
+
+def _told(
+    report: Diagnostics,
+    statement: Span,
+    what: tuple[str, str],
+    place: tuple[int, int],
+    mended: str,
+) -> None:
+    start, end = (statement.start + offset for offset in place)
+    hint = " ".join(mended.split())
+    report.error(*what, Span(statement.source, start, end), hint=f"write {hint}")
+
+
+# ------------------------------------------------------------- indices in brackets
+
+
+def _bracketed(text: str) -> re.Match[str] | None:
+    """The first name with an index in brackets, if a block's index is among them.
+
+    `G[x]` and `sqrt[2]` are calls, as papers write them.
+    """
+    found = [item for item in _BRACKETS.finditer(text) if not lookup(item.group(1))]
+    left = found[0] if found and not text[: found[0].start()].strip() else None
+    if left is not None and text[left.end() :].lstrip()[:1] == "=":
+        # x[t] = x[t-1]: the letter of the left side is the index, whatever it is.
+        letter, name = left.group(2)[:1], left.group(1)
+        others = [item for item in found[1:] if item.group(1) == name]
+        if letter.isdigit() or any(item.group(2)[:1] == letter for item in others):
+            return left
+    blocks = (item for item in found if _OF_A_BLOCK.match(item.group(2)))
+    return next(blocks, None)
+
+
+def _below(text: str) -> str:
+    """A statement with its indices below their names."""
+    left = _BRACKETS.match(text)
+    letter = left.group(2)[:1] if left is not None else "i"
+
+    def index(found: re.Match[str]) -> str:
+        name, inner = found.group(1), re.sub(r"\s", "", found.group(2))
+        if lookup(name):
+            return found.group()
+        if letter.isalpha() and letter != "L":
+            inner = re.sub(rf"^{letter}\b", "i", inner)
+        return f"{name}_{inner}" if inner.isalnum() else f"{name}_<{inner}>"
+
+    return _BRACKETS.sub(index, text)
+
+
+# ------------------------------------------------------------- alternatives of paths
+
+
+def _without_empty(route: str) -> str:
+    """A route in which what may be left out has a `?`: `(skip|)` is `(skip)?`."""
+    held: list[str] = []
+
+    def hold(found: re.Match[str]) -> str:
+        held.append(_either(found.group(1)) or found.group())
+        return chr(_HELD + len(held) - 1)
+
+    # From the innermost group outwards, one character for a group that is done.
+    while (shorter := _INNERMOST.sub(hold, route)) != route:
+        route = shorter
+    route = _either(route) or route
+    for number in reversed(range(len(held))):
+        route = route.replace(chr(_HELD + number), held[number])
+    return route
+
+
+def _either(text: str) -> str:
+    """The alternatives that are not empty, if one is and not all are."""
+    alternatives = text.split("|")
+    kept = [item.strip() for item in alternatives if item.strip()]
+    return f"({' | '.join(kept)})?" if 0 < len(kept) < len(alternatives) else ""

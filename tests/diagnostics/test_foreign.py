@@ -1,0 +1,176 @@
+"""Other notations, and mistakes whose hint is a text: what the hint says compiles."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import recform
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics
+from recform.source import Source, Span
+from recform.syntax.foreign import answered
+from tests.warm import recform as run
+
+ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
+
+
+def mistakes(text: str) -> tuple[Diagnostic, ...]:
+    with pytest.raises(CompileError) as caught:
+        _ = recform.compile(text).source
+    return caught.value.diagnostics
+
+
+#: A statement, the rest of its file, the code, and what the hint says to write.
+WRITTEN = [
+    ("X[i] = X[i-1]", "", "RF120", "X_i = X_<i-1>"),
+    ("X[i] = X[i - 1] + W[i]*X[i-1]", "", "RF120", ONE),
+    ("x[t] = x[t-1] + W[t]*x[t-1]", "", "RF120", "x_i = x_<i-1> + W_i*x_<i-1>"),
+    ("X_i = X[i-1] + relu(W[i]*X[i-1])", "", "RF120",
+     "X_i = X_<i-1> + relu(W_i*X_<i-1>)"),
+    ("X[0] = input", ONE, "RF120", "X_0 = input"),
+    ("output X[L]", ONE, "RF120", "output X_L"),
+    ("W = conv(3, c) -> bn  # a -> b", ONE, "RF121", "W = conv(3, c) > bn"),
+    ("head avgpool -> linear(10)", ONE, "RF121", "head avgpool > linear(10)"),
+    ("W = conv(3, c) |> bn → relu", ONE, "RF121", "W = conv(3, c) > bn > relu"),
+    ("W = a: conv(3, c) ->\n  bn", ONE, "RF121", "W = a: conv(3, c) > bn"),
+    ("classes = 100", ONE, "RF122", "param classes = 100"),
+    ("width = 2*(8 + 8)", ONE, "RF122", "param width = 2*(8 + 8)"),
+    ("width = 1e2", ONE, "RF122", "param width = 1e2"),
+    ("times = 2", ONE, "RF122", "times 2"),
+    ("stages = 8 x 2, 16 x 2 / 2", ONE, "RF122", "stages 8 x 2, 16 x 2 / 2"),
+    ("input = 1 x 28 x 28", ONE, "RF122", "input 1 x 28 x 28"),
+    ("X_<2..3> = D_i*X_<i-1>", f"stages 8 x 3\n{ONE}\nX_<1..2> = X_<i-1>", "RF207",
+     "it as X_<3..3> = D_i*X_<i-1>"),
+    ('names step = "a b"', ONE, "RF212", 'names step = "a_b{}"'),
+    ('names W = "a-b"', ONE, "RF212", 'names W = "a_b"'),
+    ('names stages = "1{}"', ONE, "RF212", 'names stages = "n1{}"'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wrong", "rest", "code", "hint"), WRITTEN)
+def test_the_hint_is_a_statement(wrong: str, rest: str, code: str, hint: str) -> None:
+    (found,) = mistakes(f"{rest}\n{wrong}")
+    assert (found.code, found.hint) == (code, f"write {hint}")
+    _ = recform.compile(f"{rest}\n{hint.removeprefix('it as ')}").source
+
+
+def test_the_first_of_two_ranges_makes_room() -> None:
+    rest = f"stages 8 x 4\n{ONE}\n"
+    (found,) = mistakes(
+        f"{rest}X_<1..4> = D_i*X_<i-1>\nX_<first> = E_<first>*X_<first-1>"
+    )
+    assert found.message == "X_1 has two boundary equations"
+    assert found.hint == "write the first one as X_<2..4> = D_i*X_<i-1>"
+    _ = recform.compile(
+        f"{rest}X_<2..4> = D_i*X_<i-1>\nX_<first> = E_<first>*X_<first-1>"
+    ).source
+    twice = "X_<2..3> = D_i*X_<i-1>\n"
+    assert {d.hint for d in mistakes(rest + twice + twice)} == {"leave one of them out"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said", "mended"),
+    [
+        ("W = bn > linear(c)", "conv(1, 64, bias=true)", "W = bn > {}"),
+        ("head conv(3, 8) > linear(9)", "avgpool > linear(9)", "head conv(3, 8) > {}"),
+        ("W = linear(2*c) > relu", "conv(1, 128, bias=true)", "W = {} > relu"),
+        ("head linear(10, bias=false)", "avgpool > linear(10, bias=false)", "head {}"),
+        ("head linear(10, bias=false)", "conv(1, 10)", "head {} > avgpool"),
+        ("head attention(8) > avgpool", "tokens > attention(8)", "head {} > avgpool"),
+        ("W = conv(3, c) > (ln > relu)", "ln > relu", "W = conv(3, c) > {}"),
+        ("W = bn > a: (n: ln > b: relu)", "ln > b: relu", "W = bn > {}"),
+        ("head (ln) > avgpool > linear(10)", "ln", "head {} > avgpool > linear(10)"),
+        ('W = "my-conv": conv(3, c)', "my_conv: ", "W = {}conv(3, c)"),
+    ],
+)
+def test_the_hint_has_what_mends_it(wrong: str, said: str, mended: str) -> None:
+    frame = "stages 64 x 1\ninput 3 x 8 x 8\nX_i = W_i*X_<i-1>\n"
+    (found,) = mistakes(frame + wrong)
+    assert said in found.hint
+    _ = recform.compile(frame + mended.format(said)).source
+
+
+@pytest.mark.parametrize(
+    ("wrong", "hint"),
+    [
+        ("paths (skip|)* pass", "paths (skip)?* pass"),
+        ("paths pass (|skip)", "paths pass (skip)?"),
+        ("paths skip|", "paths (skip)?"),
+        ("paths (pass (skip|) ||skip)*", "paths (pass (skip)? | skip)?*"),
+    ],
+)
+def test_an_empty_alternative(wrong: str, hint: str, tmp_path: Path) -> None:
+    (found,) = mistakes(wrong)
+    assert (found.code, found.hint) == ("RF123", f"write {hint}")
+    answer = run(tmp_path, "derive", "-", text=hint)
+    assert "RF1" not in answer.stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "G[x] = x*sigmoid[x]\nW = conv(3, c) > G\n" + ONE,
+        "X_i = X_<i-1> + sqrt[2]*W_i[X_<i-1>]",
+        "U(kernel=3) = conv(kernel, c)\nW = U(1)\n" + ONE,
+        "V_i = V_<i-1> + W_i*X_<i-1>\nX_i = V_i\nV_0 = 0",
+        "E2 = conv(3, c)\nW = E2\n" + ONE,
+        "e1 = conv(3, c)\nW = (e1)\n" + ONE,
+        'W = "a0": conv(3, c)\n' + ONE + "  # -> X[i]",
+    ],
+)
+def test_the_language_itself_is_not_foreign(text: str) -> None:
+    _ = recform.compile(text).source
+
+
+@pytest.mark.parametrize(
+    ("written", "factor"),
+    [
+        (r"\frac{1}{2} X_{i-1}", Fraction(1, 2)),
+        (r"\frac{1}{2} * X_{i-1}", Fraction(1, 2)),
+        (r"\dfrac{3}{1+1} \left(X_{i-1}\right)", Fraction(3, 2)),
+        (r"\frac{X_{i-1}}{4}", Fraction(1, 4)),
+        (r"-\tfrac{2}{3} X_{i-1}", Fraction(-2, 3)),
+        (r"\frac{1}{2}^2*X_{i-1}", Fraction(1, 4)),
+    ],
+)
+def test_a_fraction_as_latex_writes_it(written: str, factor: Fraction) -> None:
+    found: Any = recform.compile(f"X_i = W_i*X_<i-1> + {written}")
+    wanted = recform.compile(
+        f"X_i = W_i*X_<i-1> + ({factor.numerator}/{factor.denominator})*X_<i-1>"
+    )
+    assert found.formula.equations[0].right == wanted.formula.equations[0].right
+
+
+def test_a_fraction_of_derivatives(tmp_path: Path) -> None:
+    plain = run(tmp_path, "derive", "-", text="dX_L/dX_<L-i> = 1 + W_<L-i+1>")
+    latex = run(tmp_path, "derive", "-", text=r"\frac{dX_L}{dX_{L-i}} = 1 + W_{L-i+1}")
+    assert latex.returncode == plain.returncode == 0
+    assert latex.stdout.splitlines()[-1] == plain.stdout.splitlines()[-1]
+
+
+def test_an_operator_has_a_capital_letter() -> None:
+    (found,) = mistakes("X_i = X_<i-1> + w_i*X_<i-1>")
+    assert found.hint.endswith("an operator has a capital letter: W_i")
+    _ = recform.compile(ONE)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "W = " + " " * 16_000 + "bn",
+        "W = " + " " * 8_000 + "1" + " " * 7_000 + "b",
+        "X_i = X[i" + " " * 8_000 + "]",
+        "X[i-1]+" * 2_000,
+        "paths " + "|" * 16_000,
+    ],
+    ids=lambda text: text[:6],
+)
+def test_a_long_statement_takes_no_time(text: str) -> None:
+    source = Source("net.rf", text)
+    start = time.process_time()
+    answered(Span(source, 0, len(text)), Diagnostics())
+    assert time.process_time() - start < 1
