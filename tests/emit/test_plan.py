@@ -168,6 +168,13 @@ def test_tidied_keeps_what_is_read_later() -> None:
     assert made.body == (*body[:3], Return(Code("x + 1"), Line(2)))
 
 
+def test_tidied_keeps_several_names_apart() -> None:
+    body = (Assign("a, b", Code("x.chunk(2, dim=1)")), Return(Code("a, b")))
+    made = tidied(Function("f", (), "tuple[Tensor, Tensor]", body))
+    assert isinstance(made, Function)
+    assert made.body == body
+
+
 def test_merged_classes_are_called_by_the_first_name() -> None:
     def block(name: str, line: int, made: str = "nn.ReLU()") -> Class:
         attributes = (Attribute("a", Code(made)),)

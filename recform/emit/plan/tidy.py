@@ -39,6 +39,7 @@ def _joined(body: tuple[Statement, ...]) -> tuple[Statement, ...]:
         last = result[-1] if result else None
         if (
             isinstance(last, Assign)
+            and last.target.isidentifier()
             and isinstance(statement, Assign | Return)
             and statement.value == Code(last.target)
             and last.target not in _read(body[position + 1 :])
