@@ -128,7 +128,7 @@ FOUND = {
     "Z_<-1> = 0.5*input\nX_<first> = 0.5*X_<first-1>\noutput X_L",
     # States that go round and round.
     "parts of sums that are formed in every other block": VECTORS + "stages 3 x 12\n"
-    "X_i = X_<i-2>^2 + W_<i-2>*input + W_i*X_<i-1> + X_<i-1>^2\noutput X_L",
+    "X_i = U*X_<i-2> + W_<i-2>*input + W_i*X_<i-1> + U*X_<i-1>\noutput X_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
