@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import sympy
 
 from recform.algebra.expr import (
     Apply,
+    History,
     I,
     State,
     Tensor,
@@ -36,7 +38,7 @@ from recform.recurrence.steps import Writer
 from recform.recurrence.unroll import Unroller
 
 #: How many more blocks it may take until the regular step is found.
-_LATER = (0, 1, 2, 4, 8, 16, 32, 64)
+_LATER = ((0, 1, 2, 4, 8), (16, 32, 64))
 
 
 def build(formula: Formula, report: Diagnostics) -> Recurrence:
@@ -68,6 +70,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         pattern=pattern,
         reasons=_reasons(pattern, model),
         bound=cut.size,
+        partial=reach.partial,
         disjoint=_ways(cut, pattern),
         early=_early(pattern),
         shared=shared_in(pattern),
@@ -83,10 +86,11 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     unroller = Unroller(formula, length)
     output = unroller.output(formula.output)
     zero = {b.left for b in formula.boundaries if b.right is None}
+    ranges = [p for p in walk(formula.output) if isinstance(p, History)]
     read = {
         part.name
-        for equation in formula.equations
-        for part in walk(equation.right)
+        for tensor in (*(e.right for e in formula.equations), *ranges)
+        for part in walk(tensor)
         if isinstance(part, State)
     }
     for equation in formula.equations:
@@ -113,13 +117,15 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
     A state that has to grow to its size does so in the first blocks, and a step that reads
     it before is none that could be repeated.
     """
-    for later in _LATER:
-        tried = replace(reach, later=later)
-        model = Writer(formula, tried.length, tried)
-        steps = model.follow()
-        step, behind = steps[tried.regular : tried.regular + 2]
-        if _is_repeated(step, behind, model.unroller):
-            return tried, model, replace(step, role="regular")
+    for rounds in _LATER:
+        # Which parts of sums are formed early may go round and round.
+        for partial, later in product((True, False), rounds):
+            tried = replace(reach, later=later, partial=partial)
+            model = Writer(formula, tried.length, tried)
+            steps = model.follow()
+            step, behind = steps[tried.regular : tried.regular + 2]
+            if _is_repeated(step, behind, model.unroller):
+                return tried, model, replace(step, role="regular")
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
 
 

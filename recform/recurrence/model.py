@@ -169,6 +169,7 @@ class Recurrence:
         reasons: for each tensor of the state, why it is needed.
         bound: the size of a minimum cut between two blocks: no set of fewer tensors
             lets the rest be computed.
+        partial: whether the cut may have parts of sums.
         disjoint: as many paths from the past to the future that share no tensor.
         early: partial sums that are formed before their block, as text.
         shared: modules with several calls.
@@ -181,6 +182,7 @@ class Recurrence:
     pattern: Step
     reasons: Mapping[Slot, str]
     bound: int
+    partial: bool
     disjoint: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
     shared: tuple[Shared, ...]
@@ -191,11 +193,11 @@ class Recurrence:
         All steps of a flow take the same; those of another flow may take something else.
         """
         flows = self.flows if flow is None else (flow,)
-        names: dict[str, None] = {}
-        for number, step in enumerate(self.steps):
-            if any(run.step == number for item in flows for run in item.runs):
-                names.update(dict.fromkeys(shared_by(step)))
-        return tuple(names)
+        taken = {run.step for item in flows for run in item.runs}
+        names = [shared_by(step) for step in self.steps]
+        here = {name for number in taken for name in names[number]}
+        # In one order for all flows, since a step may be taken in several.
+        return tuple(dict.fromkeys(n for some in names for n in some if n in here))
 
     def handed_to(self, step: int) -> tuple[str, ...]:
         """What the network hands to the blocks that take a step."""

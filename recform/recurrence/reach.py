@@ -38,6 +38,7 @@ class Reach:
         from_end: how many blocks before the last one the output reaches.
         tail: how many blocks at the end differ in which of their unknowns are read.
         later: how many more blocks it takes until each step is that of the block before.
+        partial: whether a part of a sum may be formed early.
     """
 
     order: int
@@ -45,6 +46,7 @@ class Reach:
     from_end: int
     tail: int = 0
     later: int = 0
+    partial: bool = True
 
     @property
     def regular(self) -> int:

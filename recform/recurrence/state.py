@@ -27,12 +27,14 @@ class Border:
         waiting: tensors that later blocks must compute.
         parts: what a tensor is made from.
         possible: whether a tensor uses no scalar of a later block.
+        partial: whether a part of a sum may be handed on.
     """
 
     known: tuple[Tensor, ...]
     waiting: tuple[Tensor, ...]
     parts: Callable[[Tensor], tuple[Tensor, ...]]
     possible: Callable[[Tensor], bool] = lambda tensor: True
+    partial: bool = True
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ def _graph(
         seen.add(tensor)
         parts = [p for p in border.parts(tensor) if not isinstance(p, Filled)]
         early = [part for part in parts if is_ready(part)]
-        if isinstance(tensor, TensorSum) and 2 <= len(early) < len(parts):
+        is_sum = border.partial and isinstance(tensor, TensorSum)
+        if is_sum and 2 <= len(early) < len(parts):
             piece = TensorSum(*early)
             terms = border.parts(tensor)
             first = terms.index(early[0])

@@ -70,7 +70,11 @@ class Writer(Repeats):
                 )
                 known = tuple(t for t in everything if not is_cheap(t))
                 border = Border(
-                    known, tuple(waiting), self._parts_or_end, self._by(block)
+                    known,
+                    tuple(waiting),
+                    self._parts_or_end,
+                    self._by(block),
+                    self.reach.partial,
                 )
                 outputs = self._outputs(block, border, have, carried, modules)
                 for tensor in outputs:

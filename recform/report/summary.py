@@ -103,6 +103,7 @@ class Summary:
         borders: blocks that hand on something else, around those with equations of their
             own.
         bound: size of the minimum cut that proves the state minimal.
+        partial: whether the cut may have parts of sums.
         ways: one disjoint way from the past to the future for each tensor.
         early: partial sums that are formed before the block that adds them.
         shared: modules that are called more than once, where the general equations hold;
@@ -122,6 +123,7 @@ class Summary:
     state: tuple[StateRow, ...]
     borders: tuple[Border, ...]
     bound: int
+    partial: bool
     ways: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
     shared: tuple[SharedRow, ...]
@@ -164,6 +166,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
         bound=recurrence.bound,
+        partial=recurrence.partial,
         ways=recurrence.disjoint,
         early=recurrence.early,
         shared=(

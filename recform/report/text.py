@@ -71,10 +71,11 @@ def _state(summary: Summary, console: Console) -> None:
         table.add_row(Text(f"  {row.what}"), Text(row.reason + early))
     console.print(table)
     proof = "; ".join(" > ".join(way) for way in summary.ways)
+    over = " and the parts of their sums" if summary.partial else ""
     console.print(
         Text(
             f"Minimal: a minimum cut between two blocks has size {summary.bound}, over "
-            "the tensors that the equations name and the parts of their sums. "
+            f"the tensors that the equations name{over}. "
             f"Ways that share no tensor: {proof}."
         )
     )

@@ -121,6 +121,14 @@ FOUND = {
     "Y_i = min(3/4*X_i, (Z_<i-1> + Z_<i-1> + Y_<i-1>), X_i)\n"
     "Z_i = input + Z_<i-1> + tanh(W_i*(X_<i-7> + Y_<i-6>))\n"
     "X_<8..13> = U^2*Z_<i-1> + W_<i-4>*X_<i-1>\noutput X_L",
+    # What the network hands to its blocks.
+    "a step of two stages that get two modules": VECTORS
+    + "stages 3 x 3, 3 x 4, 3 x 2\nscope stage\nscalar b = 0.3\n"
+    "X_i = (1 + W_<i-1>)*U*Z_<i-1> - b*W_i*Z_<i-1>\nZ_i = U*X_<i-1> - W_i*Z_<i-1>\n"
+    "Z_<-1> = 0.5*input\nX_<first> = 0.5*X_<first-1>\noutput X_L",
+    # States that go round and round.
+    "parts of sums that are formed in every other block": VECTORS + "stages 3 x 12\n"
+    "X_i = U*X_<i-2> + W_<i-2>*input + W_i*X_<i-1> + U*X_<i-1>\noutput X_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
