@@ -155,7 +155,8 @@ class Equations:
         made = self.values.make("apply", operator, owner, argument)
         newest = self._newest(argument) if owner is None else owner
         for name, lag in self._named.get(operator, ()):
-            if newest + lag > 0 and not self._is_busy(name, newest + lag):
+            there = 0 < newest + lag <= self.length
+            if there and not self._is_busy(name, newest + lag):
                 self.state(name, newest + lag)
         for key in self._numbered.get((operator, newest), ()):
             if not self._is_busy(*key):

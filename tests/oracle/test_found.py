@@ -129,6 +129,9 @@ FOUND = {
     # States that go round and round.
     "parts of sums that are formed in every other block": VECTORS + "stages 3 x 12\n"
     "X_i = U*X_<i-2> + W_<i-2>*input + W_i*X_<i-1> + U*X_<i-1>\noutput X_L",
+    "an operator of the last block, with which the next one would begin": VECTORS
+    + "stages 3 x 4\nX_i = X_<i-1> + W_i*X_<i-1>\nY_i = W_<i-1>*input\n"
+    "Y_<3..4> = U*sum(Y_<3..i-1>) + X_<i-1>*((1 + W_i)*input)\noutput X_L + Y_L",
     # Nothing but gates of each other.
     "a square of one number, where the width grows": VECTORS
     + "stages 1 x 1, 3 x 2\nC = linear(c)\nX_i = Z_<i-1>^2\n"
