@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from recform.algebra.expr import (
     Apply,
     History,
+    Scaled,
     State,
     Tensor,
 )
@@ -64,6 +65,12 @@ class Repeats(Written):
                 return None
             table[tensor] = moved
         if [table[tensor] for tensor in tensors(pattern.inputs)] != carried:
+            return None
+        if any(
+            isinstance(table[slot], Scaled) and not isinstance(slot, Scaled)
+            for slot in tensors(pattern.inputs)
+        ):
+            # A sum of which one term is left: its number stands behind an adapter.
             return None
         early = self._early_at(pattern, block)
         if not self._same_parts(pattern, table, early, block):

@@ -70,6 +70,9 @@ FOUND = {
     "an unknown and its first block": VECTORS
     + "stages 3 x 4\nX_i = Y_i + Y_1\nY_i = W_i*X_<i-1>\noutput X_L",
     # Shapes.
+    "a term that is left alone of a sum that travels": "input 2\nstem none\n"
+    "head none\nadapter linear(c) > tanh\nstages 4 x 1, 4 x 2\nV = linear(c)\n"
+    "X_i = 0.5*X_0 + i/L*V_<i-1>*X_<i-2> + relu(X_<i-2>) - 0.5*V_i*X_<i-1>\noutput X_L",
     "a history that changes its shape": "input 3 x 4 x 4\nstem none\nhead none\n"
     "stages 3 x 1, 4 x 1 / 2\nX_i = max(X_<0..i-1>, X_<i-1>)\noutput X_L",
     # A sum that is formed early, and what it is formed of.

@@ -46,7 +46,7 @@ class FirstStep(nn.Module):
     """X_1 = W_1*X_0
 
     Takes x_prev = X_0.
-    Hands on X_1, 1/2*W_1*X_0, 1/4*W_1*X_0 + X_0.
+    Hands on X_1, X_0, W_1*X_0.
     """
 
     def __init__(self) -> None:
@@ -55,9 +55,28 @@ class FirstStep(nn.Module):
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:4
-        scaled_wx = 0.5 * wx  # rf:4
-        partial = 0.25 * wx + x_prev  # rf:4
-        return wx, scaled_wx, partial
+        return wx, x_prev, wx
+
+
+class SecondStep(nn.Module):
+    """X_2 = W_2*X_1 + 1/2*W_1*X_0
+
+    Takes x_prev = X_1, x_prev2 = X_0, wx_prev = W_1*X_0.
+    Hands on X_2, 1/2*W_2*X_1 + (1/4*W_1*X_0 + X_0), 1/4*W_2*X_1 + X_1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W = WBlock(16, 16)
+
+    def forward(
+        self, x_prev: Tensor, x_prev2: Tensor, wx_prev: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        wx = self.W(x_prev)  # rf:4
+        x = wx + 0.5 * wx_prev  # rf:4
+        partial = 0.5 * wx + (0.25 * wx_prev + x_prev2)  # rf:4
+        partial2 = 0.25 * wx + x_prev  # rf:4
+        return x, partial, partial2
 
 
 class Step(nn.Module):
@@ -156,7 +175,7 @@ class ThirdOrder(nn.Module):
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
         self.stem = Stem(in_channels, 16)
-        self.stage1 = nn.ModuleList([FirstStep(), *[Step(16) for _ in range(2)]])
+        self.stage1 = nn.ModuleList([FirstStep(), SecondStep(), Step(16)])
         self.stage2 = nn.ModuleList([Step(24, stride=2), FifthStep(), LastStep()])
         self.head = Head(24, classes)
 
