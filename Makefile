@@ -39,7 +39,7 @@ test-light: $(STAMP) ## Install the wheel without torch into a bare environment,
 
 test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
 	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
-		--scale $(SCALE) $(ARGS)
+		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
 
 lint: $(STAMP) ## Check style, format, types and the layers
 	$(PY) -m ruff check .
