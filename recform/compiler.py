@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
-from recform import algebra, graph, proof, recurrence
+from recform import graph, proof, recurrence
 from recform.algebra.formula import with_plugins
 from recform.blocks import library
 from recform.blocks.plugins import Plugin, Plugins, load
@@ -286,7 +286,7 @@ def _proved(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]
 def compile_formula(
     formula: Formula, report: Diagnostics, settings: tuple[tuple[str, str], ...] = ()
 ) -> Compiled:
-    """One network from its formula: the stages behind the algebra.
+    """One network from its formula: the stages behind the formula.
 
     Raises:
         CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
@@ -379,7 +379,6 @@ def is_path(formula: str | Path) -> bool:
 __all__ = [
     "CompileError",
     "Compiled",
-    "algebra",
     "compile_formula",
     "compile_source",
     "emit_source",

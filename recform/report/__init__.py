@@ -1,4 +1,4 @@
-"""What a network is, in words and figures; read off the recurrence and the graph."""
+"""All that is printed of a formula: text, JSON, LaTeX, tables, plots. Nothing is found out."""
 
 from recform.report.summary import Summary, summarise
 from recform.report.table import Published, TableRow, published, tabulate

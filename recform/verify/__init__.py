@@ -1,1 +1,1 @@
-"""A module held against its formula: emitted, freshly or in a file, and by the equations."""
+"""What is claimed of a formula, held against a module that runs: emitted, or in a file."""
