@@ -13,7 +13,7 @@ has been written out for one block.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, Self
 from weakref import WeakValueDictionary
@@ -313,8 +313,16 @@ class Part(Tensor):
         return int(self.args[2])
 
 
-def subtensors(tensor: Tensor) -> Iterator[Tensor]:
-    """A tensor and all that it is made of, each once, parts before what uses them."""
+def subtensors(
+    tensor: Tensor,
+    parts: Callable[[Tensor], Sequence[Tensor]] = lambda tensor: tensor.children,
+) -> Iterator[Tensor]:
+    """A tensor and all that it is made of, each once, parts before what uses them.
+
+    Args:
+        tensor: the whole.
+        parts: what a tensor is made of, where an unknown is more than its name.
+    """
     seen: set[Tensor] = set()
     stack = [(tensor, False)]
     while stack:
@@ -324,7 +332,7 @@ def subtensors(tensor: Tensor) -> Iterator[Tensor]:
         elif current not in seen:
             seen.add(current)
             stack.append((current, True))
-            stack += [(child, False) for child in reversed(current.children)]
+            stack += [(part, False) for part in reversed(parts(current))]
 
 
 def _replaced(

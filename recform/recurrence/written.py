@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.recurrence.model import ModuleSlot, Slot, Step
@@ -59,30 +60,17 @@ class Written:
         self._time: dict[Tensor, int] = {}
         self.unroller = Unroller(self.formula, self.length, merged=True)
         self.output = self.unroller.output(self.formula.output)
-        self.live = [] if self.output is None else self._live(self.output)
+        self.live = (
+            []
+            if self.output is None
+            else list(subtensors(self.output, self.unroller.parts))
+        )
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, sums with the parts that are formed early."""
         if tensor in self.early:
             return self.early[tensor].children
         return self.unroller.parts(tensor)
-
-    def _live(self, output: Tensor) -> list[Tensor]:
-        """Everything that the output needs, parts first, without deep recursion."""
-        done: dict[Tensor, None] = {}
-        stack: list[tuple[Tensor, bool]] = [(output, False)]
-        while stack:
-            tensor, ready = stack.pop()
-            if tensor in done:
-                continue
-            if ready:
-                done[tensor] = None
-                continue
-            stack.append((tensor, True))
-            stack.extend(
-                (part, False) for part in reversed(self.unroller.parts(tensor))
-            )
-        return list(done)
 
     def time(self, tensor: Tensor) -> int:
         """The block that makes a tensor at the earliest; 0 is before the first block."""

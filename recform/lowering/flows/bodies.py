@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import sympy
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Filled, Learned, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
 from recform.algebra.formula import Pipeline
 from recform.blocks import Argument
 from recform.diagnostics import Diagnostics
@@ -183,19 +183,9 @@ def _learned(tensor: Tensor) -> set[Learned]:
 def _in_order(
     output: Tensor, definitions: Mapping[State, Tensor]
 ) -> tuple[Tensor, ...]:
-    """All tensors, parts before what uses them."""
-    done: dict[Tensor, None] = {}
-    stack: list[tuple[Tensor, bool]] = [(output, False)]
-    while stack:
-        tensor, ready = stack.pop()
-        if tensor in done:
-            continue
-        if ready:
-            done[tensor] = None
-            continue
-        if isinstance(tensor, Filled):
-            continue
-        stack.append((tensor, True))
-        parts = (definitions[tensor],) if isinstance(tensor, State) else tensor.children
-        stack += [(part, False) for part in reversed(parts)]
-    return tuple(done)
+    """All tensors, parts before what uses them; numbers are none."""
+
+    def parts(tensor: Tensor) -> tuple[Tensor, ...]:
+        return (definitions[tensor],) if isinstance(tensor, State) else tensor.children
+
+    return tuple(t for t in subtensors(output, parts) if not isinstance(t, Filled))
