@@ -18,16 +18,15 @@ import warnings
 from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from recform import graph, proof, recurrence
-from recform.algebra.formula import with_plugins
-from recform.blocks import library
-from recform.blocks.plugins import Plugin, Plugins, load
+from recform.blocks import Library
+from recform.blocks.plugins import Plugin, load
 from recform.diagnostics import (
     CompileError,
     Diagnostic,
@@ -64,7 +63,6 @@ class Compiled:
         settings: the parameters that were set, as text, for the header.
         warnings: what compiles but is probably not meant.
         proof: that the blocks, as they are written, compute the equations.
-        plugins: the operators that are not recform's own.
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
     """
@@ -73,7 +71,6 @@ class Compiled:
     settings: tuple[tuple[str, str], ...]
     warnings: tuple[Diagnostic, ...]
     proof: Proof
-    plugins: Plugins = field(default_factory=Plugins)
     used: tuple[Source, ...] = ()
     timm: bool = False
 
@@ -96,7 +93,7 @@ class Compiled:
     def files(self) -> tuple[str, ...]:
         """The names of the files that it was made from, plugins too."""
         read = (self.formula.source, *self.used)
-        return (*(source.name for source in read), *self.plugins.named)
+        return (*(source.name for source in read), *self.formula.library.plugins)
 
     @cached_property
     def source(self) -> str:
@@ -215,17 +212,16 @@ def compile_source(
         CompileError: with all that is wrong.
     """
     report = Diagnostics()
-    loaded = load(plugins, report)
+    library = load(plugins, report)
     report.check()
-    with library.using(loaded.operators):
-        return _compile(source, settings or {}, folder, loaded, report, network)
+    return _compile(source, settings or {}, folder, library, report, network)
 
 
 def _compile(
     source: Source,
     settings: Mapping[str, Any],
     folder: Folder,
-    plugins: Plugins,
+    library: Library,
     report: Diagnostics,
     network: str | None,
 ) -> tuple[Compiled, ...]:
@@ -233,7 +229,7 @@ def _compile(
     from recform.lowering.statistics import warn_of_shared_statistics
     from recform.lowering.unused import warn_unused
 
-    file = parse(source, report, folder)
+    file = parse(source, report, folder, library)
     report.check()
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     try:
@@ -252,8 +248,7 @@ def _compile(
         warn_of_shared_statistics(formula, report)
     warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     return tuple(
-        Compiled(found, shown, warnings, proof, plugins, file.used)
-        for found, proof in proved
+        Compiled(found, shown, warnings, proof, file.used) for found, proof in proved
     )
 
 
@@ -276,7 +271,6 @@ def _answered(source: Source, report: Diagnostics) -> Iterator[None]:
         report.check()
 
 
-@with_plugins
 def _proved(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]:
     """The stages behind the formula, but for the code."""
     network = graph.build(recurrence.build(formula, report), report)
@@ -293,7 +287,7 @@ def compile_formula(
             the blocks would compute something else, which is a fault of the compiler.
     """
     network, found = _proved(formula, report)
-    return Compiled(network, settings, (), found, Plugins(operators=formula.plugins))
+    return Compiled(network, settings, (), found)
 
 
 def choose(compiled: tuple[Compiled, ...], network: str | None) -> Compiled:
@@ -336,10 +330,9 @@ def emit_source(compiled: list[Compiled]) -> str:
     from recform.emit import emit
 
     first = compiled[0]
-    known = library.using(first.plugins.operators)
-    with known, _answered(first.formula.source, Diagnostics()):
+    with _answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.plugins.named, first.timm)
+        return emit(graphs, first.settings, first.timm)
 
 
 def read(path: str | Path) -> tuple[Source, Path]:

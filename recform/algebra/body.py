@@ -37,7 +37,7 @@ from recform.blocks import (
     Operator,
     Shape,
 )
-from recform.blocks.library import function_cost
+from recform.blocks.applied import function_cost
 from recform.source import Span
 
 
@@ -252,7 +252,7 @@ class Inside:
         """What an elementwise function or a product keeps for its gradient."""
         if isinstance(tensor, Elementwise):
             try:
-                cost = function_cost(tensor.name, self.shape(tensor))
+                cost = function_cost(tensor.function, self.shape(tensor))
             except Misfit as misfit:
                 misfit.place = self._body.spans.get(tensor, self._body.span)
                 raise

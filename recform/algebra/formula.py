@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 from recform.algebra.expr import Tensor
-from recform.blocks import Arguments, Operator, Shape, library
+from recform.blocks import Arguments, Library, Operator, Shape
 from recform.source import Source, Span
-
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
 
 @dataclass(frozen=True)
@@ -201,7 +197,7 @@ class Formula:
             where they stand first.
         block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
-        plugins: the operators that are known here and are not recform's own.
+        library: the operators that its file may name.
     """
 
     name: str
@@ -226,28 +222,11 @@ class Formula:
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
-    plugins: Mapping[str, Operator] = field(
-        compare=False, repr=False, default_factory=dict
-    )
+    library: Library = field(compare=False, repr=False)
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""
         return self.spans.get(tensor, self.equations[0].span)
-
-
-def with_plugins(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function of formulas that knows the operators of their plugins while it runs."""
-
-    @wraps(function)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        known = dict(library.extra())
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Formula):
-                known |= value.plugins
-        with library.using(known):
-            return function(*args, **kwargs)
-
-    return wrapper
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
@@ -131,7 +131,6 @@ class Analysis:
         return joined([flow.paths[0].net for flow in self.flows])
 
 
-@with_plugins
 def analyse(
     formula: Formula, report: Diagnostics, asked: Asked | None = None
 ) -> Analysis:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import I, State, Tensor
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.linear.recurrence import linearise
 from recform.derivation.backward import network_of, seeds_of
@@ -89,7 +89,6 @@ class Verdict:
         return self.answer == ANY
 
 
-@with_plugins
 def compare(left: Formula, right: Formula) -> Verdict:
     """Compares two networks with the same operators, block by block.
 

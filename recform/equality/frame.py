@@ -109,7 +109,7 @@ def _signature(pipeline: Pipeline | None) -> Any:
 
 def _step(step: Step) -> Any:
     operator = step.operator
-    inside: Any = operator.name
+    inside: Any = operator
     if isinstance(operator, Body):
         letters = {name: _signature(p) for name, p in operator.operators.items()}
         scalars = {name: _scalar(s) for name, s in operator.scalars.items()}

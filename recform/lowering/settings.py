@@ -9,8 +9,6 @@ from typing import Any
 
 from recform.algebra.formula import InitRule
 from recform.algebra.scalars import ScalarReader
-from recform.blocks import lookup
-from recform.blocks import names as operator_names
 from recform.blocks.identifiers import nearest_label
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.sections import Section
@@ -164,9 +162,8 @@ def init_rules(
     """How weights start, by the kind of operator that owns them."""
     flat = {
         weights.kind: weights.flat
-        for name in operator_names()
-        if (operator := lookup(name)) is not None
-        for weights in operator.weights
+        for name in section.library.names
+        for weights in section.library.operators[name].weights
     }
     kinds = sorted(flat)
     rules = dict(DEFAULT_INIT)

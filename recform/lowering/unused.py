@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from recform.algebra.body import every_step
 from recform.algebra.formula import Formula
-from recform.blocks import lookup
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section, sections
@@ -172,7 +171,7 @@ def _hint(found: _Declared, section: Section) -> str:
     unknown = [
         other
         for other in survey(section, Diagnostics()).operators
-        if other not in section.definitions and lookup(other) is None
+        if other not in section.definitions and section.library.lookup(other) is None
     ]
     guess = closest(name, unknown)
     if guess:

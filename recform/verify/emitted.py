@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.naming.owners import plain_graph
@@ -20,11 +19,6 @@ CLAIM = "the whole network is what its equations say"
 
 def emitted(compiled: Compiled) -> Check:
     """Runs the network, or one with thinner stages, and evaluates its equations."""
-    with library.using(compiled.plugins.operators):
-        return _emitted(compiled)
-
-
-def _emitted(compiled: Compiled) -> Check:
     small = thinner(compiled)
     if small is None:
         totals = compiled.graph.totals

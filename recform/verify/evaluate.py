@@ -32,8 +32,8 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.blocks import Operator
 from recform.blocks.function import NUMBERS
-from recform.blocks.library import told
 from recform.recurrence.unroll import Unroller
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Evaluator:
             case Filled():
                 return self.number(tensor.coefficient, tensor.at)
             case Elementwise():
-                return function(tensor.name)(self.values[tensor.argument])
+                return function(tensor.function)(self.values[tensor.argument])
             case Part():
                 inner = self.values[tensor.tensor]
                 return inner.chunk(tensor.parts, dim=_axis(inner))[tensor.which]
@@ -235,15 +235,15 @@ def _spread(values: list[Any]) -> list[Any]:
     ]
 
 
-def function(name: str) -> Callable[[Any], Any]:
+def function(operator: Operator) -> Callable[[Any], Any]:
     """An elementwise function on tensors, from what its operator says that it computes.
 
     Raises:
         Untold: if that is nothing.
     """
-    known = told(name)
+    known = operator.function
     if known is None:
-        raise Untold(name)
+        raise Untold(operator.name)
     words = _words()
     return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
 

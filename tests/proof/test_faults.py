@@ -26,6 +26,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.blocks import standard
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
@@ -231,7 +232,7 @@ def _later_number(tensor: Tensor) -> Tensor | None:
 
 def _other_function(tensor: Tensor) -> Tensor | None:
     if type(tensor).__name__ == "Elementwise":
-        return tensor.func("tanh", tensor.args[1])  # type: ignore[no-any-return]
+        return tensor.func(standard().operators["tanh"], tensor.args[1])  # type: ignore[no-any-return]
     return None
 
 

@@ -29,7 +29,6 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
-from recform.blocks import elementwise
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller, newest
@@ -145,9 +144,8 @@ class Differentiator:
                 if not self._activations:
                     yield from self._parts(tensor.argument, block)
                     return
-                at, argument = placed(tensor.argument, block)
-                name = self._name(tensor.name, at, argument)
-                letter = Letter("activation", name, at, argument)
+                at, value = placed(tensor, block)
+                letter = Letter("activation", self._name(value, at), at, value)
                 yield from self._times(letter, tensor.argument, block)
             case TensorSum():
                 for child in tensor.children:
@@ -223,16 +221,19 @@ class Differentiator:
         self._histories.setdefault(name, general)
         return Source(name, At.of(history.last))
 
-    def _name(self, function: str, at: At, argument: Tensor) -> str:
+    def _name(self, value: Tensor, at: At) -> str:
         """The function's name, numbered where a block has it with several arguments."""
+        assert isinstance(value, Elementwise)
+        function, library = value.name, self._formula.library
         group = (function, at if at.base == START else At(at.base))
-        arguments = self._names.setdefault(group, [])
-        if argument not in arguments:
-            arguments.append(argument)
-        number = arguments.index(argument)
+        values = self._names.setdefault(group, [])
+        if value not in values:
+            values.append(value)
+        number = values.index(value)
         name = f"{function}{number + 1 if number else ''}"
         # The sixth relu is not relu6.
-        taken = number and (elementwise(name) is not None or function[-1].isdigit())
+        known = library.elementwise(name) is not None
+        taken = number and (known or function[-1].isdigit())
         return f"{function}_{number + 1}" if taken else name
 
     def _refuse(self, tensor: Tensor, kind: str) -> None:
