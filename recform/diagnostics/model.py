@@ -131,6 +131,11 @@ class Diagnostics:
         return self._counts[Severity.ERROR] > 0
 
     @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What compiles but is probably not meant."""
+        return tuple(item for item in self if item.severity is Severity.WARNING)
+
+    @property
     def is_full(self) -> bool:
         """Whether no further error would be shown."""
         return self._counts[Severity.ERROR] >= self.LIMIT

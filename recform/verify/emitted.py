@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from recform.compiler import Compiled
@@ -49,7 +48,7 @@ def _by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -
         Missing: if the module lacks an operator that the equations name.
         Untold: if a plugin says no value of a function that they name.
     """
-    plain = replace(tried, graph=plain_graph(tried.graph), timm=False)
+    plain = Compiled(plain_graph(tried.graph), tried.proof)
     network = plain.module().double().eval()
     naive = Naive(plain, network)
     starts: list[tuple[str, float]] = []
