@@ -98,7 +98,7 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, int], tuple[Any, Any]] = {}
+        self._calls: dict[tuple[str, int | None, Any], Any] = {}
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Any] = {}
         self._numbers: dict[tuple[Any, Any], Any] = {}
@@ -163,11 +163,12 @@ class Evaluator:
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
                 value = self.values[tensor.argument]
-                # A value that has two names, as the input may, is one argument.
-                key = (tensor.operator, index, id(value))
+                # A value that has two names, as the input may, is one argument: torch's
+                # tensors are keys by their identity.
+                key = (tensor.operator, index, value)
                 if key not in self._calls:
-                    self._calls[key] = (module(value), value)
-                return self._calls[key][0]
+                    self._calls[key] = module(value)
+                return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)
                 return number * self.values[tensor.tensor]

@@ -129,7 +129,7 @@ class _Adapted(Evaluator):
         self._brackets = {
             settle(whole): settle(split) or whole for whole, split in brackets.items()
         }
-        self._adapted: dict[tuple[Tensor, int], Any] = {}
+        self._adapted: dict[tuple[Tensor, Any], Any] = {}
 
     def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return super().made_of(self._brackets.get(tensor, tensor))
@@ -152,7 +152,7 @@ class _Adapted(Evaluator):
         if value != tensor and isinstance(tensor, Scaled):
             number = self.number(tensor.coefficient, tensor.at)
             return number * self.term(tensor.tensor, parent)
-        key = (tensor, id(adapter))
+        key = (tensor, adapter)
         if key not in self._adapted:
             self._adapted[key] = adapter(self.values[tensor])
         return self._adapted[key]

@@ -138,7 +138,7 @@ class _Reader:
     def __init__(self, formula: Formula) -> None:
         self._formula = formula
         self._rows: list[Row] = []
-        self._bodies: dict[int, str] = {}
+        self._bodies: dict[Body, str] = {}
         self._named: dict[str, list[str]] = {}
         free = [param.name for param in formula.params if param.free]
         self._free = {parameter(name): f"p{n + 1}" for n, name in enumerate(free)}
@@ -246,12 +246,12 @@ class _Reader:
 
     def _body(self, body: Body) -> str:
         """A definition by equations gets a row of its own."""
-        if id(body) not in self._bodies:
-            self._bodies[id(body)] = f"definition {len(self._bodies) + 1}"
-            key = self._bodies[id(body)]
+        if body not in self._bodies:
+            self._bodies[body] = f"definition {len(self._bodies) + 1}"
+            key = self._bodies[body]
             self._named.setdefault(body.name, []).append(key)
             self._row(key, "; ".join(self._inside(body)), " ".join(body.about.split()))
-        return self._bodies[id(body)]
+        return self._bodies[body]
 
     def _definitions(self) -> dict[str, str]:
         """What definitions say, whatever they are called and in which order they come."""

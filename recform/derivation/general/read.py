@@ -14,7 +14,7 @@ from recform.derivation.general.automaton import series_of
 from recform.derivation.general.ellipsis import written_out
 from recform.derivation.general.model import General
 from recform.derivation.general.paths import PathReader
-from recform.derivation.general.sums import SumReader
+from recform.derivation.general.sums import SumReader, Unread
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import minimal
 from recform.derivation.series.series import NotExact, Series, constant
@@ -93,6 +93,9 @@ def read(
             series, reading = _relation(item, numbers, learned, varying, report)
     except Reported:
         return None
+    except Unread as unread:
+        unread.tell(report)
+        return None
     except Refused as refused:
         _refused(refused, item, report)
         return None
@@ -139,13 +142,12 @@ def _relation(
         )
         raise Reported
 
-    def terms(expr: n.Expr, to: Diagnostics) -> General:
-        reader = SumReader(numbers, learned, to, varying)
+    def terms(expr: n.Expr) -> General:
+        reader = SumReader(numbers, learned, varying)
         return General(reader.terms(expr), expr.span.text, expr.span)
 
     plain = written_out(right, terms, report)
-    general = terms(plain.expr, report)
-    return series_of(general), plain.text
+    return series_of(terms(plain.expr)), plain.text
 
 
 def _unknown(item: n.Relation, report: Diagnostics) -> str:

@@ -32,13 +32,33 @@ from recform.derivation.general.slopes import (
 from recform.derivation.general.terms import NoRow, merged, renamed, row_of
 from recform.derivation.series.series import SKIP, Move
 from recform.diagnostics import Diagnostics, Label, closest
-from recform.lowering.sorts import MAX_TERMS, Reported
+from recform.lowering.sorts import MAX_TERMS
 from recform.source import Span
 from recform.syntax import nodes as n
 
 _BUILT_IN = ("sum", "prod")
 #: How often sums and products are tried in steps of several blocks.
 _MOST_TRIES = 200
+
+
+class Unread(Exception):
+    """What is read is no part of a general formula; what is wrong with it, as it is told."""
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        hint: str = "",
+        others: tuple[Label, ...] = (),
+    ) -> None:
+        super().__init__(message)
+        self._said = (code, message, place)
+        self._hint, self._others = hint, others
+
+    def tell(self, report: Diagnostics) -> None:
+        """Reports it."""
+        report.error(*self._said, hint=self._hint, others=self._others)
 
 
 @dataclass
@@ -49,12 +69,10 @@ class SumReader:
         numbers: constants and parameters, by name.
         learned: learned scalars, by name: whether each block has its own.
         varying: constants with an index, by name, as expressions in ``i``.
-        report: gets RF201, RF632 and what the scalars' rules say.
     """
 
     numbers: Mapping[str, Any]
     learned: Mapping[str, bool]
-    report: Diagnostics
     varying: Mapping[str, Any] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
     _count: int = 0
@@ -65,7 +83,7 @@ class SumReader:
         """The terms whose sum an expression is.
 
         Raises:
-            Reported: after a diagnostic.
+            Unread: if it has none (RF201, RF632, and what the scalars' rules say).
         """
         try:
             found = merged(self._read(expr))
@@ -377,7 +395,6 @@ class SumReader:
         if last is None and not covers(high, step):
             return None
         self._tries += 1
-        before, self.report = self.report, Diagnostics()
         try:
             terms = self._with(variable, symbol(inner) / step, body)
             if name == "sum":
@@ -397,10 +414,8 @@ class SumReader:
                     for term in terms
                 )
             return (self._repeated(inner, (first, last, step), terms, expr),)
-        except Reported:
+        except Unread:
             return None
-        finally:
-            self.report = before
 
     def _summed(self, name: str, low: int, high: int, body: n.Expr) -> tuple[Term, ...]:
         """A sum over fixed numbers, written out."""
@@ -472,8 +487,7 @@ class SumReader:
         hint: str = "",
         others: tuple[Label, ...] = (),
     ) -> NoReturn:
-        self.report.error(code, message, place, hint=hint, others=others)
-        raise Reported
+        raise Unread(code, message, place, hint, others)
 
 
 def _number(value: Any) -> tuple[Term, ...]:

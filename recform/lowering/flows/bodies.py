@@ -13,7 +13,15 @@ from typing import Any, NoReturn
 import sympy
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    subtensors,
+)
 from recform.algebra.formula import Pipeline
 from recform.blocks import Argument, Library
 from recform.diagnostics import Diagnostics
@@ -181,7 +189,9 @@ def _states(tensor: Tensor) -> list[State]:
 
 
 def _learned(tensor: Tensor) -> set[Learned]:
-    return getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)  # type: ignore[no-any-return]
+    if not isinstance(tensor, Scaled | Filled):
+        return set()
+    return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
 
 
 def _in_order(
