@@ -38,11 +38,16 @@ class Differentiator:
     """Differentiates tensors of one formula."""
 
     def __init__(
-        self, formula: Formula, report: Diagnostics, activations: bool
+        self,
+        formula: Formula,
+        report: Diagnostics,
+        activations: bool,
+        choices: bool = False,
     ) -> None:
         self._formula = formula
         self._report = report
         self._activations = activations
+        self._choices = choices
         self._histories: dict[str, History] = {}
         self._names: dict[tuple[str, At], list[Tensor]] = {}
         self.assumptions: dict[str, None] = {}
@@ -172,7 +177,9 @@ class Differentiator:
                     for source, polynomial in self._parts(child, block):
                         yield source, share * polynomial
             case Combine():
-                self._refuse(tensor, tensor.kind)
+                if not self._choices:
+                    self._refuse(tensor, tensor.kind)
+                yield from self._chosen(tensor, block)
             case _:
                 raise TypeError(type(tensor).__name__)
 
@@ -213,8 +220,17 @@ class Differentiator:
             for source, polynomial in inner:
                 yield source, front * polynomial
 
+    def _chosen(
+        self, tensor: Combine, block: int | None
+    ) -> Iterator[tuple[Source, Polynomial]]:
+        """Each argument of a ``max`` or ``min`` behind a gate: where it is taken."""
+        at, value = placed(tensor, block)
+        for child, shown in zip(tensor.children, value.children, strict=True):
+            gate = Letter("gate", f"{tensor.kind} is {plain(shown)}", at, value)
+            yield from self._times(gate, child, block)
+
     def _history(self, history: History) -> Source:
-        if history.kind in ("max", "min"):
+        if history.kind in ("max", "min") and not self._choices:
             self._refuse(history, history.kind)
         general = History(history.kind, history.body, history.first, I)
         name = plain(general)
