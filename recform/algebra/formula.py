@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from recform.algebra.expr import Tensor
 from recform.blocks import Arguments, Library, Operator, Shape
 from recform.source import Source, Span
+
+
+class Scope(Enum):
+    """What the index of a block runs through before it starts anew."""
+
+    NETWORK = "network"
+    STAGE = "stage"
 
 
 @dataclass(frozen=True)
@@ -185,7 +193,7 @@ class Formula:
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
         stages: at least one.
-        scope: ``"network"`` or ``"stage"``: where the index starts anew.
+        scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
         scalars: likewise.
         tables: numbers of each stage or block, in the order of the file.
@@ -209,7 +217,7 @@ class Formula:
     adapter: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
-    scope: str
+    scope: Scope
     operators: Mapping[str, Pipeline]
     scalars: Mapping[str, LearnedScalar]
     tables: tuple[Table, ...]
@@ -223,6 +231,12 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many blocks the index runs through, each time that it starts anew."""
+        counts = tuple(stage.blocks for stage in self.stages)
+        return counts if self.scope is Scope.STAGE else (sum(counts),)
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

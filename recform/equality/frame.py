@@ -90,7 +90,7 @@ def _sizes(formula: Formula) -> tuple[str, str, str]:
         f"{stage.width} x {stage.blocks}" + f" / {stage.stride}" * (stage.stride > 1)
         for stage in formula.stages
     ]
-    return str(formula.input), formula.scope, ", ".join(stages)
+    return str(formula.input), formula.scope.value, ", ".join(stages)
 
 
 def _text(pipeline: Pipeline | None) -> str:

@@ -14,6 +14,7 @@ from recform.algebra.formula import (
     LearnedScalar,
     Param,
     Pipeline,
+    Scope,
     StageSpec,
     Step,
 )
@@ -260,7 +261,9 @@ class _Lowering:
             section.add_defaults(defaults.PARAMS)
         shared = found.shared or found.called_twice or found.grows or bool(found.timed)
         scope = section.single["scope"]
-        flat = shared and isinstance(scope, n.Scope) and scope.where != "stage"
+        flat = (
+            shared and isinstance(scope, n.Scope) and scope.where != Scope.STAGE.value
+        )
         given = section.single["input"]
         if isinstance(given, n.Input) and len(given.sizes) != 3:
             flat = True

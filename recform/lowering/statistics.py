@@ -27,8 +27,7 @@ def warn_of_shared_statistics(formulas: Iterable[Formula], report: Diagnostics) 
 
 
 def _warn(formula: Formula, report: Diagnostics) -> None:
-    counts = [stage.blocks for stage in formula.stages]
-    if (max(counts) if formula.scope == "stage" else sum(counts)) < 2:
+    if max(formula.lengths) < 2:
         return
     applied: dict[str, Apply] = {}
     for equation in formula.equations:

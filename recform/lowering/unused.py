@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recform.algebra.body import every_step
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section, sections
@@ -122,7 +122,7 @@ def _names_read(section: Section) -> set[str]:
 
 def _has_transitions(section: Section) -> bool:
     scope = section.single.get("scope")
-    return isinstance(scope, n.Scope) and scope.where == "stage"
+    return isinstance(scope, n.Scope) and scope.where == Scope.STAGE.value
 
 
 def _without_indices(left: tuple[n.Expr, ...]) -> tuple[n.Expr, ...]:

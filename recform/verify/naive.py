@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
+from recform.algebra.formula import Scope
 from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import plan_network
@@ -35,7 +36,7 @@ class Naive:
         self._plan = plan_network(compiled.graph, module_names([compiled.graph]))
         names = self._plan.stages
         stages = [list(network.get_submodule(name)) for name in names]
-        by_stage = compiled.formula.scope == "stage"
+        by_stage = compiled.formula.scope is Scope.STAGE
         self._flows = stages if by_stage else [[b for stage in stages for b in stage]]
         shapes = {stage.shape.sizes for stage in compiled.graph.stages}
         self._one_shape = shapes == {compiled.graph.stem.output.sizes}

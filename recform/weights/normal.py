@@ -26,7 +26,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
-from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
+from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
 
@@ -179,7 +179,7 @@ class _Reader:
             for stage in formula.stages
         )
         self._row("stages", stages, f"stages {stages.replace(' / 1', '')}")
-        self._row("scope", formula.scope, f"scope {formula.scope}")
+        self._row("scope", formula.scope.value, f"scope {formula.scope.value}")
         for number, table in enumerate(formula.tables, 1):
             per = "per block" if table.by_block else "per stage"
             values = ", ".join(self._value(value) for value in table.values)
@@ -187,7 +187,7 @@ class _Reader:
             self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
-        if formula.scope == "stage":
+        if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
         for role, pipeline in (*pieces.items(), *adapters.items()):
             self._pipeline(role, f"{role} ", pipeline)

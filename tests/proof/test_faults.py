@@ -113,7 +113,7 @@ def stepped(change: Callable[[Step], Step], role: str = "regular") -> Fault:
 
     def plant(graph: NetworkGraph) -> NetworkGraph:
         recurrence = graph.recurrence
-        steps = tuple(change(s) if s.role == role else s for s in recurrence.steps)
+        steps = tuple(change(s) if str(s.role) == role else s for s in recurrence.steps)
         assert steps != recurrence.steps or any(
             dict(a.definitions) != dict(b.definitions)
             for a, b in zip(steps, recurrence.steps, strict=True)
