@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from recform.algebra.expr import Tensor
+from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape
 from recform.source import Source, Span
 
@@ -225,7 +226,7 @@ class Formula:
     boundaries: tuple[Boundary, ...]
     output: Tensor
     output_span: Span = field(compare=False)
-    names: Mapping[str, str]
+    names: Mapping[str, Naming]
     name_spans: Mapping[str, Span] = field(compare=False, repr=False)
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]

@@ -7,6 +7,7 @@ from typing import Any
 
 from recform.algebra.expr import Filled, Learned, Scaled
 from recform.algebra.formula import Scope
+from recform.algebra.labels import Naming
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
 from recform.emit.forward import Attributes, ForwardWriter
@@ -41,7 +42,7 @@ from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transitio
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
 from recform.emit.printer.lines import folded
-from recform.emit.rows.chain import ChainWriter, is_chain, path_of
+from recform.emit.rows.chain import ChainWriter, is_chain
 from recform.emit.setting import Setting
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
@@ -234,9 +235,9 @@ class NetworkWriter:
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
-        pattern = self._formula.names.get("stages", "stage{}")
+        naming = self._formula.names.get("stages", Naming(("stage{}",)))
         count = len(self._formula.stages)
-        names = [".".join(path_of(pattern, number + 1)) for number in range(count)]
+        names = [".".join(naming.at(number + 1)) for number in range(count)]
         if len(names) == 1 and "stages" not in self._formula.names:
             names = ["blocks"]
         claims = [

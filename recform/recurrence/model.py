@@ -72,7 +72,16 @@ class Role:
         return "_".join(self.words)
 
 
-_ORDINALS = "first second third fourth fifth sixth seventh eighth".split()
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+]
 
 
 def _ordinal(number: int) -> str:

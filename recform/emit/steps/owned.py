@@ -177,7 +177,7 @@ class Owned:
             targets = tuple(bridge.target for bridge in bridges)
             key = (site.value, targets)
             if key not in table:
-                wanted = self._formula.names.get("adapter", "shortcut")
+                wanted = str(self._formula.names.get("adapter", "shortcut"))
                 claim = claim_of(self._formula, "adapter", "the adapter")
                 table[key] = (
                     self._attributes.new(wanted)
