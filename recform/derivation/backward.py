@@ -19,7 +19,7 @@ from recform.derivation.closed import closed_form
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import read_back
-from recform.derivation.general.sums import SumReader, Unread
+from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import equal, minimal
 from recform.derivation.series.regex import Regex, regex_of
@@ -34,6 +34,7 @@ from recform.derivation.series.series import (
 )
 from recform.derivation.series.show import LATEX, PLAIN
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
+from recform.diagnostics import Unread
 
 # ------------------------------------------------------------------------------- automaton
 

@@ -150,6 +150,29 @@ class Diagnostics:
             raise CompileError(sorted(self._items, key=_order))
 
 
+class Unread(Exception):
+    """What is read means nothing where it stands.
+
+    Who reads raises it, and who asked tells it to a report, or looks for another reading.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        hint: str = "",
+        others: Iterable[Label] = (),
+    ) -> None:
+        super().__init__(message)
+        self._said = (code, message, place)
+        self._hint, self._others = hint, others
+
+    def tell(self, report: Diagnostics) -> None:
+        """Reports it."""
+        report.error(*self._said, hint=self._hint, others=self._others)
+
+
 def _order(item: Diagnostic) -> tuple[str, int, str]:
     if not item.labels:
         return (item.file, -1, item.code)

@@ -16,15 +16,14 @@ from typing import Any, NoReturn
 import sympy
 
 from recform.algebra.expr import I, L
-from recform.algebra.scalars import ScalarReader
+from recform.algebra.scalars import scalar_of
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
-from recform.derivation.general.sums import Unread
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import equal
 from recform.derivation.series.series import NotExact, Series
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, Unread
 from recform.lowering.sorts import Reported
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -335,7 +334,7 @@ def _scalar(expr: n.Expr) -> Any:
             names[part.name] = sympy.Symbol(part.name)
         elif isinstance(part, n.Call | n.Ellipsis | n.Tuple | n.String | n.Boolean):
             return None
-    return ScalarReader(names, Diagnostics(), "a number").read(expr)
+    return scalar_of(expr, names)
 
 
 def _slopes(slots: list[_Slot]) -> tuple[Any, list[Any]] | None:

@@ -31,7 +31,7 @@ from recform.derivation.general.slopes import (
 )
 from recform.derivation.general.terms import NoRow, merged, renamed, row_of
 from recform.derivation.series.series import SKIP, Move
-from recform.diagnostics import Diagnostics, Label, closest
+from recform.diagnostics import Label, Unread, closest
 from recform.lowering.sorts import MAX_TERMS
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -39,26 +39,6 @@ from recform.syntax import nodes as n
 _BUILT_IN = ("sum", "prod")
 #: How often sums and products are tried in steps of several blocks.
 _MOST_TRIES = 200
-
-
-class Unread(Exception):
-    """What is read is no part of a general formula; what is wrong with it, as it is told."""
-
-    def __init__(
-        self,
-        code: str,
-        message: str,
-        place: Span,
-        hint: str = "",
-        others: tuple[Label, ...] = (),
-    ) -> None:
-        super().__init__(message)
-        self._said = (code, message, place)
-        self._hint, self._others = hint, others
-
-    def tell(self, report: Diagnostics) -> None:
-        """Reports it."""
-        report.error(*self._said, hint=self._hint, others=self._others)
 
 
 @dataclass
