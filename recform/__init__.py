@@ -80,23 +80,11 @@ def compile(
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula.
     """
-    from recform.compiler import (
-        choose,
-        compile_source,
-        from_text,
-        is_path,
-        read,
-        with_timm,
-    )
+    from recform.compiler import choose, compile_source, source_of
 
-    if is_path(formula):
-        source, folder = read(formula)
-        compiled = compile_source(source, params, folder, plugins, network)
-    else:
-        source = from_text(str(formula))
-        compiled = compile_source(source, params, None, plugins, network)
-    chosen = choose(compiled, network)
-    return with_timm([chosen])[0] if timm else chosen
+    source, folder = source_of(formula)
+    compiled = compile_source(source, params, folder, plugins, network, timm=timm)
+    return choose(compiled, network)
 
 
 @_to_the_point

@@ -37,7 +37,7 @@ from recform.blocks import (
     Operator,
     Shape,
 )
-from recform.blocks.library import function_cost
+from recform.blocks.applied import function_cost
 from recform.source import Span
 
 
@@ -108,13 +108,13 @@ class Body(Operator):
         return {argument.default: a[argument.name] for argument in self.arguments}
 
 
-def every_step(pipeline: Pipeline, seen: set[int] | None = None) -> Iterator[Step]:
+def every_step(pipeline: Pipeline, seen: set[Body] | None = None) -> Iterator[Step]:
     """The operators of a pipeline; those inside of a definition by equations once."""
     seen = set() if seen is None else seen
     for step in pipeline.steps:
         yield step
-        if isinstance(step.operator, Body) and id(step.operator) not in seen:
-            seen.add(id(step.operator))
+        if isinstance(step.operator, Body) and step.operator not in seen:
+            seen.add(step.operator)
             for inner in step.operator.operators.values():
                 yield from every_step(inner, seen)
 
@@ -252,7 +252,7 @@ class Inside:
         """What an elementwise function or a product keeps for its gradient."""
         if isinstance(tensor, Elementwise):
             try:
-                cost = function_cost(tensor.name, self.shape(tensor))
+                cost = function_cost(tensor.function, self.shape(tensor))
             except Misfit as misfit:
                 misfit.place = self._body.spans.get(tensor, self._body.span)
                 raise

@@ -21,6 +21,8 @@ from weakref import WeakValueDictionary
 import sympy
 from sympy.core.symbol import Str
 
+from recform.blocks.operator import Operator
+
 #: The number of the block, counted from 1.
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
 #: The number of blocks (of the network, or of the stage with `scope stage`).
@@ -248,15 +250,45 @@ class Concat(Tensor):
     """Tensors side by side along the features."""
 
 
-class Elementwise(Tensor):
-    """An elementwise function of one tensor, such as ``relu``."""
+class Function(Str):
+    """The name of an elementwise operator, with the operator: two may have one name."""
 
-    def __new__(cls, name: Any, argument: Tensor) -> Elementwise:
-        return super().__new__(cls, Str(str(name)), argument)
+    __slots__ = ("operator",)
+    operator: Operator
+
+    def __new__(cls, operator: Operator) -> Self:
+        made: Self = super().__new__(cls, operator.name)
+        made.operator = operator
+        return made
+
+    def __getnewargs__(self) -> tuple[Operator]:
+        return (self.operator,)
+
+    def _hashable_content(self) -> tuple[Any, ...]:
+        return (self.name, self.operator)
+
+    def compare(self, other: Any) -> int:
+        """SymPy's order, which is that of the names: operators have none."""
+        return int(Str(self.name).compare(Str(word(other))))
+
+
+class Elementwise(Tensor):
+    """An elementwise function of one tensor, such as ``relu``.
+
+    It holds the operator of the library or of a plugin that computes it.
+    """
+
+    def __new__(cls, function: Operator | Function, argument: Tensor) -> Elementwise:
+        named = function if isinstance(function, Function) else Function(function)
+        return super().__new__(cls, named, argument)
 
     @property
     def name(self) -> str:
         return word(self.args[0])
+
+    @property
+    def function(self) -> Operator:
+        return self.args[0].operator  # type: ignore[no-any-return]
 
     @property
     def argument(self) -> Tensor:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from enum import Enum
+from typing import Any
 
 from recform.algebra.expr import Tensor
-from recform.blocks import Arguments, Operator, Shape, library
+from recform.algebra.labels import Naming
+from recform.blocks import Arguments, Library, Operator, Shape
 from recform.source import Source, Span
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+
+class Scope(Enum):
+    """What the index of a block runs through before it starts anew."""
+
+    NETWORK = "network"
+    STAGE = "stage"
 
 
 @dataclass(frozen=True)
@@ -189,7 +194,7 @@ class Formula:
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
         stages: at least one.
-        scope: ``"network"`` or ``"stage"``: where the index starts anew.
+        scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
         scalars: likewise.
         tables: numbers of each stage or block, in the order of the file.
@@ -201,7 +206,7 @@ class Formula:
             where they stand first.
         block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
-        plugins: the operators that are known here and are not recform's own.
+        library: the operators that its file may name.
     """
 
     name: str
@@ -213,7 +218,7 @@ class Formula:
     adapter: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
-    scope: str
+    scope: Scope
     operators: Mapping[str, Pipeline]
     scalars: Mapping[str, LearnedScalar]
     tables: tuple[Table, ...]
@@ -221,33 +226,22 @@ class Formula:
     boundaries: tuple[Boundary, ...]
     output: Tensor
     output_span: Span = field(compare=False)
-    names: Mapping[str, str]
+    names: Mapping[str, Naming]
     name_spans: Mapping[str, Span] = field(compare=False, repr=False)
     block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
-    plugins: Mapping[str, Operator] = field(
-        compare=False, repr=False, default_factory=dict
-    )
+    library: Library = field(compare=False, repr=False)
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """How many blocks the index runs through, each time that it starts anew."""
+        counts = tuple(stage.blocks for stage in self.stages)
+        return counts if self.scope is Scope.STAGE else (sum(counts),)
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""
         return self.spans.get(tensor, self.equations[0].span)
-
-
-def with_plugins(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """A function of formulas that knows the operators of their plugins while it runs."""
-
-    @wraps(function)
-    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        known = dict(library.extra())
-        for value in (*args, *kwargs.values()):
-            if isinstance(value, Formula):
-                known |= value.plugins
-        with library.using(known):
-            return function(*args, **kwargs)
-
-    return wrapper
 
 
 @dataclass(frozen=True)

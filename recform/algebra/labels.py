@@ -1,4 +1,4 @@
-"""What the parts of a flow are called: labels, numbers in brackets, paths with dots.
+"""What parts are called: `names` statements, labels, numbers in brackets, paths with dots.
 
 The names are those of the state_dict. Brackets around a part of a flow make it an
 nn.Sequential: its parts are numbered, unless some have labels.
@@ -6,12 +6,63 @@ nn.Sequential: its parts are numbered, unless some have labels.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from recform.syntax import nodes as n
 
 #: In front of a name that comes of itself: brackets without a label are ``layer1``.
 DERIVED = "*"
+#: Stands for a number in a name: one that counts from 1, or from the number in it.
+_NUMBER = re.compile(r"\{(\d*)\}")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """What a `names` statement says of a part of the network.
+
+    Attributes:
+        path: the names of its module, the outermost first; none if it has no module, and
+            what it is made of stands in its place.
+    """
+
+    path: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Naming:
+        """As it stands in the file: ``layer{}``, ``features.{0}``, ``.`` for no module."""
+        return cls(() if text == "." else tuple(text.split(".")))
+
+    def __str__(self) -> str:
+        return ".".join(self.path) or "."
+
+    @property
+    def inline(self) -> bool:
+        """Whether there is no module around the parts."""
+        return not self.path
+
+    @property
+    def numbered(self) -> bool:
+        """Whether each of several has a number of its own."""
+        return any(map(_NUMBER.search, self.path))
+
+    @property
+    def first(self) -> int:
+        """The number of the first one."""
+        found = _NUMBER.search(str(self))
+        return int(found[1] or 1) if found else 1
+
+    @property
+    def pattern(self) -> str:
+        """With ``{}`` for the number, wherever it counts from."""
+        return _NUMBER.sub("{}", str(self))
+
+    def at(self, number: int) -> tuple[str, ...]:
+        """The path of one of several, counted from 1."""
+        return tuple(
+            _NUMBER.sub(lambda found: str(number + int(found[1] or 1) - 1), name)
+            for name in self.path
+        )
 
 
 @dataclass

@@ -7,12 +7,12 @@ diagnostic and not the end of the machine's memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import sympy
 
 from recform.blocks.function import EXACT
-from recform.diagnostics import Diagnostics, closest
+from recform.diagnostics import Diagnostics, Unread, closest
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -87,25 +87,50 @@ class ScalarReader:
     def __init__(
         self, names: Mapping[str, Any], report: Diagnostics, where: str
     ) -> None:
-        self._names = names
+        self._scalars = _Scalars(names, where)
         self._report = report
-        self._where = where
 
     def read(self, expr: n.Expr) -> Any:
         """The value, or None after a diagnostic."""
         try:
+            return self._scalars.value(expr)
+        except Unread as unread:
+            unread.tell(self._report)
+            return None
+
+
+def scalar_of(expr: n.Expr, names: Mapping[str, Any]) -> Any:
+    """The value of what may be a scalar, or None if it is none.
+
+    Args:
+        expr: what is looked at.
+        names: what each name stands for.
+    """
+    try:
+        return _Scalars(names, "this").value(expr)
+    except Unread:
+        return None
+
+
+class _Scalars:
+    def __init__(self, names: Mapping[str, Any], where: str) -> None:
+        self._names = names
+        self._where = where
+
+    def value(self, expr: n.Expr) -> Any:
+        """The value.
+
+        Raises:
+            Unread: if it has none.
+        """
+        try:
             return self._read(expr)
         except Unreasonable:
-            self._report.error("RF106", "this number is out of all reason", expr.span)
+            self._fail("RF106", "this number is out of all reason", expr.span)
         except Undefined:
-            self._report.error(
-                "RF211", "this is a root of a negative number", expr.span
-            )
+            self._fail("RF211", "this is a root of a negative number", expr.span)
         except ZeroDivisionError:
-            self._report.error("RF211", "this divides by zero", expr.span)
-        except _Reported:
-            pass
-        return None
+            self._fail("RF211", "this divides by zero", expr.span)
 
     def _read(self, expr: n.Expr) -> Any:
         match expr:
@@ -138,7 +163,6 @@ class ScalarReader:
             case n.Call():
                 return self._call(expr)
         self._fail("RF212", f"{self._where} takes a number here", expr.span)
-        return None
 
     def _number(self, expr: n.Expr) -> Any:
         value = self._read(expr)
@@ -161,7 +185,6 @@ class ScalarReader:
         self._fail(
             "RF201", f"the name {expr.name!r} is not known here", expr.span, hint
         )
-        return None
 
     def _call(self, expr: n.Call) -> Any:
         name = expr.function.name
@@ -183,9 +206,8 @@ class ScalarReader:
                 arguments.append(self._number(argument))
         return call(name, arguments, expr.span, self._fail)
 
-    def _fail(self, code: str, message: str, span: Span, hint: str = "") -> None:
-        self._report.error(code, message, span, hint=hint)
-        raise _Reported
+    def _fail(self, code: str, message: str, span: Span, hint: str = "") -> NoReturn:
+        raise Unread(code, message, span, hint)
 
 
 def call(
@@ -205,7 +227,3 @@ def call(
     if name == "exp" and arguments[0].is_number and abs(arguments[0]) > 700:
         raise Unreasonable
     return FUNCTIONS[name](*arguments)
-
-
-class _Reported(Exception):
-    """A diagnostic has been made; reading stops here."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula, Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
@@ -131,7 +131,6 @@ class Analysis:
         return joined([flow.paths[0].net for flow in self.flows])
 
 
-@with_plugins
 def analyse(
     formula: Formula, report: Diagnostics, asked: Asked | None = None
 ) -> Analysis:
@@ -148,7 +147,7 @@ def analyse(
     """
     asked = asked or Asked()
     _check(formula, asked, report)
-    if asked.depth is not None and formula.scope == "network":
+    if asked.depth is not None and formula.scope is Scope.NETWORK:
         (flow,) = flows(formula, asked.depth)
         formula = stretched(formula, [stage.first for stage in flow.stages])
     plain = linearise(formula, report, activations=False)
@@ -235,7 +234,7 @@ def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
         if (0 if number == 0 else 1) <= block <= shortest:
             continue
         what = f"there is no block {block}: the blocks are 1 to {shortest}"
-        if formula.scope == "stage":
+        if formula.scope is Scope.STAGE:
             what += " (of the shortest stage)"
         if spans and asked.depth is None:
             inside = [span for span in spans if span.source is formula.source]
@@ -248,7 +247,7 @@ def _check(formula: Formula, asked: Asked, report: Diagnostics) -> None:
 
 def _borders(formula: Formula) -> tuple[int, ...]:
     """The first blocks of stages whose shape differs from what comes in."""
-    if formula.scope == "stage":
+    if formula.scope is Scope.STAGE:
         return ()
     borders, before = [], 0
     width: int | None = None

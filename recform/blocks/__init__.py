@@ -7,7 +7,7 @@ package knows what a channel, a height or a width is.
 
 from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.function import Function
-from recform.blocks.library import elementwise, lookup, names, register
+from recform.blocks.library import Library, standard
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -29,17 +29,15 @@ __all__ = [
     "Function",
     "Kind",
     "Layout",
+    "Library",
     "Misfit",
     "Operator",
     "Shape",
     "Weights",
     "code",
-    "elementwise",
     "fraction",
-    "lookup",
-    "names",
     "put_in",
-    "register",
     "require_layout",
+    "standard",
     "symbols_in",
 ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from recform.blocks.code import code
 from recform.blocks.function import Function
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -39,7 +38,6 @@ class _Elementwise(Operator):
         return Emitted(self.call, layer=f"nn.{self.layer}()")
 
 
-@register
 class ReLU(_Elementwise):
     """The rectifier."""
 
@@ -51,7 +49,6 @@ class ReLU(_Elementwise):
     saves = "output"
 
 
-@register
 class ReLU6(_Elementwise):
     """The rectifier that ends at 6."""
 
@@ -63,7 +60,6 @@ class ReLU6(_Elementwise):
     layer = "ReLU6"
 
 
-@register
 class LeakyReLU(_Elementwise):
     """The rectifier with a small slope below zero."""
 
@@ -80,7 +76,6 @@ class LeakyReLU(_Elementwise):
         )
 
 
-@register
 class ELU(_Elementwise):
     """The exponential linear unit."""
 
@@ -97,7 +92,6 @@ class ELU(_Elementwise):
         return Emitted(f"F.elu({{x}}{more})", layer=f"nn.ELU({given})")
 
 
-@register
 class GELU(_Elementwise):
     """The Gaussian error linear unit."""
 
@@ -113,7 +107,6 @@ class GELU(_Elementwise):
         return Emitted(f"F.gelu({{x}}{more})", layer=f"nn.GELU({given})")
 
 
-@register
 class SiLU(_Elementwise):
     """The sigmoid linear unit, also called swish."""
 
@@ -125,7 +118,6 @@ class SiLU(_Elementwise):
     layer = "SiLU"
 
 
-@register
 class HardSwish(_Elementwise):
     """The sigmoid linear unit in straight pieces."""
 
@@ -137,7 +129,6 @@ class HardSwish(_Elementwise):
     layer = "Hardswish"
 
 
-@register
 class HardSigmoid(_Elementwise):
     """The logistic function in straight pieces."""
 
@@ -149,7 +140,6 @@ class HardSigmoid(_Elementwise):
     layer = "Hardsigmoid"
 
 
-@register
 class Tanh(_Elementwise):
     """The hyperbolic tangent."""
 
@@ -161,7 +151,6 @@ class Tanh(_Elementwise):
     saves = "output"
 
 
-@register
 class Sigmoid(_Elementwise):
     """The logistic function."""
 
@@ -173,7 +162,6 @@ class Sigmoid(_Elementwise):
     saves = "output"
 
 
-@register
 class Softmax(Operator):
     """Shares of the features, which add up to one."""
 
@@ -188,7 +176,6 @@ class Softmax(Operator):
         return Emitted(f"F.softmax({{x}}, dim={axis})", layer=f"nn.Softmax(dim={axis})")
 
 
-@register
 class PReLU(Operator):
     """The rectifier whose slope below zero is learned."""
 
@@ -217,7 +204,6 @@ class PReLU(Operator):
         return Emitted("{m}({x})", f"nn.PReLU({', '.join(parts)})")
 
 
-@register
 class Identity(Operator):
     """What comes in, unchanged."""
 

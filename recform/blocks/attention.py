@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code, fraction
-from recform.blocks.library import register
 from recform.blocks.linear import LINEAR
 from recform.blocks.operator import (
     Argument,
@@ -20,7 +19,6 @@ from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 
 
-@register
 class Attention(Operator):
     """Multi-head self-attention with learned projections in and out."""
 

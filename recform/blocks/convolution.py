@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -94,7 +93,6 @@ class _Conv(Operator):
         return Emitted("{m}({x})", f"nn.Conv2d({', '.join(parts)})")
 
 
-@register
 class Conv(_Conv):
     """A two-dimensional convolution."""
 
@@ -118,7 +116,6 @@ class Conv(_Conv):
         return a.groups
 
 
-@register
 class DepthwiseConv(_Conv):
     """A convolution of each channel by itself."""
 
@@ -141,7 +138,6 @@ class DepthwiseConv(_Conv):
         return x.features
 
 
-@register
 class TransposedConv(Operator):
     """A transposed convolution, the backward pass of a convolution as a layer."""
 

@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from numbers import Integral
 from typing import TypeVar
 
@@ -82,8 +83,12 @@ def _function_faults(cls: type[Operator]) -> Iterator[str]:
             yield f"has a `function` whose value cannot be read: {error}"
 
 
+@cache
 def guarded(cls: type[Operator]) -> Operator:
-    """An operator whose rules may fail: a failure becomes a Misfit (RF514)."""
+    """An operator whose rules may fail: a failure becomes a Misfit (RF514).
+
+    A class is one operator, so that formulas that were compiled apart have the same.
+    """
 
     class Guarded(cls):  # type: ignore[misc, valid-type]
         def shape(self, x: Shape, a: Arguments) -> Shape:

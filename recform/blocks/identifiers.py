@@ -11,7 +11,7 @@ import keyword
 import re
 import unicodedata
 
-from recform.blocks.library import lookup, names
+from recform.blocks.library import Library
 
 #: What no identifier can be. The soft keywords (`match`, `type`) are good names.
 KEYWORDS = frozenset(keyword.kwlist)
@@ -100,15 +100,17 @@ def support_name(text: str) -> str:
     return match.group(1) if match else ""
 
 
-def is_taken(name: str) -> bool:
+def is_taken(name: str, library: Library) -> bool:
     """Whether an argument of this name may hide what a generated file needs.
 
     That is what means something in all of them, and the classes that operators bring.
     """
-    return name in GLOBAL or name == TIMM_BASE or name in _support()
-
-
-def _support() -> set[str]:
-    """The classes that the known operators, those of plugins too, may bring."""
-    operators = (lookup(name) for name in names())
-    return {support_name(text) for item in operators if item for text in item.support}
+    return (
+        name in GLOBAL
+        or name == TIMM_BASE
+        or any(
+            name == support_name(text)
+            for operator in library.operators.values()
+            for text in operator.support
+        )
+    )

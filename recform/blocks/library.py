@@ -1,139 +1,69 @@
-"""The table of all operators, by name: those of recform, and those of plugins."""
+"""The operators that a formula may name: those of recform, with those of plugins.
+
+A library is a value. It is made once for a file that is compiled and travels with what is
+made of it, so that nothing has to know where else an operator of the name is known.
+"""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
-from functools import cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import import_module
+from types import ModuleType
 
-from recform.blocks.function import Function
-from recform.blocks.operator import (
-    FUNCTION_INPUT,
-    Arguments,
-    Cost,
-    Misfit,
-    Operator,
+from recform.blocks.operator import Operator
+
+#: The modules of recform's own operators, one a family.
+_FAMILIES = (
+    *("activation", "attention", "convolution", "linear", "norm", "padding"),
+    *("pooling", "rearrange", "regularise", "tokens"),
 )
-from recform.blocks.shape import Shape
-from recform.blocks.template import Template, template
-
-_OPERATORS: dict[str, Operator] = {}
-#: Operators of the plugins of the formula that is being compiled.
-_EXTRA: ContextVar[Mapping[str, Operator] | None] = ContextVar("extra", default=None)
 
 
-def register(operator: type[Operator]) -> type[Operator]:
-    """Adds an operator class to recform's own (used as a decorator)."""
-    _OPERATORS[operator.name] = operator()
-    return operator
+@dataclass(frozen=True)
+class Library:
+    """Operators by name.
+
+    Attributes:
+        operators: all that are known.
+        plugins: those of the user's own that were asked for, as they were named.
+    """
+
+    operators: Mapping[str, Operator] = field(repr=False)
+    plugins: tuple[str, ...] = ()
+
+    def lookup(self, name: str) -> Operator | None:
+        """The operator of this name, or None."""
+        return self.operators.get(name)
+
+    def elementwise(self, name: str) -> Operator | None:
+        """The operator of this name if equations can use it as a function, or None."""
+        operator = self.lookup(name)
+        return operator if operator is not None and operator.elementwise else None
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """The names of all operators, sorted."""
+        return tuple(sorted(self.operators))
 
 
 @cache
-def _load() -> None:
-    """Imports the families; each registers its operators."""
-    from recform.blocks import (  # noqa: F401
-        activation,
-        attention,
-        convolution,
-        linear,
-        norm,
-        padding,
-        pooling,
-        rearrange,
-        regularise,
-        tokens,
-    )
+def standard() -> Library:
+    """The operators of recform alone."""
+    modules = (import_module(f"recform.blocks.{family}") for family in _FAMILIES)
+    classes = (cls for module in modules for cls in operators_in(module))
+    return Library({cls.name: cls() for cls in classes})
 
 
-@contextmanager
-def imported_whole() -> Iterator[None]:
-    """Around the import of a plugin: one that fails half-way registers nothing."""
-    _load()
-    before = dict(_OPERATORS)
-    try:
-        yield
-    except BaseException:
-        _OPERATORS.clear()
-        _OPERATORS.update(before)
-        raise
-
-
-@contextmanager
-def using(extra: Mapping[str, Operator]) -> Iterator[None]:
-    """Inside of it the operators of plugins are known too."""
-    token = _EXTRA.set(extra)
-    try:
-        yield
-    finally:
-        _EXTRA.reset(token)
-
-
-def lookup(name: str) -> Operator | None:
-    """The operator of this name, or None."""
-    _load()
-    own = _OPERATORS.get(name)
-    return own if own is not None else extra().get(name)
-
-
-def elementwise(name: str) -> Operator | None:
-    """The operator of this name if equations can use it as a function, or None."""
-    operator = lookup(name)
-    return operator if operator is not None and operator.elementwise else None
-
-
-def told(name: str) -> Function | None:
-    """What the elementwise operator of this name says that it computes, if anything.
-
-    Raises:
-        LookupError: if there is none of this name.
-    """
-    return _function(name).function
-
-
-def _function(name: str) -> Operator:
-    operator = elementwise(name)
-    if operator is None:
-        raise LookupError(f"no function {name} is known here")
-    return operator
-
-
-def function_cost(name: str, x: Shape) -> Cost:
-    """What an elementwise operator costs that is used as a function.
-
-    Raises:
-        Misfit: if its rule fails; it says which operator it is of.
-        LookupError: if there is none of this name.
-    """
-    try:
-        return _function(name).cost(x, Arguments({}))
-    except Misfit as misfit:
-        misfit.operator = name
-        raise
-
-
-def function_call(name: str) -> Template:
-    """The code of an elementwise operator that is used as a function.
-
-    Raises:
-        LookupError: if there is none of this name.
-    """
-    emitted = _function(name).emit(FUNCTION_INPUT, Arguments({}))
-    return template(emitted.call)
-
-
-def names() -> list[str]:
-    """The names of all operators, sorted."""
-    _load()
-    return sorted({*_OPERATORS, *extra()})
-
-
-def extra() -> Mapping[str, Operator]:
-    """The operators of plugins that are known here."""
-    return _EXTRA.get() or {}
-
-
-def own(name: str) -> bool:
-    """Whether recform has an operator of this name without any plugin."""
-    _load()
-    return name in _OPERATORS
+def operators_in(module: ModuleType) -> Iterator[type[Operator]]:
+    """The operators that a module defines; a class with an underscore is none."""
+    for value in vars(module).values():
+        if (
+            inspect.isclass(value)
+            and issubclass(value, Operator)
+            and value.__module__ == module.__name__
+            and not value.__name__.startswith("_")
+        ):
+            yield value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     CALL,
     Argument,
@@ -21,7 +20,6 @@ from recform.blocks.shape import Layout, Shape
 LINEAR = Weights("linear", ("nn.Linear",))
 
 
-@register
 class Linear(Operator):
     """A learned affine map of the features."""
 
@@ -62,7 +60,6 @@ class Linear(Operator):
         )
 
 
-@register
 class Flatten(Operator):
     """All numbers of an example in a row."""
 

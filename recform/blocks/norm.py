@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -20,7 +19,6 @@ from recform.blocks.window import divides
 _EPS = "added to the variance, so that nothing divides by zero"
 
 
-@register
 class BatchNorm(Operator):
     """Batch normalisation."""
 
@@ -59,7 +57,6 @@ def _over_features(x: Shape) -> str:
     return "{m}({x})"
 
 
-@register
 class LayerNorm(Operator):
     """Layer normalisation over the features, at each position by itself."""
 
@@ -80,7 +77,6 @@ class LayerNorm(Operator):
         return Emitted(_over_features(x), f"nn.LayerNorm({code(x.features)}{eps})")
 
 
-@register
 class RMSNorm(Operator):
     """Division by the root mean square of the features, with a learned scale."""
 
@@ -102,7 +98,6 @@ class RMSNorm(Operator):
         return Emitted(_over_features(x), made)
 
 
-@register
 class GroupNorm(Operator):
     """Normalisation over the positions of a group of channels."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -18,7 +17,6 @@ from recform.blocks.shape import Layout, Shape
 from recform.blocks.window import pair
 
 
-@register
 class ZeroPad(Operator):
     """The parameter-free shortcut of He et al. (2016), option A."""
 
@@ -51,7 +49,6 @@ class ZeroPad(Operator):
         return Emitted(f"F.pad({taken}, (0, 0, 0, 0, 0, {extra}))")
 
 
-@register
 class Pad(Operator):
     """A rim around an image."""
 

@@ -11,15 +11,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
 from recform.blocks.guard import faults, guarded, tried
-from recform.blocks.library import imported_whole, own
+from recform.blocks.library import Library, operators_in, standard
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
 from recform.files import noted
@@ -29,25 +28,12 @@ GROUP = "recform.operators"
 Plugin: TypeAlias = str | Path | ModuleType | type[Operator]
 
 
-@dataclass(frozen=True)
-class Plugins:
-    """What plugins bring.
-
-    Attributes:
-        named: those that were asked for, as they were named.
-        operators: of all plugins, by name.
-    """
-
-    named: tuple[str, ...] = ()
-    operators: Mapping[str, Operator] = field(default_factory=dict)
-
-
 class _Failure(Exception):
     """A plugin cannot be imported; the text says why."""
 
 
-def load(plugins: Iterable[Plugin], report: Diagnostics) -> Plugins:
-    """The operators of installed packages, and of the plugins that are named.
+def load(plugins: Iterable[Plugin], report: Diagnostics) -> Library:
+    """The operators of recform, of installed packages, and of the plugins that are named.
 
     Args:
         plugins: in the order in which they were named.
@@ -80,7 +66,7 @@ def load(plugins: Iterable[Plugin], report: Diagnostics) -> Plugins:
                 hint="an operator is a class that derives from recform.blocks.Operator",
             )
         loader.add(origin, classes)
-    return Plugins(tuple(named), loader.operators)
+    return Library({**standard().operators, **loader.operators}, tuple(named))
 
 
 class _Loader:
@@ -101,7 +87,7 @@ class _Loader:
                 self._take(origin, cls)
 
     def _is_free(self, origin: str, cls: type[Operator]) -> bool:
-        if own(cls.name):
+        if standard().lookup(cls.name) is not None:
             self._report.error(
                 "RF512",
                 f"{origin} brings an operator {cls.name!r}, and recform has one",
@@ -118,7 +104,7 @@ class _Loader:
         return cls.name not in self._origins
 
     def _take(self, origin: str, cls: type[Operator]) -> None:
-        operator = guarded(cls)
+        operator = guarded(cls)  # type: ignore[arg-type]  # a class is hashable
         if operator.elementwise:
             try:
                 tried(operator)
@@ -138,8 +124,7 @@ def _installed() -> tuple[tuple[str, tuple[type[Operator], ...], str], ...]:
     found = []
     for point in sorted(entry_points(group=GROUP), key=lambda p: (p.name, p.value)):
         try:
-            with imported_whole():
-                classes = tuple(_in_object(point.load()))
+            classes = tuple(_in_object(point.load()))
             failure = "" if classes else "it has no operator"
         except (Exception, SystemExit) as error:
             classes, failure = (), _reason(error)
@@ -153,8 +138,7 @@ def _classes(plugin: Plugin) -> tuple[type[Operator], ...]:
         if _is_file(plugin):
             return tuple(_in_object(_file(Path(plugin))))
         try:
-            with imported_whole():
-                plugin = importlib.import_module(str(plugin))
+            plugin = importlib.import_module(str(plugin))
         except (Exception, SystemExit) as error:
             raise _Failure(_reason(error)) from error
     if isinstance(plugin, ModuleType) and plugin.__file__:
@@ -167,17 +151,8 @@ def _in_object(found: object) -> Iterator[type[Operator]]:
     if inspect.isclass(found):
         if issubclass(found, Operator):
             yield found
-        return
-    if not isinstance(found, ModuleType):
-        return
-    for value in vars(found).values():
-        if (
-            inspect.isclass(value)
-            and issubclass(value, Operator)
-            and value.__module__ == found.__name__
-            and not value.__name__.startswith("_")
-        ):
-            yield value
+    elif isinstance(found, ModuleType):
+        yield from operators_in(found)
 
 
 def _is_file(plugin: str | Path) -> bool:
@@ -202,8 +177,7 @@ def _file(path: Path) -> ModuleType:
     # Registered while it runs, as an import does: dataclasses look their module up.
     sys.modules[name] = module
     try:
-        with imported_whole():
-            spec.loader.exec_module(module)
+        spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise _Failure(_reason(error)) from error

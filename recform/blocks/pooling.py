@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -97,7 +96,6 @@ class _Pool(Operator):
         )
 
 
-@register
 class AvgPool(_Pool):
     """Average pooling, over windows or over everything."""
 
@@ -122,7 +120,6 @@ class AvgPool(_Pool):
         return self.windowed(a, "" if a.countpad else ", count_include_pad=False")
 
 
-@register
 class MaxPool(_Pool):
     """Maximum pooling, over windows or over everything."""
 
@@ -145,7 +142,6 @@ class MaxPool(_Pool):
         return self.windowed(a)
 
 
-@register
 class GlobalPool(Operator):
     """The average over the grid, kept as a grid of one (for gates, before `conv(1)`)."""
 

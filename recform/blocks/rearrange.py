@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -17,7 +16,6 @@ from recform.blocks.shape import Layout, Shape
 from recform.blocks.window import divides, pair
 
 
-@register
 class ChannelShuffle(Operator):
     """Deals the channels of each group out over all groups."""
 
@@ -41,7 +39,6 @@ class ChannelShuffle(Operator):
         )
 
 
-@register
 class PixelShuffle(Operator):
     """Channels become pixels: a finer grid of fewer channels."""
 
@@ -70,7 +67,6 @@ class PixelShuffle(Operator):
         )
 
 
-@register
 class PixelUnshuffle(Operator):
     """Pixels become channels, the inverse of the pixel shuffle."""
 
@@ -98,7 +94,6 @@ class PixelUnshuffle(Operator):
         )
 
 
-@register
 class Upsample(Operator):
     """A finer grid, filled in from the coarse one."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import fraction
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -16,7 +15,6 @@ from recform.blocks.shape import Shape
 from recform.blocks.support import template
 
 
-@register
 class Dropout(Operator):
     """Dropout of single numbers."""
 
@@ -36,7 +34,6 @@ class Dropout(Operator):
         return Emitted("{m}({x})", f"nn.Dropout({fraction(a.rate)})")
 
 
-@register
 class DropPath(Operator):
     """Stochastic depth: drops what a block adds, for whole examples."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from recform.blocks.code import code
 from recform.blocks.convolution import CONV
-from recform.blocks.library import register
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -19,7 +18,6 @@ from recform.blocks.shape import Layout, Shape
 from recform.blocks.window import pair
 
 
-@register
 class Patches(Operator):
     """Patch embedding: every patch of an image becomes a token."""
 
@@ -71,7 +69,6 @@ class Patches(Operator):
         )
 
 
-@register
 class Tokens(Operator):
     """An image as tokens, row by row."""
 
@@ -88,7 +85,6 @@ class Tokens(Operator):
         return Emitted("{x}.flatten(2).transpose(1, 2)")
 
 
-@register
 class Image(Operator):
     """Tokens as an image, row by row."""
 
@@ -115,7 +111,6 @@ class Image(Operator):
         return Emitted(f"{{x}}.transpose(1, 2).unflatten(2, ({code(a.height)}, -1))")
 
 
-@register
 class ClassToken(Operator):
     """A learned token in front of the others, which gathers what the head reads."""
 
@@ -139,7 +134,6 @@ class ClassToken(Operator):
         )
 
 
-@register
 class Positions(Operator):
     """Position embedding: a learned vector for each position is added."""
 
@@ -167,7 +161,6 @@ def _parameter(sizes: str, a: Arguments) -> str:
     return f"nn.Parameter({code(a.std)} * torch.randn({sizes}))"
 
 
-@register
 class Token(Operator):
     """One token as a vector, such as the class token for the head."""
 

@@ -123,7 +123,11 @@ def show(
 
 
 def compiled(
-    file: str, settings: list[str] | None, network: str | None = None
+    file: str,
+    settings: list[str] | None,
+    network: str | None = None,
+    *,
+    timm: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -134,7 +138,8 @@ def compiled(
 
     values = parse_settings(settings or [])
     source, folder = source_of(file)
-    return compile_source(source, values, folder, _PLUGINS.get(), network)
+    plugins = _PLUGINS.get()
+    return compile_source(source, values, folder, plugins, network, timm=timm)
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:

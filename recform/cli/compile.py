@@ -29,14 +29,12 @@ def command(
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Write the PyTorch module of a formula: to OUT.py, or to standard output."""
-    from recform.compiler import emit_source, with_timm
+    from recform.compiler import emit_source
 
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings, network)
-        if timm:
-            networks = with_timm(networks)
+        networks = common.compiled(file, settings, network, timm=timm)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

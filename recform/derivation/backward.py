@@ -34,8 +34,7 @@ from recform.derivation.series.series import (
 )
 from recform.derivation.series.show import LATEX, PLAIN
 from recform.derivation.words import Words, best_distance, seeds_before, words_of
-from recform.diagnostics import Diagnostics
-from recform.lowering.sorts import Reported
+from recform.diagnostics import Unread
 
 # ------------------------------------------------------------------------------- automaton
 
@@ -260,13 +259,12 @@ def _says_renamed(series: Series) -> bool:
 
 def _says(text: str, series: Series) -> bool:
     """Whether a formula, read as any other, has the paths of a series."""
-    silent = Diagnostics()
     learned = {name: True for move in series.moves for name in move.gains}
     free = {str(s): s for s in getattr(series.domain, "symbols", ())}
     expr = read_back(text)
     try:
-        terms = SumReader(free, learned, silent).terms(expr)
+        terms = SumReader(free, learned).terms(expr)
         again = series_of(General(terms, text, expr.span))
-    except (Reported, Refused, NotExact):
+    except (Unread, Refused, NotExact):
         return False
     return equal(again, series - constant(series.domain.to_sympy(series.constant)))

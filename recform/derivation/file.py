@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.algebra.formula import Scope
 from recform.derivation.forward import Derivation, Recursion
 from recform.lowering.sections import Section
 from recform.lowering.sorts import MAX_OFFSET
@@ -49,7 +50,7 @@ def _blocks(section: Section) -> int:
         for stage in item.stages
     ]
     scope = section.single.get("scope")
-    own = isinstance(scope, n.Scope) and scope.where == "stage"
+    own = isinstance(scope, n.Scope) and scope.where == Scope.STAGE.value
     return min(counts) if own else sum(counts)
 
 

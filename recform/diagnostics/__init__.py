@@ -10,6 +10,7 @@ from recform.diagnostics.model import (
     Diagnostics,
     Label,
     Severity,
+    Unread,
     closest,
 )
 from recform.diagnostics.render import as_dict, render_json, render_text
@@ -20,6 +21,7 @@ __all__ = [
     "Diagnostics",
     "Label",
     "Severity",
+    "Unread",
     "as_dict",
     "closest",
     "render_json",

@@ -131,6 +131,11 @@ class Diagnostics:
         return self._counts[Severity.ERROR] > 0
 
     @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """What compiles but is probably not meant."""
+        return tuple(item for item in self if item.severity is Severity.WARNING)
+
+    @property
     def is_full(self) -> bool:
         """Whether no further error would be shown."""
         return self._counts[Severity.ERROR] >= self.LIMIT
@@ -143,6 +148,29 @@ class Diagnostics:
         """
         if self.has_errors:
             raise CompileError(sorted(self._items, key=_order))
+
+
+class Unread(Exception):
+    """What is read means nothing where it stands.
+
+    Who reads raises it, and who asked tells it to a report, or looks for another reading.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        place: Span,
+        hint: str = "",
+        others: Iterable[Label] = (),
+    ) -> None:
+        super().__init__(message)
+        self._said = (code, message, place)
+        self._hint, self._others = hint, others
+
+    def tell(self, report: Diagnostics) -> None:
+        """Reports it."""
+        report.error(*self._said, hint=self._hint, others=self._others)
 
 
 def _order(item: Diagnostic) -> tuple[str, int, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, Tensor
+from recform.algebra.formula import Scope
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.naming.names import variable
@@ -27,7 +28,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import Flow, ModuleSlot, Slot, Step
+from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class ForwardWriter:
 
     def _is_kept(self, number: int) -> bool:
         """Whether the output of a flow gets a name."""
-        return self._formula.scope == "stage"
+        return self._formula.scope is Scope.STAGE
 
     def _stem(self) -> Iterator[Statement]:
         if STEM in self._has.inlined:
@@ -112,7 +113,7 @@ class ForwardWriter:
     def _stages_of(self, number: int) -> list[str]:
         """The containers of the blocks of a flow."""
         stages = [f"self.{name}" for name in self._has.stages]
-        return [stages[number]] if self._formula.scope == "stage" else stages
+        return [stages[number]] if self._formula.scope is Scope.STAGE else stages
 
     def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
         """The blocks of a flow; and the expression of its output."""
@@ -263,7 +264,7 @@ class ForwardWriter:
         network = self._network
         shapes = (
             network.starts[number].shapes
-            if step.role == "start"
+            if step.role == START
             else network.ends[number].shapes
         )
 
@@ -274,7 +275,7 @@ class ForwardWriter:
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
-        behind = 0 if step.role == "start" else flow.length - (step.at - 1)
+        behind = 0 if step.role == START else flow.length - (step.at - 1)
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient

@@ -23,7 +23,6 @@ from recform.graph.model import NetworkGraph
 def emit(
     networks: list[NetworkGraph],
     settings: tuple[tuple[str, str], ...] = (),
-    plugins: tuple[str, ...] = (),
     timm: bool = False,
 ) -> str:
     """The source of a module with these networks.
@@ -31,7 +30,6 @@ def emit(
     Args:
         networks: of one file, in its order.
         settings: parameters that were set, for the header.
-        plugins: those that were named, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
 
     Raises:
@@ -61,10 +59,12 @@ def emit(
         used |= reads(ast.parse(parts[0]))
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
-    options += "".join(f" --plugin {PurePath(name).name}" for name in plugins)
+    formula = networks[0].recurrence.formula
+    named = (PurePath(plugin).name for plugin in formula.library.plugins)
+    options += "".join(f" --plugin {name}" for name in named)
     options += " --timm" if timm else ""
     classes = [plan.network.name for plan in plans]
-    head = header(networks[0].recurrence.formula.source, options, classes)
+    head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"
 
 

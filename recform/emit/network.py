@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from recform.algebra.expr import Filled, Learned, Scaled
+from recform.algebra.formula import Scope
+from recform.algebra.labels import Naming
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
 from recform.emit.forward import Attributes, ForwardWriter
@@ -40,14 +42,14 @@ from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transitio
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
 from recform.emit.printer.lines import folded
-from recform.emit.rows.chain import ChainWriter, is_chain, path_of
+from recform.emit.rows.chain import ChainWriter, is_chain
 from recform.emit.setting import Setting
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
 from recform.emit.steps.step import Frame, plan_step
 from recform.graph.model import Block, NetworkGraph, Piece, Place
-from recform.recurrence.model import ModuleSlot
+from recform.recurrence.model import REGULAR, ModuleSlot
 
 
 def plan_network(
@@ -135,7 +137,7 @@ class NetworkWriter:
     def _step_name(self, index: int) -> str:
         """The name of the class of a step, or of the function that makes its modules."""
         role = self._recurrence.steps[index].role
-        words = [] if role == "regular" else role.split("_")
+        words = () if role == REGULAR else role.words
         if is_inline(self._formula, "step"):
             return self._workshop.function_name("_".join([*words, "step"]))
         camel = "".join(word.capitalize() for word in [*words, "step"])
@@ -233,9 +235,9 @@ class NetworkWriter:
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
-        pattern = self._formula.names.get("stages", "stage{}")
+        naming = self._formula.names.get("stages", Naming(("stage{}",)))
         count = len(self._formula.stages)
-        names = [".".join(path_of(pattern, number + 1)) for number in range(count)]
+        names = [".".join(naming.at(number + 1)) for number in range(count)]
         if len(names) == 1 and "stages" not in self._formula.names:
             names = ["blocks"]
         claims = [
@@ -266,7 +268,7 @@ class NetworkWriter:
         yield from self._one_piece(STEM, network.stem)
         yield from self._owned(classes)
         for number in range(len(network.stages)):
-            if self._formula.scope == "stage" and number and network.transitions:
+            if self._formula.scope is Scope.STAGE and number and network.transitions:
                 piece = network.transitions[number - 1]
                 yield from self._one_piece(transition(number), piece)
             yield Attribute(self._stage_names[number], stages.container(number))
@@ -312,7 +314,7 @@ class NetworkWriter:
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""
-        by_stage = self._formula.scope == "stage"
+        by_stage = self._formula.scope is Scope.STAGE
         for number, group in enumerate(self._network.shared):
             for module in group:
                 if by_stage and len(self._network.shared) > 1:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import I, State, Tensor
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula, Scope
 from recform.algebra.typeset import plain
 from recform.analysis.linear.recurrence import linearise
 from recform.derivation.backward import network_of, seeds_of
@@ -89,7 +89,6 @@ class Verdict:
         return self.answer == ANY
 
 
-@with_plugins
 def compare(left: Formula, right: Formula) -> Verdict:
     """Compares two networks with the same operators, block by block.
 
@@ -227,7 +226,7 @@ def _equal_so_far(formulas: tuple[Formula, Formula], checked: int) -> OwnDepth |
 def _blocks(formula: Formula) -> int | None:
     """The number of blocks, or of those of each stage; None if stages differ in it."""
     counts = [stage.blocks for stage in formula.stages]
-    if formula.scope == "network":
+    if formula.scope is Scope.NETWORK:
         return sum(counts)
     return counts[0] if len(set(counts)) == 1 else None
 

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I, L, Learned
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import LAST, Polynomial
@@ -71,7 +71,6 @@ class PathDifference:
     others: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = ((), ())
 
 
-@with_plugins
 def path_difference(left: Formula, right: Formula) -> PathDifference:
     """Compares the paths from a block's output to the network's."""
     blocks = tuple(sum(stage.blocks for stage in f.stages) for f in (left, right))

@@ -33,6 +33,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.blocks import Operator
+from recform.equality.functions import functions_in
 from recform.equality.functions import program as program_of
 from recform.recurrence.unroll import Unroller
 from recform.verify.evaluate import Untold
@@ -170,8 +172,9 @@ def example(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> Example | None:
     """Numbers for which two networks of a depth differ, or None if none are found."""
+    called = functions_in(formulas)
     bodies = [
-        _body(formula, depth, name)
+        _body(formula, depth, name, called)
         for formula, name in zip(formulas, ("first", "second"), strict=True)
     ]
     left, right = (formula.name for formula in formulas)
@@ -227,7 +230,9 @@ def _differ(left: list[Any], right: list[Any]) -> bool:
 # --------------------------------------------------------------------------- writing it out
 
 
-def _body(formula: Formula, depth: int, name: str) -> str:
+def _body(
+    formula: Formula, depth: int, name: str, called: Mapping[Operator, str]
+) -> str:
     """A function with a line for each unknown of each block."""
     unroller = Unroller(formula, depth)
     output = unroller.output(formula.output)
@@ -254,7 +259,7 @@ def _body(formula: Formula, depth: int, name: str) -> str:
                 index = "" if tensor.index is sympy.nan else f"_{tensor.index}"
                 return f'op("{tensor.operator}{index}", {write(tensor.argument)})'
             case Elementwise():
-                return f'each("{tensor.name}", {write(tensor.argument)})'
+                return f'each("{called[tensor.function]}", {write(tensor.argument)})'
             case Scaled():
                 return f"scale({_weight(tensor)}, {write(tensor.tensor)})"
             case TensorSum():

@@ -90,7 +90,7 @@ def _sizes(formula: Formula) -> tuple[str, str, str]:
         f"{stage.width} x {stage.blocks}" + f" / {stage.stride}" * (stage.stride > 1)
         for stage in formula.stages
     ]
-    return str(formula.input), formula.scope, ", ".join(stages)
+    return str(formula.input), formula.scope.value, ", ".join(stages)
 
 
 def _text(pipeline: Pipeline | None) -> str:
@@ -109,7 +109,7 @@ def _signature(pipeline: Pipeline | None) -> Any:
 
 def _step(step: Step) -> Any:
     operator = step.operator
-    inside: Any = operator.name
+    inside: Any = operator
     if isinstance(operator, Body):
         letters = {name: _signature(p) for name, p in operator.operators.items()}
         scalars = {name: _scalar(s) for name, s in operator.scalars.items()}

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.formula import Formula
-from recform.blocks import Function
-from recform.blocks.library import told
+from recform.blocks import Function, Operator
 from recform.recurrence.check import walk
 from recform.verify.evaluate import Untold
 
@@ -34,9 +33,12 @@ def normal(a):
 _BUILTINS = ("max", "min", "abs")
 
 
-def functions_in(formulas: Iterable[Formula]) -> tuple[str, ...]:
-    """The names of the elementwise functions that equations apply, sorted."""
-    found: set[str] = set()
+def functions_in(formulas: Iterable[Formula]) -> Mapping[Operator, str]:
+    """The elementwise functions that equations apply, and what a program calls them.
+
+    Of two functions with one name the second one gets a number, as no operator has one.
+    """
+    found: dict[Operator, None] = {}
     for formula in formulas:
         tensors: list[Tensor | None] = [formula.output]
         tensors += [equation.right for equation in formula.equations]
@@ -44,13 +46,18 @@ def functions_in(formulas: Iterable[Formula]) -> tuple[str, ...]:
         for tensor in tensors:
             if tensor is not None:
                 parts = walk(tensor)
-                found |= {p.name for p in parts if isinstance(p, Elementwise)}
-    return tuple(sorted(found))
+                found |= {p.function: None for p in parts if isinstance(p, Elementwise)}
+    names: dict[Operator, str] = {}
+    for function in sorted(found, key=lambda function: function.name):
+        before = sum(other.name == function.name for other in names)
+        names[function] = f"{function.name}_{before + 1}" if before else function.name
+    return names
 
 
 def untold(formulas: Iterable[Formula]) -> tuple[str, ...]:
-    """Those of which the operator does not say what they compute."""
-    return tuple(name for name in functions_in(formulas) if told(name) is None)
+    """The names of those of which the operator does not say what they compute."""
+    unknown = (f.name for f in functions_in(formulas) if f.function is None)
+    return tuple(dict.fromkeys(unknown))
 
 
 def program(formulas: Iterable[Formula]) -> str:
@@ -61,10 +68,10 @@ def program(formulas: Iterable[Formula]) -> str:
     """
     lines: list[str] = []
     needed: set[str] = set()
-    for name in functions_in(formulas):
-        known = told(name)
+    for function, name in functions_in(formulas).items():
+        known = function.function
         if known is None:
-            raise Untold(name)
+            raise Untold(function.name)
         needed |= {word.name for word in known.words}
         lines.append(f'    "{name}": lambda a: {_text(known)},\n')
     helpers = [text for word, text in _HELPERS.items() if word in needed]

@@ -19,11 +19,11 @@ import sympy
 
 from recform.blocks import Function
 from recform.blocks.function import EXACT
-from recform.blocks.library import told
 from recform.equality.concat import each, side_by_side
 from recform.equality.max import (
     NORMAL,
-    SIGMOIDS,
+    SIGMOID,
+    Known,
     is_gate,
     is_positive,
     is_positive_atom,
@@ -55,20 +55,20 @@ _MOST_POWER = 8
 _MOST_FACTORS = 8
 
 
-def function(atoms: Atoms, name: str, x: Value) -> Value:
-    """An elementwise function of a value, or one of the words that laws know."""
-    return atoms.once((name, frozen(x)), lambda: _function(atoms, name, x))
+def function(atoms: Atoms, known: Known, x: Value) -> Value:
+    """An elementwise function of a value."""
+    return atoms.once((known, frozen(x)), lambda: _function(atoms, known, x))
 
 
-def _function(atoms: Atoms, name: str, x: Value) -> Value:
-    inside = each(atoms, [x], lambda column: function(atoms, name, column[0]))
+def _function(atoms: Atoms, known: Known, x: Value) -> Value:
+    inside = each(atoms, [x], lambda column: function(atoms, known, column[0]))
     if inside is not None:
         return inside
-    known = None if name in SIGMOIDS else told(name)
-    if known is not None and len(x) <= _most_terms(known):
+    is_word = known in (SIGMOID, NORMAL)
+    if isinstance(known, Function) and not is_word and len(x) <= _most_terms(known):
         with suppress(_Unwritten):
             return known.fold(x, _number, partial(_written, atoms))
-    return _atom(atoms, name, x)
+    return _atom(atoms, known, x)
 
 
 class _Unwritten(Exception):
@@ -104,10 +104,10 @@ def _written(atoms: Atoms, word: str, parts: Sequence[Value]) -> Value:
             larger = together(atoms, "max", [moved, {}])
             return together(atoms, "min", [larger, _number(Fraction(1))])
         case "tanh":
-            gate = function(atoms, "sigmoid", scaled(sympy.Integer(2), x))
+            gate = function(atoms, SIGMOID, scaled(sympy.Integer(2), x))
             return minus(scaled(sympy.Integer(2), gate), {ONE: sympy.S.One})
         case "sigmoid" | "normal":
-            return function(atoms, NORMAL if word == "normal" else word, x)
+            return function(atoms, NORMAL if word == "normal" else SIGMOID, x)
     made = sympy.nan
     if all(value.keys() <= {ONE} for value in parts):
         made = EXACT[word](*(value.get(ONE, sympy.S.Zero) for value in parts))
@@ -140,29 +140,29 @@ def _most_terms(known: Function) -> int:
     return _MOST_TERMS if products == 1 and not pieces else _FEW_TERMS
 
 
-def _atom(atoms: Atoms, name: str, x: Value) -> Value:
+def _atom(atoms: Atoms, known: Known, x: Value) -> Value:
     """A function that stays.
 
     Of ``f(max(a, b)) + f(min(a, b)) = f(a) + f(b)`` the first one is kept; of a gate's x
     and -x one is its argument.
     """
-    gate = is_gate(name)
+    gate = is_gate(known)
     if gate and not x:
         return {ONE: sympy.S.Half}
-    pair = _two_values(atoms, x) if _at_zero(name) is not None else None
+    pair = _two_values(atoms, x) if _at_zero(known) is not None else None
     if gate and (_starts_negative(x) if pair is None else not pair[2]):
-        return minus({ONE: sympy.S.One}, _atom(atoms, name, _negative(x)))
+        return minus({ONE: sympy.S.One}, _atom(atoms, known, _negative(x)))
     if pair is None:
-        return atoms.value("f", name, frozen(x))
+        return atoms.value("f", known, frozen(x))
     a, b, is_larger = pair
     if gate and _starts_negative(plus(a, b)):
         mirrored = together(atoms, "max", [_negative(a), _negative(b)])
-        both = plus(*(function(atoms, name, value) for value in (a, b, mirrored)))
+        both = plus(*(function(atoms, known, value) for value in (a, b, mirrored)))
         return minus(both, {ONE: sympy.S.One})
     if is_larger:
-        return atoms.value("f", name, frozen(x))
-    larger = function(atoms, name, together(atoms, "max", [a, b]))
-    return minus(plus(function(atoms, name, a), function(atoms, name, b)), larger)
+        return atoms.value("f", known, frozen(x))
+    larger = function(atoms, known, together(atoms, "max", [a, b]))
+    return minus(plus(function(atoms, known, a), function(atoms, known, b)), larger)
 
 
 @cache
@@ -173,12 +173,11 @@ def _zero_of(known: Function) -> Any:
     return found if found.is_Rational else None
 
 
-def _at_zero(name: str) -> Any:
+def _at_zero(known: Known) -> Any:
     """What a function that grows is at 0; None if that is no fraction, or it does not."""
-    if is_gate(name):
+    if is_gate(known):
         return sympy.S.Half
-    known = told(name)
-    return _zero_of(known) if known is not None and known.grows else None
+    return _zero_of(known) if isinstance(known, Function) and known.grows else None
 
 
 def _two_values(atoms: Atoms, x: Value) -> tuple[Value, Value, bool] | None:
@@ -256,24 +255,24 @@ def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
         if not weight.is_Rational:
             return None
         terms.append((weight, rest[0], dict(rest[1]), monomial))
-    weight, name, x, monomial = terms[0]
+    weight, known, x, monomial = terms[0]
     if len(terms) == 1:
         if monomial not in left:
             return _merged(atoms, right, left) if monomial in right else None
-        if constant != -weight * _at_zero(name):
+        if constant != -weight * _at_zero(known):
             return None
         y: Value = {}
     else:
-        other, other_name, y, _ = terms[1]
-        if name != other_name:
+        other, other_known, y, _ = terms[1]
+        if known != other_known:
             return None
-        if is_gate(name) and (other, constant) == (weight, -weight):
+        if is_gate(known) and (other, constant) == (weight, -weight):
             y = _negative(y)
         elif (other, constant) != (-weight, 0):
             return None
     larger = together(atoms, "max" if weight > 0 else "min", [x, y])
     rest = minus(left, {monomial: weight})
-    return plus(rest, scaled(weight, function(atoms, name, larger)))
+    return plus(rest, scaled(weight, function(atoms, known, larger)))
 
 
 def _common_factor(atoms: Atoms, values: Sequence[Value]) -> Monomial:

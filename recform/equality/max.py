@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 
-from recform.blocks.library import told
+from recform.blocks import Function, Operator
 from recform.equality.terms import (
     Atom,
     Atoms,
@@ -26,19 +26,20 @@ from recform.equality.terms import (
     scaled,
 )
 
-#: The distribution function of the normal distribution; no operator has this name.
-NORMAL = "normal distribution"
+#: An elementwise function: what it computes, or its operator where nobody says that.
+Known: TypeAlias = Function | Operator
 #: Functions that laws know by themselves, both gates.
-SIGMOIDS = ("sigmoid", NORMAL)
+SIGMOID = Function("sigmoid(x)", grows=True, gate=True)
+NORMAL = Function("normal(x)", grows=True, gate=True)
 #: How many values of a ``max`` inside of another are taken out.
 _MOST_VALUES = 12
 #: How many values are looked at to see that one of them is not negative.
 _MOST_LOOKS = 40
 
 
-def is_gate(name: str) -> bool:
+def is_gate(known: Known) -> bool:
     """Whether a function grows, lies between 0 and 1, and ``f(-x) = 1 - f(x)``."""
-    return name in SIGMOIDS or bool((known := told(name)) and known.gate)
+    return isinstance(known, Function) and known.gate
 
 
 def largest(atoms: Atoms, values: Sequence[Value]) -> Value:

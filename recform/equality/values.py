@@ -100,7 +100,8 @@ class Evaluator:
             case Apply():
                 return self._apply(tensor, known)
             case Elementwise():
-                return function(self._atoms, tensor.name, inner(tensor.argument))
+                known_as = tensor.function.function or tensor.function
+                return function(self._atoms, known_as, inner(tensor.argument))
             case Scaled():
                 weight = self._weight(tensor.coefficient, tensor.at)
                 return gathered(self._atoms, scaled(weight, inner(tensor.tensor)))

@@ -24,7 +24,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.equality.frame import changes_shape
 
 #: Not known yet, and not to be known.
@@ -62,7 +62,7 @@ class _Widths:
     def __init__(self, formula: Formula) -> None:
         changes = changes_shape(formula)
         # The input of a later stage is what the one before put out.
-        again = formula.scope == "stage" and len(formula.stages) > 1
+        again = formula.scope is Scope.STAGE and len(formula.stages) > 1
         self.input = _NONE if changes or again else _made(formula.stem)
         self.operators: Mapping[str, Any] = {
             name: _NONE if changes else _made(flow)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import Tensor
-from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.coefficients import check
@@ -125,7 +125,7 @@ class _Follower:
         ends: list[Block] = []
         shape = stem.output
         for number, flow in enumerate(recurrence.flows):
-            by_stage = formula.scope == "stage"
+            by_stage = formula.scope is Scope.STAGE
             if number and formula.transition is not None:
                 stage = formula.stages[number]
                 table = self._table(number, 1)
@@ -417,7 +417,7 @@ class _Follower:
     def _table(self, stage: int, index: int) -> tuple[int | float, ...]:
         """The numbers of a block in the constants per stage or block."""
         before = 0
-        if self._formula.scope == "stage":
+        if self._formula.scope is Scope.STAGE:
             before = sum(spec.blocks for spec in self._formula.stages[:stage])
         return tuple(
             table.values[before + index - 1 if table.by_block else stage]

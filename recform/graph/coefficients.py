@@ -9,6 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import Filled, I, L, Learned, Scaled, Tensor
+from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
 from recform.graph.places import find
@@ -27,7 +28,7 @@ def check(
         report: gets RF211 (``1/(i-1)`` has no value in block 1) and RF106
             (``exp(1000*i)`` has one that no computer can hold).
     """
-    by_stage = recurrence.formula.scope == "stage"
+    by_stage = recurrence.formula.scope is Scope.STAGE
     for stage in stages:
         for segment in stage.segments:
             step = recurrence.steps[segment.step]

@@ -30,7 +30,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Misfit, Shape
-from recform.blocks.library import function_cost
+from recform.blocks.applied import function_cost
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Block, Bridge, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
@@ -493,7 +493,7 @@ class BlockShapes:
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
         try:
-            cost = function_cost(tensor.name, shape)
+            cost = function_cost(tensor.function, shape)
         except Misfit as misfit:
             self.report.error(
                 misfit.code,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sympy
 
 from recform.algebra.expr import Apply, History, State, Tensor
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Strides:
     @staticmethod
     def of(formula: Formula) -> Strides:
         """Those of a network."""
-        apart = formula.scope == "stage"
+        apart = formula.scope is Scope.STAGE
         return Strides(
             tuple(
                 1 if apart and number else stage.stride

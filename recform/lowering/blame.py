@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Rational
 from typing import Any
 
-from recform.diagnostics import Diagnostic, Label
+from recform.diagnostics import CompileError, Diagnostic, Label
 from recform.lowering.flows.definitions import every_name
 from recform.syntax import nodes as n
 
@@ -19,19 +20,28 @@ _VALUES = frozenset(
 _NAME = re.compile(r"[^\W\d]\w*")
 
 
-def blamed(
-    diagnostics: Iterable[Diagnostic], file: n.File, settings: Mapping[str, Any]
-) -> tuple[Diagnostic, ...]:
-    """Diagnostics with the settings named from which a wrong value comes.
+@contextmanager
+def blaming(file: n.File, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Around stages: an error names the settings from which a wrong value comes.
+
+    Its place may be a default, or a line of the file that is right with the file's own
+    values.
 
     Args:
-        diagnostics: of which the place may be a default, or a line of the file that is
-            right with the file's own values.
         file: the statements.
         settings: values of parameters that replace those of the file.
+
+    Raises:
+        CompileError: the stages' own, with the settings named.
     """
-    sources = _sources(file, settings)
-    return tuple(_blamed(item, sources, settings) for item in diagnostics)
+    try:
+        yield
+    except CompileError as error:
+        sources = _sources(file, settings)
+        blamed = (_blamed(item, sources, settings) for item in error.diagnostics)
+        # The same error, for it may know more: a ShapeError has the shapes.
+        error.diagnostics = tuple(blamed)
+        raise
 
 
 def _sources(file: n.File, settings: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -20,7 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
-from recform.algebra.scalars import ScalarReader
+from recform.algebra.scalars import scalar_of
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
 from recform.diagnostics import Diagnostics, Label
@@ -263,7 +263,7 @@ class EquationReader:
             return
         letter = next((ref.name for ref in references(second)), "")
         if letter:
-            value = ScalarReader({letter: I}, Diagnostics(), "an index").read(second)
+            value = scalar_of(second, {letter: I})
             shift = None
             if letter not in ("i", "L") and value is not None and value.has(I):
                 shift = offset(value) if (value - I).is_Integer else None
@@ -432,7 +432,7 @@ def _shift(left: n.Expr) -> int | None:
 def _shift_of(index: n.Expr | n.Range) -> int | None:
     if isinstance(index, n.Range):
         return None
-    value = ScalarReader({"i": I, "L": L}, Diagnostics(), "an index").read(index)
+    value = scalar_of(index, {"i": I, "L": L})
     if value is None or isinstance(value, bool) or not value.has(I):
         return None
     return offset(value) if (value - I).is_Integer else None

@@ -7,7 +7,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.formula import Param, StageSpec
+from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
 from recform.blocks import Shape
@@ -128,7 +128,7 @@ class FrameReader:
 
     def starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
         """The first block of every stage, as the index counts them."""
-        if self.scope() == "stage":
+        if self.scope() is Scope.STAGE:
             return (1,)
         counts = [stage.blocks for stage in stages]
         return tuple(1 + sum(counts[:number]) for number in range(len(counts)))
@@ -136,17 +136,19 @@ class FrameReader:
     def length(self, stages: tuple[StageSpec, ...]) -> int:
         """How many blocks the index counts; 0 where that depends on the stage."""
         counts = [stage.blocks for stage in stages]
-        if self.scope() == "stage":
+        if self.scope() is Scope.STAGE:
             return counts[0] if len(set(counts)) == 1 else 0
         return sum(counts)
 
-    def scope(self) -> str:
+    def scope(self) -> Scope:
         """What the index runs through: the network, or a stage."""
         item = self._section.single["scope"]
         assert isinstance(item, n.Scope)
-        if item.where not in ("network", "stage"):
+        try:
+            return Scope(item.where)
+        except ValueError:
             self._report.error("RF212", "the scope is network or stage", item.span)
-        return item.where
+            return Scope.NETWORK
 
     def times(self, found: Survey) -> int:
         """How far the second index runs; 0 where there is none."""

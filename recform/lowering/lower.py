@@ -14,6 +14,7 @@ from recform.algebra.formula import (
     LearnedScalar,
     Param,
     Pipeline,
+    Scope,
     StageSpec,
     Step,
 )
@@ -25,11 +26,9 @@ from recform.blocks import (
     Shape,
     defaults,
     identifiers,
-    lookup,
     put_in,
     symbols_in,
 )
-from recform.blocks.library import extra
 from recform.diagnostics import Diagnostics, Label, closest
 from recform.lowering import limits
 from recform.lowering.equations import EquationReader
@@ -150,6 +149,7 @@ class _Lowering:
         placed = tables.symbols
         operators, pipelines = self._pipelines(found, shape, {**numbers, **placed})
         names = Names(
+            section.library,
             frozenset(found.unknowns),
             frozenset(found.operators),
             {name: scalar.indexed for name, scalar in scalars.items()},
@@ -213,7 +213,7 @@ class _Lowering:
             block_names=block_names,
             init=init,
             spans=reader.spans,
-            plugins=dict(extra()),
+            library=section.library,
         )
         self._blockless(made, reader)
         return counted(made)
@@ -261,7 +261,9 @@ class _Lowering:
             section.add_defaults(defaults.PARAMS)
         shared = found.shared or found.called_twice or found.grows or bool(found.timed)
         scope = section.single["scope"]
-        flat = shared and isinstance(scope, n.Scope) and scope.where != "stage"
+        flat = (
+            shared and isinstance(scope, n.Scope) and scope.where != Scope.STAGE.value
+        )
         given = section.single["input"]
         if isinstance(given, n.Input) and len(given.sizes) != 3:
             flat = True
@@ -411,6 +413,7 @@ class _Lowering:
         section = self._section
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         reader = PipelineReader(
+            section.library,
             section.definitions,
             {**constants, **self._frame.values},
             frozenset(section.params),
@@ -425,7 +428,7 @@ class _Lowering:
         for name in found.operators:
             if name in section.definitions:
                 operators[name] = reader.define(name)
-            elif (operator := lookup(name)) is not None:
+            elif (operator := section.library.lookup(name)) is not None:
                 empty = Arguments({a.name: a.default for a in operator.arguments})
                 span = found.operators[name]
                 needed = [a.name for a in operator.arguments if a.required]
@@ -466,7 +469,7 @@ class _Lowering:
                 continue
             if name in GENERATED:
                 why = f"generated classes have an argument {name!r} of their own"
-            elif identifiers.is_taken(name):
+            elif identifiers.is_taken(name, self._section.library):
                 why = f"{name!r} means something else in generated files"
             elif not identifiers.is_plain(name):
                 why = (

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import PurePath
 from typing import NoReturn, TypeVar
 
-from recform.blocks import defaults, identifiers
+from recform.blocks import Library, defaults, identifiers
 from recform.diagnostics import CompileError, Diagnostics, Label, closest
 from recform.lowering.flows.definitions import defined_name, is_definition
 from recform.source import Source
@@ -26,6 +26,7 @@ class Section:
 
     Attributes:
         name: of the network.
+        library: the operators that it may name.
         single: statements that a network has once, by keyword.
         params, consts, scalars: declarations by name.
         definitions: operators by name.
@@ -35,6 +36,7 @@ class Section:
     """
 
     name: str
+    library: Library
     single: dict[str, n.Statement] = field(default_factory=dict)
     params: dict[str, n.Param] = field(default_factory=dict)
     consts: dict[str, n.Const] = field(default_factory=dict)
@@ -99,7 +101,7 @@ def sections(
         name = class_name(source.name)
         if only not in (None, name):
             no_network(only, [name], source, report)
-        return [_section(name, common, source, report)]
+        return [_section(Section(name, file.library), common, source, report)]
     if len(own) > MAX_NETWORKS:
         report.error(
             "RF110",
@@ -134,7 +136,7 @@ def sections(
     if only is not None and only not in seen:
         no_network(only, list(seen), source, report)
     return [
-        _section(network.name, [*common, *items], source, report)
+        _section(Section(network.name, file.library), [*common, *items], source, report)
         for network, (_, items) in zip(named, own, strict=True)
         if only in (None, network.name)
     ]
@@ -177,9 +179,8 @@ def class_name(file_name: str) -> str:
 
 
 def _section(
-    name: str, items: Iterable[n.Statement], source: Source, report: Diagnostics
+    section: Section, items: Iterable[n.Statement], source: Source, report: Diagnostics
 ) -> Section:
-    section = Section(name)
     collector = _Collector(section, source, report)
     for item in items:
         collector.add(item)

@@ -8,9 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from recform.algebra.formula import InitRule
+from recform.algebra.labels import Naming
 from recform.algebra.scalars import ScalarReader
-from recform.blocks import lookup
-from recform.blocks import names as operator_names
 from recform.blocks.identifiers import nearest_label
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.sections import Section
@@ -43,8 +42,8 @@ DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
 
 def name_rules(
     section: Section, found: Survey, blocks: int, report: Diagnostics
-) -> tuple[dict[str, str], tuple[str, ...]]:
-    """Where parameters live in the state_dict: an attribute, or ``.`` for inline.
+) -> tuple[dict[str, Naming], tuple[str, ...]]:
+    """Where parameters live in the state_dict.
 
     Args:
         section: the statements.
@@ -81,7 +80,7 @@ def name_rules(
                 "RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span, hint=hint
             )
             continue
-        rules[key] = text
+        rules[key] = Naming.read(text)
     return rules, listed
 
 
@@ -142,7 +141,7 @@ _TAKES = {
 
 def _is_name(key: str, text: str) -> bool:
     """Whether a place in the state_dict can have this name."""
-    if text == ".":
+    if Naming.read(text).inline:
         return key not in ("adapter", "transition")
     if key in ("stages", "step", "transition"):
         text = _NUMBER.sub("1", text, count=1)
@@ -164,9 +163,8 @@ def init_rules(
     """How weights start, by the kind of operator that owns them."""
     flat = {
         weights.kind: weights.flat
-        for name in operator_names()
-        if (operator := lookup(name)) is not None
-        for weights in operator.weights
+        for name in section.library.names
+        for weights in section.library.operators[name].weights
     }
     kinds = sorted(flat)
     rules = dict(DEFAULT_INIT)

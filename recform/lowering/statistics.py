@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sympy
 
 from recform.algebra.body import every_step
@@ -10,18 +12,22 @@ from recform.algebra.formula import Formula
 from recform.diagnostics import Diagnostics
 
 
-def warn_of_shared_statistics(formula: Formula, report: Diagnostics) -> None:
+def warn_of_shared_statistics(formulas: Iterable[Formula], report: Diagnostics) -> None:
     """Warns of running statistics that gather what several blocks compute.
 
     In training each call is normalised by its own batch, in evaluation all are by one mean
     and variance, which lie between those of the blocks.
 
     Args:
-        formula: the network.
+        formulas: the networks.
         report: gets RF312.
     """
-    counts = [stage.blocks for stage in formula.stages]
-    if (max(counts) if formula.scope == "stage" else sum(counts)) < 2:
+    for formula in formulas:
+        _warn(formula, report)
+
+
+def _warn(formula: Formula, report: Diagnostics) -> None:
+    if max(formula.lengths) < 2:
         return
     applied: dict[str, Apply] = {}
     for equation in formula.equations:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from recform.algebra.scalars import FUNCTIONS
-from recform.blocks import elementwise, lookup
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.lowering.sections import Section
 from recform.lowering.twice import on_two_blocks
@@ -57,7 +57,7 @@ def survey(section: Section, report: Diagnostics) -> Survey:
         for expr in [*item.left, *_expressions(item)]:
             for name, span, indexed in _operators(expr, found, declared):
                 known = name in section.definitions
-                if not known and not _may_be_operator(name, indexed):
+                if not known and not _may_be_operator(name, indexed, section.library):
                     continue
                 found.operators.setdefault(name, span)
     output = section.single.get("output")
@@ -65,7 +65,8 @@ def survey(section: Section, report: Diagnostics) -> Survey:
     if isinstance(output, n.Output):
         exprs.append(output.expr)
         for name, span, indexed in _operators(output.expr, found, declared):
-            if name in section.definitions or _may_be_operator(name, indexed):
+            known = name in section.definitions
+            if known or _may_be_operator(name, indexed, section.library):
                 found.operators.setdefault(name, span)
     for name in section.definitions:
         if any(name == ref.name for expr in exprs for ref in references(expr)):
@@ -79,13 +80,13 @@ def _expressions(item: n.Relation) -> list[n.Expr]:
     return [part.expr for part in item.right.parts if not isinstance(part.expr, n.Flow)]
 
 
-def _may_be_operator(name: str, indexed: bool) -> bool:
+def _may_be_operator(name: str, indexed: bool, library: Library) -> bool:
     """Whether a called name that the file does not define is taken for an operator.
 
     A lower-case one without an index is not: it is more likely a misspelt function.
     """
-    if lookup(name) is not None:
-        return not (elementwise(name) and not indexed)
+    if library.lookup(name) is not None:
+        return not (library.elementwise(name) and not indexed)
     return indexed or name[0].isupper()
 
 

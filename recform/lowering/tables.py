@@ -42,6 +42,7 @@ class TableReader:
         stages: tuple[StageSpec, ...],
         report: Diagnostics,
     ) -> None:
+        self._library = section.library
         self._values = values
         self._stages = stages
         self._report = report
@@ -102,7 +103,7 @@ class TableReader:
     def _argument(self, name: str, per: str) -> str:
         """What generated classes call a constant: `const depth` is `stage_depth` there."""
         shown = identifier(name)
-        if shown in GENERATED or is_taken(shown):
+        if shown in GENERATED or is_taken(shown, self._library):
             shown = f"{per}_{shown}"
         base, number = shown, 2
         while shown != name and shown in self._taken:

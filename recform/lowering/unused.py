@@ -11,13 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from recform.algebra.body import every_step
-from recform.algebra.formula import Formula
-from recform.blocks import lookup
+from recform.algebra.formula import Formula, Scope
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section, sections
 from recform.lowering.survey import survey
-from recform.source import Source
+from recform.source import Source, Span
 from recform.syntax import nodes as n
 
 
@@ -53,8 +52,8 @@ def warn_unused(
         network: the only network that was asked for, if one was.
     """
     parts = sections(file, source, Diagnostics())
-    idle: dict[int, tuple[str, n.Node, str]] = {}
-    read: set[int] = set()
+    idle: dict[Span, tuple[str, str]] = {}
+    read: set[Span] = set()
     for part in parts:
         declared, names = _declared(part), _names_read(part)
         for found in declared:
@@ -62,16 +61,16 @@ def warn_unused(
                 asked = network in (None, part.name)
                 if asked and found.item.span.source is source:
                     hint = _hint(found, part)
-                    idle.setdefault(id(found.item), (found.what, found.item, hint))
+                    idle.setdefault(found.item.span, (found.what, hint))
             else:
-                read.add(id(found.item))
+                read.add(found.item.span)
                 if isinstance(found.item, n.Relation):
                     for inside in _idle_inside(found.item):
                         if inside.item.span.source is source:
-                            idle[id(inside.item)] = (inside.what, inside.item, "")
-    for key, (what, item, hint) in idle.items():
-        if key not in read:
-            report.warning("RF222", f"nobody uses {what}", item.span, hint=hint)
+                            idle[inside.item.span] = (inside.what, "")
+    for place, (what, hint) in idle.items():
+        if place not in read:
+            report.warning("RF222", f"nobody uses {what}", place, hint=hint)
     if network is None:
         _warn_of_settings(parts, source, formulas, report)
 
@@ -123,7 +122,7 @@ def _names_read(section: Section) -> set[str]:
 
 def _has_transitions(section: Section) -> bool:
     scope = section.single.get("scope")
-    return isinstance(scope, n.Scope) and scope.where == "stage"
+    return isinstance(scope, n.Scope) and scope.where == Scope.STAGE.value
 
 
 def _without_indices(left: tuple[n.Expr, ...]) -> tuple[n.Expr, ...]:
@@ -172,7 +171,7 @@ def _hint(found: _Declared, section: Section) -> str:
     unknown = [
         other
         for other in survey(section, Diagnostics()).operators
-        if other not in section.definitions and lookup(other) is None
+        if other not in section.definitions and section.library.lookup(other) is None
     ]
     guess = closest(name, unknown)
     if guess:
@@ -194,20 +193,16 @@ def _warn_of_settings(
         "transition": {p.name for p in parts if not _has_transitions(p)},
     }
     for key, networks in without.items():
-        told = {
-            id(part.settings["names"][key]): part.settings["names"][key]
+        said = {
+            part.name: part.settings["names"][key].span
             for part in parts
             if key in part.settings["names"]
         }
-        read = {
-            id(part.settings["names"].get(key))
-            for part in parts
-            if part.name not in networks
-        }
-        for number, setting in told.items():
-            if number not in read and setting.span.source is source:
+        read = {place for name, place in said.items() if name not in networks}
+        for place in dict.fromkeys(said.values()):
+            if place not in read and place.source is source:
                 what = f"nobody uses this name: there is no {key}"
-                report.warning("RF222", what, setting.span)
+                report.warning("RF222", what, place)
     kinds = {
         weights.kind
         for formula in formulas

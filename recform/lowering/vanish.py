@@ -52,7 +52,7 @@ def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
             return inner and Scaled(tensor.coefficient, inner, tensor.at)
         case Elementwise():
             inner = present(tensor.argument, unknowns)
-            return inner and Elementwise(tensor.name, inner)
+            return inner and Elementwise(tensor.function, inner)
         case Part():
             inner = present(tensor.tensor, unknowns)
             return inner and Part(inner, tensor.parts, tensor.which)

@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step
@@ -49,7 +50,7 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     Raises:
         Misfit: if two do not meet.
     """
-    by_stage = network.recurrence.formula.scope == "stage"
+    by_stage = network.recurrence.formula.scope is Scope.STAGE
     stages = network.stages[number : number + 1] if by_stage else network.stages
     shapes = _Inside(flow.start, network.starts[number], "the start").check()
     for segment in (segment for stage in stages for segment in stage.segments):

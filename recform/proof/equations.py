@@ -73,7 +73,7 @@ class Equations:
         self._named: dict[str, list[tuple[str, int]]] = {}
         self._applications: dict[int, int] = {}
         self._busy: set[tuple[str, int]] = set()
-        self._defining: set[tuple[int, int]] = set()
+        self._defining: set[tuple[Tensor, int]] = set()
         self.length = length
         self.formula = formula
         self._rights = {e.unknown: e.right for e in formula.equations}
@@ -320,9 +320,9 @@ class Equations:
 
         No other unknown is looked for that may be the same one: that would need this one.
         """
-        self._defining.add((id(right), block))
+        self._defining.add((right, block))
         made = self.value(right, block)
-        self._defining.discard((id(right), block))
+        self._defining.discard((right, block))
         return made
 
     def _applied(self, tensor: Apply, block: int, k: int) -> int | None:
@@ -345,7 +345,7 @@ class Equations:
         is_input = self.values.nodes[argument] == INPUT
         if owner == 0 and not (is_input and tensor.operator in self._at_start):
             return None
-        if (id(tensor), block) in self._defining:
+        if (tensor, block) in self._defining:
             return self.values.make("apply", tensor.operator, owner, argument)
         return self.applied(tensor.operator, owner, argument)
 

@@ -26,7 +26,7 @@ from recform.algebra.expr import (
 from recform.proof.coefficients import number
 from recform.proof.equations import INPUT, Equations, scale, together
 from recform.proof.values import Node
-from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.model import START, ModuleSlot, Slot, Step
 
 #: What a slot holds: a value, or a module by its name and the block that owns it.
 Held = int | tuple[str, int]
@@ -146,7 +146,7 @@ class _Frame:
         values = self.values
         match tensor:
             case Input():
-                if self.step.role != "start":
+                if self.step.role != START:
                     raise Unknown(tensor)
                 return values.make(*INPUT)
             case State():

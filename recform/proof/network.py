@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.proof.adapters import Misfit, check_shapes
@@ -86,7 +87,7 @@ def proof_of(network: NetworkGraph) -> Proof:
         Refuted: if they do not.
     """
     recurrence = network.recurrence
-    by_stage = recurrence.formula.scope == "stage"
+    by_stage = recurrence.formula.scope is Scope.STAGE
     proofs = []
     for number, flow in enumerate(recurrence.flows):
         stages = network.stages[number : number + 1] if by_stage else network.stages

@@ -22,16 +22,22 @@ from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
 from recform.recurrence.model import (
+    END,
+    PATTERN,
+    REGULAR,
+    START,
     Flow,
     ModuleSlot,
+    Place,
     Recurrence,
+    Role,
     Run,
     Shared,
     Slot,
     Step,
     shared_by,
 )
-from recform.recurrence.moves import move, ordinal
+from recform.recurrence.moves import move
 from recform.recurrence.reach import Reach, reach_of
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
@@ -53,8 +59,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     """
     check(formula, report)
     reach = reach_of(formula, report)
-    counts = [stage.blocks for stage in formula.stages]
-    lengths = counts if formula.scope == "stage" else [sum(counts)]
+    lengths = formula.lengths
     for length in dict.fromkeys(min(blocks, reach.length) for blocks in lengths):
         _complete(formula, length, report)
     warn_if_blind(formula, report)
@@ -125,7 +130,7 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
             steps = model.follow()
             step, behind = steps[tried.regular : tried.regular + 2]
             if _is_repeated(step, behind, model.unroller):
-                return tried, model, replace(step, role="regular")
+                return tried, model, replace(step, role=REGULAR)
     raise AssertionError(f"no two blocks of {formula.name} take the same step")
 
 
@@ -184,30 +189,29 @@ class _Builder:
                 runs.append(Run(number, first, at))
         return Flow(
             length=blocks,
-            start=replace(start, role="start"),
+            start=replace(start, role=START),
             initial=start.outputs,
             runs=tuple(runs),
             final=middle[-1].outputs if middle else start.outputs,
             output=end.outputs[0],  # type: ignore[arg-type]
-            end=replace(end, role="end"),
+            end=replace(end, role=END),
         )
 
     def _number(self, step: Step, length: int, blocks: int) -> int:
         """The number of a step among those that differ."""
-        if step.role == "pattern":
-            return self._known(self._pattern, "regular")
-        if step.at <= self._reach.regular:
-            role = ordinal(step.at) if step.at < blocks or step.at == 1 else "last"
-            return self._known(step, role)
-        back = length - step.at
-        role = "last" if back == 0 else f"{ordinal(back + 1)}_last"
-        return self._known(step, role)
+        if step.role == PATTERN:
+            return self._known(self._pattern, REGULAR)
+        if step.at > self._reach.regular:
+            return self._known(step, Role(Place.BACK, length - step.at + 1))
+        if step.at < blocks or step.at == 1:
+            return self._known(step, Role(Place.FRONT, step.at))
+        return self._known(step, Role(Place.BACK))
 
-    def _known(self, step: Step, role: str) -> int:
+    def _known(self, step: Step, role: Role) -> int:
         definitions = tuple(sorted(map(str, step.definitions.items())))
         key = (step, definitions, self._handed)
         if key not in self._keys:
-            number = self._like(step) if role != "regular" else None
+            number = self._like(step) if role != REGULAR else None
             if number is None:
                 number = len(self.steps)
                 self.steps.append(replace(step, role=role))
@@ -223,13 +227,13 @@ class _Builder:
         """
         for number, known in enumerate(self.steps):
             distance = known.at - step.at
-            if known.role == "regular" or self._handed_to[number] != self._handed:
+            if known.role == REGULAR or self._handed_to[number] != self._handed:
                 continue
             if not _is_moved(known, step, distance):
                 continue
             if distance < 0:
                 opens = {known.at, step.at} <= self._starts()
-                role = "opening" if opens else known.role
+                role = Role(Place.OPENING) if opens else known.role
                 self.steps[number] = replace(step, role=role, absolute=0)
             return number
         return None

@@ -24,7 +24,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
-from recform.algebra.formula import Boundary, Equation, Formula
+from recform.algebra.formula import Boundary, Equation, Formula, Scope
 from recform.algebra.typeset import indexed
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
@@ -95,8 +95,7 @@ def _is_start(argument: Tensor) -> bool:
 
 def depth_of(formula: Formula) -> int:
     """The number of blocks that an absolute index can name."""
-    counts = [stage.blocks for stage in formula.stages]
-    return min(counts) if formula.scope == "stage" else sum(counts)
+    return min(formula.lengths)
 
 
 def walk(tensor: Tensor) -> Iterator[Tensor]:
@@ -197,7 +196,7 @@ def _indices(
         report.error(
             "RF302",
             f"there is no block {index}: the blocks are 1 to {depth}"
-            + (" (of the shortest stage)" if formula.scope == "stage" else ""),
+            + (" (of the shortest stage)" if formula.scope is Scope.STAGE else ""),
             place,
         )
     elif isinstance(tensor, State) and index > 0:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from functools import cached_property
 
 import sympy
@@ -28,6 +29,72 @@ class ModuleSlot:
 Slot = Tensor | ModuleSlot
 
 
+class Place(Enum):
+    """Where in a row of blocks a step is taken.
+
+    FRONT and BACK are counted from the first and from the last block; OPENING is the first
+    block of several stages; PATTERN is the regular step, met again in another row.
+    """
+
+    REGULAR = "regular"
+    START = "start"
+    END = "end"
+    OPENING = "opening"
+    FRONT = "front"
+    BACK = "back"
+    PATTERN = "pattern"
+    OPEN = "not said yet"
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a step is among those of a network.
+
+    Attributes:
+        place: where it is taken.
+        number: at the front and at the back, which block it is, counted from 1.
+    """
+
+    place: Place
+    number: int = 1
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """As names and pictures say it: ``third``, ``second last``."""
+        match self.place:
+            case Place.FRONT:
+                return (_ordinal(self.number),)
+            case Place.BACK:
+                return (*((_ordinal(self.number),) if self.number > 1 else ()), "last")
+        return (self.place.value,)
+
+    def __str__(self) -> str:
+        return "_".join(self.words)
+
+
+_ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+]
+
+
+def _ordinal(number: int) -> str:
+    """``first``, ``second``, ... or ``block9``."""
+    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"
+
+
+#: The step of a block in the middle, what comes before the first block and behind the
+#: last one, and a step of which nobody has said yet where it stands.
+REGULAR, START, END = Role(Place.REGULAR), Role(Place.START), Role(Place.END)
+PATTERN, OPEN = Role(Place.PATTERN), Role(Place.OPEN)
+
+
 @dataclass(frozen=True)
 class Step:
     """What a block computes, written out for one block number.
@@ -44,8 +111,7 @@ class Step:
         definitions: for each unknown and each history in the body, what it is made of;
             for a sum of which a part was formed early, the sum with that part in
             brackets.
-        role: ``"regular"``, ``"start"`` (before the first block), or where it stands
-            (``"first"``, ``"second"``, ``"last"``, ...).
+        role: where it is taken.
         aliases: inputs that are the same tensor as another one in this place.
     """
 
@@ -54,7 +120,7 @@ class Step:
     outputs: tuple[Slot, ...]
     body: tuple[Tensor, ...]
     definitions: Mapping[Tensor, Tensor] = field(compare=False)
-    role: str = field(compare=False, default="regular")
+    role: Role = field(compare=False, default=REGULAR)
     absolute: int = field(compare=False, default=0)
 
     @cached_property

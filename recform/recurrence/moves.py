@@ -8,17 +8,6 @@ from recform.algebra.expr import Apply, Filled, Learned, Scaled, Tensor
 from recform.algebra.reindex import reindexed
 from recform.recurrence.model import ModuleSlot
 
-_ORDINALS = (
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-)
-
 
 def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
     """A written-out tensor for another block; indices up to ``absolute`` stay."""
@@ -48,8 +37,3 @@ def used_in(tensor: Tensor) -> list[ModuleSlot]:
     if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
         return [ModuleSlot(tensor.operator, int(tensor.index))]
     return scalars_in(tensor)
-
-
-def ordinal(number: int) -> str:
-    """``first``, ``second``, ... or ``block9``."""
-    return _ORDINALS[number - 1] if number <= len(_ORDINALS) else f"block{number}"

@@ -84,8 +84,7 @@ def own_blocks(formula: Formula) -> tuple[int, ...]:
 
 def longest(formula: Formula) -> int:
     """How many blocks the index runs through, in the longest stage if it starts anew."""
-    counts = [stage.blocks for stage in formula.stages]
-    return max(counts) if formula.scope == "stage" else sum(counts)
+    return max(formula.lengths)
 
 
 def within(formula: Formula, own: Sequence[Boundary]) -> Formula | None:

@@ -10,7 +10,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
 )
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Step
 from recform.recurrence.moves import move
 from recform.recurrence.repeats import Repeats
 from recform.recurrence.state import Border, Cut, smallest
@@ -93,7 +93,7 @@ class Writer(Repeats):
                     body=tuple(body),
                     definitions=self._definitions(body),
                     absolute=self.reach.absolute,
-                    role="pattern" if taken is not None else "",
+                    role=PATTERN if taken is not None else OPEN,
                 )
             )
             carried, modules = outputs, following

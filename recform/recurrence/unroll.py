@@ -198,7 +198,7 @@ class Unroller:
                 )
             case Elementwise():
                 inner = self._shaped(tensor.argument)
-                return None if inner is None else Elementwise(tensor.name, inner)
+                return None if inner is None else Elementwise(tensor.function, inner)
             case Part():
                 inner = self._shaped(tensor.tensor)
                 return (

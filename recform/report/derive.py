@@ -21,7 +21,6 @@ from recform.derivation.steps import Step, steps
 from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
-    Severity,
 )
 from recform.lowering.sections import Section, sections
 from recform.source import Source
@@ -165,10 +164,9 @@ def forward(
         Forward(part.name, d, tuple(derived_lines(d, part)), steps(d))
         for d, part in made
     )
-    warnings = tuple(item for item in report if item.severity is Severity.WARNING)
     named = any(isinstance(item, n.Network) for item in file.statements)
     asked = network if named else None
-    return Derived(reports, derived_file(source, made), warnings, asked)
+    return Derived(reports, derived_file(source, made), report.warnings, asked)
 
 
 def _sound(found: Derivation, order: int | None, report: Diagnostics) -> bool:

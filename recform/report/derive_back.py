@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recform.algebra.expr import Elementwise, I, State
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis.jacobian.products import closed_form
@@ -136,7 +136,6 @@ class Backward:
         }
 
 
-@with_plugins
 def backward(formula: Formula) -> Backward:
     """The general formulas of a recursion, of each group of blocks with equal equations.
 

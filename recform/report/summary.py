@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from recform.algebra.expr import Apply, I, State
+from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
 from recform.graph.model import NetworkGraph, StageGraph, Totals
@@ -266,7 +267,7 @@ def _stages(network: NetworkGraph) -> list[StageRow]:
             _row("stem", None, None, str(network.stem.output), network.stem.totals)
         )
     for number, stage in enumerate(network.stages):
-        if formula.scope == "stage" and number and network.transitions:
+        if formula.scope is Scope.STAGE and number and network.transitions:
             piece = network.transitions[number - 1]
             rows.append(
                 _row(

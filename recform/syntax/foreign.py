@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from recform.blocks.library import lookup
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.source import Span
 
@@ -37,12 +37,13 @@ _INNERMOST = re.compile(r"\(([^()]*)\)")
 _HELD = 0xE000
 
 
-def answered(statement: Span, report: Diagnostics) -> bool:
+def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     """Whether a statement is of another notation; if so, it was reported.
 
     Args:
         statement: one statement, whose brackets match.
         report: gets RF120 to RF123.
+        library: the operators that are called by their names.
     """
     whole = statement.text_without_comments
     text = _QUOTED.sub(lambda found: " " * len(found.group()), whole)
@@ -54,13 +55,13 @@ def answered(statement: Span, report: Diagnostics) -> bool:
             arrow.span(),
             _ARROW.sub(" > ", whole),
         )
-    elif (found := _bracketed(text)) is not None:
+    elif (found := _bracketed(text, library)) is not None:
         _told(
             report,
             statement,
             ("RF120", "an index stands below its name, not in square brackets"),
             found.span(),
-            _below(whole),
+            _below(whole, library),
         )
     elif found := _SIZES.match(text):
         _told(
@@ -108,12 +109,13 @@ def _told(
 # ------------------------------------------------------------- indices in brackets
 
 
-def _bracketed(text: str) -> re.Match[str] | None:
+def _bracketed(text: str, library: Library) -> re.Match[str] | None:
     """The first name with an index in brackets, if a block's index is among them.
 
     `G[x]` and `sqrt[2]` are calls, as papers write them.
     """
-    found = [item for item in _BRACKETS.finditer(text) if not lookup(item.group(1))]
+    brackets = _BRACKETS.finditer(text)
+    found = [item for item in brackets if not library.lookup(item.group(1))]
     left = found[0] if found and not text[: found[0].start()].strip() else None
     if left is not None and text[left.end() :].lstrip()[:1] == "=":
         # x[t] = x[t-1]: the letter of the left side is the index, whatever it is.
@@ -125,14 +127,14 @@ def _bracketed(text: str) -> re.Match[str] | None:
     return next(blocks, None)
 
 
-def _below(text: str) -> str:
+def _below(text: str, library: Library) -> str:
     """A statement with its indices below their names."""
     left = _BRACKETS.match(text)
     letter = left.group(2)[:1] if left is not None else "i"
 
     def index(found: re.Match[str]) -> str:
         name, inner = found.group(1), re.sub(r"\s", "", found.group(2))
-        if lookup(name):
+        if library.lookup(name):
             return found.group()
         if letter.isalpha() and letter != "L":
             inner = re.sub(rf"^{letter}\b", "i", inner)

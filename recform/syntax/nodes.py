@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from recform.blocks import Library
 from recform.source import Source, Span
 
 
@@ -374,8 +375,10 @@ class File:
         name: of the file.
         statements: in order.
         used: the other files.
+        library: the operators that it may name.
     """
 
     name: str
     statements: tuple[Statement, ...]
-    used: tuple[Source, ...] = ()
+    used: tuple[Source, ...]
+    library: Library

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from recform.blocks import Library, standard
 from recform.diagnostics import Diagnostics, closest
 from recform.files import noted
 from recform.source import MAX_FILE_BYTES, Source, Span
@@ -103,109 +104,124 @@ class _Frame:
     place: Span
 
 
-def parse(source: Source, report: Diagnostics, folder: Folder = None) -> n.File:
+def parse(
+    source: Source,
+    report: Diagnostics,
+    folder: Folder = None,
+    library: Library | None = None,
+) -> n.File:
     """Parses a source and the files that it uses.
 
     Args:
         source: the text.
         report: gets every error of the text.
         folder: where `use` looks; without one, `use` is an error.
+        library: the operators that may be named; without one, those of recform.
     """
-    used: dict[PurePath, Source] = {}
-    parsed = tuple(_parse(source, report, folder, (), used))
-    return n.File(source.name, parsed, tuple(used.values()))
+    reader = _Reader(report, library or standard())
+    parsed = tuple(reader.statements(source, folder, ()))
+    return n.File(source.name, parsed, tuple(reader.used.values()), reader.library)
 
 
-def _parse(
-    source: Source,
-    report: Diagnostics,
-    folder: Folder,
-    above: tuple[_Frame, ...],
-    seen: dict[PurePath, Source],
-) -> list[n.Statement]:
-    spans = statements(source, report)
-    if not spans and not report.has_errors:
-        report.error(
-            "RF003",
-            f"{source.name} has no statement",
-            hint="the smallest network is one equation: X_i = X_<i-1> + W_i*X_<i-1>",
-            file=source.name,
-        )
-    result: list[n.Statement] = []
-    for span in spans:
-        if report.is_full:
-            break
-        if answered(span, report):
-            continue
-        try:
-            tree = tables().parse(span.text_without_comments)
-            item = statement(tree, source, span.start, report)
-        except Unexpected as error:
-            explain(error, span, report)
-            continue
-        except RecursionError:
-            # Towers of powers and rows of signs nest without a bracket.
+@dataclass(frozen=True)
+class _Reader:
+    """Reads a file and those that it uses, each once."""
+
+    report: Diagnostics
+    library: Library
+    used: dict[PurePath, Source] = field(default_factory=dict)
+
+    def statements(
+        self, source: Source, folder: Folder, above: tuple[_Frame, ...]
+    ) -> list[n.Statement]:
+        report = self.report
+        spans = statements(source, report)
+        if not spans and not report.has_errors:
             report.error(
-                "RF103",
-                "this is nested too deep",
-                Span(source, span.start, span.start + 1),
+                "RF003",
+                f"{source.name} has no statement",
+                hint="the smallest network is one equation: X_i = X_<i-1> + W_i*X_<i-1>",
+                file=source.name,
             )
-            continue
-        if isinstance(item, n.Use):
-            result.extend(_use(item, report, folder, above, seen))
+        result: list[n.Statement] = []
+        for span in spans:
+            if report.is_full:
+                break
+            if answered(span, report, self.library):
+                continue
+            try:
+                tree = tables().parse(span.text_without_comments)
+                item = statement(tree, source, span.start, report)
+            except Unexpected as error:
+                explain(error, span, report)
+                continue
+            except RecursionError:
+                # Towers of powers and rows of signs nest without a bracket.
+                report.error(
+                    "RF103",
+                    "this is nested too deep",
+                    Span(source, span.start, span.start + 1),
+                )
+                continue
+            if isinstance(item, n.Use):
+                result.extend(self._use(item, folder, above))
+            else:
+                result.append(item)
+        return result
+
+    def _use(
+        self, item: n.Use, folder: Folder, above: tuple[_Frame, ...]
+    ) -> list[n.Statement]:
+        report = self.report
+        if folder is None:
+            report.error(
+                "RF007", "text that is no file cannot use another file", item.span
+            )
+            return []
+        named = (
+            folder.find(item.path) if isinstance(folder, Held) else folder / item.path
+        )
+        if not is_formula(named):
+            # Diagnostics show lines of a used file: a formula from somebody else must not
+            # have any file of this machine printed. FILE.rf itself was named by the user.
+            report.error(
+                "RF006",
+                f"{item.path} is no formula file by its name",
+                item.span,
+                hint="the name of a file that is used ends in .rf",
+            )
+            return []
+        try:
+            path: PurePath = named.resolve() if isinstance(named, Path) else named
+        except (OSError, ValueError, RuntimeError):
+            report.error("RF006", f"{item.path} cannot be read", item.span)
+            return []
+        if any(frame.path == path for frame in above):
+            report.error(
+                "RF005",
+                f"{item.path} uses itself, over {len(above)} file(s)",
+                item.span,
+            )
+            return []
+        if path in self.used:
+            return []
+        beside: Folder
+        if isinstance(folder, Held):
+            source = _held(folder, named, report, item.span)
+            beside = folder.beside(named)
         else:
-            result.append(item)
-    return result
-
-
-def _use(
-    item: n.Use,
-    report: Diagnostics,
-    folder: Folder,
-    above: tuple[_Frame, ...],
-    seen: dict[PurePath, Source],
-) -> list[n.Statement]:
-    if folder is None:
-        report.error("RF007", "text that is no file cannot use another file", item.span)
-        return []
-    named = folder.find(item.path) if isinstance(folder, Held) else folder / item.path
-    if not is_formula(named):
-        # Diagnostics show lines of a used file: a formula from somebody else must not
-        # have any file of this machine printed. FILE.rf itself was named by the user.
-        report.error(
-            "RF006",
-            f"{item.path} is no formula file by its name",
-            item.span,
-            hint="the name of a file that is used ends in .rf",
-        )
-        return []
-    try:
-        path: PurePath = named.resolve() if isinstance(named, Path) else named
-    except (OSError, ValueError, RuntimeError):
-        report.error("RF006", f"{item.path} cannot be read", item.span)
-        return []
-    if any(frame.path == path for frame in above):
-        report.error(
-            "RF005", f"{item.path} uses itself, over {len(above)} file(s)", item.span
-        )
-        return []
-    if path in seen:
-        return []
-    beside: Folder
-    if isinstance(folder, Held):
-        source, beside = _held(folder, named, report, item.span), folder.beside(named)
-    else:
-        path_there = folder / item.path
-        source, beside = read_source(path_there, report, item.span), path_there.parent
-    if source is None:
-        return []
-    if len(seen) >= MAX_USED:
-        report.error(
-            "RF110", f"more than {MAX_USED} files are used together", item.span
-        )
-        return []
-    seen[path] = source
-    return _parse(source, report, beside, (*above, _Frame(path, item.span)), seen)
+            path_there = folder / item.path
+            source = read_source(path_there, report, item.span)
+            beside = path_there.parent
+        if source is None:
+            return []
+        if len(self.used) >= MAX_USED:
+            report.error(
+                "RF110", f"more than {MAX_USED} files are used together", item.span
+            )
+            return []
+        self.used[path] = source
+        return self.statements(source, beside, (*above, _Frame(path, item.span)))
 
 
 def _held(

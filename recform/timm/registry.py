@@ -13,11 +13,8 @@ from recform.compiler import (
     Compiled,
     choose,
     compile_source,
-    from_text,
-    is_path,
     load_source,
-    read,
-    with_timm,
+    source_of,
 )
 from recform.diagnostics import Diagnostics
 from recform.emit.classifier.plan import Head, head_of
@@ -63,16 +60,11 @@ def register(
         ImportError: if timm is not installed.
     """
     _need_timm()
-    if is_path(formula):
-        source, folder = read(formula)
-        origin = str(Path(formula).resolve())
-        compiled = compile_source(source, params, folder, plugins, network)
-    else:
-        source, origin = from_text(str(formula)), ""
-        compiled = compile_source(source, params, None, plugins, network)
+    source, folder = source_of(formula)
+    origin = str(Path(formula).resolve()) if folder is not None else ""
+    compiled = compile_source(source, params, folder, plugins, network, timm=True)
     if network is not None or name is not None:
         compiled = (choose(compiled, network),)
-    compiled = with_timm(compiled)
     called = [name or f"rf_{identifier(item.name).lower()}" for item in compiled]
     origins = [(origin, item.name) for item in compiled]
     for item in compiled:

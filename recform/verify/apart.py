@@ -157,7 +157,7 @@ def apart(file: Path) -> Iterator[Apart]:
             yield Apart(file, process, Path(folder))
         finally:
             with suppress(OSError):
-                if hasattr(os, "killpg"):
+                if sys.platform != "win32":
                     os.killpg(process.pid, signal.SIGKILL)
                 else:
                     process.kill()

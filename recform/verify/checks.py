@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from recform.algebra.expr import State, Tensor
-from recform.algebra.formula import Formula, with_plugins
+from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.linear.forms import NoNumber, equations, tensor_of
@@ -54,7 +54,6 @@ class Check:
 _Try = Callable[[Trial], tuple[bool | None, str]]
 
 
-@with_plugins
 def verify(formula: Formula, make: Make) -> tuple[Check, ...]:
     """All checks of a formula.
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.naming.owners import plain_graph
@@ -20,11 +18,6 @@ CLAIM = "the whole network is what its equations say"
 
 def emitted(compiled: Compiled) -> Check:
     """Runs the network, or one with thinner stages, and evaluates its equations."""
-    with library.using(compiled.plugins.operators):
-        return _emitted(compiled)
-
-
-def _emitted(compiled: Compiled) -> Check:
     small = thinner(compiled)
     if small is None:
         totals = compiled.graph.totals
@@ -55,7 +48,7 @@ def _by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -
         Missing: if the module lacks an operator that the equations name.
         Untold: if a plugin says no value of a function that they name.
     """
-    plain = replace(tried, graph=plain_graph(tried.graph), timm=False)
+    plain = Compiled(plain_graph(tried.graph), tried.proof)
     network = plain.module().double().eval()
     naive = Naive(plain, network)
     starts: list[tuple[str, float]] = []

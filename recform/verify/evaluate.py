@@ -32,8 +32,8 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
+from recform.blocks import Operator
 from recform.blocks.function import NUMBERS
-from recform.blocks.library import told
 from recform.recurrence.unroll import Unroller
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, int], tuple[Any, Any]] = {}
+        self._calls: dict[tuple[str, int | None, Any], Any] = {}
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Any] = {}
         self._numbers: dict[tuple[Any, Any], Any] = {}
@@ -163,18 +163,19 @@ class Evaluator:
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
                 value = self.values[tensor.argument]
-                # A value that has two names, as the input may, is one argument.
-                key = (tensor.operator, index, id(value))
+                # A value that has two names, as the input may, is one argument: torch's
+                # tensors are keys by their identity.
+                key = (tensor.operator, index, value)
                 if key not in self._calls:
-                    self._calls[key] = (module(value), value)
-                return self._calls[key][0]
+                    self._calls[key] = module(value)
+                return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)
                 return number * self.values[tensor.tensor]
             case Filled():
                 return self.number(tensor.coefficient, tensor.at)
             case Elementwise():
-                return function(tensor.name)(self.values[tensor.argument])
+                return function(tensor.function)(self.values[tensor.argument])
             case Part():
                 inner = self.values[tensor.tensor]
                 return inner.chunk(tensor.parts, dim=_axis(inner))[tensor.which]
@@ -235,15 +236,15 @@ def _spread(values: list[Any]) -> list[Any]:
     ]
 
 
-def function(name: str) -> Callable[[Any], Any]:
+def function(operator: Operator) -> Callable[[Any], Any]:
     """An elementwise function on tensors, from what its operator says that it computes.
 
     Raises:
         Untold: if that is nothing.
     """
-    known = told(name)
+    known = operator.function
     if known is None:
-        raise Untold(name)
+        raise Untold(operator.name)
     words = _words()
     return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
 

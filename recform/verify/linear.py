@@ -142,7 +142,10 @@ def _derivatives(
 
 
 def _detached(value: Any) -> Any:
-    return value.detach() if hasattr(value, "detach") else value
+    """A value without its history; a number has none."""
+    import torch
+
+    return value.detach() if isinstance(value, torch.Tensor) else value
 
 
 def path_numbers(trial: Trial) -> tuple[bool | None, str]:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
 import sympy
 
-from recform.algebra.expr import History, I, K, Learned, Tensor
+from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
 from recform.analysis.linear.propagate import owner
 from recform.analysis.linear.words import START, Letter, Polynomial
-from recform.blocks import elementwise
+from recform.blocks import Operator
 from recform.verify.evaluate import Evaluator, Missing, function
 
 
@@ -121,6 +120,12 @@ class Matrices:
             module = evaluator.parts.operator(letter.name, at)
             (weight,) = [p for p in module.parameters() if p.dim() == 2]
             return weight.detach()
+
+        def value(tensor: Tensor) -> Any:
+            return torch.as_tensor(
+                evaluator.value(tensor), dtype=torch.float64
+            ).detach()
+
         assert letter.tensor is not None
         if letter.kind == "gain":
             coefficient = letter.tensor.args[0]
@@ -128,13 +133,10 @@ class Matrices:
                 coefficient = coefficient.xreplace({I: sympy.Integer(at)})
             factor = evaluator.number(coefficient, sympy.nan if at is None else at)
             return factor.detach().reshape(-1, 1)
-        here = evaluator.value(self._settled(letter.tensor, letter, at))
-        here = torch.as_tensor(here, dtype=torch.float64).detach()
-        if letter.kind == "activation":
-            known = elementwise(letter.name) is not None
-            name = letter.name if known else re.sub(r"_?\d+$", "", letter.name)
-            here = _slope(name, here)
-        return here.reshape(-1, 1)
+        tensor = self._settled(letter.tensor, letter, at)
+        if isinstance(tensor, Elementwise) and letter.kind == "activation":
+            return _slope(tensor.function, value(tensor.argument)).reshape(-1, 1)
+        return value(tensor).reshape(-1, 1)
 
     def number(self, coefficient: Any, block: int) -> Any:
         """A coefficient in a block; zero if it has a scalar that the network lacks."""
@@ -172,12 +174,12 @@ class Matrices:
         )
 
 
-def _slope(name: str, at: Any) -> Any:
+def _slope(operator: Operator, at: Any) -> Any:
     """The derivative of an elementwise function."""
     import torch
 
     leaf = at.clone().requires_grad_()
-    (slope,) = torch.autograd.grad(function(name)(leaf).sum(), leaf)
+    (slope,) = torch.autograd.grad(function(operator)(leaf).sum(), leaf)
     return slope
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
+from recform.algebra.formula import Scope
 from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import plan_network
@@ -35,7 +36,7 @@ class Naive:
         self._plan = plan_network(compiled.graph, module_names([compiled.graph]))
         names = self._plan.stages
         stages = [list(network.get_submodule(name)) for name in names]
-        by_stage = compiled.formula.scope == "stage"
+        by_stage = compiled.formula.scope is Scope.STAGE
         self._flows = stages if by_stage else [[b for stage in stages for b in stage]]
         shapes = {stage.shape.sizes for stage in compiled.graph.stages}
         self._one_shape = shapes == {compiled.graph.stem.output.sizes}
@@ -129,7 +130,7 @@ class _Adapted(Evaluator):
         self._brackets = {
             settle(whole): settle(split) or whole for whole, split in brackets.items()
         }
-        self._adapted: dict[tuple[Tensor, int], Any] = {}
+        self._adapted: dict[tuple[Tensor, Any], Any] = {}
 
     def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return super().made_of(self._brackets.get(tensor, tensor))
@@ -152,7 +153,7 @@ class _Adapted(Evaluator):
         if value != tensor and isinstance(tensor, Scaled):
             number = self.number(tensor.coefficient, tensor.at)
             return number * self.term(tensor.tensor, parent)
-        key = (tensor, id(adapter))
+        key = (tensor, adapter)
         if key not in self._adapted:
             self._adapted[key] = adapter(self.values[tensor])
         return self._adapted[key]

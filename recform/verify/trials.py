@@ -64,8 +64,7 @@ class Trial:
     @cached_property
     def whole(self) -> int:
         """How many blocks the file has (in its longest stage, with `scope stage`)."""
-        blocks = [stage.blocks for stage in self.formula.stages]
-        return max(blocks) if self.formula.scope == "stage" else sum(blocks)
+        return max(self.formula.lengths)
 
     @cached_property
     def own(self) -> int:

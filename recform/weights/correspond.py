@@ -29,10 +29,8 @@ class _Trace(TorchFunctionMode):
 
     def __init__(self, leaves: dict[str, Tensor]) -> None:
         super().__init__()
-        # The tensors are kept, so that no later one has the identity of another.
-        self._nodes: dict[int, tuple[Tensor, _Node]] = {
-            id(tensor): (tensor, _Node(name=name)) for name, tensor in leaves.items()
-        }
+        # Torch's tensors are keys by their identity.
+        self._nodes = {tensor: _Node(name=name) for name, tensor in leaves.items()}
 
     def __torch_function__(
         self,
@@ -44,12 +42,12 @@ class _Trace(TorchFunctionMode):
         result = func(*args, **(kwargs or {}))
         node = _Node(tuple(self.node(t) for t in _tensors((args, kwargs or {}))))
         for tensor in _tensors(result):
-            self._nodes[id(tensor)] = (tensor, node)
+            self._nodes[tensor] = node
         return result
 
     def node(self, tensor: Tensor) -> _Node:
         """How a tensor came about."""
-        return self._nodes.setdefault(id(tensor), (tensor, _Node()))[1]
+        return self._nodes.setdefault(tensor, _Node())
 
 
 def _tensors(value: Any) -> Iterator[Tensor]:

@@ -26,7 +26,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
-from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
+from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
 
@@ -138,7 +138,7 @@ class _Reader:
     def __init__(self, formula: Formula) -> None:
         self._formula = formula
         self._rows: list[Row] = []
-        self._bodies: dict[int, str] = {}
+        self._bodies: dict[Body, str] = {}
         self._named: dict[str, list[str]] = {}
         free = [param.name for param in formula.params if param.free]
         self._free = {parameter(name): f"p{n + 1}" for n, name in enumerate(free)}
@@ -179,7 +179,7 @@ class _Reader:
             for stage in formula.stages
         )
         self._row("stages", stages, f"stages {stages.replace(' / 1', '')}")
-        self._row("scope", formula.scope, f"scope {formula.scope}")
+        self._row("scope", formula.scope.value, f"scope {formula.scope.value}")
         for number, table in enumerate(formula.tables, 1):
             per = "per block" if table.by_block else "per stage"
             values = ", ".join(self._value(value) for value in table.values)
@@ -187,7 +187,7 @@ class _Reader:
             self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
-        if formula.scope == "stage":
+        if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
         for role, pipeline in (*pieces.items(), *adapters.items()):
             self._pipeline(role, f"{role} ", pipeline)
@@ -246,12 +246,12 @@ class _Reader:
 
     def _body(self, body: Body) -> str:
         """A definition by equations gets a row of its own."""
-        if id(body) not in self._bodies:
-            self._bodies[id(body)] = f"definition {len(self._bodies) + 1}"
-            key = self._bodies[id(body)]
+        if body not in self._bodies:
+            self._bodies[body] = f"definition {len(self._bodies) + 1}"
+            key = self._bodies[body]
             self._named.setdefault(body.name, []).append(key)
             self._row(key, "; ".join(self._inside(body)), " ".join(body.about.split()))
-        return self._bodies[id(body)]
+        return self._bodies[body]
 
     def _definitions(self) -> dict[str, str]:
         """What definitions say, whatever they are called and in which order they come."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from recform.blocks import library
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
 from recform.emit.naming.owners import Owner, PlainCode, emit_plain
@@ -55,8 +54,7 @@ def roles(compiled: Compiled) -> dict[str, Role]:
     need_torch("what the tensors of a network are for")
     from recform.weights.correspond import NotFollowed, correspondence
 
-    with library.using(compiled.plugins.operators):
-        plain = emit_plain(compiled.graph)
+    plain = emit_plain(compiled.graph)
     module, twin = on_meta(compiled), _made(plain.source, plain.name)
     try:
         same = correspondence(module, twin, compiled.formula.input.sizes)

@@ -10,13 +10,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recform.blocks import Arguments, Operator, Shape, lookup
+from recform.blocks import Arguments, Operator, Shape, standard
 
 
 def operator(name: str) -> Operator:
-    found = lookup(name)
-    assert found is not None
-    return found
+    return standard().operators[name]
 
 
 def arguments(name: str, given: dict[str, Any]) -> Arguments:

@@ -1,6 +1,6 @@
 """Elementwise functions, of the library and of plugins: code, value, slope, laws, commands.
 
-All of them are taken from the registry, so that a new one is tried as well.
+All of them are taken from the library, so that a new one is tried as well.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import math
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,8 @@ from typer.testing import CliRunner
 
 import recform
 from recform.analysis.model import Asked, analyse
-from recform.blocks import Arguments, Emitted, Function, Operator, Shape, library, names
-from recform.blocks.library import function_call, told
+from recform.blocks import Arguments, Emitted, Function, Operator, Shape, standard
+from recform.blocks.applied import function_call
 from recform.blocks.template import in_place, renamed, template
 from recform.cli.app import app
 from recform.diagnostics import CompileError, Diagnostics
@@ -71,24 +71,20 @@ PLUGINS = [
     operator(name, code, Function(value, gate=name in GATES))
     for name, (code, value) in AWKWARD.items()
 ]
-KNOWN = {cls.name: cls() for cls in PLUGINS}
+KNOWN = {
+    name: found
+    for name, found in {
+        **standard().operators,
+        **{cls.name: cls() for cls in PLUGINS},
+    }.items()
+    if found.elementwise
+}
 UNTOLD = operator("sw", "{x} * torch.sigmoid({x})", None)
-
-
-@pytest.fixture(autouse=True)
-def _plugins() -> Iterator[None]:
-    with library.using(KNOWN):
-        yield
-
-
-def every() -> list[str]:
-    with library.using(KNOWN):
-        return [name for name in names() if library.elementwise(name)]
 
 
 def code_of(name: str) -> Callable[[Tensor], Tensor]:
     """What torch makes of the emitted code."""
-    text = function_call(name).fill("x", atom=True)
+    text = function_call(KNOWN[name]).fill("x", atom=True)
     return lambda x: eval(text, {"torch": torch, "F": F, "x": x})
 
 
@@ -102,23 +98,23 @@ def points() -> Tensor:
 # ------------------------------------------------------------------ one object says it all
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_code_value_and_check_agree(name: str) -> None:
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None, f"nobody says what {name} computes"
     x = points()
-    code, checked = code_of(name)(x), function(name)(x)
+    code, checked = code_of(name)(x), function(KNOWN[name])(x)
     value = torch.tensor([known.at(n) for n in x.tolist()], dtype=torch.float64)
     torch.testing.assert_close(code, value, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(checked, value, rtol=1e-12, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_slopes(name: str) -> None:
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None
     x = points()[:200].requires_grad_()
-    (ours,) = torch.autograd.grad(function(name)(x).sum(), x)
+    (ours,) = torch.autograd.grad(function(KNOWN[name])(x).sum(), x)
     (theirs,) = torch.autograd.grad(code_of(name)(x).sum(), x)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
     step = 1e-5
@@ -130,14 +126,14 @@ def test_slopes(name: str) -> None:
 def test_slopes_at_kinks_are_those_of_torch() -> None:
     for name in ("relu", "relu6", "leaky_relu", "elu", "hardswish", "hardsigmoid"):
         x = torch.tensor([0, 3, -3, 6], dtype=torch.float64, requires_grad=True)
-        (ours,) = torch.autograd.grad(function(name)(x).sum(), x)
+        (ours,) = torch.autograd.grad(function(KNOWN[name])(x).sum(), x)
         (theirs,) = torch.autograd.grad(code_of(name)(x).sum(), x)
         torch.testing.assert_close(ours, theirs, rtol=0, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_what_is_declared_holds(name: str) -> None:
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None
     line = sorted(points().tolist())
     values = [known.at(number) for number in line]
@@ -152,12 +148,12 @@ def test_what_is_declared_holds(name: str) -> None:
         assert abs(mean - known.at(0)) < 0.02
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_programs_have_the_same_values_exact_where_they_can(name: str) -> None:
     formula = recform.compile(f"X_i = {name}(W_i*X_<i-1>)", plugins=PLUGINS).formula
     scope: dict[str, Any] = {"math": math, "Q": Fraction}
     exec(program([formula]), scope)
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None
     for number in (Fraction(-200), Fraction(-7, 3), Fraction(0), Fraction(5, 2), 40):
         made = scope["FUNCTIONS"][name](Fraction(number))
@@ -168,20 +164,19 @@ def test_programs_have_the_same_values_exact_where_they_can(name: str) -> None:
             assert isinstance(made, Fraction | int)
 
 
-@pytest.mark.parametrize("name", every())
+@pytest.mark.parametrize("name", sorted(KNOWN))
 def test_a_function_equals_its_value_written_out(name: str) -> None:
     """Laws take a function apart by its value: the same value is the same function."""
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None
-    again = operator("again", function_call(name).text, known)
+    again = operator("again", function_call(KNOWN[name]).text, known)
     head = f"X_i = X_<i-1> + W_i*{name}(X_<i-1>)"
     other = head.replace(f"{name}(", "again(")
     left, right = (
         recform.compile(text, plugins=[*PLUGINS, again]) for text in (head, other)
     )
     verdict = compare(left.formula, right.formula)
-    atoms = {"elu", "soft", "mish", "softsign", "share"}
-    assert verdict.answer == (OPEN if name in atoms else ANY)
+    assert verdict.answer == ANY
     assert verdict.example is None
 
 
@@ -196,19 +191,17 @@ def test_what_is_not_told_is_said() -> None:
         recform.compile(f"X_i = X_<i-1> + W_i*{text}", plugins=[UNTOLD]).formula
         for text in ("sw(X_<i-1>)", "(X_<i-1>*sigmoid(X_<i-1>))")
     )
-    with library.using({}):  # A formula brings its operators along.
-        verdict = compare(left, right)
-        assert verdict.answer == OPEN
-        assert any("the plugin says no value of sw" in note for note in verdict.notes)
-        assert compare(left, left).answer == ANY
+    verdict = compare(left, right)
+    assert verdict.answer == OPEN
+    assert any("the plugin says no value of sw" in note for note in verdict.notes)
+    assert compare(left, left).answer == ANY
 
 
 def test_a_gate_of_a_plugin_is_a_number() -> None:
     for name in ("share", "sigmoid"):
         text = f"X_i = X_<i-1> + {name}(V_i*X_<i-1>)*(W_i*X_<i-1>)"
         formula = recform.compile(text, plugins=PLUGINS).formula
-        with library.using({}):
-            found = analyse(formula, Diagnostics(), Asked(gain=1.0))
+        found = analyse(formula, Diagnostics(), Asked(gain=1.0))
         moments = found.flows[0].moments
         assert moments is not None
         assert dict(moments.gates) == {"v": 0.5}
@@ -281,11 +274,11 @@ output {f}(X_L) - X_L*{f}(X_L + X_<L-1>)
 @pytest.mark.parametrize("name", [*AWKWARD, "silu", "relu6"])
 def test_every_place_where_code_is_written(name: str) -> None:
     """Steps, definitions, pipelines, start and output against the equations by hand."""
-    known = told(name)
+    known = KNOWN[name].function
     assert known is not None
     text = EVERYWHERE.replace("{f}", name)
     network = recform.load(text, plugins=PLUGINS).double()
-    f, x = function(name), torch.randn(3, 4, dtype=torch.float64)
+    f, x = function(KNOWN[name]), torch.randn(3, 4, dtype=torch.float64)
     calls: list[str] = []
     linears = {
         path: module
@@ -420,8 +413,7 @@ def test_every_command(
 ) -> None:
     monkeypatch.chdir(folder)
     words = [*command.split(), "--plugin", "plugin.py"]
-    with library.using({}):
-        result = CliRunner().invoke(app, words)
+    result = CliRunner().invoke(app, words)
     assert result.exception is None or isinstance(result.exception, SystemExit), command
     asks = command.startswith(("verify", "equiv"))
     untold = folder.name.startswith("untold") and asks

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from recform.blocks import Layout, Misfit, Shape, lookup, names
+from recform.blocks import Layout, Misfit, Shape, standard
 from tests.blocks.calls import arguments, build, operator
 
 IMAGE = Shape.of((8, 15, 12))
@@ -107,7 +107,7 @@ IDS = [f"{name}-{n}" for n, (name, _, _) in enumerate(CALLS)]
 
 
 def test_every_operator_is_here() -> None:
-    assert sorted({name for name, _, _ in CALLS}) == names()
+    assert sorted({name for name, _, _ in CALLS}) == list(standard().names)
 
 
 @pytest.mark.parametrize(("name", "x", "given"), CALLS, ids=IDS)
@@ -170,10 +170,9 @@ def test_weights_that_mix(name: str, x: Shape, given: dict[str, Any]) -> None:
     assert bool((moved > 1e-6).all()) == operator(name).mixes
 
 
-@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("name", standard().names)
 def test_every_operator_is_documented(name: str) -> None:
-    found = lookup(name)
-    assert found is not None
+    found = operator(name)
     assert found.about
     assert type(found).__doc__
     assert re.fullmatch(r"[a-z]\w+", name)

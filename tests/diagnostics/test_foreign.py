@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import recform
+from recform.blocks import standard
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics
 from recform.source import Source, Span
 from recform.syntax.foreign import answered
@@ -172,5 +173,5 @@ def test_an_operator_has_a_capital_letter() -> None:
 def test_a_long_statement_takes_no_time(text: str) -> None:
     source = Source("net.rf", text)
     start = time.process_time()
-    answered(Span(source, 0, len(text)), Diagnostics())
+    answered(Span(source, 0, len(text)), Diagnostics(), standard())
     assert time.process_time() - start < 1

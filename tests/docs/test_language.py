@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recform.blocks import Argument, defaults, lookup, names
+from recform.blocks import Argument, defaults, standard
 from recform.compiler import compile_source, from_text
 from recform.lowering.flows.operator_calls import usage
 
@@ -19,9 +19,8 @@ BLOCKS = re.findall(r"```rf\n(.*?)```", PAGE.read_text(), re.DOTALL)
 
 def operators() -> str:
     rows = ["| operator | what it does | arguments |", "|---|---|---|"]
-    for name in names():
-        operator = lookup(name)
-        assert operator is not None
+    for name in standard().names:
+        operator = standard().operators[name]
         about = "<br>".join(f"`{a.name}` {argument(a)}" for a in operator.arguments)
         rows.append(f"| `{usage(operator)}` | {operator.about} | {about} |")
     return "\n".join(rows)

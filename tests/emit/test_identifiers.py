@@ -22,7 +22,6 @@ from recform.compiler import (
     emit_source,
     from_text,
     load_source,
-    with_timm,
 )
 from recform.diagnostics import CompileError
 
@@ -306,7 +305,7 @@ def test_attributes_of_image_classifiers(
         f'W = conv(1, c)\nhead "{label}": bn > avgpool > linear(3)\n{RESIDUAL}'
     )
     text += 'names head = "."\n' if inline else ""
-    (item,) = with_timm(compile_source(from_text(text)))
+    (item,) = compile_source(from_text(text), timm=True)
     if refused:
         with pytest.raises(CompileError, match="RF219"):
             _ = item.source

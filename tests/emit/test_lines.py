@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recform.compiler import compile_source, from_text, with_timm
+from recform.compiler import compile_source, from_text
 
 FRAME = "input 3 x 16 x 16\nstages 8 x 2, 12 x 2 / 2\n"
 REVERSIBLE = """
@@ -23,8 +23,7 @@ output concat(A_L, B_L)
 
 
 def source(text: str, *, timm: bool = False) -> str:
-    compiled = compile_source(from_text(FRAME + text))
-    (network,) = with_timm(compiled) if timm else compiled
+    (network,) = compile_source(from_text(FRAME + text), timm=timm)
     return network.source
 
 

@@ -47,10 +47,10 @@ def test_only_torch_is_imported(name: str) -> None:
 
 
 def test_several_networks_share_the_class() -> None:
-    from recform.compiler import compile_source, emit_source, read, with_timm
+    from recform.compiler import compile_source, emit_source, read
 
     source, folder = read(ROOT / "examples" / "language" / "several.rf")
-    networks = with_timm(compile_source(source, {}, folder))
+    networks = compile_source(source, {}, folder, timm=True)
     assert len(networks) > 1
     text = emit_source(list(networks))
     assert text.count("class ImageClassifier(") == 1

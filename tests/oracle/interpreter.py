@@ -21,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from recform.algebra import expr as e
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 from tests.oracle.adapters import Call, NoAdapter, groups, sizes, spread, spreads
 
 #: Deep networks are deep recursions here.
@@ -594,13 +594,13 @@ def declared(
     has made the stride, but there is none in front of the first stage.
     """
     stages = formula.stages
-    if formula.scope == "stage":
+    if formula.scope is Scope.STAGE:
         stages = stages[flow : flow + 1]
     shapes: list[tuple[int, ...]] = []
     shape = start
     for stage in stages:
         stride = stage.stride
-        if formula.scope == "stage" and flow and formula.transition is not None:
+        if formula.scope is Scope.STAGE and flow and formula.transition is not None:
             stride = 1
         if len(shape) == 3:
             shape = (stage.width, *(-(-size // stride) for size in shape[1:]))
@@ -643,4 +643,4 @@ def flows(formula: Formula, net: nn.Module) -> list[list[nn.Module]]:
         list(getattr(net, f"stage{number + 1}"))
         for number in range(len(formula.stages))
     ]
-    return stages if formula.scope == "stage" else [list(chain(*stages))]
+    return stages if formula.scope is Scope.STAGE else [list(chain(*stages))]

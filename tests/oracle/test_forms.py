@@ -188,7 +188,7 @@ def test_first_blocks_that_are_alike_share_a_step() -> None:
         f"{frame}D = conv(1, c, stride=s)\n"
         "X_i = X_<i-1> + W_i*X_<i-1>\nX_<first> = D_<first>*X_<first-1>\n"
     )
-    assert [step.role for step in item.recurrence.steps] == ["opening", "regular"]
+    assert [str(step.role) for step in item.recurrence.steps] == ["opening", "regular"]
 
 
 def test_numbers_of_stages_and_blocks() -> None:

@@ -26,6 +26,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.blocks import standard
 from recform.cli.app import app
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
@@ -112,7 +113,7 @@ def stepped(change: Callable[[Step], Step], role: str = "regular") -> Fault:
 
     def plant(graph: NetworkGraph) -> NetworkGraph:
         recurrence = graph.recurrence
-        steps = tuple(change(s) if s.role == role else s for s in recurrence.steps)
+        steps = tuple(change(s) if str(s.role) == role else s for s in recurrence.steps)
         assert steps != recurrence.steps or any(
             dict(a.definitions) != dict(b.definitions)
             for a, b in zip(steps, recurrence.steps, strict=True)
@@ -231,7 +232,7 @@ def _later_number(tensor: Tensor) -> Tensor | None:
 
 def _other_function(tensor: Tensor) -> Tensor | None:
     if type(tensor).__name__ == "Elementwise":
-        return tensor.func("tanh", tensor.args[1])  # type: ignore[no-any-return]
+        return tensor.func(standard().operators["tanh"], tensor.args[1])  # type: ignore[no-any-return]
     return None
 
 

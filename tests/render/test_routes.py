@@ -10,11 +10,11 @@ import pytest
 
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.paths.distribution import flows, paths
-from recform.diagnostics import Diagnostics
-from recform.render import View
+from recform.analysis.paths.routes import Routes
+from recform.diagnostics import CompileError, Diagnostics
+from recform.render import Request, View, diagram
 from recform.render.model import Kind
 from recform.render.views.paths import histogram
-from recform.render.views.routes import Routes
 from tests.render.networks import drawn, example, network
 
 Matrix = np.ndarray
@@ -149,12 +149,12 @@ def test_a_gate_does_not_cancel() -> None:
 )
 def test_the_drawing_has_the_routes(name: str) -> None:
     """Ways through the picture, with their signs, are the ways that are counted."""
-    diagram = drawn(name, View.paths, blocks=3)
-    kinds = {node.id: node.kind for node in diagram.nodes}
-    start = next(n.id for n in diagram.nodes if n.end == "source")
+    made = drawn(name, View.paths, blocks=3)
+    kinds = {node.id: node.kind for node in made.nodes}
+    start = next(n.id for n in made.nodes if n.end == "source")
     ways: dict[str, dict[int, int]] = {start: {0: 1}}
     order = [start]
-    left = list(diagram.edges)
+    left = list(made.edges)
     while left:
         ready = {e.head for e in left} - {e.head for e in left if e.tail not in order}
         for node in sorted(ready):
@@ -168,9 +168,7 @@ def test_the_drawing_has_the_routes(name: str) -> None:
             order.append(node)
         left = [e for e in left if e.head not in ready]
     formula = example(name).formula
-    outputs = {
-        n.id for n in diagram.nodes if n.kind is Kind.unknown and "L" in n.meaning
-    }
+    outputs = {n.id for n in made.nodes if n.kind is Kind.unknown and "L" in n.meaning}
     ends = outputs if name == "language/densenet.rf" else {order[-1]}
     found: dict[int, int] = {}
     for end in sorted(ends):
@@ -184,6 +182,31 @@ def test_several_unknowns() -> None:
     """RevNet: A and B each reach A and B."""
     bars, _ = histogram(Routes(example("language/revnet.rf").formula, 1))
     assert {bar.length: bar.count for bar in bars} == {0: 2, 1: 2, 2: 1}
+
+
+@pytest.mark.parametrize(
+    "equations",
+    [
+        "X_i = X_<i-1> + Y_i\nY_i = W_i*X_<i-1>",
+        "Y_i = W_i*X_<i-1>\nX_i = X_<i-1> + Y_i",
+    ],
+)
+def test_equations_in_any_order(equations: str) -> None:
+    """The unknown of a block that another one reads may stand behind it in the file."""
+    text = f"stages 8 x 9\n{equations}\noutput X_L"
+    bars, _ = histogram(Routes(network(text).formula, 4))
+    assert {bar.length: bar.count for bar in bars} == {k: comb(4, k) for k in range(5)}
+    made = diagram(network(text).graph, Request(view=View.paths, blocks=4))
+    assert sum(node.kind is Kind.operator for node in made.nodes) == 4
+
+
+def test_which_argument_is_the_largest_does_not_cancel() -> None:
+    """A word is one route through either argument of a max, and two that differ are two."""
+    text = "stages 8 x 9\nX_i = max(W_i*X_<i-1>, X_<i-1>) + W_i*X_<i-1>"
+    routes = Routes(network(text).formula, 1).routes()
+    assert {route.word for route in routes} == {(), (("W", 1),)}
+    with pytest.raises(CompileError, match="RF601"):
+        network(text).analyze()
 
 
 def test_shared_operators_have_no_block() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from recform import compiler
+from recform import compiled
 from recform.algebra.formula import Formula
 from recform.compiler import compile_source, from_text
 from recform.verify.checks import Check, verify
@@ -146,7 +146,7 @@ def test_a_module_that_is_not_its_equations(
     name: str, text: str, other: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Adapters, stages, stem and head included: the emitted text is tampered with."""
-    emit = compiler.emit_source
+    emit = compiled.emit_source
     (item,) = compile_source(from_text(NETWORKS[name]))
     assert emitted(item).holds
 
@@ -155,7 +155,7 @@ def test_a_module_that_is_not_its_equations(
         assert text in source
         return source.replace(text, other)
 
-    monkeypatch.setattr(compiler, "emit_source", tampered)
+    monkeypatch.setattr(compiled, "emit_source", tampered)
     (item,) = compile_source(from_text(NETWORKS[name]))
     found = emitted(item)
     assert found.holds is False

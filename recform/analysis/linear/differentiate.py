@@ -29,7 +29,6 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
-from recform.blocks import elementwise
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller, newest
@@ -39,11 +38,16 @@ class Differentiator:
     """Differentiates tensors of one formula."""
 
     def __init__(
-        self, formula: Formula, report: Diagnostics, activations: bool
+        self,
+        formula: Formula,
+        report: Diagnostics,
+        activations: bool,
+        choices: bool = False,
     ) -> None:
         self._formula = formula
         self._report = report
         self._activations = activations
+        self._choices = choices
         self._histories: dict[str, History] = {}
         self._names: dict[tuple[str, At], list[Tensor]] = {}
         self.assumptions: dict[str, None] = {}
@@ -145,9 +149,8 @@ class Differentiator:
                 if not self._activations:
                     yield from self._parts(tensor.argument, block)
                     return
-                at, argument = placed(tensor.argument, block)
-                name = self._name(tensor.name, at, argument)
-                letter = Letter("activation", name, at, argument)
+                at, value = placed(tensor, block)
+                letter = Letter("activation", self._name(value, at), at, value)
                 yield from self._times(letter, tensor.argument, block)
             case TensorSum():
                 for child in tensor.children:
@@ -174,7 +177,9 @@ class Differentiator:
                     for source, polynomial in self._parts(child, block):
                         yield source, share * polynomial
             case Combine():
-                self._refuse(tensor, tensor.kind)
+                if not self._choices:
+                    self._refuse(tensor, tensor.kind)
+                yield from self._chosen(tensor, block)
             case _:
                 raise TypeError(type(tensor).__name__)
 
@@ -215,24 +220,36 @@ class Differentiator:
             for source, polynomial in inner:
                 yield source, front * polynomial
 
+    def _chosen(
+        self, tensor: Combine, block: int | None
+    ) -> Iterator[tuple[Source, Polynomial]]:
+        """Each argument of a ``max`` or ``min`` behind a gate: where it is taken."""
+        at, value = placed(tensor, block)
+        for child, shown in zip(tensor.children, value.children, strict=True):
+            gate = Letter("gate", f"{tensor.kind} is {plain(shown)}", at, value)
+            yield from self._times(gate, child, block)
+
     def _history(self, history: History) -> Source:
-        if history.kind in ("max", "min"):
+        if history.kind in ("max", "min") and not self._choices:
             self._refuse(history, history.kind)
         general = History(history.kind, history.body, history.first, I)
         name = plain(general)
         self._histories.setdefault(name, general)
         return Source(name, At.of(history.last))
 
-    def _name(self, function: str, at: At, argument: Tensor) -> str:
+    def _name(self, value: Tensor, at: At) -> str:
         """The function's name, numbered where a block has it with several arguments."""
+        assert isinstance(value, Elementwise)
+        function, library = value.name, self._formula.library
         group = (function, at if at.base == START else At(at.base))
-        arguments = self._names.setdefault(group, [])
-        if argument not in arguments:
-            arguments.append(argument)
-        number = arguments.index(argument)
+        values = self._names.setdefault(group, [])
+        if value not in values:
+            values.append(value)
+        number = values.index(value)
         name = f"{function}{number + 1 if number else ''}"
         # The sixth relu is not relu6.
-        taken = number and (elementwise(name) is not None or function[-1].isdigit())
+        known = library.elementwise(name) is not None
+        taken = number and (known or function[-1].isdigit())
         return f"{function}_{number + 1}" if taken else name
 
     def _refuse(self, tensor: Tensor, kind: str) -> None:

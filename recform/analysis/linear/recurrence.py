@@ -34,6 +34,7 @@ def linearise(
     report: Diagnostics,
     *,
     activations: bool = True,
+    choices: bool = False,
     first: int | None = None,
 ) -> Linear:
     """The linearised recurrence of a formula.
@@ -42,6 +43,8 @@ def linearise(
         formula: from the algebra, checked by the recurrence.
         report: gets RF601.
         activations: whether to keep the derivatives of elementwise functions.
+        choices: whether ``max`` and ``min`` are sums over their arguments, each with a
+            gate that says where it is taken; otherwise they are refused.
         first: how many first blocks are written out; None for all that may differ.
 
     Raises:
@@ -50,7 +53,7 @@ def linearise(
     if first is None:
         reach = reach_of(formula)
         first = reach.order + reach.absolute + 1
-    reader = Differentiator(formula, report, activations)
+    reader = Differentiator(formula, report, activations, choices)
     laws = _ordered(reader.laws())
     report.check()
     starts = reader.starts(laws, first)

@@ -75,8 +75,9 @@ class Letter:
             and a part of a split.
         name: ``W``, ``relu``, ...
         at: the block that it belongs to.
-        tensor: for an activation its argument, for a gate its value, for a place the
-            concatenation, in the index i (with ``at.number`` zero where there is an i).
+        tensor: for an activation the function of its argument, for a gate its value,
+            for a place the concatenation, in the index i (with ``at.number`` zero where
+            there is an i).
         part: for ``embed`` and ``project``: which part of how many.
     """
 

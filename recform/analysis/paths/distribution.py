@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 from recform.analysis.linear.model import STEM, Linear, Source
 from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
@@ -211,7 +211,7 @@ def flows(formula: Formula, depth: int | None = None) -> tuple[Flow, ...]:
         depth: another number of blocks: stages are stretched alike, and each flow of
             ``scope stage`` gets as many.
     """
-    if formula.scope == "stage":
+    if formula.scope is Scope.STAGE:
         return tuple(
             Flow(
                 f"stage {number + 1}",

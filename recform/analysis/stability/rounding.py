@@ -61,8 +61,7 @@ def errors(formula: Formula, steps: Steps, gain: float | None) -> Errors:
     if not any(value.has(I) for _, right in steps for value in _numbers(right)):
         matrix = _matrix(formula, steps, gain, 1, 1)
         return Errors(None if matrix is None else spectral_radius(matrix))
-    counts = [stage.blocks for stage in formula.stages]
-    length = max(counts) if formula.scope == "stage" else sum(counts)
+    length = max(formula.lengths)
     oldest = max(-int(tensor.index - I) for tensor, _ in steps)
     blocks = range(min(oldest, length), length + 1)
     if len(blocks) > _MOST_BLOCKS:

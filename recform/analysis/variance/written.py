@@ -33,7 +33,6 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
 from recform.blocks import Function
-from recform.blocks.library import told
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
@@ -164,7 +163,7 @@ class Written:
                 known = steps[-1].operator.function if steps else None
                 if known is not None and known.gate:
                     return self._named(tensor.operator, 0.5)
-            case Elementwise() if (known := told(tensor.name)) and known.gate:
+            case Elementwise() if (known := tensor.function.function) and known.gate:
                 inside = [p for p in walk(tensor) if isinstance(p, Apply)]
                 name = inside[0].operator if inside else tensor.name
                 return self._named(name, self._at_rest(tensor, known))

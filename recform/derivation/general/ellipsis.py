@@ -16,20 +16,20 @@ from typing import Any, NoReturn
 import sympy
 
 from recform.algebra.expr import I, L
-from recform.algebra.scalars import ScalarReader
+from recform.algebra.scalars import scalar_of
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import equal
 from recform.derivation.series.series import NotExact, Series
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import Diagnostics, Unread
 from recform.lowering.sorts import Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 
-#: Reads an expression without ellipses; reports to the given collector.
-Terms = Callable[[n.Expr, Diagnostics], General]
+#: Reads an expression without ellipses; raises Unread if it has no terms.
+Terms = Callable[[n.Expr], General]
 #: Values of the variable that the terms in front of an ellipsis are tried for.
 _STARTS = range(-2, 10)
 #: Most occurrences of i in a last term.
@@ -74,10 +74,10 @@ class _Reader:
 
     def text(self, expr: n.Expr) -> str:
         """The expression as text, all ellipses in it read."""
-        replaced: dict[int, str] = {}
+        replaced: dict[Span, str] = {}
         for part in _children(expr):
             if _has_ellipsis(part):
-                replaced[id(part)] = self.text(part)
+                replaced[part.span] = self.text(part)
         here = [part for part in _children(expr) if isinstance(part, n.Ellipsis)]
         if not here:
             return write(expr, replaced)
@@ -120,9 +120,9 @@ class _Reader:
             found = _slots(factor, first)
             if found is None:
                 break
-            moved = {id(second): b - a for _, second, a, b in found}
+            moved = {second.span: b - a for _, second, a, b in found}
             wanted = {
-                id(f): (shown + 1) * slope
+                f.span: (shown + 1) * slope
                 for (f, _, _, _), slope in zip(slots, slopes, strict=True)
             }
             if moved != wanted:
@@ -136,7 +136,7 @@ class _Reader:
         name = self._variable()
         variable = sympy.Symbol(name)
         replaced = {
-            id(node): number_text(value + slope * (variable - shown))
+            node.span: number_text(value + slope * (variable - shown))
             for (node, _, value, _), slope in zip(slots, slopes, strict=True)
         }
         end = number_text(count + shown)
@@ -147,7 +147,7 @@ class _Reader:
 
     # -- sums
 
-    def _sum(self, expr: n.Sum, replaced: dict[int, str]) -> str:
+    def _sum(self, expr: n.Sum, replaced: dict[Span, str]) -> str:
         rows = list(expr.terms)
         at = next(k for k, (_, t) in enumerate(rows) if isinstance(t, n.Ellipsis))
 
@@ -196,10 +196,10 @@ class _Reader:
             return
         for size in range(len(places), 0, -1):
             for chosen in combinations(places, size):
-                text = write(last, {id(place): name for place in chosen})
+                text = write(last, {place.span: name for place in chosen})
                 at = {
                     value: self._series(
-                        write(last, {id(p): str(value) for p in chosen})
+                        write(last, {p.span: str(value) for p in chosen})
                     )
                     for value in _STARTS
                 }
@@ -221,8 +221,8 @@ class _Reader:
     def _series(self, text: str) -> Series | None:
         """The series of a text, or None if it has none."""
         try:
-            return series_of(self._terms(read_back(text), Diagnostics()))
-        except (Reported, Refused, NotExact):
+            return series_of(self._terms(read_back(text)))
+        except (Unread, Refused, NotExact):
             return None
 
     def _guesses(self, before: list[str]) -> list[str]:
@@ -334,7 +334,7 @@ def _scalar(expr: n.Expr) -> Any:
             names[part.name] = sympy.Symbol(part.name)
         elif isinstance(part, n.Call | n.Ellipsis | n.Tuple | n.String | n.Boolean):
             return None
-    return ScalarReader(names, Diagnostics(), "a number").read(expr)
+    return scalar_of(expr, names)
 
 
 def _slopes(slots: list[_Slot]) -> tuple[Any, list[Any]] | None:

@@ -9,7 +9,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import I, L
-from recform.algebra.scalars import ScalarReader
+from recform.algebra.scalars import ScalarReader, scalar_of
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.ellipsis import written_out
 from recform.derivation.general.model import General
@@ -18,7 +18,7 @@ from recform.derivation.general.sums import SumReader
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import minimal
 from recform.derivation.series.series import NotExact, Series, constant
-from recform.diagnostics import Diagnostics, Label
+from recform.diagnostics import Diagnostics, Label, Unread
 from recform.lowering.equations import is_general
 from recform.lowering.sections import Section
 from recform.lowering.sorts import Reported
@@ -93,6 +93,9 @@ def read(
             series, reading = _relation(item, numbers, learned, varying, report)
     except Reported:
         return None
+    except Unread as unread:
+        unread.tell(report)
+        return None
     except Refused as refused:
         _refused(refused, item, report)
         return None
@@ -139,13 +142,12 @@ def _relation(
         )
         raise Reported
 
-    def terms(expr: n.Expr, to: Diagnostics) -> General:
-        reader = SumReader(numbers, learned, to, varying)
+    def terms(expr: n.Expr) -> General:
+        reader = SumReader(numbers, learned, varying)
         return General(reader.terms(expr), expr.span.text, expr.span)
 
     plain = written_out(right, terms, report)
-    general = terms(plain.expr, report)
-    return series_of(general), plain.text
+    return series_of(terms(plain.expr)), plain.text
 
 
 def _unknown(item: n.Relation, report: Diagnostics) -> str:
@@ -176,9 +178,7 @@ def _unknown(item: n.Relation, report: Diagnostics) -> str:
 def _indexed(reference: n.Reference, wanted: Any) -> bool:
     if len(reference.indices) != 1 or isinstance(reference.indices[0], n.Range):
         return False
-    silent = Diagnostics()
-    names = {"i": I, "L": L}
-    value = ScalarReader(names, silent, "an index").read(reference.indices[0])
+    value = scalar_of(reference.indices[0], {"i": I, "L": L})
     return value is not None and sympy.expand(value - wanted) == 0
 
 
@@ -208,8 +208,7 @@ def _varying(section: Section, numbers: Mapping[str, Any]) -> dict[str, Any]:
     result = {}
     for name, const in section.consts.items():
         if const.target.indices:
-            reader = ScalarReader({**numbers, "i": I}, Diagnostics(), "a constant")
-            value = reader.read(const.value)
+            value = scalar_of(const.value, {**numbers, "i": I})
             if value is not None and not isinstance(value, bool):
                 result[name] = value
     return result

@@ -8,12 +8,12 @@ from typing import Any
 import sympy
 
 from recform.diagnostics import Diagnostics
-from recform.source import Source
+from recform.source import Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
 
-#: Texts to be written in place of nodes, by the node's identity.
-Replaced = Mapping[int, str]
+#: Texts to be written in place of nodes, by where they stand.
+Replaced = Mapping[Span, str]
 
 
 def write(expr: n.Expr, replaced: Replaced | None = None) -> str:
@@ -23,8 +23,8 @@ def write(expr: n.Expr, replaced: Replaced | None = None) -> str:
 
 def _write(expr: n.Expr, replaced: Replaced, level: int) -> str:
     """Levels: 0 a sum may stand here, 1 a product, 2 a power's base or exponent."""
-    if id(expr) in replaced:
-        text = replaced[id(expr)]
+    if expr.span in replaced:
+        text = replaced[expr.span]
         own = level_of(text)
     else:
         text, own = _plain(expr, replaced)

@@ -31,8 +31,8 @@ from recform.derivation.general.slopes import (
 )
 from recform.derivation.general.terms import NoRow, merged, renamed, row_of
 from recform.derivation.series.series import SKIP, Move
-from recform.diagnostics import Diagnostics, Label, closest
-from recform.lowering.sorts import MAX_TERMS, Reported
+from recform.diagnostics import Label, Unread, closest
+from recform.lowering.sorts import MAX_TERMS
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -49,12 +49,10 @@ class SumReader:
         numbers: constants and parameters, by name.
         learned: learned scalars, by name: whether each block has its own.
         varying: constants with an index, by name, as expressions in ``i``.
-        report: gets RF201, RF632 and what the scalars' rules say.
     """
 
     numbers: Mapping[str, Any]
     learned: Mapping[str, bool]
-    report: Diagnostics
     varying: Mapping[str, Any] = field(default_factory=dict)
     _bound: dict[str, Any] = field(default_factory=dict)
     _count: int = 0
@@ -65,7 +63,7 @@ class SumReader:
         """The terms whose sum an expression is.
 
         Raises:
-            Reported: after a diagnostic.
+            Unread: if it has none (RF201, RF632, and what the scalars' rules say).
         """
         try:
             found = merged(self._read(expr))
@@ -377,7 +375,6 @@ class SumReader:
         if last is None and not covers(high, step):
             return None
         self._tries += 1
-        before, self.report = self.report, Diagnostics()
         try:
             terms = self._with(variable, symbol(inner) / step, body)
             if name == "sum":
@@ -397,10 +394,8 @@ class SumReader:
                     for term in terms
                 )
             return (self._repeated(inner, (first, last, step), terms, expr),)
-        except Reported:
+        except Unread:
             return None
-        finally:
-            self.report = before
 
     def _summed(self, name: str, low: int, high: int, body: n.Expr) -> tuple[Term, ...]:
         """A sum over fixed numbers, written out."""
@@ -472,8 +467,7 @@ class SumReader:
         hint: str = "",
         others: tuple[Label, ...] = (),
     ) -> NoReturn:
-        self.report.error(code, message, place, hint=hint, others=others)
-        raise Reported
+        raise Unread(code, message, place, hint, others)
 
 
 def _number(value: Any) -> tuple[Term, ...]:

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.emit.forward import ForwardWriter
 from recform.emit.naming.namespace import Namespace
@@ -243,7 +244,7 @@ def levels(body: tuple[Statement, ...]) -> Function:
 
 def level_shapes(network: NetworkGraph) -> list[Shape]:
     """The shapes of the levels behind the stages."""
-    if network.recurrence.formula.scope == "stage":
+    if network.recurrence.formula.scope is Scope.STAGE:
         flows = zip(network.recurrence.flows, network.ends, strict=True)
         return [end.shapes[flow.output] for flow, end in flows]
     between = range(len(network.stages) - 1)

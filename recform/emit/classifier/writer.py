@@ -226,7 +226,7 @@ class ClassifierWriter(NetworkWriter):
 
     def _modules_of_head(self, piece: Piece) -> Iterator[Attribute]:
         """The modules of the head, by their names or in a dictionary of their own."""
-        wanted = self._formula.names.get("head", "head")
+        wanted = str(self._formula.names.get("head", "head"))
         claim = claim_of(self._formula, "head", "the head")
         inline = is_inline(self._formula, "head")
         attribute = "" if inline else self._attributes.claim(wanted, claim)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
-from recform.blocks.library import function_call
+from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import Assign, Line
@@ -96,7 +96,7 @@ class BodyWriter:
                 uses[read] = uses.get(read, 0) + 1
                 if isinstance(tensor, Elementwise):
                     # A function whose code names its argument twice computes it once.
-                    uses[part] += not function_call(tensor.name).once
+                    uses[part] += not function_call(tensor.function).once
         for slot in outputs:
             if isinstance(slot, Tensor):
                 uses[slot] = uses.get(slot, 0) + 2

@@ -33,7 +33,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.blocks import Shape
-from recform.blocks.library import function_call
+from recform.blocks.applied import function_call
 from recform.blocks.shape import Layout
 
 #: What an expression ends in, from the weakest; LOW is all that binds weaker than a sum.
@@ -284,7 +284,7 @@ class Writer:
 
     def function(self, tensor: Elementwise) -> tuple[str, int]:
         """An elementwise function; what reads its argument twice gets a variable."""
-        call = function_call(tensor.name)
+        call = function_call(tensor.function)
         text, own = self.write(tensor.argument)
         assert call.once or own >= ATOM, tensor
         made = call.fill(text, atom=own >= ATOM)

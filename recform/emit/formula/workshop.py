@@ -118,7 +118,8 @@ class Workshop:
                 if argument.name in body.defaults:
                     name = argument.name
                     plain = identifier(name)
-                    is_free = plain not in GENERATED and not is_taken(plain)
+                    library = self.formula.library
+                    is_free = plain not in GENERATED and not is_taken(plain, library)
                     name = scope.new(plain if is_free else f"{plain}_size")
                 found[argument.name] = name
             self.names.reserve(found.values())

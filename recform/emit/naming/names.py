@@ -35,13 +35,10 @@ def argument_names(formula: Formula) -> list[str]:
     return [*(p.name for p in formula.params if p.free), *tables]
 
 
-#: What a `names` statement says where the parts of something stand in its place.
-INLINE = "."
-
-
 def is_inline(formula: Formula, key: str) -> bool:
     """Whether the parts of an operator, a piece or a step have no module around them."""
-    return formula.names.get(untimed(key)) == INLINE
+    given = formula.names.get(untimed(key))
+    return given is not None and given.inline
 
 
 def place_of(formula: Formula, name: str) -> str:

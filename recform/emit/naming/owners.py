@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recform.algebra.body import Body
-from recform.algebra.formula import Formula, Pipeline, Step
+from recform.algebra.formula import Formula, Pipeline, Scope, Step
 from recform.algebra.labels import DERIVED
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
@@ -158,7 +158,7 @@ class _Relabelled:
 def _owners(plan: NetworkPlan) -> dict[str, Owner]:
     network = plan.graph
     formula = network.recurrence.formula
-    by_stage = formula.scope == "stage"
+    by_stage = formula.scope is Scope.STAGE
     owners: dict[str, Owner] = {}
     for origin, attribute in plan.pieces.items():
         kind = origin.kind.value

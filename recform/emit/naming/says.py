@@ -13,8 +13,7 @@ from recform.emit.pipelines import line_of
 from recform.emit.plan.definitions import Line
 from recform.emit.printer.lines import folded
 from recform.recurrence.build import relative, show
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.moves import ordinal
+from recform.recurrence.model import REGULAR, ModuleSlot, Place, Recurrence, Slot, Step
 from recform.source import Span
 
 
@@ -38,13 +37,13 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
 def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations that a step computes, in lines."""
     equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
-    if step.role != "regular":
+    if step.role != REGULAR:
         equations = _written_out(recurrence, step)
     return [line for text in equations for line in folded(text, 80)]
 
 
 def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
-    if step.role == "regular" or step.at > recurrence.order + 1:
+    if step.role == REGULAR or step.at > recurrence.order + 1:
         return show(slot, step.at, step.absolute)
     return f"{slot.name}_{slot.index}" if isinstance(slot, ModuleSlot) else str(slot)
 
@@ -59,8 +58,8 @@ def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
             if tensor in several and not step.absolute:
                 texts.append(several[tensor])
                 continue
-            if step.role.endswith("last"):
-                end = step.at + _before_last(step.role)
+            if step.role.place is Place.BACK:
+                end = step.at + step.role.number - 1
                 left = relative(tensor, end, step.absolute)
                 right = relative(right, end, step.absolute)
                 text = f"{left} = {right}"
@@ -68,14 +67,6 @@ def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
             else:
                 texts.append(f"{tensor} = {right}")
     return texts
-
-
-def _before_last(role: str) -> int:
-    """How many blocks follow the ``third_last`` one: two."""
-    count = 0
-    while role not in ("last", f"{ordinal(count + 1)}_last"):
-        count += 1
-    return count
 
 
 def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
@@ -88,7 +79,7 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
             if isinstance(tensor, Apply):
                 operators.setdefault(tensor.operator, equation.span)
     special: dict[Tensor, Span] = {}
-    if step.role != "regular":
+    if step.role != REGULAR:
         for boundary in formula.boundaries:
             special.setdefault(boundary.left, boundary.span)
     otherwise = formula.equations[0].span

@@ -7,7 +7,6 @@ one outermost name are one module. This is so where the file's ``names`` say it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -15,10 +14,10 @@ from typing import Any
 
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.labels import Naming
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
-from recform.emit.naming.names import INLINE, is_inline
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.pipelines import (
     PipelineCode,
@@ -46,8 +45,6 @@ from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow
 from recform.source import Span
 
-_NUMBER = re.compile(r"\{(\d*)\}")
-
 
 def is_chain(formula: Formula) -> bool:
     """Whether the names of a file put pieces of the network into common containers."""
@@ -55,9 +52,9 @@ def is_chain(formula: Formula) -> bool:
     return (
         "step" in names
         or bool(formula.block_names)
-        or any("." in path and not is_inline(formula, k) for k, path in names.items())
-        or not _NUMBER.search(names.get("stages", "{}"))
-        or bool(_NUMBER.search(names.get("transition", "")))
+        or any(len(naming.path) > 1 for naming in names.values())
+        or ("stages" in names and not names["stages"].numbered)
+        or ("transition" in names and names["transition"].numbered)
     )
 
 
@@ -120,7 +117,8 @@ class ChainWriter:
         """The parts of a stem, transition or head, in the container that is theirs."""
         role = origin.kind.value
         given = self._formula.names.get(role)
-        path = path_of(given or role + ("{}" if origin.number else ""), origin.number)
+        own = Naming((role + ("{}" if origin.number else ""),))
+        path = (given or own).at(origin.number)
         here = Setting.at(piece.input, piece, self._formula.tables)
         if origin is STEM:
             here = here.taking(self._incoming(piece))
@@ -136,10 +134,10 @@ class ChainWriter:
                 part = replace(part, path=("",), places=(part.span,))
             yield replace(part.within(path, place) if path else part, origin=origin)
 
-    def _has_class(self, pipeline: Pipeline, given: str | None) -> bool:
+    def _has_class(self, pipeline: Pipeline, given: Naming | None) -> bool:
         """Whether transitions, of which each is a container, are modules of one class."""
         flat = not any(is_nested(step.label) for step in pipeline.steps)
-        apart = given is None or bool(_NUMBER.search(given))
+        apart = given is None or given.numbered
         return len(self._network.transitions) > 1 and flat and apart
 
     def _transition(
@@ -172,10 +170,10 @@ class ChainWriter:
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
         names = self._formula.names
-        where = names.get("stages", "stage{}")
-        path = path_of(where, position + 1)
-        step = names.get("step", "")
-        shared = not _NUMBER.search(where)
+        where = names.get("stages", Naming(("stage{}",)))
+        path = where.at(position + 1)
+        step = names.get("step")
+        shared = not where.numbered
         first = before + 1 if shared else 1
         spans = self._formula.name_spans
         places = (*(spans.get("stages") for _ in path), spans.get("step"))
@@ -184,8 +182,7 @@ class ChainWriter:
                 yield from self._named(item, path, places, position, before)
                 before += item.count
                 continue
-            numbered = not step or is_inline(self._formula, "step")
-            name = NEXT if numbered else _NUMBER.sub("{}", step)
+            name = NEXT if step is None or step.inline else step.pattern
             yield Part(
                 path=(*path, name),
                 places=places if step else (*places[:-1], *places[:1]),
@@ -196,7 +193,7 @@ class ChainWriter:
                 repeat=item.count,
                 splat=item.flat > 0,
                 count=item.count * (item.flat or 1),
-                first=first + _start(step) - 1,
+                first=first + (step.first if step is not None else 1) - 1,
                 origin=Origin(Kind.STAGE, position),
             )
             first += item.count
@@ -217,14 +214,14 @@ class ChainWriter:
                 self._formula.equations[0].span,
                 'give the stages one: stages = "features"',
             )
-        step = self._formula.names.get("step", "block{}")
+        step = self._formula.names.get("step", Naming(("block{}",)))
         for k in range(item.count):
             made = at(item.made, k)
-            name = _NUMBER.sub(str(before + k + _start(step)), step)
+            own = step.at(before + k + 1)
             if self._formula.block_names:
-                name = self._formula.block_names[before + k]
+                own = (self._formula.block_names[before + k],)
             yield Part(
-                path=(*path, name),
+                path=(*path, *own),
                 places=places,
                 call="{m}({x})",
                 made=made,
@@ -299,20 +296,6 @@ def _statement(numbered: tuple[int, Part]) -> object:
     """Parts with the same key are called in one statement, if it is not too long."""
     number, part = numbered
     return part.origin if _of_piece(part) else number
-
-
-def path_of(text: str, number: int) -> tuple[str, ...]:
-    """A name as a path; ``{}`` is a number counted from 1, ``{0}`` from 0."""
-    if text == INLINE:
-        return ()
-    numbered = _NUMBER.sub(lambda m: str(number + int(m[1] or 1) - 1), text)
-    return tuple(numbered.split("."))
-
-
-def _start(step: str) -> int:
-    """The number of the first block in a pattern: 1, or the one in the braces."""
-    found = _NUMBER.search(step)
-    return int(found[1] or 1) if found else 1
 
 
 def _is_row(flow: Flow) -> bool:

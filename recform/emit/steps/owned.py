@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
+from recform.algebra.formula import Scope
 from recform.blocks.identifiers import identifier
 from recform.emit.formula.terms import learned
 from recform.emit.formula.workshop import Workshop
@@ -176,7 +177,7 @@ class Owned:
             targets = tuple(bridge.target for bridge in bridges)
             key = (site.value, targets)
             if key not in table:
-                wanted = self._formula.names.get("adapter", "shortcut")
+                wanted = str(self._formula.names.get("adapter", "shortcut"))
                 claim = claim_of(self._formula, "adapter", "the adapter")
                 table[key] = (
                     self._attributes.new(wanted)
@@ -256,7 +257,7 @@ class Owned:
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""
-        by_stage = self._formula.scope == "stage"
+        by_stage = self._formula.scope is Scope.STAGE
         return tuple(
             self._length[segment.stage if by_stage else 0] for segment in self.segments
         )

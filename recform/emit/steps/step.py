@@ -15,7 +15,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import size
 from recform.blocks import Shape
-from recform.blocks.library import function_call
+from recform.blocks.applied import function_call
 from recform.emit.calls import given
 from recform.emit.formula.terms import (
     coefficient_text,
@@ -156,7 +156,7 @@ class _StepWriter:
                 zip(self._own.segments, self._own.depths(), strict=True)
             )
         ]
-        functions = [t.name for t in self._step.body if isinstance(t, Elementwise)]
+        functions = [t for t in self._step.body if isinstance(t, Elementwise)]
         return PrintedStep(
             name=self._name,
             step=self._step,
@@ -165,7 +165,7 @@ class _StepWriter:
             modules=self._module_names,
             inlined={name: code.calls for name, code in self._inline.items()},
             adapters=self._own.adapters,
-            functions={name: function_call(name).text for name in functions},
+            functions={t.name: function_call(t.function).text for t in functions},
             is_class=is_class,
             places=tuple(places),
         )

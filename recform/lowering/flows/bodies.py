@@ -13,9 +13,17 @@ from typing import Any, NoReturn
 import sympy
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    Learned,
+    Scaled,
+    State,
+    Tensor,
+    subtensors,
+)
 from recform.algebra.formula import Pipeline
-from recform.blocks import Argument
+from recform.blocks import Argument, Library
 from recform.diagnostics import Diagnostics
 from recform.lowering.finite import FiniteReader
 from recform.lowering.flows.where import Locals
@@ -31,6 +39,7 @@ class BodyBuilder:
     """Reads one definition.
 
     Args:
+        library: the operators of which the elementwise ones are functions.
         name: the operator letter.
         tensor: the name of its tensor argument.
         relation: the definition.
@@ -40,12 +49,14 @@ class BodyBuilder:
 
     def __init__(
         self,
+        library: Library,
         name: str,
         tensor: str,
         relation: n.Relation,
         values: Mapping[str, Any],
         report: Diagnostics,
     ) -> None:
+        self._library = library
         self._name = name
         self._tensor = tensor
         self._relation = relation
@@ -70,6 +81,7 @@ class BodyBuilder:
             defaults: of its own arguments among those.
         """
         names = Names(
+            self._library,
             frozenset([self._tensor, *found.unknowns]),
             frozenset(operators),
             {name: scalar.indexed for name, scalar in found.scalars.items()},
@@ -177,7 +189,9 @@ def _states(tensor: Tensor) -> list[State]:
 
 
 def _learned(tensor: Tensor) -> set[Learned]:
-    return getattr(tensor, "coefficient", sympy.S.Zero).atoms(Learned)  # type: ignore[no-any-return]
+    if not isinstance(tensor, Scaled | Filled):
+        return set()
+    return tensor.coefficient.atoms(Learned)  # type: ignore[no-any-return]
 
 
 def _in_order(

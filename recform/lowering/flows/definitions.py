@@ -13,7 +13,7 @@ from typing import Any
 
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS
-from recform.blocks import Kind, lookup
+from recform.blocks import Kind, Library
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -177,6 +177,7 @@ def given_values(
 def fixed_names(
     relation: n.Relation,
     definitions: Mapping[str, n.Relation],
+    library: Library,
     seen: tuple[str, ...] = (),
 ) -> set[str]:
     """Names whose values shape the code: in equations, indices, kernels, flags."""
@@ -188,8 +189,9 @@ def fixed_names(
         for left in item.left if item is not relation else ():
             found |= set(every_name(left))
         for expr in _exprs(item.right):
-            if not _is_equation(item) and _is_operator(expr, definitions, relation):
-                found |= _fixed_in(expr, definitions, seen)
+            known = _is_operator(expr, definitions, relation, library)
+            if not _is_equation(item) and known:
+                found |= _fixed_in(expr, definitions, library, seen)
             else:
                 found |= set(every_name(expr))
     return found
@@ -217,7 +219,10 @@ def _exprs(flow: n.Flow) -> Iterator[n.Expr]:
 
 
 def _is_operator(
-    expr: n.Expr, definitions: Mapping[str, n.Relation], relation: n.Relation
+    expr: n.Expr,
+    definitions: Mapping[str, n.Relation],
+    relation: n.Relation,
+    library: Library,
 ) -> bool:
     """Whether a part of a flow is an operator of the library or of the file."""
     name = called(expr)[0]
@@ -227,21 +232,26 @@ def _is_operator(
         and defined_name(item) == name
         for item in relation.where
     )
-    return bool(name) and (name in definitions or local or lookup(name) is not None)
+    known = name in definitions or local or library.lookup(name) is not None
+    return bool(name) and known
 
 
 def _fixed_in(
-    expr: n.Expr, definitions: Mapping[str, n.Relation], seen: tuple[str, ...]
+    expr: n.Expr,
+    definitions: Mapping[str, n.Relation],
+    library: Library,
+    seen: tuple[str, ...],
 ) -> set[str]:
     name, given = called(expr)
-    operator = lookup(name)
+    operator = library.lookup(name)
     fixed: set[str] = set()
     order: list[str] = []
     if name in definitions and name not in seen:
         inner = signature(definitions[name], Diagnostics())
         if inner is not None:
             order = list(inner.defaults)
-            fixed = fixed_names(definitions[name], definitions, (*seen, name))
+            inside = (*seen, name)
+            fixed = fixed_names(definitions[name], definitions, library, inside)
     elif operator is not None:
         order = [argument.name for argument in operator.arguments]
         fixed = {a.name for a in operator.arguments if a.kind in _FIXED}

@@ -8,8 +8,7 @@ from typing import Any
 from recform.algebra.formula import Step
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter
-from recform.blocks import Argument, Arguments, Kind, Operator, lookup
-from recform.blocks import names as operator_names
+from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -31,6 +30,7 @@ class OperatorReader:
     """Reads one operator of a flow.
 
     Args:
+        library: the operators that it may be.
         definitions: operators that the file defines, for guesses.
         values: of constants and parameters.
         params: the names of the parameters among them.
@@ -42,11 +42,13 @@ class OperatorReader:
 
     def __init__(
         self,
+        library: Library,
         definitions: Mapping[str, n.Relation],
         values: Mapping[str, Any],
         params: frozenset[str],
         report: Diagnostics,
     ) -> None:
+        self._library = library
         self._definitions = definitions
         self._values = values
         self._params = params
@@ -76,7 +78,7 @@ class OperatorReader:
                 hint="an equation starts with an indexed name: X_i = ...",
             )
             return None
-        operator = lookup(function.name)
+        operator = self._library.lookup(function.name)
         if operator is None:
             self._unknown(function)
             return None
@@ -86,14 +88,15 @@ class OperatorReader:
         return Step(operator, arguments, label, expr.span)
 
     def _unknown(self, function: n.Reference) -> None:
-        guess = closest(function.name, [*operator_names(), *self._definitions])
+        known = self._library.names
+        guess = closest(function.name, [*known, *self._definitions])
         self._report.error(
             "RF202",
             f"there is no operator {function.name!r}",
             function.span,
             hint=f"did you mean {guess!r}?"
             if guess
-            else "operators: " + ", ".join(operator_names()),
+            else "operators: " + ", ".join(known),
         )
 
     def _arguments(

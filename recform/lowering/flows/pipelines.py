@@ -10,7 +10,7 @@ from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.labels import Row, bracketed
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
-from recform.blocks import Argument, Arguments, Kind, lookup, symbols_in
+from recform.blocks import Argument, Arguments, Kind, Library, symbols_in
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.bodies import BodyBuilder
 from recform.lowering.flows.definitions import (
@@ -33,6 +33,7 @@ class PipelineReader(OperatorReader):
     """Reads the flows of one network.
 
     Args:
+        library: the operators that it may use.
         definitions: operators that the file defines, for flows that use them by name.
         values: of constants and parameters.
         report: gets RF2xx.
@@ -43,12 +44,13 @@ class PipelineReader(OperatorReader):
 
     def __init__(
         self,
+        library: Library,
         definitions: Mapping[str, n.Relation],
         values: Mapping[str, Any],
         params: frozenset[str],
         report: Diagnostics,
     ) -> None:
-        super().__init__(definitions, values, params, report)
+        super().__init__(library, definitions, values, params, report)
         self._bodies: dict[object, Body | None] = {}
         self._file = self._values, self._params, self._definitions
 
@@ -200,7 +202,7 @@ class PipelineReader(OperatorReader):
         if not self._is_equation(definition):
             return None
         relation = definition.relation
-        shaping = fixed_names(relation, self._definitions)
+        shaping = fixed_names(relation, self._definitions, self._library)
         fixed: dict[str, Any] = {}
         for name, (value, place) in values.items():
             if name in shaping or isinstance(value, bool):
@@ -242,7 +244,7 @@ class PipelineReader(OperatorReader):
             )
             return False
         called_name, _ = called(right)
-        operator = lookup(called_name)
+        operator = self._library.lookup(called_name)
         if operator is not None and not operator.elementwise:
             name, argument = definition.name, definition.tensor
             self._report.error(
@@ -265,8 +267,11 @@ class PipelineReader(OperatorReader):
         relation = definition.relation
         errors = len(list(self._report))
         numbers = {k: v for k, v in self._values.items() if not isinstance(v, bool)}
-        self.structural |= fixed_names(relation, self._definitions) & self._params
+        self.structural |= (
+            fixed_names(relation, self._definitions, self._library) & self._params
+        )
         builder = BodyBuilder(
+            self._library,
             definition.name,
             definition.tensor,
             relation,
@@ -274,7 +279,9 @@ class PipelineReader(OperatorReader):
             self._report,
         )
         known = {**numbers, **fixed}
-        where = WhereReader(definition.tensor, relation, known, self._report)
+        where = WhereReader(
+            self._library, definition.tensor, relation, known, self._report
+        )
         found = where.read(self._is_operator)
         tensors = {*found.unknowns, *found.scalars, definition.tensor}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
@@ -327,7 +334,7 @@ class PipelineReader(OperatorReader):
         return defaults
 
     def _is_operator(self, name: str) -> bool:
-        return name in self._definitions or lookup(name) is not None
+        return name in self._definitions or self._library.lookup(name) is not None
 
     def _operator(
         self, name: str, flows: Mapping[str, n.Relation], above: tuple[str, ...]
@@ -344,7 +351,7 @@ class PipelineReader(OperatorReader):
                 return self._named(name, flow, above)
             with self._home(name, relation):
                 return self._named(name, relation.right, (*above, name))
-        operator = lookup(name)
+        operator = self._library.lookup(name)
         if operator is None or operator.elementwise:
             return None
         if any(argument.required for argument in operator.arguments):

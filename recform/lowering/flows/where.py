@@ -10,7 +10,7 @@ import sympy
 
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.scalars import ScalarReader
-from recform.blocks import elementwise
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.lowering.sorts import MAX_TERMS
 from recform.syntax import nodes as n
@@ -45,6 +45,7 @@ class WhereReader:
     """Reads the `where` clauses of one definition.
 
     Args:
+        library: the operators that are known.
         tensor: the name of its tensor argument.
         relation: the definition.
         values: numbers by name: constants, parameters, its own fixed arguments.
@@ -53,11 +54,13 @@ class WhereReader:
 
     def __init__(
         self,
+        library: Library,
         tensor: str,
         relation: n.Relation,
         values: Mapping[str, Any],
         report: Diagnostics,
     ) -> None:
+        self._library = library
         self._tensor = tensor
         self._relation = relation
         self._values = dict(values)
@@ -134,7 +137,8 @@ class WhereReader:
             name = expr.function.name
             if expr.function.indices or name == "split":
                 return False
-            if elementwise(name) is not None and expr.arguments:
+            function = self._library.elementwise(name)
+            if function is not None and expr.arguments:
                 return False
             return known(name) and not any(
                 self._mentions_tensor(argument, found) for argument in expr.arguments

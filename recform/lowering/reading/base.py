@@ -12,6 +12,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Tensor
 from recform.algebra.operators import OperatorExpr, Scalar
+from recform.blocks import Library
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -38,6 +39,7 @@ class Names:
     """What the names of a network stand for.
 
     Attributes:
+        library: the operators of which the elementwise ones are functions.
         unknowns: names with an equation.
         operators: operator letters, defined or inferred.
         learned: learned scalars, by name: whether each block has its own.
@@ -50,6 +52,7 @@ class Names:
             know.
     """
 
+    library: Library
     unknowns: frozenset[str]
     operators: frozenset[str]
     learned: Mapping[str, bool]

@@ -10,8 +10,6 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Elementwise, Tensor
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
-from recform.blocks import elementwise
-from recform.blocks import names as operator_names
 from recform.diagnostics import Label, closest
 from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
 from recform.lowering.reading.ranges import Ranges
@@ -36,7 +34,8 @@ class Calls(Ranges):
                     expr.span,
                     hint="A_0, B_0 = split(input, 2)",
                 )
-            if elementwise(name) is not None or name in sc.FUNCTIONS:
+            known = self.names.library.elementwise(name)
+            if known is not None or name in sc.FUNCTIONS:
                 return self._function(expr)
         return self._application(expr)
 
@@ -61,9 +60,10 @@ class Calls(Ranges):
                 arguments[0].span,
                 hint=f"apply it first: {name}({arguments[0].span.text}*X_<i-1>)",
             )
-        if elementwise(name) is None:
+        function = self.names.library.elementwise(name)
+        if function is None:
             self._fail("RF206", f"{name} is a function of numbers", arguments[0].span)
-        return Elementwise(name, value)
+        return Elementwise(function, value)
 
     def _application(self, expr: n.Call) -> Value:
         """``F_i(X)``; ``F(X, theta_i)`` is the paper's way to write the same."""
@@ -120,8 +120,8 @@ class Calls(Ranges):
         )
 
     def _no_operator(self, expr: n.Call) -> NoReturn:
-        name = expr.function.name
-        known = [*self.names.operators, *operator_names(), *BUILT_IN, *sc.FUNCTIONS]
+        name, library = expr.function.name, self.names.library
+        known = [*self.names.operators, *library.names, *BUILT_IN, *sc.FUNCTIONS]
         if name in self.names.unknowns:
             self._fail(
                 "RF206",

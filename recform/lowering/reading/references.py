@@ -10,7 +10,6 @@ from recform.algebra import scalars as sc
 from recform.algebra.expr import I, Input, L, Learned, State, at_time
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
-from recform.blocks import elementwise
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
 from recform.lowering.reading.indices import Indices
@@ -162,7 +161,7 @@ class References(Indices):
                 hint="such a number stands in the arguments of operators: "
                 f"W = conv({name}, c) > bn",
             )
-        if elementwise(name) or name in BUILT_IN:
+        if self.names.library.elementwise(name) or name in BUILT_IN:
             self._fail(
                 "RF206",
                 f"{name} is a function and needs its argument in brackets",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from recform.algebra.formula import Pipeline
+from recform.algebra.formula import Pipeline, Scope
 from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
+from recform.recurrence.model import END, START
 from recform.render.model import Diagram, Direction
 from recform.render.views import facts
 from recform.render.views.bundles import bundled
@@ -16,7 +17,7 @@ def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Di
     formula = graph.recurrence.formula
     segments = [segment for _, segment in facts.segments(graph)]
     writer = Overview(graph.recurrence, direction, segments)
-    by_stage = formula.scope == "stage"
+    by_stage = formula.scope is Scope.STAGE
     all_bundles = bundled(segments, expand=expand)
     writer.input()
     writer.piece(graph.stem, "stem")
@@ -57,9 +58,9 @@ def of_partial(partial: Partial, direction: Direction) -> Diagram:
         return writer.diagram("The stem does not fit")
     writer.piece(partial.stem, "stem")
     bundles = bundled(list(partial.segments), expand=False)
-    by_stage = formula.scope == "stage"
+    by_stage = formula.scope is Scope.STAGE
     step = partial.step
-    in_block = step is not None and step.role not in ("start", "end")
+    in_block = step is not None and step.role not in (START, END)
     for number, flow in enumerate(recurrence.flows):
         which = [number] if by_stage else list(range(len(formula.stages)))
         if which[0] > partial.stage + (not in_block):

@@ -13,7 +13,7 @@ from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import END, START, ModuleSlot, Step
 from recform.render import text
 from recform.render.model import Cluster, Kind
 from recform.render.views import facts
@@ -55,7 +55,7 @@ class Overview(Sketch):
 
     def stuck_step(self, step: Step) -> None:
         """What is computed before or after the blocks, where it cannot be."""
-        node = self.node(Kind.piece, step.role, step.role)
+        node = self.node(Kind.piece, str(step.role), str(step.role))
         self.arrive(node, wrong=True)
         self.mark(node)
 
@@ -64,11 +64,11 @@ class Overview(Sketch):
     ) -> None:
         """What is computed before the first block, or after the last one."""
         # Behind block L nothing has a number of its own: X_<i-1> is X_L there.
-        names = facts.Names(step, L + 1 if step.role == "end" else I)
+        names = facts.Names(step, L + 1 if step.role == END else I)
         made = [t for t in step.body if not isinstance(t, Input | State)]
         if made or parameters:
             lines = [names.slot(slot) for slot in step.outputs]
-            label = "before block 1" if step.role == "start" else "output of the blocks"
+            label = "before block 1" if step.role == START else "output of the blocks"
             notes = [row for n in lines for row in text.wrapped(text.formula(n), 34)]
             node = self.node(
                 Kind.piece, name, label, notes=notes, parameters=parameters
@@ -76,7 +76,7 @@ class Overview(Sketch):
             self.arrive(node)
             self._calls(step, node)
             tails = [node] * len(step.outputs)
-        elif step.role == "start":
+        elif step.role == START:
             tails = [self.carried[0].tail] * len(step.outputs)
         else:
             slots = [carried.slot for carried in self.carried]

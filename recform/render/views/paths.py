@@ -8,12 +8,13 @@ import sympy
 
 from recform.algebra.expr import I, L, State
 from recform.algebra.typeset import plain, plain_scalar
+from recform.analysis.paths.routes import Route, Routes, TooMany
 from recform.graph.model import NetworkGraph
 from recform.render import text
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
+from recform.render.views.links import Base, Call, Link, links
 from recform.render.views.parts import slug
-from recform.render.views.routes import Base, Call, Link, Route, Routes, TooMany
 from recform.render.views.step import equations_of, general_caption, not_for
 
 #: Most blocks between the two ends.
@@ -64,7 +65,7 @@ def histogram(routes: Routes) -> tuple[tuple[Bar, ...], bool]:
         return tuple(Bar(n, counts[n], ()) for n in counts), False
     by_length: dict[int, list[tuple[Route, Any]]] = {}
     for route, factor in words.items():
-        by_length.setdefault(len(route[2]), []).append((route, factor))
+        by_length.setdefault(len(route.word), []).append((route, factor))
     return tuple(
         Bar(
             length,
@@ -77,10 +78,10 @@ def histogram(routes: Routes) -> tuple[tuple[Bar, ...], bool]:
 
 def _written(words: list[tuple[Route, Any]], blocks: int) -> text.Text:
     """The first routes of a length as a sum of products."""
-    length = len(words[0][0][2])
+    length = len(words[0][0].word)
     most = max(1, _SHOWN // max(1, length))
     shown = [
-        "*".join(_letter(name, index, blocks) for name, index in route[2]) or "1"
+        "*".join(_letter(name, index, blocks) for name, index in route.word) or "1"
         for route, _ in words[:most]
     ]
     more = ", …" if len(words) > most else ""
@@ -102,11 +103,12 @@ class _Writer:
         self._edges: dict[tuple[str, str], Edge] = {}
         self._ids: dict[Base | Call, str] = {}
         bases = dict.fromkeys((name, 0) for name in routes.sources)
-        for link in routes.links:
+        drawn = links(formula, routes)
+        for link in drawn:
             bases.update(dict.fromkeys((link.tail, link.head)))
         for base in sorted(bases, key=lambda b: (b[1], self.unknowns.index(b[0]))):
             self._state(base)
-        for link in routes.links:
+        for link in drawn:
             self._link(link)
 
     @property
@@ -199,7 +201,7 @@ class _Writer:
 def _said(link: Link) -> str:
     """What is counted along a link, in words."""
     passed = (
-        "*".join(plain(State(name, sympy.nan)) for name, _ in link.word)
+        "*".join(plain(State(name, sympy.nan)) for name in link.letters)
         or "no operator"
     )
     return f"passes {passed}"

@@ -1,0 +1,31 @@
+"""An elementwise operator that an equation applies as a function: ``relu(X_<i-1>)``."""
+
+from __future__ import annotations
+
+from recform.blocks.operator import (
+    FUNCTION_INPUT,
+    Arguments,
+    Cost,
+    Misfit,
+    Operator,
+)
+from recform.blocks.shape import Shape
+from recform.blocks.template import Template, template
+
+
+def function_cost(function: Operator, x: Shape) -> Cost:
+    """What it costs.
+
+    Raises:
+        Misfit: if its rule fails; it says which operator it is of.
+    """
+    try:
+        return function.cost(x, Arguments({}))
+    except Misfit as misfit:
+        misfit.operator = function.name
+        raise
+
+
+def function_call(function: Operator) -> Template:
+    """Its code."""
+    return template(function.emit(FUNCTION_INPUT, Arguments({})).call)

@@ -1,0 +1,200 @@
+"""A compiled network, and what can be asked of it."""
+
+from __future__ import annotations
+
+import warnings
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+from recform.diagnostics import CompileError, Diagnostic, Diagnostics, render_text
+from recform.modules import load_source, need_torch
+from recform.proof import FAULT
+from recform.source import Source
+
+if TYPE_CHECKING:
+    import torch
+
+    from recform.algebra.formula import Formula
+    from recform.analysis.model import Analysis
+    from recform.graph import NetworkGraph
+    from recform.proof import Proof
+    from recform.recurrence import Recurrence
+    from recform.report.difference import Difference
+    from recform.report.summary import Summary
+    from recform.verify.checks import Check
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A compiled network.
+
+    Attributes:
+        graph: the network with shapes.
+        proof: that the blocks, as they are written, compute the equations.
+        settings: the parameters that were set, as text, for the header.
+        warnings: what compiles but is probably not meant.
+        used: the other files that the formula uses.
+        timm: whether the generated class has the interface of timm's models.
+    """
+
+    graph: NetworkGraph
+    proof: Proof
+    settings: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[Diagnostic, ...] = ()
+    used: tuple[Source, ...] = ()
+    timm: bool = False
+
+    @property
+    def recurrence(self) -> Recurrence:
+        """The steps and the state."""
+        return self.graph.recurrence
+
+    @property
+    def formula(self) -> Formula:
+        """The formula with all names resolved."""
+        return self.recurrence.formula
+
+    @property
+    def name(self) -> str:
+        """The name of the network's class."""
+        return self.formula.name
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that it was made from, plugins too."""
+        read = (self.formula.source, *self.used)
+        return (*(source.name for source in read), *self.formula.library.plugins)
+
+    @cached_property
+    def source(self) -> str:
+        """The generated module."""
+        return emit_source([self])
+
+    def picture(self, form: str = "svg", **options: Any) -> bytes:
+        """A diagram of the network.
+
+        Args:
+            form: ``svg``, ``png``, ``pdf``, ``dot``, ``tikz``, ``tex``, ``mermaid`` or
+                ``json``.
+            options: of :class:`recform.render.Request`, such as ``view="network"``.
+
+        Raises:
+            CompileError: if it cannot be drawn.
+            ValueError: if there is no such format or view.
+        """
+        from recform.render import Format, render, request
+
+        return render(self.graph, request(**options), Format(form))
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
+        """What a notebook shows: the block as a picture."""
+        equations = "; ".join(item.text for item in self.formula.equations)
+        said = f"{self.name}: {equations}"
+        try:
+            picture = self.picture()
+        except CompileError as error:
+            return {"text/plain": f"{said}\n{error}"}
+        # Notebooks show an SVG as an image, whose own title and text nobody can read.
+        data = b64encode(picture).decode()
+        image = f'<img alt={quoteattr(said)} src="data:image/svg+xml;base64,{data}">'
+        return {
+            "text/plain": said,
+            "text/html": image,
+            "image/svg+xml": picture.decode(),
+        }
+
+    def summary(self) -> Summary:
+        """Order, state, stages and costs, as ``recform summary`` shows them."""
+        from recform.report import summarise
+
+        return summarise(self.graph, str(self.proof))
+
+    def analyze(self, **asked: Any) -> Analysis:
+        """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.
+
+        Args:
+            asked: of :class:`recform.analysis.model.Asked`, such as ``depth=30``.
+
+        Raises:
+            CompileError: if the formula has no such analysis, or no such block.
+        """
+        from recform.analysis.model import Asked, analyse
+
+        report = Diagnostics()
+        found = analyse(self.formula, report, Asked(**asked))
+        for remark in report:
+            warnings.warn(render_text([remark]), stacklevel=2)
+        return found
+
+    def verify(self) -> tuple[Check, ...]:
+        """The analysis and the generated module held against each other (runs torch).
+
+        Returns:
+            Claims, each of which holds, does not, or (None) could not be tried.
+
+        Raises:
+            CompileError: if a twin of the network that is needed does not compile.
+        """
+        from recform.verify.whole import checks
+
+        return checks(self)
+
+    def diff(self, other: Compiled) -> Difference:
+        """What another network changes of this one: paths, state and costs."""
+        from recform.report.difference import difference
+
+        return difference(self, other)
+
+    def module(self, **arguments: Any) -> torch.nn.Module:
+        """The network, made from the generated source.
+
+        Args:
+            arguments: of its constructor, such as ``classes=100``.
+
+        Raises:
+            CompileError: without torch (RF906).
+        """
+        need_torch("a network that runs")
+        module: torch.nn.Module = getattr(
+            load_source(self.source, self.name), self.name
+        )(**arguments)
+        return module
+
+
+def emit_source(compiled: list[Compiled]) -> str:
+    """The generated module of one or several networks of a file.
+
+    Raises:
+        CompileError: if what was written is not the network (RF901), or if it would nest
+            beyond reason (RF103).
+    """
+    from recform.emit import emit
+
+    first = compiled[0]
+    with answered(first.formula.source, Diagnostics()):
+        graphs = [item.graph for item in compiled]
+        return emit(graphs, first.settings, first.timm)
+
+
+@contextmanager
+def answered(source: Source, report: Diagnostics) -> Iterator[None]:
+    """Around stages: what they cannot go on from is told, and is no traceback.
+
+    Raises:
+        CompileError: RF103, for each stage follows the author's brackets and names, and some
+            nest beyond reason; RF901, if what a stage takes for granted does not hold.
+    """
+    try:
+        yield
+    except RecursionError:
+        report.error("RF103", "the formula is nested too deep", file=source.name)
+        report.check()
+    except AssertionError as error:
+        said = str(error) or "a stage failed"
+        report.error("RF901", said, file=source.name, hint=FAULT)
+        report.check()
