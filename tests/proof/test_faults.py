@@ -439,7 +439,7 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
-    "another adapter": ("adapted", r"self\.shortcut2\(", "self.shortcut("),
+    "another adapter": ("adapted", r"self\.shortcut_x_prev2\(", "self.shortcut("),
     "the adapter of another value": (
         "adapted",
         r"shortcut\(x_prev\)",

@@ -55,8 +55,8 @@ FAULTS = [
     # Terms, factors and states.
     (
         "resnet_s",
-        "- self.shortcut2(wx_prev)",
-        "+ self.shortcut2(wx_prev)",
+        "- self.shortcut_wx(wx_prev)",
+        "+ self.shortcut_wx(wx_prev)",
         "forward in eval",
     ),
     ("resnet_s", "return x, wx", "return x, x", "forward in eval"),
@@ -74,7 +74,7 @@ FAULTS = [
         "self.bn1(F.relu(self.conv1(x)))",
         "eval",
     ),
-    ("resnet_s", "- self.shortcut2(wx_prev)", "- self.shortcut(wx_prev)", "eval"),
+    ("resnet_s", "- self.shortcut_wx(wx_prev)", "- self.shortcut(wx_prev)", "eval"),
     ("revnet", "a = a_prev + self.F(b_prev)", "a = b_prev + self.F(a_prev)", "eval"),
     ("revnet", "self.G(a)", "self.G(a_prev)", "eval"),
     ("revnet", "return torch.cat((a, b)", "return torch.cat((b, a)", "eval"),

@@ -91,17 +91,17 @@ class Step(nn.Module):
     def __init__(self, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(16, channels, stride=stride)
+        self.shortcut_partial = shortcut(16, channels, stride=stride)
+        self.shortcut_partial2 = shortcut(16, channels, stride=stride)
         self.shortcut = shortcut(16, channels, stride=stride)
-        self.shortcut2 = shortcut(16, channels, stride=stride)
-        self.shortcut3 = shortcut(16, channels, stride=stride)
 
     def forward(
         self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:4
-        x = wx + self.shortcut(partial_prev)  # rf:4
-        partial = 0.5 * wx + self.shortcut2(partial_prev2)  # rf:4
-        partial2 = 0.25 * wx + self.shortcut3(x_prev)  # rf:4
+        x = wx + self.shortcut_partial(partial_prev)  # rf:4
+        partial = 0.5 * wx + self.shortcut_partial2(partial_prev2)  # rf:4
+        partial2 = 0.25 * wx + self.shortcut(x_prev)  # rf:4
         return x, partial, partial2
 
 

@@ -73,11 +73,11 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
-        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:3 of a42.rf
-        x = wx + self.shortcut(wx_prev)  # rf:3 of a42.rf
+        x = wx + self.shortcut_wx(wx_prev)  # rf:3 of a42.rf
         return x, wx
 
 

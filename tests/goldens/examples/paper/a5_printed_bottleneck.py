@@ -58,11 +58,13 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_x_plus_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, x_plus_wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         x_plus_wx = self.shortcut(x_prev) + self.W(x_prev)  # rf:4 of a5_printed.rf
-        x = F.relu(x_plus_wx) - self.shortcut2(x_plus_wx_prev)  # rf:4 of a5_printed.rf
+        x = F.relu(x_plus_wx) - self.shortcut_x_plus_wx(
+            x_plus_wx_prev
+        )  # rf:4 of a5_printed.rf
         return x, x_plus_wx
 
 

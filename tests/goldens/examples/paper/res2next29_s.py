@@ -93,11 +93,11 @@ class Res2NeXt2sStep(nn.Module):
         super().__init__()
         self.W = Res2NeXt2sWBlock(in_channels, channels, stride=stride)
         self.shortcut = res2next2s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = res2next2s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = res2next2s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:18
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:18
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:18
         return x, wx
 
 
@@ -246,11 +246,11 @@ class Res2NeXt4sStep(nn.Module):
         super().__init__()
         self.W = Res2NeXt4sWBlock(in_channels, channels, stride=stride)
         self.shortcut = res2next4s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = res2next4s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = res2next4s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:18
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:18
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:18
         return x, wx
 
 

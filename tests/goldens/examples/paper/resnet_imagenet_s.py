@@ -53,11 +53,11 @@ class ResNet18sStep(nn.Module):
         super().__init__()
         self.W = ResNet18sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnet18s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet18s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnet18s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 
@@ -165,11 +165,11 @@ class ResNet34sStep(nn.Module):
         super().__init__()
         self.W = ResNet34sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnet34s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet34s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnet34s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 
@@ -289,11 +289,11 @@ class ResNet50sStep(nn.Module):
         super().__init__()
         self.W = ResNet50sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnet50s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet50s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnet50s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 
@@ -415,11 +415,11 @@ class ResNet101sStep(nn.Module):
         super().__init__()
         self.W = ResNet101sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnet101s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet101s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnet101s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 

@@ -62,11 +62,11 @@ class ResNeXt2sStep(nn.Module):
         super().__init__()
         self.W = ResNeXt2sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnext2s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnext2s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnext2s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 
@@ -185,11 +185,11 @@ class ResNeXt4sStep(nn.Module):
         super().__init__()
         self.W = ResNeXt4sWBlock(in_channels, channels, stride=stride)
         self.shortcut = resnext4s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnext4s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = resnext4s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 

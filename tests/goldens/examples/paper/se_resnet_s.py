@@ -70,11 +70,11 @@ class SEResNet18sStep(nn.Module):
         super().__init__()
         self.W = SEResNet18sWBlock(in_channels, channels, stride=stride)
         self.shortcut = seresnet18s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = seresnet18s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = seresnet18s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
 
 
@@ -197,11 +197,11 @@ class SEResNet34sStep(nn.Module):
         super().__init__()
         self.W = SEResNet34sWBlock(in_channels, channels, stride=stride)
         self.shortcut = seresnet34s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = seresnet34s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = seresnet34s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
 
 
@@ -338,11 +338,11 @@ class SEResNet50sStep(nn.Module):
         super().__init__()
         self.W = SEResNet50sWBlock(in_channels, channels, stride=stride)
         self.shortcut = seresnet50s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = seresnet50s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = seresnet50s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
 
 
@@ -483,11 +483,11 @@ class SEResNet101sStep(nn.Module):
         super().__init__()
         self.W = SEResNet101sWBlock(in_channels, channels, stride=stride)
         self.shortcut = seresnet101s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = seresnet101s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = seresnet101s_shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:17
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
 
 

@@ -91,7 +91,7 @@ class LMResNet20Step(nn.Module):
         super().__init__()
         self.f = LMResNet20FBlock(in_channels, channels, stride=stride)
         self.shortcut = lmresnet20_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = lmresnet20_shortcut(
+        self.shortcut_u_prev2 = lmresnet20_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
         self.k = nn.Parameter(torch.tensor([-0.05]))
@@ -99,7 +99,9 @@ class LMResNet20Step(nn.Module):
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
         u = (
-            (1 - self.k) * self.shortcut(u_prev) + self.k * self.shortcut2(u_prev2) + fu
+            (1 - self.k) * self.shortcut(u_prev)
+            + self.k * self.shortcut_u_prev2(u_prev2)
+            + fu
         )  # rf:14
         return u, u_prev
 
@@ -250,7 +252,7 @@ class LMResNet56Step(nn.Module):
         super().__init__()
         self.f = LMResNet56FBlock(in_channels, channels, stride=stride)
         self.shortcut = lmresnet56_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = lmresnet56_shortcut(
+        self.shortcut_u_prev2 = lmresnet56_shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
         self.k = nn.Parameter(torch.tensor([-0.05]))
@@ -258,7 +260,9 @@ class LMResNet56Step(nn.Module):
     def forward(self, u_prev: Tensor, u_prev2: Tensor) -> tuple[Tensor, Tensor]:
         fu = self.f(u_prev)  # rf:14
         u = (
-            (1 - self.k) * self.shortcut(u_prev) + self.k * self.shortcut2(u_prev2) + fu
+            (1 - self.k) * self.shortcut(u_prev)
+            + self.k * self.shortcut_u_prev2(u_prev2)
+            + fu
         )  # rf:14
         return u, u_prev
 
