@@ -49,7 +49,8 @@ class PrintedStep:
     Attributes:
         name: of the class, or of the function that makes the modules of a block.
         step: the plan.
-        handed: what the network hands to every block, in order.
+        handed: what the network hands to each of its blocks, in order.
+        takes: the numbers of the step's inputs that follow; it reads no others.
         scalars: the learned scalars of the formula.
         modules: the expression of each operator and learned scalar of the block.
         inlined: for operators whose parts are the block's own, the calls in order.
@@ -62,6 +63,7 @@ class PrintedStep:
     name: str
     step: Step
     handed: tuple[str, ...]
+    takes: tuple[int, ...]
     scalars: frozenset[str]
     modules: Mapping[str, str]
     inlined: Mapping[str, tuple[str, ...]]

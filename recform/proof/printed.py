@@ -168,7 +168,7 @@ def _written(
 ) -> tuple[list[Any], Counter[Any]]:
     """What the code returns, as forms; and the calls of modules in it."""
     slots: list[Any] = [_handed(item, name) for name in item.handed]
-    slots += [_held(item, number, slot) for number, slot in enumerate(item.step.inputs)]
+    slots += [_held(item, number, item.step.inputs[number]) for number in item.takes]
     parameters = parameters_of(forward)
     if len(parameters) != len(slots):
         raise Misprint(f"{item.name} takes {len(parameters)} arguments")

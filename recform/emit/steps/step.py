@@ -58,6 +58,7 @@ from recform.emit.steps.computed import Called, StepForward, at_block
 from recform.emit.steps.owned import BlockClasses, Owned
 from recform.graph.model import Bridge, NetworkGraph, Segment
 from recform.proof.plan import Place, PrintedStep
+from recform.recurrence.model import read_by, shared_by
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class _StepWriter:
         self._workshop = frame.classes.workshop
         self._single = frame.single
         self._name = name
-        self._shared = self._recurrence.handed_to(index)
+        self._shared = shared_by(self._step)
         self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
@@ -127,7 +128,6 @@ class _StepWriter:
                 self._own,
                 called,
                 self._shared,
-                self._single,
             )
             definition = Class(
                 self._name,
@@ -161,6 +161,7 @@ class _StepWriter:
             name=self._name,
             step=self._step,
             handed=self._shared,
+            takes=read_by(self._step),
             scalars=frozenset(self._formula.scalars),
             modules=self._module_names,
             inlined={name: code.calls for name, code in self._inline.items()},

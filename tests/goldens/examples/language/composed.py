@@ -116,7 +116,7 @@ class Composed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.blocks:
-            state = block(*state)
-        return self.head(state[0])
+        x, wx = self.blocks[0](x)
+        for block in self.blocks[1:]:
+            x, wx = block(x, wx)
+        return self.head(x)

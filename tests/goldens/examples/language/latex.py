@@ -124,13 +124,12 @@ class Pasted(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, wx = self.stage1[0](x)
+        x, wx = self.stage1[1](x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)

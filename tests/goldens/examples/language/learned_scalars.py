@@ -154,13 +154,12 @@ class LMResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, x_prev = self.stage1[0](x)
+        x, x_prev = self.stage1[1](x, x_prev)
         for block in self.stage2:
-            state = block(*state)
+            x, x_prev = block(x, x_prev)
         for block in self.stage3:
-            state = block(*state)
+            x, x_prev = block(x, x_prev)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, x_prev = block(x, x_prev)
+        return self.head(x)

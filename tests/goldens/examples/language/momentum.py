@@ -127,13 +127,12 @@ class MomentumResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        v, x = self.stage1[0](x)
+        v, x = self.stage1[1](v, x)
         for block in self.stage2:
-            state = block(*state)
+            v, x = block(v, x)
         for block in self.stage3:
-            state = block(*state)
+            v, x = block(v, x)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[-1])
+            v, x = block(v, x)
+        return self.head(x)

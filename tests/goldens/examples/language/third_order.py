@@ -138,9 +138,8 @@ class LastStep(nn.Module):
         super().__init__()
         self.W = WBlock(24, 24)
 
-    def forward(self, x_prev: Tensor, partial_prev: Tensor) -> tuple[Tensor]:
-        x = self.W(x_prev) + partial_prev  # rf:4
-        return (x,)
+    def forward(self, x_prev: Tensor, partial_prev: Tensor) -> Tensor:
+        return self.W(x_prev) + partial_prev  # rf:4
 
 
 class Stem(nn.Module):
@@ -187,10 +186,10 @@ class ThirdOrder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
-        for block in self.stage2:
-            state = block(*state)
-        (x,) = state
+        x, partial, partial2 = self.stage1[0](x)
+        for block in self.stage1[1:]:
+            x, partial, partial2 = block(x, partial, partial2)
+        x, partial, partial2 = self.stage2[0](x, partial, partial2)
+        x, partial = self.stage2[1](x, partial, partial2)
+        x = self.stage2[-1](x, partial)
         return self.head(x)

@@ -133,13 +133,13 @@ class A42Bottleneck(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, wx = self.stage1[0](x)
+        for block in self.stage1[1:]:
+            x, wx = block(x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)

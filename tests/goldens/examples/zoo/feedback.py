@@ -212,12 +212,9 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        h1, h2, h3, h4 = self.stage1[0](x)
         for block in self.stage2:
-            state = block(*state)
+            h1, h2, h3, h4 = block(h1, h2, h3, h4)
         for block in self.stage3:
-            state = block(*state)
-        h1, h2, h3, h4 = state
+            h1, h2, h3, h4 = block(h1, h2, h3, h4)
         return self.head((h1 + h2 + h3 + h4) / 4)

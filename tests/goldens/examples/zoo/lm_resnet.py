@@ -167,14 +167,14 @@ class LMResNet20(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        u, u_prev = self.stage1[0](x)
+        for block in self.stage1[1:]:
+            u, u_prev = block(u, u_prev)
         for block in self.stage2:
-            state = block(*state)
+            u, u_prev = block(u, u_prev)
         for block in self.stage3:
-            state = block(*state)
-        return self.head(state[0])
+            u, u_prev = block(u, u_prev)
+        return self.head(u)
 
 
 class LMResNet56FBlock(nn.Module):
@@ -328,11 +328,11 @@ class LMResNet56(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        u, u_prev = self.stage1[0](x)
+        for block in self.stage1[1:]:
+            u, u_prev = block(u, u_prev)
         for block in self.stage2:
-            state = block(*state)
+            u, u_prev = block(u, u_prev)
         for block in self.stage3:
-            state = block(*state)
-        return self.head(state[0])
+            u, u_prev = block(u, u_prev)
+        return self.head(u)

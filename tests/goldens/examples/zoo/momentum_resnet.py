@@ -164,23 +164,17 @@ class MomentumResNet101(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
-        x = state[-1]
+        v, x = self.stage1[0](x)
+        v, x = self.stage1[1](v, x)
         x = self.transition2(x)
-        state = (x,)
-        for block in self.stage2:
-            state = block(*state)
-        x = state[-1]
+        v, x = self.stage2[0](x)
+        for block in self.stage2[1:]:
+            v, x = block(v, x)
         x = self.transition3(x)
-        state = (x,)
-        for block in self.stage3:
-            state = block(*state)
-        x = state[-1]
+        v, x = self.stage3[0](x)
+        for block in self.stage3[1:]:
+            v, x = block(v, x)
         x = self.transition4(x)
-        state = (x,)
-        for block in self.stage4:
-            state = block(*state)
-        x = state[-1]
+        v, x = self.stage4[0](x)
+        v, x = self.stage4[1](v, x)
         return self.head(x)
