@@ -56,6 +56,8 @@ class PrintedStep:
         inlined: for operators whose parts are the block's own, the calls in order.
         adapters: the attribute in front of each term that has one.
         functions: the code of each function, with ``{x}`` for its argument.
+        numbers: the attributes that are numbers, which may depend on the block.
+        learned: those that are learned scalars.
         is_class: whether there is a class with a forward pass.
         places: the blocks that take it.
     """
@@ -69,6 +71,8 @@ class PrintedStep:
     inlined: Mapping[str, tuple[str, ...]]
     adapters: Mapping[Site, str]
     functions: Mapping[str, str]
+    numbers: tuple[str, ...]
+    learned: tuple[str, ...]
     is_class: bool
     places: tuple[Place, ...] = field(repr=False)
 

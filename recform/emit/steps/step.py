@@ -136,12 +136,13 @@ class _StepWriter:
                 attributes,
                 (forward.write(),),
             )
-        printed = self._printed(isinstance(definition, Class))
+        printed = self._printed(definition)
         step = StepPlan(printed, self._own.arguments, self._free, made, flat)
         return step, definition
 
-    def _printed(self, is_class: bool) -> PrintedStep:
+    def _printed(self, definition: Class | Function | None) -> PrintedStep:
         """The step, and how its parts are called in the code."""
+        attributes = definition.attributes if isinstance(definition, Class) else ()
         arguments = self._own.arguments
         counted = frozenset(a.name for a in arguments if a.column.kind is Kind.INDEX)
         places = [
@@ -167,7 +168,9 @@ class _StepWriter:
             inlined={name: code.calls for name, code in self._inline.items()},
             adapters=self._own.adapters,
             functions={name: function_call(name).text for name in functions},
-            is_class=is_class,
+            numbers=_with(attributes, Role.NUMBER, Role.KEPT),
+            learned=_with(attributes, Role.SCALAR),
+            is_class=isinstance(definition, Class),
             places=tuple(places),
         )
 
@@ -333,6 +336,11 @@ class _StepWriter:
                 }
                 text = coefficient_text(shifted, names, torch=False)
                 yield Attribute(attribute, Code(text), Role.NUMBER)
+
+
+def _with(attributes: tuple[Attribute, ...], *roles: Role) -> tuple[str, ...]:
+    """The names of the attributes that are for something."""
+    return tuple(item.name for item in attributes if item.role in roles)
 
 
 def _symbol(text: str) -> Any:
