@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recform.compiler import compile_source, from_text, read
+from recform.compiler import compile_source, emit_source, from_text, read
 from recform.diagnostics import CompileError
 from tests.oracle.files import recurrences, split_starts, timed
 
@@ -71,6 +72,17 @@ def _nameless(node: ast.ClassDef | ast.FunctionDef) -> str:
     return ast.dump(bare)
 
 
+def twice(source: str) -> list[str]:
+    """What several networks of a file have each, letter by letter but for its name."""
+    texts = Counter(
+        (ast.get_source_segment(source, node) or "").replace(node.name, "")
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not node.name.endswith("Step")
+    )
+    return [text for text, count in texts.items() if count > 1]
+
+
 @pytest.mark.parametrize(
     ("source", "said"),
     [
@@ -94,8 +106,10 @@ def test_what_is_superfluous_is_seen(source: str, said: list[str]) -> None:
 )
 def test_examples(path: Path) -> None:
     source, folder = read(path)
-    for network in compile_source(source, {}, folder):
+    networks = list(compile_source(source, {}, folder))
+    for network in networks:
         assert superfluous(network.source) == []
+    assert twice(emit_source(networks)) == []
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

@@ -32,7 +32,7 @@ class ResNet18WBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:16
 
 
-def resnet18_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -52,13 +52,13 @@ class ResNet18Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet18WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet18_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
-class ResNet18Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(7, 64, stride=2) > bn > relu > maxpool(3, stride=2, padding=1)"""
 
     def __init__(self, in_channels: int) -> None:
@@ -71,7 +71,7 @@ class ResNet18Stem(nn.Module):
         return F.max_pool2d(x, 3, stride=2, padding=1)  # rf:5
 
 
-class ResNet18Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -90,7 +90,7 @@ class ResNet18(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = ResNet18Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[ResNet18Step(64, 64) for _ in range(2)])
         self.stage2 = nn.Sequential(
             ResNet18Step(64, 128, stride=2), ResNet18Step(128, 128)
@@ -101,7 +101,7 @@ class ResNet18(nn.Module):
         self.stage4 = nn.Sequential(
             ResNet18Step(256, 512, stride=2), ResNet18Step(512, 512)
         )
-        self.head = ResNet18Head(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -135,16 +135,6 @@ class ResNet34WBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:20
 
 
-def resnet34_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet34Step(nn.Module):
     """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
@@ -155,34 +145,10 @@ class ResNet34Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet34WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet34_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-
-
-class ResNet34Stem(nn.Module):
-    """stem conv(7, 64, stride=2) > bn > relu > maxpool(3, stride=2, padding=1)"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv(x)))  # rf:5
-        return F.max_pool2d(x, 3, stride=2, padding=1)  # rf:5
-
-
-class ResNet34Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet34(nn.Module):
@@ -193,7 +159,7 @@ class ResNet34(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = ResNet34Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[ResNet34Step(64, 64) for _ in range(3)])
         self.stage2 = nn.Sequential(
             ResNet34Step(64, 128, stride=2), *[ResNet34Step(128, 128) for _ in range(3)]
@@ -206,7 +172,7 @@ class ResNet34(nn.Module):
             ResNet34Step(256, 512, stride=2),
             *[ResNet34Step(512, 512) for _ in range(2)],
         )
-        self.head = ResNet34Head(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -243,16 +209,6 @@ class ResNet50WBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:24
 
 
-def resnet50_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet50Step(nn.Module):
     """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
@@ -263,34 +219,10 @@ class ResNet50Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet50WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet50_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-
-
-class ResNet50Stem(nn.Module):
-    """stem conv(7, 64, stride=2) > bn > relu > maxpool(3, stride=2, padding=1)"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv(x)))  # rf:5
-        return F.max_pool2d(x, 3, stride=2, padding=1)  # rf:5
-
-
-class ResNet50Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet50(nn.Module):
@@ -301,7 +233,7 @@ class ResNet50(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = ResNet50Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             ResNet50Step(64, 256), *[ResNet50Step(256, 256) for _ in range(2)]
         )
@@ -317,7 +249,7 @@ class ResNet50(nn.Module):
             ResNet50Step(1024, 2048, stride=2),
             *[ResNet50Step(2048, 2048) for _ in range(2)],
         )
-        self.head = ResNet50Head(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -354,16 +286,6 @@ class ResNet101WBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:28
 
 
-def resnet101_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet101Step(nn.Module):
     """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
@@ -374,34 +296,10 @@ class ResNet101Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet101WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet101_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-
-
-class ResNet101Stem(nn.Module):
-    """stem conv(7, 64, stride=2) > bn > relu > maxpool(3, stride=2, padding=1)"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 7, stride=2, padding=3, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(self.conv(x)))  # rf:5
-        return F.max_pool2d(x, 3, stride=2, padding=1)  # rf:5
-
-
-class ResNet101Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet101(nn.Module):
@@ -412,7 +310,7 @@ class ResNet101(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 1000) -> None:
         super().__init__()
-        self.stem = ResNet101Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             ResNet101Step(64, 256), *[ResNet101Step(256, 256) for _ in range(2)]
         )
@@ -428,7 +326,7 @@ class ResNet101(nn.Module):
             ResNet101Step(1024, 2048, stride=2),
             *[ResNet101Step(2048, 2048) for _ in range(2)],
         )
-        self.head = ResNet101Head(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

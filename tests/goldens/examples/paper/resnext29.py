@@ -41,7 +41,7 @@ class ResNeXt2WBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:16
 
 
-def resnext2_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -61,13 +61,13 @@ class ResNeXt2Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNeXt2WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnext2_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
 
 
-class ResNeXt2Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -79,7 +79,7 @@ class ResNeXt2Stem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class ResNeXt2Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -98,7 +98,7 @@ class ResNeXt2(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNeXt2Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             ResNeXt2Step(64, 256), *[ResNeXt2Step(256, 256) for _ in range(2)]
         )
@@ -110,7 +110,7 @@ class ResNeXt2(nn.Module):
             ResNeXt2Step(512, 1024, stride=2),
             *[ResNeXt2Step(1024, 1024) for _ in range(2)],
         )
-        self.head = ResNeXt2Head(1024, classes)
+        self.head = Head(1024, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -152,16 +152,6 @@ class ResNeXt4WBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:20
 
 
-def resnext4_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNeXt4Step(nn.Module):
     """X_i = relu(X_<i-1> + W_i*X_<i-1>)
 
@@ -172,33 +162,10 @@ class ResNeXt4Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNeXt4WBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnext4_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:12
-
-
-class ResNeXt4Stem(nn.Module):
-    """stem conv(3, 64) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class ResNeXt4Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNeXt4(nn.Module):
@@ -209,7 +176,7 @@ class ResNeXt4(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNeXt4Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             ResNeXt4Step(64, 512), *[ResNeXt4Step(512, 512) for _ in range(2)]
         )
@@ -221,7 +188,7 @@ class ResNeXt4(nn.Module):
             ResNeXt4Step(1024, 2048, stride=2),
             *[ResNeXt4Step(2048, 2048) for _ in range(2)],
         )
-        self.head = ResNeXt4Head(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -41,7 +41,7 @@ class ResNeXt2sWBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:17
 
 
-def resnext2s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -61,8 +61,8 @@ class ResNeXt2sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNeXt2sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnext2s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = resnext2s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
@@ -70,7 +70,7 @@ class ResNeXt2sStep(nn.Module):
         return x, wx
 
 
-class ResNeXt2sStem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -82,7 +82,7 @@ class ResNeXt2sStem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class ResNeXt2sHead(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -102,7 +102,7 @@ class ResNeXt2s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNeXt2sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [ResNeXt2sStep(64, 256), *[ResNeXt2sStep(256, 256) for _ in range(2)]]
         )
@@ -118,7 +118,7 @@ class ResNeXt2s(nn.Module):
                 *[ResNeXt2sStep(1024, 1024) for _ in range(2)],
             ]
         )
-        self.head = ResNeXt2sHead(1024, classes)
+        self.head = Head(1024, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -164,16 +164,6 @@ class ResNeXt4sWBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:21
 
 
-def resnext4s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNeXt4sStep(nn.Module):
     """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
 
@@ -184,36 +174,13 @@ class ResNeXt4sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNeXt4sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnext4s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = resnext4s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
-
-
-class ResNeXt4sStem(nn.Module):
-    """stem conv(3, 64) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class ResNeXt4sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNeXt4s(nn.Module):
@@ -225,7 +192,7 @@ class ResNeXt4s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNeXt4sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [ResNeXt4sStep(64, 512), *[ResNeXt4sStep(512, 512) for _ in range(2)]]
         )
@@ -241,7 +208,7 @@ class ResNeXt4s(nn.Module):
                 *[ResNeXt4sStep(2048, 2048) for _ in range(2)],
             ]
         )
-        self.head = ResNeXt4sHead(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["SEResNet18", "SEResNet34", "SEResNet50", "SEResNet101"]
 
 
-class SEResNet18SE(nn.Module):
+class SE(nn.Module):
     """SE(x, ratio=16) = x*sigmoid(G*x)
     where G = avgpool > linear(cin/ratio) > relu > linear(cin)
     """
@@ -41,14 +41,14 @@ class SEResNet18WBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.se = SEResNet18SE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:21
         return self.se(self.bn2(self.conv2(x)))  # rf:21
 
 
-def seresnet18_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
     sum's.
     """
@@ -69,13 +69,13 @@ class SEResNet18Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet18WBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet18_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
 
 
-class SEResNet18Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64, bias=true) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -87,7 +87,7 @@ class SEResNet18Stem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class SEResNet18Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -106,7 +106,7 @@ class SEResNet18(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet18Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[SEResNet18Step(64, 64) for _ in range(2)])
         self.stage2 = nn.Sequential(
             SEResNet18Step(64, 128, stride=2), SEResNet18Step(128, 128)
@@ -117,7 +117,7 @@ class SEResNet18(nn.Module):
         self.stage4 = nn.Sequential(
             SEResNet18Step(256, 512, stride=2), SEResNet18Step(512, 512)
         )
-        self.head = SEResNet18Head(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -134,22 +134,6 @@ class SEResNet18(nn.Module):
         return self.head(x)
 
 
-class SEResNet34SE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
-
-
 class SEResNet34WBlock(nn.Module):
     """W = Basic"""
 
@@ -159,22 +143,11 @@ class SEResNet34WBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.se = SEResNet34SE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:25
         return self.se(self.bn2(self.conv2(x)))  # rf:25
-
-
-def seresnet34_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet34Step(nn.Module):
@@ -187,33 +160,10 @@ class SEResNet34Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet34WBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet34_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-
-
-class SEResNet34Stem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet34Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet34(nn.Module):
@@ -224,7 +174,7 @@ class SEResNet34(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet34Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[SEResNet34Step(64, 64) for _ in range(3)])
         self.stage2 = nn.Sequential(
             SEResNet34Step(64, 128, stride=2),
@@ -238,7 +188,7 @@ class SEResNet34(nn.Module):
             SEResNet34Step(256, 512, stride=2),
             *[SEResNet34Step(512, 512) for _ in range(2)],
         )
-        self.head = SEResNet34Head(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -253,22 +203,6 @@ class SEResNet34(nn.Module):
         x = self.stage3(x)
         x = self.stage4(x)
         return self.head(x)
-
-
-class SEResNet50SE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
 
 
 class SEResNet50WBlock(nn.Module):
@@ -284,23 +218,12 @@ class SEResNet50WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.se = SEResNet50SE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:29
         x = F.relu(self.bn2(self.conv2(x)))  # rf:29
         return self.se(self.bn3(self.conv3(x)))  # rf:29
-
-
-def seresnet50_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet50Step(nn.Module):
@@ -313,33 +236,10 @@ class SEResNet50Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet50WBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet50_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-
-
-class SEResNet50Stem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet50Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet50(nn.Module):
@@ -350,7 +250,7 @@ class SEResNet50(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet50Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             SEResNet50Step(64, 256), *[SEResNet50Step(256, 256) for _ in range(2)]
         )
@@ -366,7 +266,7 @@ class SEResNet50(nn.Module):
             SEResNet50Step(1024, 2048, stride=2),
             *[SEResNet50Step(2048, 2048) for _ in range(2)],
         )
-        self.head = SEResNet50Head(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -383,22 +283,6 @@ class SEResNet50(nn.Module):
         return self.head(x)
 
 
-class SEResNet101SE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
-
-
 class SEResNet101WBlock(nn.Module):
     """W = Bottleneck"""
 
@@ -412,23 +296,12 @@ class SEResNet101WBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.se = SEResNet101SE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:33
         x = F.relu(self.bn2(self.conv2(x)))  # rf:33
         return self.se(self.bn3(self.conv3(x)))  # rf:33
-
-
-def seresnet101_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet101Step(nn.Module):
@@ -441,33 +314,10 @@ class SEResNet101Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet101WBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet101_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return F.relu(self.shortcut(x_prev) + self.W(x_prev))  # rf:17
-
-
-class SEResNet101Stem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet101Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet101(nn.Module):
@@ -478,7 +328,7 @@ class SEResNet101(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet101Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(
             SEResNet101Step(64, 256), *[SEResNet101Step(256, 256) for _ in range(2)]
         )
@@ -494,7 +344,7 @@ class SEResNet101(nn.Module):
             SEResNet101Step(1024, 2048, stride=2),
             *[SEResNet101Step(2048, 2048) for _ in range(2)],
         )
-        self.head = SEResNet101Head(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

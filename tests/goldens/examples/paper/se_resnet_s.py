@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["SEResNet18s", "SEResNet34s", "SEResNet50s", "SEResNet101s"]
 
 
-class SEResNet18sSE(nn.Module):
+class SE(nn.Module):
     """SE(x, ratio=16) = x*sigmoid(G*x)
     where G = avgpool > linear(cin/ratio) > relu > linear(cin)
     """
@@ -41,14 +41,14 @@ class SEResNet18sWBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.se = SEResNet18sSE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:22
         return self.se(self.bn2(self.conv2(x)))  # rf:22
 
 
-def seresnet18s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
     sum's.
     """
@@ -69,8 +69,8 @@ class SEResNet18sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet18sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet18s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = seresnet18s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
@@ -78,7 +78,7 @@ class SEResNet18sStep(nn.Module):
         return x, wx
 
 
-class SEResNet18sStem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64, bias=true) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -90,7 +90,7 @@ class SEResNet18sStem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class SEResNet18sHead(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -110,7 +110,7 @@ class SEResNet18s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet18sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList([SEResNet18sStep(64, 64) for _ in range(2)])
         self.stage2 = nn.ModuleList(
             [SEResNet18sStep(64, 128, stride=2), SEResNet18sStep(128, 128)]
@@ -121,7 +121,7 @@ class SEResNet18s(nn.Module):
         self.stage4 = nn.ModuleList(
             [SEResNet18sStep(256, 512, stride=2), SEResNet18sStep(512, 512)]
         )
-        self.head = SEResNet18sHead(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -143,22 +143,6 @@ class SEResNet18s(nn.Module):
         return self.head(x)
 
 
-class SEResNet34sSE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
-
-
 class SEResNet34sWBlock(nn.Module):
     """W = Basic"""
 
@@ -168,22 +152,11 @@ class SEResNet34sWBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
         self.bn2 = nn.BatchNorm2d(channels)
-        self.se = SEResNet34sSE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:26
         return self.se(self.bn2(self.conv2(x)))  # rf:26
-
-
-def seresnet34s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet34sStep(nn.Module):
@@ -196,36 +169,13 @@ class SEResNet34sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet34sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet34s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = seresnet34s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
-
-
-class SEResNet34sStem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet34sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet34s(nn.Module):
@@ -237,7 +187,7 @@ class SEResNet34s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet34sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList([SEResNet34sStep(64, 64) for _ in range(3)])
         self.stage2 = nn.ModuleList(
             [
@@ -257,7 +207,7 @@ class SEResNet34s(nn.Module):
                 *[SEResNet34sStep(512, 512) for _ in range(2)],
             ]
         )
-        self.head = SEResNet34sHead(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -279,22 +229,6 @@ class SEResNet34s(nn.Module):
         return self.head(x)
 
 
-class SEResNet50sSE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
-
-
 class SEResNet50sWBlock(nn.Module):
     """W = Bottleneck"""
 
@@ -308,23 +242,12 @@ class SEResNet50sWBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.se = SEResNet50sSE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:30
         x = F.relu(self.bn2(self.conv2(x)))  # rf:30
         return self.se(self.bn3(self.conv3(x)))  # rf:30
-
-
-def seresnet50s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet50sStep(nn.Module):
@@ -337,36 +260,13 @@ class SEResNet50sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet50sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet50s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = seresnet50s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
-
-
-class SEResNet50sStem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet50sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet50s(nn.Module):
@@ -378,7 +278,7 @@ class SEResNet50s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet50sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [SEResNet50sStep(64, 256), *[SEResNet50sStep(256, 256) for _ in range(2)]]
         )
@@ -400,7 +300,7 @@ class SEResNet50s(nn.Module):
                 *[SEResNet50sStep(2048, 2048) for _ in range(2)],
             ]
         )
-        self.head = SEResNet50sHead(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -422,22 +322,6 @@ class SEResNet50s(nn.Module):
         return self.head(x)
 
 
-class SEResNet101sSE(nn.Module):
-    """SE(x, ratio=16) = x*sigmoid(G*x)
-    where G = avgpool > linear(cin/ratio) > relu > linear(cin)
-    """
-
-    def __init__(self, in_channels: int, ratio: int = 16) -> None:
-        super().__init__()
-        self.fc1 = nn.Linear(in_channels, in_channels // ratio)
-        self.fc2 = nn.Linear(in_channels // ratio, in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        out = F.relu(self.fc1(x.mean((2, 3))))  # rf:10
-        gx = self.fc2(out)  # rf:10
-        return x * torch.sigmoid(gx)[:, :, None, None]  # rf:9
-
-
 class SEResNet101sWBlock(nn.Module):
     """W = Bottleneck"""
 
@@ -451,25 +335,12 @@ class SEResNet101sWBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1)
         self.bn3 = nn.BatchNorm2d(channels)
-        self.se = SEResNet101sSE(channels)
+        self.se = SE(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:34
         x = F.relu(self.bn2(self.conv2(x)))  # rf:34
         return self.se(self.bn3(self.conv3(x)))  # rf:34
-
-
-def seresnet101s_shortcut(
-    in_channels: int, channels: int, stride: int = 1
-) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class SEResNet101sStep(nn.Module):
@@ -482,36 +353,13 @@ class SEResNet101sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = SEResNet101sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = seresnet101s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_wx = seresnet101s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:17
         x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:17
         return x, wx
-
-
-class SEResNet101sStem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class SEResNet101sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class SEResNet101s(nn.Module):
@@ -523,7 +371,7 @@ class SEResNet101s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = SEResNet101sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [SEResNet101sStep(64, 256), *[SEResNet101sStep(256, 256) for _ in range(2)]]
         )
@@ -545,7 +393,7 @@ class SEResNet101s(nn.Module):
                 *[SEResNet101sStep(2048, 2048) for _ in range(2)],
             ]
         )
-        self.head = SEResNet101sHead(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 __all__ = ["FractalNet20", "FractalNet20Narrow", "FractalNet40Narrow"]
 
 
-class FractalNet20ThreeV(nn.Module):
+class ThreeV(nn.Module):
     """V = Unit
     W = Unit
     """
@@ -28,7 +28,7 @@ class FractalNet20ThreeV(nn.Module):
         return nn.functional.relu(self.bn(self.conv(x)))  # rf:9
 
 
-class FractalNet20Three(nn.Module):
+class Three(nn.Module):
     """Three(x) = mean(U*x, V_2*J, W_4*W_3*J)
     where J = mean(V_1*x, W_2*W_1*x)
     where U = Unit, V = Unit, W = Unit
@@ -39,17 +39,14 @@ class FractalNet20Three(nn.Module):
         self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(channels)
         self.V = nn.ModuleList(
-            [
-                FractalNet20ThreeV(in_channels, channels),
-                FractalNet20ThreeV(channels, channels),
-            ]
+            [ThreeV(in_channels, channels), ThreeV(channels, channels)]
         )
         self.W = nn.ModuleList(
             [
-                FractalNet20ThreeV(in_channels, channels),
-                FractalNet20ThreeV(channels, channels),
-                FractalNet20ThreeV(channels, channels),
-                FractalNet20ThreeV(channels, channels),
+                ThreeV(in_channels, channels),
+                ThreeV(channels, channels),
+                ThreeV(channels, channels),
+                ThreeV(channels, channels),
             ]
         )
 
@@ -68,20 +65,20 @@ class FractalNet20Step(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.F = FractalNet20Three(in_channels, channels)
+        self.F = Three(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return self.F(x_prev)  # rf:22
 
 
-class FractalNet20Stem(nn.Module):
+class Stem(nn.Module):
     """stem identity"""
 
     def forward(self, x: Tensor) -> Tensor:
         return x  # rf:18
 
 
-class FractalNet20Transition(nn.Module):
+class Transition(nn.Module):
     """transition maxpool(s)"""
 
     def __init__(self, stride: int = 1) -> None:
@@ -92,7 +89,7 @@ class FractalNet20Transition(nn.Module):
         return nn.functional.max_pool2d(x, self.stride)  # rf:19
 
 
-class FractalNet20Head(nn.Module):
+class Head(nn.Module):
     """head maxpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -111,17 +108,17 @@ class FractalNet20(nn.Module):
 
     def __init__(self, classes: int = 100) -> None:
         super().__init__()
-        self.stem = FractalNet20Stem()
+        self.stem = Stem()
         self.stage1 = nn.Sequential(FractalNet20Step(3, 64))
-        self.transition2 = FractalNet20Transition(stride=2)
+        self.transition2 = Transition(stride=2)
         self.stage2 = nn.Sequential(FractalNet20Step(64, 128))
-        self.transition3 = FractalNet20Transition(stride=2)
+        self.transition3 = Transition(stride=2)
         self.stage3 = nn.Sequential(FractalNet20Step(128, 256))
-        self.transition4 = FractalNet20Transition(stride=2)
+        self.transition4 = Transition(stride=2)
         self.stage4 = nn.Sequential(FractalNet20Step(256, 512))
-        self.transition5 = FractalNet20Transition(stride=2)
+        self.transition5 = Transition(stride=2)
         self.stage5 = nn.Sequential(FractalNet20Step(512, 512))
-        self.head = FractalNet20Head(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -143,51 +140,6 @@ class FractalNet20(nn.Module):
         return self.head(x)
 
 
-class FractalNet20NarrowThreeV(nn.Module):
-    """V = Unit
-    W = Unit
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:9
-
-
-class FractalNet20NarrowThree(nn.Module):
-    """Three(x) = mean(U*x, V_2*J, W_4*W_3*J)
-    where J = mean(V_1*x, W_2*W_1*x)
-    where U = Unit, V = Unit, W = Unit
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-        self.V = nn.ModuleList(
-            [
-                FractalNet20NarrowThreeV(in_channels, channels),
-                FractalNet20NarrowThreeV(channels, channels),
-            ]
-        )
-        self.W = nn.ModuleList(
-            [
-                FractalNet20NarrowThreeV(in_channels, channels),
-                FractalNet20NarrowThreeV(channels, channels),
-                FractalNet20NarrowThreeV(channels, channels),
-                FractalNet20NarrowThreeV(channels, channels),
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        ux = nn.functional.relu(self.bn(self.conv(x)))  # rf:9
-        j = (self.V[0](x) + self.W[1](self.W[0](x))) / 2  # rf:8
-        return (ux + self.V[1](j) + self.W[3](self.W[2](j))) / 3  # rf:7
-
-
 class FractalNet20NarrowStep(nn.Module):
     """X_i = F_i*X_<i-1>
 
@@ -197,39 +149,10 @@ class FractalNet20NarrowStep(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.F = FractalNet20NarrowThree(in_channels, channels)
+        self.F = Three(in_channels, channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return self.F(x_prev)  # rf:22
-
-
-class FractalNet20NarrowStem(nn.Module):
-    """stem identity"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x  # rf:18
-
-
-class FractalNet20NarrowTransition(nn.Module):
-    """transition maxpool(s)"""
-
-    def __init__(self, stride: int = 1) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.max_pool2d(x, self.stride)  # rf:19
-
-
-class FractalNet20NarrowHead(nn.Module):
-    """head maxpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.amax((2, 3)))  # rf:20
 
 
 class FractalNet20Narrow(nn.Module):
@@ -240,17 +163,17 @@ class FractalNet20Narrow(nn.Module):
 
     def __init__(self, classes: int = 100) -> None:
         super().__init__()
-        self.stem = FractalNet20NarrowStem()
+        self.stem = Stem()
         self.stage1 = nn.Sequential(FractalNet20NarrowStep(3, 16))
-        self.transition2 = FractalNet20NarrowTransition(stride=2)
+        self.transition2 = Transition(stride=2)
         self.stage2 = nn.Sequential(FractalNet20NarrowStep(16, 32))
-        self.transition3 = FractalNet20NarrowTransition(stride=2)
+        self.transition3 = Transition(stride=2)
         self.stage3 = nn.Sequential(FractalNet20NarrowStep(32, 64))
-        self.transition4 = FractalNet20NarrowTransition(stride=2)
+        self.transition4 = Transition(stride=2)
         self.stage4 = nn.Sequential(FractalNet20NarrowStep(64, 128))
-        self.transition5 = FractalNet20NarrowTransition(stride=2)
+        self.transition5 = Transition(stride=2)
         self.stage5 = nn.Sequential(FractalNet20NarrowStep(128, 128))
-        self.head = FractalNet20NarrowHead(128, classes)
+        self.head = Head(128, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -351,35 +274,6 @@ class FractalNet40NarrowStep(nn.Module):
         return self.F(x_prev)  # rf:22
 
 
-class FractalNet40NarrowStem(nn.Module):
-    """stem identity"""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x  # rf:18
-
-
-class FractalNet40NarrowTransition(nn.Module):
-    """transition maxpool(s)"""
-
-    def __init__(self, stride: int = 1) -> None:
-        super().__init__()
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.max_pool2d(x, self.stride)  # rf:19
-
-
-class FractalNet40NarrowHead(nn.Module):
-    """head maxpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.amax((2, 3)))  # rf:20
-
-
 class FractalNet40Narrow(nn.Module):
     """X_i = F_i*X_<i-1>
 
@@ -388,17 +282,17 @@ class FractalNet40Narrow(nn.Module):
 
     def __init__(self, classes: int = 100) -> None:
         super().__init__()
-        self.stem = FractalNet40NarrowStem()
+        self.stem = Stem()
         self.stage1 = nn.Sequential(FractalNet40NarrowStep(3, 16))
-        self.transition2 = FractalNet40NarrowTransition(stride=2)
+        self.transition2 = Transition(stride=2)
         self.stage2 = nn.Sequential(FractalNet40NarrowStep(16, 32))
-        self.transition3 = FractalNet40NarrowTransition(stride=2)
+        self.transition3 = Transition(stride=2)
         self.stage3 = nn.Sequential(FractalNet40NarrowStep(32, 64))
-        self.transition4 = FractalNet40NarrowTransition(stride=2)
+        self.transition4 = Transition(stride=2)
         self.stage4 = nn.Sequential(FractalNet40NarrowStep(64, 128))
-        self.transition5 = FractalNet40NarrowTransition(stride=2)
+        self.transition5 = Transition(stride=2)
         self.stage5 = nn.Sequential(FractalNet40NarrowStep(128, 128))
-        self.head = FractalNet40NarrowHead(128, classes)
+        self.head = Head(128, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

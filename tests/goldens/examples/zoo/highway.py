@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["Highway10", "Highway50", "Highway100"]
 
 
-class Highway10TBlock(nn.Module):
+class TBlock(nn.Module):
     """T = linear(c)"""
 
     def __init__(self, in_features: int, features: int) -> None:
@@ -27,7 +27,7 @@ class Highway10TBlock(nn.Module):
         return self.fc(x)  # rf:11
 
 
-class Highway10HBlock(nn.Module):
+class HBlock(nn.Module):
     """H = linear(c) > relu"""
 
     def __init__(self, in_features: int, features: int) -> None:
@@ -48,15 +48,15 @@ class Highway10Step(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.T = Highway10TBlock(50, 50)
-        self.H = Highway10HBlock(50, 50)
+        self.T = TBlock(50, 50)
+        self.H = HBlock(50, 50)
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
         return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
 
 
-class Highway10Stem(nn.Module):
+class Stem(nn.Module):
     """stem linear(c) > relu"""
 
     def __init__(self, in_features: int, features: int) -> None:
@@ -67,7 +67,7 @@ class Highway10Stem(nn.Module):
         return F.relu(self.fc(x))  # rf:7
 
 
-class Highway10Head(nn.Module):
+class Head(nn.Module):
     """head linear(classes)"""
 
     def __init__(self, in_features: int, classes: int) -> None:
@@ -87,36 +87,14 @@ class Highway10(nn.Module):
 
     def __init__(self, in_features: int = 784, classes: int = 10) -> None:
         super().__init__()
-        self.stem = Highway10Stem(in_features, 50)
+        self.stem = Stem(in_features, 50)
         self.blocks = nn.Sequential(*[Highway10Step() for _ in range(9)])
-        self.head = Highway10Head(50, classes)
+        self.head = Head(50, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = self.blocks(x)
         return self.head(x)
-
-
-class Highway50TBlock(nn.Module):
-    """T = linear(c)"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x)  # rf:11
-
-
-class Highway50HBlock(nn.Module):
-    """H = linear(c) > relu"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.fc(x))  # rf:10
 
 
 class Highway50Step(nn.Module):
@@ -129,34 +107,12 @@ class Highway50Step(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.T = Highway50TBlock(50, 50)
-        self.H = Highway50HBlock(50, 50)
+        self.T = TBlock(50, 50)
+        self.H = HBlock(50, 50)
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
         return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
-
-
-class Highway50Stem(nn.Module):
-    """stem linear(c) > relu"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.fc(x))  # rf:7
-
-
-class Highway50Head(nn.Module):
-    """head linear(classes)"""
-
-    def __init__(self, in_features: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x)  # rf:8
 
 
 class Highway50(nn.Module):
@@ -168,36 +124,14 @@ class Highway50(nn.Module):
 
     def __init__(self, in_features: int = 784, classes: int = 10) -> None:
         super().__init__()
-        self.stem = Highway50Stem(in_features, 50)
+        self.stem = Stem(in_features, 50)
         self.blocks = nn.Sequential(*[Highway50Step() for _ in range(49)])
-        self.head = Highway50Head(50, classes)
+        self.head = Head(50, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x = self.blocks(x)
         return self.head(x)
-
-
-class Highway100TBlock(nn.Module):
-    """T = linear(c)"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x)  # rf:11
-
-
-class Highway100HBlock(nn.Module):
-    """H = linear(c) > relu"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.fc(x))  # rf:10
 
 
 class Highway100Step(nn.Module):
@@ -210,34 +144,12 @@ class Highway100Step(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.T = Highway100TBlock(50, 50)
-        self.H = Highway100HBlock(50, 50)
+        self.T = TBlock(50, 50)
+        self.H = HBlock(50, 50)
 
     def forward(self, y_prev: Tensor) -> Tensor:
         g = torch.sigmoid(self.T(y_prev) - 2)  # rf:13
         return self.H(y_prev) * g + y_prev * (1 - g)  # rf:14
-
-
-class Highway100Stem(nn.Module):
-    """stem linear(c) > relu"""
-
-    def __init__(self, in_features: int, features: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, features)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.fc(x))  # rf:7
-
-
-class Highway100Head(nn.Module):
-    """head linear(classes)"""
-
-    def __init__(self, in_features: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_features, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x)  # rf:8
 
 
 class Highway100(nn.Module):
@@ -249,9 +161,9 @@ class Highway100(nn.Module):
 
     def __init__(self, in_features: int = 784, classes: int = 10) -> None:
         super().__init__()
-        self.stem = Highway100Stem(in_features, 50)
+        self.stem = Stem(in_features, 50)
         self.blocks = nn.Sequential(*[Highway100Step() for _ in range(99)])
-        self.head = Highway100Head(50, classes)
+        self.head = Head(50, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)

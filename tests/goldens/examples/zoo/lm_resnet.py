@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["LMResNet20", "LMResNet56"]
 
 
-class LMResNet20FBlock(nn.Module):
+class FBlock(nn.Module):
     """f = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -34,7 +34,7 @@ class LMResNet20FBlock(nn.Module):
         return self.conv2(x)  # rf:12
 
 
-class LMResNet20Shortcut(nn.Module):
+class Shortcut(nn.Module):
     """adapter avgpool(s) > zeropad(c)"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -50,11 +50,11 @@ class LMResNet20Shortcut(nn.Module):
         )  # rf:8
 
 
-def lmresnet20_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """avgpool(s) > zeropad(c), for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
-    return LMResNet20Shortcut(in_channels, channels, stride=stride)
+    return Shortcut(in_channels, channels, stride=stride)
 
 
 class LMResNet20FirstStep(nn.Module):
@@ -66,7 +66,7 @@ class LMResNet20FirstStep(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.f = LMResNet20FBlock(16, 16)
+        self.f = FBlock(16, 16)
 
     def forward(self, u_prev: Tensor) -> tuple[Tensor, Tensor]:
         u = u_prev + self.f(u_prev)  # rf:15
@@ -89,9 +89,9 @@ class LMResNet20Step(nn.Module):
         u_prev2_stride: int = 1,
     ) -> None:
         super().__init__()
-        self.f = LMResNet20FBlock(in_channels, channels, stride=stride)
-        self.shortcut = lmresnet20_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_u_prev2 = lmresnet20_shortcut(
+        self.f = FBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_u_prev2 = shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
         self.k = nn.Parameter(torch.tensor([-0.05]))
@@ -106,7 +106,7 @@ class LMResNet20Step(nn.Module):
         return u, u_prev
 
 
-class LMResNet20Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 16)"""
 
     def __init__(self, in_channels: int) -> None:
@@ -117,7 +117,7 @@ class LMResNet20Stem(nn.Module):
         return self.conv(x)  # rf:7
 
 
-class LMResNet20Head(nn.Module):
+class Head(nn.Module):
     """head bn > relu > avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -139,7 +139,7 @@ class LMResNet20(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = LMResNet20Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [LMResNet20FirstStep(), *[LMResNet20Step(16, 16, 16) for _ in range(2)]]
         )
@@ -157,7 +157,7 @@ class LMResNet20(nn.Module):
                 LMResNet20Step(64, 64, 64),
             ]
         )
-        self.head = LMResNet20Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -177,47 +177,6 @@ class LMResNet20(nn.Module):
         return self.head(u)
 
 
-class LMResNet56FBlock(nn.Module):
-    """f = bn > relu > conv(3, c, stride=s) > bn > relu > conv(3, c)"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn2 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(x))  # rf:12
-        x = F.relu(self.bn2(self.conv1(x)))  # rf:12
-        return self.conv2(x)  # rf:12
-
-
-class LMResNet56Shortcut(nn.Module):
-    """adapter avgpool(s) > zeropad(c)"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.channels = channels
-        self.in_channels = in_channels
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.pad(
-            F.avg_pool2d(x, self.stride),
-            (0, 0, 0, 0, 0, self.channels - self.in_channels),
-        )  # rf:8
-
-
-def lmresnet56_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """avgpool(s) > zeropad(c), for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return LMResNet56Shortcut(in_channels, channels, stride=stride)
-
-
 class LMResNet56FirstStep(nn.Module):
     """u_1 = u_0 + f_1*u_0
 
@@ -227,7 +186,7 @@ class LMResNet56FirstStep(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.f = LMResNet56FBlock(16, 16)
+        self.f = FBlock(16, 16)
 
     def forward(self, u_prev: Tensor) -> tuple[Tensor, Tensor]:
         u = u_prev + self.f(u_prev)  # rf:15
@@ -250,9 +209,9 @@ class LMResNet56Step(nn.Module):
         u_prev2_stride: int = 1,
     ) -> None:
         super().__init__()
-        self.f = LMResNet56FBlock(in_channels, channels, stride=stride)
-        self.shortcut = lmresnet56_shortcut(in_channels, channels, stride=stride)
-        self.shortcut_u_prev2 = lmresnet56_shortcut(
+        self.f = FBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_u_prev2 = shortcut(
             u_prev2_channels, channels, stride=u_prev2_stride
         )
         self.k = nn.Parameter(torch.tensor([-0.05]))
@@ -267,30 +226,6 @@ class LMResNet56Step(nn.Module):
         return u, u_prev
 
 
-class LMResNet56Stem(nn.Module):
-    """stem conv(3, 16)"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(x)  # rf:7
-
-
-class LMResNet56Head(nn.Module):
-    """head bn > relu > avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn(x))  # rf:9
-        return self.fc(x.mean((2, 3)))  # rf:9
-
-
 class LMResNet56(nn.Module):
     """u_i = (1 - k_i)*u_<i-1> + k_i*u_<i-2> + f_i(u_<i-1>)
     u_1 = u_0 + f_1(u_0)
@@ -300,7 +235,7 @@ class LMResNet56(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = LMResNet56Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [LMResNet56FirstStep(), *[LMResNet56Step(16, 16, 16) for _ in range(8)]]
         )
@@ -318,7 +253,7 @@ class LMResNet56(nn.Module):
                 *[LMResNet56Step(64, 64, 64) for _ in range(7)],
             ]
         )
-        self.head = LMResNet56Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 __all__ = ["MPoly2", "Poly2", "TwoWay"]
 
 
-class MPoly2FBlock(nn.Module):
+class FBlock(nn.Module):
     """F = conv(3, c) > bn > relu > conv(3, c) > bn
     G = F
     """
@@ -40,15 +40,15 @@ class MPoly2Step(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.F = MPoly2FBlock(in_channels, in_channels)
-        self.G = MPoly2FBlock(in_channels, in_channels)
+        self.F = FBlock(in_channels, in_channels)
+        self.G = FBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         fx = self.F(x_prev)  # rf:16
         return nn.functional.relu(x_prev + fx + self.G(fx))  # rf:16
 
 
-class MPoly2Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 16) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -60,7 +60,7 @@ class MPoly2Stem(nn.Module):
         return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
 
 
-class MPoly2Transition(nn.Module):
+class Transition(nn.Module):
     """transition conv(1, c, stride=s) > bn > relu"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -72,7 +72,7 @@ class MPoly2Transition(nn.Module):
         return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
 
 
-class MPoly2Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -91,13 +91,13 @@ class MPoly2(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = MPoly2Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[MPoly2Step(16) for _ in range(3)])
-        self.transition2 = MPoly2Transition(16, 32, stride=2)
+        self.transition2 = Transition(16, 32, stride=2)
         self.stage2 = nn.Sequential(*[MPoly2Step(32) for _ in range(3)])
-        self.transition3 = MPoly2Transition(32, 64, stride=2)
+        self.transition3 = Transition(32, 64, stride=2)
         self.stage3 = nn.Sequential(*[MPoly2Step(64) for _ in range(3)])
-        self.head = MPoly2Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -146,41 +146,6 @@ class Poly2Step(nn.Module):
         return nn.functional.relu(x_prev + fx + self.F(fx))  # rf:19
 
 
-class Poly2Stem(nn.Module):
-    """stem conv(3, 16) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
-
-
-class Poly2Transition(nn.Module):
-    """transition conv(1, c, stride=s) > bn > relu"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
-
-
-class Poly2Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:10
-
-
 class Poly2(nn.Module):
     """X_i = relu((1 + F_i + F_i*F_i)*X_<i-1>)
 
@@ -189,13 +154,13 @@ class Poly2(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = Poly2Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[Poly2Step(16) for _ in range(3)])
-        self.transition2 = Poly2Transition(16, 32, stride=2)
+        self.transition2 = Transition(16, 32, stride=2)
         self.stage2 = nn.Sequential(*[Poly2Step(32) for _ in range(3)])
-        self.transition3 = Poly2Transition(32, 64, stride=2)
+        self.transition3 = Transition(32, 64, stride=2)
         self.stage3 = nn.Sequential(*[Poly2Step(64) for _ in range(3)])
-        self.head = Poly2Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -213,23 +178,6 @@ class Poly2(nn.Module):
         return self.head(x)
 
 
-class TwoWayFBlock(nn.Module):
-    """F = conv(3, c) > bn > relu > conv(3, c) > bn
-    G = F
-    """
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:12
-        return self.bn2(self.conv2(x))  # rf:12
-
-
 class TwoWayStep(nn.Module):
     """X_i = relu((1 + F_i + G_i)*X_<i-1>)
 
@@ -239,46 +187,11 @@ class TwoWayStep(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
-        self.F = TwoWayFBlock(in_channels, in_channels)
-        self.G = TwoWayFBlock(in_channels, in_channels)
+        self.F = FBlock(in_channels, in_channels)
+        self.G = FBlock(in_channels, in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return nn.functional.relu(x_prev + self.F(x_prev) + self.G(x_prev))  # rf:22
-
-
-class TwoWayStem(nn.Module):
-    """stem conv(3, 16) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:8
-
-
-class TwoWayTransition(nn.Module):
-    """transition conv(1, c, stride=s) > bn > relu"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:default
-
-
-class TwoWayHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:10
 
 
 class TwoWay(nn.Module):
@@ -289,13 +202,13 @@ class TwoWay(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = TwoWayStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[TwoWayStep(16) for _ in range(3)])
-        self.transition2 = TwoWayTransition(16, 32, stride=2)
+        self.transition2 = Transition(16, 32, stride=2)
         self.stage2 = nn.Sequential(*[TwoWayStep(32) for _ in range(3)])
-        self.transition3 = TwoWayTransition(32, 64, stride=2)
+        self.transition3 = Transition(32, 64, stride=2)
         self.stage3 = nn.Sequential(*[TwoWayStep(64) for _ in range(3)])
-        self.head = TwoWayHead(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

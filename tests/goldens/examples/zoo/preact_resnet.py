@@ -84,7 +84,7 @@ class PreActResNet110Stem(nn.Module):
         return self.conv(x)  # rf:17
 
 
-class PreActResNet110Head(nn.Module):
+class Head(nn.Module):
     """head bn > relu > avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -115,7 +115,7 @@ class PreActResNet110(nn.Module):
             PreActResNet110Step(32, 64, stride=2),
             *[PreActResNet110Step(64, 64) for _ in range(17)],
         )
-        self.head = PreActResNet110Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -131,7 +131,7 @@ class PreActResNet110(nn.Module):
         return self.head(x)
 
 
-class PreActResNet164WidenA(nn.Module):
+class WidenA(nn.Module):
     """A = Act"""
 
     def __init__(self, in_channels: int) -> None:
@@ -142,7 +142,7 @@ class PreActResNet164WidenA(nn.Module):
         return nn.functional.relu(self.bn(x))  # rf:14
 
 
-class PreActResNet164WidenB(nn.Module):
+class WidenB(nn.Module):
     """B = Narrow"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -159,16 +159,16 @@ class PreActResNet164WidenB(nn.Module):
         return self.conv3(x)  # rf:14
 
 
-class PreActResNet164Widen(nn.Module):
+class Widen(nn.Module):
     """Widen(x) = S*A*x + B*A*x
     where A = Act, S = conv(1, c, stride=s), B = Narrow
     """
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.A = PreActResNet164WidenA(in_channels)
+        self.A = WidenA(in_channels)
         self.S = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
-        self.B = PreActResNet164WidenB(in_channels, channels, stride=stride)
+        self.B = WidenB(in_channels, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         ax = self.A(x)  # rf:13
@@ -215,7 +215,7 @@ class PreActResNet164Stem(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.widen = PreActResNet164Widen(16, channels, stride=stride)
+        self.widen = Widen(16, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.widen(self.conv(x))  # rf:24
@@ -226,23 +226,10 @@ class PreActResNet164Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.widen = PreActResNet164Widen(in_channels, channels, stride=stride)
+        self.widen = Widen(in_channels, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.widen(x)  # rf:26
-
-
-class PreActResNet164Head(nn.Module):
-    """head bn > relu > avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu(self.bn(x))  # rf:7
-        return self.fc(x.mean((2, 3)))  # rf:7
 
 
 class PreActResNet164(nn.Module):
@@ -259,7 +246,7 @@ class PreActResNet164(nn.Module):
         self.stage2 = nn.Sequential(*[PreActResNet164Step(128) for _ in range(17)])
         self.transition3 = PreActResNet164Transition(128, 256, stride=2)
         self.stage3 = nn.Sequential(*[PreActResNet164Step(256) for _ in range(17)])
-        self.head = PreActResNet164Head(256, classes)
+        self.head = Head(256, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -275,50 +262,6 @@ class PreActResNet164(nn.Module):
         x = self.transition3(x)
         x = self.stage3(x)
         return self.head(x)
-
-
-class PreActResNet1001WidenA(nn.Module):
-    """A = Act"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(x))  # rf:14
-
-
-class PreActResNet1001WidenB(nn.Module):
-    """B = Narrow"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, stride=stride, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(channels // 4, channels // 4, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:14
-        x = nn.functional.relu(self.bn2(self.conv2(x)))  # rf:14
-        return self.conv3(x)  # rf:14
-
-
-class PreActResNet1001Widen(nn.Module):
-    """Widen(x) = S*A*x + B*A*x
-    where A = Act, S = conv(1, c, stride=s), B = Narrow
-    """
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.A = PreActResNet1001WidenA(in_channels)
-        self.S = nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False)
-        self.B = PreActResNet1001WidenB(in_channels, channels, stride=stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        ax = self.A(x)  # rf:13
-        return self.S(ax) + self.B(ax)  # rf:13
 
 
 class PreActResNet1001FBlock(nn.Module):
@@ -361,7 +304,7 @@ class PreActResNet1001Stem(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.widen = PreActResNet1001Widen(16, channels, stride=stride)
+        self.widen = Widen(16, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.widen(self.conv(x))  # rf:31
@@ -372,23 +315,10 @@ class PreActResNet1001Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.widen = PreActResNet1001Widen(in_channels, channels, stride=stride)
+        self.widen = Widen(in_channels, channels, stride=stride)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.widen(x)  # rf:33
-
-
-class PreActResNet1001Head(nn.Module):
-    """head bn > relu > avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.bn = nn.BatchNorm2d(in_channels)
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu(self.bn(x))  # rf:7
-        return self.fc(x.mean((2, 3)))  # rf:7
 
 
 class PreActResNet1001(nn.Module):
@@ -405,7 +335,7 @@ class PreActResNet1001(nn.Module):
         self.stage2 = nn.Sequential(*[PreActResNet1001Step(128) for _ in range(110)])
         self.transition3 = PreActResNet1001Transition(128, 256, stride=2)
         self.stage3 = nn.Sequential(*[PreActResNet1001Step(256) for _ in range(110)])
-        self.head = PreActResNet1001Head(256, classes)
+        self.head = Head(256, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

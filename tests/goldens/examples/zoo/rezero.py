@@ -15,7 +15,7 @@ from torch import Tensor, nn
 __all__ = ["ReZeroResNet56", "ReZeroResNet110"]
 
 
-class ReZeroResNet56FBlock(nn.Module):
+class FBlock(nn.Module):
     """F = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -32,7 +32,7 @@ class ReZeroResNet56FBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:11
 
 
-class ReZeroResNet56Shortcut(nn.Module):
+class Shortcut(nn.Module):
     """adapter avgpool(s) > zeropad(c)"""
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
@@ -48,13 +48,11 @@ class ReZeroResNet56Shortcut(nn.Module):
         )  # rf:7
 
 
-def rezeroresnet56_shortcut(
-    in_channels: int, channels: int, stride: int = 1
-) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """avgpool(s) > zeropad(c), for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
-    return ReZeroResNet56Shortcut(in_channels, channels, stride=stride)
+    return Shortcut(in_channels, channels, stride=stride)
 
 
 class ReZeroResNet56Step(nn.Module):
@@ -66,8 +64,8 @@ class ReZeroResNet56Step(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.F = ReZeroResNet56FBlock(in_channels, channels, stride=stride)
-        self.shortcut = rezeroresnet56_shortcut(in_channels, channels, stride=stride)
+        self.F = FBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
@@ -76,7 +74,7 @@ class ReZeroResNet56Step(nn.Module):
         )  # rf:13
 
 
-class ReZeroResNet56Stem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 16) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -88,7 +86,7 @@ class ReZeroResNet56Stem(nn.Module):
         return nn.functional.relu(self.bn(self.conv(x)))  # rf:6
 
 
-class ReZeroResNet56Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -107,7 +105,7 @@ class ReZeroResNet56(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = ReZeroResNet56Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[ReZeroResNet56Step(16, 16) for _ in range(9)])
         self.stage2 = nn.Sequential(
             ReZeroResNet56Step(16, 32, stride=2),
@@ -117,7 +115,7 @@ class ReZeroResNet56(nn.Module):
             ReZeroResNet56Step(32, 64, stride=2),
             *[ReZeroResNet56Step(64, 64) for _ in range(8)],
         )
-        self.head = ReZeroResNet56Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -133,48 +131,6 @@ class ReZeroResNet56(nn.Module):
         return self.head(x)
 
 
-class ReZeroResNet110FBlock(nn.Module):
-    """F = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = nn.functional.relu(self.bn1(self.conv1(x)))  # rf:11
-        return self.bn2(self.conv2(x))  # rf:11
-
-
-class ReZeroResNet110Shortcut(nn.Module):
-    """adapter avgpool(s) > zeropad(c)"""
-
-    def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
-        super().__init__()
-        self.channels = channels
-        self.in_channels = in_channels
-        self.stride = stride
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.pad(
-            nn.functional.avg_pool2d(x, self.stride),
-            (0, 0, 0, 0, 0, self.channels - self.in_channels),
-        )  # rf:7
-
-
-def rezeroresnet110_shortcut(
-    in_channels: int, channels: int, stride: int = 1
-) -> nn.Module:
-    """avgpool(s) > zeropad(c), for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return ReZeroResNet110Shortcut(in_channels, channels, stride=stride)
-
-
 class ReZeroResNet110Step(nn.Module):
     """x_i = relu(x_<i-1> + alpha_i*F_i(x_<i-1>))
 
@@ -184,37 +140,14 @@ class ReZeroResNet110Step(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
-        self.F = ReZeroResNet110FBlock(in_channels, channels, stride=stride)
-        self.shortcut = rezeroresnet110_shortcut(in_channels, channels, stride=stride)
+        self.F = FBlock(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
         self.alpha = nn.Parameter(torch.tensor([0.0]))
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return nn.functional.relu(
             self.shortcut(x_prev) + self.alpha * self.F(x_prev)
         )  # rf:13
-
-
-class ReZeroResNet110Stem(nn.Module):
-    """stem conv(3, 16) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 16, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(16)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.relu(self.bn(self.conv(x)))  # rf:6
-
-
-class ReZeroResNet110Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:8
 
 
 class ReZeroResNet110(nn.Module):
@@ -225,7 +158,7 @@ class ReZeroResNet110(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 10) -> None:
         super().__init__()
-        self.stem = ReZeroResNet110Stem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.Sequential(*[ReZeroResNet110Step(16, 16) for _ in range(18)])
         self.stage2 = nn.Sequential(
             ReZeroResNet110Step(16, 32, stride=2),
@@ -235,7 +168,7 @@ class ReZeroResNet110(nn.Module):
             ReZeroResNet110Step(32, 64, stride=2),
             *[ReZeroResNet110Step(64, 64) for _ in range(17)],
         )
-        self.head = ReZeroResNet110Head(64, classes)
+        self.head = Head(64, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

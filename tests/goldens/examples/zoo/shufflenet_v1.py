@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["ShuffleNet1", "ShuffleNet2", "ShuffleNet3", "ShuffleNet4", "ShuffleNet8"]
 
 
-class ShuffleNet1Down(nn.Module):
+class Down(nn.Module):
     """Down(x, groups=1, first=1) = relu(concat(S*x, B*x))
     where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
     """
@@ -95,7 +95,7 @@ class ShuffleNet1Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet1Down(24, channels)
+        self.down = Down(24, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -107,13 +107,13 @@ class ShuffleNet1Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet1Down(in_channels, channels)
+        self.down = Down(in_channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
 
 
-class ShuffleNet1Head(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -138,7 +138,7 @@ class ShuffleNet1(nn.Module):
         self.stage2 = nn.Sequential(*[ShuffleNet1Step(288) for _ in range(7)])
         self.transition3 = ShuffleNet1Transition(288, 576)
         self.stage3 = nn.Sequential(*[ShuffleNet1Step(576) for _ in range(3)])
-        self.head = ShuffleNet1Head(576, classes)
+        self.head = Head(576, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -154,41 +154,6 @@ class ShuffleNet1(nn.Module):
         x = self.transition3(x)
         x = self.stage3(x)
         return self.head(x)
-
-
-class ShuffleNet2Down(nn.Module):
-    """Down(x, groups=1, first=1) = relu(concat(S*x, B*x))
-    where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(
-            channels // 4,
-            channels // 4,
-            3,
-            stride=2,
-            padding=1,
-            groups=channels // 4,
-            bias=False,
-        )
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=groups, bias=False
-        )
-        self.bn3 = nn.BatchNorm2d(channels - in_channels)
-        self.groups = groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
-        return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
 class ShuffleNet2WBlock(nn.Module):
@@ -235,7 +200,7 @@ class ShuffleNet2Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet2Down(24, channels, groups=2)
+        self.down = Down(24, channels, groups=2)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -247,21 +212,10 @@ class ShuffleNet2Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet2Down(in_channels, channels, groups=2, first=2)
+        self.down = Down(in_channels, channels, groups=2, first=2)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
-
-
-class ShuffleNet2Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:16
 
 
 class ShuffleNet2(nn.Module):
@@ -278,7 +232,7 @@ class ShuffleNet2(nn.Module):
         self.stage2 = nn.Sequential(*[ShuffleNet2Step(400) for _ in range(7)])
         self.transition3 = ShuffleNet2Transition(400, 800)
         self.stage3 = nn.Sequential(*[ShuffleNet2Step(800) for _ in range(3)])
-        self.head = ShuffleNet2Head(800, classes)
+        self.head = Head(800, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -294,41 +248,6 @@ class ShuffleNet2(nn.Module):
         x = self.transition3(x)
         x = self.stage3(x)
         return self.head(x)
-
-
-class ShuffleNet3Down(nn.Module):
-    """Down(x, groups=1, first=1) = relu(concat(S*x, B*x))
-    where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(
-            channels // 4,
-            channels // 4,
-            3,
-            stride=2,
-            padding=1,
-            groups=channels // 4,
-            bias=False,
-        )
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=groups, bias=False
-        )
-        self.bn3 = nn.BatchNorm2d(channels - in_channels)
-        self.groups = groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
-        return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
 class ShuffleNet3WBlock(nn.Module):
@@ -375,7 +294,7 @@ class ShuffleNet3Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet3Down(24, channels, groups=3)
+        self.down = Down(24, channels, groups=3)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -387,21 +306,10 @@ class ShuffleNet3Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet3Down(in_channels, channels, groups=3, first=3)
+        self.down = Down(in_channels, channels, groups=3, first=3)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
-
-
-class ShuffleNet3Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:16
 
 
 class ShuffleNet3(nn.Module):
@@ -418,7 +326,7 @@ class ShuffleNet3(nn.Module):
         self.stage2 = nn.Sequential(*[ShuffleNet3Step(480) for _ in range(7)])
         self.transition3 = ShuffleNet3Transition(480, 960)
         self.stage3 = nn.Sequential(*[ShuffleNet3Step(960) for _ in range(3)])
-        self.head = ShuffleNet3Head(960, classes)
+        self.head = Head(960, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -434,41 +342,6 @@ class ShuffleNet3(nn.Module):
         x = self.transition3(x)
         x = self.stage3(x)
         return self.head(x)
-
-
-class ShuffleNet4Down(nn.Module):
-    """Down(x, groups=1, first=1) = relu(concat(S*x, B*x))
-    where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(
-            channels // 4,
-            channels // 4,
-            3,
-            stride=2,
-            padding=1,
-            groups=channels // 4,
-            bias=False,
-        )
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=groups, bias=False
-        )
-        self.bn3 = nn.BatchNorm2d(channels - in_channels)
-        self.groups = groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
-        return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
 class ShuffleNet4WBlock(nn.Module):
@@ -515,7 +388,7 @@ class ShuffleNet4Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet4Down(24, channels, groups=4)
+        self.down = Down(24, channels, groups=4)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -527,21 +400,10 @@ class ShuffleNet4Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet4Down(in_channels, channels, groups=4, first=4)
+        self.down = Down(in_channels, channels, groups=4, first=4)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
-
-
-class ShuffleNet4Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:16
 
 
 class ShuffleNet4(nn.Module):
@@ -558,7 +420,7 @@ class ShuffleNet4(nn.Module):
         self.stage2 = nn.Sequential(*[ShuffleNet4Step(544) for _ in range(7)])
         self.transition3 = ShuffleNet4Transition(544, 1088)
         self.stage3 = nn.Sequential(*[ShuffleNet4Step(1088) for _ in range(3)])
-        self.head = ShuffleNet4Head(1088, classes)
+        self.head = Head(1088, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -574,41 +436,6 @@ class ShuffleNet4(nn.Module):
         x = self.transition3(x)
         x = self.stage3(x)
         return self.head(x)
-
-
-class ShuffleNet8Down(nn.Module):
-    """Down(x, groups=1, first=1) = relu(concat(S*x, B*x))
-    where S = avgpool(3, stride=2, padding=1), B = Branch(groups, first, c - cin, 2)
-    """
-
-    def __init__(
-        self, in_channels: int, channels: int, groups: int = 1, first: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, groups=first, bias=False)
-        self.bn1 = nn.BatchNorm2d(channels // 4)
-        self.conv2 = nn.Conv2d(
-            channels // 4,
-            channels // 4,
-            3,
-            stride=2,
-            padding=1,
-            groups=channels // 4,
-            bias=False,
-        )
-        self.bn2 = nn.BatchNorm2d(channels // 4)
-        self.conv3 = nn.Conv2d(
-            channels // 4, channels - in_channels, 1, groups=groups, bias=False
-        )
-        self.bn3 = nn.BatchNorm2d(channels - in_channels)
-        self.groups = groups
-
-    def forward(self, x: Tensor) -> Tensor:
-        sx = F.avg_pool2d(x, 3, stride=2, padding=1)  # rf:10
-        out = F.relu(self.bn1(self.conv1(x)))  # rf:10
-        out = out.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2)  # rf:10
-        bx = self.bn3(self.conv3(self.bn2(self.conv2(out))))  # rf:10
-        return F.relu(torch.cat((sx, bx), dim=1))  # rf:9
 
 
 class ShuffleNet8WBlock(nn.Module):
@@ -655,7 +482,7 @@ class ShuffleNet8Stem(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(in_channels, 24, 3, stride=2, padding=1, bias=False)
         self.bn = nn.BatchNorm2d(24)
-        self.down = ShuffleNet8Down(24, channels, groups=8)
+        self.down = Down(24, channels, groups=8)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn(self.conv(x)))  # rf:14
@@ -667,21 +494,10 @@ class ShuffleNet8Transition(nn.Module):
 
     def __init__(self, in_channels: int, channels: int) -> None:
         super().__init__()
-        self.down = ShuffleNet8Down(in_channels, channels, groups=8, first=8)
+        self.down = Down(in_channels, channels, groups=8, first=8)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.down(x)  # rf:15
-
-
-class ShuffleNet8Head(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:16
 
 
 class ShuffleNet8(nn.Module):
@@ -698,7 +514,7 @@ class ShuffleNet8(nn.Module):
         self.stage2 = nn.Sequential(*[ShuffleNet8Step(768) for _ in range(7)])
         self.transition3 = ShuffleNet8Transition(768, 1536)
         self.stage3 = nn.Sequential(*[ShuffleNet8Step(1536) for _ in range(3)])
-        self.head = ShuffleNet8Head(1536, classes)
+        self.head = Head(1536, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
