@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 
+from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
 from recform.emit.plan.network import NetworkPlan
 from recform.proof import FAULT
+from recform.proof.calls import CalledFlow, check_calls
 from recform.proof.plan import Misprint
 from recform.proof.printed import check_printed
 
@@ -25,8 +27,49 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     steps = [step.printed for step in plan.steps]
     try:
         check_printed(tree, plan.network.name, steps, made)
+        if not plan.single and (forward := _forward(tree, plan.network.name)):
+            check_calls(forward, _flows(plan))
     except Misprint as misprint:
         report = Diagnostics()
         span = plan.graph.recurrence.formula.equations[0].span
         report.error("RF901", misprint.message, span, hint=FAULT)
         report.check()
+
+
+def _forward(tree: ast.Module, network: str) -> ast.FunctionDef | None:
+    """The forward pass of a network, if it has one of its own."""
+    nodes = (
+        n
+        for c in tree.body
+        if isinstance(c, ast.ClassDef)
+        for n in c.body
+        if c.name == network
+    )
+    return next(
+        (n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == "forward"),
+        None,
+    )
+
+
+def _flows(plan: NetworkPlan) -> list[CalledFlow]:
+    """How the network should call its blocks."""
+    rows = [
+        (
+            f"self.{name}",
+            [
+                plan.steps[s.step].printed
+                for s in stage.segments
+                for _ in range(s.count)
+            ],
+        )
+        for name, stage in zip(plan.stages, plan.graph.stages, strict=True)
+    ]
+    by_stage = plan.graph.recurrence.formula.scope is Scope.STAGE
+    shared = {key: f"self.{name}" for key, name in plan.shared.items() if not key.first}
+    return [
+        CalledFlow(
+            rows[number : number + 1] if by_stage else rows,
+            {key.name: text for key, text in shared.items() if key.flow == number},
+        )
+        for number in range(len(plan.graph.recurrence.flows))
+    ]

@@ -27,8 +27,9 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
+from recform.emit.steps.passes import Pass, passes
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
+from recform.recurrence.model import START, Flow, Slot, Step
 
 
 @dataclass(frozen=True)
@@ -157,108 +158,43 @@ class ForwardWriter:
     def _loop(
         self, made: list[Statement], flow: Flow, number: int, initial: list[str]
     ) -> list[str]:
-        """Adds the loops over the blocks; returns where the last state is."""
-        names = self._state_names(flow)
-        if names:
-            new = [
-                (n, text) for n, text in zip(names, initial, strict=True) if n != text
-            ]
-            if new:
-                targets, texts = (
-                    ", ".join(column) for column in zip(*new, strict=True)
-                )
-                made.append(Assign(targets, Code(texts)))
-            made += self._run(flow, number)
-            return list(names)
-        trailing = "," if len(initial) == 1 else ""
-        varying = [n for n, f in enumerate(self._recurrence.flows) if self._varies(f)]
-        kind = self._state_type() if number == varying[0] else ""
-        state = Code(f"({', '.join(initial)}{trailing})")
-        made.append(Assign("state", state, type=kind))
-        made += self._run(flow, number)
-        used = self._needed(flow)
-        if len(flow.end.inputs) == 1:
-            made.append(Assign("(x,)", Code("state")))
-            return ["x"]
-        read = [n for n, slot in enumerate(flow.end.inputs) if slot in used]
-        start, end = len(initial), len(flow.end.inputs)
-        if len(read) == 1 or (not kind and start != end):
-            parts = {n: f"state[{n if n < start else n - end}]" for n in read}
-            return [parts.get(n, "_") for n in range(end)]
-        last = self._names_of(flow)
-        last = tuple(name if n in read else "_" for n, name in enumerate(last))
-        made.append(Assign(", ".join(last), Code("state")))
-        return list(last)
-
-    def _varies(self, flow: Flow) -> bool:
-        """Whether the state grows or shrinks from block to block."""
-        steps = (self._recurrence.steps[run.step] for run in flow.runs)
-        sizes = {len(slots) for step in steps for slots in (step.inputs, step.outputs)}
-        return sizes != {len(flow.initial)}
-
-    def _state_names(self, flow: Flow) -> tuple[str, ...]:
-        """The variables that hold the state; none if it is a tuple that varies."""
-        return () if self._varies(flow) else self._names_of(flow)
-
-    def _names_of(self, flow: Flow) -> tuple[str, ...]:
-        """A variable for each tensor that the last block hands on."""
-        names = Namespace.forward()
-        last, order = flow.end.at - 1, self._recurrence.order
-        return tuple(names.new(variable(s, last, order)) for s in flow.end.inputs)
-
-    def _state_type(self) -> str:
-        """The annotation of the state, where it is more than what it starts with.
-
-        TorchScript follows a tuple whose length changes, but not one that is said to be
-        of any length.
-        """
-        flows = [flow for flow in self._recurrence.flows if self._varies(flow)]
-        steps = [self._recurrence.steps[run.step] for f in flows for run in f.runs]
-        if any(isinstance(s, ModuleSlot) for step in steps for s in step.outputs):
-            return "tuple[Any, ...]"
-        size = len(flows[0].initial)
-        for flow in flows:
-            end, used = flow.end.inputs, self._needed(flow)
-            read = [n for n, slot in enumerate(end) if slot in used]
-            # From the front or from behind, within what the tuple starts with.
-            near = all(n < size or n >= len(end) - size for n in read)
-            if len(flow.initial) != size or not near or len(end) == 1 < size:
-                return "tuple[Tensor, ...]"
-        return ""
+        """Adds the calls of the blocks; returns where the last state is."""
+        stages = range(len(self._has.stages))
+        numbers = [number] if self._formula.scope is Scope.STAGE else list(stages)
+        start, calls = passes(self._network, numbers, initial)
+        known = dict(zip(start, initial, strict=True))
+        read = (name for name in calls[0].takes if name != known[name])
+        new = [(name, known[name]) for name in read]
+        if new:
+            targets, texts = (", ".join(column) for column in zip(*new, strict=True))
+            made.append(Assign(targets, Code(texts)))
+        made += self._run(calls, flow, number)
+        return list(calls[-1].makes)
 
     def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
         """The blocks of a flow, each of which takes what the one before makes."""
         for stage in self._stages_of(number):
             yield Assign("x", Code(f"{stage}(x)"))
 
-    def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
+    def _run(
+        self, calls: Sequence[Pass], flow: Flow, number: int
+    ) -> Iterator[Statement]:
         """The blocks of a flow, which take a state and hand on the next."""
-        # A loop for each: TorchScript has none over several containers.
-        for stage in self._stages_of(number):
-            yield self._looped(stage, flow, number)
+        for item in calls:
+            stage = f"self.{self._has.stages[item.stage]}"
+            if item.alone:
+                yield self._called(item, f"{stage}{item.one}", number)
+            else:
+                call = self._called(item, "block", number)
+                yield Loop("block", Code(f"{stage}{item.several}"), (call,))
 
-    def _looped(self, blocks: str, flow: Flow, number: int) -> Loop:
-        """The loop over some blocks."""
-        names = self._state_names(flow)
-        given = names or ("*state",)
-        arguments = ", ".join([*self._shared_arguments(flow, number), *given])
-        target = ", ".join(names) if len(names) != 1 else f"({names[0]},)"
-        step = Assign(target if names else "state", Code(f"block({arguments})"))
-        return Loop("block", Code(blocks), (step,))
-
-    def _needed(self, flow: Flow) -> set[Any]:
-        needed: set[Any] = set()
-        for tensor in flow.end.body:
-            needed.update(flow.end.parts(tensor))
-        needed.add(flow.output)
-        return needed
-
-    def _shared_arguments(self, flow: Flow, number: int) -> list[str]:
-        """What the network hands to every block: the same for all steps of a flow."""
-        return [
-            f"self.{self._has.shared[Shared(name, number)]}"
-            for name in self._recurrence.handed(flow)
-        ]
+    def _called(self, item: Pass, block: str, number: int) -> Assign:
+        """The call of a block."""
+        shared = (
+            f"self.{self._has.shared[Shared(name, number)]}" for name in item.shared
+        )
+        arguments = ", ".join([*shared, *item.takes])
+        return Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
 
     def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:
         network = self._network

@@ -12,6 +12,8 @@ from recform.emit.classifier.writer import base_class, plan_classifier, without_
 from recform.emit.naming.names import argument_names
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
+from recform.emit.plan.definitions import Definition, Function
+from recform.emit.plan.merge import common
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
 from recform.emit.printer.lines import Lines
@@ -44,6 +46,7 @@ def emit(
         )
         for network in networks
     ]
+    plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
     code = printed(plans)
     tree = ast.parse(code)
     for plan in plans:
@@ -66,6 +69,14 @@ def emit(
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"
+
+
+def _unprefixed(plan: NetworkPlan, made: Definition) -> str:
+    """The name of a definition that belongs to no single network any more."""
+    prefix = plan.network.name
+    if isinstance(made, Function):
+        prefix = f"{prefix.lower()}_"
+    return made.name.removeprefix(prefix)
 
 
 def printed(plans: Iterable[NetworkPlan]) -> str:

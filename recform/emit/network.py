@@ -49,7 +49,7 @@ from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
 from recform.emit.steps.step import Frame, plan_step
 from recform.graph.model import Block, NetworkGraph, Piece, Place
-from recform.recurrence.model import REGULAR, ModuleSlot
+from recform.recurrence.model import REGULAR, ModuleSlot, read_by, shared_by
 
 
 def plan_network(
@@ -119,20 +119,18 @@ class NetworkWriter:
                 self._pieces,
                 self._shared,
                 self._loops,
+                self._single,
             )
         )
 
     def _is_single(self) -> bool:
         """Whether every step takes one tensor and returns one."""
         steps = self._recurrence.steps
-        return (
-            all(
-                len(step.inputs) == len(step.outputs) == 1
-                and not isinstance(step.inputs[0], ModuleSlot)
-                for step in steps
-            )
-            and not self._recurrence.handed()
-        )
+        return all(
+            len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
+            and not isinstance(step.inputs[0], ModuleSlot)
+            for step in steps
+        ) and not any(map(shared_by, steps))
 
     def _step_name(self, index: int) -> str:
         """The name of the class of a step, or of the function that makes its modules."""

@@ -49,12 +49,15 @@ class PrintedStep:
     Attributes:
         name: of the class, or of the function that makes the modules of a block.
         step: the plan.
-        handed: what the network hands to every block, in order.
+        handed: what the network hands to each of its blocks, in order.
+        takes: the numbers of the step's inputs that follow; it reads no others.
         scalars: the learned scalars of the formula.
         modules: the expression of each operator and learned scalar of the block.
         inlined: for operators whose parts are the block's own, the calls in order.
         adapters: the attribute in front of each term that has one.
         functions: the code of each function, with ``{x}`` for its argument.
+        numbers: the attributes that are numbers, which may depend on the block.
+        learned: those that are learned scalars.
         is_class: whether there is a class with a forward pass.
         places: the blocks that take it.
     """
@@ -62,11 +65,14 @@ class PrintedStep:
     name: str
     step: Step
     handed: tuple[str, ...]
+    takes: tuple[int, ...]
     scalars: frozenset[str]
     modules: Mapping[str, str]
     inlined: Mapping[str, tuple[str, ...]]
     adapters: Mapping[Site, str]
     functions: Mapping[str, str]
+    numbers: tuple[str, ...]
+    learned: tuple[str, ...]
     is_class: bool
     places: tuple[Place, ...] = field(repr=False)
 

@@ -35,7 +35,6 @@ from recform.algebra.expr import (
 from recform.graph.model import Site
 from recform.proof.blocks import check_blocks
 from recform.proof.forms import (
-    NUMBERS,
     Module,
     Pieces,
     Reader,
@@ -94,15 +93,14 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
     methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
     constructor = methods.get("__init__")
     names = [] if constructor is None else parameters_of(constructor)
-    depends = constructor is not None and bool(_numbers(constructor))
-    places = item.places if depends else item.places[:1]
+    places = item.places if item.numbers else item.places[:1]
     for place in places:
         # The number of a block grows; what is right for two of them is for all.
         for block in dict.fromkeys((place.first, place.first + place.count - 1)):
             numbers = arguments_of(place, block, names)
             attributes: dict[str, Any] = {}
             if constructor is not None:
-                attributes = _attributes(constructor, numbers)
+                attributes = _attributes(item, constructor, numbers)
             written, calls = _written(item, methods["forward"], attributes)
             plan = _Planned(item, block, place.length, attributes)
             planned = plan.outputs()
@@ -120,46 +118,26 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
                     )
 
 
-def _numbers(constructor: ast.FunctionDef) -> list[ast.Assign]:
-    """The statements that keep a number, rather than a module or a parameter."""
-    return [
-        node
-        for node in constructor.body
-        if isinstance(node, ast.Assign) and not any(map(_is_made, ast.walk(node.value)))
-    ]
-
-
-def _is_made(node: ast.AST) -> bool:
-    """Whether this makes a module or a tensor."""
-    if isinstance(node, ast.Name):
-        return node.id in ("nn", "torch")
-    call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-    return call and node.func.id not in NUMBERS  # type: ignore[attr-defined]
-
-
 def _attributes(
-    constructor: ast.FunctionDef, numbers: Mapping[str, Any]
+    item: PrintedStep, constructor: ast.FunctionDef, numbers: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The attributes that are numbers; whatever else there is has a name alone."""
-    values = {
-        name: float(value)
-        for name, value in numbers.items()
-        if isinstance(value, int | float)
+    made = {
+        target.attr: node.value
+        for node in constructor.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute)
     }
-    reader = Reader(dict(values), {})
-    result: dict[str, Any] = {}
-    for node in _numbers(constructor):
-        (target,) = node.targets
-        if isinstance(target, ast.Attribute):
-            value = reader.value(node.value)
-            if isinstance(value, float | int):
-                result[target.attr] = value
-    for statement in constructor.body:
-        # A learned scalar has a value that is drawn by its name.
-        if "nn.Parameter(" in ast.unparse(statement):
-            target = getattr(statement, "targets", [None])[0]
-            if isinstance(target, ast.Attribute):
-                result[target.attr] = drawn(f"self.{target.attr}")
+    values = {name: n for name, n in numbers.items() if isinstance(n, int | float)}
+    reader = Reader({name: float(n) for name, n in values.items()}, {})
+    # A learned scalar has a value that is drawn by its name.
+    result: dict[str, Any] = {name: drawn(f"self.{name}") for name in item.learned}
+    for name in item.numbers:
+        value = reader.value(made[name]) if name in made else None
+        if not isinstance(value, int | float):
+            raise Misprint(f"{item.name} has no number {name}")
+        result[name] = value
     return result
 
 
@@ -168,7 +146,7 @@ def _written(
 ) -> tuple[list[Any], Counter[Any]]:
     """What the code returns, as forms; and the calls of modules in it."""
     slots: list[Any] = [_handed(item, name) for name in item.handed]
-    slots += [_held(item, number, slot) for number, slot in enumerate(item.step.inputs)]
+    slots += [_held(item, number, item.step.inputs[number]) for number in item.takes]
     parameters = parameters_of(forward)
     if len(parameters) != len(slots):
         raise Misprint(f"{item.name} takes {len(parameters)} arguments")

@@ -35,7 +35,6 @@ from recform.recurrence.model import (
     Shared,
     Slot,
     Step,
-    shared_by,
 )
 from recform.recurrence.moves import move
 from recform.recurrence.reach import Reach, reach_of
@@ -162,9 +161,6 @@ class _Builder:
         self._reach = reach
         self._pattern = pattern
         self._keys: dict[object, int] = {}
-        # What the network hands to the blocks of the flow, and to those of each step.
-        self._handed: frozenset[str] = frozenset()
-        self._handed_to: list[frozenset[str]] = []
         self.steps: list[Step] = []
 
     def flow(self, blocks: int) -> Flow:
@@ -173,7 +169,6 @@ class _Builder:
         length = min(blocks, reach.length)
         writer = Writer(self._formula, length, reach, self._pattern)
         start, *middle, end = writer.follow()
-        self._handed = frozenset(name for step in middle for name in shared_by(step))
         longer = blocks - length
         runs: list[Run] = []
         for step in middle:
@@ -209,13 +204,12 @@ class _Builder:
 
     def _known(self, step: Step, role: Role) -> int:
         definitions = tuple(sorted(map(str, step.definitions.items())))
-        key = (step, definitions, self._handed)
+        key = (step, definitions)
         if key not in self._keys:
             number = self._like(step) if role != REGULAR else None
             if number is None:
                 number = len(self.steps)
                 self.steps.append(replace(step, role=role))
-                self._handed_to.append(self._handed)
             self._keys[key] = number
         return self._keys[key]
 
@@ -227,7 +221,7 @@ class _Builder:
         """
         for number, known in enumerate(self.steps):
             distance = known.at - step.at
-            if known.role == REGULAR or self._handed_to[number] != self._handed:
+            if known.role == REGULAR:
                 continue
             if not _is_moved(known, step, distance):
                 continue

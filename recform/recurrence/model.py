@@ -164,6 +164,30 @@ def shared_by(step: Step) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def read_by(step: Step) -> tuple[int, ...]:
+    """The numbers of the inputs that a step reads or hands on; of two alike, the last.
+
+    A special block may get more: what a regular one in front of it hands on.
+    """
+    read: set[Slot] = set(step.outputs)
+    for tensor in step.body:
+        if tensor in step.taken:
+            continue
+        if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
+            read.add(ModuleSlot(tensor.operator, int(tensor.index)))
+        for part in (tensor, *step.parts(tensor)):
+            if part != tensor:
+                read.add(part)
+            if isinstance(part, Scaled | Filled):
+                read |= {
+                    ModuleSlot(item.name, int(item.index))
+                    for item in part.coefficient.atoms(Learned)
+                    if item.index is not sympy.nan
+                }
+    last = {slot: number for number, slot in enumerate(step.inputs)}
+    return tuple(sorted(number for slot, number in last.items() if slot in read))
+
+
 def scalar_names(tensor: Tensor) -> set[str]:
     """The learned scalars without an index in the coefficient of a tensor."""
     if not isinstance(tensor, Scaled | Filled):
@@ -252,25 +276,6 @@ class Recurrence:
     disjoint: tuple[tuple[str, ...], ...]
     early: tuple[str, ...]
     shared: tuple[Shared, ...]
-
-    def handed(self, flow: Flow | None = None) -> tuple[str, ...]:
-        """What the network hands to every block of a flow, or of all flows.
-
-        All steps of a flow take the same; those of another flow may take something else.
-        """
-        flows = self.flows if flow is None else (flow,)
-        taken = {run.step for item in flows for run in item.runs}
-        names = [shared_by(step) for step in self.steps]
-        here = {name for number in taken for name in names[number]}
-        # In one order for all flows, since a step may be taken in several.
-        return tuple(dict.fromkeys(n for some in names for n in some if n in here))
-
-    def handed_to(self, step: int) -> tuple[str, ...]:
-        """What the network hands to the blocks that take a step."""
-        flow = next(
-            flow for flow in self.flows if any(run.step == step for run in flow.runs)
-        )
-        return self.handed(flow)
 
     @property
     def shared_scalars(self) -> tuple[str, ...]:

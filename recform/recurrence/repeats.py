@@ -58,18 +58,13 @@ class Repeats(Written):
         made_here = self._pattern_modules(block, pattern.outputs)
         if any(slot.index == block and not self._is_used(slot) for slot in made_here):
             return None
-        table: dict[Tensor, Tensor] = {}
-        for tensor in [*tensors(pattern.inputs), *pattern.body]:
-            moved = self._moved(tensor, block)
-            if moved is None:
-                return None
-            table[tensor] = moved
-        if [table[tensor] for tensor in tensors(pattern.inputs)] != carried:
+        table = self._table(pattern, block)
+        if table is None:
             return None
-        if any(
-            isinstance(table[slot], Scaled) and not isinstance(slot, Scaled)
-            for slot in tensors(pattern.inputs)
-        ):
+        given = [(slot, table[slot]) for slot in tensors(pattern.inputs)]
+        if [tensor for _, tensor in given] != carried:
+            return None
+        if any(isinstance(t, Scaled) and not isinstance(s, Scaled) for s, t in given):
             # A sum of which one term is left: its number stands behind an adapter.
             return None
         early = self._early_at(pattern, block)
@@ -77,14 +72,9 @@ class Repeats(Written):
             return None
         if self._runs_twice(pattern, table):
             return None
-        made = {table[tensor] for tensor in pattern.body}
-        if not made <= self._living(block):
-            return None
-        here = [t for t in self.live if self.anchored(t) and self.time(t) == block]
-        if any(t not in made and t not in carried for t in here):
-            return None
         outputs = [table[tensor] for tensor in tensors(pattern.outputs)]
-        if not self._enough(outputs, block):
+        made = {table[tensor] for tensor in pattern.body}
+        if not self._is_due(made, carried, block) or not self._enough(outputs, block):
             return None
         return Step(
             at=block,
@@ -96,6 +86,19 @@ class Repeats(Written):
             body=tuple(dict.fromkeys(table[t] for t in pattern.body)),
             definitions=early,
         )
+
+    def _table(self, pattern: Step, block: int) -> dict[Tensor, Tensor] | None:
+        """What the tensors of the pattern are for another block; None if one is not."""
+        slots = [*tensors(pattern.inputs), *pattern.body]
+        table = {tensor: self._moved(tensor, block) for tensor in slots}
+        found = {tensor: moved for tensor, moved in table.items() if moved is not None}
+        return found if len(found) == len(table) else None
+
+    def _is_due(self, made: set[Tensor], carried: list[Tensor], block: int) -> bool:
+        """Whether all that is made is needed, and all that is due in a block is made."""
+        here = (t for t in self.live if self.anchored(t) and self.time(t) == block)
+        there = made.union(carried)
+        return made <= self._living(block) and all(tensor in there for tensor in here)
 
     def _runs_twice(self, pattern: Step, table: dict[Tensor, Tensor]) -> bool:
         """Whether an operator would run again, here or after an earlier block.

@@ -10,11 +10,11 @@ from recform.algebra.expr import (
     State,
     Tensor,
 )
-from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Step
+from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
 from recform.recurrence.moves import move
 from recform.recurrence.repeats import Repeats
 from recform.recurrence.state import Border, Cut, smallest
-from recform.recurrence.written import End, is_cheap
+from recform.recurrence.written import End, is_cheap, tensors
 
 #: What a block computes, in its order; a sum with the parts that were formed early.
 _Body = dict[Tensor, Tensor | None]
@@ -41,77 +41,98 @@ class Writer(Repeats):
         """
         assert self.output is not None
         groups = self._by_time()
-        carried: list[Tensor] = []
-        have: set[Tensor] = set()
         steps: list[Step] = []
-        modules: tuple[ModuleSlot, ...] = ()
+        inputs: tuple[Slot, ...] = ()
         for block in range(self.length + 1):
             self._now = block
-            targets = groups.get(block, [])
-            waiting = [
-                t for b in range(block + 1, self.length + 1) for t in groups.get(b, [])
-            ]
+            behind = range(block + 1, self.length + 1)
+            waiting = [tensor for b in behind for tensor in groups.get(b, [])]
             waiting.append(End(self.output))
-            taken = self._pattern_at(block, carried, modules) if block else None
-            if taken is not None and not self._hands_on(taken, block, waiting):
-                taken = None
-            body: _Body = {}
-            if taken is not None:
-                outputs = [t for t in taken.outputs if isinstance(t, Tensor)]
-                self.early.update(taken.definitions)
-                self.early.update(self._early_after(block))
-                body = {tensor: self.early.get(tensor) for tensor in taken.body}
-            else:
-                for tensor in targets:
-                    self._compute(tensor, have, body)
-                self._done.update(dict.fromkeys(body))
-                everything = dict.fromkeys(
-                    [*carried, *body, *self._past(block), *self._done]
-                )
-                known = tuple(t for t in everything if not is_cheap(t))
-                border = Border(
-                    known,
-                    tuple(waiting),
-                    self._parts_or_end,
-                    self._by(block),
-                    self.reach.partial,
-                )
-                outputs = self._outputs(block, border, have, carried, modules)
-                for tensor in outputs:
-                    self._compute(tensor, have, body)
-                    assert self.time(tensor) <= block
-            following = (
-                self._pattern_modules(block, taken.outputs)
-                if taken is not None
-                else self._modules(block, waiting, outputs)
+            taken = self._taken(block, inputs, waiting)
+            step = (
+                self._own(block, groups.get(block, []), inputs, waiting)
+                if taken is None
+                else self._repeated(block, inputs, taken)
             )
-            steps.append(
-                Step(
-                    at=block,
-                    inputs=(*carried, *modules),
-                    outputs=(*outputs, *following),
-                    body=tuple(body),
-                    definitions=self._definitions(body),
-                    absolute=self.reach.absolute,
-                    role=PATTERN if taken is not None else OPEN,
-                )
-            )
-            carried, modules = outputs, following
-            have = set(outputs)
-            self._done.update(dict.fromkeys(body))
-        body = {}
-        self._compute(self.output, have, body)
-        steps.append(
-            Step(
-                at=self.length + 1,
-                inputs=(*carried, *modules),
-                outputs=(self.output,),
-                body=tuple(body),
-                definitions=self._definitions(body),
-                absolute=self.reach.absolute,
-            )
+            steps.append(step)
+            self._done.update(dict.fromkeys(step.body))
+            inputs = step.outputs
+        return [*steps, self._last(inputs)]
+
+    def _taken(
+        self, block: int, inputs: tuple[Slot, ...], waiting: list[Tensor]
+    ) -> Step | None:
+        """The regular step for a block, if it takes that."""
+        if not block:
+            return None
+        modules = tuple(slot for slot in inputs if isinstance(slot, ModuleSlot))
+        taken = self._pattern_at(block, tensors(inputs), modules)
+        hands_on = taken is not None and self._hands_on(taken, block, waiting)
+        return taken if hands_on else None
+
+    def _repeated(self, block: int, inputs: tuple[Slot, ...], taken: Step) -> Step:
+        """The step of a block that takes the regular one."""
+        self.early.update(taken.definitions)
+        self.early.update(self._early_after(block))
+        body = {tensor: self.early.get(tensor) for tensor in taken.body}
+        following = self._pattern_modules(block, taken.outputs)
+        outputs: tuple[Slot, ...] = (*tensors(taken.outputs), *following)
+        return self._made(block, inputs, outputs, body, PATTERN)
+
+    def _own(
+        self,
+        block: int,
+        targets: list[Tensor],
+        inputs: tuple[Slot, ...],
+        waiting: list[Tensor],
+    ) -> Step:
+        """A step of the block's own: what is due here, and what later blocks need of it."""
+        carried = tensors(inputs)
+        modules = tuple(slot for slot in inputs if isinstance(slot, ModuleSlot))
+        have: set[Tensor] = set(carried)
+        body: _Body = {}
+        for tensor in targets:
+            self._compute(tensor, have, body)
+        self._done.update(dict.fromkeys(body))
+        everything = dict.fromkeys([*carried, *body, *self._past(block), *self._done])
+        border = Border(
+            tuple(t for t in everything if not is_cheap(t)),
+            tuple(waiting),
+            self._parts_or_end,
+            self._by(block),
+            self.reach.partial,
         )
-        return steps
+        outputs = self._outputs(block, border, have, carried, modules)
+        for tensor in outputs:
+            self._compute(tensor, have, body)
+            assert self.time(tensor) <= block
+        following = self._modules(block, waiting, outputs)
+        return self._made(block, inputs, (*outputs, *following), body)
+
+    def _last(self, inputs: tuple[Slot, ...]) -> Step:
+        """What is computed after the last block."""
+        assert self.output is not None
+        body: _Body = {}
+        self._compute(self.output, set(tensors(inputs)), body)
+        return self._made(self.length + 1, inputs, (self.output,), body)
+
+    def _made(
+        self,
+        block: int,
+        inputs: tuple[Slot, ...],
+        outputs: tuple[Slot, ...],
+        body: _Body,
+        role: Role = OPEN,
+    ) -> Step:
+        return Step(
+            at=block,
+            inputs=inputs,
+            outputs=outputs,
+            body=tuple(body),
+            definitions=self._definitions(body),
+            absolute=self.reach.absolute,
+            role=role,
+        )
 
     def _by(self, block: int) -> Callable[[Tensor], bool]:
         return lambda tensor: self.time(tensor) <= block

@@ -14,6 +14,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.compare import ANY, compare
 from recform.equality.difference import path_difference, path_lines
 from recform.files import write_whole
+from recform.weights.earlier import present
 from recform.weights.match import Match, match
 from recform.weights.modules import SHOWN, bare, fill, tensors_of
 from recform.weights.normal import changes, normal_form
@@ -76,6 +77,7 @@ def load(
             source = compile_record(held.record, held.file, plugins)
             if strict:
                 _same_formula(source, compiled, held.file)
+    held = present(held, source or compiled)
     refuse = other_kind(state, held.tensors)
     found = match(compiled, shapes(state), source, shapes(held.tensors), refuse)
     require(found, held.file, strict)

@@ -11,6 +11,7 @@ from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled
 from recform.files import write_whole
 from recform.modules import need_torch
+from recform.weights.earlier import present
 from recform.weights.files import require
 from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
@@ -95,6 +96,7 @@ def transplant(
     held = unwrapped(held, on_meta(source or target).state_dict())
     if source is None and held.record is not None:
         source = compile_record(held.record, held.file, plugins)
+    held = present(held, source or target)
     usual = _fresh(target, seed)
     fresh = _in_precision(usual, held)
     there = shapes(held.tensors)

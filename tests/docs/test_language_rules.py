@@ -113,17 +113,17 @@ OWNED = {
         "stages 4 x 1, 5 x 1\nU = linear(3)\n"
         "X_i = W_i*X_<i-1> + relu(U_<i-1>*X_<i-2> + X_<i-1>)",
         "stage1.0.U 3x4, stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut 3x4, "
-        "stage2.0.shortcut2 5x3",
+        "stage2.0.shortcut_relu_ux_plus_x 5x3",
     ),
     "and the other way around": (
         "stages 4 x 1, 5 x 1\nU = linear(3)\n"
         "X_i = W_i*X_<i-1> + relu(X_<i-1> + U_<i-1>*X_<i-2>)",
-        "stage1.0.U 3x4, stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut 4x3, "
-        "stage2.0.shortcut2 5x4",
+        "stage1.0.U 3x4, stage1.0.W 4x4, stage2.0.W 5x4, "
+        "stage2.0.shortcut_relu_x_plus_ux 5x4, stage2.0.shortcut_ux 4x3",
     ),
     "by the block that forms the sum": (
         "stages 4 x 1, 5 x 1\nU = linear(3)\nX_i = W_i*relu(U_<i-1>*X_<i-2> + X_<i-1>)",
-        "stage1.0.U 3x4, stage1.0.W 4x4, stage1.0.shortcut 4x3, stage2.0.W 5x4",
+        "stage1.0.U 3x4, stage1.0.W 4x4, stage1.0.shortcut_ux 4x3, stage2.0.W 5x4",
     ),
     "made by an operator of the block": (
         "stages 4 x 1, 5 x 1\nU = linear(3)\nY_i = U_i*X_<i-1>\n"
@@ -138,23 +138,23 @@ OWNED = {
     ),
     "around a function": (
         "stages 4 x 1, 5 x 1\nX_i = tanh(X_<i-1> + X_0)",
-        "stage2.0.shortcut 5x4",
+        "stage2.0.shortcut_tanh_x_plus_x 5x4",
     ),
     "a multiple of a sum": (
         "stages 4 x 1, 5 x 1\nX_i = 2*(X_<i-1> + X_0)",
-        "stage2.0.shortcut 5x4",
+        "stage2.0.shortcut_x_plus_x 5x4",
     ),
     "a concat": (
         "stages 4 x 1, 5 x 1\nX_i = concat(X_<i-1>, X_0)",
-        "stage1.0.shortcut 4x8, stage2.0.shortcut 5x8",
+        "stage1.0.shortcut_joined 4x8, stage2.0.shortcut_joined 5x8",
     ),
     "a range": (
         "stages 4 x 1, 5 x 1\nX_i = sum(k, 0, i-1, X_k)",
-        "stage2.0.shortcut 5x4",
+        "stage2.0.shortcut_x_sum 5x4",
     ),
     "the factors of a product": (
         "stages 4 x 1, 5 x 1\nX_i = X_<i-1>*X_0",
-        "stage2.0.shortcut 5x4, stage2.0.shortcut2 5x4",
+        "stage2.0.shortcut 5x4, stage2.0.shortcut_x_0 5x4",
     ),
     "the output is no unknown": (
         "stages 4 x 1, 5 x 2\nX_i = W_i*X_<i-1>\noutput X_1 + X_0",
@@ -163,14 +163,14 @@ OWNED = {
     # Rule 8.
     "brackets are one term": (
         "stages 4 x 1, 5 x 1\nX_i = W_i*X_<i-1> + (X_<i-1> + X_0)",
-        "stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut 5x4",
+        "stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut_x_plus_x 5x4",
     ),
     # Names of parameters.
-    "numbers of adapters": (
+    "names of adapters": (
         "stages 4 x 1, 5 x 2\nX_i = W_i*X_<i-1> + X_<i-2> + relu(X_<i-1> + X_0)",
-        "stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut2 5x4, "
-        "stage2.0.shortcut3 5x4, stage2.1.W 5x5, stage2.1.shortcut 5x4, "
-        "stage2.1.shortcut2 5x4",
+        "stage1.0.W 4x4, stage2.0.W 5x4, stage2.0.shortcut_relu_x_plus_x 5x4, "
+        "stage2.0.shortcut_x_prev2 5x4, stage2.1.W 5x5, stage2.1.shortcut_x_0 5x4, "
+        "stage2.1.shortcut_x_prev2 5x4",
     ),
 }
 
@@ -197,8 +197,8 @@ def in_early_sums(net: Any, x: Tensor) -> Tensor:
     w2 = two.W(x1)
     x2 = w2 + 0.5 * x1 + x
     w3 = three.W(x2)
-    x3 = w3 + three.shortcut(0.5 * w2 + x + x1)
-    rest = 0.5 * w3 + three.shortcut2(x1) + three.shortcut3(x2)
+    x3 = w3 + three.shortcut_partial(0.5 * w2 + x + x1)
+    rest = 0.5 * w3 + three.shortcut_x_prev2(x1) + three.shortcut(x2)
     return four.W(x3) + rest  # type: ignore[no-any-return]
 
 

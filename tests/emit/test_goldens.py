@@ -1,7 +1,8 @@
-"""The generated source of every example, as files to be reviewed as text."""
+"""The generated source of examples, as files to be reviewed as text."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,27 +17,37 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What mypy learns of torch is kept: it takes longer than all the networks.
 CACHE = ROOT / ".mypy_cache" / "generated"
 EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
+GOLDENS = ROOT / "tests" / "goldens"
+#: Examples of which each shows something of its own.
+SHOWN = sorted(
+    str(path.relative_to(GOLDENS / "examples").with_suffix(""))
+    for path in (GOLDENS / "examples").rglob("*.py")
+)
 
 
-def name(path: Path) -> str:
-    return str(path.relative_to(ROOT / "examples").with_suffix(".py"))
-
-
-@pytest.mark.parametrize("path", EXAMPLES, ids=name)
-def test_golden(path: Path, golden: Any) -> None:
+def written(path: Path) -> str:
     source, folder = read(path)
-    golden.check(
-        f"examples/{name(path)}", emit_source(list(compile_source(source, {}, folder)))
+    return emit_source(list(compile_source(source, {}, folder)))
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_golden(name: str, golden: Any) -> None:
+    golden.check(f"examples/{name}.py", written(ROOT / "examples" / f"{name}.rf"))
+
+
+def test_the_page_says_what_each_shows() -> None:
+    rows = re.findall(
+        r"^\| `(\S+)` \| (.+) \|$", (GOLDENS / "README.md").read_text(), re.M
     )
+    assert [name for name, _ in rows] == SHOWN
+    assert len({what for _, what in rows}) == len(SHOWN)
 
 
-@pytest.mark.parametrize("path", EXAMPLES[:1])
-def test_goldens_pass_ruff_and_mypy(path: Path, tmp_path: Path) -> None:
+def test_all_examples_pass_ruff_and_mypy(tmp_path: Path) -> None:
     """All of them at once: the linters take longer to start than to run."""
     for example in EXAMPLES:
-        source, folder = read(example)
-        text = emit_source(list(compile_source(source, {}, folder)))
-        (tmp_path / name(example).replace("/", "_")).write_text(text)
+        name = example.relative_to(ROOT / "examples").with_suffix(".py")
+        (tmp_path / str(name).replace("/", "_")).write_text(written(example))
     for number, text in enumerate(sources()):
         (tmp_path / f"operators_{number}.py").write_text(text)
     for command in (

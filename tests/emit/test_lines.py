@@ -60,9 +60,36 @@ def test_only_what_has_another_name_is_assigned_before_the_blocks() -> None:
     ]
 
 
-def test_a_state_that_grows_is_a_tuple() -> None:
-    lines = method(source("X_i = W_i*X_<i-1> + X_<i-2>"), "Formula", "forward")
-    assert "        state = block(*state)" in lines
+def calls(text: str) -> list[str]:
+    """How a network of vectors calls its blocks."""
+    (network,) = compile_source(from_text(f"input 4\nstem none\nhead none\n{text}"))
+    return method(network.source, "Formula", "forward")
+
+
+def test_a_state_that_grows_is_variables() -> None:
+    assert calls("stages 4 x 3\nX_i = W_i*X_<i-1> + X_<i-2>") == [
+        "    x, x_prev = self.blocks[0](x)",
+        "    for block in self.blocks[1:]:",
+        "        x, x_prev = block(x, x_prev)",
+        "    return x",
+    ]
+
+
+def test_a_block_is_handed_what_it_reads_and_nothing_else() -> None:
+    equations = "X_i = b*X_<i-1> + W_i*X_<i-1>\nX_4 = W_4*X_3"
+    assert calls(f"stages 4 x 4\nscalar b = 1\n{equations}") == [
+        "    for block in self.blocks[:-1]:",
+        "        x = block(self.b, x)",
+        "    return self.blocks[-1](x)",
+    ]
+    # The last block calls no operator of a later one.
+    assert calls("stages 4 x 9\nX_i = W_i*X_<i-1> + W_<i-2>*X_<i-1>") == [
+        "    x, w_module = self.blocks[0](x)",
+        "    x, wx, w_module = self.blocks[1](x, w_module)",
+        "    for block in self.blocks[2:-1]:",
+        "        x, wx, w_module = block(x, wx, w_module)",
+        "    return self.blocks[-1](x, wx)",
+    ]
 
 
 def test_levels_are_made_of_the_variables_of_the_state() -> None:

@@ -279,3 +279,39 @@ def test_only_what_the_code_reads_is_imported() -> None:
     assert "checkpoint" in source
     assert "import checkpoint" not in source
     assert "import partial" not in source
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("X_i = X_<i-1> + W_i*X_<i-1>", "shortcut"),
+        ("X_i = W_i*X_<i-1> + X_<i-2>", "shortcut"),
+        ("X_i = X_<i-1> + W_i*X_<i-2>", "shortcut"),
+        ("X_i = X_<i-2> + X_<i-1> + W_i*X_<i-1>", "shortcut_x_prev2 shortcut"),
+        ("X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>", "shortcut_wx"),
+        ("X_i = X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>", "shortcut shortcut_wx"),
+        ("X_i = W_i*X_<i-1> + relu(X_<i-1>)", "shortcut_relu_x"),
+        # The output says which of several is X.
+        (
+            "V_i = 0.5*V_<i-1> + W_i*X_<i-1>\nX_i = X_<i-1> + V_i\noutput X_L",
+            "shortcut_v shortcut",
+        ),
+        # What the file calls something else makes way for nothing.
+        (
+            'names W = "shortcut_wx"\nX_i = X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>',
+            "shortcut shortcut_wx2",
+        ),
+        (
+            'names adapter = "down"\nX_i = X_<i-1> + W_i*X_<i-1> - W_<i-1>*X_<i-2>',
+            "down down_wx",
+        ),
+        ('names adapter = "down"\nX_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>', "down"),
+    ],
+)
+def test_adapters_are_named_after_what_they_adapt(text: str, names: str) -> None:
+    head = "input 4\nstages 4 x 1, 5 x 3\nW = linear(c)\n"
+    (compiled,) = compile_source(from_text(head + text))
+    children = compiled.module().get_submodule("stage2.0").named_children()
+    # The operators stand in front.
+    count = len(names.split())
+    assert [name for name, _ in children][-count:] == names.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 
 import recform
+from recform.compiler import compile_source, emit_source, from_text
 from recform.emit.module import module_names, printed
 from recform.emit.naming.namespace import Loops
 from recform.emit.network import plan_network
@@ -222,3 +224,40 @@ def test_another_form_is_a_function_of_the_plan() -> None:
     assert not any("running_mean" in key for key in network.state_dict())
     assert network(torch.zeros(2, 3, 8, 8)).shape == (2, 10)
     assert printed([made]) != printed([other])
+
+
+# ---------------------------------------------------------------- several networks
+
+SEVERAL = """
+input 3 x 8 x 8
+stem conv(3, c) > bn > relu
+Unit = conv(3, c, stride=s) > SE
+SE(x) = x*sigmoid(G*x)  where G = avgpool > linear(cin/2) > relu > linear(cin)
+
+network One
+stages 4 x 2, 6 x 1
+W = Unit
+X_i = X_<i-1> + W_i*X_<i-1>
+
+network Two
+stages 4 x 1, 8 x 2
+W = Unit
+X_i = X_<i-1> - W_i*X_<i-1>
+"""
+
+
+def test_what_a_file_says_once_is_written_once() -> None:
+    networks = list(compile_source(from_text(SEVERAL)))
+    source = emit_source(networks)
+    found = re.findall(r"^(?:class|def) (\w+)", source, re.MULTILINE)
+    assert found == [
+        *("SE", "OneWBlock", "shortcut", "OneStep", "Stem", "Head", "One"),
+        *("TwoWBlock", "TwoStep", "Two"),
+    ]
+    # Each is the network that it is in a file of its own.
+    module, x = load_source(source, "several"), torch.randn(2, 3, 8, 8)
+    for item in networks:
+        alone = item.module().eval()
+        joined = getattr(module, item.name)().eval()
+        joined.load_state_dict(alone.state_dict(), strict=True)
+        assert torch.equal(joined(x), alone(x))

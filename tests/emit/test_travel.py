@@ -151,15 +151,13 @@ def test_symbolic_trace(text: str, training: bool) -> None:
     torch.testing.assert_close(traced(x), results[0])
 
 
-_GROWS = "stages 4 x 3\ninput 3 x 6 x 6\nX_i = X_<i-1> + Y_i\nY_1 = W_1*X_0\n"
+_GROWS = "stages 4 x 1, 4 x 2\ninput 3 x 6 x 6\nX_i = X_<i-1> + Y_i\nY_1 = W_1*X_0\n"
 _GROWS += "Y_i = 0.5*Y_<i-1> + W_i*X_<i-1>\noutput X_L*Y_L\n"
 SCRIPTED = {
     "two": TWO,
     "tokens": TOKENS,
     "grows": _GROWS,
     "momentum": (EXAMPLES / "language" / "momentum.rf").read_text(),
-    "boundary": (EXAMPLES / "language" / "boundary.rf").read_text(),
-    "history": (EXAMPLES / "language" / "history.rf").read_text(),
 }
 
 

@@ -85,6 +85,14 @@ H = conv(3, c)
 X_i = H_i*concat(X_<0..i-1>)
 output concat(X_<0..L>)
 """
+SHARED = """
+input 6
+stages 4 x 3, 4 x 6
+scalar b = 0.5
+W = linear(c)
+U = linear(c)
+X_i = U*X_<i-1> + b*W_<i-1>*X_<i-2> + W_i*X_<i-1>
+"""
 FORMULAS = {
     "long": LONG,
     "history": HISTORY,
@@ -92,6 +100,7 @@ FORMULAS = {
     "adapted": ADAPTED,
     "pair": PAIR,
     "dense": DENSE,
+    "shared": SHARED,
 }
 #: Compiled once.
 _NETWORKS: dict[str, NetworkGraph] = {}
@@ -440,7 +449,7 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
-    "another adapter": ("adapted", r"self\.shortcut2\(", "self.shortcut("),
+    "another adapter": ("adapted", r"self\.shortcut_x_prev2\(", "self.shortcut("),
     "the adapter of another value": (
         "adapted",
         r"shortcut\(x_prev\)",
@@ -468,6 +477,44 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "a row from another width on": ("dense", r"Step\(4 \+ ", "Step(7 + "),
     "another growth in a row": ("dense", r"\+ 4 \* k", "+ 5 * k"),
     "the scalar of another block": ("handed", r"a_module_prev \* ", "self.a * "),
+    # The calls of the blocks, by the network.
+    "the state the other way around": (
+        "shared",
+        r"x, wx = block\((.*), x, wx\)",
+        r"x, wx = block(\1, wx, x)",
+    ),
+    "results the other way around": (
+        "shared",
+        r"    x, wx = block",
+        "    wx, x = block",
+    ),
+    "other results of the first": ("shared", r"x, wx = self\.st", "wx, x = self.st"),
+    "an old value again": (
+        "shared",
+        r"for block in self\.stage2",
+        "wx = x\n        for block in self.stage2",
+    ),
+    "another shared operator": ("shared", r"block\(self\.U", "block(self.stem"),
+    "shared ones swapped": ("shared", r"self\.U, self\.b", "self.b, self.U"),
+    "a shared one for a block without": (
+        "shared",
+        r"stage1\[0\]\(self\.U",
+        "stage1[0](self.U, self.b",
+    ),
+    "a block is left out": ("shared", r"stage1\[1:\]", "stage1[2:]"),
+    "a block runs twice": ("shared", r"stage1\[1:\]", "stage1"),
+    "a stage runs twice": ("shared", r"in self\.stage2", "in self.stage1"),
+    "the stages the other way around": (
+        "shared",
+        r"stage1\[1:\]((.*\n)*.*)stage2:",
+        r"stage2\1stage1[1:]:",
+    ),
+    "a stage is left out": ("shared", r"        for block in self.stage2:\n.*\n", ""),
+    "a block more at the end": (
+        "shared",
+        r"        return self\.head",
+        "        x, wx = self.stage2[-1](self.U, self.b, x, wx)\n        return self.head",
+    ),
 }
 
 

@@ -116,8 +116,8 @@ def test_no_number_is_no_small_error() -> None:
     [
         (
             "resnet_s",
-            "- self.shortcut2(wx_prev)",
-            "+ self.shortcut2(wx_prev)",
+            "- self.shortcut_wx(wx_prev)",
+            "+ self.shortcut_wx(wx_prev)",
             "the output",
         ),
         ("resnet_s", "wx = self.W(x_prev)", "wx = self.W(x_prev).detach()", "gradient"),

@@ -55,8 +55,8 @@ FAULTS = [
     # Terms, factors and states.
     (
         "resnet_s",
-        "- self.shortcut2(wx_prev)",
-        "+ self.shortcut2(wx_prev)",
+        "- self.shortcut_wx(wx_prev)",
+        "+ self.shortcut_wx(wx_prev)",
         "forward in eval",
     ),
     ("resnet_s", "return x, wx", "return x, x", "forward in eval"),
@@ -74,7 +74,7 @@ FAULTS = [
         "self.bn1(F.relu(self.conv1(x)))",
         "eval",
     ),
-    ("resnet_s", "- self.shortcut2(wx_prev)", "- self.shortcut(wx_prev)", "eval"),
+    ("resnet_s", "- self.shortcut_wx(wx_prev)", "- self.shortcut(wx_prev)", "eval"),
     ("revnet", "a = a_prev + self.F(b_prev)", "a = b_prev + self.F(a_prev)", "eval"),
     ("revnet", "self.G(a)", "self.G(a_prev)", "eval"),
     ("revnet", "return torch.cat((a, b)", "return torch.cat((b, a)", "eval"),
@@ -197,8 +197,9 @@ FAULTS = [
     # What a pass does to the module, the input or the next pass.
     (
         "scalars",
-        "= (x,)",
-        "= (x.clone(),)\n        x.data.zero_()",
+        "x, x_prev = self.blocks[0](x)",
+        "image = x\n        x, x_prev = self.blocks[0](x.clone())\n"
+        "        image.data.zero_()",
         "the input is changed in place",
     ),
     (
@@ -210,18 +211,28 @@ FAULTS = [
     ),
     (
         "scalars",
-        "        return state[0]",
+        "        return x\n",
         "        self.calls = getattr(self, 'calls', 0) + 1\n"
-        "        return state[0] * (1 if self.calls < 4 else 2)",
+        "        return x * (1 if self.calls < 4 else 2)\n",
         "forward in eval once more",
     ),
     # What is no network.
-    ("scalars", "return state[0]", "return state", "it returns a tuple, no tensor"),
-    ("scalars", "return state[0]", "return state[0].float()", "torch.float32"),
-    ("scalars", "return state[0]", "return state[0] * float('nan')", "not finite"),
-    ("scalars", "return state[0]", "raise SystemExit(0)", "SystemExit: 0"),
-    ("scalars", "return state[0]", "return self.absent", "AttributeError"),
-    ("scalars", "return state[0]", "return state[0][:2]", "has the shape 2 x 5"),
+    (
+        "scalars",
+        "        return x\n",
+        "        return x, x_prev\n",
+        "it returns a tuple, no tensor",
+    ),
+    ("scalars", "        return x\n", "        return x.float()\n", "torch.float32"),
+    (
+        "scalars",
+        "        return x\n",
+        "        return x * float('nan')\n",
+        "not finite",
+    ),
+    ("scalars", "        return x\n", "        raise SystemExit(0)\n", "SystemExit: 0"),
+    ("scalars", "        return x\n", "        return self.absent\n", "AttributeError"),
+    ("scalars", "        return x\n", "        return x[:2]\n", "has the shape 2 x 5"),
 ]
 
 #: One of them is none: what is asked for there is that nothing is found.

@@ -143,7 +143,7 @@ def test_the_roles_of_the_default_names() -> None:
     found = {key: str(role) for key, role in roles(example("paper/eq20")).items()}
     assert found["stage2.0.W.conv1.weight"] == "W_3 conv1.weight"
     second = "adapter of W_<i-1>*X_<i-2> in block 3"
-    assert found["stage2.0.shortcut2.0.weight"] == f"{second} conv1.weight"
+    assert found["stage2.0.shortcut_wx.0.weight"] == f"{second} conv1.weight"
 
 
 def test_the_roles_inside_of_a_definition() -> None:

@@ -19,7 +19,7 @@ from recform.weights import Transplant, transplant
 from tests.weights.networks import EXAMPLES, example, images, scattered, small
 from tests.weights.networks import SMALL as NETWORK
 
-SHORTCUT = "stage{}.0.shortcut2."
+SHORTCUT = "stage{}.0.shortcut_wx."
 
 
 def run(*arguments: str | Path) -> Result:
@@ -74,7 +74,7 @@ def test_resnet50_to_resnet50_s(resnet50: Path, tmp_path: Path) -> None:
     torch.manual_seed(5)
     fresh = compiled.module().state_dict()
     names = {item["name"] for item in told["fresh"]}
-    assert {name[:19] for name in names} == {SHORTCUT.format(n) for n in range(1, 5)}
+    assert {name[:21] for name in names} == {SHORTCUT.format(n) for n in range(1, 5)}
     assert len(names) == 24 and told["left"] == []
     for name in names:
         assert torch.equal(made[name], fresh[name]), name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from math import log2
+from operator import attrgetter
 from typing import Any
 
 from recform.algebra.expr import (
@@ -30,6 +32,7 @@ from recform.emit.plan.definitions import (
     Yield,
 )
 from recform.emit.plan.expressions import Code
+from recform.emit.steps.passes import Pass
 from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
@@ -162,71 +165,71 @@ class LevelWriter(ForwardWriter):
 
     def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
         stages = self._stages_of(number)
-        shown = self._borders(flow, number, ("x",))
+        shown = self._borders(flow, number, [("x",)] * len(stages))
         behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
         plain = result == "x" and not behind
         self._all_shown = plain and set(shown) <= {_PLAIN}
         if self._all_shown:
             shown.append(_PLAIN)
         return self._stages(
-            stages, shown, lambda s: Assign("x", Code(f"self._through({s}, x)"))
+            stages, shown, lambda _, s: (Assign("x", Code(f"self._through({s}, x)")),)
         )
 
-    def _state_type(self) -> str:
-        # Levels are made of the state between stages, where it may have another length.
-        return super()._state_type() or "tuple[Tensor, ...]"
-
-    def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
+    def _run(
+        self, calls: Sequence[Pass], flow: Flow, number: int
+    ) -> Iterator[Statement]:
         self._all_shown = False
-        stages = self._stages_of(number)
-        shown = self._borders(flow, number, self._state_names(flow))
+        groups = [list(group) for _, group in groupby(calls, attrgetter("stage"))]
+        shown = self._borders(flow, number, [group[-1].makes for group in groups])
         return self._stages(
-            stages,
+            self._stages_of(number),
             shown,
-            lambda s: self._looped(f"self._checkpointed({s})", flow, number),
+            lambda n, stage: tuple(
+                self._kept_apart(item, stage, number) for item in groups[n]
+            ),
         )
+
+    def _kept_apart(self, item: Pass, stage: str, number: int) -> Loop:
+        """Blocks of a stage, which can keep what they get alone."""
+        blocks = Code(f"self._checkpointed({stage}{item.several})")
+        return Loop("block", blocks, (self._called(item, "block", number),))
 
     def _stages(
         self,
         stages: list[str],
         shown: list[tuple[Statement, ...]],
-        blocks: Callable[[str], Statement],
+        blocks: Callable[[int, str], tuple[Statement, ...]],
     ) -> Iterator[Statement]:
         """Stages with what is shown behind them; those that are alike in a loop."""
-        if len(shown) > 1 and len(set(shown)) == 1:
+        inside = {(blocks(n, "stage"), level) for n, level in enumerate(shown)}
+        if len(shown) > 1 and len(inside) == 1:
             alike = Code(f"({', '.join(stages[: len(shown)])})")
             yield Assign("stages", alike)
-            yield Loop("stage", Code("stages"), (blocks("stage"), *shown[0]))
+            yield Loop("stage", Code("stages"), (*blocks(0, "stage"), *shown[0]))
         else:
-            for stage, level in zip(stages, shown, strict=False):
-                yield blocks(stage)
+            for number, level in enumerate(shown):
+                yield from blocks(number, stages[number])
                 yield from level
-        for stage in stages[len(shown) :]:
-            yield blocks(stage)
+        for number in range(len(shown), len(stages)):
+            yield from blocks(number, stages[number])
 
     def _borders(
-        self, flow: Flow, number: int, state: tuple[str, ...]
+        self, flow: Flow, number: int, states: Sequence[tuple[str, ...]]
     ) -> list[tuple[Statement, ...]]:
         """The statements behind each stage but the last that yield its level.
 
         Args:
             flow: the blocks.
             number: of the flow.
-            state: the variables that hold the state; none if it is a tuple.
+            states: the variables that hold the state behind each stage.
         """
-
-        def part(place: int | None) -> str:
-            if place is None:
-                return "_"
-            return state[place] if state else f"state[{place}]"
-
         shown: list[tuple[Statement, ...]] = []
         for stage in range(len(self._stages_of(number)) - 1):
-            found = border(self._network, stage)
+            found, state = border(self._network, stage), states[stage]
             made: tuple[Statement, ...] = ()
-            result = part(found.newest)
+            result = state[found.newest]
             if found.places:
-                final = list(map(part, found.places))
+                final = ["_" if n is None else state[n] for n in found.places]
                 names = Namespace.forward({"x", *state})
                 made, result = self._end(flow, number, final, names, indent=12)
             shown.append((*made, Yield(Code(result))))

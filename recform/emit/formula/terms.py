@@ -6,12 +6,12 @@ is written out where it is used.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import sympy
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
 from recform.algebra.expr import (
@@ -64,27 +64,47 @@ class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
         return str(super().parenthesize(item, level, strict))
 
     def _print_exp(self, expr: Any) -> str:
-        inner = self._print(expr.args[0])
-        module = "torch" if self._torch and expr.has(Learned) else "math"
-        return f"{module}.exp({inner})"
+        return self._function("exp", expr)
 
     def _print_tanh(self, expr: Any) -> str:
-        inner = self._print(expr.args[0])
-        module = "torch" if self._torch and expr.has(Learned) else "math"
-        return f"{module}.tanh({inner})"
+        return self._function("tanh", expr)
 
     def _print_log(self, expr: Any) -> str:
-        inner = self._print(expr.args[0])
+        return self._function("log", expr)
+
+    def _function(self, name: str, expr: Any) -> str:
         module = "torch" if self._torch and expr.has(Learned) else "math"
-        return f"{module}.log({inner})"
+        return f"{module}.{name}({self._print(expr.args[0])})"
 
     def _print_Pow(self, expr: Any, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
-        if expr.has(Learned) and power == sympy.Rational(1, 2):
-            return f"torch.sqrt({self._print(base)})"
-        if expr.has(Learned) and power == -sympy.Rational(1, 2):
-            return f"torch.rsqrt({self._print(base)})"
-        return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
+        if power == -1:
+            return f"1 / {self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
+        if abs(power) != sympy.Rational(1, 2):
+            return super()._print_Pow(expr, rational)  # type: ignore[no-any-return]
+        inner, learned = self._print(base), expr.has(Learned)
+        if power < 0:
+            return f"torch.rsqrt({inner})" if learned else f"1 / math.sqrt({inner})"
+        return f"torch.sqrt({inner})" if learned else f"math.sqrt({inner})"
+
+    def _print_Mul(self, expr: Any) -> str:
+        """``a * b / c``; SymPy itself puts no spaces around operators."""
+        first, _ = expr.as_coeff_Mul()
+        above: list[Any] = []
+        below: list[Any] = []
+        for factor in (-expr if first < 0 else expr).as_ordered_factors():
+            inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
+            (below if inverse else above).append(1 / factor if inverse else factor)
+        inside = PRECEDENCE["Mul"]
+        sign = "-" if first < 0 else ""
+        # `-x**2` is the negative of a square.
+        level = inside + 1 if sign and len(above) == 1 else inside
+        text = " * ".join(self.parenthesize(factor, level) for factor in above)
+        if below:
+            level = inside if len(below) > 1 else inside + 1
+            under = " * ".join(self.parenthesize(factor, level) for factor in below)
+            text = f"{text or 1} / {under if len(below) == 1 else f'({under})'}"
+        return sign + text
 
 
 def number(value: Any) -> str:
@@ -99,9 +119,7 @@ def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> st
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
-    text = str(_CoefficientPrinter(names, torch).doprint(value))
-    # SymPy writes `a*b/c`; the generated file has spaces around operators.
-    return re.sub(r"(?<![*/\s])(\*|/)(?![*/\s])", r" \1 ", text)
+    return str(_CoefficientPrinter(names, torch).doprint(value))
 
 
 def learned(value: Any) -> list[Learned]:

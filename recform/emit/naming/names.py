@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import sympy
 
@@ -86,6 +86,59 @@ def operator_name(names: Namespace, formula: Formula, name: str) -> str:
     if letter not in formula.names:
         return names.letter(name, claim)
     return names.claim(place_of(formula, name), claim)
+
+
+#: The attribute of an adapter, where the file gives it no other.
+SHORTCUT = "shortcut"
+
+
+def adapter_names(
+    names: Namespace,
+    formula: Formula,
+    adapted: Sequence[Tensor],
+    variable: Callable[[Tensor], str],
+) -> list[str]:
+    """The attributes of a block's adapters, after what they adapt.
+
+    ``shortcut`` is that of ``X_<i-1>``, or the only one that a block has for ``X``; others
+    are ``shortcut_wx``, ``shortcut_x_prev2``. What the file calls it there is one of.
+
+    Args:
+        names: the scope of the block's attributes.
+        formula: the network's.
+        adapted: what the adapters get, in their order.
+        variable: the name of that in the block's code.
+
+    Raises:
+        CompileError: RF219, if the block has something else under the file's name.
+    """
+    given = str(formula.names.get("adapter", SHORTCUT))
+    called = list(map(variable, adapted))
+    main = _main(formula)
+    plain = f"{base_name(State(main, 0))}_prev"
+    if plain not in called and called:
+        own = all(isinstance(item, State) and item.name == main for item in adapted)
+        if own or "adapter" in formula.names:
+            plain = called[0]
+    result: list[str] = []
+    whose: dict[str, str] = {}
+    for name in called:
+        if name == plain:
+            first = given not in result
+            claim = claim_of(formula, "adapter", "the adapter")
+            result.append(names.claim(given, claim) if first else names.new(given))
+            continue
+        wanted = f"{given}_{name.removesuffix('_prev')}"
+        if whose.setdefault(wanted, name) != name:
+            wanted = f"{given}_{name}"
+        result.append(names.new(wanted))
+    return result
+
+
+def _main(formula: Formula) -> str:
+    """The unknown that is the network's output; the first one where it is of several."""
+    output = formula.output
+    return output.name if isinstance(output, State) else formula.equations[0].unknown
 
 
 def class_name(operator: str) -> str:

@@ -13,7 +13,15 @@ from recform.emit.pipelines import line_of
 from recform.emit.plan.definitions import Line
 from recform.emit.printer.lines import folded
 from recform.recurrence.build import relative, show
-from recform.recurrence.model import REGULAR, ModuleSlot, Place, Recurrence, Slot, Step
+from recform.recurrence.model import (
+    REGULAR,
+    ModuleSlot,
+    Place,
+    Recurrence,
+    Slot,
+    Step,
+    read_by,
+)
 from recform.source import Span
 
 
@@ -26,7 +34,7 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
     taken = [
         f"{names.new(variable(slot, step.at, recurrence.order))}"
         f" = {_said(recurrence, step, slot)}"
-        for slot in step.inputs
+        for slot in map(step.inputs.__getitem__, read_by(step))
     ]
     made = [_said(recurrence, step, slot) for slot in step.outputs]
     notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]

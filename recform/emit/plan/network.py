@@ -50,6 +50,7 @@ class NetworkPlan:
         pieces: those of stem, head and transitions that have a class, by where they are.
         shared: those of what all blocks share.
         loops: the variables of loops in it.
+        single: whether its blocks take one tensor and return one, in an nn.Sequential.
     """
 
     graph: NetworkGraph
@@ -59,6 +60,7 @@ class NetworkPlan:
     pieces: Mapping[Origin, str]
     shared: Mapping[Shared, str]
     loops: Loops
+    single: bool
 
     @property
     def network(self) -> Class:

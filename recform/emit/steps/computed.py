@@ -35,7 +35,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Code
 from recform.emit.steps.owned import Owned
 from recform.graph.model import Site
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,6 @@ class StepForward:
         own: what its blocks own.
         called: what that is called.
         shared: operators and scalars that the network hands to every block.
-        single: whether states are single tensors rather than tuples.
     """
 
     def __init__(
@@ -79,7 +78,6 @@ class StepForward:
         own: Owned,
         called: Called,
         shared: tuple[str, ...],
-        single: bool,
     ) -> None:
         self._recurrence = recurrence
         self._formula = recurrence.formula
@@ -87,7 +85,6 @@ class StepForward:
         self._own = own
         self._called = called
         self._shared = shared
-        self._single = single
 
     def write(self) -> Function:
         """The method."""
@@ -104,7 +101,7 @@ class StepForward:
                 scalars[Learned(shared)] = name
             parameters.append(Parameter(name, self._kind(shared)))
         variables: dict[Any, str] = {}
-        for slot in step.inputs:
+        for slot in map(step.inputs.__getitem__, read_by(step)):
             name = names.new(variable(slot, step.at, self._recurrence.order))
             if isinstance(slot, ModuleSlot):
                 scalars[Learned(slot.name, slot.index)] = name
@@ -122,12 +119,8 @@ class StepForward:
         ).write(step.outputs, self._inline_statements)
         texts = [self._output(slot, writer, variables) for slot in step.outputs]
         types = ", ".join(map(self._type, step.outputs))
-        if self._single:
-            result, kind = texts[0], "Tensor"
-        else:
-            result = f"({texts[0]},)" if len(texts) == 1 else ", ".join(texts)
-            kind = f"tuple[{types}]"
-        body: tuple[Statement, ...] = (*statements, Return(Code(result)))
+        kind = types if len(texts) == 1 else f"tuple[{types}]"
+        body: tuple[Statement, ...] = (*statements, Return(Code(", ".join(texts))))
         return Function("forward", tuple(parameters), kind, body)
 
     def _kind(self, name: str) -> str:

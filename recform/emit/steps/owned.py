@@ -8,10 +8,11 @@ from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
+from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.formula.terms import learned
 from recform.emit.formula.workshop import Workshop
-from recform.emit.naming.names import chosen_names, claim_of, variable
+from recform.emit.naming.names import adapter_names, chosen_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode
 from recform.emit.setting import Setting
@@ -169,31 +170,25 @@ class Owned:
 
     def _sites(self) -> None:
         """Adapters: one for each value and target, in the order of the formula."""
-        table: dict[tuple[Tensor, tuple[Any, ...]], str] = {}
-        adapters: dict[Site, str] = {}
-        self.bridges: dict[str, tuple[Bridge, ...]] = {}
+        found: dict[tuple[Tensor, tuple[Shape, ...]], list[Site]] = {}
         for site in self._site_order():
-            bridges = tuple(self._bridge(site, block) for block in self.blocks)
-            targets = tuple(bridge.target for bridge in bridges)
-            key = (site.value, targets)
-            if key not in table:
-                wanted = str(self._formula.names.get("adapter", "shortcut"))
-                claim = claim_of(self._formula, "adapter", "the adapter")
-                table[key] = (
-                    self._attributes.new(wanted)
-                    if table
-                    else self._attributes.claim(wanted, claim)
-                )
-                self.bridges[table[key]] = bridges
-                for parameter in self._classes.adapter_parameters:
-                    column = self.adapter_column(parameter, bridges)
-                    if column is None:
-                        self.free.add(parameter)
-                        continue
-                    name = self._adapter_name(parameter, site.value)
-                    self.columns.add(column, name)
-            adapters[site] = table[key]
-        self.adapters = adapters
+            targets = tuple(self._bridge(site, block).target for block in self.blocks)
+            found.setdefault((site.value, targets), []).append(site)
+        adapted = [value for value, _ in found]
+        names = adapter_names(self._attributes, self._formula, adapted, self._variable)
+        self.bridges: dict[str, tuple[Bridge, ...]] = {}
+        self.adapters: dict[Site, str] = {}
+        for attribute, sites in zip(names, found.values(), strict=True):
+            bridges = tuple(self._bridge(sites[0], block) for block in self.blocks)
+            self.bridges[attribute] = bridges
+            self.adapters |= dict.fromkeys(sites, attribute)
+            for parameter in self._classes.adapter_parameters:
+                column = self.adapter_column(parameter, bridges)
+                if column is None:
+                    self.free.add(parameter)
+                    continue
+                name = self._adapter_name(parameter, sites[0].value)
+                self.columns.add(column, name)
 
     def adapter_column(
         self, parameter: str, bridges: tuple[Bridge, ...]
@@ -232,8 +227,10 @@ class Owned:
     def _adapter_name(self, parameter: str, value: Tensor) -> str:
         if parameter in ("channels", "features"):
             return parameter
-        base = variable(value, self._step.at, self._recurrence.order)
-        return f"{base}_{parameter.removeprefix('in_')}"
+        return f"{self._variable(value)}_{parameter.removeprefix('in_')}"
+
+    def _variable(self, tensor: Tensor) -> str:
+        return variable(tensor, self._step.at, self._recurrence.order)
 
     def _scalars(self) -> None:
         """Learned scalars of the block, and numbers that depend on ``i``."""

@@ -58,6 +58,7 @@ from recform.emit.steps.computed import Called, StepForward, at_block
 from recform.emit.steps.owned import BlockClasses, Owned
 from recform.graph.model import Bridge, NetworkGraph, Segment
 from recform.proof.plan import Place, PrintedStep
+from recform.recurrence.model import read_by, shared_by
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ class _StepWriter:
         self._workshop = frame.classes.workshop
         self._single = frame.single
         self._name = name
-        self._shared = self._recurrence.handed_to(index)
+        self._shared = shared_by(self._step)
         self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
@@ -127,7 +128,6 @@ class _StepWriter:
                 self._own,
                 called,
                 self._shared,
-                self._single,
             )
             definition = Class(
                 self._name,
@@ -136,12 +136,13 @@ class _StepWriter:
                 attributes,
                 (forward.write(),),
             )
-        printed = self._printed(isinstance(definition, Class))
+        printed = self._printed(definition)
         step = StepPlan(printed, self._own.arguments, self._free, made, flat)
         return step, definition
 
-    def _printed(self, is_class: bool) -> PrintedStep:
+    def _printed(self, definition: Class | Function | None) -> PrintedStep:
         """The step, and how its parts are called in the code."""
+        attributes = definition.attributes if isinstance(definition, Class) else ()
         arguments = self._own.arguments
         counted = frozenset(a.name for a in arguments if a.column.kind is Kind.INDEX)
         places = [
@@ -161,12 +162,15 @@ class _StepWriter:
             name=self._name,
             step=self._step,
             handed=self._shared,
+            takes=read_by(self._step),
             scalars=frozenset(self._formula.scalars),
             modules=self._module_names,
             inlined={name: code.calls for name, code in self._inline.items()},
             adapters=self._own.adapters,
             functions={t.name: function_call(t.function).text for t in functions},
-            is_class=is_class,
+            numbers=_with(attributes, Role.NUMBER, Role.KEPT),
+            learned=_with(attributes, Role.SCALAR),
+            is_class=isinstance(definition, Class),
             places=tuple(places),
         )
 
@@ -332,6 +336,11 @@ class _StepWriter:
                 }
                 text = coefficient_text(shifted, names, torch=False)
                 yield Attribute(attribute, Code(text), Role.NUMBER)
+
+
+def _with(attributes: tuple[Attribute, ...], *roles: Role) -> tuple[str, ...]:
+    """The names of the attributes that are for something."""
+    return tuple(item.name for item in attributes if item.role in roles)
 
 
 def _symbol(text: str) -> Any:

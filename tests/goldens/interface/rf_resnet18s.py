@@ -275,11 +275,11 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:15
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:15
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:15
         return x, wx
 
 

@@ -293,11 +293,11 @@ class Step(nn.Module):
         self.F = FBlock(in_channels, channels, stride=stride)
         self.G = FBlock(channels, channels)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_b = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, a_prev: Tensor, b_prev: Tensor) -> tuple[Tensor, Tensor]:
         a = self.shortcut(a_prev) + self.F(b_prev)  # rf:16
-        b = self.shortcut2(b_prev) + self.G(a)  # rf:17
+        b = self.shortcut_b(b_prev) + self.G(a)  # rf:17
         return a, b
 
 

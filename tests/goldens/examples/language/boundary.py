@@ -110,7 +110,7 @@ class Boundary(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         x2 = F.relu(x)  # rf:5
-        state = (x2,)
-        for block in self.blocks:
-            state = block(*state)
-        return self.head(state[0])
+        x, x_prev = self.blocks[0](x2)
+        for block in self.blocks[1:]:
+            x, x_prev = block(x, x_prev)
+        return self.head(x)

@@ -118,10 +118,8 @@ class Feedback(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state: tuple[Tensor, ...] = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x1, x2, x3 = self.stage1[0](x)
+        x1, x2, x3 = self.stage1[1](x1, x2, x3)
         for block in self.stage2:
-            state = block(*state)
-        x1, x2, x3 = state
+            x1, x2, x3 = block(x1, x2, x3)
         return self.head((x1 + x2 + x3) / 3)

@@ -110,7 +110,7 @@ class HistoryMean(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.blocks:
-            state = block(*state)
-        return self.head(state[0])
+        x, x_sum_prev = self.blocks[0](x)
+        for block in self.blocks[1:]:
+            x, x_sum_prev = block(x, x_sum_prev)
+        return self.head(x)

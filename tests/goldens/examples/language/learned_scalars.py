@@ -78,13 +78,17 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(x_prev2_channels, channels, stride=x_prev2_stride)
+        self.shortcut_x_prev2 = shortcut(
+            x_prev2_channels, channels, stride=x_prev2_stride
+        )
         self.k = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:4
         x = (
-            (1 - self.k) * self.shortcut(x_prev) + self.k * self.shortcut2(x_prev2) + wx
+            (1 - self.k) * self.shortcut(x_prev)
+            + self.k * self.shortcut_x_prev2(x_prev2)
+            + wx
         )  # rf:4
         return x, x_prev
 
@@ -150,13 +154,12 @@ class LMResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, x_prev = self.stage1[0](x)
+        x, x_prev = self.stage1[1](x, x_prev)
         for block in self.stage2:
-            state = block(*state)
+            x, x_prev = block(x, x_prev)
         for block in self.stage3:
-            state = block(*state)
+            x, x_prev = block(x, x_prev)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, x_prev = block(x, x_prev)
+        return self.head(x)

@@ -70,12 +70,12 @@ class Step(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.F = FBlock(in_channels, channels, stride=stride)
+        self.shortcut_v = shortcut(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, v_prev: Tensor, x_prev: Tensor) -> tuple[Tensor, Tensor]:
-        v = 0.9 * self.shortcut(v_prev) + 0.1 * self.F(x_prev)  # rf:4
-        x = self.shortcut2(x_prev) + v  # rf:5
+        v = 0.9 * self.shortcut_v(v_prev) + 0.1 * self.F(x_prev)  # rf:4
+        x = self.shortcut(x_prev) + v  # rf:5
         return v, x
 
 
@@ -127,13 +127,12 @@ class MomentumResNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        v, x = self.stage1[0](x)
+        v, x = self.stage1[1](v, x)
         for block in self.stage2:
-            state = block(*state)
+            v, x = block(v, x)
         for block in self.stage3:
-            state = block(*state)
+            v, x = block(v, x)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[-1])
+            v, x = block(v, x)
+        return self.head(x)

@@ -43,9 +43,8 @@ class FirstStep(nn.Module):
         super().__init__()
         self.W = WBlock(16, 16)
 
-    def forward(self, x_prev: Tensor) -> tuple[Tensor]:
-        x = self.W(x_prev)  # rf:5
-        return (x,)
+    def forward(self, x_prev: Tensor) -> Tensor:
+        return self.W(x_prev)  # rf:5
 
 
 class Step(nn.Module):
@@ -59,9 +58,8 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(16, 16)
 
-    def forward(self, x_prev: Tensor) -> tuple[Tensor]:
-        x = x_prev + self.W(x_prev)  # rf:4
-        return (x,)
+    def forward(self, x_prev: Tensor) -> Tensor:
+        return x_prev + self.W(x_prev)  # rf:4
 
 
 class FifthStep(nn.Module):
@@ -91,9 +89,8 @@ class SixthStep(nn.Module):
         super().__init__()
         self.W = WBlock(16, 16)
 
-    def forward(self, x_prev: Tensor, x_6: Tensor) -> tuple[Tensor]:
-        x = x_6 + self.W(x_prev)  # rf:6
-        return (x,)
+    def forward(self, x_prev: Tensor, x_6: Tensor) -> Tensor:
+        return x_6 + self.W(x_prev)  # rf:6
 
 
 class Stem(nn.Module):
@@ -152,8 +149,12 @@ class Ranges(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.blocks:
-            state = block(*state)
-        (x,) = state
+        for block in self.blocks[:4]:
+            x = block(x)
+        x, x_prev = self.blocks[4](x)
+        x = self.blocks[5](x, x_prev)
+        x, x_prev = self.blocks[6](x)
+        x = self.blocks[7](x, x_prev)
+        for block in self.blocks[8:]:
+            x = block(x)
         return self.head(x)

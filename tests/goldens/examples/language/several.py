@@ -15,7 +15,7 @@ from torch import Tensor, nn
 __all__ = ["Residual", "Skipping"]
 
 
-class ResidualWBlock(nn.Module):
+class WBlock(nn.Module):
     """W = conv(3, c, stride=s) > bn > relu > dropout(drop) > conv(3, c) > bn"""
 
     def __init__(
@@ -35,7 +35,7 @@ class ResidualWBlock(nn.Module):
         return self.bn2(self.conv2(self.dropout(x)))  # rf:4
 
 
-def residual_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -56,14 +56,14 @@ class ResidualStep(nn.Module):
         self, in_channels: int, channels: int, drop: float, stride: int = 1
     ) -> None:
         super().__init__()
-        self.W = ResidualWBlock(in_channels, channels, drop, stride=stride)
-        self.shortcut = residual_shortcut(in_channels, channels, stride=stride)
+        self.W = WBlock(in_channels, channels, drop, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         return self.shortcut(x_prev) + self.W(x_prev)  # rf:8
 
 
-class ResidualStem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, c) > bn > relu"""
 
     def __init__(self, in_channels: int, channels: int) -> None:
@@ -75,7 +75,7 @@ class ResidualStem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:default
 
 
-class ResidualHead(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -96,14 +96,14 @@ class Residual(nn.Module):
         self, in_channels: int = 3, drop: float = 0.1, classes: int = 10
     ) -> None:
         super().__init__()
-        self.stem = ResidualStem(in_channels, 16)
+        self.stem = Stem(in_channels, 16)
         self.stage1 = nn.Sequential(
             *[ResidualStep(16, 16, drop=drop) for _ in range(2)]
         )
         self.stage2 = nn.Sequential(
             ResidualStep(16, 32, stride=2, drop=drop), ResidualStep(32, 32, drop=drop)
         )
-        self.head = ResidualHead(32, classes)
+        self.head = Head(32, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -120,36 +120,6 @@ class Residual(nn.Module):
         return self.head(x)
 
 
-class SkippingWBlock(nn.Module):
-    """W = conv(3, c, stride=s) > bn > relu > dropout(drop) > conv(3, c) > bn"""
-
-    def __init__(
-        self, in_channels: int, channels: int, drop: float, stride: int = 1
-    ) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(
-            in_channels, channels, 3, stride=stride, padding=1, bias=False
-        )
-        self.bn1 = nn.BatchNorm2d(channels)
-        self.dropout = nn.Dropout(drop)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)))  # rf:4
-        return self.bn2(self.conv2(self.dropout(x)))  # rf:4
-
-
-def skipping_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class SkippingFirstStep(nn.Module):
     """X_1 = W_1*X_0
 
@@ -159,7 +129,7 @@ class SkippingFirstStep(nn.Module):
 
     def __init__(self, drop: float) -> None:
         super().__init__()
-        self.W = SkippingWBlock(16, 16, drop)
+        self.W = WBlock(16, 16, drop)
 
     def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev)  # rf:11
@@ -182,35 +152,12 @@ class SkippingStep(nn.Module):
         x_prev2_stride: int = 1,
     ) -> None:
         super().__init__()
-        self.W = SkippingWBlock(in_channels, channels, drop, stride=stride)
-        self.shortcut = skipping_shortcut(16, channels, stride=x_prev2_stride)
+        self.W = WBlock(in_channels, channels, drop, stride=stride)
+        self.shortcut = shortcut(16, channels, stride=x_prev2_stride)
 
     def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
         x = self.W(x_prev) + self.shortcut(x_prev2)  # rf:11
         return x, x_prev
-
-
-class SkippingStem(nn.Module):
-    """stem conv(3, c) > bn > relu"""
-
-    def __init__(self, in_channels: int, channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, channels, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:default
-
-
-class SkippingHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:default
 
 
 class Skipping(nn.Module):
@@ -223,7 +170,7 @@ class Skipping(nn.Module):
         self, in_channels: int = 3, drop: float = 0.1, classes: int = 10
     ) -> None:
         super().__init__()
-        self.stem = SkippingStem(in_channels, 16)
+        self.stem = Stem(in_channels, 16)
         self.stage1 = nn.ModuleList(
             [SkippingFirstStep(drop=drop), SkippingStep(16, 16, drop=drop)]
         )
@@ -233,7 +180,7 @@ class Skipping(nn.Module):
                 SkippingStep(32, 32, x_prev2_stride=2, drop=drop),
             ]
         )
-        self.head = SkippingHead(32, classes)
+        self.head = Head(32, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -245,9 +192,8 @@ class Skipping(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, x_prev = self.stage1[0](x)
+        x, x_prev = self.stage1[1](x, x_prev)
         for block in self.stage2:
-            state = block(*state)
-        return self.head(state[0])
+            x, x_prev = block(x, x_prev)
+        return self.head(x)

@@ -91,17 +91,17 @@ class Step(nn.Module):
     def __init__(self, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = WBlock(16, channels, stride=stride)
+        self.shortcut_partial = shortcut(16, channels, stride=stride)
+        self.shortcut_partial2 = shortcut(16, channels, stride=stride)
         self.shortcut = shortcut(16, channels, stride=stride)
-        self.shortcut2 = shortcut(16, channels, stride=stride)
-        self.shortcut3 = shortcut(16, channels, stride=stride)
 
     def forward(
         self, x_prev: Tensor, partial_prev: Tensor, partial_prev2: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:4
-        x = wx + self.shortcut(partial_prev)  # rf:4
-        partial = 0.5 * wx + self.shortcut2(partial_prev2)  # rf:4
-        partial2 = 0.25 * wx + self.shortcut3(x_prev)  # rf:4
+        x = wx + self.shortcut_partial(partial_prev)  # rf:4
+        partial = 0.5 * wx + self.shortcut_partial2(partial_prev2)  # rf:4
+        partial2 = 0.25 * wx + self.shortcut(x_prev)  # rf:4
         return x, partial, partial2
 
 
@@ -138,9 +138,8 @@ class LastStep(nn.Module):
         super().__init__()
         self.W = WBlock(24, 24)
 
-    def forward(self, x_prev: Tensor, partial_prev: Tensor) -> tuple[Tensor]:
-        x = self.W(x_prev) + partial_prev  # rf:4
-        return (x,)
+    def forward(self, x_prev: Tensor, partial_prev: Tensor) -> Tensor:
+        return self.W(x_prev) + partial_prev  # rf:4
 
 
 class Stem(nn.Module):
@@ -187,10 +186,10 @@ class ThirdOrder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
-        for block in self.stage2:
-            state = block(*state)
-        (x,) = state
+        x, partial, partial2 = self.stage1[0](x)
+        for block in self.stage1[1:]:
+            x, partial, partial2 = block(x, partial, partial2)
+        x, partial, partial2 = self.stage2[0](x, partial, partial2)
+        x, partial = self.stage2[1](x, partial, partial2)
+        x = self.stage2[-1](x, partial)
         return self.head(x)

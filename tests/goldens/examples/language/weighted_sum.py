@@ -44,9 +44,7 @@ class FirstStep(nn.Module):
         super().__init__()
         self.W = WBlock(16, 16)
 
-    def forward(
-        self, a_1_shared: Tensor, a_2_shared: Tensor, a_3_shared: Tensor, x_prev: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, x_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:5
         return x_prev, wx
 
@@ -63,12 +61,7 @@ class SecondStep(nn.Module):
         self.W = WBlock(16, 16)
 
     def forward(
-        self,
-        a_1_shared: Tensor,
-        a_2_shared: Tensor,
-        a_3_shared: Tensor,
-        x_prev: Tensor,
-        wx_prev: Tensor,
+        self, a_1_shared: Tensor, x_prev: Tensor, wx_prev: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         x = x_prev + a_1_shared * wx_prev  # rf:5
         wx = self.W(x_prev)  # rf:5
@@ -90,7 +83,6 @@ class ThirdStep(nn.Module):
         self,
         a_1_shared: Tensor,
         a_2_shared: Tensor,
-        a_3_shared: Tensor,
         x_prev: Tensor,
         wx_prev2: Tensor,
         wx_prev: Tensor,
@@ -146,11 +138,10 @@ class LastStep(nn.Module):
         wx_prev3: Tensor,
         wx_prev2: Tensor,
         wx_prev: Tensor,
-    ) -> tuple[Tensor]:
-        x = x_prev + (
+    ) -> Tensor:
+        return x_prev + (
             a_1_shared * wx_prev + a_2_shared * wx_prev2 + a_3_shared * wx_prev3
         )  # rf:5
-        return (x,)
 
 
 class Stem(nn.Module):
@@ -201,8 +192,11 @@ class WeightedSum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.blocks:
-            state = block(self.a_1, self.a_2, self.a_3, *state)
-        (x,) = state
+        x, wx = self.blocks[0](x)
+        x, wx_prev, wx = self.blocks[1](self.a_1, x, wx)
+        x, wx_prev2, wx_prev, wx = self.blocks[2](self.a_1, self.a_2, x, wx_prev, wx)
+        x, wx_prev2, wx_prev, wx = self.blocks[3](
+            self.a_1, self.a_2, self.a_3, x, wx_prev2, wx_prev, wx
+        )
+        x = self.blocks[-1](self.a_1, self.a_2, self.a_3, x, wx_prev2, wx_prev, wx)
         return self.head(x)

@@ -70,11 +70,11 @@ class Step(nn.Module):
         super().__init__()
         self.W = WBlock(in_channels, channels, stride=stride)
         self.shortcut = shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:1
-        x = self.shortcut(x_prev) + wx - self.shortcut2(wx_prev)  # rf:1
+        x = self.shortcut(x_prev) + wx - self.shortcut_wx(wx_prev)  # rf:1
         return x, wx
 
 
@@ -124,13 +124,12 @@ class OneLine(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
-        state = (x,)
-        for block in self.stage1:
-            state = block(*state)
+        x, wx = self.stage1[0](x)
+        x, wx = self.stage1[1](x, wx)
         for block in self.stage2:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage3:
-            state = block(*state)
+            x, wx = block(x, wx)
         for block in self.stage4:
-            state = block(*state)
-        return self.head(state[0])
+            x, wx = block(x, wx)
+        return self.head(x)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 __all__ = ["Res2NeXt2s", "Res2NeXt4s"]
 
 
-class Res2NeXt2sSplitK(nn.Module):
+class SplitK(nn.Module):
     """K = conv(3, cin, groups=cardinality, bias=true) > bn > relu"""
 
     def __init__(self, in_channels: int, cardinality: int) -> None:
@@ -30,7 +30,7 @@ class Res2NeXt2sSplitK(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:11
 
 
-class Res2NeXt2sSplit(nn.Module):
+class Split(nn.Module):
     """Split(x, cardinality=6) = concat(Y_<1..3>, S_4)
     where S_<1..4> = split(x, 4)
     where K = conv(3, cin, groups=cardinality, bias=true) > bn > relu
@@ -41,10 +41,7 @@ class Res2NeXt2sSplit(nn.Module):
     def __init__(self, in_channels: int, cardinality: int = 6) -> None:
         super().__init__()
         self.K = nn.ModuleList(
-            [
-                Res2NeXt2sSplitK(in_channels // 4, cardinality=cardinality)
-                for _ in range(3)
-            ]
+            [SplitK(in_channels // 4, cardinality=cardinality) for _ in range(3)]
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -62,7 +59,7 @@ class Res2NeXt2sWBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 3 * channels // 2, 1, stride=stride)
         self.bn1 = nn.BatchNorm2d(3 * channels // 2)
-        self.split = Res2NeXt2sSplit(3 * channels // 2)
+        self.split = Split(3 * channels // 2)
         self.conv2 = nn.Conv2d(3 * channels // 2, channels, 1)
         self.bn2 = nn.BatchNorm2d(channels)
 
@@ -71,7 +68,7 @@ class Res2NeXt2sWBlock(nn.Module):
         return self.bn2(self.conv2(self.split(x)))  # rf:23
 
 
-def res2next2s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
     sum's.
     """
@@ -92,16 +89,16 @@ class Res2NeXt2sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = Res2NeXt2sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = res2next2s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = res2next2s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:18
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:18
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:18
         return x, wx
 
 
-class Res2NeXt2sStem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64, bias=true) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -113,7 +110,7 @@ class Res2NeXt2sStem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class Res2NeXt2sHead(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -133,7 +130,7 @@ class Res2NeXt2s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = Res2NeXt2sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [Res2NeXt2sStep(64, 384), *[Res2NeXt2sStep(384, 384) for _ in range(2)]]
         )
@@ -149,7 +146,7 @@ class Res2NeXt2s(nn.Module):
                 *[Res2NeXt2sStep(1536, 1536) for _ in range(2)],
             ]
         )
-        self.head = Res2NeXt2sHead(1536, classes)
+        self.head = Head(1536, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -169,45 +166,6 @@ class Res2NeXt2s(nn.Module):
         return self.head(x)
 
 
-class Res2NeXt4sSplitK(nn.Module):
-    """K = conv(3, cin, groups=cardinality, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int, cardinality: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(
-            in_channels, in_channels, 3, padding=1, groups=cardinality
-        )
-        self.bn = nn.BatchNorm2d(in_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:11
-
-
-class Res2NeXt4sSplit(nn.Module):
-    """Split(x, cardinality=6) = concat(Y_<1..3>, S_4)
-    where S_<1..4> = split(x, 4)
-    where K = conv(3, cin, groups=cardinality, bias=true) > bn > relu
-    where Y_1 = K_1*S_1
-    where Y_k = K_k*(S_k + Y_<k-1>)
-    """
-
-    def __init__(self, in_channels: int, cardinality: int = 6) -> None:
-        super().__init__()
-        self.K = nn.ModuleList(
-            [
-                Res2NeXt4sSplitK(in_channels // 4, cardinality=cardinality)
-                for _ in range(3)
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        s1, s2, s3, s4 = x.chunk(4, dim=1)  # rf:10
-        y1 = self.K[0](s1)  # rf:12
-        y2 = self.K[1](s2 + y1)  # rf:13
-        y3 = self.K[2](s3 + y2)  # rf:13
-        return torch.cat((y1, y2, y3, s4), dim=1)  # rf:9
-
-
 class Res2NeXt4sWBlock(nn.Module):
     """W = Scaled(8)"""
 
@@ -215,24 +173,13 @@ class Res2NeXt4sWBlock(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(in_channels, 2 * channels, 1, stride=stride)
         self.bn1 = nn.BatchNorm2d(2 * channels)
-        self.split = Res2NeXt4sSplit(2 * channels, cardinality=8)
+        self.split = Split(2 * channels, cardinality=8)
         self.conv2 = nn.Conv2d(2 * channels, channels, 1)
         self.bn2 = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)))  # rf:27
         return self.bn2(self.conv2(self.split(x)))  # rf:27
-
-
-def res2next4s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s, bias=true) > bn, for a term whose shape differs from its
-    sum's.
-    """
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride), nn.BatchNorm2d(channels)
-    )
 
 
 class Res2NeXt4sStep(nn.Module):
@@ -245,36 +192,13 @@ class Res2NeXt4sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = Res2NeXt4sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = res2next4s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = res2next4s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:18
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:18
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:18
         return x, wx
-
-
-class Res2NeXt4sStem(nn.Module):
-    """stem conv(3, 64, bias=true) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class Res2NeXt4sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class Res2NeXt4s(nn.Module):
@@ -286,7 +210,7 @@ class Res2NeXt4s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = Res2NeXt4sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [Res2NeXt4sStep(64, 400), *[Res2NeXt4sStep(400, 400) for _ in range(2)]]
         )
@@ -302,7 +226,7 @@ class Res2NeXt4s(nn.Module):
                 *[Res2NeXt4sStep(1600, 1600) for _ in range(2)],
             ]
         )
-        self.head = Res2NeXt4sHead(1600, classes)
+        self.head = Head(1600, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

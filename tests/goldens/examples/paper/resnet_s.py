@@ -32,7 +32,7 @@ class ResNet18sWBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:17
 
 
-def resnet18s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
+def shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
     """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
     if in_channels == channels and stride == 1:
         return nn.Identity()
@@ -52,16 +52,16 @@ class ResNet18sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet18sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet18s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet18s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
 
 
-class ResNet18sStem(nn.Module):
+class Stem(nn.Module):
     """stem conv(3, 64) > bn > relu"""
 
     def __init__(self, in_channels: int) -> None:
@@ -73,7 +73,7 @@ class ResNet18sStem(nn.Module):
         return F.relu(self.bn(self.conv(x)))  # rf:5
 
 
-class ResNet18sHead(nn.Module):
+class Head(nn.Module):
     """head avgpool > linear(classes)"""
 
     def __init__(self, in_channels: int, classes: int) -> None:
@@ -93,7 +93,7 @@ class ResNet18s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNet18sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList([ResNet18sStep(64, 64) for _ in range(2)])
         self.stage2 = nn.ModuleList(
             [ResNet18sStep(64, 128, stride=2), ResNet18sStep(128, 128)]
@@ -104,7 +104,7 @@ class ResNet18s(nn.Module):
         self.stage4 = nn.ModuleList(
             [ResNet18sStep(256, 512, stride=2), ResNet18sStep(512, 512)]
         )
-        self.head = ResNet18sHead(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -143,16 +143,6 @@ class ResNet34sWBlock(nn.Module):
         return self.bn2(self.conv2(x))  # rf:21
 
 
-def resnet34s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet34sStep(nn.Module):
     """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
 
@@ -163,36 +153,13 @@ class ResNet34sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet34sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet34s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet34s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
-
-
-class ResNet34sStem(nn.Module):
-    """stem conv(3, 64) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class ResNet34sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet34s(nn.Module):
@@ -204,7 +171,7 @@ class ResNet34s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNet34sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList([ResNet34sStep(64, 64) for _ in range(3)])
         self.stage2 = nn.ModuleList(
             [
@@ -224,7 +191,7 @@ class ResNet34s(nn.Module):
                 *[ResNet34sStep(512, 512) for _ in range(2)],
             ]
         )
-        self.head = ResNet34sHead(512, classes)
+        self.head = Head(512, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -266,16 +233,6 @@ class ResNet50sWBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:25
 
 
-def resnet50s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet50sStep(nn.Module):
     """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
 
@@ -286,36 +243,13 @@ class ResNet50sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet50sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet50s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet50s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
-
-
-class ResNet50sStem(nn.Module):
-    """stem conv(3, 64) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class ResNet50sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet50s(nn.Module):
@@ -327,7 +261,7 @@ class ResNet50s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNet50sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [ResNet50sStep(64, 256), *[ResNet50sStep(256, 256) for _ in range(2)]]
         )
@@ -349,7 +283,7 @@ class ResNet50s(nn.Module):
                 *[ResNet50sStep(2048, 2048) for _ in range(2)],
             ]
         )
-        self.head = ResNet50sHead(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -391,16 +325,6 @@ class ResNet101sWBlock(nn.Module):
         return self.bn3(self.conv3(x))  # rf:29
 
 
-def resnet101s_shortcut(in_channels: int, channels: int, stride: int = 1) -> nn.Module:
-    """conv(1, c, stride=s) > bn, for a term whose shape differs from its sum's."""
-    if in_channels == channels and stride == 1:
-        return nn.Identity()
-    return nn.Sequential(
-        nn.Conv2d(in_channels, channels, 1, stride=stride, bias=False),
-        nn.BatchNorm2d(channels),
-    )
-
-
 class ResNet101sStep(nn.Module):
     """X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>
 
@@ -411,36 +335,13 @@ class ResNet101sStep(nn.Module):
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
         self.W = ResNet101sWBlock(in_channels, channels, stride=stride)
-        self.shortcut = resnet101s_shortcut(in_channels, channels, stride=stride)
-        self.shortcut2 = resnet101s_shortcut(in_channels, channels, stride=stride)
+        self.shortcut = shortcut(in_channels, channels, stride=stride)
+        self.shortcut_wx = shortcut(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor, wx_prev: Tensor) -> tuple[Tensor, Tensor]:
         wx = self.W(x_prev)  # rf:12
-        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut2(wx_prev)  # rf:12
+        x = F.relu(self.shortcut(x_prev) + wx) - self.shortcut_wx(wx_prev)  # rf:12
         return x, wx
-
-
-class ResNet101sStem(nn.Module):
-    """stem conv(3, 64) > bn > relu"""
-
-    def __init__(self, in_channels: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, 64, 3, padding=1, bias=False)
-        self.bn = nn.BatchNorm2d(64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.bn(self.conv(x)))  # rf:5
-
-
-class ResNet101sHead(nn.Module):
-    """head avgpool > linear(classes)"""
-
-    def __init__(self, in_channels: int, classes: int) -> None:
-        super().__init__()
-        self.fc = nn.Linear(in_channels, classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(x.mean((2, 3)))  # rf:6
 
 
 class ResNet101s(nn.Module):
@@ -452,7 +353,7 @@ class ResNet101s(nn.Module):
 
     def __init__(self, in_channels: int = 3, classes: int = 100) -> None:
         super().__init__()
-        self.stem = ResNet101sStem(in_channels)
+        self.stem = Stem(in_channels)
         self.stage1 = nn.ModuleList(
             [ResNet101sStep(64, 256), *[ResNet101sStep(256, 256) for _ in range(2)]]
         )
@@ -474,7 +375,7 @@ class ResNet101s(nn.Module):
                 *[ResNet101sStep(2048, 2048) for _ in range(2)],
             ]
         )
-        self.head = ResNet101sHead(2048, classes)
+        self.head = Head(2048, classes)
 
         for module in self.modules():
             if isinstance(module, nn.Conv2d):

@@ -105,10 +105,9 @@ class Step(nn.Module):
         m_shared: nn.Module,
         p_shared: nn.Module,
         x_prev: Tensor,
-    ) -> tuple[Tensor]:
+    ) -> Tensor:
         y = n_shared(x_prev + a_shared(x_prev))  # rf:19
-        x = p_shared(y + m_shared(y))  # rf:20
-        return (x,)
+        return p_shared(y + m_shared(y))  # rf:20
 
 
 class Stem(nn.Module):
@@ -163,5 +162,5 @@ class ALBERTBase(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.stem(x)
         for block in self.blocks:
-            (x,) = block(self.A, self.N, self.M, self.P, x)
+            x = block(self.A, self.N, self.M, self.P, x)
         return self.head(x)

@@ -1,0 +1,131 @@
+"""How a network calls its blocks: which of them in one loop, and with which variables.
+
+The state is variables, as many as the block at hand takes. Blocks that take as many as they
+make are called in loops, one for each container (TorchScript has none over several); one
+that makes more, or less, is called by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from recform.emit.naming.names import variable
+from recform.emit.naming.namespace import Namespace
+from recform.graph.model import NetworkGraph
+from recform.recurrence.model import Step, read_by, shared_by
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Blocks in a row of one stage that are called alike.
+
+    Attributes:
+        stage: the number of the stage.
+        first: the place of the first block in it.
+        count: how many blocks.
+        total: how many the stage has.
+        shared: what the network hands to each of them.
+        takes: the variables, or at first expressions, that the blocks get; none that they
+            do not read.
+        makes: the variables of all that they make.
+    """
+
+    stage: int
+    first: int
+    count: int
+    total: int
+    shared: tuple[str, ...]
+    takes: tuple[str, ...]
+    makes: tuple[str, ...]
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is one block, apart from the others of its stage."""
+        return self.count == 1 and (self.total > 1 or self.takes != self.makes)
+
+    @property
+    def one(self) -> str:
+        """What picks the block out of the container of its stage, where it is alone."""
+        last = self.first == self.total - 1 > 1
+        return "[-1]" if last else f"[{self.first}]"
+
+    @property
+    def several(self) -> str:
+        """What picks the blocks out of the container of their stage, as a row."""
+        end = self.first + self.count
+        start = str(self.first or "")
+        stop = {self.total: "", self.total - 1: "-1"}.get(end, str(end))
+        return f"[{start}:{stop}]" if start or stop else ""
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Blocks of one stage that take one step."""
+
+    stage: int
+    first: int
+    count: int
+    step: Step
+
+    @property
+    def steady(self) -> bool:
+        """Whether a block makes as many values as it takes."""
+        return len(self.step.inputs) == len(self.step.outputs)
+
+
+def passes(
+    network: NetworkGraph, stages: Sequence[int], initial: Sequence[str]
+) -> tuple[tuple[str, ...], list[Pass]]:
+    """The variables of the state in front of the blocks of some stages, and their calls.
+
+    Args:
+        network: the whole.
+        stages: their numbers; those of one flow.
+        initial: the expressions of what there is in front of the first block.
+    """
+    rows = [row for number in stages for row in _rows(network, number)]
+    groups = [list(group) for _, group in groupby(rows, key=_together)]
+    behind = [_names(network, group[-1].step) for group in groups]
+    result: list[Pass] = []
+    before = start = behind[0] if groups[0][0].steady else tuple(initial)
+    for number, group in enumerate(groups):
+        after = behind[number]
+        if not group[0].steady and number + 1 < len(groups):
+            # A loop that follows has its variables from here.
+            after = behind[number + 1] if groups[number + 1][0].steady else after
+        for (stage, shared, reads), part in groupby(group, key=_alike):
+            members = list(part)
+            takes = tuple(before[n] for n in reads)
+            count = sum(row.count for row in members)
+            total = sum(s.count for s in network.stages[stage].segments)
+            result.append(
+                Pass(stage, members[0].first, count, total, shared, takes, after)
+            )
+        before = after
+    return start, result
+
+
+def _rows(network: NetworkGraph, stage: int) -> Iterator[_Row]:
+    first = 0
+    for segment in network.stages[stage].segments:
+        step = network.recurrence.steps[segment.step]
+        yield _Row(stage, first, segment.count, step)
+        first += segment.count
+
+
+def _together(row: _Row) -> tuple[int, int]:
+    """Rows with the same key have the same variables."""
+    return (0, 0) if row.steady else (row.stage + 1, row.first)
+
+
+def _alike(row: _Row) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
+    """Rows of a loop with the same key are called with the same arguments."""
+    return row.stage, shared_by(row.step), read_by(row.step)
+
+
+def _names(network: NetworkGraph, step: Step) -> tuple[str, ...]:
+    """A variable for each value that a block hands on."""
+    names, order = Namespace.forward(), network.recurrence.order
+    return tuple(names.new(variable(s, step.at, order)) for s in step.outputs)

@@ -1,0 +1,62 @@
+"""Weights under the names of earlier versions: adapters once had numbers alone.
+
+A block's second adapter was ``shortcut2``, whatever it adapted. A file that was written
+then is read under today's names; what it says of its formula is as true as before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from recform.algebra.formula import Formula
+from recform.compiler import Compiled
+from recform.emit.module import module_names
+from recform.emit.naming.names import SHORTCUT, chosen_names
+from recform.emit.naming.namespace import Namespace
+from recform.emit.network import plan_network
+from recform.emit.plan.network import StepPlan
+from recform.weights.roles import on_meta
+from recform.weights.tensors import Weights
+
+
+def present(held: Weights, compiled: Compiled) -> Weights:
+    """Weights under the names that the network has today.
+
+    Args:
+        held: as they were read.
+        compiled: the network that they are of, as far as that is known.
+    """
+    known = on_meta(compiled).state_dict().keys()
+    if held.tensors.keys() <= known:
+        return held
+    names = _today(compiled)
+    if not any(name in names and name not in known for name in held.tensors):
+        return held
+    tensors = {names.get(name, name): value for name, value in held.tensors.items()}
+    return replace(held, tensors=tensors)
+
+
+def _today(compiled: Compiled) -> dict[str, str]:
+    """The names of tensors of adapters by those that they had before."""
+    graph, formula = compiled.graph, compiled.formula
+    steps = {s.name: s for s in plan_network(graph, module_names([graph])).steps}
+    result: dict[str, str] = {}
+    for path, block in on_meta(compiled).named_modules():
+        step = steps.get(type(block).__name__)
+        before = {} if step is None else _numbered(step, formula)
+        for name in block.state_dict():
+            attribute, _, rest = name.partition(".")
+            if attribute in before:
+                result[f"{path}.{before[attribute]}.{rest}"] = f"{path}.{name}"
+    return result
+
+
+def _numbered(step: StepPlan, formula: Formula) -> Mapping[str, str]:
+    """What the adapters of a block were called, by what they are called."""
+    own = (*step.printed.modules, *step.printed.inlined)
+    scope = Namespace.attributes()
+    scope.reserve(chosen_names(formula, own))
+    wanted = str(formula.names.get("adapter", SHORTCUT))
+    found = dict.fromkeys(step.printed.adapters.values())
+    return {name: scope.new(wanted) for name in found}

@@ -1,0 +1,130 @@
+"""Nothing in generated code is there for nobody: arguments, attributes, classes."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recform.compiler import compile_source, emit_source, from_text, read
+from recform.diagnostics import CompileError
+from tests.oracle.files import recurrences, split_starts, timed
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
+#: The pieces of a network have a class each, which another one may equal by chance.
+PIECES = ("Stem", "Head", "Transition", "Step")
+#: torch gives it to every module, and timm's base class to every network.
+GIVEN = {"self"}
+
+
+def superfluous(source: str) -> list[str]:
+    """Parameters and attributes that nobody reads, and classes that are there twice."""
+    tree = ast.parse(source)
+    found: list[str] = []
+    kinds: dict[str, str] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.ClassDef | ast.FunctionDef):
+            continue
+        found += (f"{node.name}: {what}" for what in _unread(node))
+        if node.name.endswith(PIECES):
+            continue
+        key = _nameless(node)
+        if key in kinds:
+            found.append(f"{node.name} is {kinds[key]}")
+        kinds[key] = node.name
+    return found
+
+
+def _unread(node: ast.ClassDef | ast.FunctionDef) -> Iterator[str]:
+    for function in ast.walk(node):
+        if isinstance(function, ast.FunctionDef):
+            read = {n.id for n in ast.walk(function) if isinstance(n, ast.Name)}
+            for argument in (*function.args.args, *function.args.kwonlyargs):
+                if argument.arg not in read | GIVEN:
+                    yield f"{function.name} does not read {argument.arg}"
+    own = [
+        n
+        for n in ast.walk(node)
+        if isinstance(n, ast.Attribute)
+        and isinstance(n.value, ast.Name)
+        and n.value.id == "self"
+    ]
+    read = {n.attr for n in own if isinstance(n.ctx, ast.Load)}
+    for name in dict.fromkeys(n.attr for n in own if isinstance(n.ctx, ast.Store)):
+        if name not in read:
+            yield f"nothing reads {name}"
+
+
+def _nameless(node: ast.ClassDef | ast.FunctionDef) -> str:
+    """A definition without its name and its docstring."""
+    bare: Any = copy.deepcopy(node)
+    bare.name = "name"
+    if ast.get_docstring(bare) is not None:
+        bare.body = bare.body[1:]
+    return ast.dump(bare)
+
+
+def twice(source: str) -> list[str]:
+    """What several networks of a file have each, letter by letter but for its name."""
+    texts = Counter(
+        (ast.get_source_segment(source, node) or "").replace(node.name, "")
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+        and not node.name.endswith("Step")
+    )
+    return [text for text, count in texts.items() if count > 1]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("def f(x, y):\n    return x", ["f: f does not read y"]),
+        (
+            "class A:\n    def __init__(self, n):\n        self.n = n\n",
+            ["A: nothing reads n"],
+        ),
+        (
+            "def f(x):\n    return x\n\ndef g(x):\n    '''It.'''\n    return x",
+            ["g is f"],
+        ),
+    ],
+)
+def test_what_is_superfluous_is_seen(source: str, said: list[str]) -> None:
+    assert superfluous(source) == said
+
+
+@pytest.mark.parametrize(
+    "path", EXAMPLES, ids=lambda path: str(path.relative_to(ROOT / "examples"))
+)
+def test_examples(path: Path) -> None:
+    source, folder = read(path)
+    networks = list(compile_source(source, {}, folder))
+    for network in networks:
+        assert superfluous(network.source) == []
+    assert twice(emit_source(networks)) == []
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.one_of(
+        recurrences(1, 9, staged=False),
+        recurrences(1, 6, staged=True),
+        recurrences(8, 20, histories=3),
+        split_starts(),
+        timed(),
+    )
+)
+def test_random_networks(text: str) -> None:
+    try:
+        (network,) = compile_source(from_text(text))
+    except CompileError:
+        return
+    assert superfluous(network.source) == []
