@@ -199,7 +199,8 @@ class Formula:
         names, init: the settings of the file.
         name_spans: where each name is said; for operators that `names` does not name,
             where they stand first.
-        block_names: what each block is called, if the file says so.
+        listed: what each block, stage or transition is called, where `names` has a list;
+            by ``step``, ``stages`` and ``transition``.
         spans: where each subexpression of an equation first stands.
         plugins: the operators that are known here and are not recform's own.
     """
@@ -223,7 +224,7 @@ class Formula:
     output_span: Span = field(compare=False)
     names: Mapping[str, str]
     name_spans: Mapping[str, Span] = field(compare=False, repr=False)
-    block_names: tuple[str, ...]
+    listed: Mapping[str, tuple[str, ...]]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     plugins: Mapping[str, Operator] = field(

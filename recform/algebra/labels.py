@@ -20,8 +20,8 @@ class Row:
 
     Attributes:
         path: in front of every name, with a dot behind; empty at the top.
-        numbered: whether parts without a label get their number.
-        count: how many have got one.
+        numbered: whether parts have numbers; those without a label get theirs.
+        count: how many parts have one.
         groups: how many brackets without a label there were.
     """
 
@@ -32,12 +32,10 @@ class Row:
 
     def name(self, label: str) -> str:
         """What an operator is called; a path alone leaves the rest to its kind."""
-        if label:
-            return self.path + label
-        if not self.numbered:
-            return self.path
-        self.count += 1
-        return f"{self.path}{self.count - 1}"
+        if self.numbered:
+            self.count += 1
+            return f"{self.path}{label or self.count - 1}"
+        return self.path + label
 
     def inside(self, label: str, flow: n.Flow, alone: bool) -> Row:
         """The row of the operators in brackets.
@@ -45,10 +43,13 @@ class Row:
         Args:
             label: of the brackets.
             flow: what stands in them.
-            alone: whether they are all that the row has, and so the row itself.
+            alone: whether they are all that the row has, and so the row itself, unless it
+                stands in brackets, too.
         """
-        numbered = not any(part.label for part in flow.parts)
-        if alone and not label:
+        numbered = all(
+            part.label is None or part.label.isdigit() for part in flow.parts
+        )
+        if alone and not label and not self.numbered:
             return Row(self.path, numbered)
         return Row(self._group(label) + ".", numbered)
 
@@ -57,13 +58,18 @@ class Row:
         inner = bracketed(flow.parts[0]) if len(flow.parts) == 1 else None
         if inner is not None and not flow.parts[0].label:
             return self if alone and not label else Row(self._group(label) + ".")
-        return Row(f"{self.path}{label}.") if label else self
+        return Row(f"{self.name(label)}.") if label else self
 
     def _group(self, label: str) -> str:
         if label or self.numbered:
             return self.name(label)
         self.groups += 1
         return f"{self.path}{DERIVED}layer{self.groups}"
+
+
+def is_held(name: str) -> bool:
+    """Whether a container may have a name that no attribute has: a number, a dash."""
+    return bool(name) and not name.removeprefix(DERIVED).isidentifier()
 
 
 def bracketed(part: n.Part) -> n.Flow | None:

@@ -22,6 +22,7 @@ from recform.emit.naming.namespace import Loops, Namespace
 from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,
+    check_inline,
     is_whole,
     pipeline_parts,
 )
@@ -40,7 +41,7 @@ from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transitio
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
 from recform.emit.printer.lines import folded
-from recform.emit.rows.chain import ChainWriter, is_chain, path_of
+from recform.emit.rows.chain import ChainWriter, given_name, is_chain, path_of
 from recform.emit.setting import Setting
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
@@ -233,11 +234,13 @@ class NetworkWriter:
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
-        pattern = self._formula.names.get("stages", "stage{}")
         count = len(self._formula.stages)
-        names = [".".join(path_of(pattern, number + 1)) for number in range(count)]
-        if len(names) == 1 and "stages" not in self._formula.names:
-            names = ["blocks"]
+        otherwise = "stage{}" if count > 1 else "blocks"
+        names = [
+            ".".join(path_of(given or otherwise, number))
+            for number in range(1, count + 1)
+            for given in [given_name(self._formula, "stages", number)]
+        ]
         claims = [
             claim_of(self._formula, "stages", f"stage {number + 1}")
             for number in range(count)
@@ -278,14 +281,15 @@ class NetworkWriter:
             return
         role = origin.kind.value
         if is_inline(self._formula, role):
+            check_inline(piece.pipeline)
             self._inlined[origin] = self._written(origin, piece, self._attributes)
             yield from attributes_of(self._inlined[origin])
             return
-        number = origin.number + 1 if origin.kind is Kind.TRANSITION else ""
-        attribute = self._attributes.claim(
-            f"{self._formula.names.get(role, role)}{number}",
-            claim_of(self._formula, role, f"the {role}"),
-        )
+        name = given_name(self._formula, role, origin.number) or role
+        if origin.kind is Kind.TRANSITION and role not in self._formula.listed:
+            name += str(origin.number + 1)
+        claim = claim_of(self._formula, role, f"the {role}")
+        attribute = self._attributes.claim(name, claim)
         self._pieces[origin] = attribute
         if is_whole(piece.pipeline):
             code = self._written(origin, piece, Namespace.attributes())

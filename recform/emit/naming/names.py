@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import sympy
@@ -35,6 +36,8 @@ def argument_names(formula: Formula) -> list[str]:
     return [*(p.name for p in formula.params if p.free), *tables]
 
 
+#: What a `names` statement calls the adapters.
+ADAPTER = "adapter"
 #: What a `names` statement says where the parts of something stand in its place.
 INLINE = "."
 
@@ -45,14 +48,37 @@ def is_inline(formula: Formula, key: str) -> bool:
 
 
 def place_of(formula: Formula, name: str) -> str:
-    """The attribute in which an operator lives that is not inlined.
+    """The attribute in which an operator lives that is not inlined, or a scalar.
 
-    One of several times has the number of its time behind it.
+    One of several times has the number of its time behind it, one of a list its own.
     """
-    given = formula.names.get(untimed(name))
+    key = _key(formula, name)
+    given = formula.names.get(key)
     if given is None:
         return identifier(name)
-    return identifier(f"{given}{name.removeprefix(untimed(name))}")
+    return identifier(f"{given}{name.removeprefix(key)}")
+
+
+def _key(formula: Formula, name: str) -> str:
+    """What a `names` statement calls an operator or a scalar."""
+    key = untimed(name)
+    if key not in formula.scalars or formula.scalars[name].indexed:
+        return key
+    return re.sub(r"_[0-9]+$", "", key)  # a_1 is one of a list that is called a
+
+
+def as_named(formula: Formula, parts: Iterable[str]) -> list[str]:
+    """Parts of a block; of those that `names` names, the first one there comes first.
+
+    Args:
+        formula: of the network.
+        parts: operators and scalars, and :data:`ADAPTER` for all adapters.
+    """
+    order = list(formula.names)
+    keys = {part: _key(formula, part) for part in parts}
+    named = (part for part in keys if keys[part] in formula.names)
+    first = iter(sorted(named, key=lambda part: order.index(keys[part])))
+    return [next(first) if keys[part] in formula.names else part for part in keys]
 
 
 def claim_of(formula: Formula, key: str, what: str) -> Claim:
@@ -64,9 +90,7 @@ def chosen_names(formula: Formula, letters: Iterable[str]) -> list[str]:
     """What a module calls its operators and scalars, and the parts in place of some."""
     names = []
     for letter in letters:
-        if letter in formula.scalars:
-            names.append(identifier(letter))
-        elif is_inline(formula, letter):
+        if is_inline(formula, letter):
             names += labels_of(formula.operators[letter])
         else:
             names.append(place_of(formula, letter))
@@ -81,12 +105,12 @@ def labels_of(pipeline: Pipeline) -> list[str]:
 
 def operator_name(names: Namespace, formula: Formula, name: str) -> str:
     """The attribute of an operator, or of a scalar, in the module that owns it."""
+    key = _key(formula, name)
+    claim = claim_of(formula, key, f"the operator {key}")
     if name in formula.scalars:
-        span = formula.scalars[name].span
-        return names.letter(name, Claim(f"the scalar {name}", span))
-    letter = untimed(name)
-    claim = claim_of(formula, letter, f"the operator {letter}")
-    if letter not in formula.names:
+        span = formula.name_spans.get(key, formula.scalars[name].span)
+        claim = Claim(f"the scalar {name}", span, key)
+    if key not in formula.names:
         return names.letter(name, claim)
     return names.claim(place_of(formula, name), claim)
 

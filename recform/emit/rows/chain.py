@@ -54,7 +54,8 @@ def is_chain(formula: Formula) -> bool:
     names = formula.names
     return (
         "step" in names
-        or bool(formula.block_names)
+        or "step" in formula.listed
+        or any("." in path for paths in formula.listed.values() for path in paths)
         or any("." in path and not is_inline(formula, k) for k, path in names.items())
         or not _NUMBER.search(names.get("stages", "{}"))
         or bool(_NUMBER.search(names.get("transition", "")))
@@ -119,7 +120,7 @@ class ChainWriter:
     def _piece(self, origin: Origin, piece: Piece) -> Iterator[Part]:
         """The parts of a stem, transition or head, in the container that is theirs."""
         role = origin.kind.value
-        given = self._formula.names.get(role)
+        given = given_name(self._formula, role, origin.number)
         path = path_of(given or role + ("{}" if origin.number else ""), origin.number)
         here = Setting.at(piece.input, piece, self._formula.tables)
         if origin is STEM:
@@ -139,7 +140,8 @@ class ChainWriter:
     def _has_class(self, pipeline: Pipeline, given: str | None) -> bool:
         """Whether transitions, of which each is a container, are modules of one class."""
         flat = not any(is_nested(step.label) for step in pipeline.steps)
-        apart = given is None or bool(_NUMBER.search(given))
+        listed = self._formula.listed.get("transition")
+        apart = given is None or bool(listed) or bool(_NUMBER.search(given))
         return len(self._network.transitions) > 1 and flat and apart
 
     def _transition(
@@ -172,17 +174,26 @@ class ChainWriter:
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
         names = self._formula.names
-        where = names.get("stages", "stage{}")
+        where = given_name(self._formula, "stages", position + 1) or "stage{}"
         path = path_of(where, position + 1)
         step = names.get("step", "")
-        shared = not _NUMBER.search(where)
+        shared = not (_NUMBER.search(where) or self._formula.listed.get("stages"))
+        if len(_NUMBER.findall(step)) > 1:
+            step = _numbered(step, position + 1)
+            shared = False
         first = before + 1 if shared else 1
         spans = self._formula.name_spans
         places = (*(spans.get("stages") for _ in path), spans.get("step"))
+        listed = self._formula.listed.get("step")
         for item in self._stages.blocks(position):
-            if self._formula.block_names or not path:
-                yield from self._named(item, path, places, position, before)
+            if listed or not path or "." in step.strip("."):
+                counted = range(first, first + item.count)
+                called = [_numbered(step or "block{}", number) for number in counted]
+                if listed:
+                    called = list(listed[before : before + item.count])
+                yield from self._named(item, path, places, position, called)
                 before += item.count
+                first += item.count
                 continue
             numbered = not step or is_inline(self._formula, "step")
             name = NEXT if numbered else _NUMBER.sub("{}", step)
@@ -207,7 +218,7 @@ class ChainWriter:
         path: tuple[str, ...],
         places: tuple[Span | None, ...],
         position: int,
-        before: int,
+        called: list[str],
     ) -> Iterator[Part]:
         """Blocks that have a name each."""
         if item.flat:
@@ -217,15 +228,13 @@ class ChainWriter:
                 self._formula.equations[0].span,
                 'give the stages one: stages = "features"',
             )
-        step = self._formula.names.get("step", "block{}")
-        for k in range(item.count):
+        *above, own = places
+        for k, name in enumerate(called):
             made = at(item.made, k)
-            name = _NUMBER.sub(str(before + k + _start(step)), step)
-            if self._formula.block_names:
-                name = self._formula.block_names[before + k]
+            inner = name.split(".")
             yield Part(
-                path=(*path, name),
-                places=places,
+                path=(*path, *inner),
+                places=(*above, *(own for _ in inner)),
                 call="{m}({x})",
                 made=made,
                 layer=made,
@@ -238,7 +247,9 @@ class ChainWriter:
         code = self._assembled(parts, Namespace.attributes())
         modules = tuple(Attribute(name, made) for name, made in code.modules)
         used = ordered(names_read(modules) & self._known)
-        camel = "".join(word[:1].upper() + word[1:] for word in head.split("_"))
+        origins = {part.origin.kind.value for part in parts if part.origin is not None}
+        called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
+        camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
         name = self._workshop.names.new(identifier(camel))
         held = ", ".join(attribute.name for attribute in modules)
         self._workshop.made.append(
@@ -301,12 +312,22 @@ def _statement(numbered: tuple[int, Part]) -> object:
     return part.origin if _of_piece(part) else number
 
 
+def given_name(formula: Formula, key: str, number: int) -> str | None:
+    """What a `names` statement says of one of several, counted from 1."""
+    listed = formula.listed.get(key)
+    return listed[number - 1] if listed else formula.names.get(key)
+
+
 def path_of(text: str, number: int) -> tuple[str, ...]:
     """A name as a path; ``{}`` is a number counted from 1, ``{0}`` from 0."""
     if text == INLINE:
         return ()
-    numbered = _NUMBER.sub(lambda m: str(number + int(m[1] or 1) - 1), text)
-    return tuple(numbered.split("."))
+    return tuple(_numbered(text, number).split("."))
+
+
+def _numbered(text: str, number: int) -> str:
+    """A name with a number in the place of its first braces."""
+    return _NUMBER.sub(lambda m: str(number + int(m[1] or 1) - 1), text, count=1)
 
 
 def _start(step: str) -> int:

@@ -10,7 +10,7 @@ from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.blocks.identifiers import identifier
 from recform.emit.formula.terms import learned
 from recform.emit.formula.workshop import Workshop
-from recform.emit.naming.names import chosen_names, claim_of, variable
+from recform.emit.naming.names import ADAPTER, chosen_names, claim_of, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode
 from recform.emit.setting import Setting
@@ -176,8 +176,8 @@ class Owned:
             targets = tuple(bridge.target for bridge in bridges)
             key = (site.value, targets)
             if key not in table:
-                wanted = self._formula.names.get("adapter", "shortcut")
-                claim = claim_of(self._formula, "adapter", "the adapter")
+                wanted = self._formula.names.get(ADAPTER, "shortcut")
+                claim = claim_of(self._formula, ADAPTER, "the adapter")
                 table[key] = (
                     self._attributes.new(wanted)
                     if table

@@ -37,6 +37,8 @@ class OpeningStep(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int = 1) -> None:
         super().__init__()
+        self.norm1 = nn.BatchNorm2d(in_channels)
+        self.downsample = SBlock(in_channels, channels, stride=stride)
         self.conv1 = nn.Conv2d(in_channels, channels // 4, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(channels // 4)
         self.conv2 = nn.Conv2d(
@@ -44,8 +46,6 @@ class OpeningStep(nn.Module):
         )
         self.norm3 = nn.BatchNorm2d(channels // 4)
         self.conv3 = nn.Conv2d(channels // 4, channels, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(in_channels)
-        self.downsample = SBlock(in_channels, channels, stride=stride)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         nx = F.relu(self.norm1(x_prev))  # rf:14
@@ -64,6 +64,7 @@ class Step(nn.Module):
 
     def __init__(self, in_channels: int) -> None:
         super().__init__()
+        self.norm1 = nn.BatchNorm2d(in_channels)
         self.conv1 = nn.Conv2d(in_channels, in_channels // 4, 1, bias=False)
         self.norm2 = nn.BatchNorm2d(in_channels // 4)
         self.conv2 = nn.Conv2d(
@@ -71,7 +72,6 @@ class Step(nn.Module):
         )
         self.norm3 = nn.BatchNorm2d(in_channels // 4)
         self.conv3 = nn.Conv2d(in_channels // 4, in_channels, 1, bias=False)
-        self.norm1 = nn.BatchNorm2d(in_channels)
 
     def forward(self, x_prev: Tensor) -> Tensor:
         nx = F.relu(self.norm1(x_prev))  # rf:14
