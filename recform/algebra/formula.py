@@ -204,7 +204,6 @@ class Formula:
         names, init: the settings of the file.
         name_spans: where each name is said; for operators that `names` does not name,
             where they stand first.
-        block_names: what each block is called, if the file says so.
         spans: where each subexpression of an equation first stands.
         library: the operators that its file may name.
     """
@@ -228,7 +227,6 @@ class Formula:
     output_span: Span = field(compare=False)
     names: Mapping[str, Naming]
     name_spans: Mapping[str, Span] = field(compare=False, repr=False)
-    block_names: tuple[str, ...]
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)

@@ -62,9 +62,11 @@ def fraction(value: Any) -> str:
     if number.is_number:
         return code(value)
     constant, rest = sympy.factor_terms(sympy.together(number)).as_coeff_Mul()
-    if not _decimal(constant):
-        constant, rest = sympy.S.One, constant * rest
     numerator, denominator = sympy.fraction(rest)
+    if not _decimal(constant):
+        # As a product that is not worked out: the sum below stays as it is.
+        denominator = sympy.Mul(constant.q, denominator, evaluate=denominator == 1)
+        constant = sympy.Integer(constant.p)
     if constant == denominator == 1:
         return _python(numerator)
     text = _factor(numerator)

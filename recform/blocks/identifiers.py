@@ -96,7 +96,7 @@ def nearest_label(text: str, otherwise: str) -> str:
 
 def support_name(text: str) -> str:
     """The name of the class that a text defines; empty if it is none."""
-    match = re.match(r"class ([A-Za-z_]\w*)\(nn\.Module\):", text)
+    match = re.match(r"class ([A-Za-z_]\w*)\(nn\.\w+\):", text)
     return match.group(1) if match else ""
 
 

@@ -24,7 +24,7 @@ class Linear(Operator):
     """A learned affine map of the features."""
 
     name = "linear"
-    about = "matrix product with the features of a vector or of every token"
+    about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True
     weights = (LINEAR,)
@@ -38,9 +38,10 @@ class Linear(Operator):
         bias = ", bias=true" if a.bias else ""
         hint = (
             f"write avgpool > {CALL}; on the channels of each place, "
-            f"it is conv(1, {width}{bias})"
+            f"it is conv(1, {width}{bias}), or pixels > {CALL} > image"
         )
-        require_layout(x, Layout.VECTOR, Layout.TOKENS, hint=hint)
+        if x.layout is Layout.IMAGE:
+            require_layout(x, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS, hint=hint)
         return x if a["width"] is None else x.with_features(a.width)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -64,7 +65,7 @@ class Flatten(Operator):
     """All numbers of an example in a row."""
 
     name = "flatten"
-    about = "an image or tokens as one vector"
+    about = "an image, pixels or tokens as one vector"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         features = x.features

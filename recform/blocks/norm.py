@@ -14,6 +14,7 @@ from recform.blocks.operator import (
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape
+from recform.blocks.support import template
 from recform.blocks.window import divides
 
 _EPS = "added to the variance, so that nothing divides by zero"
@@ -50,11 +51,10 @@ class BatchNorm(Operator):
         return Emitted("{m}({x})", f"nn.{kind}({', '.join(parts)})")
 
 
-def _over_features(x: Shape) -> str:
-    """The call of a norm that wants the features on the last axis."""
-    if x.layout is Layout.IMAGE:
-        return "{m}({x}.movedim(1, -1)).movedim(-1, 1)"
-    return "{m}({x})"
+def _over_features(x: Shape, name: str, given: str) -> Emitted:
+    """A norm of torch's; of an image, the class that turns its channels to the end."""
+    cls = f"{name}2d" if x.layout is Layout.IMAGE else f"nn.{name}"
+    return Emitted("{m}({x})", f"{cls}({given})")
 
 
 class LayerNorm(Operator):
@@ -65,6 +65,7 @@ class LayerNorm(Operator):
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
     weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
+    support = (template("layer_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-5, _EPS),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -74,7 +75,7 @@ class LayerNorm(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         eps = "" if a.eps == 1e-5 else f", eps={code(a.eps)}"
-        return Emitted(_over_features(x), f"nn.LayerNorm({code(x.features)}{eps})")
+        return _over_features(x, "LayerNorm", f"{code(x.features)}{eps}")
 
 
 class RMSNorm(Operator):
@@ -85,6 +86,7 @@ class RMSNorm(Operator):
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"
     weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
+    support = (template("rms_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -94,8 +96,8 @@ class RMSNorm(Operator):
         return Cost(int(x.features), saves_input=True, saves_more=more)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        made = f"nn.RMSNorm({code(x.features)}, eps={code(a.eps)})"
-        return Emitted(_over_features(x), made)
+        given = f"{code(x.features)}, eps={code(a.eps)}"
+        return _over_features(x, "RMSNorm", given)
 
 
 class GroupNorm(Operator):

@@ -142,7 +142,7 @@ class Emitted:
         module: the expression that makes the module (or an nn.Parameter), or an empty
             string for a function.
         layer: of a function, the module that does the same, for nn.Sequential; an empty
-            string if torch has none.
+            string if there is none.
     """
 
     call: str
@@ -267,7 +267,8 @@ def require_layout(x: Shape, *layouts: object, hint: str = "") -> None:
         hint: how to mend it, where that is not the same for all operators.
     """
     if x.layout not in layouts:
-        wanted = " or ".join(f"{_ARTICLE[str(layout.value)]}" for layout in layouts)  # type: ignore[attr-defined]
+        *others, last = (_ARTICLE[str(layout.value)] for layout in layouts)  # type: ignore[attr-defined]
+        wanted = f"{', '.join(others)} or {last}" if others else last
         raise Misfit(
             "RF405",
             f"takes {wanted}, but gets {_ARTICLE[x.layout.value]} ({x})",
@@ -277,14 +278,19 @@ def require_layout(x: Shape, *layouts: object, hint: str = "") -> None:
 
 #: What makes one of the other.
 _MENDS: dict[tuple[object, object], str] = {
+    (Layout.IMAGE, Layout.PIXELS): f"write pixels > {CALL}",
     (Layout.IMAGE, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.IMAGE, Layout.VECTOR): f"write avgpool > {CALL}",
     (Layout.TOKENS, Layout.IMAGE): "`image` makes an image of tokens",
+    (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
+    (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
+    (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
 _ARTICLE = {
     "image": "an image (channels x height x width)",
+    "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
 }

@@ -30,7 +30,8 @@ class ZeroPad(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
-        if isinstance(a.width, int) and a.width < int(x.features):
+        known = isinstance(a.width, int) and isinstance(x.features, int)
+        if known and a.width < x.features:
             raise Misfit(
                 "RF401",
                 f"cannot make {a.width} channels of {x.features}: it only adds some",

@@ -36,7 +36,7 @@ class _Pool(Operator):
         if a["size"] is not None:
             return self._adapted(x, a)
         if a["kernel"] is None:
-            require_layout(x, Layout.IMAGE, Layout.TOKENS)
+            require_layout(x, Layout.IMAGE, Layout.PIXELS, Layout.TOKENS)
             self._alone(a, "kernel", ("stride", "padding", "ceil"))
             return Shape(Layout.VECTOR, x.features)
         require_layout(x, Layout.IMAGE)
@@ -115,8 +115,7 @@ class AvgPool(_Pool):
         if a["size"] is not None:
             return self.adapted(a)
         if a["kernel"] is None:
-            axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
-            return Emitted(f"{{x}}.mean({axes})")
+            return Emitted(f"{{x}}.mean({_axes(x)})")
         return self.windowed(a, "" if a.countpad else ", count_include_pad=False")
 
 
@@ -137,8 +136,7 @@ class MaxPool(_Pool):
         if a["size"] is not None:
             return self.adapted(a)
         if a["kernel"] is None:
-            axes = "(2, 3)" if x.layout is Layout.IMAGE else "1"
-            return Emitted(f"{{x}}.amax({axes})")
+            return Emitted(f"{{x}}.amax({_axes(x)})")
         return self.windowed(a)
 
 
@@ -150,11 +148,15 @@ class GlobalPool(Operator):
     source = "Lin, Chen and Yan (2014)"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE, Layout.TOKENS)
+        require_layout(x, Layout.IMAGE, Layout.PIXELS, Layout.TOKENS)
         return Shape(x.layout, x.features, (1,) * len(x.grid))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        image = x.layout is Layout.IMAGE
-        axes = "(2, 3)" if image else "1"
-        layer = "nn.AdaptiveAvgPool2d(1)" if image else ""
-        return Emitted(f"{{x}}.mean({axes}, keepdim=True)", layer=layer)
+        layer = "nn.AdaptiveAvgPool2d(1)" if x.layout is Layout.IMAGE else ""
+        return Emitted(f"{{x}}.mean({_axes(x)}, keepdim=True)", layer=layer)
+
+
+def _axes(x: Shape) -> str:
+    """The axes of the grid, as torch's reductions take them."""
+    axes = x.grid_axes
+    return str(axes) if len(axes) > 1 else str(axes[0])

@@ -18,11 +18,12 @@ Size: TypeAlias = Any
 class Layout(Enum):
     """What the axes of a tensor are, the batch axis left out.
 
-    IMAGE is channels x height x width, TOKENS is positions x features, VECTOR is
-    features alone.
+    IMAGE is channels x height x width, PIXELS is height x width x channels, TOKENS is
+    positions x features, VECTOR is features alone.
     """
 
     IMAGE = "image"
+    PIXELS = "pixels"
     TOKENS = "tokens"
     VECTOR = "vector"
 
@@ -34,7 +35,7 @@ class Shape:
     Attributes:
         layout: what the axes mean.
         features: channels of an image, width of a token or a vector.
-        grid: height and width of an image, the number of tokens, or nothing.
+        grid: height and width of an image or of pixels, the number of tokens, or nothing.
     """
 
     layout: Layout
@@ -53,7 +54,7 @@ class Shape:
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes in the order of the axes, without the batch."""
-        if self.layout is Layout.TOKENS:
+        if self.feature_axis == -1:
             return (*self.grid, self.features)
         return (self.features, *self.grid)
 
@@ -68,7 +69,18 @@ class Shape:
     @property
     def feature_axis(self) -> int:
         """The axis of the features in a batch, as torch counts it."""
-        return -1 if self.layout is Layout.TOKENS else 1
+        return -1 if self.layout in (Layout.TOKENS, Layout.PIXELS) else 1
+
+    @property
+    def grid_axes(self) -> tuple[int, ...]:
+        """The axes of the grid in a batch."""
+        first = 1 if self.feature_axis == -1 else 2
+        return tuple(range(first, first + len(self.grid)))
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether strides divide its grid."""
+        return self.layout in (Layout.IMAGE, Layout.PIXELS)
 
     def with_features(self, features: Size) -> Shape:
         """The same grid with other features."""
@@ -79,8 +91,8 @@ class Shape:
         return self.downsampled(stride).with_features(width)
 
     def downsampled(self, stride: int) -> Shape:
-        """The shape after a stride on an image; other layouts have none."""
-        if self.layout is not Layout.IMAGE:
+        """The shape after a stride, if its grid is one that strides divide."""
+        if not self.is_divided:
             return self
         return replace(self, grid=tuple(-(-int(size) // stride) for size in self.grid))
 
@@ -121,7 +133,7 @@ class Shape:
         """
         if self.layout is not target.layout or len(self.grid) != len(target.grid):
             return None
-        if self.layout is not Layout.IMAGE:
+        if not self.is_divided:
             return 1 if self.grid == target.grid else None
         if not all(target.grid):
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isqrt
+
 from recform.blocks.code import code
 from recform.blocks.convolution import CONV
 from recform.blocks.operator import (
@@ -15,6 +17,7 @@ from recform.blocks.operator import (
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape
+from recform.blocks.support import template
 from recform.blocks.window import pair
 
 
@@ -73,27 +76,62 @@ class Tokens(Operator):
     """An image as tokens, row by row."""
 
     name = "tokens"
-    about = "an image as tokens, a position each, row by row"
+    about = "an image or pixels as tokens, a position each, row by row"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.IMAGE)
+        require_layout(x, Layout.IMAGE, Layout.PIXELS)
         return Shape(Layout.TOKENS, x.features, (x.grid[0] * x.grid[1],))
 
     # It is a view, but products of matrices copy what is turned: so it doesn't pass.
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        if x.layout is Layout.PIXELS:
+            return Emitted("{x}.flatten(1, 2)", layer="nn.Flatten(1, 2)")
         return Emitted("{x}.flatten(2).transpose(1, 2)")
 
 
-class Image(Operator):
-    """Tokens as an image, row by row."""
+class Pixels(Operator):
+    """An image with its channels last."""
 
-    name = "image"
-    about = "tokens as an image of this many rows, the inverse of `tokens`"
-    arguments = (Argument("height", Kind.COUNT, about="rows of the image"),)
+    name = "pixels"
+    about = "an image with its channels last: height x width x channels"
+    support = (template("permute"),)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        require_layout(x, Layout.TOKENS)
+        require_layout(x, Layout.IMAGE)
+        return Shape(Layout.PIXELS, x.features, x.grid)
+
+    # A view that products of matrices copy, as that of `tokens`.
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.permute(0, 2, 3, 1)", layer="Permute(0, 2, 3, 1)")
+
+
+class Image(Operator):
+    """Pixels as an image, or tokens, row by row."""
+
+    name = "image"
+    about = "pixels as an image again, or tokens as one of this many rows"
+    support = (template("permute"),)
+    arguments = (
+        Argument("height", Kind.COUNT, None, "rows of the image; only tokens need it"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS, Layout.PIXELS)
+        if (a["height"] is None) != (x.layout is Layout.PIXELS):
+            raise Misfit(
+                "RF203",
+                "has a height, and pixels know theirs"
+                if x.layout is Layout.PIXELS
+                else "lacks its height",
+                hint="write image alone"
+                if x.layout is Layout.PIXELS
+                else f"tokens are a row: say how many rows, image({_rows(x)})",
+                argument="height" if x.layout is Layout.PIXELS else "",
+            )
+        if x.layout is Layout.PIXELS:
+            return Shape(Layout.IMAGE, x.features, x.grid)
         positions = x.grid[0]
         if isinstance(positions, int) and positions % a.height:
             raise Misfit(
@@ -108,7 +146,17 @@ class Image(Operator):
         return Cost(passes=True)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        if x.layout is Layout.PIXELS:
+            return Emitted("{x}.permute(0, 3, 1, 2)", layer="Permute(0, 3, 1, 2)")
         return Emitted(f"{{x}}.transpose(1, 2).unflatten(2, ({code(a.height)}, -1))")
+
+
+def _rows(x: Shape) -> int:
+    """A number of rows for these tokens: the largest that makes no lying image."""
+    positions = x.grid[0]
+    if not isinstance(positions, int):
+        return 1
+    return max(n for n in range(1, isqrt(positions) + 1) if positions % n == 0)
 
 
 class ClassToken(Operator):

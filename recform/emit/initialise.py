@@ -34,14 +34,15 @@ def initialisation(network: NetworkGraph, module: str) -> tuple[Statement, ...]:
     """
     rules = network.recurrence.formula.init
     present = _weights(network)
+    started: dict[Do, list[str]] = {}
+    for kind, rule in rules.items():
+        for key in present:
+            if key[0] == kind and rule.rule != "torch":
+                call = rule_call(rule, f"{module}.{key[1]}")
+                started.setdefault(call, []).extend(present[key])
     cases = [
-        Case(
-            f"isinstance({module}, {_either(present[key])})",
-            (rule_call(rule, f"{module}.{key[1]}"),),
-        )
-        for kind, rule in rules.items()
-        for key in present
-        if key[0] == kind and rule.rule != "torch"
+        Case(f"isinstance({module}, {_either(classes)})", (call,))
+        for call, classes in started.items()
     ]
     if not cases:
         return ()

@@ -24,6 +24,7 @@ from recform.emit.naming.namespace import Loops, Namespace
 from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,
+    check_inline,
     is_whole,
     pipeline_parts,
 )
@@ -233,11 +234,10 @@ class NetworkWriter:
 
     def _name_stages(self) -> list[str]:
         """The attribute of each stage."""
-        naming = self._formula.names.get("stages", Naming(("stage{}",)))
         count = len(self._formula.stages)
+        otherwise = Naming("stage{}" if count > 1 else "blocks")
+        naming = self._formula.names.get("stages", otherwise)
         names = [".".join(naming.at(number + 1)) for number in range(count)]
-        if len(names) == 1 and "stages" not in self._formula.names:
-            names = ["blocks"]
         claims = [
             claim_of(self._formula, "stages", f"stage {number + 1}")
             for number in range(count)
@@ -278,14 +278,16 @@ class NetworkWriter:
             return
         role = origin.kind.value
         if is_inline(self._formula, role):
+            check_inline(piece.pipeline)
             self._inlined[origin] = self._written(origin, piece, self._attributes)
             yield from attributes_of(self._inlined[origin])
             return
-        number = origin.number + 1 if origin.kind is Kind.TRANSITION else ""
-        attribute = self._attributes.claim(
-            f"{self._formula.names.get(role, role)}{number}",
-            claim_of(self._formula, role, f"the {role}"),
-        )
+        given = self._formula.names.get(role, Naming(role))
+        name = str(given.of(origin.number))
+        if origin.kind is Kind.TRANSITION and not given.apart:
+            name += str(origin.number + 1)
+        claim = claim_of(self._formula, role, f"the {role}")
+        attribute = self._attributes.claim(name, claim)
         self._pieces[origin] = attribute
         if is_whole(piece.pipeline):
             code = self._written(origin, piece, Namespace.attributes())

@@ -10,13 +10,13 @@ from typing import Protocol
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.labels import DERIVED
+from recform.algebra.labels import DERIVED, is_held
 from recform.algebra.symbols import INCOMING
 from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
-from recform.emit.naming.namespace import Namespace
+from recform.emit.naming.namespace import Namespace, fail_no_attribute
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
@@ -142,8 +142,17 @@ def _emitted(
 
 
 def is_whole(pipeline: Pipeline) -> bool:
-    """Whether a pipeline is one nn.Sequential: it stands in brackets."""
-    return any(step.label[:1].isdigit() for step in pipeline.steps)
+    """Whether a pipeline is one nn.Sequential: for brackets, or what parts are called."""
+    return any(is_held(step.label.partition(".")[0]) for step in pipeline.steps)
+
+
+def check_inline(pipeline: Pipeline) -> None:
+    """Raises a diagnostic for a part that cannot live in a module itself (RF219)."""
+    for step in pipeline.steps:
+        name = step.label.partition(".")[0]
+        # Numbers come of brackets, which are a container.
+        if is_held(name) and not name.isdigit():
+            fail_no_attribute(name, step.span)
 
 
 def is_body(pipeline: Pipeline) -> bool:

@@ -18,6 +18,7 @@ from recform.graph.model import Piece, Place
 #: What the sizes of the grid are called.
 GRID = {
     Layout.IMAGE: ("height", "width"),
+    Layout.PIXELS: ("height", "width"),
     Layout.TOKENS: ("positions",),
     Layout.VECTOR: (),
 }

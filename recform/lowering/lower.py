@@ -170,8 +170,7 @@ class _Lowering:
         )
         equations, boundaries = equations_reader.equations()
         output = equations_reader.output(equations)
-        blocks = sum(stage.blocks for stage in stages)
-        rules, block_names = name_rules(section, found, blocks, report)
+        rules = name_rules(section, found, self._counts(stages), report)
         init = init_rules(section, self._frame.values, report)
         if not equations and not report.has_errors:
             report.error(
@@ -210,7 +209,6 @@ class _Lowering:
             output_span=output[1],
             names=rules,
             name_spans={**found.operators, **_spans(section.settings["names"])},
-            block_names=block_names,
             init=init,
             spans=reader.spans,
             library=section.library,
@@ -386,6 +384,15 @@ class _Lowering:
                 item.span,
             )
         return result
+
+    def _counts(self, stages: tuple[StageSpec, ...]) -> dict[str, int]:
+        """How many there are of what a `names` statement may name by a list."""
+        by_stage = self._frame.scope() is Scope.STAGE
+        return {
+            "stages": len(stages),
+            "step": sum(stage.blocks for stage in stages),
+            "transition": len(stages) - 1 if by_stage else 0,
+        }
 
     def _used_scalars(
         self, reader: Reader, scalars: Mapping[str, LearnedScalar]

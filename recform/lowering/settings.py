@@ -17,6 +17,8 @@ from recform.lowering.survey import Survey
 from recform.syntax import nodes as n
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+#: What a container may call what it holds.
+_HELD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*(-[A-Za-z0-9_]+)*")
 _ROLES = ("stem", "head", "adapter", "stages", "step", "transition")
 #: Counts from 1, or from the number in it.
 _NUMBER = re.compile(r"\{\d{0,3}\}")
@@ -41,22 +43,21 @@ DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
 
 
 def name_rules(
-    section: Section, found: Survey, blocks: int, report: Diagnostics
-) -> tuple[dict[str, Naming], tuple[str, ...]]:
+    section: Section, found: Survey, counts: Mapping[str, int], report: Diagnostics
+) -> dict[str, Naming]:
     """Where parameters live in the state_dict.
 
     Args:
         section: the statements.
         found: the operators.
-        blocks: how many the network has.
+        counts: how many there are of what may be named by a list.
         report: gets RF201 and RF212.
 
     Returns:
-        The names by what they are for, and those of the single blocks if there are any.
+        The names by what they are for.
     """
-    rules = {}
-    listed: tuple[str, ...] = ()
-    known = [*_ROLES, *found.operators]
+    rules: dict[str, Naming] = {}
+    known = [*_ROLES, *found.operators, *section.scalars]
     for key, setting in section.settings["names"].items():
         if key not in known:
             guess = closest(key, known)
@@ -70,18 +71,19 @@ def name_rules(
             )
             continue
         value = setting.value
-        if key == "step" and isinstance(value, n.Tuple):
-            listed = _block_names(value, blocks, report)
+        if key in counts and isinstance(value, n.Tuple):
+            rules[key] = Naming("", _names_of_each(key, value, counts[key], report))
             continue
         text = value.value if isinstance(value, n.String) else ""
-        if not _is_name(key, text):
+        if not _is_name(key, text, is_scalar=key in section.scalars):
+            takes = _TAKES["scalar"] if key in section.scalars else _TAKES[""]
             hint = _hint(key, text, inside=key in found.operators)
             report.error(
-                "RF212", _TAKES.get(key, _TAKES[""]).format(key), value.span, hint=hint
+                "RF212", _TAKES.get(key, takes).format(key), value.span, hint=hint
             )
             continue
-        rules[key] = Naming.read(text)
-    return rules, listed
+        rules[key] = Naming(text)
+    return rules
 
 
 #: What the names of several parts have beside a number.
@@ -106,51 +108,75 @@ def _nested_hint(key: str, text: str) -> str:
     return f"{first}, and {inner}: (...) around the flow of {key}"
 
 
-def _block_names(value: n.Tuple, blocks: int, report: Diagnostics) -> tuple[str, ...]:
-    """The names of single blocks."""
+def _names_of_each(
+    key: str, value: n.Tuple, count: int, report: Diagnostics
+) -> tuple[str, ...]:
+    """The names of single blocks, stages or transitions."""
+    one, several = _CALLED[key]
+    pattern = f'a pattern names them all: names {key} = "{_COUNTED[key]}{{}}"'
     names = [item.value if isinstance(item, n.String) else "" for item in value.items]
     for name, item in zip(names, value.items, strict=True):
-        if not _is_attribute(name) or names.count(name) > 1:
+        if not _is_path(key, name) or names.count(name) > 1:
             report.error(
                 "RF212",
-                "each block takes the name of an attribute of its own, in quotes",
+                f"each {one} takes a name of its own, in quotes",
                 item.span,
-                hint='a pattern names them all: names step = "block{}"',
+                hint=pattern,
             )
             return ()
-    if len(names) != blocks:
+    if len(names) != count:
         report.error(
             "RF212",
-            f"there are {len(names)} names for {blocks} blocks",
+            f"there are {len(names)} names for {count} {several}",
             value.span,
-            hint='a pattern names them all: step = "block{}"',
+            hint=pattern if count else f"without scope stage there are no {several}",
         )
     return tuple(names)
 
 
+#: What may be named by a list is called so, one of them and several.
+_CALLED = {
+    "stages": ("stage", "stages"),
+    "step": ("block", "blocks"),
+    "transition": ("transition", "transitions"),
+}
+
+_BY_LIST = "or by a list, one name for each"
 #: What the keys of a `names` statement take.
 _TAKES = {
     "": 'the place of {0} is the name of an attribute in quotes, or "." for none',
-    "stages": 'stages are named by a pattern in quotes, such as "layer{{}}"',
+    "scalar": "the place of {0} is the name of an attribute in quotes",
+    "stages": f'stages are named by a pattern in quotes, such as "layer{{{{}}}}", {_BY_LIST}',
     "step": 'blocks are named by a pattern in quotes, such as "block{{}}", '
-    'or by a list, one name for each; "." for none',
+    f'{_BY_LIST}; "." for none',
     "adapter": "the place of the adapter is the name of an attribute in quotes",
-    "transition": 'transitions are named by a pattern in quotes, such as "down{{}}"',
+    "transition": 'transitions are named by a pattern in quotes, such as "down{{}}", '
+    f"{_BY_LIST}",
 }
 
 
-def _is_name(key: str, text: str) -> bool:
+def _is_name(key: str, text: str, *, is_scalar: bool) -> bool:
     """Whether a place in the state_dict can have this name."""
-    if Naming.read(text).inline:
-        return key not in ("adapter", "transition")
-    if key in ("stages", "step", "transition"):
+    if text == ".":
+        return key not in ("adapter", "transition") and not is_scalar
+    # Of two numbers in the name of a block, the first is that of its stage.
+    for _ in range({"stages": 1, "transition": 1, "step": 2}.get(key, 0)):
         text = _NUMBER.sub("1", text, count=1)
-    if key in ("stages", "stem", "head", "transition"):
-        first, *inner = text.split(".")
-        return _is_attribute(first) and all(
-            part.isdigit() or _is_attribute(part) for part in inner
-        )
+    if key in ("stages", "step", "stem", "head", "transition"):
+        return _is_path(key, text)
     return _is_attribute(text)
+
+
+def _is_path(key: str, text: str) -> bool:
+    """Whether a text is a name, or several with dots between."""
+    first, *inner = text.split(".")
+    # A block stands in the container of its stage, and other pieces in the network.
+    begins = _is_held if key == "step" else _is_attribute
+    return begins(first) and all(map(_is_held, inner))
+
+
+def _is_held(text: str) -> bool:
+    return _HELD.fullmatch(text) is not None and not keyword.iskeyword(text)
 
 
 def _is_attribute(text: str) -> bool:

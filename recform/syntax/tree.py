@@ -16,6 +16,8 @@ from recform.syntax.lalr import Node, Token, Tree
 _MAX_DIGITS = 40
 #: A part of a label that is a number: "features.0".
 _DIGITS = re.compile("[0-9]+")
+#: What follows a dash: "block1-0".
+_WORD = re.compile("[A-Za-z0-9_]+")
 #: Most repetitions that a route writes out.
 MAX_REPEAT = 32
 
@@ -191,13 +193,11 @@ class _ToNodes:
 
     def labelled(self, span: Span, children: list[Any]) -> n.Part:
         label = _name(children[0]).strip('"')
-        first, *inner = label.split(".")
-        numbers = [part for part in inner if _DIGITS.fullmatch(part)]
-        if not all(map(is_plain, [first, *(p for p in inner if p not in numbers)])):
+        if not all(map(_is_label, label.split("."))):
             self._report.error(
                 "RF212",
-                "a label is a name of letters, digits and underscores, "
-                "or several with dots between",
+                "a label is a name of letters, digits and underscores, with dashes "
+                "between, or a number, or several of them with dots between",
                 self._at(children[0]),
                 hint=f"write {nearest_label(label, 'part')}: ...",
             )
@@ -312,3 +312,11 @@ def _nodes(children: list[Any]) -> list[Any]:
 
 def _name(token: Any) -> str:
     return str(token).removeprefix("\\")
+
+
+def _is_label(part: str) -> bool:
+    """Whether a module may have this name; one with a dash, in a container."""
+    first, *more = part.split("-")
+    if not more and _DIGITS.fullmatch(first):
+        return True
+    return is_plain(first) and all(map(_WORD.fullmatch, more))

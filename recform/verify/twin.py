@@ -54,7 +54,6 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         ),
         names={},
         name_spans={},
-        block_names=(),
         init={},
     )
 

@@ -39,7 +39,7 @@ plain = st.sampled_from(
     [
         *("bn", "ln", "rmsnorm", "relu6", "hardswish", "elu", "leaky_relu", "gelu"),
         *("softmax", "prelu", "identity", "avgpool", "maxpool", "globalpool"),
-        *("flatten", "tokens", "classtoken", "positions", "token"),
+        *("flatten", "tokens", "classtoken", "positions", "token", "pixels", "image"),
     ]
 )
 operators = (

@@ -39,6 +39,8 @@ BODIES = {
     "pools": "avgpool(3, 1, 1, countpad=false) > maxpool(3, s, 1) > conv(1, c, bias=true)"
     " > gelu(tanh=true) > tanh > sigmoid",
     "ceilings": "avgpool(s, ceil=true) > conv(1, c)",
+    "pixels and back": "dwconv(7, bias=true) > pixels > ln > linear(4*c) > gelu "
+    "> linear(c) > rmsnorm > image > avgpool(s, ceil=true)",
     "tokens and back": "tokens > ln > attention(2, bias=false) > linear(c) > image(6) "
     "> conv(1, c) > dropout(0.1)",
 }
@@ -103,7 +105,9 @@ def test_torch_export(name: str) -> None:
     torch.testing.assert_close(program.module()(x), net(x))
 
 
-@pytest.mark.parametrize("name", ["inverted", "ceilings", "tokens and back"])
+@pytest.mark.parametrize(
+    "name", ["inverted", "ceilings", "tokens and back", "pixels and back", "norms"]
+)
 def test_against_the_oracle(name: str) -> None:
     text = re.sub(r" > (dropout|droppath)\([^)]*\)", "", file(name))
     agree(text)

@@ -13,6 +13,7 @@ from recform.blocks import Layout, Misfit, Shape, standard
 from tests.blocks.calls import arguments, build, operator
 
 IMAGE = Shape.of((8, 15, 12))
+PIXELS = Shape(Layout.PIXELS, 8, (15, 12))
 TOKENS = Shape.of((5, 8))
 VECTOR = Shape.of((8,))
 
@@ -48,16 +49,19 @@ CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("ln", TOKENS, {}),
     ("ln", IMAGE, {}),
     ("ln", VECTOR, {"eps": 1e-6}),
+    ("ln", PIXELS, {}),
     ("gn", IMAGE, {"groups": 4}),
     ("gn", IMAGE, {"groups": 1, "eps": 1e-3}),
     ("rmsnorm", TOKENS, {}),
     ("rmsnorm", IMAGE, {"eps": 1e-3}),
+    ("rmsnorm", PIXELS, {}),
     *[(name, IMAGE, {}) for name in ACTIVATIONS],
     ("leaky_relu", TOKENS, {"slope": 0.2}),
     ("elu", VECTOR, {"alpha": 0.5}),
     ("gelu", TOKENS, {"tanh": True}),
     ("softmax", IMAGE, {}),
     ("softmax", TOKENS, {}),
+    ("softmax", PIXELS, {}),
     ("prelu", TOKENS, {}),
     ("prelu", IMAGE, {"channelwise": True, "start": 0.1}),
     ("identity", IMAGE, {}),
@@ -78,11 +82,16 @@ CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("maxpool", IMAGE, {"size": 3}),
     ("globalpool", IMAGE, {}),
     ("globalpool", TOKENS, {}),
+    ("globalpool", PIXELS, {}),
+    ("avgpool", PIXELS, {}),
+    ("maxpool", PIXELS, {}),
     ("linear", VECTOR, {"width": 5}),
     ("linear", TOKENS, {"width": 3, "bias": False}),
     ("linear", VECTOR, {}),
+    ("linear", PIXELS, {"width": 3}),
     ("flatten", IMAGE, {}),
     ("flatten", TOKENS, {}),
+    ("flatten", PIXELS, {}),
     ("shuffle", IMAGE, {"groups": 4}),
     ("pixelshuffle", IMAGE, {"scale": 2}),
     ("pixelunshuffle", IMAGE, {"scale": 3}),
@@ -91,7 +100,10 @@ CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("patches", IMAGE, {"size": 3, "width": 10}),
     ("patches", IMAGE, {"size": (5, 2), "bias": False}),
     ("tokens", IMAGE, {}),
+    ("tokens", PIXELS, {}),
     ("image", TOKENS, {"height": 5}),
+    ("image", PIXELS, {}),
+    ("pixels", IMAGE, {}),
     ("classtoken", TOKENS, {}),
     ("positions", TOKENS, {"std": 0.1}),
     ("token", TOKENS, {}),
@@ -194,6 +206,12 @@ def test_layouts_are_checked() -> None:
         ("linear", IMAGE, {"width": 4}),
         ("bn", TOKENS, {}),
         ("maxpool", VECTOR, {"kernel": 2}),
+        ("conv", PIXELS, {"kernel": 3}),
+        ("maxpool", PIXELS, {"kernel": 2}),
+        ("attention", PIXELS, {"heads": 2}),
+        ("pixels", TOKENS, {}),
+        ("pixels", PIXELS, {}),
+        ("image", IMAGE, {}),
     ]:
         with pytest.raises(Misfit) as caught:
             operator(name).shape(x, arguments(name, given))

@@ -74,6 +74,7 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
         {"size": paired(small), "width": maybe(small), "bias": flags},
     ),
     "image": (tokens, {"height": small}),
+    "pixels": (images, {}),
     "token": (tokens, {"index": st.integers(0, 25)}),
     "classtoken": (tokens, {}),
     "positions": (tokens, {}),

@@ -82,10 +82,10 @@ def test_the_first_of_two_ranges_makes_room() -> None:
         ("head linear(10, bias=false)", "avgpool > linear(10, bias=false)", "head {}"),
         ("head linear(10, bias=false)", "conv(1, 10)", "head {} > avgpool"),
         ("head attention(8) > avgpool", "tokens > attention(8)", "head {} > avgpool"),
-        ("W = conv(3, c) > (ln > relu)", "ln > relu", "W = conv(3, c) > {}"),
-        ("W = bn > a: (n: ln > b: relu)", "ln > b: relu", "W = bn > {}"),
-        ("head (ln) > avgpool > linear(10)", "ln", "head {} > avgpool > linear(10)"),
-        ('W = "my-conv": conv(3, c)', "my_conv: ", "W = {}conv(3, c)"),
+        ("W = bn > (zeropad(c) > relu)", "zeropad(c) > relu", "W = bn > {}"),
+        ("W = bn > a: (zeropad(c) > b: bn)", "zeropad(c) > b: bn", "W = bn > {}"),
+        ("head (zeropad(64)) > avgpool", "zeropad(64)", "head {} > avgpool"),
+        ('W = "my--conv": conv(3, c)', "my_conv: ", "W = {}conv(3, c)"),
     ],
 )
 def test_the_hint_has_what_mends_it(wrong: str, said: str, mended: str) -> None:

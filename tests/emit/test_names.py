@@ -150,13 +150,16 @@ def test_blocks_of_nothing_are_no_row() -> None:
         ('names step = ".", stages = "."\n' + PLAIN, "RF219", "there is none"),
         ('names stages = "f.x{}"\nX_i = W_i*X_<i-1> + X_<i-2>\n', "RF219", "hand on more"),
         ("W = (conv(3, c, stride=s) > zeropad(2*c))\n" + PLAIN, "RF219", "zeropad"),
-        ('W = "a.0": conv(3, c, stride=s) > "b.0": bn > "a.1": relu > "a.2": bn\n'
+        ('W = "c.a.0": conv(3, c, stride=s) > "c.b.0": bn > "c.a.1": bn\n'
          + PLAIN, "RF219", "two places"),
         ('names step = ("a", "b")\n' + RESIDUAL, "RF212", "2 names for 4 blocks"),
         ('names step = ("a", "b", "b", "c")\n' + RESIDUAL, "RF212", "of its own"),
         ('names W = "a.b"\n' + RESIDUAL, "RF212", "place of W"),
         ('names stages = "a{}.{}"\n' + RESIDUAL, "RF212", "pattern"),
-        ('W = "0": conv(3, c)\n' + PLAIN, "RF212", "label"),
+        ('W = "a--b": conv(3, c)\n' + PLAIN, "RF212", "label"),
+        ('W = "-a": conv(3, c)\n' + PLAIN, "RF212", "label"),
+        ('W = "a.": conv(3, c)\n' + PLAIN, "RF212", "label"),
+        ('W = "1a": conv(3, c)\n' + PLAIN, "RF212", "label"),
         ("X_i = (relu > relu)\n", "RF214", "flows"),
     ],
 )  # fmt: skip
@@ -258,8 +261,6 @@ def test_names_of_what_all_blocks_or_times_share(text: str, wanted: str) -> None
          '"f.s{}"'),
         ('X_i = W_i*X_<i-1>\nnames stem = "f", stages = "f.{}"\n', "should be 3",
          '"f.{}"'),
-        ('X_i = W_i*X_<i-1>\nscope stage\nstages 8 x 1, 8 x 1\n'
-         'names stages = "f", transition = "t"\n', "two places", '"f"'),
     ],
 )  # fmt: skip
 def test_the_names_statement_is_underlined(text: str, words: str, place: str) -> None:

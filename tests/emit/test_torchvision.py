@@ -10,7 +10,9 @@ import torch
 import torchvision
 from torch import nn
 
+import recform
 from recform.compiler import compile_source, read
+from tests.emit.swin import SWIN, Merge, Windows
 
 ZOO = Path(__file__).resolve().parents[2] / "examples" / "zoo"
 
@@ -43,6 +45,9 @@ SLOW = [
     "efficientnet_b0",
     "googlenet",
     "inception_v3",
+    "regnet_x_400mf",
+    "regnet_y_400mf",
+    "convnext_tiny",
 ]
 #: Of these the names and sizes are compared always, the numbers in a long search: they
 #: have up to 138 million parameters.
@@ -82,6 +87,22 @@ def test_a_state_dict_loads_as_it_is_and_the_outputs_agree(name: str) -> None:
     # Batch statistics were gathered alike too.
     for key, value in there.state_dict().items():
         torch.testing.assert_close(here.state_dict()[key], value, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_formula_of_swin_gives_its_names() -> None:
+    """Windows and their merging are torchvision's; all else is said by the formula."""
+    torch.manual_seed(0)
+    there = torchvision.models.swin_t().double()
+    here = recform.compile(SWIN, plugins=[Windows, Merge]).module().double()
+    here.load_state_dict(there.state_dict(), strict=True)
+    x = torch.randn(1, 3, 224, 224, dtype=torch.float64)
+    for training in (False, True):
+        outputs = []
+        for network in (here, there):
+            torch.manual_seed(1)
+            outputs.append(network.train(training)(x))
+        torch.testing.assert_close(*outputs, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

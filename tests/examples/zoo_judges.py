@@ -18,6 +18,7 @@ TORCHVISION = (
     *("resnext50_32x4d", "wide_resnet50_2", "vgg16_bn", "densenet121"),
     *("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0"),
     *("googlenet", "inception_v3", "vit_b_16"),
+    *("regnet_x_400mf", "regnet_y_400mf", "convnext_tiny"),
 )
 TIMM = (
     *("seresnet50", "resnet50d", "resnetv2_50", "mobilenetv1_100"),

@@ -25,7 +25,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Code, Container, Expression, Holds, Item
 from recform.emit.plan.places import Kind, Origin
 from recform.emit.rows.chain import ChainWriter
-from recform.emit.rows.containers import Part, fold, names_of
+from recform.emit.rows.containers import Part, fold, names_of, run_of
 from recform.graph.model import Piece
 
 
@@ -34,7 +34,8 @@ class _Unit:
     """A module that holds a run of the row, or a function of it.
 
     Attributes:
-        name: its name where it is; empty for a function at the top.
+        name: its name where it is; empty for a function at the top. Of a piece of a
+            container it is the dotted one.
         part: its code.
         first, last: it holds ``row[first:last]``.
         at: its place in its container, and ``end`` the place behind it.
@@ -102,7 +103,7 @@ class RowWriter(ChainWriter):
         if all(part.made != CLASSIFIER for part in parts):
             return super()._compose(head, parts)
         # The head is run in parts, so its container is no module that can be called.
-        scope = Namespace.attributes(identifiers.DICTIONARY)
+        scope = Namespace.container(identifiers.DICTIONARY)
         code = self._assembled(parts, scope)
         items = tuple(Item(made, name) for name, made in code.modules)
         return Part((head,), "{m}({x})", made=Container(Holds.DICTIONARY, items))
@@ -160,7 +161,7 @@ class RowWriter(ChainWriter):
             finish_names=tuple(
                 self._name_at(unit.last, deep=True)
                 for unit in units
-                if unit.last <= images and unit.part.made is not None
+                if unit.last <= images and unit.part.is_module
             ),
             parameters=(),
             stored=(),
@@ -176,9 +177,7 @@ class RowWriter(ChainWriter):
             names = [
                 name
                 for name, unit in _named(self._units)
-                if start <= unit.first
-                and unit.last <= end
-                and unit.part.made is not None
+                if start <= unit.first and unit.last <= end and unit.part.is_module
             ]
             level = number + first
             found[f"stage{level}" if level else "stem"] = _outermost(names)
@@ -201,7 +200,7 @@ class RowWriter(ChainWriter):
         for unit, target in self._targets(start, end):
             if _is(unit.part.made, Holds.SEQUENTIAL) or "[" in target:
                 yield Assign("x", Code(f"self._through({target}, x)"))
-            elif unit.part.made is not None:
+            elif unit.part.is_module:
                 single.append(target)
         if single:
             comma = "," if len(single) == 1 else ""
@@ -227,6 +226,12 @@ class RowWriter(ChainWriter):
             if unit.last <= start or unit.first >= end:
                 continue
             whole = start <= unit.first and unit.last <= end
+            if whole and unit.part.piece.isdigit():
+                piece = replace(unit.part, call="{m}({x})")
+                yield replace(unit, part=piece), f"self.{_indexed(unit)}"
+                continue
+            if unit.part.piece:
+                self._fail(unit)
             if whole and not _is(unit.part.made, Holds.DICTIONARY):
                 yield unit, f"self.{unit.name}"
                 continue
@@ -263,15 +268,28 @@ class RowWriter(ChainWriter):
 
     def _fail(self, unit: _Unit) -> None:
         report = Diagnostics()
+        message = (
+            f"a stage, or a part of the head, ends inside of {unit.name}, and not at "
+            "the end of one of its modules"
+        )
+        if unit.part.piece:
+            message = (
+                f"{unit.part.name} holds blocks of several stages, "
+                "with other modules between"
+            )
         report.error(
             "RF521",
-            f"a stage, or a part of the head, ends inside of {unit.name}, and not at "
-            "the end of one of its modules",
-            unit.part.span,
+            message,
+            unit.part.span or unit.part.place,
             file=self._formula.source.name,
             hint="give the stage, or the pooling, a container of its own",
         )
         raise CompileError(report)
+
+
+def _indexed(unit: _Unit) -> str:
+    """A piece of a container as an attribute."""
+    return f"{unit.name.removesuffix(unit.part.piece)[:-1]}[{unit.part.piece}]"
 
 
 def _is(made: Expression | None, kind: Holds) -> bool:
@@ -295,11 +313,10 @@ def _units(
         if part is row[position]:
             position += 1
         else:
-            held = [n for n, p in enumerate(row) if p.path[:1] == part.path]
-            position = max(held) + 1
-            if isinstance(part.made, Container):
+            position += len(run_of(row, position))
+            if isinstance(part.made, Container) and not part.piece:
                 inside = _inside(row[first:position], offset + first)
-        name = label
+        name = f"{label}.{part.piece}" if part.piece else label
         if part.count > 1 and "{}" in "".join(part.path):
             name = part.path[0].replace("{}", str(part.first + part.count - 1))
         end = place + wide
@@ -314,7 +331,7 @@ def _inside(row: list[Part], offset: int) -> tuple[_Unit, ...]:
     """The modules in an nn.Sequential: by their numbers, or by their names."""
     inner = [part.without() for part in row]
     folded = fold(inner)
-    labels = names_of(folded, Namespace.attributes(identifiers.SEQUENTIAL))
+    labels = names_of(folded, Namespace.container(identifiers.SEQUENTIAL))
     units = _units(inner, folded, labels, offset)
     if any(part.numbered for part in folded if part.path):
         return tuple(replace(unit, name=str(unit.end - 1)) for unit in units)

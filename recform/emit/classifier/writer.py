@@ -230,7 +230,7 @@ class ClassifierWriter(NetworkWriter):
         claim = claim_of(self._formula, "head", "the head")
         inline = is_inline(self._formula, "head")
         attribute = "" if inline else self._attributes.claim(wanted, claim)
-        scope = Namespace.attributes(identifiers.DICTIONARY)
+        scope = Namespace.container(identifiers.DICTIONARY)
         names = scope if attribute else self._attributes
         code = write_head(
             self._head, piece, attribute, names, self._attributes, self._workshop

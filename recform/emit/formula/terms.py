@@ -40,6 +40,14 @@ from recform.blocks.shape import Layout
 LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
 
+#: How a vector gets the axes of a grid.
+_SPREAD = {
+    Layout.IMAGE: "[:, :, None, None]",
+    Layout.PIXELS: "[:, None, None]",
+    Layout.TOKENS: "[:, None]",
+}
+
+
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
     """Coefficients: numbers become floats, learned scalars their attributes."""
 
@@ -249,7 +257,7 @@ class Writer:
         shape, target = self.shape(tensor), self.shape(parent)
         if shape.layout is target.layout or not shape.spreads_over(target):
             return text, own
-        axes = "[:, :, None, None]" if target.layout is Layout.IMAGE else "[:, None]"
+        axes = _SPREAD[target.layout]
         return (f"({text}){axes}" if own < ATOM else f"{text}{axes}"), ATOM
 
     def scaled(self, tensor: Scaled, inner: tuple[str, int]) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import sympy
@@ -35,6 +36,10 @@ def argument_names(formula: Formula) -> list[str]:
     return [*(p.name for p in formula.params if p.free), *tables]
 
 
+#: What a `names` statement calls the adapters.
+ADAPTER = "adapter"
+
+
 def is_inline(formula: Formula, key: str) -> bool:
     """Whether the parts of an operator, a piece or a step have no module around them."""
     given = formula.names.get(untimed(key))
@@ -42,14 +47,37 @@ def is_inline(formula: Formula, key: str) -> bool:
 
 
 def place_of(formula: Formula, name: str) -> str:
-    """The attribute in which an operator lives that is not inlined.
+    """The attribute in which an operator lives that is not inlined, or a scalar.
 
-    One of several times has the number of its time behind it.
+    One of several times has the number of its time behind it, one of a list its own.
     """
-    given = formula.names.get(untimed(name))
+    key = _key(formula, name)
+    given = formula.names.get(key)
     if given is None:
         return identifier(name)
-    return identifier(f"{given}{name.removeprefix(untimed(name))}")
+    return identifier(f"{given}{name.removeprefix(key)}")
+
+
+def _key(formula: Formula, name: str) -> str:
+    """What a `names` statement calls an operator or a scalar."""
+    key = untimed(name)
+    if key not in formula.scalars or formula.scalars[name].indexed:
+        return key
+    return re.sub(r"_[0-9]+$", "", key)  # a_1 is one of a list that is called a
+
+
+def as_named(formula: Formula, parts: Iterable[str]) -> list[str]:
+    """Parts of a block; of those that `names` names, the first one there comes first.
+
+    Args:
+        formula: of the network.
+        parts: operators and scalars, and :data:`ADAPTER` for all adapters.
+    """
+    order = list(formula.names)
+    keys = {part: _key(formula, part) for part in parts}
+    named = (part for part in keys if keys[part] in formula.names)
+    first = iter(sorted(named, key=lambda part: order.index(keys[part])))
+    return [next(first) if keys[part] in formula.names else part for part in keys]
 
 
 def claim_of(formula: Formula, key: str, what: str) -> Claim:
@@ -61,9 +89,7 @@ def chosen_names(formula: Formula, letters: Iterable[str]) -> list[str]:
     """What a module calls its operators and scalars, and the parts in place of some."""
     names = []
     for letter in letters:
-        if letter in formula.scalars:
-            names.append(identifier(letter))
-        elif is_inline(formula, letter):
+        if is_inline(formula, letter):
             names += labels_of(formula.operators[letter])
         else:
             names.append(place_of(formula, letter))
@@ -78,12 +104,12 @@ def labels_of(pipeline: Pipeline) -> list[str]:
 
 def operator_name(names: Namespace, formula: Formula, name: str) -> str:
     """The attribute of an operator, or of a scalar, in the module that owns it."""
+    key = _key(formula, name)
+    claim = claim_of(formula, key, f"the operator {key}")
     if name in formula.scalars:
-        span = formula.scalars[name].span
-        return names.letter(name, Claim(f"the scalar {name}", span))
-    letter = untimed(name)
-    claim = claim_of(formula, letter, f"the operator {letter}")
-    if letter not in formula.names:
+        span = formula.name_spans.get(key, formula.scalars[name].span)
+        claim = Claim(f"the scalar {name}", span, key)
+    if key not in formula.names:
         return names.letter(name, claim)
     return names.claim(place_of(formula, name), claim)
 
@@ -112,20 +138,20 @@ def adapter_names(
     Raises:
         CompileError: RF219, if the block has something else under the file's name.
     """
-    given = str(formula.names.get("adapter", SHORTCUT))
+    given = str(formula.names.get(ADAPTER, SHORTCUT))
     called = list(map(variable, adapted))
     main = _main(formula)
     plain = f"{base_name(State(main, 0))}_prev"
     if plain not in called and called:
         own = all(isinstance(item, State) and item.name == main for item in adapted)
-        if own or "adapter" in formula.names:
+        if own or ADAPTER in formula.names:
             plain = called[0]
     result: list[str] = []
     whose: dict[str, str] = {}
     for name in called:
         if name == plain:
             first = given not in result
-            claim = claim_of(formula, "adapter", "the adapter")
+            claim = claim_of(formula, ADAPTER, "the adapter")
             result.append(names.claim(given, claim) if first else names.new(given))
             continue
         wanted = f"{given}_{name.removesuffix('_prev')}"

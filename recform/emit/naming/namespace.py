@@ -43,10 +43,12 @@ class Namespace:
 
     Args:
         own: what the scope itself has, and what it must not hide.
+        holds: whether it is that of a container, whose names need not be Python's.
     """
 
-    def __init__(self, own: Iterable[str] = ()) -> None:
+    def __init__(self, own: Iterable[str] = (), *, holds: bool = False) -> None:
         self._own = set(own)
+        self._holds = holds
         self._given: set[str] = set()
         self._reserved: set[str] = set()
         self._claims: dict[str, Claim] = {}
@@ -62,13 +64,18 @@ class Namespace:
         return cls({*identifiers.GLOBAL, *arguments})
 
     @classmethod
-    def attributes(cls, container: Iterable[str] = ()) -> Namespace:
-        """The scope behind `self.`.
+    def attributes(cls) -> Namespace:
+        """The scope behind `self.`."""
+        return cls({*identifiers.KEYWORDS, *identifiers.MODULE})
+
+    @classmethod
+    def container(cls, own: Iterable[str]) -> Namespace:
+        """The scope of what a container of torch's holds.
 
         Args:
-            container: what a container of torch's has besides.
+            own: what it has besides a module.
         """
-        return cls({*identifiers.KEYWORDS, *identifiers.MODULE, *container})
+        return cls({*identifiers.KEYWORDS, *identifiers.MODULE, *own}, holds=True)
 
     @classmethod
     def forward(cls, taken: Iterable[str] = ()) -> Namespace:
@@ -113,8 +120,11 @@ class Namespace:
 
         Raises:
             CompileError: RF219, if something else in the same module has it, or the
-                module itself; but a number tells two apart of which nobody says a name.
+                module itself, or it is none for Python; but a number tells two apart of
+                which nobody says a name.
         """
+        if not self._holds and not name.isidentifier():
+            fail_no_attribute(name, claim.span)
         before = self._claims.get(name)
         if before is not None and (before.span or claim.span):
             _clash(name, before, claim)
@@ -192,3 +202,9 @@ def fail(
     report = Diagnostics()
     report.error("RF219", message, span, hint=hint, others=others)
     raise CompileError(report)
+
+
+def fail_no_attribute(name: str, span: Span | None) -> NoReturn:
+    """Raises the diagnostic of a name that only what a container holds can have."""
+    message = f"{name} is a name in a container, and no attribute of a module"
+    fail(message, span, f"put a name in front: a.{name}")

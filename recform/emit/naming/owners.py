@@ -123,7 +123,6 @@ class _Relabelled:
             operators={n: self._pipeline(p) for n, p in formula.operators.items()},
             names={},
             name_spans={},
-            block_names=(),
         )
 
     def _pipeline(self, pipeline: Pipeline, prefix: str = "") -> Pipeline:

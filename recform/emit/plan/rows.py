@@ -1,12 +1,14 @@
 """A plan in which rows of blocks that are alike are made by a function.
 
-Stages in one container would else be a list in a list for each: DenseNet has four.
+Stages in one container would else be a list in a list for each: DenseNet and RegNet have
+four. What else stands in the list (the first block of a stage) is of the row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recform.emit.plan.definitions import Class, Definition, Function, Parameter, Return
@@ -20,6 +22,9 @@ from recform.emit.plan.expressions import (
 )
 from recform.emit.plan.rewrite import rewritten
 
+_DIGITS = re.compile("[0-9]+")
+#: What a number in a name is called.
+_STAGE = "stage"
 #: Rows with the same key differ in numbers alone.
 _Key = tuple[Any, ...]
 
@@ -34,22 +39,22 @@ def with_rows(
         made: the definitions before it, by name.
         name: gives a name to a function.
     """
-    found: dict[_Key, list[Item]] = {}
+    found: dict[_Key, list[Container]] = {}
 
     def collected(node: Any) -> Any:
         if (key := _key(node)) is not None:
-            found.setdefault(key, []).append(node.items[0])
+            found.setdefault(key, []).append(node)
         return node
 
     rewritten(network, collected)
     rows: dict[_Key, _Row] = {}
-    for key, items in found.items():
-        if len(items) > 1:
-            rows[key] = _Row(items, made, name)
+    for key, alike in found.items():
+        if len(alike) > 1:
+            rows[key] = _Row(alike, made, name)
 
     def called(node: Any) -> Any:
         row = rows.get(_key(node) or ())
-        return node if row is None else row.call(node.items[0])
+        return node if row is None else row.call(node)
 
     functions = [row.function for row in rows.values()]
     return functions, rewritten(network, called) if rows else network
@@ -59,14 +64,40 @@ def _key(node: Any) -> _Key | None:
     """What a row has in common with others; None for what is no row with names."""
     if not isinstance(node, Container) or node.kind is not Holds.SEQUENTIAL:
         return None
-    item = node.items[0]
-    if len(node.items) > 1 or item.count == 1 or not isinstance(item.value, Make):
+    if all(item.count == 1 for item in node.items):
         return None
-    given = tuple(
-        (a.keyword, a.value.growth if isinstance(a.value, Number) else a.value)
-        for a in item.value.arguments
-    )
-    return (item.name, item.first, item.value.callee, given) if item.name else None
+    common: list[Any] = []
+    for item in node.items:
+        if not item.name or not isinstance(item.value, Make):
+            return None
+        given = tuple(
+            (a.keyword, a.value.growth if isinstance(a.value, Number) else a.value)
+            for a in item.value.arguments
+        )
+        name = _DIGITS.sub("0", item.name)
+        common.append((name, item.first, item.count == 1, item.value.callee, given))
+    return tuple(common)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A number in a row, in which others may differ.
+
+    Attributes:
+        wanted: what the argument for it would be called.
+        is_keyword: whether it is given by that name.
+        kind: its type.
+    """
+
+    wanted: str
+    is_keyword: bool = False
+    kind: str = "int"
+
+    @property
+    def means(self) -> str:
+        """What the number is; equal ones of the same meaning are one argument."""
+        is_size = not self.is_keyword and self.wanted != _STAGE
+        return "a size" if is_size else self.wanted
 
 
 class _Row:
@@ -74,62 +105,104 @@ class _Row:
 
     def __init__(
         self,
-        items: list[Item],
+        rows: list[Container],
         made: Mapping[str, Definition],
         name: Callable[[str], str],
     ) -> None:
-        item = items[0]
+        places = list(_places(rows[0], made))
+        columns = [
+            (place.means, tuple(numbers))
+            for place, *numbers in zip(places, *map(_numbers, rows), strict=True)
+        ]
+        #: What stands in the place of each number that varies.
+        names: dict[tuple[str, tuple[Any, ...]], str] = {}
+        parameters: list[tuple[_Place, int, Parameter]] = []
+        for number, (place, column) in enumerate(zip(places, columns, strict=True)):
+            if len(set(column[1])) == 1 or column in names:
+                continue
+            own, taken = place.wanted, 2
+            while own in names.values():
+                own, taken = f"{place.wanted}{taken}", taken + 1
+            names[column] = own
+            parameters.append((place, number, Parameter(own, place.kind)))
+        parameters.sort(key=lambda item: item[0].is_keyword)
+        self._given = [(place.is_keyword, k, p.name) for place, k, p in parameters]
+        said = iter([names.get(column) for column in columns])
+        items = tuple(_said(item, said) for item in rows[0].items)
+        item = rows[0].items[0]
+        called, about = item.name, "The blocks of a stage."
+        if items[0].name == item.name:
+            about = (
+                f"{item.name.replace('{}', str(item.first))} and those that follow it."
+            )
+        else:
+            called = _DIGITS.sub("", called)
+        called = "_".join(re.findall(r"\w+", called))
+        self.function = Function(
+            name(f"{called}s"),
+            tuple(parameter for _, _, parameter in parameters),
+            "nn.Sequential",
+            (Return(Container(Holds.SEQUENTIAL, items)),),
+            about,
+        )
+
+    def call(self, row: Container) -> Make:
+        """What makes a row."""
+        numbers = _numbers(row)
+        given = (
+            Argument(Number(numbers[k]), name if is_keyword else "")
+            for is_keyword, k, name in self._given
+        )
+        return Make(self.function.name, tuple(given))
+
+
+def _places(row: Container, made: Mapping[str, Definition]) -> Iterator[_Place]:
+    """What stands for each number of a row, in the order of :func:`_numbers`."""
+    for item in row.items:
         assert isinstance(item.value, Make)
         names = [p.name for p in made[item.value.callee].parameters]
-        columns = zip(*(_numbers(item) for item in items), strict=True)
-        self._varies = [len(set(column)) > 1 for column in columns]
-        parameters: list[Parameter] = []
-        arguments: list[Argument] = []
-        given = item.value.arguments
-        for position, (argument, varies) in enumerate(
-            zip(given, self._varies, strict=True)
-        ):
+        yield from (_Place(_STAGE) for _ in _DIGITS.findall(item.name))
+        for position, argument in enumerate(item.value.arguments):
             number = argument.value
-            if varies and isinstance(number, Number):
-                own = argument.keyword or names[position]
-                kind = "float" if isinstance(number.value, float) else "int"
-                parameters.append(Parameter(own, kind))
-                argument = replace(argument, value=replace(number, value=own))
-            arguments.append(argument)
-        self._count = "count" if "count" not in names else "blocks"
-        parameters.append(Parameter(self._count))
-        value = replace(item.value, arguments=tuple(arguments))
-        row = Container(
-            Holds.SEQUENTIAL, (replace(item, value=value, count=self._count),)
-        )
-        first = item.name.replace("{}", str(item.first))
-        self.function = Function(
-            name(f"{item.name.replace('{}', '')}s"),
-            tuple(parameters),
-            "nn.Sequential",
-            (Return(row),),
-            f"{first} and those that follow it.",
-        )
+            is_float = isinstance(number, Number) and isinstance(number.value, float)
+            own = argument.keyword or names[position]
+            yield _Place(own, bool(argument.keyword), "float" if is_float else "int")
+        yield _Place("count" if "count" not in names else "blocks", is_keyword=True)
 
-    def call(self, item: Item) -> Make:
-        """What makes a row."""
+
+def _numbers(row: Container) -> tuple[Any, ...]:
+    """The numbers of a row: in names, as arguments, and how many blocks there are."""
+    numbers: list[Any] = []
+    for item in row.items:
         assert isinstance(item.value, Make)
-        given = [
-            Argument(Number(number.value))
-            for number, varies in zip(
-                (argument.value for argument in item.value.arguments),
-                self._varies,
-                strict=True,
-            )
-            if varies and isinstance(number, Number)
-        ]
-        count = Argument(Number(item.count), self._count)
-        return Make(self.function.name, (*given, count))
+        numbers += map(int, _DIGITS.findall(item.name))
+        numbers += (
+            argument.value.value if isinstance(argument.value, Number) else None
+            for argument in item.value.arguments
+        )
+        numbers.append(item.count)
+    return tuple(numbers)
 
 
-def _numbers(item: Item) -> tuple[Any, ...]:
+def _said(item: Item, said: Iterator[str | None]) -> Item:
+    """Blocks with names in the place of the numbers that vary.
+
+    Args:
+        item: one of them, or several.
+        said: for each number a name, or None where it stays.
+    """
     assert isinstance(item.value, Make)
-    return tuple(
-        argument.value.value if isinstance(argument.value, Number) else None
-        for argument in item.value.arguments
-    )
+
+    def named(found: re.Match[str]) -> str:
+        name = next(said)
+        return f"{{{name}}}" if name else found[0]
+
+    called = _DIGITS.sub(named, item.name)
+    given = []
+    for argument in item.value.arguments:
+        name = next(said)
+        if name and isinstance(argument.value, Number):
+            argument = replace(argument, value=replace(argument.value, value=name))
+        given.append(argument)
+    value = replace(item.value, arguments=tuple(given))
+    return replace(item, name=called, value=value, count=next(said) or item.count)

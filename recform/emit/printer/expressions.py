@@ -79,7 +79,8 @@ def _entry(item: Item, loops: Loops) -> str:
     """A module, or a row of modules, with its name."""
     made = shown(item.value, loops)
     if item.count == 1:
-        return f'("{item.name}", {made})'
+        prefix = "f" if "{" in item.name else ""
+        return f'({prefix}"{item.name}", {made})'
     k = loops.counter
     number = f"{{{k} + {item.first}}}" if item.first else f"{{{k}}}"
     name = item.name.replace("{}", number)

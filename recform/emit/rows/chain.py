@@ -51,10 +51,9 @@ def is_chain(formula: Formula) -> bool:
     names = formula.names
     return (
         "step" in names
-        or bool(formula.block_names)
-        or any(len(naming.path) > 1 for naming in names.values())
-        or ("stages" in names and not names["stages"].numbered)
-        or ("transition" in names and names["transition"].numbered)
+        or any(naming.nested for naming in names.values())
+        or ("stages" in names and not names["stages"].apart)
+        or ("transition" in names and names["transition"].counts > 0)
     )
 
 
@@ -117,7 +116,7 @@ class ChainWriter:
         """The parts of a stem, transition or head, in the container that is theirs."""
         role = origin.kind.value
         given = self._formula.names.get(role)
-        own = Naming((role + ("{}" if origin.number else ""),))
+        own = Naming(role + ("{}" if origin.number else ""))
         path = (given or own).at(origin.number)
         here = Setting.at(piece.input, piece, self._formula.tables)
         if origin is STEM:
@@ -137,7 +136,7 @@ class ChainWriter:
     def _has_class(self, pipeline: Pipeline, given: Naming | None) -> bool:
         """Whether transitions, of which each is a container, are modules of one class."""
         flat = not any(is_nested(step.label) for step in pipeline.steps)
-        apart = given is None or given.numbered
+        apart = given is None or given.apart
         return len(self._network.transitions) > 1 and flat and apart
 
     def _transition(
@@ -170,17 +169,24 @@ class ChainWriter:
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
         names = self._formula.names
-        where = names.get("stages", Naming(("stage{}",)))
+        where = names.get("stages", Naming("stage{}"))
         path = where.at(position + 1)
         step = names.get("step")
-        shared = not where.numbered
+        shared = not where.apart
+        if step is not None and step.counts > 1:
+            step = step.of(position + 1)
+            shared = False
         first = before + 1 if shared else 1
         spans = self._formula.name_spans
         places = (*(spans.get("stages") for _ in path), spans.get("step"))
         for item in self._stages.blocks(position):
-            if self._formula.block_names or not path:
-                yield from self._named(item, path, places, position, before)
+            if not path or (step is not None and (step.each or step.nested)):
+                named = step or Naming("block{}")
+                start = (before + 1) if named.each else first
+                called = [named.at(start + k) for k in range(item.count)]
+                yield from self._named(item, path, places, position, called)
                 before += item.count
+                first += item.count
                 continue
             name = NEXT if step is None or step.inline else step.pattern
             yield Part(
@@ -204,7 +210,7 @@ class ChainWriter:
         path: tuple[str, ...],
         places: tuple[Span | None, ...],
         position: int,
-        before: int,
+        called: list[tuple[str, ...]],
     ) -> Iterator[Part]:
         """Blocks that have a name each."""
         if item.flat:
@@ -214,15 +220,12 @@ class ChainWriter:
                 self._formula.equations[0].span,
                 'give the stages one: stages = "features"',
             )
-        step = self._formula.names.get("step", Naming(("block{}",)))
-        for k in range(item.count):
+        *above, own = places
+        for k, inner in enumerate(called):
             made = at(item.made, k)
-            own = step.at(before + k + 1)
-            if self._formula.block_names:
-                own = (self._formula.block_names[before + k],)
             yield Part(
-                path=(*path, *own),
-                places=places,
+                path=(*path, *inner),
+                places=(*above, *(own for _ in inner)),
                 call="{m}({x})",
                 made=made,
                 layer=made,
@@ -235,7 +238,9 @@ class ChainWriter:
         code = self._assembled(parts, Namespace.attributes())
         modules = tuple(Attribute(name, made) for name, made in code.modules)
         used = ordered(names_read(modules) & self._known)
-        camel = "".join(word[:1].upper() + word[1:] for word in head.split("_"))
+        origins = {part.origin.kind.value for part in parts if part.origin is not None}
+        called = head if not head.isdigit() else "_".join(sorted(origins)) or "part"
+        camel = "".join(word[:1].upper() + word[1:] for word in called.split("_"))
         name = self._workshop.names.new(identifier(camel))
         held = ", ".join(attribute.name for attribute in modules)
         self._workshop.made.append(

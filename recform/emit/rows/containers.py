@@ -6,9 +6,11 @@ number 0. Parts in a row whose names begin alike become one container.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from recform.algebra.labels import is_held
 from recform.blocks import identifiers
 from recform.emit.naming.namespace import Claim, Namespace, fail
 from recform.emit.plan.expressions import Container, Expression, Holds, Item
@@ -37,6 +39,8 @@ class Part:
         first: the number of the first, which replaces ``{}`` in the last name.
         origin: the piece of the network that it is of; None for a container that holds
             parts of several.
+        piece: the places of a container that it is, as Python, where others of the same
+            one run apart from it; empty for a whole module.
     """
 
     path: tuple[str, ...]
@@ -53,11 +57,17 @@ class Part:
     first: int = 0
     origin: Origin | None = None
     places: tuple[Span | None, ...] = ()
+    piece: str = ""
 
     @property
     def place(self) -> Span | None:
         """Where the outermost name is said; None if nobody says it."""
         return self.places[0] if self.places else self.span
+
+    @property
+    def is_module(self) -> bool:
+        """Whether it is a module, or some places of one, and no function."""
+        return self.made is not None or bool(self.piece)
 
     @property
     def what(self) -> str:
@@ -117,47 +127,73 @@ Compose = Callable[[str, list[Part]], Part]
 
 
 def is_nested(label: str) -> bool:
-    """Whether the name of an operator is a path, or a number in brackets."""
-    return "." in label or label[:1].isdigit()
+    """Whether the name of an operator is a path, or one that a container alone has."""
+    return "." in label or is_held(label)
 
 
 def fold(parts: Sequence[Part], compose: Compose | None = None) -> list[Part]:
     """Parts whose names begin alike as one; the others as they are.
+
+    Where other modules stand between two parts of a container, it is called in pieces.
 
     Args:
         parts: in the order in which they run.
         compose: for a container that is no nn.Sequential; a diagnostic if left out.
 
     Raises:
-        CompileError: RF219, if a container is in two places, or is no nn.Sequential.
+        CompileError: RF219, if a container is no nn.Sequential.
     """
+    # A function between two modules of a container is of it as well.
+    runs = [
+        (run, fold([member.without() for member in run], compose) if is_held else run)
+        for run, is_held in _runs(parts)
+    ]
+    held: dict[str, list[list[Part]]] = {}
+    for run, inner in runs:
+        if inner is not run:
+            held.setdefault(run[0].path[0], []).append(inner)
+    made = {
+        head: _container(
+            head, list(chain(*inner)), compose if len(inner) == 1 else None
+        )
+        for head, inner in held.items()
+    }
     result: list[Part] = []
-    seen: set[str] = set()
-    position = 0
-    while position < len(parts):
-        part = parts[position]
-        if len(part.path) < 2:
-            result.append(part)
-            position += 1
+    begun: dict[str, int] = {}
+    for run, inner in runs:
+        if inner is run:
+            result += run
             continue
-        run = _run(parts, position)
-        if part.path[0] in seen:
-            fail(
-                f"{part.path[0]} is in two places, with other modules between",
-                part.place or part.span,
-                "a container holds what runs in a row; give one of them another name",
-            )
-        seen.add(part.path[0])
-        # A function between two modules of a container is of it as well.
-        inner = [member.without() for member in run]
-        made = _container(part.path[0], fold(inner, compose), compose)
-        origin = part.origin if len({member.origin for member in run}) == 1 else None
-        result.append(replace(made, places=part.places[:1], origin=origin))
-        position += len(run)
+        head = run[0].path[0]
+        origin = run[0].origin if len({member.origin for member in run}) == 1 else None
+        whole = replace(made[head], places=run[0].places[:1], origin=origin)
+        if len(held[head]) > 1:
+            start = begun.get(head, 0)
+            begun[head] = start + sum(part.count for part in inner)
+            whole = _piece(whole, start, begun[head])
+        result.append(whole)
     return result
 
 
-def _run(parts: Sequence[Part], start: int) -> list[Part]:
+def _runs(parts: Sequence[Part]) -> Iterator[tuple[list[Part], bool]]:
+    """Parts in a row that lie in one container, and the others each by itself."""
+    position = 0
+    while position < len(parts):
+        is_held = len(parts[position].path) > 1
+        run = run_of(parts, position) if is_held else [parts[position]]
+        yield run, is_held
+        position += len(run)
+
+
+def _piece(whole: Part, start: int, end: int) -> Part:
+    """What a container holds in some of its places; the first piece makes it."""
+    piece = str(start) if end == start + 1 else f"{start}:{end}"
+    made = None if start else whole.made
+    call = f"{{m}}[{piece}]({{x}})"
+    return replace(whole, call=call, made=made, layer=None, piece=piece)
+
+
+def run_of(parts: Sequence[Part], start: int) -> list[Part]:
     """The parts in a row that lie in one container, with functions between them."""
     head = parts[start].path[0]
     end = start
@@ -175,12 +211,20 @@ def _container(head: str, parts: list[Part], compose: Compose | None) -> Part:
     named = [part for part in parts if part.path]
     numbered = any(part.numbered for part in named)
     made = _sequential(parts) if numbered else _ordered(parts)
-    # A class of its own has a name for each part, and so no rows of blocks.
-    rows = any(part.repeat > 1 or part.splat or part.name == NEXT for part in parts)
-    if made is None and compose is not None and not rows:
+    # A class of its own has an attribute for each part, and so no rows of blocks.
+    rows = any(part.repeat > 1 or part.splat for part in parts)
+    attributes = all(part.name.isidentifier() for part in named if part.name)
+    if made is None and compose is not None and attributes and not rows:
         return compose(head, parts)
     if made is None:
         culprit = next((p for p in parts if not p.layer), parts[0])
+        if culprit.piece:
+            fail(
+                f"{culprit.name} is in two places, with other modules between, and "
+                f"{head} runs what it holds in a row",
+                culprit.place or culprit.span,
+                "give one of them another name",
+            )
         fail(
             f"{culprit.kind} cannot stand in an nn.Sequential: torch has no module for it",
             culprit.span or span,
@@ -236,7 +280,7 @@ def _sequential(parts: list[Part]) -> Container | None:
 def _ordered(parts: list[Part]) -> Container | None:
     """Modules by their names."""
     items: list[Item] = []
-    scope = Namespace.attributes(identifiers.SEQUENTIAL)
+    scope = Namespace.container(identifiers.SEQUENTIAL)
     for part, name in zip(parts, names_of(parts, scope), strict=True):
         if part.layer is None:
             return None
@@ -254,6 +298,9 @@ def names_of(parts: Sequence[Part], names: Namespace) -> list[str]:
     for part in parts:
         if part.name == NEXT:
             result.append(names.new(NEXT))
+            continue
+        if part.piece and part.made is None:
+            result.append(part.name)  # the first piece has made it
             continue
         if part.name or not part.path:
             claim = Claim(part.what, part.place, part.key)

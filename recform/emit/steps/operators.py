@@ -160,11 +160,13 @@ class BlockWriter:
             result = sequential(*(Item(module) for _, module in code.modules))
         needed = ["in_features", "features"]
         if shape.layout is Layout.IMAGE:
-            needed = ["in_channels", "channels", "stride"]
+            needed = ["in_channels", "channels"]
+        if shape.is_divided:
+            needed.append("stride")
         more = [p for p in code.parameters if p not in needed]
         parameters = [*needed[:2], *more, *needed[2:]]
         same = f"{needed[0]} == {needed[1]}"
-        if shape.layout is Layout.IMAGE:
+        if shape.is_divided:
             same += " and stride == 1"
         unchanged = Case(same, (Return(Code("nn.Identity()")),))
         shop.made.append(

@@ -22,13 +22,14 @@ from recform.emit.formula.terms import (
     numeric_parts,
 )
 from recform.emit.initialise import scalar_parameter
-from recform.emit.naming.names import is_inline, operator_name
+from recform.emit.naming.names import ADAPTER, as_named, is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.naming.says import step_equations, step_title
 from recform.emit.pipelines import (
     WHOLE,
     PipelineCode,
     attributes_of,
+    check_inline,
     is_body,
     is_whole,
     pipeline_parts,
@@ -244,17 +245,24 @@ class _StepWriter:
 
     def _owned(self) -> Iterator[Attribute]:
         """What the constructor makes."""
-        for name in self._own.operators():
-            yield from self._module(name)
+        scalars = self._own.scalars
+        parts = [*self._own.operators(), ADAPTER, *scalars]
+        for name in as_named(self._formula, parts):
+            if name == ADAPTER:
+                yield from self._adapters()
+            elif name in scalars:
+                yield self._scalar(name)
+            else:
+                yield from self._module(name)
+        yield from self._numbers()
+
+    def _adapters(self) -> Iterator[Attribute]:
         for attribute, bridges in self._own.bridges.items():
             values = [
                 (parameter, Code(self._adapter_argument(parameter, bridges)))
                 for parameter in self._classes.adapter_parameters
             ]
             yield Attribute(attribute, Make(self._classes.adapter, given(values)))
-        for name in self._own.scalars:
-            yield self._scalar(name)
-        yield from self._numbers()
 
     def _module(self, name: str) -> Iterator[Attribute]:
         arguments = self._arguments(name)
@@ -275,6 +283,7 @@ class _StepWriter:
     def _inlined(self, name: str, arguments: Mapping[str, str]) -> PipelineCode:
         """The operator's parts as the step's own, with the step's names in them."""
         pipeline: Pipeline = self._formula.operators[name]
+        check_inline(pipeline)
         here = self._place(name, arguments)
         return self._workshop.code(pipeline, here, self._attributes)
 
