@@ -250,7 +250,7 @@ class Concat(Tensor):
     """Tensors side by side along the features."""
 
 
-class Function(Str):
+class Named(Str):
     """The name of an elementwise operator, with the operator: two may have one name."""
 
     __slots__ = ("operator",)
@@ -278,8 +278,8 @@ class Elementwise(Tensor):
     It holds the operator of the library or of a plugin that computes it.
     """
 
-    def __new__(cls, function: Operator | Function, argument: Tensor) -> Elementwise:
-        named = function if isinstance(function, Function) else Function(function)
+    def __new__(cls, function: Operator | Named, argument: Tensor) -> Elementwise:
+        named = function if isinstance(function, Named) else Named(function)
         return super().__new__(cls, named, argument)
 
     @property

@@ -139,6 +139,7 @@ def test_tensors_of_one_name_are_two() -> None:
         Elementwise(relu, Input()).func(*Elementwise(relu, Input()).args).name == "relu"
     )
     assert Elementwise(first, Input()).compare(Elementwise(second, Input())) == 0
+    assert [str(arg) for arg in Elementwise(relu, Input()).args] == ["relu", "input"]
 
 
 def test_a_plugin_that_was_loaded_before_is_the_same_operator() -> None:
