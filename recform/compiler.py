@@ -35,11 +35,12 @@ from recform.diagnostics import (
     Severity,
     render_text,
 )
+from recform.files import decode, read_source
 from recform.lowering.blame import blamed
 from recform.lowering.sections import no_network
 from recform.modules import load_source, need_torch
 from recform.source import Source
-from recform.syntax.parse import decode, parse, read_source
+from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:

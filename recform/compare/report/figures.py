@@ -1,0 +1,273 @@
+"""The pictures of a report, as SVG that follows the reader's light or dark theme.
+
+matplotlib draws them in the colours of the light theme; what it wrote gets these as
+variables. Names of models stand beside what is drawn, and lines have dashes and points
+forms, so that no colour has to be known.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from recform.compare.comparison import Comparison
+from recform.compare.datasets import OverData
+from recform.compare.model import Curve, ModelFacts
+from recform.compare.seeds import OnData
+from recform.compare.verdict import Outcome, of_ranks
+from recform.render.theme import COLOURS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_GROUPS = tuple(f"group{number}" for number in range(1, 7))
+_ROLES = ("ink", "muted", "cluster-line", *_GROUPS)
+_LIGHT = {role: COLOURS[role][0] for role in _ROLES}
+_DASHES = ("-", "--", "-.", ":")
+_MARKS = "osD^vP*X"
+_WIDTH = 7.6
+
+
+def bars(found: Comparison, each: OnData) -> str:
+    """Means with intervals, and each seed as a dot (Figures 5 and 6)."""
+    names = [model.model for model in each.models]
+
+    def draw(axes: Axes) -> None:
+        for place, model in enumerate(each.models):
+            colour = _LIGHT["group2" if place % 2 else "group1"]
+            values = list(found.results.of(model.model, each.data).values())
+            if model.interval is not None:
+                low, high = model.interval
+                axes.errorbar(
+                    model.mean,
+                    place,
+                    xerr=[[model.mean - low], [high - model.mean]],
+                    color=colour,
+                    linewidth=2.2,
+                    capsize=4,
+                )
+            axes.plot(values, [place + 0.22] * len(values), "o", ms=3, mfc="none",
+                      mec=_LIGHT["muted"], ls="")  # fmt: skip
+            axes.plot([model.mean], [place], _MARKS[place % 2], color=colour, ms=7)
+        _named(axes, names)
+        axes.set_xlabel(f"{found.results.measure} {found.results.unit}".strip())
+
+    return _svg(_WIDTH, 0.9 + 0.36 * len(names), [draw])
+
+
+def friedman_graph(over: OverData) -> str:
+    """Mean ranks with bars as wide as CD (Figure 4)."""
+    half = (over.distance or 0) / 2
+
+    def draw(axes: Axes) -> None:
+        for place, mean in enumerate(over.means):
+            axes.plot(
+                [mean - half, mean + half],
+                [place, place],
+                color=_LIGHT["group1"],
+                lw=2.2,
+            )
+            axes.plot([mean], [place], "o", color=_LIGHT["ink"], ms=6)
+        _named(axes, over.models)
+        axes.set_xlabel("mean rank (1 is best)")
+
+    return _svg(_WIDTH, 0.9 + 0.3 * len(over.models), [draw])
+
+
+def critical_differences(over: OverData) -> str:
+    """Demsar's diagram: models on a scale of ranks, bars join what is not told apart."""
+    import pandas
+    import scikit_posthocs
+
+    ranks = dict(zip(over.models, over.means, strict=True))
+    # Joined is what the report calls open: by CD, which p follows up to its last digit.
+    table = pandas.DataFrame(1.0, index=over.models, columns=over.models)
+    for pair in over.pairs:
+        joined = float(of_ranks(pair, over) == Outcome.open)
+        table.loc[pair.first, pair.second] = joined
+        table.loc[pair.second, pair.first] = joined
+
+    def draw(axes: Axes) -> None:
+        scikit_posthocs.critical_difference_diagram(
+            ranks,
+            table,
+            ax=axes,
+            label_fmt_left="{label} ({rank:.2f})",
+            label_fmt_right="({rank:.2f}) {label}",
+            label_props={"fontsize": 9},
+            elbow_props={"linewidth": 1.0},
+            crossbar_props={"color": _LIGHT["group2"], "linewidth": 4},
+            marker_props={"color": _LIGHT["ink"], "s": 12},
+            color_palette=[_LIGHT["ink"]] * len(over.models),
+        )
+
+    return _svg(_WIDTH, 1.3 + 0.16 * len(over.models), [draw])
+
+
+#: What a model costs: the words of the axis, and where it is found.
+_COSTS = (
+    ("parameters", lambda item: item.parameters),
+    ("multiply-adds", lambda item: item.multiply_adds),
+    ("seconds a step", lambda item: item.seconds_per_step),
+)
+
+
+def cost_axes(
+    known: Iterable[ModelFacts],
+) -> list[tuple[str, Callable[[ModelFacts], float | None]]]:
+    """The costs that are known of two models or more."""
+    items = list(known)
+    return [
+        (label, value)
+        for label, value in _COSTS
+        if sum(value(item) is not None for item in items) > 1
+    ]
+
+
+def costs(found: Comparison, each: OnData, known: Sequence[ModelFacts]) -> str:
+    """Mean scores against each cost."""
+    from matplotlib import ticker
+
+    # 11.2 M and 0.56 G; matplotlib has no types for it.
+    thousands: Any = ticker.EngFormatter
+
+    means = {model.model: model for model in each.models}
+
+    def panel(label: str, value: Callable[[ModelFacts], float | None]) -> Any:
+        def draw(axes: Axes) -> None:
+            for place, item in enumerate(known):
+                cost = value(item)
+                if cost is None or item.name not in means:
+                    continue
+                model = means[item.name]
+                colour = _LIGHT[_GROUPS[place % len(_GROUPS)]]
+                spread = model.sd or 0
+                axes.errorbar(cost, model.mean, yerr=spread, color=colour, capsize=3)
+                axes.plot(
+                    [cost], [model.mean], _MARKS[place % len(_MARKS)], color=colour
+                )
+                axes.annotate(item.name, (cost, model.mean), xytext=(6, 5),
+                              textcoords="offset points", fontsize=8)  # fmt: skip
+            axes.margins(x=0.3, y=0.2)
+            axes.set_xlabel(label)
+            axes.xaxis.set_major_formatter(thousands())
+            axes.set_ylabel(f"{found.results.measure} {found.results.unit}".strip())
+            _plain(axes)
+
+        return draw
+
+    panels = [panel(label, value) for label, value in cost_axes(known)]
+    return _svg(_WIDTH, 3.0 * len(panels), panels)
+
+
+def curves(models: Sequence[ModelFacts], name: str) -> str:
+    """How a value went: the mean over seeds, and the range of all."""
+
+    def draw(axes: Axes) -> None:
+        place = 0
+        for item in models:
+            runs = [curve for curve in item.curves if curve.name == name]
+            if not runs:
+                continue
+            steps, low, mean, high = _over_runs(runs)
+            style = {
+                "color": _LIGHT[_GROUPS[place % len(_GROUPS)]],
+                "ls": _DASHES[place % len(_DASHES)],
+            }
+            if len(runs) > 1:
+                axes.fill_between(
+                    steps, low, high, color=style["color"], alpha=0.15, lw=0
+                )
+            axes.plot(steps, mean, label=item.name, **style)  # type: ignore[arg-type]
+            place += 1
+        axes.set_xlabel("step" if place else "")
+        axes.set_ylabel(name)
+        axes.legend(frameon=False, fontsize=8)
+        _plain(axes)
+
+    return _svg(_WIDTH, 3.6, [draw])
+
+
+def _over_runs(
+    runs: Sequence[Curve],
+) -> tuple[list[float], list[float], list[float], list[float]]:
+    """The steps that all runs have; of the values there the lowest, mean and highest."""
+    tables = [dict(zip(run.steps, run.values, strict=True)) for run in runs]
+    steps = sorted(set.intersection(*(set(table) for table in tables)))
+    values = [[table[step] for table in tables] for step in steps]
+    return (
+        steps,
+        [min(row) for row in values],
+        [sum(row) / len(row) for row in values],
+        [max(row) for row in values],
+    )
+
+
+# --------------------------------------------------------------------------- the form
+
+
+def _named(axes: Axes, names: Sequence[str]) -> None:
+    """A row a model, the first one on top."""
+    axes.set_yticks(range(len(names)), labels=[_safe(name) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.grid(axis="x", color=_LIGHT["cluster-line"], linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _safe(name: str) -> str:
+    """A name as it stands: matplotlib would take what is between dollars for TeX."""
+    short = name if len(name) < 40 else f"{name[:38]}..."
+    return short.replace("$", r"\$")
+
+
+def _svg(width: float, height: float, panels: Sequence[Callable[[Axes], None]]) -> str:
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    ink = _LIGHT["ink"]
+    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color",
+             "ytick.color")  # fmt: skip
+    settings: Any = {
+        **matplotlib.rcParamsDefault,
+        "svg.hashsalt": "recform",
+        "svg.fonttype": "none",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        **dict.fromkeys(names, ink),
+    }
+    settings.pop("backend", None)
+    settings.pop("interactive", None)
+    with matplotlib.rc_context(settings):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        grid = figure.subplots(len(panels), 1, squeeze=False)
+        for axes, draw in zip(grid[:, 0], panels, strict=True):
+            draw(axes)
+        stream = io.StringIO()
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(stream, format="svg", transparent=True, metadata=nothing)
+    return _themed(stream.getvalue())
+
+
+def _themed(text: str) -> str:
+    """An SVG with the colours of roles as variables, and nothing around it."""
+    text = text[text.index("<svg") :]
+    text = re.sub(r"\s*<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    for role, colour in _LIGHT.items():
+        text = text.replace(colour, f"var(--{role})")
+    light = "".join(f"--{role}:{COLOURS[role][0]};" for role in _ROLES)
+    dark = "".join(f"--{role}:{COLOURS[role][1]};" for role in _ROLES)
+    style = (
+        f"<style>:root{{{light}}}@media screen and (prefers-color-scheme:dark)"
+        f"{{:root{{{dark}}}}}</style>"
+    )
+    head = text.index(">") + 1
+    return f"{text[:head]}\n {style}{text[head:]}"
