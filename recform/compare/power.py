@@ -42,7 +42,7 @@ def runs_needed(mean: float, sd: float, level: float) -> int | None:
     if mean == 0:
         return None
     low = least(level)
-    if sd <= 1e-12 * abs(mean):
+    if sd == 0:
         return low
     effect = mean / sd
     if power(low, effect, level) >= POWER:

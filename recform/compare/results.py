@@ -199,6 +199,7 @@ def _keys(
                 "RF854",
                 f"two columns are headed {cell.text!r}",
                 cell.span,
+                hint="runs are told apart by seeds: a column a seed, or a column seed",
                 others=[Label(known[name].span, "the first one")],
             )
         known.setdefault(name, cell)

@@ -13,8 +13,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import fmean, stdev
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
@@ -175,8 +177,8 @@ def described(model: str, values: Sequence[float], alpha: float) -> Described:
     return Described(
         model,
         len(values),
-        float(np.mean(values)),
-        float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        fmean(values),
+        stdev(values) if len(values) > 1 else None,
         mean_interval(values, alpha),
     )
 
@@ -186,17 +188,21 @@ def mean_interval(values: Sequence[float], alpha: float) -> tuple[float, float] 
     n = len(values)
     if n < 2:
         return None
-    mean, error = float(np.mean(values)), float(stats.sem(values))
-    if not error > 0:
+    mean, error = fmean(values), stdev(values) / math.sqrt(n)
+    if error == 0:
         return mean, mean
     low, high = stats.t.interval(1 - alpha, n - 1, loc=mean, scale=error)
     return float(low), float(high)
 
 
-def flipped(values: Sequence[float], exact: bool) -> float | None:
+def flipped(
+    values: Sequence[float] | npt.NDArray[np.float64], exact: bool
+) -> float | None:
     """The two-sided p of the mean when signs are flipped; None if all are zero."""
-    if not any(values):
+    if not np.any(values):
         return None
+    if len(values) == 1:
+        return 1.0  # either sign is as far from zero
     found = stats.permutation_test(
         (np.asarray(values),),
         lambda sample, axis: np.mean(sample, axis=axis),
@@ -207,6 +213,11 @@ def flipped(values: Sequence[float], exact: bool) -> float | None:
         rng=np.random.default_rng(0),
     )
     return float(found.pvalue)
+
+
+def floor(n: int, exact: bool) -> float:
+    """The smallest p that so many differences can give."""
+    return 2.0 ** (1 - n) if exact else 2 / (RANDOM + 1)
 
 
 def corrected(values: Sequence[float]) -> list[float]:
@@ -221,11 +232,11 @@ def hedges(values: Sequence[float]) -> float | None:
     freedom = len(values) - 1
     if freedom < 2:
         return None
-    sd = float(np.std(values, ddof=1))
-    if not sd > 1e-12 * max(map(abs, values), default=0.0):
+    sd = stdev(values)
+    if sd == 0:
         return None
     bias = math.exp(special.gammaln(freedom / 2) - special.gammaln((freedom - 1) / 2))
-    return float(np.mean(values)) / sd * bias / math.sqrt(freedom / 2)
+    return fmean(values) / sd * bias / math.sqrt(freedom / 2)
 
 
 def _pair(
@@ -237,8 +248,8 @@ def _pair(
     alpha: float,
     tests: int,
 ) -> Pair:
-    n, mean = len(values), float(np.mean(values))
-    sd = float(np.std(values, ddof=1)) if n > 1 else None
+    n, mean = len(values), fmean(values)
+    sd = stdev(values) if n > 1 else None
     level = alpha / tests
     return Pair(
         *names,
@@ -252,7 +263,7 @@ def _pair(
         p,
         exact,
         p_holm if p is not None else None,
-        2.0 ** (1 - n) if exact else 2 / (RANDOM + 1),
+        floor(n, exact),
         None if sd is None else runs_needed(mean, sd, level),
         None if sd is None else detectable(n, sd, level),
     )

@@ -88,9 +88,9 @@ def _on(found: Comparison, each: OnData) -> list[str]:
     few = [pair for pair in unsettled if pair.floor * tests > alpha]
     if few:
         lines.append(where + _too_few(few, len(unsettled), alpha, tests))
-    for pair in unsettled if len(unsettled) <= 6 else ():
-        lines.append(where + open_pair(found, pair))
-    if len(unsettled) > 6:
+    if len(unsettled) <= 6:
+        lines += [where + open_pair(found, pair) for pair in unsettled]
+    elif len(few) < len(unsettled):
         lines.append(
             f"{where}{len(unsettled)} of {count(len(pairs), 'pair')} are open; the table "
             "of pairs has what each would take."

@@ -66,6 +66,10 @@ def prepared(
     sources["used"].write_text("W = conv(3, c, stride=s) > bn\n")
     if name == "explain":
         return ["RF204"], {}
+    if name == "compare":
+        table = folder / "results.csv"
+        table.write_text("model,0,1\nA,93.5,93.4\nB,94.1,94.0\n")
+        return ["--results", str(table)], {"results": table}
     for item in inputs(name):
         if item.param_type_name != "argument" and not options:
             continue
@@ -120,7 +124,7 @@ def opened(source: Path, place: Path) -> Path:
 
 
 #: Commands that import torch, or draw a plot, before they know what they write.
-SLOW = ("analyze", "transplant")
+SLOW = ("analyze", "compare", "transplant")
 LINKS: list[Callable[[Path, Path], Path]] = [symbolic, chained, hard, around, opened]
 
 
@@ -158,7 +162,15 @@ def test_no_command_writes_over_what_it_reads(
 
 def test_all_commands_that_write_are_there() -> None:
     found = [name for name, _ in outputs()]
-    assert {"compile", "render", "analyze", "derive", "equiv", "transplant"} <= {*found}
+    assert {
+        "compile",
+        "compare",
+        "render",
+        "analyze",
+        "derive",
+        "equiv",
+        "transplant",
+    } <= {*found}
 
 
 def test_what_is_something_else_by_its_name_stays(tmp_path: Path) -> None:

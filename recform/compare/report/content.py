@@ -75,26 +75,14 @@ def _on(each: OnData, before: str = ", ") -> str:
 def _scores(found: Comparison) -> Iterator[Block]:
     results, digits = found.results, found.results.digits
     if all(model.n == 1 for each in found.each for model in each.models):
-        yield Table(
-            _measured(found),
-            ("model", *(data or "score" for data in results.data)),
+        scored = [
             tuple(
-                (
-                    model,
-                    *(
-                        next(
-                            (
-                                score(v, digits)
-                                for v in results.of(model, data).values()
-                            ),
-                            "",
-                        )
-                        for data in results.data
-                    ),
-                )
-                for model in results.models
-            ),
-        )
+                next((score(v, digits) for v in results.of(model, data).values()), "")
+                for data in results.data
+            )
+            for model in results.models
+        ]
+        yield _grid(_measured(found), results.models, results.data, scored)
     else:
         for each in found.each:
             yield Table(
@@ -128,6 +116,22 @@ def _scores(found: Comparison) -> Iterator[Block]:
             )
     if results.missing:
         yield Text(f"Missing: {'; '.join(results.missing)}.")
+
+
+def _grid(
+    caption: str,
+    models: tuple[str, ...],
+    columns: tuple[str, ...],
+    cells: list[tuple[str, ...]],
+) -> Table:
+    """Models and data sets; a row a model, unless that would be too wide."""
+    names = tuple(name or "score" for name in columns)
+    if len(columns) > max(8, len(models)):
+        turned = zip(names, zip(*cells, strict=True), strict=True)
+        rows = tuple((name, *row) for name, row in turned)
+        return Table(caption, ("data set", *models), rows)
+    rows = tuple((model, *row) for model, row in zip(models, cells, strict=True))
+    return Table(caption, ("model", *names), rows)
 
 
 def _pairs(found: Comparison) -> Iterator[Block]:
@@ -186,18 +190,12 @@ def _ranks(found: Comparison) -> Iterator[Block]:
     over = found.over
     if over is None:
         return
-    yield Table(
-        "Ranks: 1 is best, ties are shared",
-        ("model", *(data or "score" for data in over.data), "mean"),
-        tuple(
-            (
-                model,
-                *(f"{row[number]:g}" for row in over.ranks),
-                f"{over.means[number]:.3f}",
-            )
-            for number, model in enumerate(over.models)
-        ),
-    )
+    ranks = [
+        (*(f"{row[number]:g}" for row in over.ranks), f"{mean:.3f}")
+        for number, mean in enumerate(over.means)
+    ]
+    columns = (*over.data, "mean")
+    yield _grid("Ranks: 1 is best, ties are shared", over.models, columns, ranks)
     if over.friedman is not None:
         yield Items(_friedman(over.friedman))
     if over.distance is None:

@@ -60,6 +60,7 @@ def _over(found: Comparison, over: OverData) -> dict[str, Any]:
             }
             for number, model in enumerate(over.models)
         ],
+        "differ": over.differ,
         "friedman": None if over.friedman is None else _rounded(_fields(over.friedman)),
         "critical_difference": None if over.distance is None else plain(over.distance),
         "pairs": [

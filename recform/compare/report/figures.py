@@ -8,6 +8,7 @@ forms, so that no colour has to be known.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,6 @@ from recform.compare.comparison import Comparison
 from recform.compare.datasets import OverData
 from recform.compare.model import Curve, ModelFacts
 from recform.compare.seeds import OnData
-from recform.compare.verdict import Outcome, of_ranks
 from recform.render.theme import COLOURS
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def bars(found: Comparison, each: OnData) -> str:
                       mec=_LIGHT["muted"], ls="")  # fmt: skip
             axes.plot([model.mean], [place], _MARKS[place % 2], color=colour, ms=7)
         _named(axes, names)
-        axes.set_xlabel(f"{found.results.measure} {found.results.unit}".strip())
+        axes.set_xlabel(_measured(found))
 
     return _svg(_WIDTH, 0.9 + 0.36 * len(names), [draw])
 
@@ -78,36 +78,69 @@ def friedman_graph(over: OverData) -> str:
 
 def critical_differences(over: OverData) -> str:
     """Demsar's diagram: models on a scale of ranks, bars join what is not told apart."""
-    import pandas
-    import scikit_posthocs
-
-    ranks = dict(zip(over.models, over.means, strict=True))
-    # Joined is what the report calls open: by CD, which p follows up to its last digit.
-    table = pandas.DataFrame(1.0, index=over.models, columns=over.models)
-    for pair in over.pairs:
-        joined = float(of_ranks(pair, over) == Outcome.open)
-        table.loc[pair.first, pair.second] = joined
-        table.loc[pair.second, pair.first] = joined
+    order = sorted(range(len(over.models)), key=lambda n: (over.means[n], n))
+    means = [over.means[n] for n in order]
+    joined = alike(means, over.distance if over.differ else None)
+    half = (len(order) + 1) // 2
+    low, high = math.floor(means[0]), math.ceil(means[-1])
+    # Bars hang below the scale, a step each, and the names below the bars.
+    top = 0.5 + 0.35 * len(joined)
 
     def draw(axes: Axes) -> None:
-        scikit_posthocs.critical_difference_diagram(
-            ranks,
-            table,
-            ax=axes,
-            label_fmt_left="{label} ({rank:.2f})",
-            label_fmt_right="({rank:.2f}) {label}",
-            label_props={"fontsize": 9},
-            elbow_props={"linewidth": 1.0},
-            crossbar_props={"color": _LIGHT["group2"], "linewidth": 4},
-            marker_props={"color": _LIGHT["ink"], "s": 12},
-            color_palette=[_LIGHT["ink"]] * len(over.models),
-        )
+        ink, line = _LIGHT["ink"], {"color": _LIGHT["ink"], "linewidth": 1.0}
+        for number, (first, last) in enumerate(joined):
+            level = -0.4 - 0.35 * number
+            ends = [means[first] - 0.04, means[last] + 0.04]
+            axes.plot(ends, [level] * 2, color=_LIGHT["group2"], lw=4)
+        for place, (model, mean) in enumerate(zip(order, means, strict=True)):
+            left = place < half
+            level = -top - 0.6 * (place if left else len(order) - 1 - place)
+            end = low - 0.1 if left else high + 0.1
+            axes.plot([mean, mean, end], [0, level, level], **line)  # type: ignore[arg-type]
+            axes.plot([mean], [0], "o", color=ink, ms=3)
+            name = _safe(over.models[model])
+            label = f"{name} ({mean:.2f})" if left else f"({mean:.2f}) {name}"
+            axes.annotate(
+                label,
+                (end, level),
+                xytext=(-4 if left else 4, 0),
+                textcoords="offset points",
+                ha="right" if left else "left",
+                va="center",
+            )
+        axes.set_xlim(low - 0.1, high + 0.1)
+        axes.set_ylim(-top - 0.6 * half, 0)
+        axes.set_yticks([])
+        axes.set_xticks(range(low, high + 1))
+        axes.xaxis.tick_top()
+        for side in ("left", "right", "bottom"):
+            axes.spines[side].set_visible(False)
 
-    return _svg(_WIDTH, 1.3 + 0.16 * len(over.models), [draw])
+    return _svg(_WIDTH, 0.5 + 0.3 * (top + 0.6 * half), [draw])
+
+
+def alike(means: Sequence[float], distance: float | None) -> list[tuple[int, int]]:
+    """Which ranks are not told apart: the first and the last of each group.
+
+    Args:
+        means: in their order.
+        distance: what tells two apart; None is nothing does.
+    """
+    found: list[tuple[int, int]] = []
+    for first, mean in enumerate(means):
+        near = [
+            n
+            for n in range(first, len(means))
+            if distance is None or means[n] - mean <= distance
+        ]
+        # A group within another one says nothing new.
+        if len(near) > 1 and (not found or near[-1] > found[-1][1]):
+            found.append((first, near[-1]))
+    return found
 
 
 #: What a model costs: the words of the axis, and where it is found.
-_COSTS = (
+_COSTS: tuple[tuple[str, Callable[[ModelFacts], float | None]], ...] = (
     ("parameters", lambda item: item.parameters),
     ("multiply-adds", lambda item: item.multiply_adds),
     ("seconds a step", lambda item: item.seconds_per_step),
@@ -153,7 +186,7 @@ def costs(found: Comparison, each: OnData, known: Sequence[ModelFacts]) -> str:
             axes.margins(x=0.3, y=0.2)
             axes.set_xlabel(label)
             axes.xaxis.set_major_formatter(thousands())
-            axes.set_ylabel(f"{found.results.measure} {found.results.unit}".strip())
+            axes.set_ylabel(_measured(found))
             _plain(axes)
 
         return draw
@@ -216,6 +249,10 @@ def _named(axes: Axes, names: Sequence[str]) -> None:
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     _plain(axes)
+
+
+def _measured(found: Comparison) -> str:
+    return ", ".join(filter(None, (found.results.measure, found.results.unit)))
 
 
 def _plain(axes: Axes) -> None:
