@@ -50,7 +50,9 @@ class Comparison:
         return sum(pair.n > 1 for found in self.each for pair in found.pairs)
 
 
-def compare(results: Results, asked: Asked, report: Diagnostics) -> Comparison:
+def compare(
+    results: Results, asked: Asked | None = None, report: Diagnostics | None = None
+) -> Comparison:
     """The statistics of results.
 
     Args:
@@ -61,6 +63,7 @@ def compare(results: Results, asked: Asked, report: Diagnostics) -> Comparison:
     Raises:
         CompileError: if there is no such baseline, or too much to compare.
     """
+    asked, report = asked or Asked(), report or Diagnostics()
     models = results.models
     if asked.baseline is not None and asked.baseline not in models:
         near = closest(asked.baseline, models)

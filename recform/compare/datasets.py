@@ -90,12 +90,14 @@ class Signed:
 
     Attributes:
         wins, losses: data sets on which the second is better, and worse.
+        balance: the sum of the signed ranks; positive is better for the second.
         p: exact; None if no data set tells them apart.
         floor: the smallest p that so many data sets can give.
     """
 
     wins: int
     losses: int
+    balance: float
     p: float | None
     floor: float
 
@@ -220,8 +222,9 @@ def signed(values: Sequence[float] | npt.NDArray[np.float64]) -> Signed:
     told = rounded[rounded != 0]
     # Wilcoxon's sum of signed ranks, over all ways to give signs: ties are no trouble.
     exact = 2.0 ** len(told) <= EXACT
-    p = flipped(np.sign(told) * stats.rankdata(np.abs(told)), exact)
-    return Signed(wins, losses, p, floor(len(told), exact))
+    ranks = np.sign(told) * stats.rankdata(np.abs(told))
+    p = flipped(ranks, exact)
+    return Signed(wins, losses, float(ranks.sum()), p, floor(len(told), exact))
 
 
 def _pairs(

@@ -62,7 +62,9 @@ class _Column:
     seed: int | None = None
 
 
-def read(paths: Sequence[Path], report: Diagnostics, *, lower: bool = False) -> Results:
+def read(
+    paths: Sequence[Path], report: Diagnostics | None = None, *, lower: bool = False
+) -> Results:
     """The results of one or more tables.
 
     Args:
@@ -73,6 +75,7 @@ def read(paths: Sequence[Path], report: Diagnostics, *, lower: bool = False) -> 
     Raises:
         CompileError: if one cannot be read, or is no table of results.
     """
+    report = report or Diagnostics()
     sources = [read_source(path, report, kind=TABLE) for path in paths]
     report.check()
     return parse([source for source in sources if source], report, lower=lower)

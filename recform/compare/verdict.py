@@ -87,7 +87,7 @@ def _on(found: Comparison, each: OnData) -> list[str]:
         return lines
     few = [pair for pair in unsettled if pair.floor * tests > alpha]
     if few:
-        lines.append(where + _too_few(few, len(unsettled), alpha, tests))
+        lines.append(where + _too_few(few, unsettled, len(pairs), alpha, tests))
     if len(unsettled) <= 6:
         lines += [where + open_pair(found, pair) for pair in unsettled]
     elif len(few) < len(unsettled):
@@ -128,19 +128,23 @@ def _shown(found: Comparison, pairs: list[Pair]) -> list[str]:
     return lines
 
 
-def _too_few(few: list[Pair], unsettled: int, alpha: float, tests: int) -> str:
+def _too_few(
+    few: list[Pair], unsettled: list[Pair], pairs: int, alpha: float, tests: int
+) -> str:
     n = max(pair.n for pair in few)
-    floor = max(pair.floor for pair in few if pair.n == n)
+    smallest = max(pair.floor for pair in few if pair.n == n)
     corrected = (
         f", and {tests} tests times as much after Holm's correction"
         if tests > 1
         else ""
     )
-    which = "of it" if unsettled == 1 else "of what is open"
+    one = f"{unsettled[0].second} - {unsettled[0].first} is open"
+    several = f"{len(unsettled)} of {pairs} pairs are open"
     return (
-        f"nothing can be concluded {which} at {alpha:g} from {count(n, 'seed')}, however "
-        f"large the difference: the smallest p that an exact test can give with so few is "
-        f"{floor:.3g}{corrected}. It takes {least(alpha / tests)} seeds."
+        f"{one if len(unsettled) == 1 else several}, and {count(n, 'seed')} cannot settle "
+        f"it at {alpha:g}, however large the difference: the smallest p that an exact test "
+        f"can give with so few is {smallest:.3g}{corrected}. It takes "
+        f"{least(alpha / tests)} seeds."
     )
 
 
@@ -258,23 +262,21 @@ def _two(found: Comparison, over: OverData) -> list[str]:
     number = count(len(over.data), "data set")
     if signed.p is None:
         return [f"{first} and {second} have one score on each of {number}."]
-    tally = (
-        f"{second} is better on {signed.wins} of {number} and worse on {signed.losses}"
-    )
+    wins, losses, test = signed.wins, signed.losses, f"Wilcoxon, {said(signed.p)}"
     if signed.p <= found.asked.alpha:
-        winner = second if means_better(over) else first
+        if signed.balance < 0:
+            first, second, wins, losses = second, first, losses, wins
         return [
-            f"Over {number} {winner} is better: {tally} (Wilcoxon, {said(signed.p)})."
+            f"Over {number} {second} is better than {first}: on {wins}, and worse on "
+            f"{losses} ({test})."
         ]
-    lines = [f"Over {number} it is open: {tally} (Wilcoxon, {said(signed.p)})."]
+    lines = [
+        f"Over {number} {first} and {second} are not told apart: {second} is better on "
+        f"{wins}, and worse on {losses} ({test})."
+    ]
     if signed.floor > found.asked.alpha:
         lines.append(
             f"Nothing can be concluded from so few data sets: the smallest p that they can "
             f"give is {signed.floor:.3g}."
         )
     return lines
-
-
-def means_better(over: OverData) -> bool:
-    """Whether the second of two models has the better mean rank."""
-    return over.means[1] < over.means[0]

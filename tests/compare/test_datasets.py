@@ -171,6 +171,7 @@ def test_signed_ranks_by_trying_all_signs(values: list[int]) -> None:
         sum(r * s for r, s in zip(sizes, signs, strict=True))
         for signs in itertools.product((1, -1), repeat=len(told))
     ]
+    assert found.balance == own
     extreme = sum(abs(total) >= abs(own) for total in sums)
     assert found.p == pytest.approx(extreme / len(sums))
     assert found.p >= found.floor

@@ -42,7 +42,7 @@ def test_how_few_seeds_are_too_few(n: int) -> None:
     }
     lines = said(over_seeds(rows))
     if n < 6:
-        assert f"from {n} seeds, however large the difference" in lines[0]
+        assert f"{n} seeds cannot settle it at 0.05, however large" in lines[0]
         assert f"is {2 / 2**n:.3g}. It takes 6 seeds." in lines[0]
     else:
         assert lines[0].startswith("B is better than A: by +9")
@@ -119,12 +119,15 @@ def test_models_that_do_not_differ_are_not_paired() -> None:
 def test_two_models_over_data_sets(n: int) -> None:
     lines = said(over_data([[1.0 + s, 2.0 + s + s / 10] for s in range(n)]))
     if n < 6:
-        assert lines[0].startswith(
-            f"Over {n} data sets it is open: m1 is better on {n}"
-        )
+        assert f"m0 and m1 are not told apart: m1 is better on {n}, and" in lines[0]
         assert f"they can give is {2 / 2**n:.3g}" in lines[1]
     else:
-        assert lines[0].startswith(f"Over {n} data sets m1 is better")
+        assert lines[0] == (
+            f"Over {n} data sets m1 is better than m0: on {n}, and worse on 0 "
+            f"(Wilcoxon, p = {2 / 2**n:.3g})."
+        )
+        turned = said(over_data([[2.0 + s + s / 10, 1.0 + s] for s in range(n)]))
+        assert turned[0].startswith(f"Over {n} data sets m0 is better than m1: on {n},")
 
 
 def test_lower_is_better() -> None:
@@ -145,7 +148,7 @@ def test_the_papers_claims() -> None:
     found = compare(runs, Asked(), report)
     outcomes = {of_seeds(p, 0.05) for each in found.each for p in each.pairs}
     assert outcomes == {Outcome.open}
-    assert any("from 3 seeds, however large" in line for line in verdict(found))
+    assert any("3 seeds cannot settle it at 0.05" in line for line in verdict(found))
 
 
 def test_a_baseline_that_is_none() -> None:

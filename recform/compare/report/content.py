@@ -142,18 +142,19 @@ def _pairs(found: Comparison) -> Iterator[Block]:
             continue
         outcomes = [of_seeds(pair, alpha) for pair in pairs]
         yield Table(
-            f"The second less the first{_on(each)}",
+            f"The second less the first{_on(each)}; won: seeds on which the second is "
+            "better; needed: seeds that would settle it",
             (
                 "first",
                 "second",
                 "difference",
                 f"{percent(alpha)} interval",
-                "seeds won",
+                "won",
                 "effect",
                 "p",
                 "p, Holm",
-                "the second is",
-                "seeds needed",
+                "second is",
+                "needed",
             ),
             tuple(
                 (
@@ -220,7 +221,7 @@ def _ranks(found: Comparison) -> Iterator[Block]:
     alpha = found.asked.alpha
     yield Table(
         f"Against the baseline {over.baseline}: mean rank of the baseline less the model's",
-        ("model", "difference", "z", "p", "p, Holm", "the model is"),
+        ("model", "difference", "z", "p", "p, Holm", "model is"),
         tuple(
             (
                 item.model,
@@ -263,14 +264,15 @@ def _friedman(test: Friedman) -> tuple[str, ...]:
 def _nemenyi(over: OverData) -> Iterator[Block]:
     outcomes = [of_ranks(pair, over) for pair in over.pairs]
     yield Table(
-        f"Mean rank of the first less that of the second; CD = {over.distance:.2f}",
+        f"Mean rank of the first less that of the second; CD = {over.distance:.2f}; needed: "
+        "data sets that would settle it, if mean ranks stay",
         (
             "first",
             "second",
             "difference",
             "p, Nemenyi",
-            "the second is",
-            "data sets needed",
+            "second is",
+            "needed",
         ),
         tuple(
             (

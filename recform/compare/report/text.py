@@ -36,12 +36,12 @@ def _block(block: Block, console: Console) -> None:
         for item in block.items:
             console.print(Line(f"- {item}"))
     elif isinstance(block, Table):
-        grid = Grid(box=box.SIMPLE, pad_edge=False)
+        grid = Grid(box=box.SIMPLE, pad_edge=False, padding=(0, 1, 0, 0))
         for position, heading in enumerate(block.headings):
             side: Literal["left", "right"] = (
                 "left" if position < block.left else "right"
             )
-            grid.add_column(Line(heading), justify=side)
+            grid.add_column(Line(heading), justify=side, no_wrap=True)
         for number, row in enumerate(block.rows):
             style = "bold" if number in block.strong else ""
             grid.add_row(*(Line(cell) for cell in row), style=style)
