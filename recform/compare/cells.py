@@ -22,7 +22,8 @@ class Cell:
     """One cell.
 
     Attributes:
-        text: what stands in it, without quotes and the spaces around.
+        text: what stands in it, without quotes, on one line; characters that show
+            nothing are replaced, so that names can be printed anywhere.
         span: where.
     """
 
@@ -67,9 +68,17 @@ def _separator(text: str) -> str:
 def _cell(source: Source, match: re.Match[str]) -> Cell:
     start, end = match.span()
     if match.group(1) is not None:
-        text = (match.group(1).replace('""', '"') + match.group(2)).strip()
-        return Cell(text, Span(source, start, end))
+        text = match.group(1).replace('""', '"') + match.group(2)
+        return Cell(_one_line(text), Span(source, start, end))
     raw = match.group()
-    text = raw.strip()
-    start += len(raw) - len(raw.lstrip()) if text else 0
-    return Cell(text, Span(source, start, start + len(text) if text else end))
+    if bare := raw.strip():
+        start += len(raw) - len(raw.lstrip())
+        end = start + len(bare)
+    return Cell(_one_line(raw), Span(source, start, end))
+
+
+def _one_line(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else "\N{REPLACEMENT CHARACTER}"
+        for char in " ".join(text.split())
+    )

@@ -37,7 +37,8 @@ class Results:
         missing: places without a score, in words.
 
     Raises:
-        ValueError: if a score is no finite number, of no model, or there twice.
+        ValueError: if a score is no finite number, of no model, or there twice, or if a
+            name cannot be printed on one line.
     """
 
     models: tuple[str, ...]
@@ -50,6 +51,10 @@ class Results:
     def __post_init__(self) -> None:
         if len(set(self.models)) < len(self.models):
             raise ValueError("a model is named twice")
+        names = [*self.models, *(item.data for item in self.scores), self.measure]
+        for name in dict.fromkeys(names):
+            if not name.isprintable():
+                raise ValueError(f"{name!r} cannot be printed on one line")
         known = set()
         for item in self.scores:
             key = (item.model, item.data, item.seed)

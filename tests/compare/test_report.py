@@ -187,6 +187,27 @@ def test_names_are_text_and_nothing_else() -> None:
     assert r"\<b\>&" in markdown.render(whole(given))
 
 
+@pytest.mark.filterwarnings("error")
+def test_letters_of_all_kinds(tmp_path: Path) -> None:
+    table = tmp_path / "t.csv"
+    names = [
+        "模型一",
+        "модель",
+        "نموذج",
+        "🙂" * 30,
+        "\x1b[31mred\u202e",
+        '"two\nlines"',
+    ]
+    table.write_text(
+        "model,a,b\n" + "".join(f"{n},{k},{k + 1}\n" for k, n in enumerate(names))
+    )
+    code, stdout, stderr = run("--results", table, "-o", tmp_path / "r.html")
+    assert (code, stderr) == (0, "")
+    _, pictures = checked((tmp_path / "r.html").read_text())
+    assert "模型一" in pictures[0] and "\x1b" not in stdout + pictures[0]
+    assert "two lines" in stdout
+
+
 def test_latex_is_balanced() -> None:
     for results in (seeds(), read([TABLES / "table1.csv"], Diagnostics())):
         typeset = latex.render(whole(study(results)))

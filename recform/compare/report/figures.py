@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -116,7 +117,9 @@ def critical_differences(over: OverData) -> str:
         for side in ("left", "right", "bottom"):
             axes.spines[side].set_visible(False)
 
-    return _svg(_WIDTH, 0.5 + 0.3 * (top + 0.6 * half), [draw])
+    # Names stand on both sides of the scale.
+    wide = max(0, max(len(_safe(name)) for name in over.models) - 12)
+    return _svg(_WIDTH + 0.13 * wide, 0.5 + 0.3 * (top + 0.6 * half), [draw])
 
 
 def alike(means: Sequence[float], distance: float | None) -> list[tuple[int, int]]:
@@ -283,7 +286,9 @@ def _svg(width: float, height: float, panels: Sequence[Callable[[Axes], None]]) 
     }
     settings.pop("backend", None)
     settings.pop("interactive", None)
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # Letters that its font lacks are in the reader's; the text is written as text.
+        warnings.simplefilter("ignore", UserWarning)
         figure = Figure(figsize=(width, height), layout="constrained")
         grid = figure.subplots(len(panels), 1, squeeze=False)
         for axes, draw in zip(grid[:, 0], panels, strict=True):
