@@ -224,7 +224,7 @@ def signed(values: Sequence[float] | npt.NDArray[np.float64]) -> Signed:
     exact = 2.0 ** len(told) <= EXACT
     ranks = np.sign(told) * stats.rankdata(np.abs(told))
     p = flipped(ranks, exact)
-    return Signed(wins, losses, float(ranks.sum()), p, floor(len(told), exact))
+    return Signed(wins, losses, float(ranks.sum()), p, floor(len(told)))
 
 
 def _pairs(

@@ -33,12 +33,15 @@ def chance(p: float | None) -> str:
     """A p as it stands in a table."""
     if p is None:
         return ""
+    if p < 1e-300:
+        return "<1e-300"
     return f"{p:.1e}" if p < 0.0001 else f"{p:.3g}"
 
 
 def said(p: float) -> str:
     """A p in a sentence."""
-    return f"p = {chance(p)}" if p > 0 else "p below all that can be computed"
+    text = chance(p)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def count(number: int, what: str) -> str:
@@ -47,7 +50,9 @@ def count(number: int, what: str) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """``A, B and C``."""
+    """``A, B and C``; of very many, the first ones."""
+    if len(names) > 10:
+        names = [*names[:8], f"{len(names) - 8} others"]
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 

@@ -208,8 +208,23 @@ def test_the_family_is_all_that_is_tested() -> None:
     assert [pair.p_holm for pair in against.pairs] == pytest.approx([6 / 256] * 3)
 
 
-def test_many_seeds_are_drawn_the_same_way_each_time() -> None:
-    rows = {"a": [s % 7 / 10 for s in range(40)], "b": [s % 5 / 10 for s in range(40)]}
-    (one,), (other,) = (on_each(over_seeds(rows), 0.05) for _ in range(2))
-    assert one == other
-    assert one.pairs[0].exact is False and one.pairs[0].p is not None
+@pytest.mark.parametrize("n", [14, 16])
+def test_t_stands_for_what_is_too_many_to_try(n: int) -> None:
+    for shift in (0.02, 0.1, 0.2):
+        values = [shift + math.sin(7 * s) / 10 for s in range(n)]
+        exact, quick = flipped(values, True), flipped(values, False)
+        assert exact is not None and quick is not None
+        # Close where it matters, and no bolder than flipping signs could ever be.
+        assert quick == pytest.approx(exact, rel=0.15, abs=2e-4)
+        assert quick >= 2.0 ** (1 - n)
+    assert flipped([0.5] * n, False) == flipped([0.5] * n, True) == 2.0 ** (1 - n)
+
+
+def test_many_seeds_settle_many_pairs() -> None:
+    rows = {
+        f"m{k}": [k + s % 7 / 10 + s % 3 * k / 50 for s in range(40)] for k in range(40)
+    }
+    (found,) = on_each(over_seeds(rows), 0.05)
+    assert len(found.pairs) == 780
+    assert not any(pair.exact for pair in found.pairs)
+    assert all(pair.p_holm is not None and pair.p_holm < 1e-6 for pair in found.pairs)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from recform.compare.comparison import Comparison
 from recform.compare.numbers import percent
 from recform.compare.power import POWER
-from recform.compare.seeds import RANDOM
 
 
 def notes(found: Comparison) -> tuple[str, ...]:
@@ -27,8 +26,8 @@ def notes(found: Comparison) -> tuple[str, ...]:
         )
         if not all(pair.exact for pair in pairs):
             lines.append(
-                f"With many seeds {RANDOM:,} random ways to flip signs stand for all; the "
-                "same ones each time."
+                "Where there are too many ways to flip signs, the p is that of a paired t "
+                "test, which comes close to the exact one, but never below 2/2^n."
             )
         if found.tests > 1:
             lines.append(
