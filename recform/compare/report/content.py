@@ -321,7 +321,7 @@ def _costs(study: Study, found: Comparison) -> Iterator[Block]:
         yield Figure(
             f"Mean {_measured(found)}{_on(each)}, against what it costs; bars are one "
             "standard deviation",
-            f"{listed([label for label, _ in axes])} of {listed([m.name for m in known])}",
+            f"{listed([axis.label for axis in axes])} of {listed([m.name for m in known])}",
             partial(figures.costs, found, each, known),
         )
 

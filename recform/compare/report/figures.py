@@ -11,7 +11,8 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from recform.compare.comparison import Comparison
@@ -142,23 +143,34 @@ def alike(means: Sequence[float], distance: float | None) -> list[tuple[int, int
     return found
 
 
-#: What a model costs: the words of the axis, and where it is found.
-_COSTS: tuple[tuple[str, Callable[[ModelFacts], float | None]], ...] = (
-    ("parameters", lambda item: item.parameters),
-    ("multiply-adds", lambda item: item.multiply_adds),
-    ("seconds a step", lambda item: item.seconds_per_step),
+@dataclass(frozen=True)
+class Cost:
+    """Something that a model costs.
+
+    Attributes:
+        label: of its axis.
+        unit: behind its numbers.
+        value: what it is of a model; None is not known.
+    """
+
+    label: str
+    unit: str
+    value: Callable[[ModelFacts], float | None]
+
+
+_COSTS = (
+    Cost("parameters", "", lambda item: item.parameters),
+    Cost("multiply-adds", "", lambda item: item.multiply_adds),
+    Cost("time of a step", "s", lambda item: item.seconds_per_step),
 )
 
 
-def cost_axes(
-    known: Iterable[ModelFacts],
-) -> list[tuple[str, Callable[[ModelFacts], float | None]]]:
+def cost_axes(known: Sequence[ModelFacts]) -> list[Cost]:
     """The costs that are known of two models or more."""
-    items = list(known)
     return [
-        (label, value)
-        for label, value in _COSTS
-        if sum(value(item) is not None for item in items) > 1
+        cost
+        for cost in _COSTS
+        if sum(cost.value(item) is not None for item in known) > 1
     ]
 
 
@@ -171,10 +183,10 @@ def costs(found: Comparison, each: OnData, known: Sequence[ModelFacts]) -> str:
 
     means = {model.model: model for model in each.models}
 
-    def panel(label: str, value: Callable[[ModelFacts], float | None]) -> Any:
+    def panel(axis: Cost) -> Callable[[Axes], None]:
         def draw(axes: Axes) -> None:
             for place, item in enumerate(known):
-                cost = value(item)
+                cost = axis.value(item)
                 if cost is None or item.name not in means:
                     continue
                 model = means[item.name]
@@ -187,14 +199,14 @@ def costs(found: Comparison, each: OnData, known: Sequence[ModelFacts]) -> str:
                 axes.annotate(item.name, (cost, model.mean), xytext=(6, 5),
                               textcoords="offset points", fontsize=8)  # fmt: skip
             axes.margins(x=0.3, y=0.2)
-            axes.set_xlabel(label)
-            axes.xaxis.set_major_formatter(thousands())
+            axes.set_xlabel(axis.label)
+            axes.xaxis.set_major_formatter(thousands(unit=axis.unit))
             axes.set_ylabel(_measured(found))
             _plain(axes)
 
         return draw
 
-    panels = [panel(label, value) for label, value in cost_axes(known)]
+    panels = [panel(axis) for axis in cost_axes(known)]
     return _svg(_WIDTH, 3.0 * len(panels), panels)
 
 
