@@ -77,11 +77,17 @@ def _on(found: Comparison, each: OnData) -> list[str]:
     where = f"On {each.data}: " if each.data else ""
     lines = [where + line for line in _shown(found, pairs)]
     same = [pair for pair in pairs if of_seeds(pair, alpha) == Outcome.same]
-    lines += [
-        f"{where}{pair.first} and {pair.second} have the same score with each of "
-        f"{count(pair.n, 'seed')}; nothing tells them apart."
-        for pair in same[:3]
-    ]
+    if len(same) > 3:
+        lines.append(
+            f"{where}{len(same)} of {len(pairs)} pairs have the same score with each seed; "
+            "nothing tells the two apart."
+        )
+    else:
+        lines += [
+            f"{where}{pair.first} and {pair.second} have the same score with each of "
+            f"{count(pair.n, 'seed')}; nothing tells them apart."
+            for pair in same
+        ]
     unsettled = [pair for pair in pairs if of_seeds(pair, alpha) == Outcome.open]
     if not unsettled:
         return lines

@@ -83,6 +83,9 @@ def test_scores_that_are_all_the_same() -> None:
     assert line == (
         "A and B have the same score with each of 6 seeds; nothing tells them apart."
     )
+    assert said(over_seeds({name: [90.0] * 6 for name in "ABCD"})) == [
+        "6 of 6 pairs have the same score with each seed; nothing tells the two apart."
+    ]
     lines = said(over_data([[1.0, 1.0, 1.0]] * 3))
     assert lines[0] == (
         "On each of 3 data sets all models have one score; nothing tells them apart."
