@@ -24,11 +24,12 @@ from recform import graph, proof, recurrence
 from recform.blocks import plugins as user
 from recform.compiled import Compiled, answered, emit_source
 from recform.diagnostics import CompileError, Diagnostics
+from recform.files import decode, read_source
 from recform.lowering.blame import blaming
 from recform.lowering.sections import no_network
 from recform.modules import load_source
 from recform.source import Source
-from recform.syntax.parse import decode, parse, read_source
+from recform.syntax.parse import parse
 from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:

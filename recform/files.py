@@ -1,4 +1,4 @@
-"""Files: what was read is not written over, and what is written is there whole.
+"""Files: read safely, not written over where they were read, and written whole.
 
 A file is known by what it is on the disk, not by its name: a link to a formula, or
 another path to it, is that formula.
@@ -13,9 +13,11 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, closest
+from recform.source import MAX_FILE_BYTES, Source, Span
 
 #: What makes a file the same file: its device, and its number there.
 _Identity = tuple[int, int]
@@ -28,8 +30,13 @@ _KINDS = {
     ".rf": "formula file",
     ".py": "module",
     ".safetensors": "file of weights",
+    ".csv": "table of results",
     **dict.fromkeys((".pt", ".pth", ".bin", ".ckpt"), "file of torch.save"),
 }
+
+
+#: What is written under other names is a report, or a picture.
+_REPORTS = (".html", ".md", ".tex", ".json")
 
 
 @contextmanager
@@ -53,6 +60,101 @@ def noted(file: int | Path | str, name: str | Path = "") -> None:
     found = _file(file)
     if known is not None and found is not None:
         known.setdefault(_identity(found), str(name or file))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What sort of text a file is to hold.
+
+    Attributes:
+        words: what it is called.
+        ending: that of its name.
+        most: how many bytes it has at most.
+    """
+
+    words: str
+    ending: str
+    most: int
+
+
+FORMULA = Kind("formula file", ".rf", MAX_FILE_BYTES)
+
+
+def read_source(
+    path: Path, report: Diagnostics, place: Span | None = None, kind: Kind = FORMULA
+) -> Source | None:
+    """The text of a file, or None after a diagnostic.
+
+    Args:
+        path: the file.
+        report: gets RF001 to RF006, and RF008.
+        place: the `use` statement that names the file, if one does.
+        kind: what it is to be.
+    """
+    name = path.as_posix()
+    try:
+        # Who opens a pipe waits for somebody to write to it; the user may want to, but a
+        # file from somebody else must not have us wait.
+        with open(path, "rb", opener=_at_once if place else None) as stream:
+            if place is not None and not stat.S_ISREG(
+                os.fstat(stream.fileno()).st_mode
+            ):
+                report.error("RF008", f"{name} is no regular file", place, file=name)
+                return None
+            noted(stream.fileno(), path)
+            data = stream.read(kind.most + 1)
+    except FileNotFoundError:
+        folder = path.parent
+        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
+        guess = closest(path.name, [n for n in names if n.endswith(kind.ending)])
+        hint = f"did you mean {(folder / guess).as_posix()}?" if guess else ""
+        report.error("RF001", f"there is no file {name}", place, hint=hint, file=name)
+        return None
+    except IsADirectoryError:
+        report.error("RF006", f"{name} is a folder, not a file", place, file=name)
+        return None
+    except (OSError, ValueError) as error:
+        text = f"{name} cannot be read: {reason(error)}"
+        report.error("RF006", text, place, file=name)
+        return None
+    return decode(name, data, report, place, kind)
+
+
+def _at_once(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def decode(
+    name: str,
+    data: bytes,
+    report: Diagnostics,
+    place: Span | None = None,
+    kind: Kind = FORMULA,
+) -> Source | None:
+    """The bytes of a file as a source, or None after a diagnostic."""
+    if len(data) > kind.most:
+        limit = f"{kind.most // 1024} KiB"
+        report.error(
+            "RF004",
+            f"{name} is larger than {limit}: this is not a {kind.words}",
+            place,
+            file=name,
+        )
+        return None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        report.error(
+            "RF002",
+            f"{name} is not UTF-8 text (byte {error.start}, line {line})",
+            place,
+            hint="save the file as UTF-8",
+            file=name,
+        )
+        return None
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return Source(name, text)
 
 
 def write_whole(
@@ -99,7 +201,7 @@ def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
     """Raises a CompileError if the file is to stay as it is."""
     name = path.as_posix()
     _keep(path, name, keep)
-    mine = _KINDS.get(kind, "picture")
+    mine = _KINDS.get(kind, "report" if kind in _REPORTS else "picture")
     for each in (path, path.resolve()):
         other = _KINDS.get(each.suffix, mine)
         if other != mine:

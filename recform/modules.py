@@ -11,6 +11,7 @@ import copyreg
 import hashlib
 import linecache
 import sys
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -26,17 +27,29 @@ def need_torch(what: str) -> None:
     Raises:
         CompileError: if it is not (RF906).
     """
+    hint = "pip install 'recform[torch]', or the build of torch for your machine"
+    need("torch", what, "RF906", hint)
+
+
+def need(package: str, what: str, code: str, hint: str) -> None:
+    """Makes sure that a package of an extra is there.
+
+    Args:
+        package: its name in an import.
+        what: needs it, in the user's words.
+        code: of the diagnostic, if it is not there.
+        hint: how to install it.
+
+    Raises:
+        CompileError: if it is not.
+    """
     try:
-        import torch  # noqa: F401
+        import_module(package)
     except (ImportError, OSError) as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == "torch"
+        missing = isinstance(error, ModuleNotFoundError) and error.name == package
         why = "is not installed" if missing else f"cannot be imported: {error}"
         report = Diagnostics()
-        report.error(
-            "RF906",
-            f"{what} needs torch, which {why}",
-            hint="pip install 'recform[torch]', or the build of torch for your machine",
-        )
+        report.error(code, f"{what} needs {package}, which {why}", hint=hint)
         raise CompileError(report) from None
 
 

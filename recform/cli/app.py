@@ -10,6 +10,7 @@ from recform.cli import (
     analyze,
     check,
     common,
+    compare,
     compile,
     derive,
     diff,
@@ -41,6 +42,7 @@ app.command("verify")(verify.command)
 app.command("derive")(derive.command)
 app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
+app.command("compare")(compare.command)
 app.command("render")(render.command)
 app.command("transplant")(transplant.command)
 app.command("explain")(explain.command)

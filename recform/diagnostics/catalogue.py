@@ -70,7 +70,8 @@ CATALOGUE: dict[str, Entry] = {
     ),
     "RF004": Entry(
         "too large",
-        "A formula file has 32 KiB at most; this is something else.",
+        "A formula file has 32 KiB at most, a table of results 512 KiB; this is something "
+        "else.",
         command="head -c 200000 /dev/zero > large.rf; recform check large.rf",
     ),
     "RF005": Entry(
@@ -746,6 +747,92 @@ CATALOGUE: dict[str, Entry] = {
         "m = one.module(); m.head.half(); "
         "r.save_weights(m, one, 'one.safetensors')\"; "
         "recform transplant one.safetensors net.rf > out.txt",
+    ),
+    "RF851": Entry(
+        "nothing to compare",
+        "What is compared are scores, from one or more tables that `--results` names.",
+        command="recform compare net.rf",
+    ),
+    "RF852": Entry(
+        "not a table of results",
+        "A table of results has a line of headings and a row a model (or a row a run, with "
+        "columns `data` and `seed`), separated by commas, semicolons or tabs.",
+        command="printf 'model\\nA\\nB\\n' > r.csv; recform compare --results r.csv",
+    ),
+    "RF853": Entry(
+        "not a number",
+        "A score is a finite number with a decimal point, and a percent sign if you like; a "
+        "seed is a whole number. An empty cell is a score that is not there.",
+        command="printf 'model;0;1\\nA;93,54;93,41\\nB;94.1;94.0\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF854": Entry(
+        "twice in a table",
+        "A model has one score for each data set and seed, and columns have headings of "
+        "their own.",
+        command="printf 'model,CIFAR10\\nA,93.54\\nB,94.1\\nA,93.41\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF855": Entry(
+        "scores are missing (a warning)",
+        "Some model has no score where others have one. It is said what is left out.",
+        command="printf 'model,0,1,2\\nA,93.5,93.4,93.1\\nB,94.1,94.0,\\n' > r.csv; "
+        "recform compare --results r.csv > out.txt",
+    ),
+    "RF856": Entry(
+        "a row of another length",
+        "Each row has a cell under each heading.",
+        command="printf 'model,0\\nA,93,54\\nB,94,1\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF857": Entry(
+        "packages for comparing are missing",
+        "Statistics are computed by scipy, statsmodels and scikit-posthocs, and matplotlib "
+        "draws the pictures of a report. They are an extra, since the other commands do "
+        "without.",
+        command="printf 'model,0,1\\nA,93.5,93.4\\nB,94.1,94.0\\n' > r.csv; "
+        "python -c \"import sys; sys.modules['scipy'] = None; "
+        "sys.argv[1:] = ['compare', '--results', 'r.csv']; "
+        'from recform.cli import main; main()"',
+    ),
+    "RF858": Entry(
+        "no such baseline",
+        "`--baseline` is the name of a model, as it stands in the table.",
+        command="printf 'model,0,1\\nResNet,93.5,93.4\\nB,94.1,94.0\\n' > r.csv; "
+        "recform compare --results r.csv --baseline Resnet",
+    ),
+    "RF859": Entry(
+        "too few models",
+        "It takes two models with scores to compare any.",
+        command="printf 'model,0,1\\nA,93.5,93.4\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF860": Entry(
+        "no such report",
+        "A report is an HTML, Markdown, LaTeX or JSON file, by the ending of its name.",
+        command="printf 'model,0,1\\nA,93.5,93.4\\nB,94.1,94.0\\n' > r.csv; "
+        "recform compare --results r.csv -o report.doc",
+    ),
+    "RF861": Entry(
+        "columns that cannot be understood",
+        "Columns are told by their headings: `model`, `data` and `seed` say whose a score "
+        "is, a number is a seed, anything else a data set. Beside a column `data` there is "
+        "one column of scores, or one for each seed.",
+        command="printf 'A,93.5,93.4\\nB,94.1,94.0\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF862": Entry(
+        "percent, or not",
+        "Scores are all in percent, or all are not: 0.935 beside 94.1% would be a great "
+        "difference.",
+        command="printf 'model,0,1\\nA,0.935,0.934\\nB,94.1%%,94.0%%\\n' > r.csv; "
+        "recform compare --results r.csv",
+    ),
+    "RF863": Entry(
+        "too much to compare",
+        "Each pair of models is tested on each data set, and there are limits to that.",
+        command="(echo model,0,1; for i in $(seq 70); do echo m$i,$i,$i; done) > r.csv; "
+        "recform compare --results r.csv",
     ),
     "RF901": Entry(
         "not proved",

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from recform.blocks import Library, standard
-from recform.diagnostics import Diagnostics, closest
-from recform.files import noted
-from recform.source import MAX_FILE_BYTES, Source, Span
+from recform.diagnostics import Diagnostics
+from recform.files import decode, read_source
+from recform.source import Source, Span
 from recform.syntax import nodes as n
 from recform.syntax.foreign import answered
 from recform.syntax.grammar import tables
@@ -22,78 +20,6 @@ from recform.syntax.uses import Folder, Held, is_formula
 
 #: Most files that a file may use, and these again.
 MAX_USED = 32
-
-
-def read_source(
-    path: Path, report: Diagnostics, place: Span | None = None
-) -> Source | None:
-    """The text of a file, or None after a diagnostic.
-
-    Args:
-        path: the formula file.
-        report: gets RF001 to RF006, and RF008.
-        place: the `use` statement that names the file, if one does.
-    """
-    name = path.as_posix()
-    try:
-        # Who opens a pipe waits for somebody to write to it; the user may want to, but a
-        # file from somebody else must not have us wait.
-        with open(path, "rb", opener=_at_once if place else None) as stream:
-            if place is not None and not stat.S_ISREG(
-                os.fstat(stream.fileno()).st_mode
-            ):
-                report.error("RF008", f"{name} is no regular file", place, file=name)
-                return None
-            noted(stream.fileno(), path)
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except FileNotFoundError:
-        folder = path.parent
-        names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
-        guess = closest(path.name, [name for name in names if name.endswith(".rf")])
-        hint = f"did you mean {(folder / guess).as_posix()}?" if guess else ""
-        report.error("RF001", f"there is no file {name}", place, hint=hint, file=name)
-        return None
-    except IsADirectoryError:
-        report.error("RF006", f"{name} is a folder, not a file", place, file=name)
-        return None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        report.error("RF006", f"{name} cannot be read: {reason}", place, file=name)
-        return None
-    return decode(name, data, report, place)
-
-
-def _at_once(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def decode(
-    name: str, data: bytes, report: Diagnostics, place: Span | None = None
-) -> Source | None:
-    """The bytes of a file as a source, or None after a diagnostic."""
-    if len(data) > MAX_FILE_BYTES:
-        limit = f"{MAX_FILE_BYTES // 1024} KiB"
-        report.error(
-            "RF004",
-            f"{name} is larger than {limit}: this is not a formula file",
-            place,
-            file=name,
-        )
-        return None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        report.error(
-            "RF002",
-            f"{name} is not UTF-8 text (byte {error.start}, line {line})",
-            place,
-            hint="save the file as UTF-8",
-            file=name,
-        )
-        return None
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    return Source(name, text)
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,10 @@ def prepared(
     sources["used"].write_text("W = conv(3, c, stride=s) > bn\n")
     if name == "explain":
         return ["RF204"], {}
+    if name == "compare":
+        table = folder / "results.csv"
+        table.write_text("model,0,1\nA,93.5,93.4\nB,94.1,94.0\n")
+        return ["--results", str(table)], {"results": table}
     for item in inputs(name):
         if item.param_type_name != "argument" and not options:
             continue
@@ -120,7 +124,7 @@ def opened(source: Path, place: Path) -> Path:
 
 
 #: Commands that import torch, or draw a plot, before they know what they write.
-SLOW = ("analyze", "transplant")
+SLOW = ("analyze", "compare", "transplant")
 LINKS: list[Callable[[Path, Path], Path]] = [symbolic, chained, hard, around, opened]
 
 
@@ -146,8 +150,11 @@ def test_no_command_writes_over_what_it_reads(
             place = link(source, tmp_path / f"{key}{number}{ending(option)}")
             result = CliRunner().invoke(app, [name, *given, "-o", str(place)])
             said = f"{key} by {link.__name__}: {result.stderr}"
-            # A picture's format is its name's, and what it is for is no picture's name.
-            if place.suffix == ending(option) or ending(option) != ".svg":
+            # The form of pictures and reports is their name's; that of a source is none.
+            if place.suffix == ending(option) or ending(option) not in (
+                ".svg",
+                ".html",
+            ):
                 assert result.exit_code == 1 and "RF503" in result.stderr, said
                 assert "is read here, and would be written over" in said
             assert result.exit_code in (1, 2), said
@@ -158,7 +165,15 @@ def test_no_command_writes_over_what_it_reads(
 
 def test_all_commands_that_write_are_there() -> None:
     found = [name for name, _ in outputs()]
-    assert {"compile", "render", "analyze", "derive", "equiv", "transplant"} <= {*found}
+    assert {
+        "compile",
+        "compare",
+        "render",
+        "analyze",
+        "derive",
+        "equiv",
+        "transplant",
+    } <= {*found}
 
 
 def test_what_is_something_else_by_its_name_stays(tmp_path: Path) -> None:

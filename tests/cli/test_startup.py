@@ -44,7 +44,13 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["--version"], ["--help"], ["compile", "--help"], ["render", "-h"]],
+    [
+        ["--version"],
+        ["--help"],
+        ["compile", "--help"],
+        ["render", "-h"],
+        ["compare", "-h"],
+    ],
     ids=" ".join,
 )
 def test_help_imports_nothing_that_takes_long(
@@ -80,6 +86,12 @@ def test_commands_without_weights_import_little_more_than_sympy(
 ) -> None:
     (tmp_path / "one.rf").write_text(FORMULA)
     assert imported(tmp_path, *command.split()) - besides == {"sympy"}
+
+
+def test_comparing_scores_imports_neither_sympy_nor_torch(tmp_path: Path) -> None:
+    (tmp_path / "one.csv").write_text("model,0,1\nA,1.5,1.25\nB,2.5,2.75\n")
+    found = imported(tmp_path, "compare", "--results", "one.csv")
+    assert not found & {"sympy", "torch"}
 
 
 def parameters() -> list[tuple[str, Any]]:

@@ -2,7 +2,7 @@
 
 pip resolves what the wheel says that it needs, as it would for a user. Then every command
 that writes, reads or draws formulas has to work, and each of the others has to say what
-is missing (RF906).
+is missing (RF906, RF857).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "one.rf": "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n",
     "paths.rf": "paths skip* pass*\n",
+    "scores.csv": "model,0,1\nA,93.5,93.4\nB,94.1,94.0\n",
     "load.py": """
 import sys, recform
 from recform.diagnostics import CompileError, render_text
@@ -41,8 +42,9 @@ WORK = {
     "render one.rf --to pdf": "^%PDF",
     "render one.rf": "<svg",
 }
-#: What needs torch.
+#: What needs torch, or another extra.
 MISSING = [
+    "recform compare --results scores.csv",
     "recform verify one.rf",
     "recform analyze one.rf --delete 1 --measure",
     "recform transplant some.safetensors one.rf",
@@ -84,8 +86,8 @@ def _try(programs: Path, folder: Path) -> None:
     for command in MISSING:
         program, *arguments = command.split()
         printed = _run([programs / program, *arguments], folder, status=1)
-        if "RF906" not in printed or "Traceback" in printed:
-            sys.exit(f"{command} does not say that torch is missing:\n{printed}")
+        if not re.search("RF906|RF857", printed) or "Traceback" in printed:
+            sys.exit(f"{command} does not say what is missing:\n{printed}")
     print(
         f"without torch: {len(WORK)} commands work, {len(MISSING)} say what is missing"
     )

@@ -1,0 +1,197 @@
+"""``recform compare``: which of several models is better, as far as can be told."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from recform.cli import answer, common
+from recform.diagnostics import CompileError, Diagnostics
+from recform.modules import need
+
+if TYPE_CHECKING:
+    from recform.compare import Study
+    from recform.compare.comparison import Comparison
+
+#: The forms of a report, by the ending of its name.
+_FORMS = (".html", ".md", ".tex", ".json")
+#: What has to be installed, by the name of an import.
+_PACKAGES = ("scipy", "statsmodels", "scikit_posthocs")
+
+
+def command(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FILE.rf]...", help="Formulas to compare."),
+    ] = None,
+    results: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--results",
+            metavar="FILE.csv",
+            help="Scores that somebody measured: a row a model, a column a data set or "
+            "seed. Several tables are taken together.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="NAME",
+            help="Compare the others with this model alone.",
+        ),
+    ] = None,
+    alpha: Annotated[
+        float,
+        typer.Option(
+            "--alpha", help="How often chance alone may look like a difference."
+        ),
+    ] = 0.05,
+    lower: Annotated[
+        bool, typer.Option("--lower-is-better", help="The scores are errors or losses.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="A report: OUT.html, OUT.md, OUT.tex or OUT.json.",
+        ),
+    ] = None,
+    as_json: answer.Json = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """Tell which of several models is better, and what cannot be told from so few runs."""
+    if not 0 < alpha < 0.5:
+        raise typer.BadParameter("it lies above 0 and below 0.5", param_hint="--alpha")
+    ending = "" if output is None else output.suffix.lower()
+    with common.diagnosed(form):
+        _known(output, ending)
+        _asked(files or [], results or [])
+        report = Diagnostics()
+        study = _read(results or [], lower, report)
+        for package in _PACKAGES:
+            need(package, "compare", "RF857", _INSTALL)
+        from recform.compare.comparison import Asked, compare
+        from recform.compare.report.content import document
+
+        study = _reproducible(study, results or [], baseline, alpha, lower, output)
+        found = compare(study.results, Asked(alpha, baseline), report)
+        common.show(report, form)
+        if output is not None:
+            common.write_whole(output, _written(study, found, ending), ending)
+    if as_json:
+        from recform.compare.report.data import as_dict
+
+        answer.result(
+            as_dict(study, found) | {"report": None if output is None else str(output)}
+        )
+        return
+    from recform.compare.report.text import render
+
+    render(document(study, found))
+
+
+_INSTALL = "pip install 'recform[train]'"
+
+
+def _known(output: Path | None, ending: str) -> None:
+    """Raises a CompileError if a report of this name has no form (RF860)."""
+    if output is None or ending in _FORMS:
+        return
+    report = Diagnostics()
+    report.error(
+        "RF860",
+        f"a report ends in {', '.join(_FORMS)}, not in {ending or 'nothing'!r}",
+        hint=f"-o {output.stem or 'report'}.html",
+        file=output.as_posix(),
+    )
+    raise CompileError(report)
+
+
+def _asked(files: Sequence[str], results: Sequence[Path]) -> None:
+    """Raises a CompileError unless there are tables, and nothing else (RF851)."""
+    if results and not files:
+        return
+    report = Diagnostics()
+    table = next((name for name in files if name.endswith(".csv")), "")
+    report.error(
+        "RF851",
+        f"{files[0]} is not trained here, only scores are compared"
+        if files
+        else "there is nothing to compare",
+        hint=f"--results {table or 'FILE.csv'} names a table of scores",
+    )
+    raise CompileError(report)
+
+
+def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
+    """What tables of scores say.
+
+    Raises:
+        CompileError: if one cannot be read.
+    """
+    from recform.compare import Study
+    from recform.compare.results import read
+
+    return Study(read(results, report, lower=lower))
+
+
+def _reproducible(
+    study: Study,
+    results: Sequence[Path],
+    baseline: str | None,
+    alpha: float,
+    lower: bool,
+    output: Path | None,
+) -> Study:
+    """The study with the command that makes it again, and what it was made with."""
+    import platform
+    from dataclasses import replace
+    from importlib.metadata import version
+
+    from recform.version import __version__
+
+    words = ["recform", "compare"]
+    for path in results:
+        words += ["--results", str(path)]
+    words += [] if baseline is None else ["--baseline", baseline]
+    words += [] if alpha == 0.05 else ["--alpha", f"{alpha:g}"]
+    words += ["--lower-is-better"] if lower else []
+    words += [] if output is None else ["-o", str(output)]
+    packages = ("scipy", "statsmodels", "scikit-posthocs", "matplotlib")
+    return replace(
+        study,
+        command=shlex.join(words),
+        versions=(
+            ("recform", __version__),
+            ("Python", platform.python_version()),
+            *((name, version(name)) for name in packages),
+        ),
+    )
+
+
+def _written(study: Study, found: Comparison, ending: str) -> str:
+    """The report in the form of its ending.
+
+    Raises:
+        CompileError: if what draws pictures is missing (RF857).
+    """
+    if ending == ".json":
+        import json
+
+        from recform.compare.report.data import as_dict
+
+        return json.dumps(as_dict(study, found), indent=2, allow_nan=False) + "\n"
+    from recform.compare.report import html, latex, markdown
+    from recform.compare.report.content import document
+
+    if ending == ".html":
+        need("matplotlib", "a report in HTML", "RF857", _INSTALL)
+        return html.render(document(study, found))
+    render = latex.render if ending == ".tex" else markdown.render
+    return render(document(study, found))
