@@ -63,11 +63,13 @@ def compile_source(
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521).
     """
+    from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
     from recform.lowering.statistics import warn_of_shared_statistics
     from recform.lowering.unused import warn_unused
 
-    settings, report = settings or {}, Diagnostics()
+    report = Diagnostics()
+    settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
     report.check()
     file = parse(source, report, folder, library)

@@ -186,6 +186,9 @@ def parse_settings(settings: list[str]) -> dict[str, Any]:
         if text in ("true", "false"):
             values[name] = text == "true"
             continue
+        if name == "input":
+            values[name] = text  # such as 3x32x32: read by the compiler
+            continue
         number = text.replace("_", "")
         if len(number) > 24 or not _is_number(number):
             raise typer.BadParameter(

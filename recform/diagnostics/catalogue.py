@@ -457,6 +457,12 @@ CATALOGUE: dict[str, Entry] = {
         "The output cannot be written; nothing was changed.",
         command="recform compile net.rf -o no/such/folder/net.py",
     ),
+    "RF504": Entry(
+        "no sizes of an input",
+        "`--set input=3x32x32` stands for the line `input 3 x 32 x 32`: one to three whole "
+        "numbers with an x between them.",
+        command="recform summary net.rf --set input=large",
+    ),
     "RF511": Entry(
         "a plugin that cannot be imported",
         "The file or module does not exist, or fails when it is imported. A package that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,11 +16,14 @@ from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import names_in
 from recform.lowering.sections import Section
 from recform.lowering.survey import Survey
+from recform.source import Span
 from recform.syntax import nodes as n
 
 MAX_BLOCKS = 100_000
 MAX_WIDTH = 65_536
 MAX_TIMES = 64
+#: The setting that stands for the `input` line: sizes with an x between them, as text.
+INPUT = "input"
 
 
 class FrameReader:
@@ -66,7 +70,15 @@ class FrameReader:
         """What images, tokens or vectors come in; None after a diagnostic."""
         item = self._section.single["input"]
         assert isinstance(item, n.Input)
-        if len(item.sizes) > 3:
+        given = self._settings.get(INPUT)
+        sizes: list[int | None]
+        if given is not None:
+            # `with_sizes` left digits only.
+            found = [sympy.Integer(size) for size in given.split("x")]
+            sizes = [self._whole(v, "the input", MAX_SIZE, item.span) for v in found]
+        else:
+            sizes = [self.whole(size, "the input", MAX_SIZE) for size in item.sizes]
+        if len(sizes) > 3:
             self._report.error(
                 "RF212",
                 "an input has one to three sizes: features, "
@@ -74,7 +86,6 @@ class FrameReader:
                 item.span,
             )
             return None
-        sizes = [self.whole(size, "the input", MAX_SIZE) for size in item.sizes]
         if any(size is None for size in sizes):
             return None
         return Shape.of(tuple(size for size in sizes if size is not None))
@@ -83,6 +94,11 @@ class FrameReader:
         """A whole number of the frame, or None after a diagnostic."""
         self.structural |= params_in(expr, self._section.params)
         value = ScalarReader(self.values, self._report, what).read(expr)
+        return self._whole(value, what, limit, expr.span, least)
+
+    def _whole(
+        self, value: Any, what: str, limit: int, place: Span, least: int = 1
+    ) -> int | None:
         if value is None:
             return None
         if isinstance(value, bool) or not value.is_Integer or value < least:
@@ -92,7 +108,7 @@ class FrameReader:
             self._report.error(
                 code,
                 f"{what} takes a whole number of at least {least}, not {value}",
-                expr.span,
+                place,
             )
             return None
         if value > limit:
@@ -100,7 +116,7 @@ class FrameReader:
                 "RF106",
                 f"{what} of {_large(int(value))} is out of all reason "
                 f"(the limit is {limit:,})",
-                expr.span,
+                place,
             )
             return None
         return int(value)
@@ -157,6 +173,27 @@ class FrameReader:
         if not found.timed:
             return 0
         return self.whole(item.count, "the number of times", MAX_TIMES) or 1
+
+
+def with_sizes(settings: Mapping[str, Any], report: Diagnostics) -> dict[str, Any]:
+    """Settings whose `input`, a tuple or a text, is spelled in one way: ``3x32x32``.
+
+    Args:
+        settings: as they were given.
+        report: gets RF504 where the input is no one to three whole numbers.
+    """
+    if INPUT not in settings:
+        return dict(settings)
+    value = settings[INPUT]
+    sizes = value if isinstance(value, tuple | list) else str(value).split("x")
+    text = "x".join(str(size).strip() for size in sizes)
+    if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){0,2}", text):
+        report.error(
+            "RF504",
+            f"{str(value)[:40]!r} is not the sizes of an input",
+            hint="one to three whole numbers, such as 3x32x32",
+        )
+    return {**settings, INPUT: text}
 
 
 def params_in(expr: n.Expr, params: Mapping[str, n.Param]) -> set[str]:

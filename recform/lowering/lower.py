@@ -34,7 +34,7 @@ from recform.lowering import limits
 from recform.lowering.equations import EquationReader
 from recform.lowering.flows.operator_calls import usage
 from recform.lowering.flows.pipelines import PipelineReader
-from recform.lowering.frame import FrameReader, params_in
+from recform.lowering.frame import INPUT, FrameReader, params_in
 from recform.lowering.sections import (
     Section,
     layout_defaults,
@@ -88,7 +88,7 @@ def _check_settings(
         return
     known = sorted({p.name for f in formulas if f is not None for p in f.params})
     for name in settings:
-        if name not in known:
+        if name not in (*known, INPUT):
             guess = closest(name, known)
             report.error(
                 "RF501",

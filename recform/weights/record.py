@@ -23,6 +23,8 @@ from recform.weights.normal import normal_form
 _UNNAMED = re.compile("[\0\ud800-\udfff]")
 #: Most bytes of a name of a file.
 _LONGEST = 255
+#: The sizes of an input, as settings have them.
+_SIZES = re.compile(r"[0-9]{1,9}(x[0-9]{1,9}){0,3}")
 _NUMBER = re.compile(
     r"[+-]?(\d{1,24}/)?(\d{1,24}(\.\d{0,24})?|\.\d{1,24})([eE][+-]?\d\d?)?"
 )
@@ -119,7 +121,7 @@ def compile_record(
         _check_names(record)
         held = Held(record.used, PurePosixPath(record.file).parent)
         source = from_text(record.formula, record.file)
-        settings = {name: _value(v) for name, v in record.settings.items()}
+        settings = {key: _value(key, v) for key, v in record.settings.items()}
         name = record.network
         return choose(compile_source(source, settings, held, plugins, name), name)
     except CompileError as error:
@@ -153,7 +155,9 @@ def _check_names(record: Record) -> None:
     report.check()
 
 
-def _value(text: str) -> Any:
+def _value(name: str, text: str) -> Any:
+    if name == "input" and _SIZES.fullmatch(text):
+        return text
     if text in ("True", "False"):
         return text == "True"
     report = Diagnostics()
