@@ -14,8 +14,8 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.modules import need
 
 if TYPE_CHECKING:
-    from recform.compare import Study
-    from recform.compare.comparison import Comparison
+    from recform.comparison import Study
+    from recform.comparison.compare import Comparison
 
 #: The forms of a report, by the ending of its name.
 _FORMS = (".html", ".md", ".tex", ".json")
@@ -76,8 +76,8 @@ def command(
         study = _read(results or [], lower, report)
         for package in _PACKAGES:
             need(package, "compare", "RF857", _INSTALL)
-        from recform.compare.comparison import Asked, compare
-        from recform.compare.report.content import document
+        from recform.comparison.compare import Asked, compare
+        from recform.comparison.report.content import document
 
         study = _reproducible(study, results or [], baseline, alpha, lower, output)
         found = compare(study.results, Asked(alpha, baseline), report)
@@ -85,13 +85,13 @@ def command(
         if output is not None:
             common.write_whole(output, _written(study, found, ending), ending)
     if as_json:
-        from recform.compare.report.data import as_dict
+        from recform.comparison.report.data import as_dict
 
         answer.result(
             as_dict(study, found) | {"report": None if output is None else str(output)}
         )
         return
-    from recform.compare.report.text import render
+    from recform.comparison.report.text import render
 
     render(document(study, found))
 
@@ -135,8 +135,8 @@ def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
     Raises:
         CompileError: if one cannot be read.
     """
-    from recform.compare import Study
-    from recform.compare.results import read
+    from recform.comparison import Study
+    from recform.comparison.results import read
 
     return Study(read(results, report, lower=lower))
 
@@ -184,11 +184,11 @@ def _written(study: Study, found: Comparison, ending: str) -> str:
     if ending == ".json":
         import json
 
-        from recform.compare.report.data import as_dict
+        from recform.comparison.report.data import as_dict
 
         return json.dumps(as_dict(study, found), indent=2, allow_nan=False) + "\n"
-    from recform.compare.report import html, latex, markdown
-    from recform.compare.report.content import document
+    from recform.comparison.report import html, latex, markdown
+    from recform.comparison.report.content import document
 
     if ending == ".html":
         need("matplotlib", "a report in HTML", "RF857", _INSTALL)

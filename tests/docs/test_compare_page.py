@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from recform.cli.app import app
 from recform.cli.compare import _FORMS
-from recform.compare.results import parse
+from recform.comparison.results import parse
 from recform.diagnostics import Diagnostics
 from recform.source import Source
 

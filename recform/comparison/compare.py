@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.compare.datasets import OverData, over_data
-from recform.compare.model import Results
-from recform.compare.seeds import OnData, on_each, pairs_of
+from recform.comparison.datasets import OverData, over_data
+from recform.comparison.model import Results
+from recform.comparison.seeds import OnData, on_each, pairs_of
 from recform.diagnostics import Diagnostics, closest
 
 #: Most models, and most tests over seeds, of one comparison.

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from recform.compare import Results, Score, Study
-from recform.compare.comparison import Asked, compare
-from recform.compare.report import content, latex, markdown, text
-from recform.compare.report.data import as_dict
-from recform.compare.results import read
-from recform.compare.verdict import Outcome, of_seeds, verdict
+from recform.comparison import Results, Score, Study
+from recform.comparison.compare import Asked, compare
+from recform.comparison.report import content, latex, markdown, text
+from recform.comparison.report.data import as_dict
+from recform.comparison.results import read
+from recform.comparison.verdict import Outcome, of_seeds, verdict
 from recform.diagnostics import CompileError, Diagnostics
 from tests.compare import over_data, over_seeds
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recform.compare.report.document import (
+from recform.comparison.report.document import (
     Beside,
     Block,
     Code,

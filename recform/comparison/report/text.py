@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 from rich.text import Text as Line
 
-from recform.compare.report.document import Block, Document, Items, Table, Text
+from recform.comparison.report.document import Block, Document, Items, Table, Text
 
 
 def render(document: Document, console: Console | None = None) -> None:

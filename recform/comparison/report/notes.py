@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from recform.compare.comparison import Comparison
-from recform.compare.numbers import percent
-from recform.compare.power import POWER
+from recform.comparison.compare import Comparison
+from recform.comparison.numbers import percent
+from recform.comparison.power import POWER
 
 
 def notes(found: Comparison) -> tuple[str, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from recform.compare.comparison import Comparison
-from recform.compare.datasets import Friedman, OverData
-from recform.compare.model import ModelFacts, Study
-from recform.compare.numbers import (
+from recform.comparison.compare import Comparison
+from recform.comparison.datasets import Friedman, OverData
+from recform.comparison.model import ModelFacts, Study
+from recform.comparison.numbers import (
     between,
     chance,
     count,
@@ -18,8 +18,8 @@ from recform.compare.numbers import (
     percent,
     score,
 )
-from recform.compare.report import figures
-from recform.compare.report.document import (
+from recform.comparison.report import figures
+from recform.comparison.report.document import (
     Beside,
     Block,
     Code,
@@ -30,9 +30,9 @@ from recform.compare.report.document import (
     Table,
     Text,
 )
-from recform.compare.report.notes import notes
-from recform.compare.seeds import OnData
-from recform.compare.verdict import (
+from recform.comparison.report.notes import notes
+from recform.comparison.seeds import OnData
+from recform.comparison.verdict import (
     Outcome,
     of_baseline,
     of_ranks,

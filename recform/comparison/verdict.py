@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from recform.compare.comparison import Comparison
-from recform.compare.datasets import Against, OverData, RankPair
-from recform.compare.numbers import count, gain, gains_between, listed, percent, said
-from recform.compare.power import least
-from recform.compare.seeds import OnData, Pair
+from recform.comparison.compare import Comparison
+from recform.comparison.datasets import Against, OverData, RankPair
+from recform.comparison.numbers import count, gain, gains_between, listed, percent, said
+from recform.comparison.power import least
+from recform.comparison.seeds import OnData, Pair
 
 
 class Outcome(StrEnum):

@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from recform.compare.model import Results
-from recform.compare.seeds import EXACT, corrected, flipped, floor
+from recform.comparison.model import Results
+from recform.comparison.seeds import EXACT, corrected, flipped, floor
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,13 @@ import math
 from dataclasses import fields
 from typing import Any
 
-from recform.compare.comparison import Comparison
-from recform.compare.datasets import OverData
-from recform.compare.model import ModelFacts, Study
-from recform.compare.numbers import plain
-from recform.compare.report.notes import notes
-from recform.compare.seeds import OnData
-from recform.compare.verdict import of_baseline, of_ranks, of_seeds, verdict
+from recform.comparison.compare import Comparison
+from recform.comparison.datasets import OverData
+from recform.comparison.model import ModelFacts, Study
+from recform.comparison.numbers import plain
+from recform.comparison.report.notes import notes
+from recform.comparison.seeds import OnData
+from recform.comparison.verdict import of_baseline, of_ranks, of_seeds, verdict
 
 
 def as_dict(study: Study, found: Comparison) -> dict[str, Any]:

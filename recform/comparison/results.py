@@ -14,8 +14,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recform.compare.cells import Cell, rows
-from recform.compare.model import Results, Score
+from recform.comparison.cells import Cell, rows
+from recform.comparison.model import Results, Score
 from recform.diagnostics import Diagnostics, Label
 from recform.files import Kind, read_source
 from recform.source import Source, Span

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.compare import Results, Score
+from recform.comparison import Results, Score
 
 #: Demsar (2006), Table 6: AUC of C4.5 with parameters m and cf tuned or not, x 1000.
 DEMSAR = """

@@ -20,8 +20,8 @@ import numpy.typing as npt
 from scipy import special, stats
 from statsmodels.stats.multitest import multipletests
 
-from recform.compare.model import Results
-from recform.compare.power import detectable, runs_needed
+from recform.comparison.model import Results
+from recform.comparison.power import detectable, runs_needed
 
 #: All ways to flip signs are tried where that is no more than this, over all pairs.
 EXACT = 2**20

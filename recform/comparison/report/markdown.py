@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from recform.compare.report.document import (
+from recform.comparison.report.document import (
     Beside,
     Block,
     Code,

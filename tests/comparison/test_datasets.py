@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.compare.datasets import (
+from recform.comparison.datasets import (
     Friedman,
     OverData,
     critical_difference,
@@ -20,7 +20,7 @@ from recform.compare.datasets import (
     over_data,
     signed,
 )
-from recform.compare.results import read
+from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
 from tests import compare
 

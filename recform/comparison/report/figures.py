@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from recform.compare.comparison import Comparison
-from recform.compare.datasets import OverData
-from recform.compare.model import Curve, ModelFacts
-from recform.compare.seeds import OnData
+from recform.comparison.compare import Comparison
+from recform.comparison.datasets import OverData
+from recform.comparison.model import Curve, ModelFacts
+from recform.comparison.seeds import OnData
 from recform.render.theme import COLOURS
 
 if TYPE_CHECKING:

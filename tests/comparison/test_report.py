@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from recform.cli.app import app
-from recform.compare import Curve, ModelFacts, Results, Study
-from recform.compare.comparison import Asked, compare
-from recform.compare.report import content, figures, html, latex, markdown
-from recform.compare.report.data import as_dict
-from recform.compare.results import read
+from recform.comparison import Curve, ModelFacts, Results, Study
+from recform.comparison.compare import Asked, compare
+from recform.comparison.report import content, figures, html, latex, markdown
+from recform.comparison.report.data import as_dict
+from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
 from tests.cli.test_json import faults
 from tests.compare import over_seeds

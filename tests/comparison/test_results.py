@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from recform.cli.app import app
-from recform.compare.cells import rows
-from recform.compare.model import Results
-from recform.compare.results import parse, read
+from recform.comparison.cells import rows
+from recform.comparison.model import Results
+from recform.comparison.results import parse, read
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics
 from recform.source import Source
 
@@ -300,7 +300,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_results_from_python_are_checked() -> None:
-    from recform.compare import Score
+    from recform.comparison import Score
 
     for scores_ in (
         (Score("A", "", 0, float("nan")),),

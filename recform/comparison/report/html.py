@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from html import escape
 
-from recform.compare.report.document import (
+from recform.comparison.report.document import (
     Beside,
     Block,
     Code,

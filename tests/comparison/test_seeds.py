@@ -12,8 +12,8 @@ from scipy import integrate, stats
 from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import DescrStatsW
 
-from recform.compare.power import detectable, least, power, runs_needed
-from recform.compare.seeds import (
+from recform.comparison.power import detectable, least, power, runs_needed
+from recform.comparison.seeds import (
     corrected,
     described,
     flipped,
