@@ -17,7 +17,9 @@ from recform.cli import (
     equiv,
     explain,
     render,
+    runs,
     summary,
+    train,
     transplant,
     verify,
 )
@@ -44,6 +46,8 @@ app.command("equiv")(equiv.command)
 app.command("diff")(diff.command)
 app.command("compare")(compare.command)
 app.command("render")(render.command)
+app.command("train")(train.command)
+app.command("runs")(runs.command)
 app.command("transplant")(transplant.command)
 app.command("explain")(explain.command)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import answer, common
+from recform.cli import answer, common, train, trials
 from recform.diagnostics import CompileError, Diagnostics
 from recform.modules import need
 
@@ -26,8 +25,46 @@ _PACKAGES = ("scipy", "statsmodels", "scikit_posthocs")
 def command(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[FILE.rf]...", help="Formulas to compare."),
+        typer.Argument(
+            metavar="[FILE.rf[:NETWORK]]...",
+            help="Formulas to train and compare: all networks of a file, or one.",
+        ),
     ] = None,
+    modules: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--module",
+            metavar="PACKAGE:FACTORY",
+            help="A function that makes a module.",
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--data", metavar="NAME", help="As for train; several: each on each."
+        ),
+    ] = None,
+    root: train.DataRoot = Path("data"),
+    seeds: Annotated[
+        str,
+        typer.Option("--seeds", metavar="N,N,…", help="Each network gets the same."),
+    ] = "0,617,1234",
+    recipe: train.RecipeName = "quick",
+    overrides: train.Overrides = None,
+    settings: common.Settings = None,
+    jobs: Annotated[
+        int, typer.Option("--jobs", min=1, help="Runs at a time on this machine.")
+    ] = 1,
+    ray: Annotated[
+        str | None,
+        typer.Option("--ray", metavar="auto|ADDRESS", help="Train on a Ray cluster."),
+    ] = None,
+    runs: train.Runs = Path("runs"),
+    device: train.DeviceName = train.Device.auto,
+    precision: train.PrecisionName = train.Precision.auto,
+    compiled: train.CompileIt = False,
+    deterministic: train.Deterministic = False,
+    workers: train.Workers = 4,
     results: Annotated[
         list[Path] | None,
         typer.Option(
@@ -71,15 +108,33 @@ def command(
     ending = "" if output is None else output.suffix.lower()
     with common.diagnosed(form):
         _known(output, ending)
-        _asked(files or [], results or [])
+        _asked([*(files or []), *(modules or [])], results or [])
         report = Diagnostics()
-        study = _read(results or [], lower, report)
+        if results:
+            study = _read(results, lower, report)
+        else:
+            study = trials.study(
+                trials.Networks(files or [], modules or [], settings or []),
+                trials.Runs(
+                    data or ["digits"],
+                    trials.whole_numbers(seeds, "--seeds"),
+                    recipe,
+                    overrides or [],
+                    root,
+                    runs,
+                    workers,
+                ),
+                trials.Machine(
+                    device.value, precision.value, compiled, deterministic, jobs, ray
+                ),
+                report,
+            )
         for package in _PACKAGES:
             need(package, "compare", "RF857", _INSTALL)
         from recform.comparison.compare import Asked, compare
         from recform.comparison.report.content import document
 
-        study = _reproducible(study, results or [], baseline, alpha, lower, output)
+        study = _reproducible(study)
         found = compare(study.results, Asked(alpha, baseline), report)
         common.show(report, form)
         if output is not None:
@@ -113,19 +168,19 @@ def _known(output: Path | None, ending: str) -> None:
     raise CompileError(report)
 
 
-def _asked(files: Sequence[str], results: Sequence[Path]) -> None:
-    """Raises a CompileError unless there are tables, and nothing else (RF851)."""
-    if results and not files:
+def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
+    """Raises a CompileError unless there are tables or networks, not both (RF851)."""
+    if bool(results) != bool(networks):
         return
     report = Diagnostics()
-    table = next((name for name in files if name.endswith(".csv")), "")
-    report.error(
-        "RF851",
-        f"{files[0]} is not trained here, only scores are compared"
-        if files
-        else "there is nothing to compare",
-        hint=f"--results {table or 'FILE.csv'} names a table of scores",
-    )
+    if results:
+        text = (
+            f"{networks[0]} is trained, and {results[0]} was measured: not in one table"
+        )
+        report.error("RF851", text, hint="one of them a command")
+    else:
+        hint = "recform compare A.rf B.rf, or --results FILE.csv with measured scores"
+        report.error("RF851", "there is nothing to compare", hint=hint)
     raise CompileError(report)
 
 
@@ -141,32 +196,20 @@ def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
     return Study(read(results, report, lower=lower))
 
 
-def _reproducible(
-    study: Study,
-    results: Sequence[Path],
-    baseline: str | None,
-    alpha: float,
-    lower: bool,
-    output: Path | None,
-) -> Study:
+def _reproducible(study: Study) -> Study:
     """The study with the command that makes it again, and what it was made with."""
     import platform
     from dataclasses import replace
     from importlib.metadata import version
 
+    from recform.training.runs import command_line
     from recform.version import __version__
 
-    words = ["recform", "compare"]
-    for path in results:
-        words += ["--results", str(path)]
-    words += [] if baseline is None else ["--baseline", baseline]
-    words += [] if alpha == 0.05 else ["--alpha", f"{alpha:g}"]
-    words += ["--lower-is-better"] if lower else []
-    words += [] if output is None else ["-o", str(output)]
-    packages = ("scipy", "statsmodels", "scikit-posthocs", "matplotlib")
+    packages = ["scipy", "statsmodels", "scikit-posthocs", "matplotlib"]
+    packages += ["torch", "accelerate"] if study.models else []
     return replace(
         study,
-        command=shlex.join(words),
+        command=command_line(),
         versions=(
             ("recform", __version__),
             ("Python", platform.python_version()),

@@ -1,0 +1,160 @@
+"""``recform runs``: what was trained."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from recform.cli import answer, common
+
+if TYPE_CHECKING:
+    from recform.training.runs import Run
+
+
+def command(
+    what: Annotated[
+        str, typer.Argument(metavar="list|show", help="All runs, or one of them.")
+    ] = "list",
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Of the run to show.")
+    ] = None,
+    runs: Annotated[
+        Path, typer.Option("--runs", metavar="DIR", help="Where runs are kept.")
+    ] = Path("runs"),
+    as_json: answer.Json = False,
+    form: common.DiagnosticFormat = common.Format.text,
+) -> None:
+    """List the runs of `recform train`, or show one and how to make it again."""
+    if what not in ("list", "show"):
+        raise typer.BadParameter(f"{what!r} is neither list nor show")
+    if (name is None) == (what == "show"):
+        raise typer.BadParameter("show takes the NAME of a run, and list none")
+    from recform.training.runs import all_runs
+
+    with common.diagnosed(form):
+        known = all_runs(runs)
+        if name is None:
+            found = [_row(run) for run in known]
+            answer.result(found)
+            if not as_json:
+                _table(found, runs)
+            return
+        run = _of_name(known, name, runs)
+    told = {**_row(run), "run": run.read("run.json"), "again": again(run)}
+    answer.result(told)
+    if not as_json:
+        _show(run, told)
+
+
+def _row(run: Run) -> dict[str, Any]:
+    said = run.read("run.json") or {}
+    result, lines = run.result(), run.metrics()
+    return {
+        "name": run.name,
+        "network": said.get("subject", {}).get("network")
+        or said.get("subject", {}).get("module"),
+        "data": said.get("data", {}).get("name"),
+        "recipe": said.get("recipe", {}).get("name"),
+        "seed": said.get("seed"),
+        "epochs": said.get("recipe", {}).get("epochs"),
+        "epoch": lines[-1]["epoch"] if lines else 0,
+        "result": None if result is None else asdict(result),
+    }
+
+
+def _of_name(known: list[Run], name: str, folder: Path) -> Run:
+    """The run of a name, or of the only one that begins so.
+
+    Raises:
+        CompileError: if there is none (RF826).
+    """
+    from recform.diagnostics import CompileError, Diagnostics, closest
+
+    fits = [run for run in known if run.name == name]
+    fits = fits or [run for run in known if run.name.startswith(name)]
+    if len(fits) == 1:
+        return fits[0]
+    report = Diagnostics()
+    guess = closest(name, [run.name for run in known])
+    hint = f"did you mean {guess}?" if guess else "recform runs lists them"
+    message = f"{folder} has no run {name!r}"
+    if fits:
+        message = f"{len(fits)} runs in {folder} begin with {name!r}"
+        hint = ", ".join(run.name for run in fits[:4])
+    report.error("RF826", message, hint=hint)
+    raise CompileError(report)
+
+
+def _table(rows: list[dict[str, Any]], folder: Path) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not rows:
+        typer.echo(f"{folder} has no runs")
+        return
+    table = Table("run", "data", "seed", "epoch", "accuracy", box=None, pad_edge=False)
+    for row in rows:
+        result = row["result"]
+        done = f"{row['epoch']} of {row['epochs']}"
+        right = "" if result is None else f"{result['accuracy']:.2%}"
+        table.add_row(row["name"], row["data"], str(row["seed"]), done, right)
+    Console(highlight=False).print(table)
+
+
+def again(run: Run) -> str:
+    """The command that makes a run again, from what its folder keeps."""
+    import shlex
+
+    said = run.read("run.json") or {}
+    subject, numerics = said.get("subject", {}), said.get("numerics", {})
+    words = ["recform", "train"]
+    if subject.get("kind") == "module":
+        words += ["--module", subject["module"]]
+    else:
+        words += [str(run.file("formula") / subject.get("file", ""))]
+        words += ["--network", subject.get("network", "")]
+        for plugin in subject.get("plugins", ()):
+            words += ["--plugin", plugin]
+    for key, value in subject.get("settings", {}).items():
+        words += ["--set", f"{key}={value}"]
+    words += ["--data", said.get("data", {}).get("name", "")]
+    words += ["--recipe", str(run.file("recipe.toml")), "--seed", str(said.get("seed"))]
+    words += ["--device", numerics.get("device", "auto")]
+    words += ["--precision", numerics.get("precision", "auto")]
+    words += ["--name", f"{run.name}-again"]
+    return shlex.join(words)
+
+
+def _show(run: Run, told: dict[str, Any]) -> None:
+    said, result = told["run"], told["result"]
+    around = said["surroundings"]
+    rows = [
+        ("network", f"{told['network']}, {said['subject']['parameters']:,} parameters"),
+        ("data", f"{told['data']} (sha256 {said['data']['digest'][:12]})"),
+        ("recipe", told["recipe"]),
+        ("seed", said["seed"]),
+        ("epochs", f"{told['epoch']} of {told['epochs']}"),
+    ]
+    if result is not None:
+        rows += [
+            ("accuracy", f"{result['accuracy']:.2%} of the test set"),
+            ("kept", f"the weights of epoch {result['epoch']}"),
+            ("took", f"{result['seconds']:.0f} s"),
+        ]
+    packages = [f"{k} {v}" for k, v in around["packages"].items() if v]
+    git = around["git"]
+    changed = " and changes" if git and git["changed"] else ""
+    rows += [
+        ("versions", ", ".join([f"recform {around['recform']}", *packages])),
+        ("machine", f"{around['processor']}, {around['threads']} threads"),
+        ("git", f"{git['commit'][:12]}{changed}" if git else "none"),
+        ("folder", run.folder.as_posix()),
+        ("command", around["command"]),
+        ("again", told["again"]),
+    ]
+    typer.echo(run.name)
+    for name, value in rows:
+        typer.echo(f"  {name:<9} {value}")

@@ -1,0 +1,141 @@
+"""Checkpoints: where a run goes on after it was stopped, at whatever moment.
+
+A checkpoint is a folder that gets its name when it is whole. There is always the last
+whole one: the one before goes away after that. Random numbers are in none, since they are
+functions of the seed and the step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from recform.diagnostics import CompileError, Diagnostics
+from recform.files import reason
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+_FORMING = "forming"
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: steps that were made.
+        loss, right, seen: sums over the epoch so far.
+        seconds: of training, over all starts.
+        best: accuracy on the held-out part of the epoch that counts; -1 before any.
+        best_epoch: that epoch, counted from 1.
+        kept: the weights after that epoch, on the CPU.
+    """
+
+    step: int = 0
+    loss: float = 0.0
+    right: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+    best: float = -1.0
+    best_epoch: int = 0
+    kept: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
+
+
+def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
+    """Writes a checkpoint; all processes call it.
+
+    Raises:
+        CompileError: if it cannot be written (RF814); the one before is still there.
+    """
+    forming = folder / _FORMING
+    whole = folder / f"step-{progress.step:010}"
+    try:
+        if accelerator.is_main_process:
+            shutil.rmtree(forming, ignore_errors=True)
+            forming.mkdir(parents=True)
+        accelerator.wait_for_everyone()
+        accelerator.save_state(str(forming))
+        accelerator.wait_for_everyone()
+        if accelerator.is_main_process:
+            _add(forming, progress)
+            _settle(forming)
+            if whole.exists():
+                shutil.rmtree(whole)
+            os.replace(forming, whole)
+            for old in folder.iterdir():
+                if old != whole:
+                    shutil.rmtree(old, ignore_errors=True)
+    except (OSError, RuntimeError) as error:
+        # torch tells of a full disk as a RuntimeError.
+        shutil.rmtree(forming, ignore_errors=True)
+        said = reason(error).splitlines()[0][:200]
+        report = Diagnostics()
+        report.error(
+            "RF814",
+            f"no checkpoint can be written to {folder}: {said}",
+            hint="make room, and give the same command again: it goes on from the last one",
+        )
+        raise CompileError(report) from None
+
+
+def load(accelerator: Accelerator, folder: Path) -> Progress:
+    """Goes to the last whole checkpoint; without one, to the start."""
+    for found in reversed(_whole(folder)):
+        state = _read(found)
+        if state is None:
+            continue
+        accelerator.load_state(str(found))
+        kept: Mapping[str, Tensor] = {}
+        best = found / "best.safetensors"
+        if best.exists():
+            from safetensors.torch import load_file
+
+            kept = load_file(best)
+        return Progress(**state, kept=kept)
+    return Progress()
+
+
+def _whole(folder: Path) -> list[Path]:
+    return sorted(folder.glob("step-*")) if folder.is_dir() else []
+
+
+def _read(found: Path) -> dict[str, Any] | None:
+    with suppress(OSError, ValueError):
+        state: dict[str, Any] = json.loads((found / "progress.json").read_text())
+        return state
+    return None
+
+
+def _add(forming: Path, progress: Progress) -> None:
+    state = asdict(replace(progress, kept={}))
+    del state["kept"]
+    (forming / "progress.json").write_text(json.dumps(state))
+    if progress.kept:
+        from safetensors.torch import save_file
+
+        save_file(dict(progress.kept), forming / "best.safetensors")
+
+
+def _settle(folder: Path) -> None:
+    """Sees to it that all is on the disk before the folder gets its name."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            handle = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)
+
+
+def clear(folder: Path) -> None:
+    """Takes all checkpoints away."""
+    shutil.rmtree(folder, ignore_errors=True)

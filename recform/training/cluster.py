@@ -1,0 +1,161 @@
+"""Runs on a Ray cluster: a task each, whose folder comes back when it is complete.
+
+A task whose worker dies is started again by Ray. On the same machine it goes on from its
+last checkpoint, elsewhere it begins anew; what comes out is the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from recform.diagnostics import CompileError, Diagnostics
+from recform.training.many import Failure, Job, outcome
+from recform.training.runs import Result
+
+#: How often a task is started again whose worker died.
+RETRIES = 5
+
+
+def need_ray() -> None:
+    """Makes sure that Ray is there.
+
+    Raises:
+        CompileError: if it is not (RF808).
+    """
+    try:
+        import ray  # noqa: F401
+    except ImportError:
+        report = Diagnostics()
+        report.error(
+            "RF808",
+            "--ray needs ray, which is not installed",
+            hint="pip install 'recform[ray]'",
+        )
+        raise CompileError(report) from None
+
+
+class Cluster:
+    """Makes runs as tasks of a cluster.
+
+    Args:
+        address: of its head; ``auto`` finds one that runs here, or starts one.
+
+    Raises:
+        CompileError: if there is none (RF825).
+    """
+
+    def __init__(self, address: str) -> None:
+        import ray
+
+        self._ray = ray
+        try:
+            known = None if address == "auto" else address
+            ray.init(
+                known,
+                ignore_reinit_error=True,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+        except Exception as error:  # of sockets, of versions that do not fit
+            report = Diagnostics()
+            said = (
+                str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+            )
+            report.error("RF825", f"there is no Ray cluster at {address}: {said}")
+            raise CompileError(report) from None
+        self._task = ray.remote(max_retries=RETRIES, retry_exceptions=False)(_trained)
+
+    @property
+    def at_once(self) -> int:
+        """How many tasks the cluster runs at a time."""
+        return max(1, int(self._resources.get("GPU") or self._resources.get("CPU", 1)))
+
+    @property
+    def _resources(self) -> dict[str, float]:
+        found: dict[str, float] = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
+        return found
+
+    def __call__(self, job: Job) -> Result | Failure:
+        on_gpu = self._resources.get("GPU", 0) > 0
+        options = {"num_gpus": 1} if on_gpu else {"num_cpus": 1}
+        recipe, text = job.recipe
+        files = {**_formula(job), recipe: text}
+        words = (*_subject(job), *job.words, "--recipe", recipe)
+        name = job.plan.run.name
+        future = self._task.options(**options).remote(words, files, name)
+        try:
+            answer, status, folder = self._ray.get(future)
+        except Exception as error:  # the worker died too often
+            return Failure(f"its worker died: {type(error).__name__}")
+        found = outcome(answer, status)
+        if isinstance(found, Result):
+            last = "result.json"  # only a complete run has it
+            for file in (*(key for key in folder if key != last), last):
+                job.plan.run.write(file, folder[file])
+            return job.plan.run.result() or Failure("its folder came back broken")
+        return found
+
+
+def _formula(job: Job) -> Mapping[str, str]:
+    """The files of the formula, as the folder of a run keeps them."""
+    kept = job.plan.subject.files
+    return {name: text for name, text in kept.items() if name.startswith("formula/")}
+
+
+def _subject(job: Job) -> tuple[str, ...]:
+    """The words that name the network, where its formula lies in such a folder."""
+    facts = job.plan.subject.facts
+    if facts["kind"] != "formula":
+        return job.subject
+    return (f"formula/{facts['file']}", "--network", facts["network"])
+
+
+def _trained(
+    words: tuple[str, ...], files: Mapping[str, str], name: str
+) -> tuple[str, int, dict[str, bytes]]:
+    """Makes a run on a machine of the cluster.
+
+    Args:
+        words: arguments of `recform train`, from the folder of the files.
+        files: what it reads besides the data, by name.
+        name: of the run.
+
+    Returns:
+        The answer, the exit status, and the files of the run.
+    """
+    told = hashlib.sha256(repr((sorted(words), sorted(files.items()))).encode())
+    place = Path(tempfile.gettempdir()) / f"recform-{told.hexdigest()[:16]}"
+    for file, text in files.items():
+        path = place / file
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    command = [sys.executable, "-m", "recform", "train", *words]
+    command += ["--runs", "runs", "--name", name, "--json"]
+    while True:
+        process: Any = subprocess.run(
+            command,
+            cwd=place,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            check=False,
+        )
+        # Of a worker that died, the process may be alive, and does the work.
+        if '"RF809"' not in process.stdout:
+            break
+        time.sleep(1)
+    run = place / "runs" / name
+    found = {
+        path.relative_to(run).as_posix(): path.read_bytes()
+        for path in sorted(run.rglob("*"))
+        if path.is_file() and path.name != ".lock" and "checkpoint" not in path.parts
+    }
+    return process.stdout, process.returncode, found

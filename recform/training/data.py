@@ -1,0 +1,286 @@
+"""Data by name: `digits`, `cifar10`, `npz:FILE`, `imagefolder:DIR`, `text:FILE`, `fake`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from recform.diagnostics import CompileError, Diagnostics, closest
+from recform.files import reason
+from recform.training.draws import generator, held_out
+from recform.training.examples import Examples, Images, Scale, Windows
+from recform.training.folder import Photographs, files_of
+
+#: Sizes of the network's input, as :class:`recform.blocks.Shape` has them.
+Sizes = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Data:
+    """A data set, cut into three parts.
+
+    Attributes:
+        name: as the user wrote it.
+        digest: SHA-256 of what it holds (of photographs: their names and sizes).
+        shape: of an example: channels x height x width, or positions x tokens.
+        classes: how many there are.
+        train, validation, test: the parts; nothing is chosen by the test set.
+    """
+
+    name: str
+    digest: str
+    shape: Sizes
+    classes: int
+    train: Examples
+    validation: Examples
+    test: Examples
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which data, for which network.
+
+    Attributes:
+        name: `kind` or `kind:argument`.
+        root: where data sets are downloaded to.
+        validation: share that is held out.
+        wanted: the network's input, where the data have no size of their own.
+        workers: processes that read photographs.
+    """
+
+    name: str
+    root: Path
+    validation: float
+    wanted: Sizes
+    workers: int = 0
+
+    @property
+    def argument(self) -> str:
+        """What stands behind the colon."""
+        return self.name.partition(":")[2]
+
+
+def load(asked: Asked) -> Data:
+    """The data of this name.
+
+    Raises:
+        CompileError: if there are none (RF805), they cannot be read (RF806), or they have
+            no such form as the network takes (RF807).
+    """
+    kind, colon, argument = asked.name.partition(":")
+    if kind not in KINDS:
+        guess = closest(kind, KINDS)
+        known = ", ".join(KINDS)
+        hint = f"did you mean {guess!r}?" if guess else f"there are {known}"
+        refuse("RF805", f"there are no data {kind[:40]!r}", hint)
+    needs = kind in ("npz", "imagefolder", "text")
+    if needs and not argument:
+        refuse("RF805", f"{kind} needs a path", f"--data {kind}:PATH")
+    if colon and not needs:
+        refuse("RF805", f"{kind} takes no argument", f"--data {kind}")
+    try:
+        return KINDS[kind](asked)
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        refuse("RF806", f"{asked.name} cannot be read: {why[:200]}")
+
+
+def refuse(code: str, message: str, hint: str = "") -> NoReturn:
+    """Raises a CompileError of one diagnostic without a place."""
+    report = Diagnostics()
+    report.error(code, message, hint=hint)
+    raise CompileError(report) from None
+
+
+# -- images in memory
+
+
+def _digits(asked: Asked) -> Data:
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    images = torch.tensor(found.images * (255 / 16)).round().to(torch.uint8)[:, None]
+    labels = torch.tensor(found.target, dtype=torch.int64)
+    # The set has no test part of its own: a fifth of every class.
+    train, test = held_out(labels, 0.2)
+    parts = (images[train], labels[train]), (images[test], labels[test])
+    return _images(asked, *parts, flips=False)
+
+
+def _cifar(asked: Asked) -> Data:
+    from torchvision import datasets
+
+    kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[asked.name]
+    parts = []
+    for train in (True, False):
+        try:
+            found = kind(str(asked.root), train=train, download=True)
+        except Exception as error:  # of sockets, hashes, archives
+            refuse(
+                "RF806",
+                f"{asked.name} is not in {asked.root} and cannot be fetched: {error}",
+                "--data-root names the folder that has it",
+            )
+        images = torch.from_numpy(found.data).permute(0, 3, 1, 2).contiguous()
+        parts.append((images, torch.tensor(found.targets, dtype=torch.int64)))
+    return _images(asked, parts[0], parts[1], flips=True)
+
+
+def _npz(asked: Asked) -> Data:
+    import numpy as np
+
+    with np.load(asked.argument, allow_pickle=False) as held:
+        parts = [
+            (_pixels(held[f"x_{part}"], part), _labels(held[f"y_{part}"], part))
+            for part in ("train", "test")
+        ]
+    for (images, labels), part in zip(parts, ("train", "test"), strict=True):
+        if len(images) != len(labels):
+            text = f"{len(images)} images and {len(labels)} labels"
+            raise ValueError(f"x_{part} and y_{part} have {text}")
+    if parts[0][0].shape[1:] != parts[1][0].shape[1:]:
+        raise ValueError("x_train and x_test have images of different sizes")
+    return _images(asked, parts[0], parts[1], flips=True)
+
+
+def _pixels(array: Any, part: str) -> Tensor:
+    """Uint8 (examples, channels, height, width) of an array in one of the usual forms."""
+    if array.dtype.kind not in "uif" or array.ndim not in (3, 4) or not len(array):
+        raise ValueError(
+            f"x_{part} is {array.dtype} of shape {array.shape}, and should be bytes of "
+            "shape (examples, height, width, channels)"
+        )
+    if array.dtype.kind == "f":
+        if not (array.min() >= 0 and array.max() <= 1):
+            raise ValueError(f"x_{part} has floating-point numbers not from 0 to 1")
+        array = (array * 255).round()
+    elif not (array.min() >= 0 and array.max() <= 255):
+        raise ValueError(f"x_{part} has numbers not from 0 to 255")
+    images = torch.from_numpy(array.astype("uint8"))
+    if images.dim() == 3:
+        return images[:, None].contiguous()
+    if images.shape[1] > 4 >= images.shape[3]:
+        return images.permute(0, 3, 1, 2).contiguous()
+    return images
+
+
+def _labels(array: Any, part: str) -> Tensor:
+    labels = torch.from_numpy(array.reshape(-1).astype("int64"))
+    if array.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 10**6:
+        raise ValueError(f"y_{part} is no classes from 0 on")
+    return labels
+
+
+def _fake(asked: Asked) -> Data:
+    """Noise of the network's own size: for timing."""
+    if len(asked.wanted) != 3:
+        refuse("RF807", "fake data are images, and the network takes none")
+    source = generator("fake")
+    images = torch.randint(
+        256, (1280, *asked.wanted), generator=source, dtype=torch.uint8
+    )
+    labels = torch.randint(10, (len(images),), generator=source)
+    parts = [(images[cut], labels[cut]) for cut in (slice(1024), slice(1024, None))]
+    return _images(asked, parts[0], parts[1], flips=True)
+
+
+def _images(
+    asked: Asked,
+    train: tuple[Tensor, Tensor],
+    test: tuple[Tensor, Tensor],
+    flips: bool,
+) -> Data:
+    images, labels = train
+    digest = hashlib.sha256()
+    for tensor in (*train, *test):
+        digest.update(tensor.numpy().tobytes())
+    kept, out = held_out(labels, asked.validation)
+    scale = Scale.of(images[kept])
+    return Data(
+        asked.name,
+        digest.hexdigest(),
+        tuple(images.shape[1:]),
+        int(labels.max()) + 1,
+        Images(images[kept], labels[kept], scale, flips),
+        Images(images[out], labels[out], scale, flips),
+        Images(*test, scale, flips),
+    )
+
+
+# -- streams
+
+
+def _imagefolder(asked: Asked) -> Data:
+    if len(asked.wanted) != 3 or asked.wanted[0] != 3:
+        refuse(
+            "RF807", "photographs are 3 x height x width, and the network takes none"
+        )
+    root = Path(asked.argument)
+    test_folder = root / "test" if (root / "test").is_dir() else root / "val"
+    classes, files = files_of(root / "train")
+    others, test = files_of(test_folder)
+    if classes != others:
+        odd = sorted({*classes} ^ {*others})[:4]
+        raise ValueError(
+            f"train and {test_folder.name} have different classes: {', '.join(odd)}"
+        )
+    if not files or not test:
+        raise ValueError(
+            "it has no images: a folder a class in train, and in val or test"
+        )
+    labels = torch.tensor([label for _, label in files])
+    kept, out = held_out(labels, asked.validation)
+    size = (asked.wanted[1], asked.wanted[2])
+    parts = [
+        Photographs(tuple(chosen), size, asked.workers)
+        for chosen in (
+            [files[n] for n in kept.tolist()],
+            [files[n] for n in out.tolist()],
+            list(test),
+        )
+    ]
+    digest = hashlib.sha256()
+    for name, _ in (*files, *test):
+        kind = Path(name).relative_to(root).as_posix()
+        digest.update(f"{kind} {os.path.getsize(name)}\n".encode())
+    return Data(asked.name, digest.hexdigest(), asked.wanted, len(classes), *parts)
+
+
+def _text(asked: Asked) -> Data:
+    if len(asked.wanted) != 2:
+        refuse(
+            "RF807",
+            "text is positions x tokens, and the network takes none",
+            "input 64 x 256: a byte is a token, as a vector with a one",
+        )
+    content = Path(asked.argument).read_bytes()
+    text = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    length = asked.wanted[0]
+    test = max(len(text) // 10, length + 1)
+    out = int(len(text) * asked.validation)
+    if out:
+        out = max(out, length + 1)
+    if len(text) < 2 * length + test + out:
+        raise ValueError(f"it is too short for windows of {length} bytes")
+    cuts = torch.split(text, [len(text) - test - out, out, test])
+    parts = [Windows(cut, length, 256) for cut in cuts]
+    digest = hashlib.sha256(content).hexdigest()
+    return Data(asked.name, digest, (length, 256), 256, *parts)
+
+
+KINDS: Mapping[str, Callable[[Asked], Data]] = {
+    "digits": _digits,
+    "cifar10": _cifar,
+    "cifar100": _cifar,
+    "npz": _npz,
+    "imagefolder": _imagefolder,
+    "text": _text,
+    "fake": _fake,
+}

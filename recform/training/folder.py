@@ -1,0 +1,121 @@
+"""Photographs in folders, a folder a class: they stream through workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from recform.training.draws import mixed
+from recform.training.examples import Batch, Pass, Scale
+
+#: Of ImageNet, by channel, of bytes: torchvision's mean and deviation times 255.
+IMAGENET = Scale(
+    torch.tensor([123.675, 116.28, 103.53])[:, None, None],
+    torch.tensor([58.395, 57.12, 57.375])[:, None, None],
+)
+#: The side of an image before its middle is cut out, by that of the middle.
+ROOM = 256 / 224
+
+
+class CorruptImage(Exception):
+    """An image that cannot be read; its text names the file."""
+
+
+@dataclass(frozen=True)
+class Photographs(Dataset[tuple[Tensor, int]]):
+    """Files of images and their classes, cut to one size.
+
+    Attributes:
+        files: paths and classes.
+        size: height and width of what the network gets.
+        device: where batches come to.
+        workers: processes that read.
+    """
+
+    files: tuple[tuple[str, int], ...]
+    size: tuple[int, int]
+    workers: int
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def to(self, device: torch.device) -> Photographs:
+        return replace(self, device=device)
+
+    def __getitem__(self, key: Any) -> tuple[Tensor, int]:
+        """An image as bytes (3, height, width), and its class.
+
+        Args:
+            key: the number of the example, and the pass.
+        """
+        from torchvision.transforms import v2
+
+        number, run = key
+        path, label = self.files[number]
+        image = _read(path)
+        if run.recipe is None:
+            sides = [round(side * ROOM) for side in self.size]
+            cut: list[Any] = [
+                v2.Resize(sides, antialias=True),
+                v2.CenterCrop(self.size),
+            ]
+            return v2.Compose(cut)(image), label
+        cut = [
+            v2.RandomResizedCrop(
+                self.size, scale=(run.recipe.scale, 1.0), antialias=True
+            ),
+            v2.RandomHorizontalFlip(0.5 if run.recipe.flip else 0.0),
+        ]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(mixed("photograph", run.seed, run.epoch, number))
+            return v2.Compose(cut)(image), label
+
+    def batches(self, picks: Iterable[Tensor], run: Pass) -> Iterator[Batch]:
+        keys = [[(number, run) for number in pick.tolist()] for pick in picks]
+        on_gpu = self.device.type == "cuda"
+        loader: DataLoader[Any] = DataLoader(
+            self, batch_sampler=keys, num_workers=self.workers, pin_memory=on_gpu
+        )
+        scale = IMAGENET.to(self.device)
+        for images, labels in loader:
+            moved = images.to(self.device, non_blocking=True)
+            yield scale(moved), labels.to(self.device, non_blocking=True)
+
+
+def _read(path: str) -> Tensor:
+    from PIL import Image
+    from torchvision.transforms.v2.functional import pil_to_tensor
+
+    try:
+        with Image.open(path) as image:
+            pixels: Tensor = pil_to_tensor(image.convert("RGB"))
+            return pixels
+    except (OSError, ValueError, SyntaxError) as error:
+        raise CorruptImage(f"{path}: {error}") from None
+
+
+def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:
+    """The classes of a folder (the names of its folders), and its images.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
+    from torchvision.datasets.folder import IMG_EXTENSIONS
+
+    with os.scandir(folder) as found:
+        classes = tuple(sorted(entry.name for entry in found if entry.is_dir()))
+    files = [
+        (path.as_posix(), number)
+        for number, name in enumerate(classes)
+        for path in sorted((folder / name).rglob("*"))
+        if path.suffix.lower() in IMG_EXTENSIONS
+    ]
+    return classes, tuple(files)

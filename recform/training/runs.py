@@ -1,0 +1,299 @@
+"""The folder of a run: what it takes to make it again, and what came out.
+
+=================== ==============================================================
+`run.json`          formula, recipe, data, seed, versions, machine, git, command
+`formula/`          the texts of the formula, as they stood in its files
+`network.py`        the generated module
+`recipe.toml`       the recipe
+`metrics.jsonl`     a line an epoch
+`curves.svg`        the same as a picture
+`tensorboard/`      the same for TensorBoard
+`checkpoint/`       where the run goes on; it goes away when the run is complete
+`weights.safetensors` the weights that were kept, with their formula
+`result.json`       what came out; only a complete run has it
+=================== ==============================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from recform.diagnostics import CompileError, Diagnostics
+from recform.files import reason, write_whole
+from recform.training.recipe import Recipe, to_toml
+from recform.version import __version__
+
+#: The packages whose versions a run keeps.
+_PACKAGES = ("torch", "torchvision", "accelerate", "numpy")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a run.
+
+    Attributes:
+        name, folder: of the run.
+        network: its name.
+        data, recipe, seed: what it was trained on, and how.
+        accuracy: share of the test set that is right (of text: of its bytes).
+        loss: mean cross-entropy on the test set, in nats.
+        validation: accuracy on the held-out part; None where nothing was held out.
+        epoch: whose weights were kept, counted from 1.
+        epochs, steps: that were run.
+        parameters: learned numbers.
+        multiply_adds: of one example; None where they are not known.
+        seconds: of training, over all starts.
+        seconds_per_step: the median.
+    """
+
+    name: str
+    folder: str
+    network: str
+    data: str
+    recipe: str
+    seed: int
+    accuracy: float
+    loss: float
+    validation: float | None
+    epoch: int
+    epochs: int
+    steps: int
+    parameters: int
+    multiply_adds: int | None
+    seconds: float
+    seconds_per_step: float
+
+
+class Run:
+    """A folder that one process at a time writes to.
+
+    Args:
+        folder: its path.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def file(self, name: str) -> Path:
+        """A file of the run."""
+        return self.folder / name
+
+    def read(self, name: str) -> Any:
+        """What a JSON file of the run holds; None if there is none, or half of one."""
+        with suppress(OSError, ValueError):
+            return json.loads(self.file(name).read_text())
+        return None
+
+    def result(self) -> Result | None:
+        """What came out; None if the run is not complete."""
+        found = self.read("result.json")
+        if not isinstance(found, dict):
+            return None
+        with suppress(TypeError):
+            return Result(**{**found, "folder": self.folder.as_posix()})
+        return None
+
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of `metrics.jsonl` that are whole."""
+        lines: list[dict[str, Any]] = []
+        with suppress(OSError):
+            for line in self.file("metrics.jsonl").read_text().splitlines():
+                with suppress(ValueError):
+                    lines.append(json.loads(line))
+        return lines
+
+    def write(self, name: str, content: str | bytes | Mapping[str, Any]) -> None:
+        """Writes a file of the run whole; a mapping as JSON.
+
+        Raises:
+            CompileError: if it cannot be written (RF503).
+        """
+        path = self.file(name)
+        if isinstance(content, Mapping):
+            content = json.dumps(content, indent=2, sort_keys=True) + "\n"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            report = Diagnostics()
+            text = f"{path.parent} cannot be made: {reason(error)}"
+            report.error("RF503", text, hint="--runs names another folder")
+            raise CompileError(report) from None
+        write_whole(path, content, path.suffix)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within this, no other process writes to the folder.
+
+        Raises:
+            CompileError: if another one does (RF809), or there can be no folder (RF503).
+        """
+        from filelock import FileLock, Timeout
+
+        report = Diagnostics()
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.file(".lock"))
+            lock.acquire(timeout=0)
+        except Timeout:
+            report.error(
+                "RF809",
+                f"another process trains in {self.folder}",
+                hint="wait for it, or give this run another name: --name NAME",
+            )
+            raise CompileError(report) from None
+        except OSError as error:
+            text = f"{self.folder} cannot be used: {reason(error)}"
+            report.error("RF503", text, hint="--runs names another folder")
+            raise CompileError(report) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def key(subject: str, data: str, recipe: Recipe, seed: int, numerics: str) -> str:
+    """What a run is: the same for the same network, data, recipe, seed and precision."""
+    settings = {k: v for k, v in asdict(recipe).items() if k != "name"}
+    told = json.dumps([subject, data, settings, seed, numerics], sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def named(network: str, data: str, recipe: Recipe, seed: int, key: str) -> str:
+    """The name of a run that was given none."""
+    kind, _, argument = data.partition(":")
+    where = f"{kind}-{Path(argument).stem}" if argument else kind
+    text = f"{network}-{where}-{recipe.name}-s{seed}-{key[:8]}"
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:120]
+
+
+def command_line() -> str:
+    """The command as it was typed, or as it could be."""
+    program = Path(sys.argv[0]).name
+    program = "recform" if program in ("__main__.py", "recform") else program
+    return shlex.join([program, *sys.argv[1:]])
+
+
+def surroundings() -> dict[str, Any]:
+    """Versions, machine and git state: what a run depends on besides its settings."""
+    import torch
+
+    return {
+        "recform": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "gpus": [
+            torch.cuda.get_device_name(number)
+            for number in range(torch.cuda.device_count())
+        ],
+        "threads": torch.get_num_threads(),
+        "packages": {name: _version(name) for name in _PACKAGES},
+        "git": _git(),
+        "command": command_line(),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
+
+
+def _git() -> dict[str, Any] | None:
+    """The commit of the folder in which the command was given, and what is not in it."""
+    try:
+        found = [
+            subprocess.run(
+                ["git", *words], capture_output=True, text=True, timeout=10, check=True
+            ).stdout
+            for words in (["rev-parse", "HEAD"], ["status", "--porcelain", "-uno"])
+        ]
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return {"commit": found[0].strip(), "changed": bool(found[1].strip())}
+
+
+def begin(
+    run: Run,
+    facts: Mapping[str, Any],
+    files: Mapping[str, str],
+    recipe: Recipe,
+) -> None:
+    """Writes what the run is; a folder of another run stays as it is.
+
+    Args:
+        run: locked.
+        facts: for `run.json`; its `key` says what the run is.
+        files: texts to keep, by name.
+        recipe: the recipe.
+
+    Raises:
+        CompileError: if the folder has another run (RF810), or cannot be written (RF503).
+    """
+    known = run.read("run.json")
+    if known is not None:
+        if known.get("key") != facts["key"]:
+            report = Diagnostics()
+            odd = [
+                name
+                for name in ("subject", "data", "recipe", "seed", "numerics")
+                if known.get(name) != facts.get(name)
+            ]
+            report.error(
+                "RF810",
+                f"{run.folder} has another run: its {' and '.join(odd) or 'key'} differs",
+                hint="--name NAME gives this one a folder of its own",
+            )
+            raise CompileError(report)
+        return
+    for name, text in files.items():
+        run.write(name, text)
+    run.write("recipe.toml", to_toml(recipe))
+    run.write("run.json", facts)
+
+
+def keep_lines(run: Run, step: int) -> None:
+    """Takes away the lines of metrics from behind a step: they are written anew."""
+    lines = [line for line in run.metrics() if line["step"] <= step]
+    run.write("metrics.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+
+
+def add_line(run: Run, line: Mapping[str, Any]) -> None:
+    """Adds a line of metrics."""
+    with run.file("metrics.jsonl").open("a") as stream:
+        stream.write(json.dumps(line) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def all_runs(folder: Path) -> list[Run]:
+    """The runs of a folder, by name."""
+    if not folder.is_dir():
+        return []
+    return [Run(p.parent) for p in sorted(folder.glob("*/run.json"))]

@@ -1,0 +1,252 @@
+"""One run from end to end: what is asked becomes a plan, and the plan a result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError, Diagnostics
+from recform.training import checkpoint, runs
+from recform.training.curves import curves
+from recform.training.data import Asked, Data, load, refuse
+from recform.training.engine import Diverged, Plan, Stopped, Training
+from recform.training.examples import Images
+from recform.training.folder import CorruptImage
+from recform.training.locate import origin
+from recform.training.numerics import Numerics, accelerator, device_kind, precision
+from recform.training.recipe import Recipe
+from recform.training.runs import Result, Run
+from recform.training.screen import Screen
+from recform.training.subject import Factory, Subject, factory, fitted, with_classes
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be trained, and how.
+
+    Attributes:
+        data: its name, such as ``cifar10`` or ``npz:FILE``.
+        recipe: how.
+        seed: of start values, order, augmentation, dropout.
+        numerics: how numbers are computed.
+        root: where data sets are downloaded to.
+        folder: of all runs.
+        name: of this one; a name that tells it from all others, if it is None.
+        workers: processes that read photographs.
+        settings: parameters of the file, or arguments of the factory.
+    """
+
+    data: str
+    recipe: Recipe
+    seed: int = 0
+    numerics: Numerics = field(default_factory=Numerics)
+    root: Path = Path("data")
+    folder: Path = Path("runs")
+    name: str | None = None
+    workers: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def of_formula(compiling: Callable[[dict[str, Any]], Compiled], wanted: Wanted) -> Plan:
+    """The plan to train the network of a formula, fitted to the data.
+
+    Args:
+        compiling: of the formula, with settings.
+        wanted: how.
+
+    Raises:
+        CompileError: if it does not compile, the data cannot be read (RF805, RF806), or
+            the two do not fit (RF807).
+    """
+    compiled = compiling(dict(wanted.settings))
+    data = _data(wanted, compiled.formula.input.sizes)
+    subject = fitted(compiling, wanted.settings, data)
+    if len(subject.compiled.formula.input.sizes) == 1:
+        data = _flat(data)
+    return _plan(subject, data, wanted)
+
+
+def of_module(
+    made: str | Callable[..., nn.Module], wanted: Wanted, label: str = ""
+) -> Plan:
+    """The plan to train a module that a function makes.
+
+    Args:
+        made: `package.module:function`, or the function.
+        wanted: how.
+        label: a name for the function.
+
+    Raises:
+        CompileError: if there is no such function (RF813), or the data cannot be read.
+    """
+    data = _data(wanted, (3, 224, 224))
+    if isinstance(made, str):
+        return _plan(factory(made, data, wanted.settings), data, wanted)
+    name = label or f"{made.__module__}:{made.__qualname__}"
+    subject = Factory(name, made, with_classes(made, data, wanted.settings))
+    return _plan(subject, data, wanted)
+
+
+def seeded(plan: Plan, wanted: Wanted) -> Plan:
+    """The same network and data with another seed, recipe or name."""
+    return _plan(plan.subject, plan.data, wanted)
+
+
+def run(plan: Plan, screen: Screen) -> Result:
+    """Trains, or goes on with it; of a run that is complete, what came out.
+
+    Raises:
+        CompileError: if the run is another process's (RF809), the folder another run's
+            (RF810), numbers are not finite (RF811), memory is too small (RF812), an image
+            cannot be read (RF806), or something cannot be written (RF503, RF814).
+        Stopped: if the user stopped it; the same command goes on.
+    """
+    if (done := finished(plan)) is not None:
+        return done
+    with accelerator(plan.recipe, plan.numerics) as engine:
+        if not engine.is_main_process:
+            return _trained(plan, engine, screen)
+        with plan.run.locked():
+            if (done := finished(plan)) is not None:
+                return done
+            runs.begin(plan.run, _facts(plan), plan.subject.files, plan.recipe)
+            result = _trained(plan, engine, screen)
+            title = f"{plan.subject.name} on {plan.data.name}, seed {plan.seed}"
+            plan.run.write("curves.svg", curves(title, plan.run.metrics()))
+            plan.run.write("result.json", asdict(result))
+            checkpoint.clear(plan.run.file("checkpoint"))
+            return result
+
+
+def finished(plan: Plan) -> Result | None:
+    """What came out of this very run, if it is complete."""
+    known = plan.run.read("run.json")
+    if known is None or known.get("key") != _key(plan):
+        return None
+    return plan.run.result()
+
+
+def _data(wanted: Wanted, sizes: tuple[int, ...]) -> Data:
+    share = wanted.recipe.validation
+    data = load(Asked(wanted.data, wanted.root, share, sizes, wanted.workers))
+    if not len(data.train) or not len(data.test):
+        refuse("RF806", f"{wanted.data} has no examples")
+    return data
+
+
+def _flat(data: Data) -> Data:
+    from dataclasses import replace
+
+    parts = (data.train, data.validation, data.test)
+    flat = [replace(p, flat=True) if isinstance(p, Images) else p for p in parts]
+    return Data(data.name, data.digest, data.shape, data.classes, *flat)
+
+
+def _plan(subject: Subject, data: Data, wanted: Wanted) -> Plan:
+    plan = Plan(
+        subject, data, wanted.recipe, wanted.seed, wanted.numerics, Run(wanted.folder)
+    )
+    name = wanted.name or runs.named(
+        subject.name, data.name, plan.recipe, plan.seed, _key(plan)
+    )
+    if name != Path(name).name or name.startswith("."):
+        refuse("RF817", f"{name!r} is no name of a run", "a name without folders")
+    return Plan(
+        subject, data, plan.recipe, plan.seed, plan.numerics, Run(wanted.folder / name)
+    )
+
+
+def _numerics(plan: Plan) -> str:
+    kind = device_kind(plan.numerics.device)
+    return f"{kind} {precision(plan.numerics.precision, kind)}"
+
+
+def _key(plan: Plan) -> str:
+    return runs.key(
+        plan.subject.digest, plan.data.digest, plan.recipe, plan.seed, _numerics(plan)
+    )
+
+
+def _facts(plan: Plan) -> dict[str, Any]:
+    """For `run.json`."""
+    return {
+        "key": _key(plan),
+        "subject": {**plan.subject.facts, "digest": plan.subject.digest},
+        "data": {"name": plan.data.name, "digest": plan.data.digest},
+        "recipe": asdict(plan.recipe),
+        "seed": plan.seed,
+        "numerics": {**asdict(plan.numerics), "used": _numerics(plan)},
+        "surroundings": runs.surroundings(),
+    }
+
+
+def _trained(plan: Plan, engine: Any, screen: Screen) -> Result:
+    report = Diagnostics()
+    try:
+        training = Training(plan, engine, screen)
+        try:
+            return training.run()
+        except Diverged as error:
+            _tell_diverged(plan, training, error.args[0], report)
+    except CorruptImage as error:
+        said = (
+            str(error)
+            .strip()
+            .splitlines()[-1]
+            .removeprefix(f"{CorruptImage.__module__}.{CorruptImage.__qualname__}: ")
+        )
+        report.error("RF806", f"an image cannot be read: {said}")
+    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
+        if not _is_memory(error):
+            raise
+        _tell_memory(plan, report)
+    raise CompileError(report)
+
+
+def _tell_diverged(
+    plan: Plan, training: Training, bad: int, report: Diagnostics
+) -> None:
+    steps = training.steps
+    hint = "--override lr=… with less, --override clip=1, or --override warmup=…"
+    where = f"step {bad + 1:,} (epoch {bad // steps + 1})"
+    notes: list[str] = []
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        found = origin(training, plan.subject, bad, steps)
+        notes.append(f"first {found.what}, in step {found.step:,}")
+        notes += [found.place] if found.place else []
+    report.error("RF811", f"the loss is not finite in {where}", hint=hint, notes=notes)
+
+
+def _is_memory(error: BaseException) -> bool:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return any(words in str(error) for words in ("allocate memory", "out of memory"))
+
+
+def _tell_memory(plan: Plan, report: Diagnostics) -> None:
+    recipe = plan.recipe
+    more = next(
+        (
+            n
+            for n in range(recipe.accumulate + 1, recipe.batch + 1)
+            if not recipe.batch % n
+        ),
+        None,
+    )
+    report.error(
+        "RF812",
+        f"memory is too small for {recipe.batch // recipe.accumulate} examples at a time",
+        hint=f"--override accumulate={more}: the same batch in {more} parts"
+        if more
+        else "not even one example fits",
+    )
+
+
+__all__ = ["Stopped", "Wanted", "finished", "of_formula", "of_module", "run"]

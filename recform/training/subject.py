@@ -1,0 +1,331 @@
+"""What is trained: the network of a formula, or any module that a function makes."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError
+from recform.training.data import Data, Sizes, refuse
+from recform.weights.record import record_of
+
+#: Parameters that say how many classes there are.
+CLASSES = ("classes", "num_classes", "vocabulary")
+
+
+class Subject(Protocol):
+    """What is trained."""
+
+    @property
+    def name(self) -> str:
+        """For people, and for names of folders."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """What it is: the same for the same network, whatever it is called."""
+        ...
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """All that it takes to make it again, of JSON's types."""
+        ...
+
+    @property
+    def files(self) -> dict[str, str]:
+        """Texts that the folder of a run keeps, by name."""
+        ...
+
+    def make(self) -> nn.Module:
+        """The module, with the start values of torch's random numbers."""
+        ...
+
+    def save(
+        self, module: nn.Module, tensors: Mapping[str, Tensor], path: Path
+    ) -> None:
+        """Writes weights: the file is there whole, or as it was."""
+        ...
+
+    def place(self, path: str) -> str:
+        """What a module is, by its name in the network, in the words of its author."""
+        ...
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The network of a formula."""
+
+    compiled: Compiled
+
+    @property
+    def name(self) -> str:
+        return self.compiled.name
+
+    @cached_property
+    def digest(self) -> str:
+        # The normal form of the formula says nothing of start values, which training
+        # depends on: the generated module says all.
+        _, _, body = self.compiled.source.partition('"""\n')
+        body = re.sub(r"  # rf:.*", "", body)
+        return hashlib.sha256(body.encode()).hexdigest()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        record = record_of(self.compiled)
+        totals = self.compiled.graph.totals
+        return {
+            "kind": "formula",
+            "file": record.file,
+            "used": sorted(record.used),
+            "network": record.network,
+            "settings": dict(record.settings),
+            "plugins": list(self.compiled.formula.library.plugins),
+            "sha256": record.sha256,
+            "normal": record.normal,
+            "parameters": totals.parameters,
+            "multiply_adds": totals.multiply_adds,
+        }
+
+    @property
+    def files(self) -> dict[str, str]:
+        record = record_of(self.compiled)
+        texts = {record.file: record.formula, **record.used}
+        kept = {f"formula/{name}": text for name, text in texts.items()}
+        return {**kept, "network.py": self.compiled.source}
+
+    def make(self) -> nn.Module:
+        return self.compiled.module()
+
+    def save(
+        self, module: nn.Module, tensors: Mapping[str, Tensor], path: Path
+    ) -> None:
+        from recform.weights import save
+
+        module.load_state_dict(tensors)
+        save(module, self.compiled, path)
+
+    def place(self, path: str) -> str:
+        from recform.weights.roles import roles
+
+        found = {
+            key: role.owner
+            for key, role in roles(self.compiled).items()
+            if f"{key}.".startswith(f"{path}.")
+        }
+        formula = self.compiled.formula
+        owners = list(dict.fromkeys(found.values()))
+        if len(owners) != 1:
+            blocks = sorted({o.index for o in owners if o.index is not None})
+            if len(blocks) == 1:
+                return f"block {blocks[0]}: {_line(formula.equations[0].span)}"
+            return ""
+        owner = owners[0]
+        if owner.kind in ("stem", "head"):
+            pipeline = formula.stem if owner.kind == "stem" else formula.head
+            return f"the {owner.kind}: {_line(pipeline.span)}"
+        where = f"{owner.name}_{owner.index}" if owner.index is not None else owner.name
+        if owner.kind == "operator":
+            return f"{where}: {_line(formula.operators[owner.name].span)}"
+        return f"the {owner.kind} {where}"
+
+
+def _line(span: Any) -> str:
+    if span is None:
+        return "a default of recform's"
+    text = " ".join(span.text_without_comments.split())
+    return f"{span.source.name}:{span.line}: {text}"
+
+
+@dataclass(frozen=True)
+class Factory:
+    """A module that a function of the user's makes.
+
+    Attributes:
+        label: `package:factory`, or what else names it.
+        call: makes the module.
+        arguments: that it gets.
+    """
+
+    label: str
+    call: Callable[..., nn.Module] = field(compare=False)
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.label.rpartition(":")[2].rpartition(".")[2] or "module"
+
+    @cached_property
+    def digest(self) -> str:
+        try:
+            text = inspect.getsource(sys.modules[self.call.__module__])
+        except (OSError, TypeError, KeyError, AttributeError):
+            text = ""
+        told = f"{self.label}\n{sorted(self.arguments.items())}\n{text}\n{self.make()}"
+        return hashlib.sha256(told.encode()).hexdigest()
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        count = sum(p.numel() for p in self.make().parameters())
+        return {
+            "kind": "module",
+            "module": self.label,
+            "settings": {key: str(value) for key, value in self.arguments.items()},
+            "parameters": count,
+            "multiply_adds": None,
+        }
+
+    @property
+    def files(self) -> dict[str, str]:
+        return {}
+
+    def make(self) -> nn.Module:
+        try:
+            made = self.call(**self.arguments)
+        except Exception as error:  # the user's code
+            refuse("RF813", f"{self.label} fails: {type(error).__name__}: {error}")
+        if not isinstance(made, nn.Module):
+            refuse("RF813", f"{self.label} makes a {type(made).__name__}, no nn.Module")
+        return made
+
+    def save(
+        self, module: nn.Module, tensors: Mapping[str, Tensor], path: Path
+    ) -> None:
+        from safetensors.torch import save
+
+        from recform.files import write_whole
+
+        content = save({name: t.contiguous() for name, t in tensors.items()})
+        write_whole(path, content, ".safetensors")
+
+    def place(self, path: str) -> str:
+        return ""
+
+
+#: Compiles the user's formula with further settings.
+Compiling = Callable[[dict[str, Any]], Compiled]
+
+
+def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> Formula:
+    """The network of a formula, with the input and the classes of the data.
+
+    Args:
+        compiling: of the formula.
+        settings: the user's; they are not changed.
+        data: what it is to be trained on.
+
+    Raises:
+        CompileError: if the network does not take the data (RF807), or what compiling
+            raises.
+    """
+    compiled = compiling(dict(settings))
+    wanted: dict[str, Any] = {
+        name: data.classes
+        for name in CLASSES
+        if name in {p.name for p in compiled.formula.params} and name not in settings
+    }
+    compiled = _again(compiling, settings, wanted, compiled, data)
+    shape = taken(compiled.formula.input.sizes, data.shape)
+    # Often the classes are in the input, too: tokens.
+    if compiled.formula.input.sizes != shape and "input" not in settings:
+        wanted["input"] = "x".join(map(str, shape))
+        compiled = _again(compiling, settings, wanted, compiled, data)
+    _check(compiled, data)
+    return Formula(compiled)
+
+
+def _again(
+    compiling: Compiling,
+    settings: Mapping[str, Any],
+    wanted: Mapping[str, Any],
+    compiled: Compiled,
+    data: Data,
+) -> Compiled:
+    """The network with settings that the data want."""
+    try:
+        return compiling({**settings, **wanted}) if wanted else compiled
+    except CompileError as error:
+        told = " ".join(f"--set {key}={value}" for key, value in wanted.items())
+        refuse(
+            "RF807",
+            f"{compiled.name} cannot be built for {data.name}: "
+            f"{error.diagnostics[0].message}",
+            f"that is what {told} makes of it",
+        )
+
+
+def taken(sizes: Sizes, shape: Sizes) -> Sizes:
+    """The input of a network for examples of a shape: a vector has all of their numbers."""
+    if len(sizes) == 1 and len(shape) == 3:
+        return (shape[0] * shape[1] * shape[2],)
+    return shape
+
+
+def _check(compiled: Compiled, data: Data) -> None:
+    """Raises a CompileError if a network does not fit the data (RF807)."""
+    sizes, made = compiled.formula.input.sizes, compiled.graph.output.sizes
+    if sizes != taken(sizes, data.shape):
+        have = " x ".join(map(str, data.shape))
+        want = " x ".join(map(str, sizes))
+        refuse(
+            "RF807",
+            f"{compiled.name} takes {want}, and {data.name} has {have}",
+            "leave out --set input",
+        )
+    wanted: Sizes = (data.classes,)
+    if len(data.shape) == 2:
+        wanted = (data.shape[0], data.classes)
+    if made != wanted:
+        have, want = (" x ".join(map(str, found)) for found in (made, wanted))
+        refuse(
+            "RF807",
+            f"{compiled.name} gives {have}, and {data.name} needs {want}",
+            "end the head with linear(classes), and give the file `param classes = 10`",
+        )
+
+
+def factory(label: str, data: Data, arguments: Mapping[str, Any]) -> Factory:
+    """A function by its name, `package.module:function`, that gets the number of classes.
+
+    Raises:
+        CompileError: if there is none (RF813).
+    """
+    module, colon, path = label.partition(":")
+    if not colon:
+        refuse(
+            "RF813", f"{label!r} is not PACKAGE:FACTORY", "torchvision.models:resnet18"
+        )
+    try:
+        found: Any = importlib.import_module(module)
+        for name in path.split("."):
+            found = getattr(found, name)
+    except Exception as error:  # of the user's module
+        refuse("RF813", f"{label} cannot be found: {type(error).__name__}: {error}")
+    return Factory(label, found, with_classes(found, data, arguments))
+
+
+def with_classes(
+    call: Callable[..., Any], data: Data, arguments: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Arguments of a factory, with the classes and the channels of the data."""
+    try:
+        parameters = inspect.signature(call).parameters
+    except (TypeError, ValueError):
+        return dict(arguments)
+    known = [p.name for p in parameters.values()]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        known.append("num_classes")
+    found = {name: data.classes for name in CLASSES if name in known}
+    if "in_chans" in known:
+        found["in_chans"] = data.shape[0]
+    return {**found, **arguments}
