@@ -24,6 +24,7 @@ def need_training(what: str) -> None:
     need_torch(what)
     try:
         import accelerate  # noqa: F401
+        import filelock  # noqa: F401
         import matplotlib  # noqa: F401
         import sklearn  # noqa: F401
         import tensorboard  # noqa: F401

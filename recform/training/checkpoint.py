@@ -14,8 +14,11 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from recform.diagnostics import CompileError, Diagnostics
@@ -24,7 +27,7 @@ from recform.files import reason
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-_FORMING = "forming"
+_FORMING, _STATE, _BEST = "forming", "progress.json", "best.safetensors"
 
 
 @dataclass
@@ -68,16 +71,17 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
         if accelerator.is_main_process:
             _add(forming, progress)
             _settle(forming)
-            if whole.exists():
-                shutil.rmtree(whole)
+            _remove(whole)
             os.replace(forming, whole)
-            for old in folder.iterdir():
+            for old in sorted(folder.iterdir()):
                 if old != whole:
-                    shutil.rmtree(old, ignore_errors=True)
-    except (OSError, RuntimeError) as error:
-        # torch tells of a full disk as a RuntimeError.
+                    _remove(old)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        # torch tells of a full disk as a RuntimeError, safetensors as its own.
+        if isinstance(error, torch.OutOfMemoryError):
+            raise
         shutil.rmtree(forming, ignore_errors=True)
-        said = reason(error).splitlines()[0][:200]
+        said = (reason(error).splitlines() or [type(error).__name__])[0][:200]
         report = Diagnostics()
         report.error(
             "RF814",
@@ -88,41 +92,50 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
 
 
 def load(accelerator: Accelerator, folder: Path) -> Progress:
-    """Goes to the last whole checkpoint; without one, to the start."""
-    for found in reversed(_whole(folder)):
-        state = _read(found)
-        if state is None:
-            continue
+    """Goes to the last whole checkpoint; without one, all stays as it is.
+
+    Raises:
+        CompileError: if it cannot be read (RF818).
+    """
+    found = next((f for f in reversed(_all(folder)) if (f / _STATE).exists()), None)
+    if found is None:
+        return Progress()
+    try:
+        state = json.loads((found / _STATE).read_text())
+        best = found / _BEST
+        kept = load_file(best) if best.exists() else {}
         accelerator.load_state(str(found))
-        kept: Mapping[str, Tensor] = {}
-        best = found / "best.safetensors"
-        if best.exists():
-            from safetensors.torch import load_file
-
-            kept = load_file(best)
         return Progress(**state, kept=kept)
-    return Progress()
+    except (torch.OutOfMemoryError, MemoryError):
+        raise
+    except Exception as error:  # of unpickling, of safetensors, of shapes
+        said = (str(error).splitlines() or [""])[0][:200]
+        report = Diagnostics()
+        report.error(
+            "RF818",
+            f"the checkpoint {found} cannot be read: {type(error).__name__}: {said}",
+            hint="remove it, and the run goes on from the one before, or begins again",
+        )
+        raise CompileError(report) from None
 
 
-def _whole(folder: Path) -> list[Path]:
+def _all(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-*")) if folder.is_dir() else []
 
 
-def _read(found: Path) -> dict[str, Any] | None:
-    with suppress(OSError, ValueError):
-        state: dict[str, Any] = json.loads((found / "progress.json").read_text())
-        return state
-    return None
+def _remove(old: Path) -> None:
+    """Takes a checkpoint away; one that is half away is none."""
+    with suppress(OSError):
+        (old / _STATE).unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def _add(forming: Path, progress: Progress) -> None:
     state = asdict(replace(progress, kept={}))
     del state["kept"]
-    (forming / "progress.json").write_text(json.dumps(state))
+    (forming / _STATE).write_text(json.dumps(state))
     if progress.kept:
-        from safetensors.torch import save_file
-
-        save_file(dict(progress.kept), forming / "best.safetensors")
+        save_file(dict(progress.kept), forming / _BEST)
 
 
 def _settle(folder: Path) -> None:

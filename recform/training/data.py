@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
+from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -87,8 +88,10 @@ def load(asked: Asked) -> Data:
         refuse("RF805", f"{kind} takes no argument", f"--data {kind}")
     try:
         return KINDS[kind](asked)
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
+        if isinstance(error, OSError) and error.filename is not None:
+            why = f"{error.filename}: {why}"
         refuse("RF806", f"{asked.name} cannot be read: {why[:200]}")
 
 
@@ -97,6 +100,27 @@ def refuse(code: str, message: str, hint: str = "") -> NoReturn:
     report = Diagnostics()
     report.error(code, message, hint=hint)
     raise CompileError(report) from None
+
+
+def as_vectors(data: Data) -> Data:
+    """The same for a network that takes an image as a vector."""
+    return _each(data, Images, flat=True)
+
+
+def as_numbers(data: Data) -> Data:
+    """The same for a network that takes a token as a number."""
+    return _each(data, Windows, one_hot=False)
+
+
+def _each(data: Data, kind: type[Any], **changes: bool) -> Data:
+    parts = {name: getattr(data, name) for name in ("train", "validation", "test")}
+    return replace(
+        data,
+        **{
+            name: replace(part, **changes) if isinstance(part, kind) else part
+            for name, part in parts.items()
+        },
+    )
 
 
 # -- images in memory
@@ -115,13 +139,17 @@ def _digits(asked: Asked) -> Data:
 
 
 def _cifar(asked: Asked) -> Data:
+    from filelock import FileLock
     from torchvision import datasets
 
     kind = {"cifar10": datasets.CIFAR10, "cifar100": datasets.CIFAR100}[asked.name]
     parts = []
     for train in (True, False):
         try:
-            found = kind(str(asked.root), train=train, download=True)
+            asked.root.mkdir(parents=True, exist_ok=True)
+            # One process fetches what all of them want.
+            with FileLock(asked.root / f".{asked.name}.lock"):
+                found = kind(str(asked.root), train=train, download=True)
         except Exception as error:  # of sockets, hashes, archives
             refuse(
                 "RF806",
@@ -136,15 +164,19 @@ def _cifar(asked: Asked) -> Data:
 def _npz(asked: Asked) -> Data:
     import numpy as np
 
-    with np.load(asked.argument, allow_pickle=False) as held:
-        parts = [
-            (_pixels(held[f"x_{part}"], part), _labels(held[f"y_{part}"], part))
-            for part in ("train", "test")
-        ]
-    for (images, labels), part in zip(parts, ("train", "test"), strict=True):
-        if len(images) != len(labels):
-            text = f"{len(images)} images and {len(labels)} labels"
+    held = np.load(asked.argument, allow_pickle=False)
+    names = [f"{kind}_{part}" for part in ("train", "test") for kind in "xy"]
+    if missing := [n for n in names if n not in getattr(held, "files", ())]:
+        raise ValueError(f"it has no {' and no '.join(missing)}")
+    with held:
+        arrays = [held[name] for name in names]
+    parts = []
+    for part, x, y in (("train", *arrays[:2]), ("test", *arrays[2:])):
+        images = _pixels(x, part)
+        if len(images) != y.size:
+            text = f"{len(images)} images and {y.size} labels"
             raise ValueError(f"x_{part} and y_{part} have {text}")
+        parts.append((images, _labels(y, part)))
     if parts[0][0].shape[1:] != parts[1][0].shape[1:]:
         raise ValueError("x_train and x_test have images of different sizes")
     return _images(asked, parts[0], parts[1], flips=True)
@@ -207,7 +239,7 @@ def _images(
         asked.name,
         digest.hexdigest(),
         tuple(images.shape[1:]),
-        int(labels.max()) + 1,
+        int(torch.cat([labels, test[1]]).max()) + 1,
         Images(images[kept], labels[kept], scale, flips),
         Images(images[out], labels[out], scale, flips),
         Images(*test, scale, flips),

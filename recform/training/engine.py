@@ -33,7 +33,8 @@ from recform.training.runs import Result, Run, add_line, keep_lines
 from recform.training.screen import Screen
 from recform.training.subject import Subject
 
-#: On a GPU, steps between looks at whether the loss is still finite: a look waits.
+#: On a GPU, and of several processes, steps between looks at whether the loss is still
+#: finite: a look waits for the device, or for the others.
 LOOK = 50
 #: Steps that are timed before it is known how often checkpoints are written.
 TIMED = 10
@@ -51,8 +52,12 @@ class Plan:
     run: Run
 
 
+#: A step that no run has.
+_NEVER = 2**62
+
+
 class Diverged(Exception):
-    """The loss is no longer finite; its argument is the step, counted from 0."""
+    """Numbers are no longer finite; its argument is the step, counted from 0."""
 
 
 class Stopped(Exception):
@@ -76,6 +81,7 @@ class Training:
         self._plan, self._accelerator, self._screen = plan, accelerator, screen
         self._recipe = plan.recipe
         self._device = accelerator.device
+        self._alone = accelerator.num_processes == 1
         size = len(plan.data.train)
         # With few examples all of them are a batch.
         self._batch = min(plan.recipe.batch, size)
@@ -101,8 +107,11 @@ class Training:
         )
         self.progress = Progress()
         self._sums = torch.zeros(3, dtype=torch.float64, device=self._device)
-        self._bad = torch.full((), -1, device=self._device)
-        self._stop = False
+        # The first step whose loss was not finite.
+        self._bad = torch.full((), _NEVER, device=self._device)
+        self._stop = self._agreed = False
+        self._saved = self._every = 0
+        self._times: list[float] = []
 
     @property
     def model(self) -> nn.Module:
@@ -135,8 +144,7 @@ class Training:
         self.progress = checkpoint.load(self._accelerator, self._folder)
         p = self.progress
         self._sums.copy_(torch.tensor([p.loss, p.right, p.seen], dtype=torch.float64))
-        self._bad.fill_(-1)
-        self._saved, self._every = p.step, 0
+        self._saved = p.step
 
     @property
     def _folder(self) -> Any:
@@ -148,7 +156,7 @@ class Training:
 
         def stop(number: int, frame: Any) -> None:
             self._stop = True
-            signal.signal(number, before[signal.Signals(number)])
+            signal.signal(number, before[signal.Signals(number)] or signal.SIG_DFL)
 
         try:
             before = {
@@ -161,21 +169,18 @@ class Training:
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                signal.signal(number, handler or signal.SIG_DFL)
 
     def _epoch(self, epoch: int) -> None:
         begun = self.progress.step - epoch * self.steps
-        start, times = time.perf_counter(), []
-        last = start
+        start = last = time.perf_counter()
         for _ in self.steps_of(epoch, begun):
-            now = time.perf_counter()
-            times.append(now - last)
-            last = now
-            self.progress.seconds += times[-1]
-            self._after_step(times)
+            taken = time.perf_counter() - last
+            self.progress.seconds += taken
+            self._after_step(taken)
             last = time.perf_counter()
-        self._look()
-        train = time.perf_counter() - start
+        train = last - start
+        self._look(whole=True)
         self._line(epoch, train / max(1, self.steps - begun), whole=not begun)
         self._perhaps_save()
 
@@ -221,9 +226,8 @@ class Training:
             self._sums += torch.stack(
                 [loss.detach() * len(flat), right, right * 0 + len(flat)]
             )
-            self._bad = torch.where(
-                (self._bad < 0) & ~torch.isfinite(loss), step, self._bad
-            )
+            finite = torch.isfinite(loss)
+            self._bad = torch.where(finite, self._bad, self._bad.clamp_max(step))
 
     def _picks(self, epoch: int, begun: int) -> list[Tensor]:
         """This process's part of every micro-batch from a step on."""
@@ -238,16 +242,18 @@ class Training:
 
     # -- between steps
 
-    def _after_step(self, times: list[float]) -> None:
+    def _after_step(self, taken: float) -> None:
         step = self.progress.step
-        if self._device.type == "cpu" or step % LOOK == 0:
+        if (self._device.type == "cpu" and self._alone) or step % LOOK == 0:
             self._look()
-        if not self._every and len(times) == TIMED:
-            # The first steps are slow: memory, kernels, compilation.
-            middle = statistics.median(times[1:])
-            found = [max(1, round(self._plan.numerics.checkpoint / max(middle, 1e-6)))]
-            broadcast_object_list(found)
-            self._every = found[0]
+        if not self._every:
+            self._times.append(taken)
+            if len(self._times) == TIMED:
+                # The first steps are slow: memory, kernels, compilation.
+                middle = max(statistics.median(self._times[1:]), 1e-6)
+                found = [max(1, round(self._plan.numerics.checkpoint / middle))]
+                broadcast_object_list(found)
+                self._every = found[0]
         if step % self.steps:
             self._perhaps_save()  # behind the last step comes the epoch's line first
         self._screen.step(step)
@@ -255,18 +261,32 @@ class Training:
     def _perhaps_save(self) -> None:
         """Writes a checkpoint if it is time to, or the run is to stop."""
         due = self._every and self.progress.step - self._saved >= self._every
-        # Other processes may have been stopped at another step.
-        stopping = self._stop and self._accelerator.num_processes == 1
-        if due or stopping:
+        stop = self._stop if self._alone else self._agreed
+        if due or stop:
             self._save()
-        if self._stop:
+        if stop:
             raise Stopped
 
-    def _look(self) -> None:
-        """Raises Diverged if a loss was not finite."""
-        bad = int(self._bad)
-        if bad >= 0:
-            raise Diverged(bad)
+    def _look(self, whole: bool = False) -> None:
+        """Raises Diverged if a loss was not finite, of any process.
+
+        Several processes agree here on whether they stop.
+
+        Args:
+            whole: whether the weights are looked at, too: behind the last step of an epoch
+                there may be no loss that tells of them.
+        """
+        bad = self._bad
+        weights = self._model.parameters() if whole else ()
+        if not all(bool(torch.isfinite(weight).all()) for weight in weights):
+            bad = bad.clamp_max(self.progress.step - 1)
+        if not self._alone:
+            both = torch.stack([bad, bad * 0 + (not self._stop)])
+            torch.distributed.all_reduce(both, torch.distributed.ReduceOp.MIN)
+            bad, on = both
+            self._agreed = not on
+        if int(bad) != _NEVER:
+            raise Diverged(int(bad))
 
     def _save(self) -> None:
         self._look()
@@ -310,7 +330,7 @@ class Training:
         """All weights on the CPU, by the names of the network."""
         state = self._accelerator.get_state_dict(self._model)
         return {
-            name.removeprefix("_orig_mod."): tensor.detach().cpu().clone()
+            name.removeprefix("_orig_mod."): tensor.detach().cpu().contiguous().clone()
             for name, tensor in state.items()
         }
 
@@ -345,7 +365,10 @@ class Training:
             loss, right, seen = sums.tolist()
             loss, accuracy = loss / seen, right / seen
             count = sum(p.numel() for p in module.parameters())
-        self._accelerator.wait_for_everyone()
+        # The others did not look.
+        found: list[Any] = [loss, accuracy, count]
+        broadcast_object_list(found)
+        loss, accuracy, count = found
         facts = plan.subject.facts
         lines = plan.run.metrics()
         per_step = [x["seconds_per_step"] for x in lines if x["seconds_per_step"]]

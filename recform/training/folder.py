@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -82,12 +83,23 @@ class Photographs(Dataset[tuple[Tensor, int]]):
         keys = [[(number, run) for number in pick.tolist()] for pick in picks]
         on_gpu = self.device.type == "cuda"
         loader: DataLoader[Any] = DataLoader(
-            self, batch_sampler=keys, num_workers=self.workers, pin_memory=on_gpu
+            self,
+            batch_sampler=keys,
+            num_workers=self.workers,
+            pin_memory=on_gpu,
+            worker_init_fn=_steady,
+            # Of its own: it draws a number, which dropout would miss.
+            generator=torch.Generator(),
         )
         scale = IMAGENET.to(self.device)
         for images, labels in loader:
             moved = images.to(self.device, non_blocking=True)
             yield scale(moved), labels.to(self.device, non_blocking=True)
+
+
+def _steady(_: int) -> None:
+    """Leaves it to the process that trains to end at Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _read(path: str) -> Tensor:
@@ -98,8 +110,9 @@ def _read(path: str) -> Tensor:
         with Image.open(path) as image:
             pixels: Tensor = pil_to_tensor(image.convert("RGB"))
             return pixels
-    except (OSError, ValueError, SyntaxError) as error:
-        raise CorruptImage(f"{path}: {error}") from None
+    except Exception as error:  # whatever a decoder makes of what is no image
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CorruptImage(f"{path}: {said}") from None
 
 
 def files_of(folder: Path) -> tuple[tuple[str, ...], tuple[tuple[str, int], ...]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor, nn
 
-from recform.training.engine import Diverged, Training
-from recform.training.subject import Subject
+from recform.training.engine import Plan, Training
+from recform.training.screen import Silent
 
 
 @dataclass(frozen=True)
@@ -26,48 +27,59 @@ class Origin:
 
     step: int
     what: str
-    place: str
+    place: str = ""
 
 
-def origin(training: Training, subject: Subject, bad: int, steps: int) -> Origin:
+def origin(plan: Plan, accelerator: Accelerator, bad: int) -> Origin:
     """Finds where numbers went wrong first.
 
     All of a step depends on its number, so that running from the last checkpoint again
     leads to the same numbers.
 
     Args:
-        training: one that diverged.
-        subject: its network.
-        bad: the step whose loss was not finite, counted from 0.
-        steps: of an epoch.
+        plan: of a run that diverged.
+        accelerator: whose networks are no longer needed.
+        bad: the step in which that was seen, counted from 0.
     """
+    accelerator.free_memory()
+    training = Training(plan, accelerator, Silent())
     training.resume()
-    model = training.model
-    while training.progress.step <= bad:
-        step = training.progress.step
-        epoch, begun = divmod(step, steps)
+    while (step := training.progress.step) <= bad:
         # The loss shows what the step before did to the weights.
-        close = step >= bad - 1
-        with _watched(model) if close else _unwatched() as found:
-            next(iter(training.steps_of(epoch, begun)), None)
-        if not close:
+        if step < bad - 1:
+            _one_step(training)
             continue
+        with _watched(training.model) as found:
+            _one_step(training)
+        found += _of_weights(training.model)
         if found:
             path, what = found[0]
-            return _told(step, f"{what} of {path or 'the network'}", subject, path)
-        for name, parameter in model.named_parameters():
-            path = _bare(name)
-            for tensor, what in (
-                (parameter.grad, "the gradient"),
-                (parameter, "the value"),
-            ):
-                if tensor is not None and not bool(torch.isfinite(tensor).all()):
-                    return _told(step, f"{what} of {path}", subject, path)
-    return Origin(bad + 1, "the loss", "")
+            told = f"{what} of {path or 'the network'}"
+            return Origin(step + 1, told, plan.subject.place(path) if path else "")
+    return Origin(bad + 1, "the loss")
 
 
-def _told(step: int, what: str, subject: Subject, path: str) -> Origin:
-    return Origin(step + 1, what, subject.place(path) if path else "")
+def _one_step(training: Training) -> None:
+    epoch, begun = divmod(training.progress.step, training.steps)
+    next(iter(training.steps_of(epoch, begun)), None)
+
+
+def _of_weights(model: nn.Module) -> list[tuple[str, str]]:
+    """Weights that are not finite, and those whose gradients are not, the last first.
+
+    What is not finite goes backwards from where it arose.
+    """
+    found = []
+    for name, weight in reversed(list(model.named_parameters())):
+        if weight.grad is not None and not _finite(weight.grad):
+            found.append((_bare(name), "the gradient"))
+        elif not _finite(weight):
+            found.append((_bare(name), "the value"))
+    return found
+
+
+def _finite(tensor: Tensor) -> bool:
+    return bool(torch.isfinite(tensor).all())
 
 
 def _bare(name: str) -> str:
@@ -77,26 +89,39 @@ def _bare(name: str) -> str:
 
 
 @contextmanager
-def _unwatched() -> Iterator[list[tuple[str, str]]]:
-    yield []
-
-
-@contextmanager
 def _watched(model: nn.Module) -> Iterator[list[tuple[str, str]]]:
-    """Within this, modules are noted whose output is the first that is not finite."""
+    """Within this, what is not finite is noted, the first first.
+
+    That is what goes into modules and comes out of them, and then the gradients of that,
+    which come from behind.
+    """
     found: list[tuple[str, str]] = []
+
+    def note(value: Any, path: str, what: str) -> None:
+        def later(slope: Tensor) -> None:
+            if not _finite(slope):
+                found.append((path, f"the gradient of {what}"))
+
+        for tensor in value if isinstance(value, tuple | list) else (value,):
+            if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
+                continue
+            if not _finite(tensor):
+                found.append((path, what))
+            elif tensor.requires_grad:
+                tensor.register_hook(later)  # type: ignore[no-untyped-call]
+
     handles = []
     for name, module in model.named_modules():
+        path = _bare(name)
 
-        def look(_: nn.Module, __: Any, output: Any, path: str = _bare(name)) -> None:
-            tensors = output if isinstance(output, tuple | list) else (output,)
-            for tensor in tensors:
-                if isinstance(tensor, Tensor) and not bool(
-                    torch.isfinite(tensor).all()
-                ):
-                    found.append((path, "the output"))
+        def before(_: nn.Module, inputs: Any, path: str = path) -> None:
+            note(inputs, path, "the input")
 
-        handles.append(module.register_forward_hook(look))
+        def behind(_: nn.Module, __: Any, output: Any, path: str = path) -> None:
+            note(output, path, "the output")
+
+        handles.append(module.register_forward_pre_hook(before))
+        handles.append(module.register_forward_hook(behind))
     try:
         yield found
     finally:
@@ -104,4 +129,4 @@ def _watched(model: nn.Module) -> Iterator[list[tuple[str, str]]]:
             handle.remove()
 
 
-__all__ = ["Diverged", "Origin", "origin"]
+__all__ = ["Origin", "origin"]

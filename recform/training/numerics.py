@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.utils import TorchDynamoPlugin
+from accelerate.state import AcceleratorState, GradientState, PartialState
+from accelerate.utils import GradientAccumulationPlugin, TorchDynamoPlugin
 
 from recform.training.data import refuse
 from recform.training.recipe import Recipe
@@ -36,9 +36,15 @@ class Numerics:
 
 
 def precision(asked: str, device: str) -> str:
-    """The precision that `auto` means on a device, as accelerate calls it."""
+    """The precision that is meant on a device, as accelerate calls it.
+
+    Raises:
+        CompileError: if the device does not have it (RF815).
+    """
     if asked == "fp32" or (asked == "auto" and device != "cuda"):
         return "no"
+    if asked == "fp16" and device != "cuda":
+        refuse("RF815", "fp16 needs a GPU", "--precision bf16, or fp32")
     if asked != "auto":
         return asked
     return "bf16" if torch.cuda.is_bf16_supported() else "fp16"
@@ -61,21 +67,55 @@ def device_kind(asked: str) -> str:
 def accelerator(recipe: Recipe, numerics: Numerics) -> Iterator[Accelerator]:
     """Accelerate for a run; within a process one after another can have its own."""
     kind = device_kind(numerics.device)
-    if numerics.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    before = torch.are_deterministic_algorithms_enabled()
-    torch.use_deterministic_algorithms(numerics.deterministic)
-    # It costs time, and nothing here reads memory before it writes it.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = not numerics.deterministic
     plugin = TorchDynamoPlugin(backend="inductor") if numerics.compiled else None
-    AcceleratorState._reset_state()
-    try:
+    with _states(), _modes(numerics.deterministic):
         yield Accelerator(
             cpu=kind == "cpu",
             mixed_precision=precision(numerics.precision, kind),
-            gradient_accumulation_steps=recipe.accumulate,
+            # Not by its number: `accelerate launch` sets another one.
+            gradient_accumulation_plugin=GradientAccumulationPlugin(
+                num_steps=recipe.accumulate
+            ),
             dynamo_plugin=plugin,
         )
+
+
+@contextmanager
+def _states() -> Iterator[None]:
+    """Within this, accelerate knows nothing of who used it before; behind it, all."""
+    shared = [
+        item._shared_state for item in (AcceleratorState, GradientState, PartialState)
+    ]
+    before = [dict(state) for state in shared]
+    for state in shared:
+        state.clear()
+    try:
+        yield
     finally:
-        torch.use_deterministic_algorithms(before)
+        for state, kept in zip(shared, before, strict=True):
+            state.clear()
+            state.update(kept)
+
+
+@contextmanager
+def _modes(deterministic: bool) -> Iterator[None]:
+    """Within this, torch's switches are as a run wants them."""
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    cudnn, memory = torch.backends.cudnn, torch.utils.deterministic
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+        cudnn.benchmark,
+        memory.fill_uninitialized_memory,  # type: ignore[attr-defined]
+    )
+    torch.use_deterministic_algorithms(deterministic)
+    cudnn.benchmark = not deterministic
+    # It costs time, and nothing here reads memory before it writes it.
+    memory.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])
+        cudnn.benchmark = before[2]
+        memory.fill_uninitialized_memory = before[3]  # type: ignore[attr-defined]

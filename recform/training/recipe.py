@@ -10,6 +10,8 @@ A recipe is a flat table. A file of one's own names what it changes::
 from __future__ import annotations
 
 import dataclasses
+import json
+import math
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -22,6 +24,8 @@ from recform.files import noted, reason
 from recform.source import MAX_FILE_BYTES, Source, Span
 
 _T = TypeVar("_T")
+#: More than any setting.
+_LARGE = 2**63
 
 
 def _setting(
@@ -142,8 +146,8 @@ def to_toml(recipe: Recipe) -> str:
     lines = []
     for item in fields(Recipe):
         value = getattr(recipe, item.name)
-        text = f'"{value}"' if isinstance(value, str) else str(value)
-        text = text.lower() if isinstance(value, bool) else text
+        # JSON's texts, true and false are TOML's, too.
+        text = json.dumps(value) if isinstance(value, str | bool) else str(value)
         about = item.metadata.get("about")
         lines.append(f"{item.name} = {text}" + (f"  # {about}" if about else ""))
     return "\n".join(lines) + "\n"
@@ -180,7 +184,7 @@ class _Changes:
             return
         item = known[key]
         wanted = type(item.default)
-        if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        if wanted is float and type(value) is int and abs(value) < _LARGE:
             value = float(value)
         if wanted is int and isinstance(value, float) and value.is_integer():
             value = int(value)
@@ -192,18 +196,26 @@ class _Changes:
         self.values[key] = value
 
 
+def _shown(value: Any) -> str:
+    """A value for people; the digits of a very large number cannot be had."""
+    try:
+        return str(value)[:40]
+    except ValueError:
+        return "a number with very many digits"
+
+
 def _wrong(key: str, value: Any, wanted: type, rule: Mapping[str, Any]) -> str:
     """What is wrong with a value; an empty string if it is right."""
     if rule["choices"]:
         if value not in rule["choices"]:
-            return f"{key} is {' or '.join(rule['choices'])}, not {str(value)[:40]!r}"
+            return f"{key} is {' or '.join(rule['choices'])}, not {_shown(value)!r}"
         return ""
     kinds = {int: "a whole number", float: "a number", bool: "true or false"}
     if type(value) is not wanted:
-        return f"{key} is {kinds[wanted]}, not {str(value)[:40]!r}"
+        return f"{key} is {kinds[wanted]}, not {_shown(value)!r}"
     least, most = rule["least"], rule["most"]
     if least is not None and not least <= value <= most:
-        return f"{key} is from {least:,} to {most:,}, not {value}"
+        return f"{key} is from {least:,} to {most:,}, not {_shown(value)}"
     return ""
 
 
@@ -211,7 +223,7 @@ def _value(text: str) -> Any:
     """A value as TOML has it; a word needs no quotes."""
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except (tomllib.TOMLDecodeError, KeyError, RecursionError):
+    except (ValueError, KeyError, RecursionError):
         return text
 
 
@@ -229,7 +241,9 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
         report.error("RF006", f"{name} cannot be read: {reason(error)}", file=name)
         return base
     try:
-        text = data[:MAX_FILE_BYTES].decode().replace("\r\n", "\n")
+        if len(data) > MAX_FILE_BYTES:
+            raise ValueError(f"it has more than {MAX_FILE_BYTES:,} bytes")
+        text = data.decode().replace("\r\n", "\n")
         table = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         return _not_toml(name, data, error, report)
@@ -239,7 +253,9 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
         if not isinstance(chosen, str) or chosen not in RECIPES:
             place = _place(source, "base")
             hint = f"there are {', '.join(RECIPES)}"
-            report.error("RF804", f"there is no recipe {chosen!r}", place, hint=hint)
+            report.error(
+                "RF804", f"there is no recipe {_shown(chosen)!r}", place, hint=hint
+            )
             return base
         base = RECIPES[chosen]
     table.pop("name", None)
@@ -253,7 +269,7 @@ def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> 
     found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     place = None
     if found is not None:
-        source = Source(name, data.decode())
+        source = Source(name, data.decode().replace("\r\n", "\n"))
         lines = source.text.splitlines(keepends=True)
         start = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1
         start = min(start, max(0, len(source.text) - 1))
@@ -265,7 +281,7 @@ def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> 
 
 def _place(source: Source, key: str) -> Span:
     """The line on which a key of the table stands."""
-    pattern = rf"""^[ \t]*["']?{re.escape(key)}["']?[ \t]*=[^\n]*|^[ \t]*\[+[^\n]*"""
+    pattern = rf"""^[ \t]*["']?{re.escape(key)}["']?[ \t]*[=.][^\n]*|^[ \t]*\[+[^\n]*"""
     found = re.search(pattern, source.text, re.MULTILINE)
     start, end = found.span() if found is not None else (0, 1)
     return Span(source, start, end)
@@ -305,8 +321,6 @@ def lr_at(recipe: Recipe, step: int, steps: int) -> float:
         step: counted from 0.
         steps: of an epoch.
     """
-    import math
-
     epoch = step / steps
     if epoch < recipe.warmup:
         return recipe.lr * (step + 1) / (recipe.warmup * steps + 1)

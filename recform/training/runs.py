@@ -29,7 +29,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import reason, write_whole
@@ -38,6 +38,7 @@ from recform.version import __version__
 
 #: The packages whose versions a run keeps.
 _PACKAGES = ("torch", "torchvision", "accelerate", "numpy")
+_ELSEWHERE = "--runs names another folder"
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,7 @@ class Run:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            report = Diagnostics()
-            text = f"{path.parent} cannot be made: {reason(error)}"
-            report.error("RF503", text, hint="--runs names another folder")
-            raise CompileError(report) from None
+            _refuse(f"{path.parent} cannot be made: {reason(error)}", _ELSEWHERE)
         write_whole(path, content, path.suffix)
 
     @contextmanager
@@ -146,12 +144,12 @@ class Run:
         """
         from filelock import FileLock, Timeout
 
-        report = Diagnostics()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.file(".lock"))
             lock.acquire(timeout=0)
         except Timeout:
+            report = Diagnostics()
             report.error(
                 "RF809",
                 f"another process trains in {self.folder}",
@@ -159,13 +157,17 @@ class Run:
             )
             raise CompileError(report) from None
         except OSError as error:
-            text = f"{self.folder} cannot be used: {reason(error)}"
-            report.error("RF503", text, hint="--runs names another folder")
-            raise CompileError(report) from None
+            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
         try:
             yield
         finally:
             lock.release()
+
+
+def _refuse(message: str, hint: str) -> NoReturn:
+    report = Diagnostics()
+    report.error("RF503", message, hint=hint)
+    raise CompileError(report) from None
 
 
 def key(subject: str, data: str, recipe: Recipe, seed: int, numerics: str) -> str:
@@ -179,8 +181,8 @@ def named(network: str, data: str, recipe: Recipe, seed: int, key: str) -> str:
     """The name of a run that was given none."""
     kind, _, argument = data.partition(":")
     where = f"{kind}-{Path(argument).stem}" if argument else kind
-    text = f"{network}-{where}-{recipe.name}-s{seed}-{key[:8]}"
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:120]
+    text = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{network}-{where}-{recipe.name}-s{seed}")
+    return f"{text[:110]}-{key[:8]}"
 
 
 def command_line() -> str:
@@ -285,11 +287,19 @@ def keep_lines(run: Run, step: int) -> None:
 
 
 def add_line(run: Run, line: Mapping[str, Any]) -> None:
-    """Adds a line of metrics."""
-    with run.file("metrics.jsonl").open("a") as stream:
-        stream.write(json.dumps(line) + "\n")
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Adds a line of metrics.
+
+    Raises:
+        CompileError: if it cannot be written (RF503).
+    """
+    path = run.file("metrics.jsonl")
+    try:
+        with path.open("a") as stream:
+            stream.write(json.dumps(line) + "\n")
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        _refuse(f"{path} cannot be written: {reason(error)}", "make room, and go on")
 
 
 def all_runs(folder: Path) -> list[Run]:

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from sympy import Rational
 from torch import nn
 
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
+from recform.lowering.frame import with_sizes
 from recform.training import checkpoint, runs
 from recform.training.curves import curves
-from recform.training.data import Asked, Data, load, refuse
+from recform.training.data import Asked, Data, as_vectors, load, refuse
 from recform.training.engine import Diverged, Plan, Stopped, Training
-from recform.training.examples import Images
 from recform.training.folder import CorruptImage
 from recform.training.locate import origin
 from recform.training.numerics import Numerics, accelerator, device_kind, precision
 from recform.training.recipe import Recipe
 from recform.training.runs import Result, Run
 from recform.training.screen import Screen
-from recform.training.subject import Factory, Subject, factory, fitted, with_classes
+from recform.training.subject import (
+    Factory,
+    Subject,
+    factory,
+    fitted,
+    tried,
+    with_classes,
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +77,7 @@ def of_formula(compiling: Callable[[dict[str, Any]], Compiled], wanted: Wanted) 
     data = _data(wanted, compiled.formula.input.sizes)
     subject = fitted(compiling, wanted.settings, data)
     if len(subject.compiled.formula.input.sizes) == 1:
-        data = _flat(data)
+        data = as_vectors(data)
     return _plan(subject, data, wanted)
 
 
@@ -84,14 +92,34 @@ def of_module(
         label: a name for the function.
 
     Raises:
-        CompileError: if there is no such function (RF813), or the data cannot be read.
+        CompileError: if there is no such function (RF813), the data cannot be read (RF805,
+            RF806), or the two do not fit (RF807, RF819).
     """
-    data = _data(wanted, (3, 224, 224))
+    settings = {name: _plain(value) for name, value in wanted.settings.items()}
+    data = _data(wanted, _input(wanted.data, settings))
     if isinstance(made, str):
-        return _plan(factory(made, data, wanted.settings), data, wanted)
-    name = label or f"{made.__module__}:{made.__qualname__}"
-    subject = Factory(name, made, with_classes(made, data, wanted.settings))
-    return _plan(subject, data, wanted)
+        subject = factory(made, data, settings)
+    else:
+        name = label or f"{made.__module__}:{made.__qualname__}"
+        subject = Factory(name, made, with_classes(made, data, settings))
+    return _plan(subject, tried(subject, data), wanted)
+
+
+def _input(data: str, settings: dict[str, Any]) -> tuple[int, ...]:
+    """The size of a module's examples: nothing but the user says it. It leaves settings."""
+    default = "64x256" if data.startswith("text:") else "3x224x224"
+    report = Diagnostics()
+    asked = {"input": settings.pop("input", default)}
+    sizes = with_sizes(asked, report)["input"]
+    report.check()
+    return tuple(map(int, sizes.split("x")))
+
+
+def _plain(value: Any) -> Any:
+    """A setting as Python has it: the command line reads exact numbers."""
+    if not isinstance(value, Rational):
+        return value
+    return int(value) if value.is_integer else float(value)
 
 
 def seeded(plan: Plan, wanted: Wanted) -> Plan:
@@ -141,14 +169,6 @@ def _data(wanted: Wanted, sizes: tuple[int, ...]) -> Data:
     return data
 
 
-def _flat(data: Data) -> Data:
-    from dataclasses import replace
-
-    parts = (data.train, data.validation, data.test)
-    flat = [replace(p, flat=True) if isinstance(p, Images) else p for p in parts]
-    return Data(data.name, data.digest, data.shape, data.classes, *flat)
-
-
 def _plan(subject: Subject, data: Data, wanted: Wanted) -> Plan:
     plan = Plan(
         subject, data, wanted.recipe, wanted.seed, wanted.numerics, Run(wanted.folder)
@@ -156,8 +176,9 @@ def _plan(subject: Subject, data: Data, wanted: Wanted) -> Plan:
     name = wanted.name or runs.named(
         subject.name, data.name, plan.recipe, plan.seed, _key(plan)
     )
-    if name != Path(name).name or name.startswith("."):
-        refuse("RF817", f"{name!r} is no name of a run", "a name without folders")
+    if not re.fullmatch(r"[^./\\\0-\x1f][^/\\\0-\x1f]{0,199}", name):
+        shown = ascii(name[:40])
+        refuse("RF817", f"{shown} is no name of a run", "a short name without folders")
     return Plan(
         subject, data, plan.recipe, plan.seed, plan.numerics, Run(wanted.folder / name)
     )
@@ -194,34 +215,63 @@ def _trained(plan: Plan, engine: Any, screen: Screen) -> Result:
         try:
             return training.run()
         except Diverged as error:
-            _tell_diverged(plan, training, error.args[0], report)
-    except CorruptImage as error:
-        said = (
-            str(error)
-            .strip()
-            .splitlines()[-1]
-            .removeprefix(f"{CorruptImage.__module__}.{CorruptImage.__qualname__}: ")
-        )
+            bad, steps = error.args[0], training.steps
+        del training
+        _tell_diverged(plan, engine, bad, steps, report)
+    except (CompileError, Stopped):
+        raise
+    except Exception as error:
+        _tell(error, plan, report)
+        report.check()
+        raise
+    raise CompileError(report) from None
+
+
+def _tell(error: Exception, plan: Plan, report: Diagnostics) -> None:
+    """Tells of what is not recform's fault."""
+    kind, said = type(error), str(error).strip()
+    if isinstance(error, CorruptImage):
+        # From a worker it comes with a traceback before it.
+        name = f"{kind.__module__}.{kind.__qualname__}: "
+        said = said.splitlines()[-1].removeprefix(name)
         report.error("RF806", f"an image cannot be read: {said}")
-    except (torch.OutOfMemoryError, RuntimeError, MemoryError) as error:
-        if not _is_memory(error):
-            raise
+    elif _is_memory(error):
         _tell_memory(plan, report)
-    raise CompileError(report)
+    elif "DataLoader worker" in said:
+        report.error(
+            "RF812",
+            f"a process that reads images has ended: {said.splitlines()[0]}",
+            hint="--workers with less of them; 0 reads within this process",
+        )
+    elif "_dynamo" in kind.__module__ or "_inductor" in kind.__module__:
+        report.error(
+            "RF820",
+            f"torch.compile fails: {kind.__name__}: {(said.splitlines() or [''])[0]}",
+            hint="leave out --compile; on a CPU it needs a compiler of C++",
+        )
+    elif "more than 1 value per channel" in said:
+        report.error(
+            "RF816",
+            "a norm over the batch needs more than one number a channel",
+            hint="--override batch=… with more, or accumulate=… with less",
+        )
+    elif isinstance(plan.subject, Factory):
+        first = (said.splitlines() or [""])[0]
+        text = f"{plan.subject.label} fails in training: {kind.__name__}: {first}"
+        report.error("RF813", text)
 
 
 def _tell_diverged(
-    plan: Plan, training: Training, bad: int, report: Diagnostics
+    plan: Plan, engine: Any, bad: int, steps: int, report: Diagnostics
 ) -> None:
-    steps = training.steps
     hint = "--override lr=… with less, --override clip=1, or --override warmup=…"
     where = f"step {bad + 1:,} (epoch {bad // steps + 1})"
     notes: list[str] = []
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        found = origin(training, plan.subject, bad, steps)
+    if engine.num_processes == 1:
+        found = origin(plan, engine, bad)
         notes.append(f"first {found.what}, in step {found.step:,}")
         notes += [found.place] if found.place else []
-    report.error("RF811", f"the loss is not finite in {where}", hint=hint, notes=notes)
+    report.error("RF811", f"numbers are not finite in {where}", hint=hint, notes=notes)
 
 
 def _is_memory(error: BaseException) -> bool:

@@ -11,14 +11,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
-from recform.training.data import Data, Sizes, refuse
+from recform.training.data import Data, Sizes, as_numbers, refuse
+from recform.training.measure import scored
 from recform.weights.record import record_of
+
+if TYPE_CHECKING:
+    from recform.emit.naming.owners import Owner
 
 #: Parameters that say how many classes there are.
 CLASSES = ("classes", "num_classes", "vocabulary")
@@ -118,13 +123,17 @@ class Formula:
     def place(self, path: str) -> str:
         from recform.weights.roles import roles
 
-        found = {
-            key: role.owner
-            for key, role in roles(self.compiled).items()
-            if f"{key}.".startswith(f"{path}.")
-        }
         formula = self.compiled.formula
-        owners = list(dict.fromkeys(found.values()))
+        try:
+            known = {key: role.owner for key, role in roles(self.compiled).items()}
+        except CompileError:  # an operator of the user's that looks at numbers
+            return ""
+        owners: list[Owner] = []
+        # What learns nothing belongs to what it is in.
+        while path and not owners:
+            inside = [o for key, o in known.items() if f"{key}.".startswith(f"{path}.")]
+            owners = list(dict.fromkeys(inside))
+            path = path.rpartition(".")[0]
         if len(owners) != 1:
             blocks = sorted({o.index for o in owners if o.index is not None})
             if len(blocks) == 1:
@@ -323,9 +332,45 @@ def with_classes(
     except (TypeError, ValueError):
         return dict(arguments)
     known = [p.name for p in parameters.values()]
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        known.append("num_classes")
     found = {name: data.classes for name in CLASSES if name in known}
-    if "in_chans" in known:
+    if not found and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        found["num_classes"] = data.classes
+    if "in_chans" in known and len(data.shape) == 3:
         found["in_chans"] = data.shape[0]
     return {**found, **arguments}
+
+
+def tried(subject: Factory, data: Data) -> Data:
+    """The data as a module takes them: of text a vector a token, or else its number.
+
+    Raises:
+        CompileError: if it takes them in no form, or gives something else than a score a
+            class (RF807), or has nothing to learn (RF819).
+    """
+    module = subject.make().eval()
+    if not any(p.requires_grad for p in module.parameters()):
+        refuse("RF819", f"{subject.label} has nothing to learn")
+    forms: list[tuple[Data, Tensor]] = [(data, torch.zeros(2, *data.shape))]
+    if len(data.shape) == 2:
+        numbers = torch.zeros(2, data.shape[0], dtype=torch.int64)
+        forms.append((as_numbers(data), numbers))
+    positions = data.shape[:1] if len(data.shape) == 2 else ()
+    wanted, said = (2, *positions, data.classes), ""
+    for form, example in forms:
+        try:
+            with torch.no_grad():
+                made = tuple(scored(module, example).shape)
+        except Exception as error:  # of the user's module
+            first = (str(error).splitlines() or [""])[0]
+            said = said or f"fails on it: {type(error).__name__}: {first[:200]}"
+            continue
+        if made == wanted:
+            return form
+        have, want = (" x ".join(map(str, s[1:])) for s in (made, wanted))
+        said = f"gives {have or 'one number'}, and not {want}"
+    sizes = " x ".join(map(str, data.shape))
+    refuse(
+        "RF807",
+        f"{data.name} has examples of {sizes}, and {subject.label} {said}",
+        "--set NAME=VALUE reaches the factory",
+    )
