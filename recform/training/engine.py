@@ -100,7 +100,7 @@ class Training:
         self._validation = plan.data.validation.to(self._device)
         torch.manual_seed(mixed("start", plan.seed))
         module = plan.subject.make()
-        if self._device.type == "cuda" and len(plan.data.shape) == 3:
+        if len(plan.data.shape) == 3:  # like the images
             module = module.to(memory_format=torch.channels_last)
         self._model, self._optimizer = accelerator.prepare(
             module, optimizer(module, self._recipe)

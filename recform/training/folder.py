@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from recform.training.draws import mixed
-from recform.training.examples import Batch, Pass, Scale
+from recform.training.examples import Batch, Pass, Scale, channels_last
 
 #: Of ImageNet, by channel, of bytes: torchvision's mean and deviation times 255.
 IMAGENET = Scale(
@@ -94,7 +94,7 @@ class Photographs(Dataset[tuple[Tensor, int]]):
         scale = IMAGENET.to(self.device)
         for images, labels in loader:
             moved = images.to(self.device, non_blocking=True)
-            yield scale(moved), labels.to(self.device, non_blocking=True)
+            yield channels_last(scale(moved)), labels.to(self.device, non_blocking=True)
 
 
 def _steady(_: int) -> None:
