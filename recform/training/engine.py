@@ -130,11 +130,11 @@ class Training:
             CompileError: if something cannot be written (RF503, RF814).
         """
         plan, recipe = self._plan, self._recipe
-        self.resume()
-        if self._accelerator.is_main_process:
-            keep_lines(plan.run, self.progress.step)
-        self._screen.begin(self.steps, recipe.epochs, self.progress.step)
         with self._signals():
+            self.resume()
+            if self._accelerator.is_main_process:
+                keep_lines(plan.run, self.progress.step)
+            self._screen.begin(self.steps, recipe.epochs, self.progress.step)
             for epoch in range(self.progress.step // self.steps, recipe.epochs):
                 self._epoch(epoch)
         return self._finish()

@@ -142,7 +142,9 @@ def test_the_seed_decides(tmp_path: Path) -> None:
     one, again, other = (weights(tmp_path / name) for name in "abc")
     assert same(one, again)
     assert lines(tmp_path / "a") == lines(tmp_path / "b")
-    assert not any(torch.equal(one[name], other[name]) for name in ("stem.conv.weight",))
+    assert not any(
+        torch.equal(one[name], other[name]) for name in ("stem.conv.weight",)
+    )
 
 
 class Counted(Images):
