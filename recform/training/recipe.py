@@ -266,13 +266,15 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
 
 
 def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> Recipe:
-    found = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     place = None
-    if found is not None:
+    if found := re.search(r"\(at (line (\d+), column (\d+)|end of doc.*)\)", str(error)):
         source = Source(name, data.decode().replace("\r\n", "\n"))
-        lines = source.text.splitlines(keepends=True)
-        start = sum(map(len, lines[: int(found[1]) - 1])) + int(found[2]) - 1
-        start = min(start, max(0, len(source.text) - 1))
+        lines = source.text.split("\n")
+        start = len(source.text)
+        if found[2]:
+            before = lines[: int(found[2]) - 1]
+            start = sum(len(line) + 1 for line in before) + int(found[3]) - 1
+        start = max(0, min(start, len(source.text) - 1))
         place = Span(source, start, start + 1)
     said = re.sub(r" \(at .*\)$", "", str(error))[:200]
     report.error("RF801", f"{name} is not TOML: {said}", place, file=name)

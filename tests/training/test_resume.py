@@ -200,7 +200,11 @@ OPTIONS = (
 
 
 def killed(folder: Path, times: int) -> int:
-    """Starts a run until it is complete; at most so many times, and how often, it is killed."""
+    """Starts a run until it is complete; it is killed so many times at most.
+
+    Returns:
+        How often it was.
+    """
     (folder / "tiny.rf").write_text(TINY)
     count = str(len(OPTIONS.split()))
     (folder / "killed.py").write_text(KILLED.replace("OPTIONS", count))

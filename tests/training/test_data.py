@@ -1,0 +1,401 @@
+"""Data: what they hold, how they are cut, and what is wrong with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+
+from recform.diagnostics import CompileError, Diagnostic
+from recform.training.data import Asked, Data, load
+from recform.training.draws import held_out
+from recform.training.examples import Images, Pass, Windows
+from recform.training.recipe import RECIPES
+from recform.training.screen import Silent
+from recform.training.session import run
+from tests.training.helpers import TINY, planned, told, trained
+
+QUICK = RECIPES["quick"]
+
+
+def loaded(name: str, wanted: tuple[int, ...] = (1, 8, 8), **options: Any) -> Data:
+    told = {"root": Path("data"), "validation": 0.1, **options}
+    return load(Asked(name, wanted=wanted, **told))
+
+
+def refused(name: str, wanted: tuple[int, ...] = (1, 8, 8), **more: Any) -> Diagnostic:
+    with pytest.raises(CompileError) as caught:
+        loaded(name, wanted, **more)
+    return told(caught.value)
+
+
+# -- what is held out
+
+
+@given(
+    st.lists(st.integers(0, 4), min_size=1, max_size=60),
+    st.floats(0, 0.9),
+)
+def test_the_same_share_of_every_class_is_held_out(
+    labels: list[int], share: float
+) -> None:
+    kept, out = held_out(torch.tensor(labels), share)
+    assert sorted([*kept.tolist(), *out.tolist()]) == list(range(len(labels)))
+    for label in set(labels):
+        members = labels.count(label)
+        count = sum(labels[n] == label for n in out.tolist())
+        assert abs(count - share * members) <= 0.5 or count == members - 1
+        assert count < members
+
+
+def test_digits() -> None:
+    from sklearn.datasets import load_digits
+
+    data, again = loaded("digits"), loaded("digits")
+    parts = [data.train, data.validation, data.test]
+    assert [len(part) for part in parts] == [1295, 143, 359]
+    assert (data.shape, data.classes, data.digest) == ((1, 8, 8), 10, again.digest)
+    rows = []
+    for part in parts:
+        assert isinstance(part, Images)
+        counts = torch.bincount(part.labels)
+        assert counts.max() - counts.min() <= 0.06 * counts.sum()
+        rows += part.images.flatten(1).tolist()
+    theirs = np.round(load_digits().images * 255 / 16).reshape(-1, 64).tolist()
+    assert sorted(rows) == sorted(theirs)
+    train = data.train
+    assert isinstance(train, Images)
+    assert not train.flips
+    values = train.images.double()
+    assert train.scale.mean.item() == pytest.approx(values.mean().item())
+    assert train.scale.deviation.item() == pytest.approx(values.std(correction=0))
+    whole = loaded("digits", validation=0.0)
+    assert (len(whole.train), len(whole.validation)) == (1438, 0)
+
+
+# -- npz
+
+
+def saved(path: Path, x: Any, y: Any = None, **more: Any) -> str:
+    x = np.asarray(x)
+    y = np.arange(len(x)) % 3 if y is None else y
+    arrays = {"x_train": x, "y_train": y, "x_test": x[:4], "y_test": y[:4]}
+    np.savez(path, **{**arrays, **more})
+    return f"npz:{path}"
+
+
+def pixels(*shape: int) -> Any:
+    return np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("form", ["hwc", "chw", "grey", "float", "int64", "column"])
+def test_npz(form: str, tmp_path: Path) -> None:
+    chw = pixels(12, 3, 6, 8)
+    x: Any = chw.transpose(0, 2, 3, 1)
+    y = np.arange(12) % 3
+    if form == "chw":
+        x = chw
+    if form == "grey":
+        x = chw = pixels(12, 6, 8)
+        chw = chw[:, None]
+    if form == "float":
+        x = x / np.float32(255)
+    if form == "int64":
+        x = x.astype("int64")
+    if form == "column":
+        y = y[:, None].astype("uint8")
+    data = loaded(saved(tmp_path / "a.npz", x, y), validation=0.0)
+    assert isinstance(data.train, Images) and isinstance(data.test, Images)
+    assert (data.shape, data.classes) == (chw.shape[1:], 3)
+    assert data.train.images.tolist() == chw.tolist()
+    assert data.test.labels.tolist() == [0, 1, 2, 0]
+
+
+X = pixels(12, 4, 4, 3)
+Y = np.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"x_train": X[:, 0, 0]}, "x_train is uint8 of shape (12, 3)"),
+        ({"x_test": X[:0]}, "x_test is uint8 of shape (0, 4, 4, 3)"),
+        ({"x_train": X * 2.0}, "not from 0 to 1"),
+        ({"x_train": np.full((12, 4, 4, 3), np.nan)}, "not from 0 to 1"),
+        ({"x_train": X.astype("int16") * 2}, "not from 0 to 255"),
+        ({"x_train": X.astype("U")}, "x_train is <U"),
+        ({"x_test": X[:, :3]}, "different sizes"),
+        ({"y_train": Y[:11]}, "12 images and 11 labels"),
+        ({"y_train": Y[:0]}, "12 images and 0 labels"),
+        ({"y_train": np.eye(12)}, "12 images and 144 labels"),
+        ({"y_train": Y - 1}, "no classes from 0 on"),
+        ({"y_train": Y / 2}, "no classes from 0 on"),
+        ({"y_train": Y.astype("U")}, "no classes from 0 on"),
+        ({"y_train": Y * 10**7}, "no classes from 0 on"),
+        ({"y_train": np.full(12, 2**64 - 1, "uint64")}, "no classes from 0 on"),
+        ({"y_train": np.array([{}] * 12)}, "allow_pickle=False"),
+    ],
+    ids=range(16),
+)
+@pytest.mark.filterwarnings("ignore")
+def test_npz_of_a_wrong_form(
+    changes: dict[str, Any], words: str, tmp_path: Path
+) -> None:
+    parts = {"y_test": Y, "x_test": X, **changes}
+    item = refused(saved(tmp_path / "a.npz", X, Y, **parts))
+    assert item.code == "RF806"
+    assert words in item.message
+
+
+def test_npz_that_is_none(tmp_path: Path) -> None:
+    for name, content in (("text", b"hello"), ("empty", b""), ("zip", b"PK\3\4" * 9)):
+        (tmp_path / name).write_bytes(content)
+        assert refused(f"npz:{tmp_path / name}").code == "RF806"
+    np.save(tmp_path / "one.npy", X)
+    assert "no x_train and no y_train" in refused(f"npz:{tmp_path / 'one.npy'}").message
+    np.savez(tmp_path / "half.npz", x_train=X, y_train=Y)
+    assert "no x_test and no y_test" in refused(f"npz:{tmp_path / 'half.npz'}").message
+    item = refused(f"npz:{tmp_path / 'no.npz'}")
+    assert item.message.endswith("no.npz: No such file or directory")
+    assert refused(f"npz:{tmp_path}").code == "RF806"
+
+
+def test_a_class_that_only_the_test_set_has(tmp_path: Path) -> None:
+    where = saved(tmp_path / "a.npz", X, Y, x_test=X, y_test=Y + 5)
+    assert loaded(where).classes == 8
+
+
+def test_names_of_data() -> None:
+    assert refused("digit").hint == "did you mean 'digits'?"
+    for name in ("npz", "npz:", "text:", "imagefolder", "digits:x", "", "cifar10:x"):
+        assert refused(name).code == "RF805"
+
+
+# -- photographs
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    """Three classes of pictures in three sizes: red, green, blue, and noise."""
+    draw = np.random.default_rng(0)
+    for part, count in (("train", 8), ("val", 2)):
+        for number, name in enumerate(("b", "a", "c")):
+            folder = tmp_path / "photos" / part / name / "deep"
+            folder.mkdir(parents=True)
+            for n in range(count):
+                size = (20 + 4 * n, 24, 3)
+                image = draw.integers(0, 100, size, dtype=np.uint8)
+                image[..., number] += 150
+                Image.fromarray(image).save(folder / f"{n}.png")
+    (tmp_path / "photos" / "train" / "a" / "notes.txt").write_text("no image")
+    return tmp_path / "photos"
+
+
+PHOTOS = """network Photo
+param classes = 10
+input 3 x 16 x 16
+stem conv(3, 4, stride=2) > bn > relu
+stages 4 x 1
+head avgpool > linear(classes)
+W = conv(3, c) > bn > relu > dropout(0.5)
+X_i = X_<i-1> + W_i*X_<i-1>
+"""
+
+
+def test_photographs(photographs: Path) -> None:
+    where = f"imagefolder:{photographs}"
+    data = loaded(where, (3, 16, 16))
+    sizes = [len(part) for part in (data.train, data.validation, data.test)]
+    assert (data.classes, sizes) == (3, [21, 3, 6])
+    found = list(data.test.batches(torch.arange(6).split(4), Pass()))
+    labels = torch.cat([targets for _, targets in found])
+    images = torch.cat([inputs for inputs, _ in found])
+    # The classes are in the order of their names; b is red.
+    assert labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert images.mean((2, 3)).argmax(1).tolist() == [1, 1, 0, 0, 2, 2]
+    assert tuple(images.shape[1:]) == (3, 16, 16)
+    small = loaded(where, (3, 8, 12))
+    assert next(small.train.batches([torch.arange(3)], Pass()))[0].shape[2:] == (8, 12)
+
+
+def drawn(data: Data, epoch: int, start: int = 0) -> list[Tensor]:
+    picks = torch.arange(len(data.train)).split(5)[start:]
+    return [x for x, _ in data.train.batches(picks, Pass(3, epoch, QUICK))]
+
+
+def test_workers_and_starts_change_nothing(photographs: Path) -> None:
+    where = f"imagefolder:{photographs}"
+    alone = loaded(where, (3, 16, 16))
+    several = loaded(where, (3, 16, 16), workers=2)
+    torch.manual_seed(0)
+    first = drawn(alone, 1)
+    after = torch.rand(1)
+    torch.manual_seed(0)
+    # Nothing was drawn from the numbers that dropout draws from.
+    assert torch.equal(after, torch.rand(1))
+    assert all(map(torch.equal, first, drawn(several, 1)))
+    assert all(map(torch.equal, first[2:], drawn(alone, 1, 2)))
+    assert not torch.equal(first[0], drawn(alone, 2)[0])
+
+
+def test_photographs_are_trained_on(photographs: Path) -> None:
+    where = f"imagefolder:{photographs}"
+    options = {"data": where, "workers": 0}
+    result = trained(photographs, PHOTOS, "batch=7", "lr=0.1", "epochs=6", **options)
+    assert result.accuracy >= 0.5
+    assert result.steps == 18
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_corrupt_image_is_named(workers: int, photographs: Path) -> None:
+    bad = photographs / "train" / "a" / "deep" / "3.png"
+    bad.write_bytes(bad.read_bytes()[:200])
+    options = {"data": f"imagefolder:{photographs}", "workers": workers}
+    with pytest.raises(CompileError) as caught:
+        trained(photographs, PHOTOS, "batch=7", **options)
+    item = told(caught.value)
+    assert item.code == "RF806"
+    assert item.message.startswith(f"an image cannot be read: {bad}: ")
+    assert "\n" not in item.message
+
+
+def test_folders_of_a_wrong_form(photographs: Path, tmp_path: Path) -> None:
+    where = f"imagefolder:{photographs}"
+    assert refused(where, (1, 8, 8)).code == "RF807"
+    (photographs / "val" / "d").mkdir()
+    item = refused(where, (3, 8, 8))
+    assert item.code == "RF806"
+    assert item.message.endswith("train and val have different classes: d")
+    item = refused(f"imagefolder:{tmp_path / 'no'}", (3, 8, 8))
+    assert item.message.endswith("no/train: No such file or directory")
+    (tmp_path / "empty" / "train").mkdir(parents=True)
+    (tmp_path / "empty" / "test").mkdir()
+    item = refused(f"imagefolder:{tmp_path / 'empty'}", (3, 8, 8))
+    assert "no images" in item.message
+
+
+# -- text
+
+
+def test_windows_of_text(tmp_path: Path) -> None:
+    content = bytes(range(250)) * 4
+    (tmp_path / "a.txt").write_bytes(content)
+    data = loaded(f"text:{tmp_path / 'a.txt'}", (16, 99))
+    assert (data.shape, data.classes) == ((16, 256), 256)
+    assert isinstance(data.train, Windows)
+    # Whole windows, and the byte behind the last one.
+    sizes = [len(part) for part in (data.train, data.validation, data.test)]
+    assert sizes == [(800 - 1) // 16, (100 - 1) // 16, (100 - 1) // 16]
+    starts = set()
+    for epoch in range(8):
+        run = Pass(0, epoch, QUICK)
+        inputs, targets = next(data.train.batches([torch.tensor([0, 3])], run))
+        assert inputs.shape == (2, 16, 256)
+        assert inputs.sum(2).unique().tolist() == [1]
+        seen = inputs.argmax(2)
+        assert ((seen + 1) % 250).tolist() == targets.tolist()
+        assert int(seen[1, 0] - seen[0, 0]) % 250 == 48
+        starts.add(int(seen[0, 0]))
+    assert len(starts) > 2
+    for part, first in ((data.validation, 800), (data.test, 900)):
+        inputs, _ = next(part.batches([torch.tensor([0])], Pass()))
+        assert int(inputs.argmax(2)[0, 0]) == first % 250
+
+
+def test_text_of_a_wrong_form(tmp_path: Path) -> None:
+    (tmp_path / "short").write_bytes(b"0123456789" * 4)
+    assert "too short" in refused(f"text:{tmp_path / 'short'}", (16, 256)).message
+    (tmp_path / "empty").write_bytes(b"")
+    assert refused(f"text:{tmp_path / 'empty'}", (16, 256)).code == "RF806"
+    assert refused(f"text:{tmp_path}", (16, 256)).code == "RF806"
+    assert refused(f"text:{tmp_path / 'no'}", (16, 256)).code == "RF806"
+    assert refused(f"text:{tmp_path / 'short'}", (3, 8, 8)).code == "RF807"
+
+
+#: A score a byte for each position: `linear` is a map of each position.
+LANGUAGE = """network Next
+param classes = 256
+input 16 x classes
+stem linear(c)
+stages 16 x 1
+head ln > linear(classes)
+W = ln > attention(2, causal=true) > linear(c) > gelu
+X_i = X_<i-1> + W_i*X_<i-1>
+"""
+
+
+@pytest.mark.parametrize("text", [LANGUAGE, LANGUAGE.replace("classes", "vocabulary")])
+def test_a_language_is_learned(text: str, tmp_path: Path) -> None:
+    # Each byte says which one comes next.
+    (tmp_path / "a.txt").write_bytes(b"the cat sings. " * 400)
+    overrides = ("optimizer=adamw", "lr=0.02", "batch=64", "epochs=4")
+    options = {"data": f"text:{tmp_path / 'a.txt'}"}
+    result = trained(tmp_path, text, *overrides, **options)
+    assert result.accuracy > 0.8
+    assert result.parameters < 12_000
+
+
+# -- fake, CIFAR
+
+
+def test_fake_has_the_size_of_the_network() -> None:
+    data = loaded("fake", (3, 5, 7))
+    assert (data.shape, data.classes, len(data.test)) == ((3, 5, 7), 10, 256)
+    assert refused("fake", (20,)).code == "RF807"
+
+
+class Cifar:
+    """Stands for torchvision's class."""
+
+    asked: ClassVar[list[tuple[str, bool, bool]]] = []
+
+    def __init__(self, root: str, train: bool, download: bool) -> None:
+        self.asked.append((root, train, download))
+        self.data = pixels(30 if train else 10, 8, 8, 3)
+        self.targets = [n % 10 for n in range(len(self.data))]
+
+
+def test_cifar_comes_from_torchvision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torchvision.datasets.CIFAR10", Cifar)
+    root = tmp_path / "new"
+    data = loaded("cifar10", root=root)
+    assert Cifar.asked == [(str(root), True, True), (str(root), False, True)]
+    assert (data.shape, data.classes, len(data.test)) == ((3, 8, 8), 10, 10)
+    assert isinstance(data.test, Images)
+    theirs = Cifar("", False, False).data.transpose(0, 3, 1, 2)
+    assert data.test.images.tolist() == theirs.tolist()
+    assert data.test.flips
+
+
+def test_cifar_that_cannot_be_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no network")
+
+    monkeypatch.setattr("torchvision.datasets.CIFAR100", fails)
+    item = refused("cifar100", root=tmp_path)
+    assert item.code == "RF806"
+    assert "no network" in item.message
+    assert "--data-root" in item.hint
+    (tmp_path / "file").write_text("")
+    assert refused("cifar100", root=tmp_path / "file" / "x").code == "RF806"
+
+
+def test_one_class_and_one_example_a_batch(tmp_path: Path) -> None:
+    where = saved(tmp_path / "a.npz", pixels(12, 8, 8), np.zeros(12, int))
+    plan = planned(tmp_path, data=where)
+    assert plan.data.classes == 1
+    assert run(plan, Silent()).accuracy == 1
+    overrides = ("batch=1", "epochs=1", "warmup=0")
+    result = trained(tmp_path, TINY, *overrides, data=where, name="one")
+    assert result.steps == 11
