@@ -267,7 +267,9 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
 
 def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> Recipe:
     place = None
-    if found := re.search(r"\(at (line (\d+), column (\d+)|end of doc.*)\)", str(error)):
+    if found := re.search(
+        r"\(at (line (\d+), column (\d+)|end of doc.*)\)", str(error)
+    ):
         source = Source(name, data.decode().replace("\r\n", "\n"))
         lines = source.text.split("\n")
         start = len(source.text)

@@ -37,7 +37,7 @@ from recform.training.recipe import Recipe, to_toml
 from recform.version import __version__
 
 #: The packages whose versions a run keeps.
-_PACKAGES = ("torch", "torchvision", "accelerate", "numpy")
+_PACKAGES = ("torchvision", "accelerate", "numpy")
 _ELSEWHERE = "--runs names another folder"
 
 
@@ -181,7 +181,7 @@ def named(network: str, data: str, recipe: Recipe, seed: int, key: str) -> str:
     """The name of a run that was given none."""
     kind, _, argument = data.partition(":")
     where = f"{kind}-{Path(argument).stem}" if argument else kind
-    text = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{network}-{where}-{recipe.name}-s{seed}")
+    text = re.sub(r"[^A-Za-z0-9._]+", "-", f"{network}-{where}-{recipe.name}-s{seed}")
     return f"{text[:110]}-{key[:8]}"
 
 
@@ -206,7 +206,8 @@ def surroundings() -> dict[str, Any]:
             for number in range(torch.cuda.device_count())
         ],
         "threads": torch.get_num_threads(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        # The build of torch counts, which its package does not tell.
+        "packages": {n: _version(n) for n in _PACKAGES} | {"torch": torch.__version__},
         "git": _git(),
         "command": command_line(),
     }

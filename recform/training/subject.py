@@ -81,8 +81,8 @@ class Formula:
     def digest(self) -> str:
         # The normal form of the formula says nothing of start values, which training
         # depends on: the generated module says all.
-        _, _, body = self.compiled.source.partition('"""\n')
-        body = re.sub(r"  # rf:.*", "", body)
+        body = re.sub(r'(?s:""".*?""")|#.*', "", self.compiled.source)
+        body = re.sub(rf"\b{self.name}\b", "Network", body)
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property
@@ -234,8 +234,8 @@ def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> For
         data: what it is to be trained on.
 
     Raises:
-        CompileError: if the network does not take the data (RF807), or what compiling
-            raises.
+        CompileError: if the network does not take the data (RF807), has nothing to learn
+            (RF819), or what compiling raises.
     """
     compiled = compiling(dict(settings))
     wanted: dict[str, Any] = {
@@ -249,7 +249,7 @@ def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> For
     if compiled.formula.input.sizes != shape and "input" not in settings:
         wanted["input"] = "x".join(map(str, shape))
         compiled = _again(compiling, settings, wanted, compiled, data)
-    _check(compiled, data)
+    _check(compiled, data, settings)
     return Formula(compiled)
 
 
@@ -280,8 +280,10 @@ def taken(sizes: Sizes, shape: Sizes) -> Sizes:
     return shape
 
 
-def _check(compiled: Compiled, data: Data) -> None:
-    """Raises a CompileError if a network does not fit the data (RF807)."""
+def _check(compiled: Compiled, data: Data, settings: Mapping[str, Any]) -> None:
+    """Raises a CompileError if a network cannot be trained on the data (RF807, RF819)."""
+    if not compiled.graph.totals.parameters:
+        refuse("RF819", f"{compiled.name} has nothing to learn")
     sizes, made = compiled.formula.input.sizes, compiled.graph.output.sizes
     if sizes != taken(sizes, data.shape):
         have = " x ".join(map(str, data.shape))
@@ -299,7 +301,10 @@ def _check(compiled: Compiled, data: Data) -> None:
         refuse(
             "RF807",
             f"{compiled.name} gives {have}, and {data.name} needs {want}",
-            "end the head with linear(classes), and give the file `param classes = 10`",
+            next(
+                (f"leave out --set {name}" for name in CLASSES if name in settings), ""
+            )
+            or "end the head with linear(classes), and give the file `param classes = 10`",
         )
 
 
@@ -333,7 +338,9 @@ def with_classes(
         return dict(arguments)
     known = [p.name for p in parameters.values()]
     found = {name: data.classes for name in CLASSES if name in known}
-    if not found and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+    # torchvision's functions hand on what they do not name; nn.Module takes nothing.
+    own = getattr(call, "__init__", None) is not nn.Module.__init__
+    if own and not found and any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         found["num_classes"] = data.classes
     if "in_chans" in known and len(data.shape) == 3:
         found["in_chans"] = data.shape[0]

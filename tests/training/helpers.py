@@ -36,8 +36,8 @@ FAST = ("batch=256", "epochs=3", "warmup=1")
 
 def wanted(folder: Path, overrides: Iterable[str] = FAST, **options: Any) -> Wanted:
     """What is asked: digits, quick, three epochs of five steps, on the CPU."""
-    numerics = {"device": "cpu"}
-    for key in ("precision", "compiled", "deterministic", "checkpoint"):
+    numerics: dict[str, Any] = {"device": "cpu"}
+    for key in ("device", "precision", "compiled", "deterministic", "checkpoint"):
         if key in options:
             numerics[key] = options.pop(key)
     recipe = recipe_of(options.pop("recipe", "quick"), overrides)
