@@ -122,7 +122,7 @@ def command(
         from recform.training import need_training
 
         need_training("recform train")
-        from recform.training.numerics import Numerics
+        from recform.training.numerics import Numerics, leads, leave
         from recform.training.recipe import recipe_of
         from recform.training.session import Wanted, of_module
 
@@ -147,8 +147,9 @@ def command(
             plan = _of_file(file, network, wanted, form)
         result = _run(plan, as_json)
     answer.result(asdict(result))
-    if not as_json:
+    if not as_json and leads():
         _tell(result)
+    leave()
 
 
 def _of_file(file: str, network: str | None, wanted: Any, form: common.Format) -> Plan:
@@ -169,14 +170,15 @@ def _of_file(file: str, network: str | None, wanted: Any, form: common.Format) -
 def _run(plan: Plan, as_json: bool) -> Result:
     from rich.console import Console
 
+    from recform.training.numerics import leads
     from recform.training.screen import Live
     from recform.training.session import Stopped, finished, run
 
-    if (done := finished(plan)) is not None:
-        typer.echo(f"{plan.run.folder} is complete already", err=as_json)
-        return done
     progress.stop()
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, quiet=not leads())
+    if (done := finished(plan)) is not None:
+        console.print(f"{plan.run.folder} is complete already", highlight=False)
+        return done
     subject, data = plan.subject, plan.data
     sizes = " x ".join(map(str, data.shape))
     console.print(

@@ -63,6 +63,17 @@ def device_kind(asked: str) -> str:
     return asked
 
 
+def leads() -> bool:
+    """Whether this process speaks for all of those that a launcher has started."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def leave() -> None:
+    """Parts from the other processes, at the end of all runs."""
+    if torch.distributed.is_available() and torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
 @contextmanager
 def accelerator(recipe: Recipe, numerics: Numerics) -> Iterator[Accelerator]:
     """Accelerate for a run; within a process one after another can have its own."""

@@ -24,7 +24,7 @@ from recform.training.locate import origin
 from recform.training.numerics import Numerics, accelerator, device_kind, precision
 from recform.training.recipe import Recipe
 from recform.training.runs import Result, Run
-from recform.training.screen import Screen
+from recform.training.screen import Screen, Silent
 from recform.training.subject import (
     Factory,
     Subject,
@@ -140,7 +140,7 @@ def run(plan: Plan, screen: Screen) -> Result:
         return done
     with accelerator(plan.recipe, plan.numerics) as engine:
         if not engine.is_main_process:
-            return _trained(plan, engine, screen)
+            return _trained(plan, engine, Silent())
         with plan.run.locked():
             if (done := finished(plan)) is not None:
                 return done
