@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from accelerate.utils import broadcast_object_list
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -76,6 +77,7 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
             for old in sorted(folder.iterdir()):
                 if old != whole:
                     _remove(old)
+        accelerator.wait_for_everyone()
     except (OSError, RuntimeError, SafetensorError) as error:
         # torch tells of a full disk as a RuntimeError, safetensors as its own.
         if isinstance(error, torch.OutOfMemoryError):
@@ -99,8 +101,11 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
     Raises:
         CompileError: if it cannot be read (RF818).
     """
-    found = next((f for f in reversed(_all(folder)) if (f / _STATE).exists()), None)
-    if found is None:
+    there = [f for f in reversed(_all(folder)) if (f / _STATE).exists()]
+    # All processes go on from the one that the first of them sees.
+    chosen = [there[0] if there else None]
+    broadcast_object_list(chosen)
+    if (found := chosen[0]) is None:
         return Progress()
     try:
         state = json.loads((found / _STATE).read_text())

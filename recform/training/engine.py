@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import DistributedType, broadcast_object_list
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -100,7 +100,9 @@ class Training:
         self._validation = plan.data.validation.to(self._device)
         torch.manual_seed(mixed("start", plan.seed))
         module = plan.subject.make()
-        if len(plan.data.shape) == 3:  # like the images
+        sharded = accelerator.distributed_type == DistributedType.FSDP
+        if len(plan.data.shape) == 3 and not sharded:
+            # Like the images; shards are cut from tensors in the usual order.
             module = module.to(memory_format=torch.channels_last)
         self._model, self._optimizer = accelerator.prepare(
             module, optimizer(module, self._recipe)
@@ -143,7 +145,9 @@ class Training:
         """Goes to the last checkpoint."""
         self.progress = checkpoint.load(self._accelerator, self._folder)
         p = self.progress
-        self._sums.copy_(torch.tensor([p.loss, p.right, p.seen], dtype=torch.float64))
+        # The sums are those of all processes: one of them takes them over.
+        known = torch.tensor([p.loss, p.right, p.seen], dtype=torch.float64)
+        self._sums.copy_(known * self._accelerator.is_main_process)
         self._saved = p.step
 
     @property
@@ -295,7 +299,7 @@ class Training:
         self._saved = self.progress.step
 
     def _count(self) -> None:
-        loss, right, seen = self._sums.tolist()
+        loss, right, seen = self._accelerator.reduce(self._sums, "sum").tolist()
         self.progress.loss = loss
         self.progress.right, self.progress.seen = int(right), int(seen)
 

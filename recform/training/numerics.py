@@ -10,7 +10,11 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
-from accelerate.utils import GradientAccumulationPlugin, TorchDynamoPlugin
+from accelerate.utils import (
+    DistributedType,
+    GradientAccumulationPlugin,
+    TorchDynamoPlugin,
+)
 
 from recform.training.data import refuse
 from recform.training.recipe import Recipe
@@ -76,11 +80,16 @@ def leave() -> None:
 
 @contextmanager
 def accelerator(recipe: Recipe, numerics: Numerics) -> Iterator[Accelerator]:
-    """Accelerate for a run; within a process one after another can have its own."""
+    """Accelerate for a run; within a process one after another can have its own.
+
+    Raises:
+        CompileError: if the device (RF815), or what the launcher wants (RF821), is not
+            there.
+    """
     kind = device_kind(numerics.device)
     plugin = TorchDynamoPlugin(backend="inductor") if numerics.compiled else None
     with _states(), _modes(numerics.deterministic):
-        yield Accelerator(
+        made = Accelerator(
             cpu=kind == "cpu",
             mixed_precision=precision(numerics.precision, kind),
             # Not by its number: `accelerate launch` sets another one.
@@ -89,6 +98,11 @@ def accelerator(recipe: Recipe, numerics: Numerics) -> Iterator[Accelerator]:
             ),
             dynamo_plugin=plugin,
         )
+        if made.distributed_type == DistributedType.FSDP and not made.is_fsdp2:
+            # An optimiser that is made before the shards does not know their weights.
+            hint = "accelerate launch --use_fsdp --fsdp_version 2 …"
+            refuse("RF821", "shards need the second version of FSDP", hint)
+        yield made
 
 
 @contextmanager

@@ -1,0 +1,49 @@
+"""Two processes come to what one comes to, and shards of weights too."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.training.helpers import lines, outcome, trained, weights
+from tests.training.processes import MORE, PLAIN
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def launched(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
+    """Runs of two processes, by torchrun."""
+    script = str(Path(__file__).with_name("processes.py"))
+    launcher = ["-m", "torch.distributed.run", "--nproc-per-node", "2", "--standalone"]
+    return subprocess.run(
+        [sys.executable, *launcher, script, str(folder), kind],
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
+def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
+    done = launched(tmp_path, kind)
+    assert done.returncode == 0, done.stderr
+    trained(tmp_path, PLAIN, *MORE, name="one")
+    trained(tmp_path, PLAIN, *MORE, "select=last", name="last")
+    for name, other in (("plain", "one"), ("parts", "last")):
+        found, expected = lines(tmp_path / name), lines(tmp_path / other)
+        assert len(found) == 3
+        for ours, theirs in zip(found, expected, strict=True):
+            assert ours == pytest.approx(theirs, rel=1e-5)
+        kept, known = weights(tmp_path / name), weights(tmp_path / other)
+        assert kept.keys() == known.keys()
+        for key, tensor in kept.items():
+            assert (tensor - known[key]).abs().max() < 1e-4
+    # Stopped by a signal to one of them, behind a step of the second epoch, and resumed.
+    assert outcome(tmp_path / "stopped") == outcome(tmp_path / "plain")
