@@ -52,7 +52,9 @@ class Library:
 @cache
 def standard() -> Library:
     """The operators of recform alone."""
-    modules = (import_module(f"recform.blocks.{family}") for family in _FAMILIES)
+    modules = (
+        import_module(f"recform.blocks.operators.{family}") for family in _FAMILIES
+    )
     classes = (cls for module in modules for cls in operators_in(module))
     return Library({cls.name: cls() for cls in classes})
 

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from recform.cli import (
+from recform.cli import common
+from recform.cli.commands import (
     analyze,
     check,
-    common,
     compare,
     compile,
     derive,

@@ -15,7 +15,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recform.cli.derive import unbuildable
+from recform.cli.commands.derive import unbuildable
 from recform.compiler import compile_source, from_text
 from recform.derivation.forward import Derivation, derive
 from recform.derivation.general.read import read, statement_of

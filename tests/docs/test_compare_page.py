@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from recform.cli.app import app
-from recform.cli.compare import _FORMS
+from recform.cli.commands.compare import _FORMS
 from recform.comparison.results import parse
 from recform.diagnostics import Diagnostics
 from recform.source import Source

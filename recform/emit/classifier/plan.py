@@ -16,7 +16,7 @@ from recform.algebra.symbols import INCOMING, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
-from recform.blocks.window import pair
+from recform.blocks.operators.window import pair
 from recform.diagnostics import Diagnostics
 from recform.emit.pipelines import is_whole
 from recform.emit.rows.containers import is_nested

@@ -17,8 +17,8 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
+from recform.blocks.operators.window import check_grid, divides, joined, pair, window
 from recform.blocks.shape import Layout, Shape, Size
-from recform.blocks.window import check_grid, divides, joined, pair, window
 
 #: Weights of nn.Conv2d.
 CONV = Weights("conv", ("nn.Conv2d",))

@@ -13,9 +13,9 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
+from recform.blocks.operators.window import divides
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
-from recform.blocks.window import divides
 
 _EPS = "added to the variance, so that nothing divides by zero"
 

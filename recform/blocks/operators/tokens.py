@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import isqrt
 
 from recform.blocks.code import code
-from recform.blocks.convolution import CONV
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -16,9 +15,10 @@ from recform.blocks.operator import (
     Operator,
     require_layout,
 )
+from recform.blocks.operators.convolution import CONV
+from recform.blocks.operators.window import pair
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
-from recform.blocks.window import pair
 
 
 class Patches(Operator):

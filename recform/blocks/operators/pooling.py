@@ -13,8 +13,8 @@ from recform.blocks.operator import (
     Operator,
     require_layout,
 )
+from recform.blocks.operators.window import check_grid, pair, window, window_up
 from recform.blocks.shape import Layout, Shape
-from recform.blocks.window import check_grid, pair, window, window_up
 
 _COMMON = (
     Argument("kernel", Kind.WINDOW, None, "the whole grid, made a vector, if left out"),

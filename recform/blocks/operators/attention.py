@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from recform.blocks.code import code, fraction
-from recform.blocks.linear import LINEAR
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -15,6 +14,7 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
+from recform.blocks.operators.linear import LINEAR
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
 

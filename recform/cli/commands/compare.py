@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from recform.cli import answer, common, train, trials
+from recform.cli import answer, common, trials
+from recform.cli.commands import train
 from recform.diagnostics import CompileError, Diagnostics
 from recform.modules import need
 

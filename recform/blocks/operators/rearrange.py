@@ -12,8 +12,8 @@ from recform.blocks.operator import (
     Operator,
     require_layout,
 )
+from recform.blocks.operators.window import divides, pair
 from recform.blocks.shape import Layout, Shape
-from recform.blocks.window import divides, pair
 
 
 class ChannelShuffle(Operator):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from recform.cli import answer, common
-from recform.cli.equiv import Other, OtherName
+from recform.cli.commands.equiv import Other, OtherName
 
 
 def command(

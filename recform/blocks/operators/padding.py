@@ -13,8 +13,8 @@ from recform.blocks.operator import (
     Operator,
     require_layout,
 )
+from recform.blocks.operators.window import pair
 from recform.blocks.shape import Layout, Shape
-from recform.blocks.window import pair
 
 
 class ZeroPad(Operator):

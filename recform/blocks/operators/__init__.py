@@ -1,0 +1,1 @@
+"""The operators of recform, a family a file."""
