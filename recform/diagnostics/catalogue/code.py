@@ -1,0 +1,81 @@
+"""RF5: code, plugins and commands."""
+
+from __future__ import annotations
+
+from recform.diagnostics.catalogue.entry import Entry
+
+ENTRIES = {
+    "RF501": Entry(
+        "no such parameter",
+        "`--set` names a parameter that is not there.",
+        command="recform compile net.rf --set clases=100",
+    ),
+    "RF502": Entry(
+        "no such network",
+        "`--network` names a network that is not there.",
+        command="recform compile net.rf --network Nett",
+    ),
+    "RF503": Entry(
+        "not written",
+        "The output cannot be written; nothing was changed.",
+        command="recform compile net.rf -o no/such/folder/net.py",
+    ),
+    "RF504": Entry(
+        "no sizes of an input",
+        "`--set input=3x32x32` stands for the line `input 3 x 32 x 32`: one to three whole "
+        "numbers with an x between them.",
+        command="recform summary net.rf --set input=large",
+    ),
+    "RF511": Entry(
+        "a plugin that cannot be imported",
+        "The file or module does not exist, or fails when it is imported. A package that "
+        "brings operators and fails is left out, with a warning.",
+        command="recform check net.rf --plugin operatos.py",
+    ),
+    "RF512": Entry(
+        "two operators of one name",
+        "A plugin brings an operator, or a class for the generated file, whose name is "
+        "taken. Give it another name.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Conv(Operator):' ' name, about = \"conv\", \"another one\"' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "recform check net.rf --plugin mine.py",
+    ),
+    "RF513": Entry(
+        "not an operator",
+        "A plugin has no operator, or one whose declaration is not complete.",
+        command="echo 'x = 1' > mine.py; recform check net.rf --plugin mine.py",
+    ),
+    "RF514": Entry(
+        "an operator that fails",
+        "A rule of a plugin's operator raises an exception, or gives something else than "
+        "it should.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Mine(Operator):' ' name, about = \"mine\", \"divides by zero\"' "
+        "' def shape(self, x, a): return x/0' "
+        "' def emit(self, x, a): return Emitted(\"{x}\")' > mine.py; "
+        "echo 'stem conv(3, 8) > mine' >> net.rf; recform check net.rf --plugin mine.py",
+    ),
+    "RF515": Entry(
+        "an operator that changes its input",
+        "The code of a plugin's operator writes into its input, which other terms may "
+        "read: the network would not be that of the formula.",
+        command="printf '%s\\n' 'from recform.blocks import Emitted, Operator' "
+        "'class Mine(Operator):' ' name, about = \"mine\", \"doubles\"' "
+        "' def emit(self, x, a): return Emitted(\"{x}.mul_(2)\")' > mine.py; "
+        "echo 'stem conv(3, 8) > mine' >> net.rf; recform compile net.rf --plugin mine.py",
+    ),
+    "RF521": Entry(
+        "no image classifier",
+        "`--timm` is for networks that take images, hand on images from stage to stage, "
+        "and end in a linear layer, as timm's models do.",
+        command="echo 'head avgpool' >> net.rf; recform compile net.rf --timm",
+    ),
+    "RF522": Entry(
+        "a model's name that cannot be had",
+        "timm has a model of this name already, from elsewhere, or the name is none. "
+        '`register` takes another: `name="rf_my_network"`.',
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); recform.timm.register('net.rf', 'resnet18')\"",
+    ),
+}

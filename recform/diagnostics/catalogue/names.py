@@ -1,0 +1,136 @@
+"""RF2: names, sorts and the frame."""
+
+from __future__ import annotations
+
+from recform.diagnostics.catalogue.entry import ONE, Entry
+
+ENTRIES = {
+    "RF201": Entry(
+        "unknown name",
+        "A name is not known here. Declare it (`scalar`, `const`, `param`), or look for "
+        "a slip of the pen.",
+        "X_i = gamma*X_<i-1> + W_i*X_<i-1>",
+        "const gamma = 0.9\nX_i = gamma*X_<i-1> + W_i*X_<i-1>",
+    ),
+    "RF202": Entry(
+        "unknown operator or function",
+        "The library has no operator of this name, and the file defines none.",
+        "X_i = rleu(W_i*X_<i-1>)",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF203": Entry(
+        "wrong arguments",
+        "An argument is missing, unknown, given twice, or one too many.",
+        f"W = conv(3, c, strde=s) > bn\n{ONE}",
+        f"W = conv(3, c, stride=s) > bn\n{ONE}",
+    ),
+    "RF204": Entry(
+        "a sum of two sorts",
+        "A tensor and an operator cannot be added. Apply the operator first.",
+        "X_i = X_<i-1> + W_i",
+        ONE,
+    ),
+    "RF205": Entry(
+        "a product of the wrong sorts",
+        "An operator stands in front of what it is applied to; only numbers divide.",
+        "X_i = X_<i-1>*W_i",
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF206": Entry(
+        "a function of the wrong sort",
+        "Elementwise functions take tensors, functions of numbers take numbers.",
+        "X_i = relu(W_i)",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF207": Entry(
+        "two equations",
+        "An unknown has one equation, and one boundary equation for each index.",
+        "X_i = W_i*X_<i-1>\nX_i = X_<i-1>",
+        "X_i = W_i*X_<i-1> + X_<i-1>",
+    ),
+    "RF208": Entry(
+        "an unknown without an equation",
+        "A tensor is needed, and nothing says what this is.",
+        "X_i = W_i*Z_<i-1>",
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF209": Entry(
+        "said twice",
+        "A name or a statement stands here a second time, or already means something.",
+        f"stages 16 x 2\nstages 32 x 2\n{ONE}",
+        f"stages 16 x 2, 32 x 2 / 2\n{ONE}",
+    ),
+    "RF210": Entry(
+        "an argument out of range",
+        "The operator takes other values here.",
+        f"W = conv(0, c)\n{ONE}",
+        f"W = conv(3, c, stride=s)\n{ONE}",
+    ),
+    "RF211": Entry(
+        "a number that does not exist",
+        "A division by zero, a logarithm of zero, a root of a negative number.",
+        "X_i = W_i*X_<i-1>/0",
+        "X_i = W_i*X_<i-1>/2",
+    ),
+    "RF212": Entry(
+        "something else is needed here",
+        "This place takes a number, or one of a few words.",
+        f"scope block\n{ONE}",
+        f"scope stage\n{ONE}",
+    ),
+    "RF213": Entry(
+        "defined by itself",
+        "A definition uses itself, directly or over others.",
+        f"W = V > bn\nV = W > relu\n{ONE}",
+        f"W = V > bn\nV = conv(3, c, stride=s)\n{ONE}",
+    ),
+    "RF214": Entry(
+        "not a flow",
+        "`>` stands between operators, in definitions; equations use `*`.",
+        "X_i = X_<i-1> > relu",
+        "X_i = relu(W_i*X_<i-1>)",
+    ),
+    "RF215": Entry(
+        "no equation",
+        "A network is built from an equation.",
+        "stages 16 x 2",
+        f"stages 16 x 2\n{ONE}",
+    ),
+    "RF216": Entry(
+        "a general formula",
+        "This says which paths there are; a network is built from a recursion.",
+        "dX_L/dX_<L-i> = 1 + W_L",
+        "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
+    ),
+    "RF217": Entry(
+        "not a left side",
+        "The left side is one unknown (X_i), or has no i at all (a boundary equation).",
+        "2*X_i = W_i*X_<i-1>",
+        "X_i = W_i*X_<i-1>/2",
+    ),
+    "RF218": Entry(
+        "a number of each stage or block",
+        "`const k = (...) per stage` has a number for every stage, `per block` for every "
+        "block, and only operators that belong to a block know which is theirs. So it is with "
+        "`i` and `L` in the arguments of operators.",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5, 7) per stage\n"
+        f"W = conv(k, c, stride=s)\n{ONE}",
+        "stages 16 x 2, 32 x 2 / 2\nconst k = (3, 5) per stage\n"
+        f"W = conv(k, c, stride=s)\n{ONE}",
+    ),
+    "RF219": Entry(
+        "names that no module can have",
+        "Brackets in a flow, labels with dots and `names` put modules into an nn.Sequential. "
+        "It runs them in a row, counts them from 0, and holds modules of torch only. "
+        "Two parts of one module cannot have one name.",
+        f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{ONE}",
+        f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{ONE}",
+    ),
+    "RF222": Entry(
+        "declared and not used (a warning)",
+        "Something has a name, and nothing that the network returns reads it. Often the "
+        "name is misspelt where it should be read, and something else stands there.",
+        "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wid_i*X_<i-1>",
+        "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wide_i*X_<i-1>",
+    ),
+}

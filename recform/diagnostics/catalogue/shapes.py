@@ -1,0 +1,59 @@
+"""RF4: shapes."""
+
+from __future__ import annotations
+
+from recform.diagnostics.catalogue.entry import ONE, Entry
+
+ENTRIES = {
+    "RF401": Entry(
+        "shapes that do not meet",
+        "Terms of a sum, or the parts of a concat, cannot be brought to one shape.",
+        "stages 16 x 2, 32 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = W_i*concat(X_<0..i-1>)",
+    ),
+    "RF402": Entry(
+        "does not divide",
+        "Groups, or the parts of a split, do not divide the channels.",
+        f"W = conv(3, c, stride=s, groups=3)\n{ONE}",
+        f"W = conv(3, c, stride=s, groups=4)\n{ONE}",
+    ),
+    "RF403": Entry(
+        "zero or negative",
+        "A size or a number of blocks is at least 1.",
+        f"stages 64 x 0\n{ONE}",
+        f"stages 64 x 2\n{ONE}",
+    ),
+    "RF404": Entry(
+        "not a whole number",
+        "A size comes out as a fraction.",
+        f"stages 30 x 2\nW = conv(1, c/4) > conv(3, c)\n{ONE}",
+        f"stages 32 x 2\nW = conv(1, c/4) > conv(3, c)\n{ONE}",
+    ),
+    "RF405": Entry(
+        "the wrong kind of tensor",
+        "An operator takes images, tokens or vectors, and gets another.",
+        f"head linear(10)\n{ONE}",
+        f"head avgpool > linear(10)\n{ONE}",
+    ),
+    "RF406": Entry(
+        "one module, two shapes",
+        "A module is called on two shapes. An adapter stands in front of a term, never "
+        "inside an operator; `scope stage` counts the index anew in each stage.",
+        "stages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    ),
+    "RF407": Entry(
+        "no adapter",
+        "Shapes differ, and the file says `adapter none`.",
+        f"adapter none\n{ONE}",
+        f"adapter none\nstages 64 x 4\n{ONE}",
+    ),
+    "RF408": Entry(
+        "a width that is not made (a warning)",
+        "A stage declares a width, and its blocks make another: their operators end in a "
+        "width of their own, so what the stage says is for nothing.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, stride=s) > bn > relu\nX_i = W_i*X_<i-1>",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > bn > relu\n"
+        "X_i = W_i*X_<i-1>",
+    ),
+}

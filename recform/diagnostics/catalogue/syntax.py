@@ -1,0 +1,97 @@
+"""RF1: syntax and limits."""
+
+from __future__ import annotations
+
+from recform.diagnostics.catalogue.entry import ONE, Entry
+
+ENTRIES = {
+    "RF101": Entry(
+        "not a statement",
+        "Something stands where it cannot stand, or is missing at the end.",
+        "X_i = X_<i-1> + * W_i",
+        ONE,
+    ),
+    "RF102": Entry(
+        "brackets",
+        "A bracket is never closed, closes nothing, or closes another kind.",
+        "X_i = (1 + W_i*X_<i-1>",
+        "X_i = (1 + W_i)*X_<i-1>",
+    ),
+    "RF103": Entry(
+        "too many brackets",
+        "Brackets are nested more than 50 deep. Give parts names of their own.",
+        "X_i = " + "(" * 51 + "X_<i-1>" + ")" * 51,
+        "X_i = W_i*X_<i-1>",
+    ),
+    "RF104": Entry(
+        "a `*` is missing",
+        "Two factors stand side by side; products are written with `*`.",
+        "X_i = X_<i-1> + W_i X_<i-1>",
+        ONE,
+    ),
+    "RF105": Entry(
+        "a character without meaning",
+        "The language has no use for this character here.",
+        "X_i = X_<i-1> + W_i*X_<i-1>;",
+        ONE,
+    ),
+    "RF106": Entry(
+        "out of all reason",
+        "A number is larger than any network could need.",
+        f"stages 64 x 10^12\n{ONE}",
+        f"stages 64 x 12\n{ONE}",
+    ),
+    "RF107": Entry(
+        "unknown statement",
+        "No statement starts with this word.",
+        f"stagse 64 x 2\n{ONE}",
+        f"stages 64 x 2\n{ONE}",
+    ),
+    "RF108": Entry(
+        "statement too long",
+        "A statement has 16 Ki characters at most. Write repeated terms with `sum`.",
+        "X_i = X_<i-1>" + " + X_<i-1>" * 1700,
+        "X_i = W_i*X_<i-1> + sum(k, 1, 3, X_<i-k>)",
+    ),
+    "RF109": Entry(
+        "too much when it is written out",
+        "`(1 + W_i)^12` stands for 4,096 terms. They are computed in 12 steps, but what "
+        "they do is looked at one by one. What has a name counts once: give parts "
+        "equations of their own.",
+        "X_i = (1 + W_i)^12*X_<i-1>",
+        "Y_i = (1 + W_i)^6*X_<i-1>\nX_i = (1 + W_i)^6*Y_i\noutput X_L",
+    ),
+    "RF110": Entry(
+        "too many of a kind",
+        "A file has 64 networks at most, and uses 32 others.",
+        "".join(f"network N{k}\nX_i = W_i*X_<i-1>\n" for k in range(65)),
+        f"network N0\n{ONE}",
+    ),
+    "RF120": Entry(
+        "an index in square brackets",
+        "The index of a block stands below its name: `X_i`, `X_0`, `X_<i-1>`. Square "
+        "brackets are those of a call, as papers write them: `g_i[X_<i-1>]`.",
+        "X[i] = X[i-1] + W[i]*X[i-1]",
+        ONE,
+    ),
+    "RF121": Entry(
+        "an arrow between operators",
+        "Operators that follow each other have `>` between them.",
+        f"W = conv(3, c, stride=s) -> bn\n{ONE}",
+        f"W = conv(3, c, stride=s) > bn\n{ONE}",
+    ),
+    "RF122": Entry(
+        "a number without its statement",
+        "`W = ...` defines an operator; a number is declared by `param` (to be changed by "
+        "`--set`), `const` or `scalar`. The other statements have no `=` behind their "
+        "first word.",
+        f"classes = 100\n{ONE}",
+        f"param classes = 100\n{ONE}",
+    ),
+    "RF123": Entry(
+        "an empty alternative",
+        "What a path may leave out has a `?` behind it.",
+        "paths (skip|)* pass",
+        "X_i = X_<i-1> + W_i*X_<i-1>",
+    ),
+}
