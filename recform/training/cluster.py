@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -132,7 +134,11 @@ def _trained(
         The answer, the exit status, and the files of the run.
     """
     told = hashlib.sha256(repr((sorted(words), sorted(files.items()))).encode())
-    place = Path(tempfile.gettempdir()) / f"recform-{told.hexdigest()[:16]}"
+    # A task that is started again on this machine finds it, and nobody else looks into it.
+    place = (
+        Path(tempfile.gettempdir()) / f"recform-{os.getuid()}-{told.hexdigest()[:16]}"
+    )
+    place.mkdir(mode=0o700, exist_ok=True)
     for file, text in files.items():
         path = place / file
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,4 +164,6 @@ def _trained(
         for path in sorted(run.rglob("*"))
         if path.is_file() and path.name != ".lock" and "checkpoint" not in path.parts
     }
+    if process.returncode == 0:
+        shutil.rmtree(place, ignore_errors=True)
     return process.stdout, process.returncode, found

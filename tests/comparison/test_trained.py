@@ -1,0 +1,229 @@
+"""Comparisons that train: what is missing is trained, once; a report has all of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recform.comparison.trained import Entry, Trial, trained, trials
+from recform.compiler import Compiled, choose, compile_source, from_text
+from recform.diagnostics import CompileError, Diagnostics
+from recform.training.many import Failure, Job, Processes, outcome
+from recform.training.recipe import recipe_of
+from recform.training.runs import Result
+from recform.training.screen import Silent
+from recform.training.session import Wanted, run
+
+TWO = """param classes = 10
+input 1 x 8 x 8
+stages 4 x 1, 8 x 1 / 2
+stem conv(3, 4) > bn > relu
+W = conv(3, c, stride=s) > bn > relu
+network Res
+X_i = X_<i-1> + W_i*X_<i-1>
+network Plain
+X_i = W_i*X_<i-1>
+"""
+
+
+def entries(folder: Path) -> list[Entry]:
+    path = folder / "two.rf"
+    path.write_text(TWO)
+    source = from_text(TWO, "two.rf")
+
+    def compiling(name: str) -> Callable[[dict[str, Any]], Compiled]:
+        return lambda settings: choose(compile_source(source, settings), name)
+
+    return [
+        Entry(name, compiling(name), (str(path), "--network", name))
+        for name in ("Res", "Plain")
+    ]
+
+
+def wanted(folder: Path, *overrides: str) -> Wanted:
+    recipe = recipe_of("quick", ("epochs=3", *overrides))
+    return Wanted("", recipe, folder=folder / "runs")
+
+
+def all_trials(folder: Path, seeds: tuple[int, ...] = (0, 1)) -> list[Trial]:
+    words = ("--checkpoint", "0.05")
+    return trials(entries(folder), ["digits"], seeds, wanted(folder), words)
+
+
+def here(job: Job) -> Result:
+    """Makes a run in this process."""
+    return run(job.plan, Silent())
+
+
+def quiet(job: Job, found: Result | Failure, done: int) -> None:
+    pass
+
+
+def test_a_study_has_all_that_is_known_and_nothing_is_trained_twice(
+    tmp_path: Path,
+) -> None:
+    report = Diagnostics()
+    study = trained(all_trials(tmp_path), here, 1, quiet, report)
+    assert not list(report)
+    assert study.results.models == ("Res", "Plain")
+    for name in ("Res", "Plain"):
+        for seed, value in study.results.of(name, "digits").items():
+            (folder,) = (tmp_path / "runs").glob(f"{name}-digits-quick-s{seed}-*")
+            result = json.loads((folder / "result.json").read_text())
+            assert value == pytest.approx(100 * result["accuracy"])
+    res, plain = study.models
+    assert res.formula is not None
+    assert res.formula.splitlines() == ["network Res", "X_i = X_<i-1> + W_i*X_<i-1>"]
+    assert res.difference is None
+    assert plain.difference is not None
+    assert "Res -> Plain" in plain.difference
+    assert res.diagram is not None
+    assert res.diagram.lstrip().startswith("<")
+    names = {curve.name for curve in res.curves}
+    assert names == {"training loss", "held-out accuracy"}
+    assert {curve.seed for curve in res.curves} == {0, 1}
+    assert all(curve.steps == (1.0, 2.0, 3.0) for curve in res.curves)
+
+    def never(job: Job) -> Result:
+        raise AssertionError(job.plan.run.name)
+
+    assert trained(all_trials(tmp_path), never, 1, quiet, report) == study
+    more = trained(all_trials(tmp_path, (0, 1, 2)), here, 1, quiet, report)
+    assert [len(more.results.of(name, "digits")) for name in ("Res", "Plain")] == [3, 3]
+
+
+def test_a_run_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
+    def some(job: Job) -> Result | Failure:
+        bad = job.plan.seed == 1 and job.plan.subject.name == "Plain"
+        return Failure("RF811: no") if bad else here(job)
+
+    report = Diagnostics()
+    study = trained(all_trials(tmp_path), some, 1, quiet, report)
+    (item,) = report
+    assert item.code == "RF827"
+    assert "Plain on digits, seed 1" in item.message
+    assert study.results.of("Plain", "digits").keys() == {0}
+    with pytest.raises(CompileError, match="RF827"):
+        trained(
+            all_trials(tmp_path, (5,)), lambda _: Failure("no"), 1, quiet, Diagnostics()
+        )
+
+
+def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
+    tmp_path: Path,
+) -> None:
+    (trial,) = trials(
+        entries(tmp_path)[:1],
+        ["digits"],
+        [0],
+        wanted(tmp_path, "epochs=30"),
+        ("--checkpoint", "0.05"),
+    )
+    processes = Processes(1)
+    folder = trial.job.plan.run.folder
+
+    def kill() -> None:
+        for _ in range(600):
+            if list(folder.glob("checkpoint/step-*")):
+                break
+            time.sleep(0.1)
+        for process in list(processes._alive):
+            process.send_signal(signal.SIGKILL)
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    found = processes(trial.job)
+    thread.join()
+    assert isinstance(found, Failure)
+    assert "killed (signal 9)" in found.why
+    again = processes(trial.job)
+    assert isinstance(again, Result)
+    other = dataclasses.replace(
+        wanted(tmp_path, "epochs=30"), folder=tmp_path / "other"
+    )
+    (unbroken,) = trials(entries(tmp_path)[:1], ["digits"], [0], other, ())
+    whole = here(unbroken.job)
+    assert (again.accuracy, again.loss, again.epoch) == (
+        whole.accuracy,
+        whole.loss,
+        whole.epoch,
+    )
+
+
+def test_what_a_process_answers() -> None:
+    failed = {
+        "ok": False,
+        "diagnostics": [
+            {"severity": "warning", "code": "RF222", "message": "w"},
+            {"severity": "error", "code": "RF811", "message": "not finite"},
+        ],
+    }
+    assert outcome(json.dumps(failed), 1) == Failure("RF811: not finite")
+    assert outcome("", 130) == Failure("stopped; the same command goes on")
+    assert outcome("half", -11) == Failure("its process was killed (signal 11)")
+    assert outcome("[]", 3) == Failure("its process ended with status 3")
+
+
+_RAY = """
+import json, os, signal, subprocess, sys, threading, time
+from pathlib import Path
+sys.path[:0] = {path!r}
+import ray
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+from recform.diagnostics import Diagnostics
+from recform.training.cluster import Cluster
+from tests.comparison.test_trained import all_trials, quiet, trained
+
+def workers():
+    found = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True)
+    lines = found.stdout.splitlines()
+    rows = [line.split(None, 1) for line in lines]
+    return [int(pid) for pid, args in rows if args.startswith("ray::_trained")]
+
+def kill():
+    for _ in range(600):
+        if len(workers()) == 2:
+            break
+        time.sleep(0.1)
+    time.sleep(1)
+    os.kill(workers()[0], signal.SIGKILL)
+
+threading.Thread(target=kill, daemon=True).start()
+cluster = Cluster("auto")
+study = trained(all_trials(Path({folder!r}), (0,)), cluster, cluster.at_once, quiet, Diagnostics())
+print(json.dumps([[s.model, s.seed, s.value] for s in study.results.scores]))
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same_though_a_worker_dies(tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    there, local = tmp_path / "there", tmp_path / "local"
+    there.mkdir()
+    local.mkdir()
+    script = _RAY.format(path=[os.getcwd()], folder=str(there))
+    process = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "RAY_AUTH_MODE": "disabled"},
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr[-2000:]
+    study = trained(all_trials(local, (0,)), here, 1, quiet, Diagnostics())
+    known = [[s.model, s.seed, s.value] for s in study.results.scores]
+    assert json.loads(process.stdout.splitlines()[-1]) == known
+    kept = sorted(p.name for p in next((there / "runs").iterdir()).iterdir())
+    assert {"result.json", "weights.safetensors", "metrics.jsonl"} <= set(kept)
