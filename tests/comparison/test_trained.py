@@ -201,7 +201,8 @@ def kill():
 
 threading.Thread(target=kill, daemon=True).start()
 cluster = Cluster("auto")
-study = trained(all_trials(Path({folder!r}), (0,)), cluster, cluster.at_once, quiet, Diagnostics())
+found = all_trials(Path({folder!r}), (0,))
+study = trained(found, cluster, cluster.at_once, quiet, Diagnostics())
 print(json.dumps([[s.model, s.seed, s.value] for s in study.results.scores]))
 """
 
