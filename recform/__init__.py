@@ -5,7 +5,7 @@
 
 `compile` gives everything that is known about a formula, `load` the PyTorch module.
 `save_weights` and `load_weights` keep weights together with their formula, `transplant`
-takes them over from another network.
+takes them over from another network. `train` tries a formula, or any module, on data.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
+    from recform.training.recipe import Recipe
+    from recform.training.runs import Result
     from recform.weights import Match, Transplant
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "load",
     "load_weights",
     "save_weights",
+    "train",
     "transplant",
 ]
 
@@ -219,6 +222,96 @@ def transplant(
     target = _compiled(formula, network, plugins, params)
     known = None if source is None else _compiled(source, None, plugins, {})
     return take(Path(file), target, known, seed=seed, plugins=plugins)
+
+
+@_to_the_point
+def train(
+    what: str | Path | Callable[..., torch.nn.Module],
+    /,
+    network: str | None = None,
+    *,
+    data: str = "digits",
+    recipe: str | Recipe = "quick",
+    overrides: Iterable[str] = (),
+    seed: int = 0,
+    runs: str | Path = "runs",
+    name: str | None = None,
+    data_root: str | Path = "data",
+    workers: int = 0,
+    device: str = "auto",
+    precision: str = "auto",
+    compiled: bool = False,
+    deterministic: bool = False,
+    checkpoint: float = 30.0,
+    show: bool = False,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
+) -> Result:
+    """Trains a network, or goes on with it: what ``recform train`` does.
+
+    Args:
+        what: a formula as for :func:`compile`, a function that makes a module, or the name
+            of one, such as ``torchvision.models:resnet18``.
+        network: as for :func:`compile`.
+        data: its name, such as ``cifar10`` or ``npz:FILE``.
+        recipe: its name, a TOML file, or a recipe.
+        overrides: what is changed of a recipe that has a name, such as ``lr=0.05``.
+        seed: of all that is random.
+        runs: the folder where runs are kept.
+        name: of this run's folder; a name that tells it from all others, if it is None.
+        data_root: the folder where data sets are kept.
+        workers: processes that read photographs.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
+        compiled: whether torch.compile is used.
+        deterministic: whether it gives the same bits every time, on a GPU too.
+        checkpoint: seconds between checkpoints.
+        show: whether a line and a table are printed.
+        plugins: as for :func:`compile`.
+        params: parameters of the formula, or arguments of the function.
+
+    Returns:
+        What came out: ``accuracy``, ``loss``, ``folder`` and more.
+
+    Raises:
+        recform.diagnostics.CompileError: with what is wrong in the formula, or if it
+            cannot be trained (RF801 to RF821).
+        KeyboardInterrupt: if it was stopped; the same call goes on.
+    """
+    import re
+
+    from recform.training import need_training
+
+    need_training("recform.train")
+    from recform.training.numerics import Numerics
+    from recform.training.recipe import recipe_of
+    from recform.training.session import Stopped, Wanted, of_formula, of_module, shown
+
+    asked = Wanted(
+        data=data,
+        recipe=recipe_of(recipe, overrides) if isinstance(recipe, str) else recipe,
+        seed=seed,
+        numerics=Numerics(device, precision, compiled, deterministic, checkpoint),
+        root=Path(data_root),
+        folder=Path(runs),
+        name=name,
+        workers=workers,
+        settings=params,
+    )
+    if isinstance(what, Path) or (
+        isinstance(what, str) and not re.fullmatch(r"[\w.]+:[\w.]+", what)
+    ):
+        formula = what
+        plan = of_formula(
+            lambda settings: compile(formula, network, plugins=plugins, **settings),
+            asked,
+        )
+    else:
+        plan = of_module(what, asked)
+    try:
+        return shown(plan, quiet=not show)
+    except Stopped:
+        raise KeyboardInterrupt from None
 
 
 def _compiled(

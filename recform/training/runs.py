@@ -270,7 +270,7 @@ def begin(
             ]
             report.error(
                 "RF810",
-                f"{run.folder} has another run: its {' and '.join(odd) or 'key'} differs",
+                f"{run.folder} has another run: another {' and '.join(odd) or 'key'}",
                 hint="--name NAME gives this one a folder of its own",
             )
             raise CompileError(report)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 from sympy import Rational
 from torch import nn
 
@@ -21,10 +22,16 @@ from recform.training.data import Asked, Data, as_vectors, load, refuse
 from recform.training.engine import Diverged, Plan, Stopped, Training
 from recform.training.folder import CorruptImage
 from recform.training.locate import origin
-from recform.training.numerics import Numerics, accelerator, device_kind, precision
+from recform.training.numerics import (
+    Numerics,
+    accelerator,
+    device_kind,
+    leads,
+    precision,
+)
 from recform.training.recipe import Recipe
 from recform.training.runs import Result, Run
-from recform.training.screen import Screen, Silent
+from recform.training.screen import Live, Screen, Silent
 from recform.training.subject import (
     Factory,
     Subject,
@@ -151,6 +158,36 @@ def run(plan: Plan, screen: Screen) -> Result:
             plan.run.write("result.json", asdict(result))
             checkpoint.clear(plan.run.file("checkpoint"))
             return result
+
+
+def shown(plan: Plan, quiet: bool = False, stderr: bool = False) -> Result:
+    """Runs a plan, and prints what happens.
+
+    Args:
+        plan: what is trained.
+        quiet: whether nothing is printed.
+        stderr: whether it goes to standard error.
+
+    Raises:
+        CompileError: as :func:`run`.
+        Stopped: likewise.
+    """
+    console = Console(stderr=stderr, quiet=quiet or not leads())
+    if (done := finished(plan)) is not None:
+        console.print(f"{plan.run.folder} is complete already", highlight=False)
+        return done
+    subject, data = plan.subject, plan.data
+    sizes = " x ".join(map(str, data.shape))
+    console.print(
+        f"{subject.name} on {data.name}: {len(data.train):,} examples of {sizes}, "
+        f"{len(data.validation):,} held out, {len(data.test):,} to test; seed {plan.seed}",
+        highlight=False,
+    )
+    screen = Live(subject.name, console, plan.run.file("tensorboard"))
+    try:
+        return run(plan, screen)
+    finally:
+        screen.close()
 
 
 def finished(plan: Plan) -> Result | None:
@@ -299,4 +336,12 @@ def _tell_memory(plan: Plan, report: Diagnostics) -> None:
     )
 
 
-__all__ = ["Stopped", "Wanted", "finished", "of_formula", "of_module", "run"]
+__all__ = [
+    "Stopped",
+    "Wanted",
+    "finished",
+    "of_formula",
+    "of_module",
+    "run",
+    "shown",
+]

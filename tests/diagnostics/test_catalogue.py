@@ -45,7 +45,7 @@ HEAD = (
 SLOW = [
     code
     for code, entry in CATALOGUE.items()
-    if re.search(r"recform verify|python -c|safetensors", entry.command)
+    if re.search(r"recform (verify|train)|python -c|safetensors", entry.command)
 ]
 #: Those of them that every run tries; the long one tries all.
 SAMPLE = ("RF703",)

@@ -129,10 +129,10 @@ def test_another_process_has_the_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"seed": 1}, "its seed differs"),
-        ({"precision": "bf16"}, "its numerics differs"),
-        ({"data": "fake"}, "its subject and data differs"),
-        ({"overrides": "lr=0.1"}, "its recipe differs"),
+        ({"seed": 1}, "another seed"),
+        ({"precision": "bf16"}, "another numerics"),
+        ({"data": "fake"}, "another subject and data"),
+        ({"overrides": "lr=0.1"}, "another recipe"),
     ],
 )
 def test_the_folder_of_another_run(

@@ -168,33 +168,14 @@ def _of_file(file: str, network: str | None, wanted: Any, form: common.Format) -
 
 
 def _run(plan: Plan, as_json: bool) -> Result:
-    from rich.console import Console
-
-    from recform.training.numerics import leads
-    from recform.training.screen import Live
-    from recform.training.session import Stopped, finished, run
+    from recform.training.session import Stopped, shown
 
     progress.stop()
-    console = Console(stderr=as_json, quiet=not leads())
-    if (done := finished(plan)) is not None:
-        console.print(f"{plan.run.folder} is complete already", highlight=False)
-        return done
-    subject, data = plan.subject, plan.data
-    sizes = " x ".join(map(str, data.shape))
-    console.print(
-        f"{subject.name} on {data.name}: {len(data.train):,} examples of {sizes}, "
-        f"{len(data.validation):,} held out, {len(data.test):,} to test; seed {plan.seed}",
-        highlight=False,
-    )
-    screen = Live(subject.name, console, plan.run.file("tensorboard"))
     try:
-        return run(plan, screen)
+        return shown(plan, stderr=as_json)
     except Stopped:
-        screen.close()
         typer.echo("stopped; the same command goes on", err=True)
         raise typer.Exit(130) from None
-    finally:
-        screen.close()
 
 
 def _tell(result: Result) -> None:

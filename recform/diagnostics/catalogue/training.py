@@ -5,6 +5,133 @@ from __future__ import annotations
 from recform.diagnostics.catalogue.entry import Entry
 
 ENTRIES = {
+    "RF801": Entry(
+        "a recipe that is not TOML",
+        "A recipe is a flat file of TOML: a setting a line, such as `lr = 0.1`, texts in "
+        "quotes.",
+        command="echo 'lr = ' > mine.toml; recform train net.rf --recipe mine.toml",
+    ),
+    "RF802": Entry(
+        "no such setting of a recipe",
+        "A recipe, or `--override`, names a setting that no recipe has; look at its name.",
+        command="recform train net.rf --override lrr=0.1",
+    ),
+    "RF803": Entry(
+        "a value that a recipe cannot have",
+        "A setting of a recipe is of another kind, too small or too large, or does not go "
+        "with another one.",
+        command="echo 'epochs = 0' > mine.toml; recform train net.rf --recipe mine.toml",
+    ),
+    "RF804": Entry(
+        "no such recipe",
+        "Neither a recipe that comes with recform nor a file whose name ends in `.toml`.",
+        command="recform train net.rf --recipe quik",
+    ),
+    "RF805": Entry(
+        "no such data",
+        "`--data` names a kind of data that recform does not know, or one that needs a path.",
+        command="recform train net.rf --data digit",
+    ),
+    "RF806": Entry(
+        "data that cannot be read",
+        "A file or folder of data is missing, is broken or has another form. Of an image "
+        "that cannot be read the name is told; the run goes on from its last checkpoint "
+        "when it is mended or gone, and the same command is given.",
+        command="recform train net.rf --data npz:no.npz",
+    ),
+    "RF807": Entry(
+        "a network that does not fit the data",
+        "The input and the classes of a file become those of the data where nothing else is "
+        "said: the input by itself, the classes by a parameter `classes`, `num_classes` or "
+        "`vocabulary`. A module says by its arguments what it takes.",
+        command="recform train net.rf --set classes=7",
+    ),
+    "RF808": Entry(
+        "packages for training are missing",
+        "Training needs packages that the rest of recform does without, so that they are an "
+        "extra.",
+        command="python -c \"import sys; sys.modules['accelerate'] = None; "
+        "sys.argv[1:] = ['train', 'net.rf']; from recform.cli import main; main()\"",
+    ),
+    "RF809": Entry(
+        "a run of another process",
+        "Another process writes to the folder of this run. It is left alone.",
+        command="mkdir -p runs/a; flock runs/a/.lock recform train net.rf --name a",
+    ),
+    "RF810": Entry(
+        "the folder of another run",
+        "The folder has a run of another network, of other data, another recipe, seed or "
+        "precision. It stays as it is.",
+        command='mkdir -p runs/a; echo \'{"key": "", "seed": 1}\' > runs/a/run.json; '
+        "recform train net.rf --name a",
+    ),
+    "RF811": Entry(
+        "numbers that are not finite",
+        "The loss, or a weight, has become infinite or no number. The steps up to there are "
+        "run again to find what was not finite first, and where that is in the formula. The "
+        "last checkpoint is that of before.",
+        command="recform train net.rf --override lr=1000 --override weight_decay=1000 "
+        "--device cpu > out.txt",
+    ),
+    "RF812": Entry(
+        "too little memory for a batch",
+        "The examples of a step do not fit into the memory of the device. They can be run in "
+        "parts, whose gradients are added: the batch stays the same.",
+    ),
+    "RF813": Entry(
+        "a module that cannot be made",
+        "`--module` names no function, or one that fails, makes no `torch.nn.Module`, or one "
+        "that fails in training.",
+        command="recform train --module torchvision.models:resnet81",
+    ),
+    "RF814": Entry(
+        "a checkpoint that cannot be written",
+        "The disk is full, or the folder of the run cannot be written to. The checkpoint "
+        "before is still there, and the same command goes on from it.",
+        command="mkdir -p runs/a; echo > runs/a/checkpoint; "
+        "recform train net.rf --name a --checkpoint 0 --device cpu > out.txt",
+    ),
+    "RF815": Entry(
+        "no such device",
+        "torch finds no GPU, or the device does not compute with this precision.",
+        command="recform train net.rf --device cpu --precision fp16",
+    ),
+    "RF816": Entry(
+        "a batch that cannot be cut",
+        "Each of the processes gets the same share of each part of a batch; a norm over the "
+        "batch needs more than one example of it.",
+        command="recform train net.rf --override batch=4000 --override accumulate=2000 "
+        "> out.txt",
+    ),
+    "RF817": Entry(
+        "no name of a run",
+        "`--name` is the name of a folder within that of all runs, with no folders in it.",
+        command="recform train net.rf --name ../a",
+    ),
+    "RF818": Entry(
+        "a checkpoint that cannot be read",
+        "A file of the last checkpoint is broken, or of another version. Nothing was changed.",
+        command="mkdir -p runs/a/checkpoint/step-0000000001; "
+        "echo > runs/a/checkpoint/step-0000000001/progress.json; "
+        "recform train net.rf --name a > out.txt",
+    ),
+    "RF819": Entry(
+        "nothing to learn",
+        "The network has no parameters.",
+        command="printf '%s\\n' 'input 10 x 8 x 8' 'stem relu' 'stages 10 x 1' "
+        "'head avgpool' 'W = relu' 'X_i = W*X_<i-1>' > pool.rf; "
+        "recform train pool.rf --data fake",
+    ),
+    "RF820": Entry(
+        "torch.compile fails",
+        "`--compile` needs what torch compiles with: on a CPU a compiler of C++, on a GPU "
+        "Triton. Without it the numbers are the same, and steps take longer.",
+    ),
+    "RF821": Entry(
+        "an old kind of shards",
+        "Weights are cut into shards by the second version of FSDP, which the launcher has to "
+        "name.",
+    ),
     "RF825": Entry(
         "no Ray cluster",
         "`--ray` names the address of a cluster's head; `auto` finds one that runs on this "

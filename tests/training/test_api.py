@@ -1,0 +1,88 @@
+"""`recform.train` and the command come to the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from typer.testing import CliRunner
+
+import recform
+from recform.cli.app import app
+from recform.diagnostics import CompileError
+from recform.training.recipe import RECIPES
+from tests.training.helpers import FAST, TINY, outcome, told
+from tests.training.test_resume import Stopping
+
+
+def test_the_command_and_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.rf").write_text(TINY)
+    monkeypatch.chdir(tmp_path)
+    words = [word for change in FAST for word in ("--override", change)]
+    command = [
+        "train",
+        "tiny.rf",
+        *words,
+        "--device",
+        "cpu",
+        "--name",
+        "a",
+        "--seed",
+        "3",
+    ]
+    found = CliRunner().invoke(app, [*command, "--json"])
+    assert found.exit_code == 0, found.output
+    answer = json.loads(found.stdout)
+    assert answer["ok"]
+    options = {"device": "cpu", "seed": 3, "overrides": FAST}
+    result = recform.train(tmp_path / "tiny.rf", name="b", **options)
+    assert answer["result"]["accuracy"] == result.accuracy
+    assert outcome(tmp_path / "runs" / "a") == outcome(tmp_path / "runs" / "b")
+    text = recform.train(TINY, name="c", show=True, **options)
+    assert text.loss == result.loss
+    # The run of the same name is complete; one without a name has one of its own.
+    assert recform.train(TINY, name="c", **options) == text
+    assert Path(recform.train(TINY, **options).folder).name.startswith(
+        "Tiny-digits-quick-"
+    )
+
+
+class Line(nn.Module):
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.fc = nn.Linear(64, classes)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        made: torch.Tensor = self.fc(x.flatten(1))
+        return made
+
+
+def test_a_function_and_a_recipe(tmp_path: Path) -> None:
+    import dataclasses
+
+    recipe = dataclasses.replace(RECIPES["quick"], epochs=3)
+    result = recform.train(Line, recipe=recipe, runs=tmp_path, device="cpu")
+    assert result.accuracy > 0.8
+    assert result.parameters == 650
+    with pytest.raises(CompileError) as caught:
+        recform.train("torchvision.models:resnet18", runs=tmp_path, device="cpu")
+    assert told(caught.value).code == "RF807"
+    with pytest.raises(CompileError) as caught:
+        recform.train("X_i = ", runs=tmp_path, device="cpu")
+    assert told(caught.value).code.startswith("RF1")
+
+
+def test_a_call_that_is_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"overrides": FAST, "runs": tmp_path, "name": "run", "device": "cpu"}
+    with monkeypatch.context() as patch:
+        patch.setattr("recform.training.screen.Live.step", Stopping(7).step)
+        with pytest.raises(KeyboardInterrupt):
+            recform.train(TINY, **options)
+    assert recform.train(TINY, **options).steps == 15
