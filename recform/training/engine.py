@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from recform.training import checkpoint
 from recform.training.checkpoint import Progress
 from recform.training.data import Data, refuse
-from recform.training.draws import mixed, order
+from recform.training.draws import mixed, order, seeded
 from recform.training.examples import Examples, Pass
 from recform.training.measure import measured, scored
 from recform.training.numerics import Numerics
@@ -198,7 +198,7 @@ class Training:
         )
         for number in range(begun, self.steps):
             step = epoch * self.steps + number
-            torch.manual_seed(mixed("step", seed, step, rank))
+            seeded(mixed("step", seed, step, rank), self._device)
             rate = lr_at(recipe, step, self.steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
