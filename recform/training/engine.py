@@ -202,7 +202,7 @@ class Training:
             rate = lr_at(recipe, step, self.steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            self._optimizer.zero_grad()
+            model.zero_grad()  # accelerate's looks for a package each time
             for micro in range(recipe.accumulate):
                 inputs, targets = next(batches)
                 waits = micro + 1 < recipe.accumulate
@@ -210,7 +210,7 @@ class Training:
                     self._forward(inputs, targets, step)
             if recipe.clip:
                 self._accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
-            self._optimizer.step()
+            self._adapt()
             self.progress.step = step + 1
             yield step
 
@@ -232,6 +232,11 @@ class Training:
             )
             finite = torch.isfinite(loss)
             self._bad = torch.where(finite, self._bad, self._bad.clamp_max(step))
+
+    def _adapt(self) -> None:
+        """The step of the optimiser, which looks for a package each time if it is wrapped."""
+        wrapped = self._optimizer
+        (wrapped if self._accelerator.scaler else wrapped.optimizer).step()
 
     def _picks(self, epoch: int, begun: int) -> list[Tensor]:
         """This process's part of every micro-batch from a step on."""
