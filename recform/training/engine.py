@@ -107,6 +107,8 @@ class Training:
         self._model, self._optimizer = accelerator.prepare(
             module, optimizer(module, self._recipe)
         )
+        # The wrapper, which scales fp16, looks for a package at each call.
+        self._bare: torch.optim.Optimizer = self._optimizer.optimizer
         self.progress = Progress()
         self._sums = torch.zeros(3, dtype=torch.float64, device=self._device)
         # The first step whose loss was not finite.
@@ -202,7 +204,7 @@ class Training:
             rate = lr_at(recipe, step, self.steps)
             for group in self._optimizer.param_groups:
                 group["lr"] = rate
-            model.zero_grad()  # accelerate's looks for a package each time
+            self._bare.zero_grad()
             for micro in range(recipe.accumulate):
                 inputs, targets = next(batches)
                 waits = micro + 1 < recipe.accumulate
@@ -210,7 +212,7 @@ class Training:
                     self._forward(inputs, targets, step)
             if recipe.clip:
                 self._accelerator.clip_grad_norm_(model.parameters(), recipe.clip)
-            self._adapt()
+            (self._optimizer if self._accelerator.scaler else self._bare).step()
             self.progress.step = step + 1
             yield step
 
@@ -232,11 +234,6 @@ class Training:
             )
             finite = torch.isfinite(loss)
             self._bad = torch.where(finite, self._bad, self._bad.clamp_max(step))
-
-    def _adapt(self) -> None:
-        """The step of the optimiser, which looks for a package each time if it is wrapped."""
-        wrapped = self._optimizer
-        (wrapped if self._accelerator.scaler else wrapped.optimizer).step()
 
     def _picks(self, epoch: int, begun: int) -> list[Tensor]:
         """This process's part of every micro-batch from a step on."""
