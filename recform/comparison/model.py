@@ -93,12 +93,12 @@ class Curve:
     Attributes:
         name: what it is, such as ``validation accuracy``.
         seed: of the run.
-        steps, values: as many of both.
+        epochs, values: as many of both.
     """
 
     name: str
     seed: int | None
-    steps: tuple[float, ...]
+    epochs: tuple[float, ...]
     values: tuple[float, ...]
 
 

@@ -190,6 +190,6 @@ def _curves(run: Run, seed: int) -> list[Curve]:
     for key, name in _CURVES.items():
         values = [line[key] for line in lines]
         if lines and None not in values:
-            steps = tuple(float(line["epoch"]) for line in lines)
-            found.append(Curve(name, seed, steps, tuple(map(float, values))))
+            epochs = tuple(float(line["epoch"]) for line in lines)
+            found.append(Curve(name, seed, epochs, tuple(map(float, values))))
     return found

@@ -93,7 +93,7 @@ def test_a_study_has_all_that_is_known_and_nothing_is_trained_twice(
     names = {curve.name for curve in res.curves}
     assert names == {"training loss", "held-out accuracy"}
     assert {curve.seed for curve in res.curves} == {0, 1}
-    assert all(curve.steps == (1.0, 2.0, 3.0) for curve in res.curves)
+    assert all(curve.epochs == (1.0, 2.0, 3.0) for curve in res.curves)
 
     def never(job: Job) -> Result:
         raise AssertionError(job.plan.run.name)

@@ -219,18 +219,18 @@ def curves(models: Sequence[ModelFacts], name: str) -> str:
             runs = [curve for curve in item.curves if curve.name == name]
             if not runs:
                 continue
-            steps, low, mean, high = _over_runs(runs)
+            epochs, low, mean, high = _over_runs(runs)
             style = {
                 "color": _LIGHT[_GROUPS[place % len(_GROUPS)]],
                 "ls": _DASHES[place % len(_DASHES)],
             }
             if len(runs) > 1:
                 axes.fill_between(
-                    steps, low, high, color=style["color"], alpha=0.15, lw=0
+                    epochs, low, high, color=style["color"], alpha=0.15, lw=0
                 )
-            axes.plot(steps, mean, label=item.name, **style)  # type: ignore[arg-type]
+            axes.plot(epochs, mean, label=item.name, **style)  # type: ignore[arg-type]
             place += 1
-        axes.set_xlabel("step" if place else "")
+        axes.set_xlabel("epoch" if place else "")
         axes.set_ylabel(name)
         axes.legend(frameon=False, fontsize=8)
         _plain(axes)
@@ -241,12 +241,12 @@ def curves(models: Sequence[ModelFacts], name: str) -> str:
 def _over_runs(
     runs: Sequence[Curve],
 ) -> tuple[list[float], list[float], list[float], list[float]]:
-    """The steps that all runs have; of the values there the lowest, mean and highest."""
-    tables = [dict(zip(run.steps, run.values, strict=True)) for run in runs]
-    steps = sorted(set.intersection(*(set(table) for table in tables)))
-    values = [[table[step] for table in tables] for step in steps]
+    """The epochs that all runs have; of the values there the lowest, mean and highest."""
+    tables = [dict(zip(run.epochs, run.values, strict=True)) for run in runs]
+    epochs = sorted(set.intersection(*(set(table) for table in tables)))
+    values = [[table[epoch] for table in tables] for epoch in epochs]
     return (
-        steps,
+        epochs,
         [min(row) for row in values],
         [sum(row) / len(row) for row in values],
         [max(row) for row in values],
