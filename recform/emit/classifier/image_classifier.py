@@ -172,11 +172,14 @@ class ImageClassifier(nn.Module):
         return nn.Linear(self.head_hidden_size, num_classes)
 
     def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
-        if self.grad_checkpointing:
-            for block in self._checkpointed(stage.children()):
-                x = block(x)
-        else:
-            x = stage(x)
+        """A stage on a tensor."""
+        blocks = stage.children() if self.grad_checkpointing else (stage,)
+        return self._along(blocks, x)
+
+    def _along(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        """Blocks on a tensor, one after the other."""
+        for block in self._checkpointed(blocks):
+            x = block(x)
         return x
 
     def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:

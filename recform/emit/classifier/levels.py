@@ -33,7 +33,29 @@ from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
 
-_PLAIN = (Yield(Code("x")),)
+
+@dataclass(frozen=True)
+class Shown:
+    """How a level is made of what the blocks in front of it hand on.
+
+    Attributes:
+        before: statements in front of it.
+        result: its expression.
+        own: whether it is what the module in front of it returns, as it is.
+    """
+
+    before: tuple[Statement, ...]
+    result: str
+    own: bool
+
+    def by(self, tap: str) -> tuple[Statement, ...]:
+        """The statements that show it, through a module if it is no other one's."""
+        shown = self.result if self.own else f"{tap}({self.result})"
+        return (*self.before, Yield(Code(shown)))
+
+
+#: What a module has made of ``x``.
+PLAIN = Shown((), "x", own=True)
 
 
 @dataclass(frozen=True)
@@ -116,20 +138,28 @@ class LevelWriter(ForwardWriter):
 
     Args:
         arguments: of a ForwardWriter.
-        shows_stem: whether the stem is a level of its own.
+        stem: the level behind the stem, if that is one.
         behind_stem: the pooling at the end of the stem, and its code.
+        tap: a new attribute for a level that no other module makes, by its number.
+
+    Attributes:
+        taps: the module that shows each level; empty where it is another one's.
     """
 
     def __init__(
         self,
         *arguments: Any,
-        shows_stem: bool,
+        stem: Shown | None,
         behind_stem: tuple[Piece, PipelineCode] | None,
+        tap: Callable[[int], str],
     ) -> None:
         super().__init__(*arguments)
-        self._shows_stem = shows_stem
+        self._shown_stem = stem
         self._behind_stem = behind_stem
+        self._new = tap
         self._all_shown = False
+        self._own = False
+        self.taps: list[str] = []
 
     def write(self) -> Function:
         """The method."""
@@ -137,8 +167,8 @@ class LevelWriter(ForwardWriter):
 
     def _before(self) -> Iterator[Statement]:
         yield from self._stem()
-        if self._shows_stem:
-            yield from _PLAIN
+        if self._shown_stem is not None:
+            yield from self._show(self._shown_stem)
         if self._behind_stem is not None:
             piece, code = self._behind_stem
             line = line_of(piece.pipeline.span, self._formula.source)
@@ -155,7 +185,15 @@ class LevelWriter(ForwardWriter):
 
     def _last(self) -> Iterator[Statement]:
         if not self._all_shown:
-            yield Yield(Code(self._result))
+            yield from self._show(Shown((), self._result, self._own))
+
+    def _show(self, level: Shown) -> tuple[Statement, ...]:
+        return level.by(self._tap(level))
+
+    def _tap(self, level: Shown) -> str:
+        """The module that shows the next level."""
+        self.taps.append("" if level.own else self._new(len(self.taps)))
+        return f"self.{self.taps[-1]}"
 
     # -- the blocks, and the levels between stages
 
@@ -163,10 +201,10 @@ class LevelWriter(ForwardWriter):
         stages = self._stages_of(number)
         shown = self._borders(flow, number, ("x",))
         behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
-        plain = result == "x" and not behind
-        self._all_shown = plain and set(shown) <= {_PLAIN}
+        self._own = result == "x" and not behind
+        self._all_shown = self._own and set(shown) <= {PLAIN}
         if self._all_shown:
-            shown.append(_PLAIN)
+            shown.append(PLAIN)
         return self._stages(
             stages, shown, lambda s: Assign("x", Code(f"self._through({s}, x)"))
         )
@@ -176,7 +214,7 @@ class LevelWriter(ForwardWriter):
         return super()._state_type() or "tuple[Tensor, ...]"
 
     def _run(self, flow: Flow, number: int) -> Iterator[Statement]:
-        self._all_shown = False
+        self._all_shown = self._own = False
         stages = self._stages_of(number)
         shown = self._borders(flow, number, self._state_names(flow))
         return self._stages(
@@ -188,25 +226,33 @@ class LevelWriter(ForwardWriter):
     def _stages(
         self,
         stages: list[str],
-        shown: list[tuple[Statement, ...]],
+        shown: list[Shown],
         blocks: Callable[[str], Statement],
     ) -> Iterator[Statement]:
         """Stages with what is shown behind them; those that are alike in a loop."""
         if len(shown) > 1 and len(set(shown)) == 1:
-            alike = Code(f"({', '.join(stages[: len(shown)])})")
-            yield Assign("stages", alike)
-            yield Loop("stage", Code("stages"), (blocks("stage"), *shown[0]))
+            yield from self._alike(stages[: len(shown)], shown[0], blocks("stage"))
         else:
             for stage, level in zip(stages, shown, strict=False):
                 yield blocks(stage)
-                yield from level
+                yield from self._show(level)
         for stage in stages[len(shown) :]:
             yield blocks(stage)
 
-    def _borders(
-        self, flow: Flow, number: int, state: tuple[str, ...]
-    ) -> list[tuple[Statement, ...]]:
-        """The statements behind each stage but the last that yield its level.
+    def _alike(
+        self, stages: list[str], level: Shown, blocks: Statement
+    ) -> Iterator[Statement]:
+        """A loop over stages, and over the modules that show their levels."""
+        taps = [self._tap(level) for _ in stages]
+        variable, items = "stage", stages
+        if not level.own:
+            variable = "stage, level"
+            items = [f"({s}, {tap})" for s, tap in zip(stages, taps, strict=True)]
+        yield Assign("stages", Code(f"({', '.join(items)})"))
+        yield Loop(variable, Code("stages"), (blocks, *level.by("level")))
+
+    def _borders(self, flow: Flow, number: int, state: tuple[str, ...]) -> list[Shown]:
+        """The levels behind each stage but the last.
 
         Args:
             flow: the blocks.
@@ -219,7 +265,7 @@ class LevelWriter(ForwardWriter):
                 return "_"
             return state[place] if state else f"state[{place}]"
 
-        shown: list[tuple[Statement, ...]] = []
+        shown: list[Shown] = []
         for stage in range(len(self._stages_of(number)) - 1):
             found = border(self._network, stage)
             made: tuple[Statement, ...] = ()
@@ -228,7 +274,8 @@ class LevelWriter(ForwardWriter):
                 final = list(map(part, found.places))
                 names = Namespace.forward({"x", *state})
                 made, result = self._end(flow, number, final, names, indent=12)
-            shown.append((*made, Yield(Code(result))))
+            own = self._single and not made and result == "x"
+            shown.append(Shown(made, result, own))
         return shown
 
 

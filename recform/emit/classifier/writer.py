@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -13,7 +13,12 @@ from typing import Any
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
 from recform.emit.classifier.head import write_head
-from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
+from recform.emit.classifier.levels import (
+    LevelWriter,
+    Shown,
+    level_shapes,
+    reduction,
+)
 from recform.emit.classifier.plan import (
     BASE,
     DROP_RATE,
@@ -94,10 +99,13 @@ def base_class() -> str:
 
 def without_unused(text: str, used: frozenset[str]) -> str:
     """The base class without what no network of the file calls."""
-    if "self._through" in used:
-        return text
-    start = text.index("    def _through(")
-    return text[:start] + text[text.index("    def ", start + 1) :]
+    for name in ("_through", "_along"):
+        start = text.index(f"    def {name}(")
+        end = text.index("    def ", start + 1)
+        if f"self.{name}" in used:
+            break  # the first calls the second
+        text = text[:start] + text[end:]
+    return text
 
 
 def plan_classifier(
@@ -149,8 +157,20 @@ class ClassifierWriter(NetworkWriter):
             given=tuple(Argument(Code(name)) for name in given),
             fields=tuple(self._fields()),
             checks=self._checks(made),
-            attributes=(levels, *made.attributes),
+            attributes=(levels, *self._with_taps(made.attributes)),
         )
+
+    def _with_taps(self, attributes: Iterable[Attribute]) -> Iterator[Attribute]:
+        """Attributes, and behind the last of a level the module that shows it."""
+        behind = {
+            name.partition(".")[0]: tap
+            for name, tap in zip(self._level_names, self._taps, strict=True)
+            if tap
+        }
+        for attribute in attributes:
+            yield attribute
+            if attribute.name in behind:
+                yield Attribute(behind[attribute.name], Code("nn.Identity()"))
 
     def _parameters(self, used: set[str]) -> Iterator[Parameter]:
         head = self._head
@@ -185,7 +205,10 @@ class ClassifierWriter(NetworkWriter):
         assert isinstance(chain, RowWriter)
         modules = super()._row(chain)
         self._head_code = chain.head_code()
-        self._level_names = [name for name, _ in chain.levels()]
+        self._level_names = [level.module for level in chain.levels]
+        self._taps = [
+            "" if level.own else self._tap(n) for n, level in enumerate(chain.levels)
+        ]
         return modules
 
     def _checks(self, made: Class) -> tuple[Statement, ...]:
@@ -198,7 +221,9 @@ class ClassifierWriter(NetworkWriter):
         return (Branch((Case(f"in_chans != {channels}", (error,)),)),)
 
     def _feature_info(self) -> str:
-        modules = self._level_names
+        modules = [
+            tap or name for tap, name in zip(self._taps, self._level_names, strict=True)
+        ]
         image = self._formula.input
         shapes = [self._front.output, *level_shapes(self._network)]
         levels = list(zip(shapes[-len(modules) :], modules, strict=True))
@@ -264,7 +289,8 @@ class ClassifierWriter(NetworkWriter):
         levels = chain.depths().items()
         items = ", ".join(f'"{level}": {_any_of(names)}' for level, names in levels)
         matcher = self._group_matcher((Return(Code(f"{{{items}}}")),))
-        return (chain.forward_levels(), *self._parts_of_head(), matcher)
+        shown = chain.forward_levels(self._taps)
+        return (shown, *self._parts_of_head(), matcher)
 
     def _methods(self) -> tuple[Function, ...]:
         transitions = [a for o, a in self._pieces.items() if o.kind is Kind.TRANSITION]
@@ -290,13 +316,25 @@ class ClassifierWriter(NetworkWriter):
             piece = self._behind
             code = self._workshop.code(piece.pipeline, Setting.at(piece.input, piece))
             behind = piece, code
-        return LevelWriter(
+        writer = LevelWriter(
             self._network,
             self._single,
             self._has(),
-            shows_stem=self._shows_stem,
+            stem=self._level_of_stem() if self._shows_stem else None,
             behind_stem=behind,
-        ).write()
+            tap=self._tap,
+        )
+        method = writer.write()
+        self._taps = writer.taps
+        return method
+
+    def _level_of_stem(self) -> Shown:
+        code = self._inlined.get(STEM)
+        return Shown((), "x", own=code is None or code.ends_in_module)
+
+    def _tap(self, level: int) -> str:
+        """A new attribute: the module that shows a level that no other one makes."""
+        return self._attributes.new(f"level{level}")
 
     def _parts_of_head(self) -> Iterator[Function]:
         head, code = self._head, self._head_code
