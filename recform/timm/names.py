@@ -53,8 +53,8 @@ def _own_name(name: str, origin: tuple[str, str], *, alone: bool) -> str:
     """The arguments that give one network a name that is free."""
     base = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "network"
     base = f"rf_{base}" if base[0].isdigit() else base
-    tries = (f"{base}_{number}" for number in count(2))
-    free = next(name for name in tries if not is_taken(name, origin))
+    tries = chain([base], (f"{base}_{number}" for number in count(2)))
+    free = next(item for item in tries if item != name and not is_taken(item, origin))
     which = "" if alone else f'network="{origin[1]}", '
     return f'{which}name="{free}"'
 

@@ -24,7 +24,12 @@ FORMS = {
     f"stem conv(3, c) > relu > maxpool(2) > relu\n{BODY}": "stem 1, stage1 2, stage2 4",
     f'names stem = "."\nstem a: conv(3, c) > b: bn\n{BODY}': "b 1, stage1 1, stage2 2",
     "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = relu(W_i*X_<i-1> + V_i*X_0)\n": (
-        "stem 1, stage1 1, stage2 2"
+        "stem 1, level1 1, level2 2"
+    ),
+    f'names stages = "features"\nstem pixelunshuffle(2)\ninput 2 x 16 x 16\n'
+    f"stages 8 x 1, 12 x 2 / 2\n{EQUATION}": "features.0 2, features.2 4",
+    f'names stem = ".", stages = "s{{}}"\nstem conv(3, c) > relu\n{BODY}': (
+        "level0 1, s1 1, s2 2"
     ),
     "times 3\nstages 8 x 2, 12 x 2 / 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"
     "output mean(X_<L,1..T>)\n": "stem 1, stage1 1, stage2 2",

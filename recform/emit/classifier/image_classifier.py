@@ -35,6 +35,7 @@ class ImageClassifier(nn.Module):
     feature_info: list[dict[str, Any]]
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
+    _undecayed: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -146,6 +147,16 @@ class ImageClassifier(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
+
+    def no_weight_decay(self) -> set[str]:
+        """Parameters that are no weights: learned scalars, one or one for each channel."""
+        return {
+            f"{path}.{name}".lstrip(".")
+            for path, module in self.named_modules()
+            for name, _ in module.named_parameters(recurse=False)
+            for kind in type(module).__mro__
+            if f"{kind.__name__}.{name}" in self._undecayed
+        }
 
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         """The features at each level, one after the other."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -51,6 +51,7 @@ from recform.emit.plan.definitions import (
     Return,
     Role,
     Statement,
+    is_parameter,
     names_read,
 )
 from recform.emit.plan.expressions import (
@@ -140,6 +141,22 @@ class ClassifierWriter(NetworkWriter):
         super().__init__(network, names, prefix)
         for name in (*_PUBLIC, *sorted(base_attributes())):
             self._attributes.take(name)
+
+    def plan(self) -> NetworkPlan:
+        """The network, which knows of its parameters which ones are no weights."""
+        made = super().plan()
+        held = tuple(
+            f"{definition.name}.{attribute.name}"
+            for definition in made.definitions
+            if isinstance(definition, Class)
+            for attribute in definition.attributes
+            if is_parameter(attribute)
+        )
+        if not held:
+            return made
+        field = Assign("_undecayed", _tuple(held))
+        network = replace(made.network, fields=(*made.network.fields, field))
+        return replace(made, definitions=(*made.definitions[:-1], network))
 
     # -- the constructor
 
@@ -294,8 +311,8 @@ class ClassifierWriter(NetworkWriter):
 
     def _methods(self) -> tuple[Function, ...]:
         transitions = [a for o, a in self._pieces.items() if o.kind is Kind.TRANSITION]
-        coarse, fine = _patterns(self._stage_names, transitions)
-        stem = self._stem_names
+        coarse, fine, first = _patterns(self._stage_names, transitions, self._owners())
+        stem = [*self._stem_names, *first]
         before = f'"stem": {_any_of(stem)}, ' if stem else ""
         matcher = self._group_matcher(
             (
@@ -309,6 +326,13 @@ class ClassifierWriter(NetworkWriter):
             )
         )
         return (self._levels(), *self._parts_of_head(), matcher)
+
+    def _owners(self) -> dict[str, int]:
+        """What blocks share, with the number of the first stage that reads it."""
+        found: dict[str, int] = {}
+        for key, attribute in self._shared.items():
+            found.setdefault(attribute, key.flow)
+        return found
 
     def _levels(self) -> Function:
         behind = None
@@ -410,20 +434,48 @@ def _any_of(names: list[str], rest: str = r"\b") -> str:
     return f'r"^{above}{either}{rest}"'
 
 
-def _patterns(stages: list[str], transitions: list[str]) -> tuple[str, str]:
-    """Patterns, as Python, for the parameters of stages, and for those of blocks."""
+def _patterns(
+    stages: list[str], transitions: list[str], shared: Mapping[str, int]
+) -> tuple[str, str, list[str]]:
+    """Patterns, as Python, for the parameters of stages, and for those of blocks.
+
+    Args:
+        stages: their attributes.
+        transitions: likewise.
+        shared: attributes that several blocks read, by the stage that does first.
+
+    Returns:
+        Both, and the shared attributes that are read first of all.
+    """
     if len(stages) == 1:
-        return _any_of(stages), _any_of(stages, r"\.(\d+)")
+        return _any_of(stages), _any_of(stages, r"\.(\d+)"), list(shared)
     found = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in stages]
-    around = {(match[1], match[3]) for match in found if match}
-    if len(around) != 1 or not all(found):
-        return _any_of(stages), _any_of(stages)
+    matches = [match for match in found if match]
+    around = {(match[1], match[3]) for match in matches}
+    if len(around) != 1 or len(matches) < len(found):
+        return _any_of(stages), _any_of(stages), list(shared)
     ((before, after),) = around
     digits = r"(\d+)"
     number = digits + after.replace(".", r"\.")
-    if not transitions:
-        return _any_of([before], number), _any_of([before], rf"{number}\.(\d+)")
-    change = transitions[0].rstrip("0123456789")
-    block = _any_of([before], rf"{number}\.(\d+)")
-    pairs = [f"({block}, None)", f"({_any_of([change], digits)}, None)"]
-    return _any_of([before, change], digits), f"[{', '.join(pairs)}]"
+    coarse = [(_any_of([before], number), "None")]
+    fine = [(_any_of([before], rf"{number}\.(\d+)"), "None")]
+    between: list[tuple[str, str]] = []
+    if transitions:
+        change = transitions[0].rstrip("0123456789")
+        coarse = [(_any_of([before, change], digits), "None")]
+        between = [(_any_of([change], digits), "None")]
+    # What a stage shares comes where its transition does: in front of its blocks.
+    later = [
+        (_any_of([name]), f"({matches[stage][2]},)")
+        for name, stage in shared.items()
+        if stage
+    ]
+    first = [name for name, stage in shared.items() if not stage]
+    return _spec(coarse + later), _spec(fine + between + later), first
+
+
+def _spec(pairs: list[tuple[str, str]]) -> str:
+    """Patterns with what they add to the depth, as timm takes them."""
+    if len(pairs) == 1:
+        return pairs[0][0]
+    return f"[{', '.join(f'({pattern}, {more})' for pattern, more in pairs)}]"
