@@ -236,4 +236,4 @@ def test_wrong_entries(given: dict[str, object], code: str, hint: str) -> None:
     assert not timm.is_model("rf_wrong")
     if "default_cfg=" in error.value.diagnostics[0].hint:
         told = eval(f"dict({error.value.diagnostics[0].hint})")
-        assert recform.timm.register(text, "rf_right", **told) == ("rf_right",)
+        assert recform.timm.register(text, "rf_mended", **told) == ("rf_mended",)

@@ -27,7 +27,7 @@ class ImageClassifier(nn.Module):
         num_features: channels of what `forward_features` returns.
         head_hidden_size: features that the classifier gets.
         feature_info: the levels; of each its channels, how many times coarser than the
-            image it is, and the module that ends there.
+            image it is, and the module that returns it.
     """
 
     num_features: int
@@ -149,7 +149,7 @@ class ImageClassifier(nn.Module):
         self.grad_checkpointing = enable
 
     def no_weight_decay(self) -> set[str]:
-        """Parameters that are no weights: learned scalars, one or one for each channel."""
+        """Learned scalars, which are no weights."""
         return {
             f"{path}.{name}".lstrip(".")
             for path, module in self.named_modules()
