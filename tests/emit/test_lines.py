@@ -68,7 +68,7 @@ def test_a_state_that_grows_is_a_tuple() -> None:
 
 def test_levels_are_made_of_the_variables_of_the_state() -> None:
     lines = method(source(REVERSIBLE, timm=True), "Formula", "_levels")
-    assert "    yield torch.cat((a, b), dim=1)" in lines
+    assert "    yield self.level1(torch.cat((a, b), dim=1))" in lines
     assert not any("state" in line for line in lines)
 
 
