@@ -54,6 +54,7 @@ format: $(STAMP) ## Sort imports, mend what ruff can mend, format
 bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/compile.py
 	$(PY) benchmarks/analysis.py
+	$(PY) benchmarks/analysis.py --plain --runs 1
 	$(PY) benchmarks/startup.py
 
 grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it

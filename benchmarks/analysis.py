@@ -1,7 +1,7 @@
 """How fast a formula is analysed.
 
 - the numbers of paths by length, of formulas of order two and of a system, for 1,000 and
-  10,000 blocks (with gmpy2; `--plain` says how it goes without);
+  10,000 blocks (with gmpy2; `--plain` tells of two of them how it goes without);
 - `recform analyze` on every example of the paper, as a whole process.
 
     python benchmarks/analysis.py [--runs 5] [--json FILE]
@@ -16,6 +16,7 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +29,11 @@ FORMULAS = {
 }
 
 
-def counting(runs: int, depths: list[int]) -> dict[str, float]:
+#: Those that are counted without gmpy2 too.
+PLAIN = ("A.4.1", "Eq. (20)")
+
+
+def counting(runs: int, names: Iterable[str]) -> dict[str, float]:
     """Seconds for the numbers of paths, with signs and before they cancel."""
     from recform.analysis.linear.recurrence import linearise
     from recform.analysis.paths.counting import Counter
@@ -36,10 +41,11 @@ def counting(runs: int, depths: list[int]) -> dict[str, float]:
     from recform.diagnostics import Diagnostics
 
     found = {}
-    for name, text in FORMULAS.items():
-        formula = compile_source(from_text(f"stages 8 x 6\n{text}"))[0].formula
+    for name in names:
+        text = f"stages 8 x 6\n{FORMULAS[name]}"
+        formula = compile_source(from_text(text))[0].formula
         linear = linearise(formula, Diagnostics(), activations=False)
-        for depth in depths:
+        for depth in (1000, 10_000):
             for signed in (True, False):
                 times = []
                 for _ in range(runs):
@@ -77,8 +83,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.plain:
         os.environ["SYMPY_GROUND_TYPES"] = "python"
-    depths = [1000] if options.plain else [1000, 10_000]
-    found = counting(options.runs, depths)
+    found = counting(options.runs, PLAIN if options.plain else FORMULAS)
     if not options.plain:
         found |= processes(options.runs)
     for name, seconds in found.items():

@@ -66,6 +66,12 @@ class PipelineCode:
         modules = tuple(f"self.{name}({{x}})" for name, _ in self.modules)
         return bool(modules) and self.calls == modules
 
+    @property
+    def ends_in_module(self) -> bool:
+        """Whether it returns what its last module does."""
+        last = [f"self.{name}({{x}})" for name, _ in self.modules[-1:]]
+        return list(self.calls[-1:]) == last
+
 
 #: The attribute of a pipeline that is one nn.Sequential, where it gets no other.
 WHOLE = "layers"

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from recform.blocks.identifiers import identifier
 from recform.compiler import (
     Compiled,
     choose,
@@ -16,17 +14,16 @@ from recform.compiler import (
     load_source,
     source_of,
 )
-from recform.diagnostics import Diagnostics
 from recform.emit.classifier.plan import Head, head_of
 from recform.timm import networks
+from recform.timm.build import builder
+from recform.timm.config import check_entries, data_config
+from recform.timm.names import ORIGINS, called, check_names
 
 if TYPE_CHECKING:
     from torch import nn
 
     from recform.blocks.plugins import Plugin
-
-#: What was registered by each name: the file, and the network in it.
-_ORIGINS: dict[str, tuple[str, str]] = {}
 
 
 def register(
@@ -35,18 +32,22 @@ def register(
     name: str | None = None,
     *,
     network: str | None = None,
+    prefix: str = "rf_",
+    default_cfg: Mapping[str, Any] | None = None,
     plugins: Iterable[Plugin] = (),
     **params: Any,
 ) -> tuple[str, ...]:
     """Makes the networks of a formula file models that timm knows by name.
 
-    A network is called ``rf_`` and its name in small letters. A file that is registered
-    again takes the place of what it was.
+    A file that is registered again takes the place of what it was.
 
     Args:
         formula: a path (ending in ``.rf``), or text.
         name: for timm, in place of the network's own; for a single network.
         network: which network, for a file with several; all if left out.
+        prefix: what stands in front of a network's own name, in small letters.
+        default_cfg: entries of timm's configuration in place of those that go with the
+            input: ``mean``, ``std``, ``crop_pct``, ``interpolation`` and others.
         plugins: operators of your own, as in :func:`recform.compile`.
         params: values for the file's parameters.
 
@@ -55,7 +56,8 @@ def register(
 
     Raises:
         recform.diagnostics.CompileError: with all that is wrong in the formula; if a
-            network is no image classifier (RF521); if a name cannot be had (RF522).
+            network is no image classifier (RF521); if a name cannot be had (RF522); if
+            an entry of the configuration is none (RF523) or does not fit (RF524).
             Nothing is registered then.
         ImportError: if timm is not installed.
     """
@@ -65,15 +67,18 @@ def register(
     compiled = compile_source(source, params, folder, plugins, network, timm=True)
     if network is not None or name is not None:
         compiled = (choose(compiled, network),)
-    called = [name or f"rf_{identifier(item.name).lower()}" for item in compiled]
+    wanted = [name or called(prefix, item.name) for item in compiled]
     origins = [(origin, item.name) for item in compiled]
     for item in compiled:
         _ = item.source  # where names of parameters leave no levels, this fails
-    _check_names(called, origins, source.name)
-    for item, model, found in zip(compiled, called, origins, strict=True):
-        _register(item, model)
-        _ORIGINS[model] = found
-    return tuple(called)
+    check_names(wanted, origins, source.name)
+    given = dict(default_cfg or {})
+    for item in compiled:
+        check_entries(given, int(item.formula.input.features), source.name)
+    for item, model, found in zip(compiled, wanted, origins, strict=True):
+        _register(item, model, given)
+        ORIGINS[model] = found
+    return tuple(wanted)
 
 
 def _need_timm() -> None:
@@ -86,43 +91,24 @@ def _need_timm() -> None:
         ) from error
 
 
-def _check_names(names: list[str], origins: list[tuple[str, str]], file: str) -> None:
-    """A name is that of a function, and not that of another model.
-
-    Raises:
-        CompileError: if one cannot be had (RF522).
-    """
-    from timm.models import is_model
-
-    report = Diagnostics()
-    for number, (name, origin) in enumerate(zip(names, origins, strict=True)):
-        hint = 'register(..., name="rf_my_network")'
-        if not re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII):
-            message = f"{name!r} cannot be the name of a model"
-        elif name in names[:number]:
-            message = f"two networks of the file would be called {name}"
-            hint = f"register(..., network={origin[1]!r}, name=...)"
-        elif is_model(name) and _ORIGINS.get(name) != origin:
-            message = f"timm has a model called {name} already"
-        else:
-            continue
-        report.error("RF522", message, hint=hint, file=file)
-    report.check()
-
-
-def _register(compiled: Compiled, name: str) -> None:
+def _register(compiled: Compiled, name: str, given: dict[str, Any]) -> None:
     from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
+
+    from recform.timm.features import extractor
 
     module = load_source(compiled.source, compiled.name)
     made: type[nn.Module] = getattr(module, compiled.name)
     config, levels = _describe(made, compiled)
+    build = builder(made, getattr(module, "DropPath", None))
 
     def create(pretrained: bool = False, **arguments: Any) -> nn.Module:
+        if arguments.get("features_only"):
+            arguments["feature_cls"] = extractor(arguments.get("feature_cls", "getter"))
         model: nn.Module = build_model_with_cfg(
-            made,
+            build,
             name,
             pretrained,
-            feature_cfg={"out_indices": tuple(range(levels)), "feature_cls": "getter"},
+            feature_cfg={"out_indices": tuple(range(levels))},
             kwargs_filter=("img_size",),
             **arguments,
         )
@@ -134,7 +120,9 @@ def _register(compiled: Compiled, name: str) -> None:
     setattr(networks, name, create)
     if name in networks.__all__:
         networks.__all__.remove(name)
-    networks.default_cfgs[name] = generate_default_cfgs({name: config})[name]
+    networks.default_cfgs[name] = generate_default_cfgs({name: {**config, **given}})[
+        name
+    ]
     with warnings.catch_warnings():
         # timm warns of a name that it knows; that this is a new form of it was checked.
         warnings.simplefilter("ignore", UserWarning)
@@ -154,13 +142,14 @@ def _describe(made: type[nn.Module], compiled: Compiled) -> tuple[dict[str, Any]
         (key for key, item in model.named_modules() if isinstance(item, nn.Conv2d)),
         None,
     )
-    channels = int(formula.input.features)
+    shape = formula.input
     config = {
         "num_classes": head.classes,
-        "input_size": (channels, *(int(size) for size in formula.input.grid)),
+        "input_size": (int(shape.features), *map(int, shape.grid)),
         "pool_size": head.grid,
         "fixed_input_size": head.fixed,
         "first_conv": first,
         "classifier": model._classifier_name,
+        **data_config(shape),
     }
     return config, len(model.feature_info)

@@ -15,16 +15,20 @@ from recform.equality.compare import ANY, compare
 from recform.equality.difference import path_difference, path_lines
 from recform.files import write_whole
 from recform.weights.earlier import present
-from recform.weights.match import Match, match
+from recform.weights.match import Apart, Match, match
 from recform.weights.modules import SHOWN, bare, fill, tensors_of
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
-from recform.weights.shapes import shapes
+from recform.weights.shapes import Shapes, shapes
 from recform.weights.tensors import read_weights, unwrapped, weights_content
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+#: How many tensors are shown where none of them fits.
+FEW = 4
 
 
 def save(module: nn.Module, compiled: Compiled, file: Path) -> None:
@@ -80,7 +84,13 @@ def load(
     held = present(held, source or compiled)
     refuse = other_kind(state, held.tensors)
     found = match(compiled, shapes(state), source, shapes(held.tensors), refuse)
-    require(found, held.file, strict)
+    hint = ""
+    if is_nameless(found, shapes(state), shapes(held.tensors)):
+        hint = (
+            'recform.transplant(..., source="FILE.rf") takes them by what they are for, '
+            "if FILE.rf is their formula"
+        )
+    require(found, held.file, strict, hint)
     found = replace(found, remarks=remarks(found, held, state, compiled.name))
     fill(module, {item.name: held.tensors[item.origin] for item in found.taken})
     return found
@@ -129,42 +139,39 @@ def _in_meaning(before: Formula, after: Formula) -> list[str]:
     ]
 
 
-def require(found: Match, file: str, strict: bool, source: str = "") -> None:
+def is_nameless(found: Match, here: Shapes, there: Shapes) -> bool:
+    """Whether tensors may be for the same under names that say nothing."""
+    alike = set(here.values()) & set(there.values())
+    return found.basis == "names" and not found.taken and bool(alike)
+
+
+def require(found: Match, file: str, strict: bool, hint: str = "") -> None:
     """Raises a CompileError where too little fits (RF703, RF705).
 
     Args:
         found: what fits.
         file: the name of the file.
         strict: whether all has to.
-        source: the network that the file was said to be of, if it was.
+        hint: what to do where nothing does.
     """
     report = Diagnostics()
-    if strict and (found.fresh or found.left):
-        apart = (*found.fresh, *found.left)
-        # A tensor of another shape is on both sides.
-        lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
-        more = len(lines) - SHOWN
-        if more > 0:
-            lines = [*lines[:SHOWN], f"and {more} more"]
+    if not found.taken:
+        message = f"{file} has no tensor of the network"
+        notes = _reasons(found.left, FEW)
+        report.error("RF705", message, file=file, notes=notes, hint=hint)
+    elif strict and (found.fresh or found.left):
         report.error(
             "RF703",
             f"the tensors of {file} do not fit",
             file=file,
-            notes=lines,
+            notes=_reasons((*found.fresh, *found.left), SHOWN),
             hint="strict=False takes those that do",
         )
-    elif not found.taken:
-        by_name = found.basis == "names"
-        report.error(
-            "RF705",
-            f"{file} has no tensor of the network",
-            file=file,
-            hint="the file says nothing of its formula, so names were compared; "
-            "--from FILE.rf says what they mean"
-            if by_name
-            else f"its tensors were looked for under the names that {source} gives them; "
-            "--from FILE.rf is the formula that the file is of"
-            if source
-            else "",
-        )
     report.check()
+
+
+def _reasons(apart: Iterable[Apart], limit: int) -> list[str]:
+    """Why tensors are not taken; a tensor of another shape is on both sides."""
+    lines = list(dict.fromkeys(f"{item.name}: {item.reason}" for item in apart))
+    more = len(lines) - limit
+    return lines if more <= 0 else [*lines[:limit], f"and {more} more"]

@@ -12,7 +12,7 @@ from recform.compiler import Compiled
 from recform.files import write_whole
 from recform.modules import need_torch
 from recform.weights.earlier import present
-from recform.weights.files import require
+from recform.weights.files import is_nameless, require
 from recform.weights.match import Match, match
 from recform.weights.record import compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
@@ -93,7 +93,8 @@ def transplant(
     need_torch("recform transplant")
     told = source is not None
     held = read_weights(file)
-    held = unwrapped(held, on_meta(source or target).state_dict())
+    names = on_meta(source or target).state_dict()
+    held = unwrapped(held, names)
     if source is None and held.record is not None:
         source = compile_record(held.record, held.file, plugins)
     held = present(held, source or target)
@@ -102,8 +103,18 @@ def transplant(
     there = shapes(held.tensors)
     refuse = other_kind(usual, held.tensors)
     found = match(target, shapes(fresh), source, there, refuse)
-    name = source.name if told and source is not None else ""
-    require(found, held.file, strict=False, source=name)
+    hint = ""
+    if is_nameless(found, shapes(fresh), there):
+        hint = (
+            "the file says nothing of its formula, so names were compared; "
+            '--from FILE.rf (in Python source="FILE.rf") says what they mean'
+        )
+    elif told and source is not None and not names.keys() & there.keys():
+        hint = (
+            f"the tensors of {source.name} have other names, like {min(names)}; "
+            "--from is the formula that the file is of"
+        )
+    require(found, held.file, strict=False, hint=hint)
     found = replace(found, remarks=remarks(found, held, usual, target.name))
     taken = {
         item.name: held.tensors[item.origin].reshape(fresh[item.name].shape)

@@ -25,7 +25,7 @@ from recform.comparison.report.data import as_dict
 from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
 from tests.cli.test_json import faults
-from tests.compare import over_seeds
+from tests.comparison import over_seeds
 from tests.conftest import Golden
 
 TABLES = Path(__file__).resolve().parents[2] / "examples" / "paper" / "tables"

@@ -21,7 +21,7 @@ from recform.comparison.seeds import (
     mean_interval,
     on_each,
 )
-from tests.compare import MAIZE, SLEEP, over_seeds
+from tests.comparison import MAIZE, SLEEP, over_seeds
 
 WHOLE = st.lists(st.integers(-60, 60), min_size=2, max_size=9)
 

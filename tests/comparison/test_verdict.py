@@ -17,7 +17,7 @@ from recform.comparison.report.data import as_dict
 from recform.comparison.results import read
 from recform.comparison.verdict import Outcome, of_seeds, verdict
 from recform.diagnostics import CompileError, Diagnostics
-from tests.compare import over_data, over_seeds
+from tests.comparison import over_data, over_seeds
 
 TABLES = Path(__file__).resolve().parents[2] / "examples" / "paper" / "tables"
 

@@ -72,6 +72,19 @@ def test_figures_are_those_printed(rows: list[TableRow]) -> None:
         assert abs(ratio - 1) < 0.028, (row.name, ratio)
 
 
+def test_how_far_parameters_are_from_those_printed(rows: list[TableRow]) -> None:
+    """The page names the one that is further than its last digit."""
+    further = {
+        row.name: f"{abs(row.parameters - row.published.parameters) / 1e6:.4f}"
+        for row in rows
+        if row.published is not None and row.published.parameters is not None
+        if abs(row.parameters - row.published.parameters) > 0.01e6
+    }
+    assert further == {"Res2NeXt4s": "0.0104"}
+    page = " ".join(PAGE.read_text().split())
+    assert "Res2NeXt4s is 0.0104 million from what is printed" in page
+
+
 def test_plain_and_s_files_differ_in_the_formula_alone() -> None:
     for family in ("resnet", "se_resnet", "resnext29", "res2next29", "resnet_imagenet"):
         texts = []

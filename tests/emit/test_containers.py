@@ -104,35 +104,48 @@ def test_two_containers_side_by_side(depth: int) -> None:
 
 
 @DEPTHS
-def test_timms_levels_of_containers_in_pieces(depth: int) -> None:
+@pytest.mark.parametrize(
+    ("names", "stem", "block", "down"),
+    [
+        (
+            'stem = "d.0", stages = "s.{0}", transition = "d.{}"',
+            "d.0",
+            "s.{s}.{b}",
+            "d.{s}",
+        ),
+        ('stages = "f", transition = "t.{0}"', "stem", "f.{n}", "t.<{s}-1>"),
+    ],
+)
+def test_timms_levels_of_containers_in_pieces(
+    depth: int, names: str, stem: str, block: str, down: str
+) -> None:
     """The same as those of the network without names, and a group of weights for each."""
     text = STAGED + stages(depth)
-    names = 'names stem = "d.0", stages = "s.{0}", transition = "d.{}", W = "b", head = "."\n'
-    named: Any = recform.load(text + names, timm=True).eval()
-    plain: Any = recform.load(text + 'names head = "."\n', timm=True).eval()
-    alike(named, plain, prefixes(depth, "d.0", "s.{s}.{b}.b", "d.{s}"))
+    head = 'head = "."\n'
+    named: Any = recform.load(f'{text}names {names}, W = "b", {head}', timm=True).eval()
+    plain: Any = recform.load(f"{text}names {head}", timm=True).eval()
+    wanted = prefixes(depth, stem, f"{block}.b", down)
+    alike(named, plain, wanted)
     x = torch.randn(2, 3, 16, 16, dtype=torch.float64)
-    for mine, theirs in zip(
-        named.forward_intermediates(x)[1],
-        plain.forward_intermediates(x)[1],
-        strict=True,
-    ):
+    shown = named.forward_intermediates(x)[1]
+    for mine, theirs in zip(shown, plain.forward_intermediates(x)[1], strict=True):
         assert torch.equal(mine, theirs)
+    for level, entry in zip(shown, named.feature_info, strict=True):
+        made: list[Any] = []
+        module = named.get_submodule(entry["module"])
+        module.register_forward_hook(lambda _, x, y, made=made: made.append(y))
+        named.forward_features(x)
+        assert torch.equal(made[0], level)
     groups = list(named.group_matcher().values())
-    wanted = ["d.0.0", "s.0.0.b.0", "d.1.0", "s.1.0.b.0", "d.2.0", "s.2.0.b.0"]
+    depths = [0, *(s for s in (1, 2, 3) for _ in range(depth + (s > 1)))]
     found = [
-        [k for k, group in enumerate(groups) if re.match(group, key)] for key in wanted
+        [k for k, group in enumerate(groups) if re.match(group, f"{key}.0")]
+        for key in wanted.values()
     ]
-    assert found == [[0], [1], [2], [2], [3], [3]]
-
-
-def test_timm_knows_no_levels_of_blocks_in_slices() -> None:
-    names = 'names stages = "f", transition = "t.{0}", head = "."\n'
-    with pytest.raises(CompileError) as caught:
-        recform.load(STAGED + stages(2) + names, timm=True)
-    (found,) = caught.value.diagnostics
-    assert (found.code, found.labels[0].span.text) == ("RF521", '"f"')
-    assert "f holds blocks of several stages" in found.message
+    assert found == [[number] for number in depths]
+    named.set_grad_checkpointing()
+    named.train()(x).sum().backward()
+    assert all(parameter.grad is not None for parameter in named.parameters())
 
 
 @DEPTHS

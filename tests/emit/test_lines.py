@@ -94,7 +94,7 @@ def test_a_block_is_handed_what_it_reads_and_nothing_else() -> None:
 
 def test_levels_are_made_of_the_variables_of_the_state() -> None:
     lines = method(source(REVERSIBLE, timm=True), "Formula", "_levels")
-    assert "    yield torch.cat((a, b), dim=1)" in lines
+    assert "    yield self.level1(torch.cat((a, b), dim=1))" in lines
     assert not any("state" in line for line in lines)
 
 

@@ -13,6 +13,10 @@ from recform.diagnostics import CompileError
 
 EQUATION = "X_i = X_<i-1> + W_i*X_<i-1>\n"
 BODY = f"input 3 x 16 x 16\nstages 8 x 1, 12 x 2 / 2\n{EQUATION}"
+STAGED = (
+    "input 3 x 16 x 16\nscope stage\nstages 8 x 2, 12 x 3 / 2\n"
+    f"transition conv(2, c, stride=s, padding=0)\n{EQUATION}"
+)
 
 #: Files, the modules at their levels, and by how much these are coarser.
 FORMS = {
@@ -24,10 +28,15 @@ FORMS = {
     f"stem conv(3, c) > relu > maxpool(2) > relu\n{BODY}": "stem 1, stage1 2, stage2 4",
     f'names stem = "."\nstem a: conv(3, c) > b: bn\n{BODY}': "b 1, stage1 1, stage2 2",
     "scope stage\nstages 8 x 2, 12 x 2 / 2\nX_i = relu(W_i*X_<i-1> + V_i*X_0)\n": (
-        "stem 1, stage1 1, stage2 2"
+        "stem 1, level1 1, level2 2"
+    ),
+    f'names stages = "features"\nstem pixelunshuffle(2)\ninput 2 x 16 x 16\n'
+    f"stages 8 x 1, 12 x 2 / 2\n{EQUATION}": "features.0 2, features.2 4",
+    f'names stem = ".", stages = "s{{}}"\nstem conv(3, c) > relu\n{BODY}': (
+        "level0 1, s1 1, s2 2"
     ),
     "times 3\nstages 8 x 2, 12 x 2 / 2\nX_<i,t> = relu(W_i*X_<i-1,t> + U_i*X_<i,t-1>)\n"
-    "output mean(X_<L,1..T>)\n": "stem 1, stage1 1, stage2 2",
+    "output mean(X_<L,1..T>)\n": "stem 1, level1 1, level2 2",
     "stages 8 x 4\nX_i = W_i*concat(X_<0..i-1>)\noutput concat(X_<0..L>)\n": (
         "stem 1, blocks 1"
     ),
@@ -40,6 +49,9 @@ FORMS = {
     ),
     f'names stages = ".", step = "blk{{0}}"\n{BODY}': "stem 1, blk0 1, blk2 2",
     f'names stages = "a{{}}x"\n{BODY}': "stem 1, a1x 1, a2x 2",
+    f'names stem = "f.0", stages = ("f.1", "f.3"), transition = "f.2"\n{STAGED}': (
+        "f.0 1, f.1 1, f.3 2"
+    ),
 }
 
 

@@ -17,6 +17,7 @@ import recform
 import recform.timm
 from tests.interface.networks import NETWORKS, path
 
+STAGES = ("stage", "layer")
 SLOW = {"rf_momentumresnet101", "rf_resnetrs50"}
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name
@@ -154,7 +155,8 @@ def test_parameters_by_depth(name: str) -> None:
         assert groups[model.default_cfg["classifier"] + ".weight"] == max(
             groups.values()
         )
-        stages = [info["module"] for info in model.feature_info[1:]]
+        stages = [name for name, _ in model.named_children() if name[:-1] in STAGES]
+        assert len(stages) == len(model.feature_info) - 1
         depths = [
             {depth for key, depth in groups.items() if key.startswith(f"{stage}.")}
             for stage in stages

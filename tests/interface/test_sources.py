@@ -14,6 +14,7 @@ import recform
 from recform.diagnostics import CompileError
 from recform.emit.classifier.writer import base_class
 from tests.interface.networks import NETWORKS, ROOT, path
+from tests.interface.test_features import FORMS
 
 ZOO = ROOT / "examples" / "zoo"
 #: What mypy learns of torch is kept: it takes longer than all the networks.
@@ -79,6 +80,9 @@ def test_sources_pass_ruff_and_mypy(tmp_path: Path) -> None:
         )
         source = recform.compile(file, network, timm=True).source
         (tmp_path / f"{file.stem}_{number}.py").write_text(source)
+    for number, text in enumerate(FORMS.values()):
+        source = recform.compile(text, timm=True).source
+        (tmp_path / f"form_{number}.py").write_text(source)
     for command in (
         ["ruff", "check", "--isolated", "."],
         ["ruff", "format", "--isolated", "--check", "."],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from typer.testing import CliRunner, Result
 import recform
 from recform.cli.app import app
 from recform.compiler import Compiled
+from recform.diagnostics import CompileError
 from recform.weights import Transplant, transplant
 from tests.weights.networks import EXAMPLES, example, images, scattered, small
 from tests.weights.networks import SMALL as NETWORK
@@ -345,7 +347,7 @@ def test_a_formula_that_the_weights_are_not_of(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert "RF705" in result.stderr
     shown = " ".join(result.stderr.split())
-    assert "under the names that Other gives them" in shown
+    assert "the tensors of Other have other names" in shown
 
 
 def test_what_a_transplant_looks_like(tmp_path: Path) -> None:
@@ -353,3 +355,48 @@ def test_what_a_transplant_looks_like(tmp_path: Path) -> None:
     _, made = taken_over(recform.compile(SMALL), recform.compile(WIDER), tmp_path)
     assert len(repr(made)) < 300
     assert f"{len(made.match.taken)} taken" in repr(made)
+
+
+OURS = "stages 4 x 2\nhead none\nX_i = X_<i-1> + W_i*X_<i-1>\n"
+THEIRS = f'names stem = "s", stages = "layer{{}}", W = "conv"\n{OURS}'
+
+
+def test_the_hint_for_tensors_under_other_names(tmp_path: Path) -> None:
+    """What it says to write takes them: on the command line, and in Python."""
+    (tmp_path / "net.rf").write_text(OURS)
+    (tmp_path / "FILE.rf").write_text(THEIRS)
+    file, out = tmp_path / "w.safetensors", tmp_path / "out.safetensors"
+    save_file(recform.load(THEIRS).state_dict(), file)
+    refused = run(file, tmp_path / "net.rf")
+    assert refused.exit_code == 1 and "RF705" in refused.stderr
+    told = re.search(r"--from (\w+\.rf)", refused.stderr)
+    assert told is not None
+    made = run(file, tmp_path / "net.rf", "--from", tmp_path / told[1], "-o", out)
+    assert made.exit_code == 0
+    module = recform.load(OURS)
+    for strict in (True, False):
+        with pytest.raises(CompileError) as error:
+            recform.load_weights(module, OURS, file, strict=strict)
+        (item,) = error.value.diagnostics
+        assert item.code == "RF705" and "--from" not in item.hint
+        call = re.match(r'recform\.transplant\(\.\.\., source="(.*?)"\)', item.hint)
+        assert call is not None
+    taken = recform.transplant(file, OURS, source=tmp_path / call[1])
+    taken.write(tmp_path / "made.safetensors")
+    recform.load_weights(module, OURS, tmp_path / "made.safetensors")
+    recform.load_weights(module, OURS, out)
+    theirs = sorted(map(str, load_file(file).values()))
+    assert sorted(map(str, module.state_dict().values())) == theirs
+
+
+def test_no_hint_where_nothing_could_fit(tmp_path: Path) -> None:
+    """No formula says what a tensor means whose shape the network does not have."""
+    (tmp_path / "net.rf").write_text(OURS)
+    (tmp_path / "same.rf").write_text(OURS)
+    file = tmp_path / "w.safetensors"
+    save_file({"weight": torch.zeros(17)}, file)
+    refused = run(file, tmp_path / "net.rf")
+    assert "RF705" in refused.stderr and "= hint" not in refused.stderr
+    assert "weight: no such name here" in refused.stderr
+    refused = run(file, tmp_path / "net.rf", "--from", tmp_path / "same.rf")
+    assert "RF705" in refused.stderr and "have other names" in refused.stderr

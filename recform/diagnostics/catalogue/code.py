@@ -74,8 +74,25 @@ ENTRIES = {
     "RF522": Entry(
         "a model's name that cannot be had",
         "timm has a model of this name already, from elsewhere, or the name is none. "
-        '`register` takes another: `name="rf_my_network"`.',
+        '`register` takes another: `name="rf_my_network"`, or `prefix="my_"` for all '
+        "networks of a file.",
         command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
         "trace: print(error, file=sys.stderr); recform.timm.register('net.rf', 'resnet18')\"",
+    ),
+    "RF523": Entry(
+        "no entry of timm's configuration",
+        "`default_cfg` has entries of timm's configuration, but for what the formula "
+        "says: classes, the size of images, names of modules.",
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); "
+        "recform.timm.register('net.rf', default_cfg={'crop': 1.0})\"",
+    ),
+    "RF524": Entry(
+        "an entry of timm's configuration that does not fit",
+        "`mean` and `std` have a number for each channel of the images; `crop_pct` is "
+        "more than 0 and at most 1.",
+        command='python -c "import sys, recform.timm; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); "
+        "recform.timm.register('net.rf', default_cfg={'mean': (0.5,)})\"",
     ),
 }

@@ -27,7 +27,7 @@ class ImageClassifier(nn.Module):
         num_features: channels of what `forward_features` returns.
         head_hidden_size: features that the classifier gets.
         feature_info: the levels; of each its channels, how many times coarser than the
-            image it is, and the module that ends there.
+            image it is, and the module that returns it.
     """
 
     num_features: int
@@ -35,6 +35,7 @@ class ImageClassifier(nn.Module):
     feature_info: list[dict[str, Any]]
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
+    _undecayed: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -147,6 +148,16 @@ class ImageClassifier(nn.Module):
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
 
+    def no_weight_decay(self) -> set[str]:
+        """Learned scalars, which are no weights."""
+        return {
+            f"{path}.{name}".lstrip(".")
+            for path, module in self.named_modules()
+            for name, _ in module.named_parameters(recurse=False)
+            for kind in type(module).__mro__
+            if f"{kind.__name__}.{name}" in self._undecayed
+        }
+
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         """The features at each level, one after the other."""
         raise NotImplementedError
@@ -172,11 +183,14 @@ class ImageClassifier(nn.Module):
         return nn.Linear(self.head_hidden_size, num_classes)
 
     def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
-        if self.grad_checkpointing:
-            for block in self._checkpointed(stage.children()):
-                x = block(x)
-        else:
-            x = stage(x)
+        """A stage on a tensor."""
+        blocks = stage.children() if self.grad_checkpointing else (stage,)
+        return self._along(blocks, x)
+
+    def _along(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        """Blocks on a tensor, one after the other."""
+        for block in self._checkpointed(blocks):
+            x = block(x)
         return x
 
     def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:

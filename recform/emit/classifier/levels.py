@@ -37,7 +37,29 @@ from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow, Slot
 from recform.recurrence.moves import move
 
-_PLAIN = (Yield(Code("x")),)
+
+@dataclass(frozen=True)
+class Shown:
+    """How a level is made of what the blocks in front of it hand on.
+
+    Attributes:
+        before: statements in front of it.
+        result: its expression.
+        own: whether it is what the module in front of it returns, as it is.
+    """
+
+    before: tuple[Statement, ...]
+    result: str
+    own: bool
+
+    def by(self, tap: str) -> tuple[Statement, ...]:
+        """The statements that show it, through a module if it is no other one's."""
+        shown = self.result if self.own else f"{tap}({self.result})"
+        return (*self.before, Yield(Code(shown)))
+
+
+#: What a module has made of ``x``.
+PLAIN = Shown((), "x", own=True)
 
 
 @dataclass(frozen=True)
@@ -120,20 +142,28 @@ class LevelWriter(ForwardWriter):
 
     Args:
         arguments: of a ForwardWriter.
-        shows_stem: whether the stem is a level of its own.
+        stem: the level behind the stem, if that is one.
         behind_stem: the pooling at the end of the stem, and its code.
+        tap: a new attribute for a level that no other module makes, by its number.
+
+    Attributes:
+        taps: the module that shows each level; empty where it is another one's.
     """
 
     def __init__(
         self,
         *arguments: Any,
-        shows_stem: bool,
+        stem: Shown | None,
         behind_stem: tuple[Piece, PipelineCode] | None,
+        tap: Callable[[int], str],
     ) -> None:
         super().__init__(*arguments)
-        self._shows_stem = shows_stem
+        self._shown_stem = stem
         self._behind_stem = behind_stem
+        self._new = tap
         self._all_shown = False
+        self._own = False
+        self.taps: list[str] = []
 
     def write(self) -> Function:
         """The method."""
@@ -141,8 +171,8 @@ class LevelWriter(ForwardWriter):
 
     def _before(self) -> Iterator[Statement]:
         yield from self._stem()
-        if self._shows_stem:
-            yield from _PLAIN
+        if self._shown_stem is not None:
+            yield from self._show(self._shown_stem)
         if self._behind_stem is not None:
             piece, code = self._behind_stem
             line = line_of(piece.pipeline.span, self._formula.source)
@@ -159,7 +189,15 @@ class LevelWriter(ForwardWriter):
 
     def _last(self) -> Iterator[Statement]:
         if not self._all_shown:
-            yield Yield(Code(self._result))
+            yield from self._show(Shown((), self._result, self._own))
+
+    def _show(self, level: Shown) -> tuple[Statement, ...]:
+        return level.by(self._tap(level))
+
+    def _tap(self, level: Shown) -> str:
+        """The module that shows the next level."""
+        self.taps.append("" if level.own else self._new(len(self.taps)))
+        return f"self.{self.taps[-1]}"
 
     # -- the blocks, and the levels between stages
 
@@ -167,10 +205,10 @@ class LevelWriter(ForwardWriter):
         stages = self._stages_of(number)
         shown = self._borders(flow, number, [("x",)] * len(stages))
         behind, result = self._end(flow, number, ["x"], Namespace.forward({"x"}))
-        plain = result == "x" and not behind
-        self._all_shown = plain and set(shown) <= {_PLAIN}
+        self._own = result == "x" and not behind
+        self._all_shown = self._own and set(shown) <= {PLAIN}
         if self._all_shown:
-            shown.append(_PLAIN)
+            shown.append(PLAIN)
         return self._stages(
             stages, shown, lambda _, s: (Assign("x", Code(f"self._through({s}, x)")),)
         )
@@ -178,7 +216,7 @@ class LevelWriter(ForwardWriter):
     def _run(
         self, calls: Sequence[Pass], flow: Flow, number: int
     ) -> Iterator[Statement]:
-        self._all_shown = False
+        self._all_shown = self._own = False
         groups = [list(group) for _, group in groupby(calls, attrgetter("stage"))]
         shown = self._borders(flow, number, [group[-1].makes for group in groups])
         return self._stages(
@@ -197,33 +235,44 @@ class LevelWriter(ForwardWriter):
     def _stages(
         self,
         stages: list[str],
-        shown: list[tuple[Statement, ...]],
+        shown: list[Shown],
         blocks: Callable[[int, str], tuple[Statement, ...]],
     ) -> Iterator[Statement]:
         """Stages with what is shown behind them; those that are alike in a loop."""
         inside = {(blocks(n, "stage"), level) for n, level in enumerate(shown)}
         if len(shown) > 1 and len(inside) == 1:
-            alike = Code(f"({', '.join(stages[: len(shown)])})")
-            yield Assign("stages", alike)
-            yield Loop("stage", Code("stages"), (*blocks(0, "stage"), *shown[0]))
+            alike = stages[: len(shown)]
+            yield from self._alike(alike, shown[0], blocks(0, "stage"))
         else:
             for number, level in enumerate(shown):
                 yield from blocks(number, stages[number])
-                yield from level
+                yield from self._show(level)
         for number in range(len(shown), len(stages)):
             yield from blocks(number, stages[number])
 
+    def _alike(
+        self, stages: list[str], level: Shown, blocks: tuple[Statement, ...]
+    ) -> Iterator[Statement]:
+        """A loop over stages, and over the modules that show their levels."""
+        taps = [self._tap(level) for _ in stages]
+        variable, items = "stage", stages
+        if not level.own:
+            variable = "stage, level"
+            items = [f"({s}, {tap})" for s, tap in zip(stages, taps, strict=True)]
+        yield Assign("stages", Code(f"({', '.join(items)})"))
+        yield Loop(variable, Code("stages"), (*blocks, *level.by("level")))
+
     def _borders(
         self, flow: Flow, number: int, states: Sequence[tuple[str, ...]]
-    ) -> list[tuple[Statement, ...]]:
-        """The statements behind each stage but the last that yield its level.
+    ) -> list[Shown]:
+        """The levels behind each stage but the last.
 
         Args:
             flow: the blocks.
             number: of the flow.
             states: the variables that hold the state behind each stage.
         """
-        shown: list[tuple[Statement, ...]] = []
+        shown: list[Shown] = []
         for stage in range(len(self._stages_of(number)) - 1):
             found, state = border(self._network, stage), states[stage]
             made: tuple[Statement, ...] = ()
@@ -232,7 +281,8 @@ class LevelWriter(ForwardWriter):
                 final = ["_" if n is None else state[n] for n in found.places]
                 names = Namespace.forward({"x", *state})
                 made, result = self._end(flow, number, final, names, indent=12)
-            shown.append((*made, Yield(Code(result))))
+            own = self._single and not made and result == "x"
+            shown.append(Shown(made, result, own))
         return shown
 
 

@@ -27,6 +27,27 @@ BASE = TIMM_BASE
 #: Keywords of the constructor that have a meaning of their own.
 NUM_CLASSES, DROP_RATE = "num_classes", "drop_rate"
 KEYWORDS = (NUM_CLASSES, "in_chans", "global_pool", DROP_RATE)
+#: What `timm.create_model` keeps for itself, so that no class gets it.
+_OF_TIMM = frozenset(
+    (
+        *(
+            "pretrained",
+            "pretrained_cfg",
+            "pretrained_cfg_overlay",
+            "pretrained_strict",
+        ),
+        *(
+            "checkpoint_path",
+            "cache_dir",
+            "scriptable",
+            "exportable",
+            "no_jit",
+            "pruned",
+        ),
+        *("features_only", "feature_cls", "feature_cfg", "out_indices", "img_size"),
+        *("device", "dtype", "model_name", "variant"),
+    )
+)
 #: The pooling of a head that knows only its own.
 OWN = "head"
 _POOLS = {"avgpool": "avg", "maxpool": "max", "globalpool": "avg"}
@@ -143,9 +164,8 @@ def _check_keywords(formula: Formula, report: Diagnostics) -> None:
     }
     for param in formula.params:
         symbol = parameter(param.name)
-        if not param.free or param.name not in KEYWORDS:
-            continue
-        if symbol not in meant.get(param.name, []):
+        keyword = param.name in KEYWORDS and symbol not in meant.get(param.name, [])
+        if param.free and (keyword or param.name in _OF_TIMM):
             report.error(
                 "RF521",
                 f"{param.name} is a keyword of timm's models with a meaning of its own",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import Enum
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
 from recform.algebra.symbols import size
@@ -18,7 +21,6 @@ from recform.emit.plan.definitions import (
     Assign,
     Attribute,
     Function,
-    Loop,
     Statement,
     Yield,
 )
@@ -28,14 +30,17 @@ from recform.emit.rows.chain import ChainWriter
 from recform.emit.rows.containers import Part, fold, names_of, run_of
 from recform.graph.model import Piece
 
+#: The call of a module.
+CALL = "{m}({x})"
+
 
 @dataclass(frozen=True)
 class _Unit:
     """A module that holds a run of the row, or a function of it.
 
     Attributes:
-        name: its name where it is; empty for a function at the top. Of a piece of a
-            container it is the dotted one.
+        name: its name where it is; empty for a function at the top. A piece of a
+            container has that of the container.
         part: its code.
         first, last: it holds ``row[first:last]``.
         at: its place in its container, and ``end`` the place behind it.
@@ -49,6 +54,49 @@ class _Unit:
     at: int
     end: int
     inside: tuple[_Unit, ...] = ()
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of features, ``row[start:end]``.
+
+    Attributes:
+        start, end: where it is.
+        first: where its stage starts; ``end`` for the stem.
+        module: the dotted name of the module at its end.
+        own: whether the level is what that module returns.
+    """
+
+    start: int
+    first: int
+    end: int
+    module: str
+    own: bool
+
+
+class _Kind(Enum):
+    """How a forward pass can hold a run of the row."""
+
+    STAGE = "a module that runs blocks"
+    SLICE = "some blocks of a container"
+    BLOCK = "a block"
+
+
+@dataclass(frozen=True)
+class _Target:
+    """What a forward pass calls.
+
+    Attributes:
+        text: the expression.
+        part: what it is the call of.
+        name: the dotted name of the module that runs last.
+        is_slice: whether it is several modules of a container.
+    """
+
+    text: str
+    part: Part
+    name: str
+    is_slice: bool = False
 
 
 class RowWriter(ChainWriter):
@@ -68,7 +116,6 @@ class RowWriter(ChainWriter):
         self._head = head
         self._stem = stem
         self._count = 0
-        self._typed = False
         self._row: list[Part] = []
         self.ends: list[int] = []
         super().__init__(*arguments)
@@ -106,7 +153,7 @@ class RowWriter(ChainWriter):
         scope = Namespace.container(identifiers.DICTIONARY)
         code = self._assembled(parts, scope)
         items = tuple(Item(made, name) for name, made in code.modules)
-        return Part((head,), "{m}({x})", made=Container(Holds.DICTIONARY, items))
+        return Part((head,), CALL, made=Container(Holds.DICTIONARY, items))
 
     def modules(self, attributes: Namespace) -> tuple[Attribute, ...]:
         """The modules of the network."""
@@ -120,30 +167,35 @@ class RowWriter(ChainWriter):
 
     # -- levels
 
-    def levels(self) -> list[tuple[str, int]]:
-        """The module at the end of each level, and where it ends in the row."""
-        ends = [self._stem, *self.ends] if self._has_stem else self.ends
-        return [(self._name_at(end), end) for end in ends]
-
-    @property
-    def _has_stem(self) -> bool:
-        return any(part.made is not None for part in self._row[: self._stem])
-
-    def forward_levels(self) -> Function:
-        """The method ``_levels``."""
-        made: list[Statement] = []
-        if self._has_stem:
-            made += self._run(0, self._stem)
-            made.append(Yield(Code("x")))
-        start = self._stem
-        for end in self.ends:
+    @cached_property
+    def levels(self) -> tuple[Level, ...]:
+        """The levels of features, in the order of the row."""
+        ends = list(self.ends)
+        if any(part.made is not None for part in self._row[: self._stem]):
+            ends.insert(0, self._stem)
+        made: list[Level] = []
+        start = 0
+        for end in ends:
             first = start
-            while not _of_stage(self._row[first]):
+            while first < end and not _of_stage(self._row[first]):
                 first += 1
-            made += self._run(start, first)
-            made += self._run_blocks(first, end)
-            made.append(Yield(Code("x")))
+            called = list(self._targets(start, end))
+            name = [t.name for t in called if t.part.is_module][-1]
+            made.append(Level(start, first, end, name, called[-1].part.call == CALL))
             start = end
+        return tuple(made)
+
+    def forward_levels(self, taps: list[str]) -> Function:
+        """The method ``_levels``.
+
+        Args:
+            taps: for each level the module that shows it, if no other one does.
+        """
+        made: list[Statement] = []
+        for level, tap in zip(self.levels, taps, strict=True):
+            made += self._run(level.start, level.first)
+            made += self._run_blocks(level.first, level.end)
+            made.append(Yield(Code(f"self.{tap}(x)" if tap else "x")))
         return levels(tuple(made))
 
     def head_code(self) -> HeadCode:
@@ -156,10 +208,10 @@ class RowWriter(ChainWriter):
             modules=(),
             finish=self._calls(self.ends[-1], images),
             hidden=self._calls(behind, stop),
-            classifier=self._name_at(len(self._row), deep=True),
+            classifier=self._name_at(len(self._row)),
             classifier_made=self.classifier_made,
             finish_names=tuple(
-                self._name_at(unit.last, deep=True)
+                self._name_at(unit.last)
                 for unit in units
                 if unit.last <= images and unit.part.is_module
             ),
@@ -169,18 +221,19 @@ class RowWriter(ChainWriter):
 
     def depths(self) -> dict[str, list[str]]:
         """The modules up to the end of each level, from the end of the one before."""
-        levels = self.levels()
-        starts = [0, *(end for _, end in levels)]
-        first = 0 if self._has_stem else 1
+        first = 1 + len(self.ends) - len(self.levels)
         found = {}
-        for number, (start, (_, end)) in enumerate(zip(starts, levels, strict=False)):
+        start = 0
+        for number, level in enumerate(self.levels, first):
             names = [
                 name
                 for name, unit in _named(self._units)
-                if start <= unit.first and unit.last <= end and unit.part.is_module
+                if start <= unit.first
+                and unit.last <= level.end
+                and unit.part.is_module
             ]
-            level = number + first
-            found[f"stage{level}" if level else "stem"] = _outermost(names)
+            found[f"stage{number}" if number else "stem"] = _outermost(names)
+            start = level.end
         return found
 
     # -- runs of the row
@@ -196,44 +249,35 @@ class RowWriter(ChainWriter):
 
     def _run_blocks(self, start: int, end: int) -> Iterator[Statement]:
         """Blocks, which can keep what they get alone."""
-        single = []
-        for unit, target in self._targets(start, end):
-            if _is(unit.part.made, Holds.SEQUENTIAL) or "[" in target:
-                yield Assign("x", Code(f"self._through({target}, x)"))
-            elif unit.part.is_module:
-                single.append(target)
-        if single:
-            comma = "," if len(single) == 1 else ""
-            kind = "" if self._typed else "tuple[nn.Module, ...]"
-            self._typed = True
-            blocks = Code(f"({', '.join(single)}{comma})")
-            yield Assign("blocks", blocks, type=kind)
-            step = Assign("x", Code("block(x)"))
-            yield Loop("block", Code("self._checkpointed(blocks)"), (step,))
+        for kind, group in groupby(self._targets(start, end), _kind):
+            texts = [target.text for target in group]
+            if kind is _Kind.BLOCK:
+                comma = "," if len(texts) == 1 else ""
+                texts = [f"({', '.join(texts)}{comma})"]
+            how = "through" if kind is _Kind.STAGE else "along"
+            for text in texts:
+                yield Assign("x", Code(f"self._{how}({text}, x)"))
 
     def _calls(self, start: int, end: int) -> PipelineCode:
-        calls: list[str] = []
-        cuts: list[bool] = []
-        for unit, target in self._targets(start, end):
-            calls.append(unit.part.call.replace("{m}", target))
-            cuts.append(unit.part.cut)
-        output = self._network.output
-        return PipelineCode((), tuple(calls), tuple(cuts), (), (), output)
+        targets = list(self._targets(start, end, apart=True))
+        calls = tuple(t.part.call.replace("{m}", t.text) for t in targets)
+        cuts = tuple(t.part.cut for t in targets)
+        return PipelineCode((), calls, cuts, (), (), self._network.output)
 
-    def _targets(self, start: int, end: int) -> Iterator[tuple[_Unit, str]]:
-        """The modules that hold a run of the row: whole ones, and slices of others."""
+    def _targets(
+        self, start: int, end: int, *, apart: bool = False
+    ) -> Iterator[_Target]:
+        """The modules that hold a run of the row: whole ones, and slices of others.
+
+        With ``apart`` slices are given module by module.
+        """
         for unit in self._units:
             if unit.last <= start or unit.first >= end:
                 continue
             whole = start <= unit.first and unit.last <= end
-            if whole and unit.part.piece.isdigit():
-                piece = replace(unit.part, call="{m}({x})")
-                yield replace(unit, part=piece), f"self.{_indexed(unit)}"
-                continue
-            if unit.part.piece:
-                self._fail(unit)
-            if whole and not _is(unit.part.made, Holds.DICTIONARY):
-                yield unit, f"self.{unit.name}"
+            parted = unit.part.piece or _is(unit.part.made, Holds.DICTIONARY)
+            if whole and not parted:
+                yield _Target(f"self.{unit.name}", unit.part, unit.name)
                 continue
             held = [u for u in unit.inside if start <= u.first and u.last <= end]
             covered = sum(u.last - u.first for u in held)
@@ -241,25 +285,20 @@ class RowWriter(ChainWriter):
                 self._fail(unit)
             if _is(unit.part.made, Holds.DICTIONARY):
                 for inner in held:
-                    yield inner, f'self.{unit.name}["{inner.name}"]'
+                    text = f'self.{unit.name}["{inner.name}"]'
+                    yield _Target(text, inner.part, f"{unit.name}.{inner.name}")
                 continue
-            if not held:
-                continue
-            first, last = held[0].at, held[-1].end
-            until = "" if last == unit.inside[-1].end else last
-            if len(held) == 1 and last == first + 1:
-                yield replace(unit, part=held[0].part), f"self.{unit.name}[{first}]"
-            else:
-                call = replace(unit.part, call="{m}({x})")
-                yield replace(unit, part=call), f"self.{unit.name}[{first}:{until}]"
+            # A slice is a container of its own, which no hook and no tracer knows:
+            # it is run block by block, never called.
+            for group in ([u] for u in held) if apart else [held] if held else []:
+                yield _target(unit, group)
 
-    def _name_at(self, end: int, *, deep: bool = False) -> str:
-        """The dotted name of the module that ends at a place of the row."""
+    def _name_at(self, end: int) -> str:
+        """The dotted name of the module that ends at a place of the head."""
         for unit in self._units:
             if unit.first < end <= unit.last:
-                several = sum(unit.first < e <= unit.last for e in self.ends) > 1
-                if end == unit.last and not (unit.inside and (several or deep)):
-                    return unit.name or self._name_at(unit.first, deep=deep)
+                if end == unit.last and not unit.inside:
+                    return unit.name or self._name_at(unit.first)
                 for inner in unit.inside:
                     if inner.last == end:
                         return f"{unit.name}.{inner.name}"
@@ -268,18 +307,10 @@ class RowWriter(ChainWriter):
 
     def _fail(self, unit: _Unit) -> None:
         report = Diagnostics()
-        message = (
-            f"a stage, or a part of the head, ends inside of {unit.name}, and not at "
-            "the end of one of its modules"
-        )
-        if unit.part.piece:
-            message = (
-                f"{unit.part.name} holds blocks of several stages, "
-                "with other modules between"
-            )
         report.error(
             "RF521",
-            message,
+            f"a stage, or a part of the head, ends inside of {unit.name}, and not at "
+            "the end of one of its modules",
             unit.part.span or unit.part.place,
             file=self._formula.source.name,
             hint="give the stage, or the pooling, a container of its own",
@@ -287,9 +318,24 @@ class RowWriter(ChainWriter):
         raise CompileError(report)
 
 
-def _indexed(unit: _Unit) -> str:
-    """A piece of a container as an attribute."""
-    return f"{unit.name.removesuffix(unit.part.piece)[:-1]}[{unit.part.piece}]"
+def _target(unit: _Unit, held: list[_Unit]) -> _Target:
+    """Some modules of a container, one behind the other."""
+    first, last = held[0].at, held[-1].end
+    name = f"{unit.name}.{held[-1].name}"
+    if last == first + 1:
+        part = held[0].part
+        part = replace(part, call=CALL, made=part.made or part.layer)
+        return _Target(f"self.{unit.name}[{first}]", part, name)
+    # Behind a piece the container goes on.
+    until = "" if last == unit.inside[-1].end and not unit.part.piece else last
+    part = replace(unit.part, call=CALL)
+    return _Target(f"self.{unit.name}[{first}:{until}]", part, name, is_slice=True)
+
+
+def _kind(target: _Target) -> _Kind:
+    if target.is_slice:
+        return _Kind.SLICE
+    return _Kind.STAGE if _is(target.part.made, Holds.SEQUENTIAL) else _Kind.BLOCK
 
 
 def _is(made: Expression | None, kind: Holds) -> bool:
@@ -302,11 +348,11 @@ def _of_stage(part: Part) -> bool:
 
 
 def _units(
-    row: list[Part], folded: list[Part], labels: list[str], offset: int
+    row: list[Part], folded: list[Part], labels: list[str], offset: int, place: int = 0
 ) -> tuple[_Unit, ...]:
-    """The modules of a container, with what they hold of the row."""
+    """The modules of a container from a place on, with what they hold of the row."""
     units: list[_Unit] = []
-    position, place = 0, 0
+    position = 0
     for part, label in zip(folded, labels, strict=True):
         first, wide = position, part.count
         inside: tuple[_Unit, ...] = ()
@@ -314,9 +360,10 @@ def _units(
             position += 1
         else:
             position += len(run_of(row, position))
-            if isinstance(part.made, Container) and not part.piece:
-                inside = _inside(row[first:position], offset + first)
-        name = f"{label}.{part.piece}" if part.piece else label
+            if isinstance(part.made, Container) or part.piece:
+                start = int(part.piece.partition(":")[0] or 0)
+                inside = _inside(row[first:position], offset + first, start)
+        name = label
         if part.count > 1 and "{}" in "".join(part.path):
             name = part.path[0].replace("{}", str(part.first + part.count - 1))
         end = place + wide
@@ -327,12 +374,12 @@ def _units(
     return tuple(units)
 
 
-def _inside(row: list[Part], offset: int) -> tuple[_Unit, ...]:
-    """The modules in an nn.Sequential: by their numbers, or by their names."""
+def _inside(row: list[Part], offset: int, place: int) -> tuple[_Unit, ...]:
+    """The modules in an nn.Sequential, or a piece: by their numbers, or their names."""
     inner = [part.without() for part in row]
     folded = fold(inner)
     labels = names_of(folded, Namespace.container(identifiers.SEQUENTIAL))
-    units = _units(inner, folded, labels, offset)
+    units = _units(inner, folded, labels, offset, place)
     if any(part.numbered for part in folded if part.path):
         return tuple(replace(unit, name=str(unit.end - 1)) for unit in units)
     return units
@@ -345,7 +392,8 @@ def _leaves(units: tuple[_Unit, ...]) -> list[_Unit]:
 def _named(units: tuple[_Unit, ...]) -> Iterator[tuple[str, _Unit]]:
     """Units with their dotted names, and those inside of them."""
     for unit in units:
-        yield unit.name, unit
+        if not unit.part.piece:
+            yield unit.name, unit
         for inner in unit.inside:
             numbers = range(inner.at, inner.end)
             several = inner.name.isdigit()

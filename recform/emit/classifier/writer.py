@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -13,7 +13,12 @@ from typing import Any
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
 from recform.emit.classifier.head import write_head
-from recform.emit.classifier.levels import LevelWriter, level_shapes, reduction
+from recform.emit.classifier.levels import (
+    LevelWriter,
+    Shown,
+    level_shapes,
+    reduction,
+)
 from recform.emit.classifier.plan import (
     BASE,
     DROP_RATE,
@@ -46,6 +51,7 @@ from recform.emit.plan.definitions import (
     Return,
     Role,
     Statement,
+    is_parameter,
     names_read,
 )
 from recform.emit.plan.expressions import (
@@ -94,10 +100,13 @@ def base_class() -> str:
 
 def without_unused(text: str, used: frozenset[str]) -> str:
     """The base class without what no network of the file calls."""
-    if "self._through" in used:
-        return text
-    start = text.index("    def _through(")
-    return text[:start] + text[text.index("    def ", start + 1) :]
+    for name in ("_through", "_along"):
+        start = text.index(f"    def {name}(")
+        end = text.index("    def ", start + 1)
+        if f"self.{name}" in used:
+            break  # the first calls the second
+        text = text[:start] + text[end:]
+    return text
 
 
 def plan_classifier(
@@ -133,6 +142,22 @@ class ClassifierWriter(NetworkWriter):
         for name in (*_PUBLIC, *sorted(base_attributes())):
             self._attributes.take(name)
 
+    def plan(self) -> NetworkPlan:
+        """The network, which knows of its parameters which ones are no weights."""
+        made = super().plan()
+        held = tuple(
+            f"{definition.name}.{attribute.name}"
+            for definition in made.definitions
+            if isinstance(definition, Class)
+            for attribute in definition.attributes
+            if is_parameter(attribute)
+        )
+        if not held:
+            return made
+        field = Assign("_undecayed", _tuple(held))
+        network = replace(made.network, fields=(*made.network.fields, field))
+        return replace(made, definitions=(*made.definitions[:-1], network))
+
     # -- the constructor
 
     def _returns(self) -> str:
@@ -149,8 +174,20 @@ class ClassifierWriter(NetworkWriter):
             given=tuple(Argument(Code(name)) for name in given),
             fields=tuple(self._fields()),
             checks=self._checks(made),
-            attributes=(levels, *made.attributes),
+            attributes=(levels, *self._with_taps(made.attributes)),
         )
+
+    def _with_taps(self, attributes: Iterable[Attribute]) -> Iterator[Attribute]:
+        """Attributes, and behind the last of a level the module that shows it."""
+        behind = {
+            name.partition(".")[0]: tap
+            for name, tap in zip(self._level_names, self._taps, strict=True)
+            if tap
+        }
+        for attribute in attributes:
+            yield attribute
+            if attribute.name in behind:
+                yield Attribute(behind[attribute.name], Code("nn.Identity()"))
 
     def _parameters(self, used: set[str]) -> Iterator[Parameter]:
         head = self._head
@@ -185,7 +222,10 @@ class ClassifierWriter(NetworkWriter):
         assert isinstance(chain, RowWriter)
         modules = super()._row(chain)
         self._head_code = chain.head_code()
-        self._level_names = [name for name, _ in chain.levels()]
+        self._level_names = [level.module for level in chain.levels]
+        self._taps = [
+            "" if level.own else self._tap(n) for n, level in enumerate(chain.levels)
+        ]
         return modules
 
     def _checks(self, made: Class) -> tuple[Statement, ...]:
@@ -198,7 +238,9 @@ class ClassifierWriter(NetworkWriter):
         return (Branch((Case(f"in_chans != {channels}", (error,)),)),)
 
     def _feature_info(self) -> str:
-        modules = self._level_names
+        modules = [
+            tap or name for tap, name in zip(self._taps, self._level_names, strict=True)
+        ]
         image = self._formula.input
         shapes = [self._front.output, *level_shapes(self._network)]
         levels = list(zip(shapes[-len(modules) :], modules, strict=True))
@@ -264,12 +306,13 @@ class ClassifierWriter(NetworkWriter):
         levels = chain.depths().items()
         items = ", ".join(f'"{level}": {_any_of(names)}' for level, names in levels)
         matcher = self._group_matcher((Return(Code(f"{{{items}}}")),))
-        return (chain.forward_levels(), *self._parts_of_head(), matcher)
+        shown = chain.forward_levels(self._taps)
+        return (shown, *self._parts_of_head(), matcher)
 
     def _methods(self) -> tuple[Function, ...]:
         transitions = [a for o, a in self._pieces.items() if o.kind is Kind.TRANSITION]
-        coarse, fine = _patterns(self._stage_names, transitions)
-        stem = self._stem_names
+        coarse, fine, first = _patterns(self._stage_names, transitions, self._owners())
+        stem = [*self._stem_names, *first]
         before = f'"stem": {_any_of(stem)}, ' if stem else ""
         matcher = self._group_matcher(
             (
@@ -284,19 +327,38 @@ class ClassifierWriter(NetworkWriter):
         )
         return (self._levels(), *self._parts_of_head(), matcher)
 
+    def _owners(self) -> dict[str, int]:
+        """What blocks share, with the number of the first stage that reads it."""
+        found: dict[str, int] = {}
+        for key, attribute in self._shared.items():
+            found.setdefault(attribute, key.flow)
+        return found
+
     def _levels(self) -> Function:
         behind = None
         if self._behind is not None:
             piece = self._behind
             code = self._workshop.code(piece.pipeline, Setting.at(piece.input, piece))
             behind = piece, code
-        return LevelWriter(
+        writer = LevelWriter(
             self._network,
             self._single,
             self._has(),
-            shows_stem=self._shows_stem,
+            stem=self._level_of_stem() if self._shows_stem else None,
             behind_stem=behind,
-        ).write()
+            tap=self._tap,
+        )
+        method = writer.write()
+        self._taps = writer.taps
+        return method
+
+    def _level_of_stem(self) -> Shown:
+        code = self._inlined.get(STEM)
+        return Shown((), "x", own=code is None or code.ends_in_module)
+
+    def _tap(self, level: int) -> str:
+        """A new attribute: the module that shows a level that no other one makes."""
+        return self._attributes.new(f"level{level}")
 
     def _parts_of_head(self) -> Iterator[Function]:
         head, code = self._head, self._head_code
@@ -372,20 +434,48 @@ def _any_of(names: list[str], rest: str = r"\b") -> str:
     return f'r"^{above}{either}{rest}"'
 
 
-def _patterns(stages: list[str], transitions: list[str]) -> tuple[str, str]:
-    """Patterns, as Python, for the parameters of stages, and for those of blocks."""
+def _patterns(
+    stages: list[str], transitions: list[str], shared: Mapping[str, int]
+) -> tuple[str, str, list[str]]:
+    """Patterns, as Python, for the parameters of stages, and for those of blocks.
+
+    Args:
+        stages: their attributes.
+        transitions: likewise.
+        shared: attributes that several blocks read, by the stage that does first.
+
+    Returns:
+        Both, and the shared attributes that are read first of all.
+    """
     if len(stages) == 1:
-        return _any_of(stages), _any_of(stages, r"\.(\d+)")
+        return _any_of(stages), _any_of(stages, r"\.(\d+)"), list(shared)
     found = [re.fullmatch(r"(.*?)(\d+)(\D*)", name) for name in stages]
-    around = {(match[1], match[3]) for match in found if match}
-    if len(around) != 1 or not all(found):
-        return _any_of(stages), _any_of(stages)
+    matches = [match for match in found if match]
+    around = {(match[1], match[3]) for match in matches}
+    if len(around) != 1 or len(matches) < len(found):
+        return _any_of(stages), _any_of(stages), list(shared)
     ((before, after),) = around
     digits = r"(\d+)"
     number = digits + after.replace(".", r"\.")
-    if not transitions:
-        return _any_of([before], number), _any_of([before], rf"{number}\.(\d+)")
-    change = transitions[0].rstrip("0123456789")
-    block = _any_of([before], rf"{number}\.(\d+)")
-    pairs = [f"({block}, None)", f"({_any_of([change], digits)}, None)"]
-    return _any_of([before, change], digits), f"[{', '.join(pairs)}]"
+    coarse = [(_any_of([before], number), "None")]
+    fine = [(_any_of([before], rf"{number}\.(\d+)"), "None")]
+    between: list[tuple[str, str]] = []
+    if transitions:
+        change = transitions[0].rstrip("0123456789")
+        coarse = [(_any_of([before, change], digits), "None")]
+        between = [(_any_of([change], digits), "None")]
+    # What a stage shares comes where its transition does: in front of its blocks.
+    later = [
+        (_any_of([name]), f"({matches[stage][2]},)")
+        for name, stage in shared.items()
+        if stage
+    ]
+    first = [name for name, stage in shared.items() if not stage]
+    return _spec(coarse + later), _spec(fine + between + later), first
+
+
+def _spec(pairs: list[tuple[str, str]]) -> str:
+    """Patterns with what they add to the depth, as timm takes them."""
+    if len(pairs) == 1:
+        return pairs[0][0]
+    return f"[{', '.join(f'({pattern}, {more})' for pattern, more in pairs)}]"

@@ -17,7 +17,7 @@ from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.source import Span
 
 #: Variables of generated loops and forward passes.
-_LOCALS = ("block", "blocks", "state", "stage", "stages", "k", "out")
+_LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
 
 
 @dataclass(frozen=True)

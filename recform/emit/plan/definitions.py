@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
-from recform.emit.plan.expressions import Argument, Expression, names_in
+from recform.emit.plan.expressions import Argument, Code, Expression, names_in
 
 
 @dataclass(frozen=True)
@@ -150,6 +150,12 @@ class Attribute:
     name: str
     value: Expression
     role: Role = Role.MODULE
+
+
+def is_parameter(attribute: Attribute) -> bool:
+    """Whether an attribute is a parameter of its own, and no module's."""
+    value = attribute.value
+    return isinstance(value, Code) and value.text.startswith("nn.Parameter(")
 
 
 @dataclass(frozen=True)

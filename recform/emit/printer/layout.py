@@ -107,7 +107,7 @@ class _Docs:
             case ast.Dict():
                 return self._entries(node)
             case ast.Tuple() if self._text(node).startswith("("):
-                return self._items("(", node.elts, ")")
+                return self._items("(", node.elts, ")", comma=len(node.elts) == 1)
             case ast.ListComp():
                 loop = self._text(node)[len("[" + self._text(node.elt)) + 1 : -1]
                 return _bracketed("[", (self.value(node.elt), _Break(" "), loop), "]")
@@ -142,12 +142,16 @@ class _Docs:
         comma = "," if len(arguments) > 1 else ""
         return ("(", _Indent((_Break(), self._joined(arguments, comma))), _Break(), ")")
 
-    def _items(self, start: str, nodes: list[ast.expr], end: str) -> _Doc:
+    def _items(
+        self, start: str, nodes: list[ast.expr], end: str, *, comma: bool = False
+    ) -> _Doc:
         parts: list[_Doc] = []
         for number, node in enumerate(nodes):
             parts += [",", _Break(" ")] if number else []
             parts.append(self.value(node))
-        return _Group((start, _Indent((_Break(), *parts)), _Break(before=","), end))
+        # A tuple of one has its comma on one line as well.
+        close = _Break("," if comma else "", ",")
+        return _Group((start, _Indent((_Break(), *parts)), close, end))
 
     def _entries(self, node: ast.Dict) -> _Doc:
         parts: list[_Doc] = []

@@ -34,7 +34,7 @@ class ImageClassifier(nn.Module):
         num_features: channels of what `forward_features` returns.
         head_hidden_size: features that the classifier gets.
         feature_info: the levels; of each its channels, how many times coarser than the
-            image it is, and the module that ends there.
+            image it is, and the module that returns it.
     """
 
     num_features: int
@@ -42,6 +42,7 @@ class ImageClassifier(nn.Module):
     feature_info: list[dict[str, Any]]
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
+    _undecayed: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -154,6 +155,16 @@ class ImageClassifier(nn.Module):
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
 
+    def no_weight_decay(self) -> set[str]:
+        """Learned scalars, which are no weights."""
+        return {
+            f"{path}.{name}".lstrip(".")
+            for path, module in self.named_modules()
+            for name, _ in module.named_parameters(recurse=False)
+            for kind in type(module).__mro__
+            if f"{kind.__name__}.{name}" in self._undecayed
+        }
+
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         """The features at each level, one after the other."""
         raise NotImplementedError
@@ -178,12 +189,10 @@ class ImageClassifier(nn.Module):
             return nn.Identity()
         return nn.Linear(self.head_hidden_size, num_classes)
 
-    def _through(self, stage: nn.Module, x: Tensor) -> Tensor:
-        if self.grad_checkpointing:
-            for block in self._checkpointed(stage.children()):
-                x = block(x)
-        else:
-            x = stage(x)
+    def _along(self, blocks: Iterable[nn.Module], x: Tensor) -> Tensor:
+        """Blocks on a tensor, one after the other."""
+        for block in self._checkpointed(blocks):
+            x = block(x)
         return x
 
     def _checkpointed(self, stage: Iterable[nn.Module]) -> Iterator[Callable[..., Any]]:
@@ -402,19 +411,19 @@ class MobileNetV2(ImageClassifier):
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         x = self.features[0](x)  # rf:7
         yield x
-        x = self._through(self.features[1], x)
+        x = self._along((self.features[1],), x)
         yield x
-        x = self._through(self.features[2:4], x)
+        x = self._along(self.features[2:4], x)
         yield x
-        x = self._through(self.features[4:7], x)
+        x = self._along(self.features[4:7], x)
         yield x
-        x = self._through(self.features[7:11], x)
+        x = self._along(self.features[7:11], x)
         yield x
-        x = self._through(self.features[11:14], x)
+        x = self._along(self.features[11:14], x)
         yield x
-        x = self._through(self.features[14:17], x)
+        x = self._along(self.features[14:17], x)
         yield x
-        x = self._through(self.features[17], x)
+        x = self._along((self.features[17],), x)
         yield x
 
     def _finish(self, x: Tensor) -> Tensor:

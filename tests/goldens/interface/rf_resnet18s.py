@@ -34,7 +34,7 @@ class ImageClassifier(nn.Module):
         num_features: channels of what `forward_features` returns.
         head_hidden_size: features that the classifier gets.
         feature_info: the levels; of each its channels, how many times coarser than the
-            image it is, and the module that ends there.
+            image it is, and the module that returns it.
     """
 
     num_features: int
@@ -42,6 +42,7 @@ class ImageClassifier(nn.Module):
     feature_info: list[dict[str, Any]]
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
+    _undecayed: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -153,6 +154,16 @@ class ImageClassifier(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
+
+    def no_weight_decay(self) -> set[str]:
+        """Learned scalars, which are no weights."""
+        return {
+            f"{path}.{name}".lstrip(".")
+            for path, module in self.named_modules()
+            for name, _ in module.named_parameters(recurse=False)
+            for kind in type(module).__mro__
+            if f"{kind.__name__}.{name}" in self._undecayed
+        }
 
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         """The features at each level, one after the other."""
@@ -316,16 +327,20 @@ class ResNet18s(ImageClassifier):
         super().__init__(num_classes, in_chans, global_pool, drop_rate)
         self.feature_info = [
             {"num_chs": 64, "reduction": 1, "module": "stem"},
-            {"num_chs": 64, "reduction": 1, "module": "stage1"},
-            {"num_chs": 128, "reduction": 2, "module": "stage2"},
-            {"num_chs": 256, "reduction": 4, "module": "stage3"},
-            {"num_chs": 512, "reduction": 8, "module": "stage4"},
+            {"num_chs": 64, "reduction": 1, "module": "level1"},
+            {"num_chs": 128, "reduction": 2, "module": "level2"},
+            {"num_chs": 256, "reduction": 4, "module": "level3"},
+            {"num_chs": 512, "reduction": 8, "module": "level4"},
         ]
         self.stem = Stem(in_chans)
         self.stage1 = nn.ModuleList([Step(64, 64) for _ in range(2)])
+        self.level1 = nn.Identity()
         self.stage2 = nn.ModuleList([Step(64, 128, stride=2), Step(128, 128)])
+        self.level2 = nn.Identity()
         self.stage3 = nn.ModuleList([Step(128, 256, stride=2), Step(256, 256)])
+        self.level3 = nn.Identity()
         self.stage4 = nn.ModuleList([Step(256, 512, stride=2), Step(512, 512)])
+        self.level4 = nn.Identity()
         self.head = nn.ModuleDict({"fc": self._classifier(num_classes)})
 
         for module in self.modules():
@@ -338,14 +353,18 @@ class ResNet18s(ImageClassifier):
         x = self.stem(x)
         yield x
         wx = x
-        stages = (self.stage1, self.stage2, self.stage3)
-        for stage in stages:
+        stages = (
+            (self.stage1, self.level1),
+            (self.stage2, self.level2),
+            (self.stage3, self.level3),
+        )
+        for stage, level in stages:
             for block in self._checkpointed(stage):
                 x, wx = block(x, wx)
-            yield x
+            yield level(x)
         for block in self._checkpointed(self.stage4):
             x, wx = block(x, wx)
-        yield x
+        yield self.level4(x)
 
     def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
         """Patterns that sort parameters by depth: stem, stages, blocks."""

@@ -34,7 +34,7 @@ class ImageClassifier(nn.Module):
         num_features: channels of what `forward_features` returns.
         head_hidden_size: features that the classifier gets.
         feature_info: the levels; of each its channels, how many times coarser than the
-            image it is, and the module that ends there.
+            image it is, and the module that returns it.
     """
 
     num_features: int
@@ -42,6 +42,7 @@ class ImageClassifier(nn.Module):
     feature_info: list[dict[str, Any]]
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
+    _undecayed: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -153,6 +154,16 @@ class ImageClassifier(nn.Module):
     def set_grad_checkpointing(self, enable: bool = True) -> None:
         """In training, blocks keep what they get, and are run again for gradients."""
         self.grad_checkpointing = enable
+
+    def no_weight_decay(self) -> set[str]:
+        """Learned scalars, which are no weights."""
+        return {
+            f"{path}.{name}".lstrip(".")
+            for path, module in self.named_modules()
+            for name, _ in module.named_parameters(recurse=False)
+            for kind in type(module).__mro__
+            if f"{kind.__name__}.{name}" in self._undecayed
+        }
 
     def _levels(self, x: Tensor) -> Iterator[Tensor]:
         """The features at each level, one after the other."""
@@ -336,18 +347,21 @@ class RevNet110(ImageClassifier):
         super().__init__(num_classes, in_chans, global_pool, drop_rate)
         self.feature_info = [
             {"num_chs": 32, "reduction": 1, "module": "stem"},
-            {"num_chs": 32, "reduction": 1, "module": "stage1"},
-            {"num_chs": 64, "reduction": 2, "module": "stage2"},
-            {"num_chs": 128, "reduction": 4, "module": "stage3"},
+            {"num_chs": 32, "reduction": 1, "module": "level1"},
+            {"num_chs": 64, "reduction": 2, "module": "level2"},
+            {"num_chs": 128, "reduction": 4, "module": "level3"},
         ]
         self.stem = Stem(in_chans)
         self.stage1 = nn.ModuleList([Step(16, 16) for _ in range(9)])
+        self.level1 = nn.Identity()
         self.stage2 = nn.ModuleList(
             [Step(16, 32, stride=2), *[Step(32, 32) for _ in range(8)]]
         )
+        self.level2 = nn.Identity()
         self.stage3 = nn.ModuleList(
             [Step(32, 64, stride=2), *[Step(64, 64) for _ in range(8)]]
         )
+        self.level3 = nn.Identity()
         self.head = nn.ModuleDict(
             {"bn": nn.BatchNorm2d(128), "fc": self._classifier(num_classes)}
         )
@@ -362,14 +376,14 @@ class RevNet110(ImageClassifier):
         x = self.stem(x)
         yield x
         a, b = x.chunk(2, dim=1)
-        stages = (self.stage1, self.stage2)
-        for stage in stages:
+        stages = ((self.stage1, self.level1), (self.stage2, self.level2))
+        for stage, level in stages:
             for block in self._checkpointed(stage):
                 a, b = block(a, b)
-            yield torch.cat((a, b), dim=1)
+            yield level(torch.cat((a, b), dim=1))
         for block in self._checkpointed(self.stage3):
             a, b = block(a, b)
-        yield torch.cat((a, b), dim=1)
+        yield self.level3(torch.cat((a, b), dim=1))
 
     def _finish(self, x: Tensor) -> Tensor:
         return nn.functional.relu(self.head["bn"](x))  # rf:10
