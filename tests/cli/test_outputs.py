@@ -88,6 +88,9 @@ def prepared(
         sources[item.name] = path
         given += [] if item.param_type_name == "argument" else [item.opts[0]]
         given.append(str(path))
+    if name == "train":
+        given += "--override epochs=1 --override warmup=0 --device cpu".split()
+        given += ["--runs", str(folder / "runs")]
     return given, sources
 
 

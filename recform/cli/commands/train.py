@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -171,8 +172,9 @@ def _run(plan: Plan, as_json: bool) -> Result:
     from recform.training.session import Stopped, shown
 
     progress.stop()
+    silent = as_json and not (sys.stderr and sys.stderr.isatty())
     try:
-        return shown(plan, stderr=as_json)
+        return shown(plan, quiet=silent, stderr=as_json)
     except Stopped:
         typer.echo("stopped; the same command goes on", err=True)
         raise typer.Exit(130) from None
