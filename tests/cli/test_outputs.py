@@ -66,6 +66,8 @@ def prepared(
     sources["used"].write_text("W = conv(3, c, stride=s) > bn\n")
     if name == "explain":
         return ["RF204"], {}
+    if name == "runs":
+        return ["list", "--runs", str(folder)], {}
     if name == "compare":
         table = folder / "results.csv"
         table.write_text("model,0,1\nA,93.5,93.4\nB,94.1,94.0\n")
@@ -89,7 +91,7 @@ def prepared(
         given += [] if item.param_type_name == "argument" else [item.opts[0]]
         given.append(str(path))
     if name == "train":
-        given += "--override epochs=1 --override warmup=0 --device cpu".split()
+        given += ["--override", "epochs=1", "--override", "warmup=0", "--device", "cpu"]
         given += ["--runs", str(folder / "runs")]
     return given, sources
 

@@ -38,15 +38,15 @@ def command(
         known = all_runs(runs)
         if name is None:
             found = [_row(run) for run in known]
-            answer.result(found)
+            answer.result({"runs": found})
             if not as_json:
                 _table(found, runs)
             return
         run = _of_name(known, name, runs)
-    told = {**_row(run), "run": run.read("run.json"), "again": again(run)}
-    answer.result(told)
+    row, said = _row(run), run.read("run.json")
+    answer.result({"runs": [row], "run": said, "again": again(run)})
     if not as_json:
-        _show(run, told)
+        _show(run, row, said)
 
 
 def _row(run: Run) -> dict[str, Any]:
@@ -128,8 +128,8 @@ def again(run: Run) -> str:
     return shlex.join(words)
 
 
-def _show(run: Run, told: dict[str, Any]) -> None:
-    said, result = told["run"], told["result"]
+def _show(run: Run, told: dict[str, Any], said: dict[str, Any]) -> None:
+    result = told["result"]
     around = said["surroundings"]
     rows = [
         ("network", f"{told['network']}, {said['subject']['parameters']:,} parameters"),
@@ -153,7 +153,7 @@ def _show(run: Run, told: dict[str, Any]) -> None:
         ("git", f"{git['commit'][:12]}{changed}" if git else "none"),
         ("folder", run.folder.as_posix()),
         ("command", around["command"]),
-        ("again", told["again"]),
+        ("again", again(run)),
     ]
     typer.echo(run.name)
     for name, value in rows:

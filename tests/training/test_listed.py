@@ -1,0 +1,48 @@
+"""`recform runs`: what was trained, and the command that makes a run again."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from recform.cli.app import app
+from tests.training.helpers import TINY, trained
+
+
+def asked(*words: str) -> str:
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_runs_are_listed_and_shown(tmp_path: Path) -> None:
+    assert "has no runs" in asked("runs", "--runs", str(tmp_path))
+    result = trained(tmp_path)
+    assert f"{result.accuracy:.2%}" in asked("runs", "list", "--runs", str(tmp_path))
+    shown = asked("runs", "show", "ru", "--runs", str(tmp_path))
+    assert "Tiny, 2,786 parameters" in shown
+    assert f"{result.accuracy:.2%} of the test set" in shown
+
+
+def test_a_run_can_be_made_again_from_its_folder(tmp_path: Path) -> None:
+    first = trained(tmp_path, TINY.replace("1 x 8 x 8", "3 x 16 x 16"))
+    told = json.loads(asked("runs", "show", "run", "--json", "--runs", str(tmp_path)))
+    words = shlex.split(told["result"]["again"])
+    assert words[:2] == ["recform", "train"]
+    asked(*words[1:], "--runs", str(tmp_path))
+    again = json.loads((tmp_path / "run-again" / "result.json").read_text())
+    assert (again["accuracy"], again["loss"]) == (first.accuracy, first.loss)
+
+
+def test_names_of_runs(tmp_path: Path) -> None:
+    trained(tmp_path)
+    runner = CliRunner()
+    wrong = runner.invoke(app, ["runs", "show", "rum", "--runs", str(tmp_path)])
+    assert wrong.exit_code == 1
+    assert "RF826" in wrong.stderr
+    assert "did you mean run?" in wrong.stderr
+    for words in (["show"], ["list", "run"], ["drop"]):
+        assert runner.invoke(app, ["runs", *words]).exit_code == 2
