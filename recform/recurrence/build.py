@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import sympy
 
@@ -18,6 +17,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
@@ -286,7 +286,7 @@ def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
     def index(value: sympy.Expr) -> sympy.Expr:
         return table.get(value, value)
 
-    def coefficient(value: sympy.Expr, block: sympy.Expr) -> tuple[Any, Any]:
+    def coefficient(value: sympy.Expr, block: sympy.Expr) -> tuple[Symbolic, Symbolic]:
         if block is not sympy.nan:
             value = value.xreplace({I: index(block)})
         return value, sympy.nan
