@@ -77,7 +77,7 @@ def errors(formula: Formula, steps: Steps, gain: float | None) -> Errors:
     return Errors(None, float(product.norm(sympy.oo)), len(blocks))
 
 
-def _numbers(right: Form) -> list[sympy.Expr]:
+def _numbers(right: Form) -> list[Symbolic]:
     """All coefficients of a form, those inside of its tensors too."""
     inner = [x.coefficient for t in right for x in t.atoms(Scaled, Filled)]
     return [*right.values(), *inner]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import I, L
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import (
     Bound,
     Factor,
@@ -51,10 +52,10 @@ class SumReader:
         varying: constants with an index, by name, as expressions in ``i``.
     """
 
-    numbers: Mapping[str, Any]
+    numbers: Mapping[str, Symbolic]
     learned: Mapping[str, bool]
-    varying: Mapping[str, Any] = field(default_factory=dict)
-    _bound: dict[str, Any] = field(default_factory=dict)
+    varying: Mapping[str, Symbolic] = field(default_factory=dict)
+    _bound: dict[str, Symbolic] = field(default_factory=dict)
     _count: int = 0
     _tries: int = 0
     _own: dict[str, bool] = field(default_factory=dict)
@@ -148,7 +149,7 @@ class SumReader:
         product = n.Product(expr.span, ((1, expr.base),) * int(exponent))
         return self._product(product)
 
-    def _scalar(self, terms: tuple[Term, ...], expr: n.Expr, what: str) -> Any:
+    def _scalar(self, terms: tuple[Term, ...], expr: n.Expr, what: str) -> Symbolic:
         if any(term.factors or term.variables for term in terms):
             self._fail("RF632", f"{what} is a number, without operators", expr.span)
         return sum((term.coefficient for term in terms), sympy.S.Zero)
@@ -192,7 +193,7 @@ class SumReader:
             ),
         )
 
-    def _listed(self, expr: n.Reference) -> Any:
+    def _listed(self, expr: n.Reference) -> Symbolic:
         """A number that belongs to no block, ``a_2`` or ``a_k``; None for ``a_<L-k>``."""
         (index,) = expr.indices
         assert not isinstance(index, n.Range)
@@ -212,7 +213,7 @@ class SumReader:
             f"{expr.name}_1 and {expr.name}_2",
         )
 
-    def _plain(self, expr: n.Reference) -> Any:
+    def _plain(self, expr: n.Reference) -> Symbolic:
         name = expr.name
         if name in self._bound:
             return self._bound[name]
@@ -260,13 +261,13 @@ class SumReader:
             )
         return self._as_bound(value, expr)
 
-    def _range(self, expr: n.Expr) -> Any:
+    def _range(self, expr: n.Expr) -> Symbolic:
         value = sympy.expand(self._scalar(self.terms(expr), expr, "a range's end"))
         if value.has(L):
             self._no_bound(expr)
         return value
 
-    def _as_bound(self, value: Any, expr: n.Expr) -> Bound:
+    def _as_bound(self, value: Symbolic, expr: n.Expr) -> Bound:
         bound = None if value.has(L) else as_bound(value)
         if bound is not None:
             return bound
@@ -342,7 +343,7 @@ class SumReader:
             self._no_bound(arguments[1 if first_bound is None else 2])
         return (self._repeated(inner, (first_bound, last_bound, 1), body, expr),)
 
-    def _with(self, name: str, value: Any, body: n.Expr) -> tuple[Term, ...]:
+    def _with(self, name: str, value: Symbolic, body: n.Expr) -> tuple[Term, ...]:
         """The terms of a body with a value for a variable."""
         self._bound[name] = value
         try:
@@ -356,8 +357,8 @@ class SumReader:
         variable: str,
         inner: str,
         step: int,
-        low: Any,
-        high: Any,
+        low: Symbolic,
+        high: Symbolic,
         expr: n.Call,
     ) -> tuple[Term, ...] | None:
         """A sum or product over ``step`` times its variable; None if it is not one.
@@ -470,5 +471,5 @@ class SumReader:
         raise Unread(code, message, place, hint, others)
 
 
-def _number(value: Any) -> tuple[Term, ...]:
+def _number(value: Symbolic) -> tuple[Term, ...]:
     return (Term(value),)
