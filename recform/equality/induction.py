@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -27,6 +26,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import power_name
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.series.automaton import Span
 from recform.derivation.series.series import Row, add_to, field_of
 from recform.equality.kept import (
@@ -105,7 +105,7 @@ class _Induction:
         """Relations with fixed numbers; with numbers in i where these do not do."""
         self._in_i = False
         #: Powers in the numbers of relations, by their names.
-        self._powers: dict[Any, Any] = {}
+        self._powers: dict[Symbolic, Symbolic] = {}
         relations = self._at(self._first)
         proof = self._induced(relations)
         if proof.outputs or not varies(self._formulas):
@@ -123,18 +123,18 @@ class _Induction:
     def _varying(self) -> list[Row]:
         """Candidates whose numbers are functions of i."""
         powers = bases(self._formulas)
-        samples: list[dict[int, dict[int, Any]]] = []
+        samples: list[dict[int, dict[int, Symbolic]]] = []
         for block in range(self._first, self._first + SAMPLES):
             rows = self._at(block)
             plain = self._domain.to_sympy
             samples.append(
                 {max(row): {n: plain(w) for n, w in row.items()} for row in rows}
             )
-        found: list[dict[int, Any]] = []
+        found: list[dict[int, Symbolic]] = []
         for told in samples[0]:
             if not all(told in sample for sample in samples):
                 continue
-            relation: dict[int, Any] = {}
+            relation: dict[int, Symbolic] = {}
             for number in sorted({n for sample in samples for n in sample[told]}):
                 weights = [s[told].get(number, sympy.S.Zero) for s in samples]
                 relation[number] = through(self._first, weights, powers)
@@ -179,7 +179,7 @@ class _Induction:
             self._first,
         )
 
-    def _written(self, weight: Any) -> Any:
+    def _written(self, weight: Symbolic) -> Symbolic:
         """A number of a relation, with powers for their names."""
         names = {name: base**I for name, base in self._powers.items()}
         return self._domain.to_sympy(weight).xreplace(names)
@@ -218,7 +218,7 @@ class _Induction:
         """All relations among values, as sparse rows over the kept tensors."""
         span = Span(self._domain)
         basis: list[int] = []
-        columns: dict[Any, int] = {}
+        columns: dict[Symbolic, int] = {}
         relations = []
         for number, value in enumerate(values):
             row = {
@@ -362,7 +362,7 @@ class _Induction:
             common = sympy.lcm(common, sympy.fraction(sympy.cancel(weight))[1])
         result: list[Value] = []
         for value in values:
-            parts: Any = {}
+            parts: Symbolic = {}
             for monomial, weight in value.items():
                 for powers, number in sympy.Poly(
                     sympy.cancel(weight * common), *names
@@ -391,7 +391,7 @@ class _Induction:
         return result
 
 
-def _at_block(block: Any, atoms: Atoms, linear: bool) -> Evaluator:
+def _at_block(block: Symbolic, atoms: Atoms, linear: bool) -> Evaluator:
     """Evaluates tensors of a block, whose number is said in ``i``."""
     return Evaluator(
         atoms,
