@@ -20,6 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import Form, NoNumber, form, numeric, state
+from recform.blocks.symbolic import Symbolic
 
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]
