@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from recform.algebra.expr import (
     Apply,
@@ -38,6 +37,9 @@ from recform.blocks import (
     Shape,
 )
 from recform.blocks.applied import function_cost
+from recform.blocks.operator import Value
+from recform.blocks.shape import Size
+from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 
 
@@ -73,8 +75,8 @@ class Body(Operator):
     span: Span
     spans: Mapping[Tensor, Span] = field(repr=False, default_factory=dict)
     # Definitions stand in definitions: what each makes of a shape is worked out once.
-    _shapes: dict[Any, Shape] = field(init=False, repr=False, default_factory=dict)
-    _costs: dict[Any, Cost] = field(init=False, repr=False, default_factory=dict)
+    _shapes: dict[object, Shape] = field(init=False, repr=False, default_factory=dict)
+    _costs: dict[object, Cost] = field(init=False, repr=False, default_factory=dict)
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, in the author's order."""
@@ -100,7 +102,7 @@ class Body(Operator):
             self._costs[key] = Inside(self, x, a).cost()
         return self._costs[key]
 
-    def values(self, a: Arguments) -> dict[Any, Any]:
+    def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
 
         The default of an argument is the symbol that it has inside.
@@ -222,7 +224,7 @@ class Inside:
         """What a call costs: a module that runs twice has its parameters once."""
         self._keeps: dict[Tensor, int] = {}
         parameters = multiply_adds = inside = 0
-        owned: set[tuple[str, Any]] = set()
+        owned: set[tuple[str, object]] = set()
         for call in self._body.calls():
             x = self.shape(call.argument)
             one = trace(self._body.operators[call.operator], x, self._values)
@@ -274,7 +276,7 @@ class Inside:
             total += self.scalar_size(name) if scalar.per_feature else 1
         return total
 
-    def scalar_size(self, name: str) -> Any:
+    def scalar_size(self, name: str) -> Size:
         """How many numbers a scalar has that is one for each feature."""
         for tensor in self._body.tensors:
             if isinstance(tensor, Scaled) and any(
@@ -303,7 +305,7 @@ def _sized(*shapes: Shape) -> bool:
     return all(isinstance(size, int) for shape in shapes for size in shape.sizes)
 
 
-def _total(sizes: list[Any]) -> Any:
+def _total(sizes: list[Size]) -> Size:
     total = sizes[0]
     for size in sizes[1:]:
         total = total + size

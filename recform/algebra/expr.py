@@ -15,13 +15,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 from weakref import WeakValueDictionary
 
 import sympy
 from sympy.core.symbol import Str
 
 from recform.blocks.operator import Operator
+from recform.blocks.symbolic import Symbolic
 
 #: The number of the block, counted from 1.
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
@@ -34,7 +35,7 @@ K = sympy.Symbol("_k", integer=True)
 _TIME = re.compile(r"\.(-?\d+)$")
 
 
-def at_time(name: str, time: Any) -> str:
+def at_time(name: str, time: object) -> str:
     """The name of a tensor, operator or scalar at one value of a second index.
 
     ``X_<i,2>`` is ``X.2`` at index i: formulas with two indices are written out over the
@@ -60,7 +61,7 @@ def is_before_time(name: str) -> bool:
     return time is not None and time < 1
 
 
-def word(name: Any) -> str:
+def word(name: object) -> str:
     """The text of a name; SymPy's printer, which ``str`` calls, takes long for it."""
     return name.name if isinstance(name, Str) else str(name)
 
@@ -73,7 +74,7 @@ class Learned(sympy.Expr):
 
     is_commutative = True
 
-    def __new__(cls, name: str, index: Any = sympy.nan) -> Learned:
+    def __new__(cls, name: str, index: Symbolic = sympy.nan) -> Learned:
         return super().__new__(cls, Str(str(name)), sympy.sympify(index))  # type: ignore[no-any-return]
 
     @property
@@ -81,7 +82,7 @@ class Learned(sympy.Expr):
         return word(self.args[0])
 
     @property
-    def index(self) -> Any:
+    def index(self) -> Symbolic:
         return self.args[1]
 
 
@@ -93,9 +94,11 @@ class Tensor(sympy.Expr):
     """
 
     is_commutative = False
-    _alive: ClassVar[WeakValueDictionary[Any, Tensor]] = WeakValueDictionary()
+    _alive: ClassVar[WeakValueDictionary[tuple[object, ...], Tensor]] = (
+        WeakValueDictionary()
+    )
 
-    def __new__(cls, *args: Any) -> Self:
+    def __new__(cls, *args: Symbolic) -> Self:
         key = (cls, args)
         found = Tensor._alive.get(key)
         if found is None:
@@ -121,9 +124,9 @@ class Tensor(sympy.Expr):
         """
         return 1 + sum(child.size for child in self.children)
 
-    def _xreplace(self, rule: Mapping[Any, Any]) -> tuple[Any, bool]:
+    def _xreplace(self, rule: Mapping[Symbolic, Symbolic]) -> tuple[Symbolic, bool]:
         # A rule is read once for each tensor, not for each place where it stands.
-        memo: dict[Tensor, tuple[Any, bool]] = {}
+        memo: dict[Tensor, tuple[Symbolic, bool]] = {}
         return _replaced(self, rule, memo)
 
     @cached_property
@@ -131,7 +134,7 @@ class Tensor(sympy.Expr):
         """The tensors that this one is made from, in the author's order."""
         return tuple(arg for arg in self.args if isinstance(arg, Tensor))
 
-    def _sympystr(self, printer: Any) -> str:
+    def _sympystr(self, printer: object) -> str:
         from recform.algebra.typeset import plain
 
         return plain(self)
@@ -147,7 +150,7 @@ class Input(Tensor):
 class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
-    def __new__(cls, name: Any, index: Any) -> State:
+    def __new__(cls, name: str | Str, index: Symbolic) -> State:
         return super().__new__(cls, Str(str(name)), sympy.sympify(index))
 
     @property
@@ -155,7 +158,7 @@ class State(Tensor):
         return word(self.args[0])
 
     @property
-    def index(self) -> Any:
+    def index(self) -> Symbolic:
         return self.args[1]
 
 
@@ -165,7 +168,7 @@ class Apply(Tensor):
     The index is ``NaN`` for an operator without one, which all blocks share.
     """
 
-    def __new__(cls, operator: Any, index: Any, argument: Tensor) -> Apply:
+    def __new__(cls, operator: str | Str, index: Symbolic, argument: Tensor) -> Apply:
         return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)
 
     @property
@@ -173,7 +176,7 @@ class Apply(Tensor):
         return word(self.args[0])
 
     @property
-    def index(self) -> Any:
+    def index(self) -> Symbolic:
         return self.args[1]
 
     @property
@@ -190,14 +193,16 @@ class Scaled(Tensor):
             has been written out for that block; ``NaN`` before, or where there is no i.
     """
 
-    def __new__(cls, coefficient: Any, tensor: Tensor, at: Any = sympy.nan) -> Scaled:
+    def __new__(
+        cls, coefficient: Symbolic, tensor: Tensor, at: Symbolic = sympy.nan
+    ) -> Scaled:
         coefficient = sympy.sympify(coefficient)
         if not coefficient.has(I):
             at = sympy.nan
         return super().__new__(cls, coefficient, tensor, sympy.sympify(at))
 
     @property
-    def coefficient(self) -> Any:
+    def coefficient(self) -> Symbolic:
         return self.args[0]
 
     @property
@@ -205,25 +210,25 @@ class Scaled(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
     @property
-    def at(self) -> Any:
+    def at(self) -> Symbolic:
         return self.args[2]
 
 
 class Filled(Tensor):
     """A scalar that is added to a tensor, element by element."""
 
-    def __new__(cls, value: Any, at: Any = sympy.nan) -> Filled:
+    def __new__(cls, value: Symbolic, at: Symbolic = sympy.nan) -> Filled:
         value = sympy.sympify(value)
         if not value.has(I):
             at = sympy.nan
         return super().__new__(cls, value, sympy.sympify(at))
 
     @property
-    def coefficient(self) -> Any:
+    def coefficient(self) -> Symbolic:
         return self.args[0]
 
     @property
-    def at(self) -> Any:
+    def at(self) -> Symbolic:
         return self.args[1]
 
 
@@ -238,7 +243,7 @@ class Pointwise(Tensor):
 class Combine(Tensor):
     """``max``, ``min`` or ``mean`` over several tensors, element by element."""
 
-    def __new__(cls, kind: Any, *tensors: Tensor) -> Combine:
+    def __new__(cls, kind: str | Str, *tensors: Tensor) -> Combine:
         return super().__new__(cls, Str(str(kind)), *tensors)
 
     @property
@@ -264,10 +269,10 @@ class Named(Str):
     def __getnewargs__(self) -> tuple[Operator]:
         return (self.operator,)
 
-    def _hashable_content(self) -> tuple[Any, ...]:
+    def _hashable_content(self) -> tuple[object, ...]:
         return (self.name, self.operator)
 
-    def compare(self, other: Any) -> int:
+    def compare(self, other: object) -> int:
         """SymPy's order, which is that of the names: operators have none."""
         return int(Str(self.name).compare(Str(word(other))))
 
@@ -305,7 +310,9 @@ class History(Tensor):
         last: the last one, ``i - d`` or ``L - d``.
     """
 
-    def __new__(cls, kind: Any, body: Tensor, first: Any, last: Any) -> History:
+    def __new__(
+        cls, kind: str | Str, body: Tensor, first: Symbolic, last: Symbolic
+    ) -> History:
         bounds = (sympy.sympify(first), sympy.sympify(last))
         return super().__new__(cls, Str(str(kind)), body, *bounds)
 
@@ -322,14 +329,14 @@ class History(Tensor):
         return int(self.args[2])
 
     @property
-    def last(self) -> Any:
+    def last(self) -> Symbolic:
         return self.args[3]
 
 
 class Part(Tensor):
     """One of the equal parts into which ``split`` cuts the features."""
 
-    def __new__(cls, tensor: Tensor, parts: Any, which: Any) -> Part:
+    def __new__(cls, tensor: Tensor, parts: Symbolic, which: Symbolic) -> Part:
         return super().__new__(cls, tensor, sympy.Integer(parts), sympy.Integer(which))
 
     @property
@@ -368,8 +375,10 @@ def subtensors(
 
 
 def _replaced(
-    tensor: Tensor, rule: Mapping[Any, Any], memo: dict[Tensor, tuple[Any, bool]]
-) -> tuple[Any, bool]:
+    tensor: Tensor,
+    rule: Mapping[Symbolic, Symbolic],
+    memo: dict[Tensor, tuple[Symbolic, bool]],
+) -> tuple[Symbolic, bool]:
     """SymPy's ``_xreplace``: the new expression, and whether it is another one."""
     if tensor in rule:
         return rule[tensor], True
@@ -386,7 +395,7 @@ def _replaced(
     return memo[tensor]
 
 
-def offset(index: Any) -> int | None:
+def offset(index: Symbolic) -> int | None:
     """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
     if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
         return None
@@ -404,7 +413,7 @@ def signed(sign: int, term: Tensor) -> Tensor:
     return Scaled(-1, term)
 
 
-def scaled(coefficient: Any, tensor: Tensor) -> Tensor:
+def scaled(coefficient: Symbolic, tensor: Tensor) -> Tensor:
     """A scalar times a tensor; factors that meet are multiplied, a factor 1 is left out."""
     if isinstance(tensor, Scaled):
         coefficient, tensor = coefficient * tensor.coefficient, tensor.tensor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
 from recform.algebra.expr import Tensor
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape
+from recform.blocks.symbolic import Symbolic
 from recform.source import Source, Span
 
 
@@ -78,7 +78,7 @@ class Table:
     """
 
     name: str
-    symbol: Any
+    symbol: Symbolic
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
@@ -125,7 +125,7 @@ class Param:
     """
 
     name: str
-    value: Any
+    value: Symbolic
     free: bool
     span: Span = field(compare=False)
 

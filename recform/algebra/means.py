@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Boundary, Formula
+from recform.blocks.symbolic import Symbolic
 
 
 class Members(sympy.Function):
@@ -23,7 +23,7 @@ class Members(sympy.Function):
     is_positive = True
 
 
-def members(name: str, first: Any, last: Any) -> Any:
+def members(name: str, first: Symbolic, last: Symbolic) -> Symbolic:
     """The number of members of a range of an unknown."""
     return Members(sympy.Symbol(name), first, last)
 
@@ -53,7 +53,7 @@ def counted(formula: Formula) -> Formula:
     )
 
 
-def _exact(boundary: Boundary, exact: Any) -> Boundary:
+def _exact(boundary: Boundary, exact: Callable[[Tensor], Tensor]) -> Boundary:
     right = None if boundary.right is None else exact(boundary.right)
     rule = boundary.rule
     if rule is not None:
@@ -75,7 +75,7 @@ def _zeros(boundaries: Iterable[Boundary]) -> dict[str, tuple[int, ...]]:
     return zeros
 
 
-def _count(item: Members, zeros: tuple[int, ...]) -> Any:
+def _count(item: Members, zeros: tuple[int, ...]) -> Symbolic:
     _, first, last = item.args
     count = last - first + 1
     start = int(first)

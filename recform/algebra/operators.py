@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import sympy
 
 from recform.algebra.expr import Apply, Tensor, TensorSum, scaled, signed
+from recform.blocks.symbolic import Symbolic
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class OperatorRef:
     """``W_i``; the index is ``NaN`` for an operator without one."""
 
     name: str
-    index: Any
+    index: Symbolic
     size: ClassVar[int] = 1
 
 
@@ -31,7 +32,7 @@ class OperatorRef:
 class Scalar:
     """A scalar as an operator: the scalar times the identity."""
 
-    value: Any
+    value: Symbolic
     size: ClassVar[int] = 1
 
 
@@ -68,7 +69,7 @@ def summed(terms: Sequence[tuple[int, OperatorExpr]]) -> OperatorExpr:
     The others stay as they are, in the author's order.
     """
     flat = list(_flat(terms, 1))
-    totals: dict[tuple[OperatorExpr, ...], Any] = {}
+    totals: dict[tuple[OperatorExpr, ...], Symbolic] = {}
     for sign, term in flat:
         factor, rest = _factored(term)
         totals[rest] = totals.get(rest, sympy.S.Zero) + sign * factor
@@ -90,7 +91,7 @@ def _flat(
             yield outer * sign, term
 
 
-def _factored(term: OperatorExpr) -> tuple[Any, tuple[OperatorExpr, ...]]:
+def _factored(term: OperatorExpr) -> tuple[Symbolic, tuple[OperatorExpr, ...]]:
     """A term as a number times what it is a multiple of."""
     factors = term.factors if isinstance(term, Composition) else (term,)
     number = sympy.S.One

@@ -7,7 +7,6 @@ tensors.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import sympy
 
@@ -20,11 +19,12 @@ from recform.algebra.expr import (
     State,
     Tensor,
 )
+from recform.blocks.symbolic import Symbolic
 
 #: What an index becomes; it is never asked for the one of what all blocks share.
-Index = Callable[[Any], Any]
+Index = Callable[[Symbolic], Symbolic]
 #: What a coefficient and the block whose number ``i`` is in it become.
-Coefficient = Callable[[Any, Any], tuple[Any, Any]]
+Coefficient = Callable[[Symbolic, Symbolic], tuple[Symbolic, Symbolic]]
 
 
 def rebuilt(tensor: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -43,7 +43,7 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
     """
     memo: dict[Tensor, Tensor] = {}
 
-    def new(value: Any) -> Any:
+    def new(value: Symbolic) -> Symbolic:
         return value if value is sympy.nan else index(value)
 
     def visit(part: Tensor) -> Tensor:

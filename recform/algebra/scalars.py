@@ -7,11 +7,12 @@ diagnostic and not the end of the machine's memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
 from recform.blocks.function import EXACT
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Unread, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -19,7 +20,7 @@ from recform.syntax import nodes as n
 _MAX_BITS = 256
 _MAX_EXPONENT = 64
 
-FUNCTIONS: dict[str, Callable[..., Any]] = {
+FUNCTIONS: dict[str, Callable[..., Symbolic]] = {
     "sqrt": sympy.sqrt,
     "exp": sympy.exp,
     "log": sympy.log,
@@ -42,7 +43,7 @@ class Unreasonable(Exception):
     """A number is larger than any that a network could need."""
 
 
-def power(base: Any, exponent: Any) -> Any:
+def power(base: Symbolic, exponent: Symbolic) -> Symbolic:
     """``base ^ exponent`` within bounds.
 
     Raises:
@@ -61,7 +62,7 @@ def power(base: Any, exponent: Any) -> Any:
     return bounded(base**exponent)
 
 
-def bounded(value: Any) -> Any:
+def bounded(value: Symbolic) -> Symbolic:
     """The value itself.
 
     Raises:
@@ -85,12 +86,12 @@ class ScalarReader:
     """
 
     def __init__(
-        self, names: Mapping[str, Any], report: Diagnostics, where: str
+        self, names: Mapping[str, Symbolic], report: Diagnostics, where: str
     ) -> None:
         self._scalars = _Scalars(names, where)
         self._report = report
 
-    def read(self, expr: n.Expr) -> Any:
+    def read(self, expr: n.Expr) -> Symbolic:
         """The value, or None after a diagnostic."""
         try:
             return self._scalars.value(expr)
@@ -99,7 +100,7 @@ class ScalarReader:
             return None
 
 
-def scalar_of(expr: n.Expr, names: Mapping[str, Any]) -> Any:
+def scalar_of(expr: n.Expr, names: Mapping[str, Symbolic]) -> Symbolic:
     """The value of what may be a scalar, or None if it is none.
 
     Args:
@@ -113,11 +114,11 @@ def scalar_of(expr: n.Expr, names: Mapping[str, Any]) -> Any:
 
 
 class _Scalars:
-    def __init__(self, names: Mapping[str, Any], where: str) -> None:
+    def __init__(self, names: Mapping[str, Symbolic], where: str) -> None:
         self._names = names
         self._where = where
 
-    def value(self, expr: n.Expr) -> Any:
+    def value(self, expr: n.Expr) -> Symbolic:
         """The value.
 
         Raises:
@@ -132,7 +133,7 @@ class _Scalars:
         except ZeroDivisionError:
             self._fail("RF211", "this divides by zero", expr.span)
 
-    def _read(self, expr: n.Expr) -> Any:
+    def _read(self, expr: n.Expr) -> Symbolic:
         match expr:
             case n.Number():
                 return bounded(
@@ -164,13 +165,13 @@ class _Scalars:
                 return self._call(expr)
         self._fail("RF212", f"{self._where} takes a number here", expr.span)
 
-    def _number(self, expr: n.Expr) -> Any:
+    def _number(self, expr: n.Expr) -> Symbolic:
         value = self._read(expr)
         if isinstance(value, bool):
             self._fail("RF212", "true and false are no numbers", expr.span)
         return value
 
-    def _reference(self, expr: n.Reference) -> Any:
+    def _reference(self, expr: n.Reference) -> Symbolic:
         if expr.indices:
             self._fail("RF212", f"{self._where} takes no indexed names", expr.span)
         if expr.name in self._names:
@@ -186,7 +187,7 @@ class _Scalars:
             "RF201", f"the name {expr.name!r} is not known here", expr.span, hint
         )
 
-    def _call(self, expr: n.Call) -> Any:
+    def _call(self, expr: n.Call) -> Symbolic:
         name = expr.function.name
         if name not in FUNCTIONS or expr.function.indices:
             guess = closest(name, FUNCTIONS)
@@ -212,10 +213,10 @@ class _Scalars:
 
 def call(
     name: str,
-    arguments: list[Any],
+    arguments: list[Symbolic],
     span: Span,
     fail: Callable[[str, str, Span], None],
-) -> Any:
+) -> Symbolic:
     """A function of numbers; a wrong number of arguments goes to ``fail``."""
     wanted = "2 or more" if name in ("min", "max") else "1"
     if (len(arguments) < 2) if wanted != "1" else (len(arguments) != 1):

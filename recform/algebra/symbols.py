@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy
 
 from recform.algebra.expr import I, L
+from recform.blocks.symbolic import Symbolic
 
 #: The width of the stage and the stride of the block.
 WIDTH = sympy.Symbol("c", integer=True, positive=True)
@@ -28,11 +27,11 @@ FIRST = "first"
 MAX_SIZE = 1_000_000
 
 
-def parameter(name: str) -> Any:
+def parameter(name: str) -> Symbolic:
     """The symbol of a parameter of the file that is left to the constructor."""
     return sympy.Symbol(name, positive=True)
 
 
-def size(name: str) -> Any:
+def size(name: str) -> Symbolic:
     """The symbol of an argument of a definition: ``ratio`` in ``SE(x, ratio=16)``."""
     return sympy.Symbol(name, integer=True, positive=True)

@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import sympy
 
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE
 from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
+from recform.blocks.operator import Value
+from recform.blocks.symbolic import Symbolic
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Trace:
     saved: int
 
 
-def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
+def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Trace:
     """A pipeline on a shape whose sizes are numbers.
 
     Args:
@@ -69,7 +70,9 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Trace:
     return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
 
 
-def _one(step: Step, x: Shape, values: Mapping[Any, Any]) -> tuple[Shape, Cost]:
+def _one(
+    step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]
+) -> tuple[Shape, Cost]:
     with _blamed(step):
         arguments = arguments_of(step, values)
         return step.operator.shape(x, arguments), step.operator.cost(x, arguments)
@@ -86,7 +89,9 @@ def _blamed(step: Step) -> Iterator[None]:
         raise
 
 
-def output_of(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Shape:
+def output_of(
+    pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]
+) -> Shape:
     """The shape that a pipeline makes; sizes may be symbols."""
     values = {**values, INCOMING: x.features}
     for step in pipeline.steps:
@@ -95,14 +100,14 @@ def output_of(pipeline: Pipeline, x: Shape, values: Mapping[Any, Any]) -> Shape:
     return x
 
 
-def arguments_of(step: Step, values: Mapping[Any, Any]) -> Arguments:
+def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
     """The arguments of an operator with values in the place of symbols.
 
     Raises:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
-    filled: dict[str, Any] = {}
+    filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)
         if free:
@@ -116,8 +121,8 @@ def arguments_of(step: Step, values: Mapping[Any, Any]) -> Arguments:
 
 @lru_cache(maxsize=4096)
 def _put_in(
-    value: Any, pairs: tuple[tuple[Any, Any], ...], kind: Kind, name: str
-) -> Any:
+    value: Value, pairs: tuple[tuple[Symbolic, Symbolic], ...], kind: Kind, name: str
+) -> Value:
     if isinstance(value, tuple):
         return tuple(
             _put_in(part, pairs, kind, name) if symbols_in(part) else part
@@ -127,7 +132,7 @@ def _put_in(
     return number if number.free_symbols else number_of(number, kind, name)
 
 
-def number_of(value: Any, kind: Kind, name: str) -> int | float:
+def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     """A symbolic argument with numbers put in.
 
     Raises:

@@ -7,7 +7,6 @@ formula.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import sympy
 from sympy.printing.latex import greek_letters_set, translate
@@ -31,6 +30,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
+from recform.blocks.symbolic import Symbolic
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
@@ -45,12 +45,12 @@ def latex(tensor: Tensor) -> str:
     return _Latex().show(tensor)
 
 
-def indexed(name: str, index: Any) -> str:
+def indexed(name: str, index: Symbolic) -> str:
     """A name with its index in the language of the files: ``X_<i-1>``, ``X_<i,2>``."""
     return _Plain().index(name, index)
 
 
-def plain_scalar(expr: Any) -> str:
+def plain_scalar(expr: Symbolic) -> str:
     """A coefficient in the language of the files."""
     return _Plain().scalar(expr)[0]
 
@@ -85,7 +85,7 @@ class _Plain:
     def bracket(self, text: str) -> str:
         return f"({text})"
 
-    def index(self, name: str, index: Any) -> str:
+    def index(self, name: str, index: Symbolic) -> str:
         text = self.indices(name, index)
         name = untimed(name)
         if not text:
@@ -94,7 +94,7 @@ class _Plain:
             f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
         )
 
-    def indices(self, name: str, index: Any) -> str:
+    def indices(self, name: str, index: Symbolic) -> str:
         """The indices of a name, block first and time second."""
         block = "" if index is sympy.nan else self.number(index)
         time = time_of(name)
@@ -102,13 +102,13 @@ class _Plain:
         text = ",".join(part for part in parts if part)
         return text.replace(" ", "").replace("_k", "k")
 
-    def number(self, value: Any) -> str:
+    def number(self, value: Symbolic) -> str:
         return str(sympy.sstr(value)).replace("**", "^")
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"
 
-    def scalar(self, value: Any) -> tuple[str, int]:
+    def scalar(self, value: Symbolic) -> tuple[str, int]:
         learned = sorted(value.atoms(Learned), key=str)
         names = {
             item: sympy.Symbol(self.index(item.name, item.index)) for item in learned
@@ -117,7 +117,7 @@ class _Plain:
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
         return self.expression(value.xreplace(names)), level
 
-    def expression(self, value: Any) -> str:
+    def expression(self, value: Symbolic) -> str:
         """A number with symbols in it."""
         return self.number(value)
 
@@ -202,12 +202,12 @@ class _Latex(_Plain):
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"
 
-    def index(self, name: str, index: Any) -> str:
+    def index(self, name: str, index: Symbolic) -> str:
         text = self.indices(name, index)
         name = latex_name(untimed(name))
         return f"{name}_{{{text}}}" if text else name
 
-    def expression(self, value: Any) -> str:
+    def expression(self, value: Symbolic) -> str:
         return str(sympy.latex(value))
 
     def history(self, tensor: History) -> str:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy
 
 from recform.analysis.linear.recurrence import Linear
 from recform.analysis.linear.words import BLOCK, At, Polynomial
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.closed import closed_form
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
@@ -53,7 +53,7 @@ class Network:
         steps: for each move, a sparse row for each state.
     """
 
-    domain: Any
+    domain: Symbolic
     states: tuple[tuple[str, tuple[Move, ...]], ...]
     steps: Mapping[Move, tuple[Row, ...]]
 
@@ -90,7 +90,9 @@ class Network:
         ways = sum(len(seed.terms) for seed in seeds.values())
         return ways * len(self.steps) * len(self.states) > MOST_ROWS
 
-    def _behind(self, unknown: str, before: Move, final: tuple[Any, ...]) -> Series:
+    def _behind(
+        self, unknown: str, before: Move, final: tuple[Symbolic, ...]
+    ) -> Series:
         """The paths from an unknown that go through ``before`` in front of all else."""
         one, zero = self.domain.one, self.domain.zero
         here = self.states.index((unknown, ()))
@@ -108,7 +110,7 @@ class Network:
         return Series(self.domain, initial, ordered, (zero, *final))
 
 
-def _number(polynomial: Polynomial) -> Any:
+def _number(polynomial: Polynomial) -> Symbolic:
     """The coefficient of the identity, if it is a number that no block changes."""
     value = polynomial.terms.get((), sympy.S.Zero)
     return value if value.is_Rational else sympy.S.Zero
@@ -169,7 +171,7 @@ def automaton(
     numbers: dict[tuple[str, tuple[Move, ...]], int] = {
         (unknown, ()): n for n, unknown in enumerate(unknowns)
     }
-    edges: list[tuple[int, Move, int, Any]] = []
+    edges: list[tuple[int, Move, int, Symbolic]] = []
     for (target, source, _), group in words.items():
         for word, weight in group.items():
             before = numbers[source, ()]

@@ -7,11 +7,11 @@ variables of sums, and each star a product over its blocks.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import sympy
 
-from recform.derivation.series.regex import Regex, Star
+from recform.blocks.symbolic import Symbolic
+from recform.derivation.series.regex import Factor, Regex, Star
 from recform.derivation.series.series import SKIP, Move
 from recform.derivation.series.show import (
     PLAIN,
@@ -22,7 +22,7 @@ from recform.derivation.series.show import (
     polynomial,
 )
 
-_Part = tuple[bool, dict[Move, Any]]
+_Part = tuple[bool, dict[Move, Symbolic]]
 
 
 def closed_form(style: Plain, regex: Regex) -> str:
@@ -56,7 +56,7 @@ def _taken(regex: Regex) -> set[str]:
     return found
 
 
-def _parts(product: Any) -> list[_Part] | None:
+def _parts(product: tuple[Factor, ...]) -> list[_Part] | None:
     """The moves and stars of a product, newest block first; None if a star is deep."""
     result: list[_Part] = []
     for factor in reversed(product):
@@ -72,7 +72,7 @@ def _parts(product: Any) -> list[_Part] | None:
     return result
 
 
-def _row(style: Plain, parts: list[_Part], weight: Any, free: list[str]) -> str:
+def _row(style: Plain, parts: list[_Part], weight: Symbolic, free: list[str]) -> str:
     """A row of moves and stars as sums over where the stars end."""
     stars = sum(1 for star, _ in parts if star)
     if stars > 3 or stars == 0:
@@ -129,7 +129,9 @@ def _place(base: str, number: int, variable: str = "") -> Place:
     return Place(f"L-{base}" if base else "L", -number)
 
 
-def _one(style: Plain, moves: dict[Move, Any], begin: tuple[str, int]) -> list[str]:
+def _one(
+    style: Plain, moves: dict[Move, Symbolic], begin: tuple[str, int]
+) -> list[str]:
     (move,) = moves
     place = _place(*begin)
     return [style.name(name, place) for name in (*move.gains, *move.operators)]
@@ -137,7 +139,7 @@ def _one(style: Plain, moves: dict[Move, Any], begin: tuple[str, int]) -> list[s
 
 def _many(
     style: Plain,
-    moves: dict[Move, Any],
+    moves: dict[Move, Symbolic],
     begin: tuple[str, int],
     end: tuple[str, int],
     inner: str,

@@ -12,10 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.read import Wanted
 from recform.derivation.series.automaton import (
     Reduced,
@@ -56,7 +56,7 @@ class Recursion:
     """
 
     unknowns: tuple[str, ...]
-    terms: Mapping[tuple[str, str], Mapping[Word, Any]]
+    terms: Mapping[tuple[str, str], Mapping[Word, Symbolic]]
 
     @property
     def order(self) -> int:
@@ -108,7 +108,7 @@ class Derivation:
 
     wanted: Wanted
     reduced: Reduced
-    direct: Mapping[Word, Any] | None
+    direct: Mapping[Word, Symbolic] | None
     reach: int | None
     recursion: Recursion
 
@@ -185,7 +185,7 @@ def _signed(recursion: Recursion) -> Iterator[Recursion]:
             yield other
 
 
-def _times(recursion: Recursion, name: str, factor: Any) -> Recursion:
+def _times(recursion: Recursion, name: str, factor: Symbolic) -> Recursion:
     """The same with ``factor`` times a new unknown in place of it."""
     terms = {}
     for (target, source), words in recursion.terms.items():
@@ -217,7 +217,7 @@ def _equations(series: Series, silent: list[Row], names: tuple[str, ...]) -> Rec
     for row in basis:
         independent = span.add(row)
         assert independent
-    terms: dict[tuple[str, str], dict[Word, Any]] = {}
+    terms: dict[tuple[str, str], dict[Word, Symbolic]] = {}
     for source, row in zip(names, basis, strict=True):
         for move in series.moves:
             made = span.coordinates(series.step(row, move))

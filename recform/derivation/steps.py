@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.forward import Derivation
 from recform.derivation.series.automaton import words_up_to
 from recform.derivation.series.regex import latex, of_words, regex_of
@@ -78,10 +78,10 @@ def expansions(found: Derivation, style: Plain) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def sorted_words(words: Mapping[Word, Any]) -> dict[Word, Any]:
+def sorted_words(words: Mapping[Word, Symbolic]) -> dict[Word, Symbolic]:
     """Words by the number of blocks that they pass, newer blocks first."""
 
-    def key(word: Word) -> Any:
+    def key(word: Word) -> tuple[int, list[int], Word]:
         passed = [n for n, move in enumerate(reversed(word)) if not move.is_skip]
         return (len(passed), passed, word)
 
@@ -129,7 +129,7 @@ def _paths(found: Derivation) -> Step:
     )
 
 
-def _letters(words: Mapping[Word, Any]) -> str:
+def _letters(words: Mapping[Word, Symbolic]) -> str:
     """A sum of words of moves, as it stands in an equation of series."""
     shown = []
     for word in sorted(words, key=lambda w: (len(w), w)):
@@ -138,7 +138,7 @@ def _letters(words: Mapping[Word, Any]) -> str:
     return added(shown)
 
 
-def _by_f(style: Plain, found: Derivation, symbol: Any) -> str:
+def _by_f(style: Plain, found: Derivation, symbol: Symbolic) -> str:
     """``f_<L-i> = f_<L-i+1>*(1 + W_<L-i+1>) - ...`` with any way to write f."""
     assert found.direct is not None
     terms = []

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import sympy
 
@@ -20,15 +19,16 @@ from recform.algebra.expr import I, L, Learned, time_of, untimed
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.linear.words import BLOCK, SHARED, Letter, Polynomial
 from recform.analysis.linear.words import Word as Product
-from recform.derivation.series.series import SHARED_MARK, Move, Series
+from recform.blocks.symbolic import Symbolic
+from recform.derivation.series.series import SHARED_MARK, Move, Series, Word
 from recform.derivation.series.show import PLAIN
 
-Words = Mapping[tuple[Move, ...], Any]
+Words = Mapping[Word, Symbolic]
 
 
 def words_of(
     polynomial: Polynomial, length: int, distance: int = 0, *, opaque: bool = False
-) -> dict[tuple[Move, ...], Any]:
+) -> dict[Word, Symbolic]:
     """A coefficient ``a_k(i)`` as words over the blocks ``i-k+1`` to ``i``.
 
     Args:
@@ -38,7 +38,7 @@ def words_of(
             where the order of operators allows it.
         opaque: whether to make letters of all numbers but fractions.
     """
-    result: dict[tuple[Move, ...], Any] = {}
+    result: dict[Word, Symbolic] = {}
     for product, weight in polynomial.terms.items():
         moves = _operators(product, length, distance)
         for gains, number in _gains(weight, length, distance, opaque):
@@ -50,7 +50,7 @@ def words_of(
     return {word: number for word, number in result.items() if number != 0}
 
 
-def seeds_before(polynomial: Polynomial) -> dict[Move, Any]:
+def seeds_before(polynomial: Polynomial) -> dict[Move, Symbolic]:
     """A coefficient ``a_0(i)`` as moves that are applied first at the next block."""
     shifted = polynomial.shifted(-1)
     return {
@@ -187,8 +187,8 @@ def _check(item: Letter) -> None:
 
 
 def _gains(
-    weight: Any, length: int, distance: int, opaque: bool
-) -> list[tuple[list[tuple[str, ...]], Any]]:
+    weight: Symbolic, length: int, distance: int, opaque: bool
+) -> list[tuple[list[tuple[str, ...]], Symbolic]]:
     """A coefficient as sums of products of the blocks' learned scalars and a number."""
     weight = sympy.expand(weight)
     weight = weight.xreplace(

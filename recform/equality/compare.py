@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula, Scope
@@ -152,11 +151,11 @@ def _same_equations(left: Formula, right: Formula) -> bool:
     pairs = zip(others, others if set(names) == set(others) else names, strict=True)
     renamed = dict(pairs)
 
-    def named(tensor: Tensor | None) -> Any:
+    def named(tensor: Tensor | None) -> Tensor | None:
         if tensor is None:
             return None
         states = {s: State(renamed[s.name], s.index) for s in tensor.atoms(State)}
-        return tensor.xreplace(states)
+        return tensor.xreplace(states)  # type: ignore[no-any-return]
 
     return (
         {e.unknown: e.right for e in left.equations}

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.equality.terms import (
     Atom,
     Atoms,
+    Key,
     Monomial,
     Value,
     frozen,
@@ -28,7 +29,7 @@ def part(atoms: Atoms, value: Value, parts: int, which: int) -> Value:
 
 
 def side_by_side(
-    atoms: Atoms, values: Sequence[Value], widths: Sequence[Any] = ()
+    atoms: Atoms, values: Sequence[Value], widths: Sequence[Symbolic | None] = ()
 ) -> Value:
     """Values side by side; a ``concat`` inside of another is taken out.
 
@@ -65,7 +66,7 @@ def parts_of(atoms: Atoms, value: Value) -> list[Value] | None:
 # ---------------------------------------------------------------------------------- widths
 
 
-def width_of(atoms: Atoms, value: Value) -> Any:
+def width_of(atoms: Atoms, value: Value) -> Symbolic | None:
     """How wide a value is, or None if that is not known."""
     found = [
         _atom_width(atoms, atom)
@@ -76,11 +77,11 @@ def width_of(atoms: Atoms, value: Value) -> Any:
     return found[0] if found and all(width == found[0] for width in found) else None
 
 
-def _atom_width(atoms: Atoms, atom: Atom) -> Any:
+def _atom_width(atoms: Atoms, atom: Atom) -> Symbolic | None:
     return atoms.once(("width", atom), lambda: _made_width(atoms, atoms.key(atom)))
 
 
-def _made_width(atoms: Atoms, key: Any) -> Any:
+def _made_width(atoms: Atoms, key: Key) -> Symbolic | None:
     kind, *rest = key
     match kind:
         case "f":
@@ -92,11 +93,19 @@ def _made_width(atoms: Atoms, key: Any) -> Any:
             inner = _atom_width(atoms, rest[2])
             return None if inner is None else inner / rest[0]
         case "concat":
-            widths = [width_of(atoms, dict(value)) for value in rest]
-            return None if None in widths else sum(widths)
+            return _total([width_of(atoms, dict(value)) for value in rest])
         case "zeros":
             return rest[0]
     return atoms.said_width(key)
+
+
+def _total(widths: Iterable[Symbolic | None]) -> Symbolic | None:
+    total = sympy.S.Zero
+    for width in widths:
+        if width is None:
+            return None
+        total = total + width
+    return total
 
 
 def is_number(atoms: Atoms, value: Value) -> bool:
@@ -113,7 +122,12 @@ def _is_number(atoms: Atoms, atom: Atom) -> bool:
     return atoms.once(key, lambda: all(is_number(atoms, dict(x)) for x in inner))
 
 
-def filling(atoms: Atoms, value: Value, width: Any, like: Any = None) -> Value:
+def filling(
+    atoms: Atoms,
+    value: Value,
+    width: Symbolic | None,
+    like: tuple[Monomial, ...] | None = None,
+) -> Value:
     """A number as features: zeros of a width are an atom, added to it.
 
     Without it ``concat(0*X_i, Y_i)`` would not tell how wide X is. If that is not known,
@@ -122,7 +136,7 @@ def filling(atoms: Atoms, value: Value, width: Any, like: Any = None) -> Value:
     """
     if width is None:
         unlike = atoms.count() if like is None else like
-        width_key: tuple[Any, ...] = ("zeros", None, unlike)
+        width_key: Key = ("zeros", None, unlike)
     else:
         width_key = ("zeros", width)
     return plus(value, atoms.value(*width_key))
@@ -179,7 +193,7 @@ def gathered(atoms: Atoms, value: Value) -> Value:
     So ``concat(a, b) + concat(c, d) = concat(a + c, b + d)``. A weight, or a number that
     is added, is in the parts.
     """
-    groups: dict[Any, list[Value]] = {}
+    groups: dict[Symbolic, list[Value]] = {}
     rest: Value = {}
     for monomial, weight in value.items():
         term = {monomial: weight}
@@ -210,7 +224,7 @@ def _visible(atoms: Atoms, value: Value) -> Value:
     return {}
 
 
-def placed(atoms: Atoms, monomial: Monomial) -> list[tuple[Monomial, Any]]:
+def placed(atoms: Atoms, monomial: Monomial) -> list[tuple[Monomial, Symbolic]]:
     """A ``concat`` as a sum: each term of each part at its place, zeros beside it.
 
     Matrices may be applied to the terms one by one.
@@ -219,14 +233,14 @@ def placed(atoms: Atoms, monomial: Monomial) -> list[tuple[Monomial, Any]]:
     if parts is None:
         return [(monomial, sympy.S.One)]
     widths = [width_of(atoms, part) for part in parts]
-    if None in widths:
+    whole = _total(widths)
+    if whole is None:
         return [(monomial, sympy.S.One)]
-    before = [sum(widths[:place], sympy.S.Zero) for place in range(len(parts))]
     return [
         (
             (
                 atoms.number(
-                    "place", before[place], widths[place], sum(widths), factors
+                    "place", _total(widths[:place]), widths[place], whole, factors
                 ),
             ),
             weight,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy
 
@@ -13,6 +12,7 @@ from recform.algebra.formula import Formula
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import LAST, Polynomial
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import network_of, seeds_of
 from recform.derivation.series.automaton import first_word, minimal, words_up_to
 from recform.derivation.series.regex import shown
@@ -39,8 +39,8 @@ class PathChange:
 
     blocks: int
     path: str
-    before: Any
-    after: Any
+    before: Symbolic
+    after: Symbolic
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class PathDifference:
     same: bool | None
     changes: tuple[PathChange, ...]
     more: int
-    totals: tuple[Any, Any] | None
+    totals: tuple[Symbolic, Symbolic] | None
     blocks: tuple[int, int]
     own: bool = False
     others: tuple[tuple[tuple[str, str], ...], tuple[tuple[str, str], ...]] = ((), ())
@@ -122,12 +122,12 @@ def _others(formula: Formula) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _from_input(formula: Formula) -> Any:
+def _from_input(formula: Formula) -> Symbolic:
     """The sum of the weights of all paths from the input, of the longest stage."""
     linear = linearise(formula, Diagnostics(), activations=False)
     length = longest(formula)
 
-    def weigh(polynomial: Polynomial, block: int) -> Any:
+    def weigh(polynomial: Polynomial, block: int) -> Symbolic:
         total = sum(polynomial.terms.values(), sympy.S.Zero)
         learned = {item: sympy.Symbol(item.name) for item in total.atoms(Learned)}
         return total.xreplace(learned).xreplace({I: block, L: length})
@@ -156,11 +156,11 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
     before, after = (words_up_to(s, _BLOCKS) or {} for s in (first, second))
     result = []
     for length in range(1, _BLOCKS + 1):
-        words: dict[Word, Any] = {
+        words: dict[Word, Symbolic] = {
             word: None for word in (*before, *after) if len(word) == length
         }
         # Several words may be the same product of operators.
-        paths: dict[str, tuple[Any, Any]] = {}
+        paths: dict[str, tuple[Symbolic, Symbolic]] = {}
         for word in sorted_words(words):
             parts = factors(PLAIN, word, Place("L", -length))
             path = term(PLAIN, sympy.S.One, parts)
@@ -176,7 +176,7 @@ def _changes(first: Series, second: Series) -> list[PathChange]:
     return result
 
 
-def _total(series: Series, blocks: int) -> Any:
+def _total(series: Series, blocks: int) -> Symbolic:
     row = series.forward(())
     for _ in range(blocks):
         moved = [series.step(row, move) for move in series.moves]
@@ -218,7 +218,7 @@ def path_lines(found: PathDifference) -> list[str]:
     return result
 
 
-def as_dict(found: PathDifference) -> Mapping[str, Any]:
+def as_dict(found: PathDifference) -> Mapping[str, object]:
     """For ``--json``."""
     return {
         "expressions": list(found.paths),

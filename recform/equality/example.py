@@ -34,6 +34,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.blocks import Operator
+from recform.blocks.symbolic import Symbolic
 from recform.equality.functions import functions_in
 from recform.equality.functions import program as program_of
 from recform.recurrence.unroll import Unroller
@@ -157,7 +158,7 @@ class Example:
     outputs: tuple[tuple[str, ...], tuple[str, ...]]
     program: str
 
-    def as_dict(self) -> Mapping[str, Any]:
+    def as_dict(self) -> Mapping[str, object]:
         """For ``--json``."""
         return {
             "depth": self.depth,
@@ -206,12 +207,12 @@ def example(
     return None
 
 
-def _number(value: Any) -> str:
+def _number(value: Fraction | float) -> str:
     return str(value) if isinstance(value, Fraction | int) else f"{value:.9g}"
 
 
-def _run(program: str) -> tuple[list[Any], list[Any]] | None:
-    """The two outputs of a program that was written here."""
+def _run(program: str) -> tuple[list[float], list[float]] | None:
+    """The two outputs of a program that was written here; fractions where they do."""
     scope: dict[str, Any] = {}
     body = program[: program.index("\nprint(")]
     try:
@@ -221,7 +222,7 @@ def _run(program: str) -> tuple[list[Any], list[Any]] | None:
     return scope["first"], scope["second"]
 
 
-def _differ(left: list[Any], right: list[Any]) -> bool:
+def _differ(left: list[float], right: list[float]) -> bool:
     if len(left) != len(right):
         return True
     return any(abs(a - b) > 1e-6 for a, b in zip(left, right, strict=True))
@@ -312,7 +313,7 @@ def _scalar(item: Learned) -> str:
     return f'scalar("{item.name}{index}")'
 
 
-def _code(value: Any) -> str:
+def _code(value: Symbolic) -> str:
     """A number as Python: exact where it is rational, a float otherwise."""
     if value.is_Rational:
         return f"Q({value.p}, {value.q})"

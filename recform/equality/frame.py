@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
@@ -31,7 +30,7 @@ class FrameChange:
         both = ", ".join(f"{t} in {n}" for t, n in zip(self.texts, names, strict=True))
         return f"{self.what}: {both}"
 
-    def as_dict(self) -> Mapping[str, Any]:
+    def as_dict(self) -> Mapping[str, object]:
         """For ``--json``."""
         return {"what": self.what, "texts": list(self.texts)}
 
@@ -102,14 +101,14 @@ def _scalar(scalar: LearnedScalar) -> str:
     return owner + ", for each channel" * scalar.per_feature
 
 
-def _signature(pipeline: Pipeline | None) -> Any:
+def _signature(pipeline: Pipeline | None) -> list[object] | None:
     """What a pipeline computes, as far as its text says it; equal for equal ones."""
     return None if pipeline is None else [_step(step) for step in pipeline.steps]
 
 
-def _step(step: Step) -> Any:
+def _step(step: Step) -> tuple[object, object]:
     operator = step.operator
-    inside: Any = operator
+    inside: object = operator
     if isinstance(operator, Body):
         letters = {name: _signature(p) for name, p in operator.operators.items()}
         scalars = {name: _scalar(s) for name, s in operator.scalars.items()}

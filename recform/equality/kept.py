@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.expr import (
     Apply,
@@ -22,6 +21,7 @@ from recform.algebra.expr import (
     offset,
 )
 from recform.algebra.formula import Formula
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 
@@ -50,7 +50,7 @@ class Kept:
 MADE = State | Apply | Elementwise | Pointwise | Concat | Combine
 
 #: Weights of kept tensors whose sum is zero.
-Relation = Mapping[Kept, Any]
+Relation = Mapping[Kept, Symbolic]
 
 
 def first_block(formulas: tuple[Formula, Formula]) -> int:

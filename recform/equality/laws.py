@@ -13,12 +13,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 from fractions import Fraction
 from functools import cache, partial, reduce
-from typing import Any
 
 import sympy
 
 from recform.blocks import Function
 from recform.blocks.function import EXACT
+from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import each, side_by_side
 from recform.equality.max import (
     NORMAL,
@@ -166,14 +166,14 @@ def _atom(atoms: Atoms, known: Known, x: Value) -> Value:
 
 
 @cache
-def _zero_of(known: Function) -> Any:
+def _zero_of(known: Function) -> Symbolic | None:
     found = known.fold(
         sympy.S.Zero, sympy.Rational, lambda word, parts: EXACT[word](*parts)
     )
     return found if found.is_Rational else None
 
 
-def _at_zero(known: Known) -> Any:
+def _at_zero(known: Known) -> Symbolic | None:
     """What a function that grows is at 0; None if that is no fraction, or it does not."""
     if is_gate(known):
         return sympy.S.Half
@@ -249,12 +249,12 @@ def _merged(atoms: Atoms, left: Value, right: Value) -> Value | None:
         return None
     terms = []
     for monomial, weight in difference.items():
-        kind, *rest = atoms.key(monomial[0])
-        if len(monomial) > 1 or kind != "f" or _at_zero(rest[0]) is None:
+        kind, *told = atoms.key(monomial[0])
+        if len(monomial) > 1 or kind != "f" or _at_zero(told[0]) is None:
             return None
         if not weight.is_Rational:
             return None
-        terms.append((weight, rest[0], dict(rest[1]), monomial))
+        terms.append((weight, told[0], dict(told[1]), monomial))
     weight, known, x, monomial = terms[0]
     if len(terms) == 1:
         if monomial not in left:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import sympy
 
 from recform.blocks import Function, Operator
+from recform.blocks.symbolic import Symbolic
 from recform.equality.terms import (
     Atom,
     Atoms,
@@ -66,14 +67,14 @@ def minus(left: Value, right: Value) -> Value:
     return plus(left, scaled(sympy.S.NegativeOne, right))
 
 
-def _order(value: Value) -> Any:
+def _order(value: Value) -> tuple[int, list[tuple[Monomial, bool, str]]]:
     return len(value), [
         (monomial, *_weight_order(weight)) for monomial, weight in frozen(value)
     ]
 
 
 @lru_cache(maxsize=4096)
-def _weight_order(weight: Any) -> tuple[bool, str]:
+def _weight_order(weight: Symbolic) -> tuple[bool, str]:
     return bool(weight.could_extract_minus_sign()), str(weight)
 
 
@@ -128,7 +129,7 @@ def _is_positive(atoms: Atoms, value: Value, looks: list[int]) -> bool:
     return False
 
 
-def _is_positive_term(atoms: Atoms, monomial: Monomial, weight: Any) -> bool:
+def _is_positive_term(atoms: Atoms, monomial: Monomial, weight: Symbolic) -> bool:
     return bool(weight.is_nonnegative) and all(
         monomial.count(atom) % 2 == 0 or is_positive_atom(atoms, atom)
         for atom in monomial
@@ -201,11 +202,11 @@ def _is_max(atoms: Atoms, monomial: Monomial) -> bool:
     return len(monomial) == 1 and bool(atoms.key(monomial[0])[0] == "max")
 
 
-def _is_added_max(atoms: Atoms, monomial: Monomial, weight: Any) -> bool:
+def _is_added_max(atoms: Atoms, monomial: Monomial, weight: Symbolic) -> bool:
     return bool(_is_max(atoms, monomial) and weight.is_Rational and weight > 0)
 
 
-def _content(values: Sequence[Value]) -> Any:
+def _content(values: Sequence[Value]) -> Symbolic:
     """A positive number that all weights are multiples of: rational ones of whole numbers."""
     weights = [weight for value in values for weight in value.values()]
     if not weights:

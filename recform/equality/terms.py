@@ -7,16 +7,22 @@ side by side. Atoms are equal if their keys are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, TypeAlias, TypeVar
 
 import sympy
+
+from recform.blocks.symbolic import Symbolic
 
 #: An atom's number.
 Atom = int
 Monomial = tuple[Atom, ...]
-#: Weights (SymPy numbers) by monomial; none is zero.
-Value = dict[Monomial, Any]
+#: Weights by monomial; none is zero.
+Value = dict[Monomial, Symbolic]
+#: A value in a key.
+Frozen = tuple[tuple[Monomial, Symbolic], ...]
+#: What an atom is made of: a word for its kind, then what that kind is told by.
+Key: TypeAlias = tuple[Any, ...]
 
 ONE: Monomial = ()
 Made = TypeVar("Made")
@@ -41,21 +47,23 @@ class Atoms:
         width: of what a key says, or None if it is not known.
     """
 
-    def __init__(self, width: Callable[[Any], Any] = lambda key: None) -> None:
+    def __init__(
+        self, width: Callable[[Key], Symbolic | None] = lambda key: None
+    ) -> None:
         self.said_width = width
-        self._numbers: dict[Any, Atom] = {}
-        self._keys: list[Any] = []
-        self._made: dict[Any, Any] = {}
+        self._numbers: dict[Key, Atom] = {}
+        self._keys: list[Key] = []
+        self._made: dict[Hashable, Any] = {}
         self._work = 0
 
-    def number(self, *key: Any) -> Atom:
+    def number(self, *key: Hashable) -> Atom:
         """The number of an atom, told by what it is made of."""
         if key not in self._numbers:
             self._numbers[key] = len(self._keys)
             self._keys.append(key)
         return self._numbers[key]
 
-    def key(self, atom: Atom) -> Any:
+    def key(self, atom: Atom) -> Key:
         """What an atom is made of."""
         return self._keys[atom]
 
@@ -63,11 +71,11 @@ class Atoms:
         """How many there are."""
         return len(self._keys)
 
-    def value(self, *key: Any) -> Value:
+    def value(self, *key: Hashable) -> Value:
         """An atom as a value."""
         return {(self.number(*key),): sympy.S.One}
 
-    def once(self, key: Any, make: Callable[[], Made]) -> Made:
+    def once(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What is made for a key, made once."""
         if key not in self._made:
             self._made[key] = make()
@@ -85,7 +93,7 @@ class Atoms:
             raise TooLarge
 
 
-def frozen(value: Value) -> Any:
+def frozen(value: Value) -> Frozen:
     """A value as a key."""
     return tuple(sorted(value.items()))
 
@@ -99,7 +107,7 @@ def plus(*values: Value) -> Value:
     return cleaned(total)
 
 
-def scaled(weight: Any, value: Value) -> Value:
+def scaled(weight: Symbolic, value: Value) -> Value:
     """A number times a value."""
     return cleaned({monomial: weight * w for monomial, w in value.items()})
 
@@ -120,7 +128,7 @@ def cleaned(value: Value) -> Value:
     return result
 
 
-def _simple(weight: Any) -> Any:
+def _simple(weight: Symbolic) -> Symbolic:
     """A weight in a form that is 0 if and only if it is zero."""
     if weight.is_Number or weight.is_Symbol:
         return weight

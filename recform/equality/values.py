@@ -9,7 +9,6 @@ operators an atom's argument is a single product, and a sum is taken apart.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import sympy
 
@@ -32,6 +31,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.analysis.linear.forms import rational
+from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import (
     filling,
     gathered,
@@ -45,6 +45,7 @@ from recform.equality.laws import function, multiplied, together
 from recform.equality.terms import (
     ONE,
     Atoms,
+    Monomial,
     Value,
     cleaned,
     frozen,
@@ -75,9 +76,9 @@ class Evaluator:
         atoms: Atoms,
         *,
         linear: bool,
-        index: Callable[[Any], Any],
-        number: Callable[[Any], Any],
-        length: Any = L,
+        index: Callable[[Symbolic], str | int],
+        number: Callable[[Symbolic], Symbolic],
+        length: Symbolic = L,
     ) -> None:
         self._length = length
         self._atoms = atoms
@@ -158,7 +159,7 @@ class Evaluator:
             )
         )
 
-    def _like(self, tensor: Tensor, known: Known) -> Any:
+    def _like(self, tensor: Tensor, known: Known) -> tuple[Monomial, ...] | None:
         """The products of a part that is as wide as a tensor: ``X_0`` of ``X_0 - X_0``."""
         value = self.value(tensor, known)
         if not is_number(self._atoms, value):
@@ -168,7 +169,7 @@ class Evaluator:
         parts = (self._like(part, known) for part in tensor.children)
         return next((part for part in parts if part is not None), None)
 
-    def _width(self, tensor: Tensor, known: Known) -> Any:
+    def _width(self, tensor: Tensor, known: Known) -> Symbolic | None:
         """How wide a tensor is: as its value, or if that is a number, as its parts."""
         width = width_of(self._atoms, self.value(tensor, known))
         if width is None and isinstance(
@@ -180,7 +181,7 @@ class Evaluator:
                 width = widths[0]
         return width
 
-    def _weight(self, coefficient: Any, at: Any) -> Any:
+    def _weight(self, coefficient: Symbolic, at: Symbolic) -> Symbolic:
         learned = {
             item: sympy.Symbol(
                 item.name
@@ -202,7 +203,7 @@ def written_out(
     definitions: Mapping[Tensor, Tensor],
     *,
     linear: bool,
-    length: Any = L,
+    length: Symbolic = L,
     memo: dict[Tensor, Value] | None = None,
 ) -> Callable[[Tensor], Value]:
     """Evaluates tensors that are written out for single blocks.

@@ -8,13 +8,13 @@ the equations suggest. What is found is a candidate only; the induction decides.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import power_name
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 
 #: At so many blocks the numbers are compared.
@@ -30,9 +30,9 @@ def varies(formulas: Iterable[Formula]) -> bool:
     return any(value.has(I, L) for value in _coefficients(formulas))
 
 
-def bases(formulas: Iterable[Formula]) -> tuple[Any, ...]:
+def bases(formulas: Iterable[Formula]) -> tuple[Symbolic, ...]:
     """Numbers whose powers may stand in relations, with their inverses; 1 is the first."""
-    found: dict[Any, None] = {sympy.S.One: None}
+    found: dict[Symbolic, None] = {sympy.S.One: None}
     for value in _coefficients(formulas):
         powers = [p.base for p in value.atoms(sympy.Pow) if p.exp.has(I, L)]
         for base in (*powers, value):
@@ -42,7 +42,7 @@ def bases(formulas: Iterable[Formula]) -> tuple[Any, ...]:
     return tuple(found)[:_MOST_BASES]
 
 
-def _coefficients(formulas: Iterable[Formula]) -> list[Any]:
+def _coefficients(formulas: Iterable[Formula]) -> list[Symbolic]:
     tensors: list[Tensor] = []
     for formula in formulas:
         tensors += [*(e.right for e in formula.equations), formula.output]
@@ -54,7 +54,9 @@ def _coefficients(formulas: Iterable[Formula]) -> list[Any]:
     ]
 
 
-def through(first: int, values: Sequence[Any], powers: Sequence[Any]) -> Any | None:
+def through(
+    first: int, values: Sequence[Symbolic], powers: Sequence[Symbolic]
+) -> Symbolic | None:
     """A function of i with these values at ``first``, ``first + 1``, ...; None without one.
 
     Args:
@@ -73,7 +75,9 @@ def through(first: int, values: Sequence[Any], powers: Sequence[Any]) -> Any | N
     return None
 
 
-def _fraction(first: int, values: Sequence[Any], above: int, below: int) -> Any | None:
+def _fraction(
+    first: int, values: Sequence[Symbolic], above: int, below: int
+) -> Symbolic | None:
     """``P(i)/Q(i)`` with these values, whose denominator is 0 at no later block."""
     if above == below == 0:
         return values[0] if len(set(values)) == 1 else None

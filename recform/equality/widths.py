@@ -7,7 +7,8 @@ give it and no adapter can stand in between; what is not known is like nothing e
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from enum import Enum
+from typing import TypeAlias
 
 import sympy
 
@@ -25,21 +26,32 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula, Pipeline, Scope
+from recform.blocks.symbolic import Symbolic
 from recform.equality.frame import changes_shape
+from recform.equality.terms import Key
 
-#: Not known yet, and not to be known.
-_ANY, _NONE = "any", "none"
+
+class _Unsaid(Enum):
+    """A width that is not known yet, or not to be known."""
+
+    ANY = "any"
+    NONE = "none"
+
+
+_ANY, _NONE = _Unsaid.ANY, _Unsaid.NONE
+_Width: TypeAlias = Symbolic | _Unsaid
+
 #: Operators that keep features and positions.
 _KEEPING = ("bn", "ln", "gn", "identity", "dropout", "droppath")
 
 
-def widths_of(formulas: tuple[Formula, Formula]) -> Callable[[Any], Any]:
+def widths_of(formulas: tuple[Formula, Formula]) -> Callable[[Key], Symbolic | None]:
     """The width that an atom's key says, or None: for all that functions are applied to."""
     sides = [_Widths(formula) for formula in formulas]
 
-    def width(key: Any) -> Any:
+    def width(key: Key) -> Symbolic | None:
         kind, *rest = key
-        found = [_NONE]
+        found: list[_Width] = [_NONE]
         if kind == "input":
             found = [side.input for side in sides]
         elif kind == "apply":
@@ -51,7 +63,7 @@ def widths_of(formulas: tuple[Formula, Formula]) -> Callable[[Any], Any]:
         elif kind == "unknown":
             found = [sides[rest[0]].of(rest[1])]
         result = _meet(found)
-        return None if result in (_ANY, _NONE) else result
+        return None if isinstance(result, _Unsaid) else result
 
     return width
 
@@ -64,11 +76,11 @@ class _Widths:
         # The input of a later stage is what the one before put out.
         again = formula.scope is Scope.STAGE and len(formula.stages) > 1
         self.input = _NONE if changes or again else _made(formula.stem)
-        self.operators: Mapping[str, Any] = {
+        self.operators: Mapping[str, _Width] = {
             name: _NONE if changes else _made(flow)
             for name, flow in formula.operators.items()
         }
-        self._unknowns: dict[str, Any] = {e.unknown: _ANY for e in formula.equations}
+        self._unknowns: dict[str, _Width] = {e.unknown: _ANY for e in formula.equations}
         rights = [(e.unknown, e.right) for e in formula.equations]
         rights += [
             (b.left.name, b.right)
@@ -84,7 +96,7 @@ class _Widths:
                 found = [old, self.input, self.of(right)]
                 self._unknowns[name] = _meet(found)
 
-    def of(self, tensor: Tensor) -> Any:
+    def of(self, tensor: Tensor) -> _Width:
         """The width of a tensor of the equations."""
         match tensor:
             case Input():
@@ -99,18 +111,18 @@ class _Widths:
                 return _ANY
             case Part():
                 inner = self.of(tensor.tensor)
-                return inner if inner in (_ANY, _NONE) else inner / tensor.parts
+                return inner if isinstance(inner, _Unsaid) else inner / tensor.parts
         return _NONE
 
 
-def _meet(widths: Iterable[Any]) -> Any:
-    found = [width for width in widths if width != _ANY]
+def _meet(widths: Iterable[_Width]) -> _Width:
+    found = [width for width in widths if width is not _ANY]
     if not found:
         return _ANY
     return found[0] if all(width == found[0] for width in found) else _NONE
 
 
-def _made(flow: Pipeline) -> Any:
+def _made(flow: Pipeline) -> _Width:
     """How wide what a flow makes is: a number, or one in ``c``."""
     for step in reversed(flow.steps):
         if step.operator.elementwise or step.operator.name in _KEEPING:

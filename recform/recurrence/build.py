@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import Any
 
 import sympy
 
@@ -18,6 +17,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
@@ -283,10 +283,10 @@ def relative(tensor: Tensor, at: int, absolute: int) -> Tensor:
     """A written-out tensor with ``i`` again, for a block number that is far in."""
     table = {sympy.Integer(n): I + (n - at) for n in range(absolute + 1, at + 2)}
 
-    def index(value: sympy.Expr) -> sympy.Expr:
+    def index(value: Symbolic) -> Symbolic:
         return table.get(value, value)
 
-    def coefficient(value: sympy.Expr, block: sympy.Expr) -> tuple[Any, Any]:
+    def coefficient(value: Symbolic, block: Symbolic) -> tuple[Symbolic, Symbolic]:
         if block is not sympy.nan:
             value = value.xreplace({I: index(block)})
         return value, sympy.nan
@@ -356,7 +356,7 @@ def _early(pattern: Step) -> tuple[str, ...]:
 
 def shared_in(pattern: Step) -> tuple[Shared, ...]:
     """Operators that run more than once in a step, or are of more than one block."""
-    calls: dict[tuple[str, object], list[Apply]] = {}
+    calls: dict[tuple[str, Symbolic], list[Apply]] = {}
     for tensor in pattern.body:
         if isinstance(tensor, Apply):
             calls.setdefault((tensor.operator, tensor.index), []).append(tensor)
@@ -368,7 +368,7 @@ def shared_in(pattern: Step) -> tuple[Shared, ...]:
         if index is sympy.nan:
             result.append(Shared(name, texts, "one module for all blocks"))
         elif index != pattern.at:
-            shown = _indexed(name, int(index) - pattern.at)  # type: ignore[call-overload]
+            shown = _indexed(name, int(index) - pattern.at)
             result.append(Shared(shown, texts, "the module of an earlier block"))
         elif len(applications) > 1:
             result.append(

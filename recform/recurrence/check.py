@@ -26,6 +26,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Boundary, Equation, Formula, Scope
 from recform.algebra.typeset import indexed
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 
@@ -244,7 +245,7 @@ def _needed(formula: Formula, name: str) -> set[str]:
     return found
 
 
-def _index_of(tensor: Tensor) -> sympy.Expr | None:
+def _index_of(tensor: Tensor) -> Symbolic | None:
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         return tensor.index
     return None

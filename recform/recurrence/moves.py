@@ -6,13 +6,14 @@ import sympy
 
 from recform.algebra.expr import Apply, Filled, Learned, Scaled, Tensor
 from recform.algebra.reindex import reindexed
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import ModuleSlot
 
 
 def move(tensor: Tensor, distance: int, absolute: int) -> Tensor:
     """A written-out tensor for another block; indices up to ``absolute`` stay."""
 
-    def index(value: sympy.Expr) -> sympy.Expr:
+    def index(value: Symbolic) -> Symbolic:
         return value if value is sympy.nan or value <= absolute else value + distance
 
     return reindexed(tensor, index, lambda value, at: (value, index(at)))

@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     offset,
 )
 from recform.algebra.formula import Formula
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 
@@ -105,13 +106,13 @@ def numbers_in(tensor: Tensor) -> list[int]:
     return [int(index) for index in _indices(tensor) if index.is_Integer]
 
 
-def _from_end(index: sympy.Expr) -> int:
+def _from_end(index: Symbolic) -> int:
     constant, _ = index.as_coeff_Add()
     return -int(constant) if constant.is_Integer and constant < 0 else 0
 
 
-def _indices(tensor: Tensor) -> list[sympy.Expr]:
-    found: list[sympy.Expr] = []
+def _indices(tensor: Tensor) -> list[Symbolic]:
+    found: list[Symbolic] = []
     for part in walk(tensor):
         if isinstance(part, State | Apply):
             found.append(part.index)

@@ -8,7 +8,6 @@ own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sympy
 
@@ -34,6 +33,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 
 
@@ -340,7 +340,7 @@ def _accumulate(kind: str, before: Tensor | None, body: Tensor | None) -> Tensor
     return Combine(kind, before, body)
 
 
-def _dead_scalar(coefficient: Any) -> bool:
+def _dead_scalar(coefficient: Symbolic) -> bool:
     """Whether a coefficient has the scalar of a block that does not exist."""
     return any(
         item.index is not sympy.nan and item.index < 1
@@ -357,7 +357,7 @@ def _replace(tensor: Tensor, block: int, length: int | None) -> Tensor:
     )
 
 
-def _number(index: Any, block: int, length: int | None) -> Any:
+def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
     if index is sympy.nan or index.is_Integer or index.has(K):
         return index
     values = {I: sympy.Integer(block)}

@@ -15,11 +15,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.verify.observe import Observation
 from recform.verify.worker import ANSWER, EXAMPLES, READY, STATE
+
+if TYPE_CHECKING:
+    import torch
 
 #: How many lines of what the file prints are handed on, and how long they may be.
 _LINES, _LONG = 20, 200
@@ -42,7 +45,11 @@ class Apart:
     printed: list[str] = field(default_factory=list)
 
     def observe(
-        self, name: str, state: dict[str, Any], images: Any, seconds: float
+        self,
+        name: str,
+        state: dict[str, torch.Tensor],
+        images: torch.Tensor,
+        seconds: float,
     ) -> Observation:
         """What the network of this name does.
 
@@ -77,7 +84,7 @@ class Apart:
             self._unusable(name, *said["failed"])
         return Observation(tensors, said["facts"])
 
-    def _ended(self, order: dict[str, Any], seconds: float) -> int | None:
+    def _ended(self, order: dict[str, str], seconds: float) -> int | None:
         """The exit status; None if it did not end in time."""
         started = time.monotonic()
         while not (self.folder / READY).exists() and self.process.poll() is None:
@@ -103,7 +110,9 @@ class Apart:
                     text = line.decode("utf-8", "replace").rstrip()
                     self.printed.append("".join(c for c in text if c.isprintable()))
 
-    def _answer(self, word: str, most: int) -> tuple[dict[str, Any], Any] | None:
+    def _answer(
+        self, word: str, most: int
+    ) -> tuple[dict[str, torch.Tensor], Any] | None:
         """The tensors and what is said of them; None if the answer is not whole."""
         from safetensors import safe_open
 
@@ -168,11 +177,11 @@ def apart(file: Path) -> Iterator[Apart]:
                         stream.close()
 
 
-def _bytes(tensors: dict[str, Any]) -> int:
+def _bytes(tensors: dict[str, torch.Tensor]) -> int:
     return sum(int(t.numel()) * int(t.element_size()) for t in tensors.values())
 
 
-def _is_said(said: Any) -> bool:
+def _is_said(said: object) -> bool:
     if not isinstance(said, dict) or set(said) != {"facts", "failed"}:
         return False
     facts, failed = said["facts"], said["failed"]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
@@ -22,7 +22,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 from recform.verify import passes
-from recform.verify.evaluate import Evaluator, Missing, Unknown, Untold
+from recform.verify.evaluate import Computed, Evaluator, Missing, Unknown, Untold
 from recform.verify.linear import by_input, by_older_blocks, path_numbers
 from recform.verify.trials import (
     CLOSE,
@@ -34,6 +34,9 @@ from recform.verify.trials import (
     settled,
     start_of,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -121,7 +124,7 @@ def _passes(trial: Trial, blocks: int) -> Measured:
     """One pass in eval and one in training, as emitted and by the equations."""
     made = trial.small(blocks)
 
-    def naive(value: Any) -> Any:
+    def naive(value: torch.Tensor) -> Computed:
         return Evaluator(made.formula, blocks, made.parts, value).output()
 
     start = start_of(made.formula)
@@ -132,9 +135,9 @@ def _passes(trial: Trial, blocks: int) -> Measured:
 
 
 def measured(
-    network: Any,
-    naive: Callable[[Any], Any],
-    start: Any,
+    network: torch.nn.Module,
+    naive: Callable[[torch.Tensor], torch.Tensor],
+    start: torch.Tensor,
     starts: Sequence[tuple[str, float]],
     where: str,
 ) -> Measured:
@@ -179,7 +182,7 @@ def _invariant(trial: Trial, found: Invariant) -> tuple[bool | None, str]:
         made, parts = tested.formula, tested.parts
         start = start_of(made)
 
-        def tried(start: Any) -> tuple[float, list[Any]]:
+        def tried(start: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
             evaluator = Evaluator(made, blocks, parts, start)
             evaluator.output()
             first = reach.order + reach.absolute + 1
@@ -249,8 +252,8 @@ def _backwards(
     made: Formula,
     forward: Evaluator,
     solved: Inverse,
-    handed: Callable[[Any], Any],
-) -> dict[Tensor, Any]:
+    handed: Callable[[torch.Tensor], torch.Tensor],
+) -> dict[Tensor, torch.Tensor]:
     """The older tensors, from those of the last blocks."""
     blocks = forward.length
     reach = reach_of(formula)
@@ -265,7 +268,7 @@ def _backwards(
         for part in (part for tensor in step.right for part in walk(tensor)):
             if isinstance(part, State) and part.index.is_Integer:
                 back.values[part] = forward.at(part, 0)
-    found: dict[Tensor, Any] = {}
+    found: dict[Tensor, torch.Tensor] = {}
     for block in range(blocks, first, -1):
         for step in solved.steps:
             right = tensor_of(step.right)

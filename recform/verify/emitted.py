@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
@@ -12,6 +12,9 @@ from recform.verify.evaluate import Missing, Untold
 from recform.verify.naive import Naive
 from recform.verify.sizes import thinner
 from recform.verify.trials import settled, shake, started
+
+if TYPE_CHECKING:
+    import torch
 
 CLAIM = "the whole network is what its equations say"
 
@@ -72,7 +75,7 @@ def depths(compiled: Compiled) -> str:
     return f"{' and '.join(lengths)} blocks"
 
 
-def examples(sizes: tuple[int, ...]) -> Any:
+def examples(sizes: tuple[int, ...]) -> torch.Tensor:
     """Some random examples."""
     import torch
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import add, mul
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sympy
 
@@ -34,10 +34,15 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.blocks import Operator
 from recform.blocks.function import NUMBERS
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.unroll import Unroller
 
 if TYPE_CHECKING:
     import torch
+
+
+#: What is computed: a tensor of torch's, or a plain number where a term has no tensor.
+Computed: TypeAlias = Any
 
 
 class Untold(LookupError):
@@ -66,9 +71,9 @@ class Parts:
         scalar: the parameter of a learned scalar, likewise.
     """
 
-    network: Any
-    operator: Callable[[str, int | None], Any]
-    scalar: Callable[[str, int | None], Any]
+    network: torch.nn.Module
+    operator: Callable[[str, int | None], torch.nn.Module]
+    scalar: Callable[[str, int | None], torch.Tensor]
 
 
 class Evaluator:
@@ -98,25 +103,25 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, Any], Any] = {}
+        self._calls: dict[tuple[str, int | None, Computed], Computed] = {}
         self.unroller = Unroller(formula, length)
-        self.values: dict[Tensor, Any] = {}
-        self._numbers: dict[tuple[Any, Any], Any] = {}
+        self.values: dict[Tensor, Computed] = {}
+        self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
         self._apart = apart
         if start is not None:
             self.values[Input()] = start
 
-    def at(self, tensor: Tensor, block: int) -> Any:
+    def at(self, tensor: Tensor, block: int) -> Computed:
         """A tensor of the formula in a block; None if it vanishes."""
         settled = self.unroller.at(tensor, block)
         return None if settled is None else self.value(settled)
 
-    def output(self) -> Any:
+    def output(self) -> Computed:
         """What the head gets."""
         settled = self.unroller.output(self.formula.output)
         return None if settled is None else self.value(settled)
 
-    def value(self, tensor: Tensor) -> Any:
+    def value(self, tensor: Tensor) -> Computed:
         """A tensor that is written out for a block; each is computed once.
 
         The parts come first, from a stack of our own: networks are deep.
@@ -149,11 +154,11 @@ class Evaluator:
         """What must be there for a tensor to enter another one."""
         return tensor
 
-    def term(self, tensor: Tensor, parent: Tensor) -> Any:
+    def term(self, tensor: Tensor, parent: Tensor) -> Computed:
         """A tensor as it enters another one."""
         return self.values[tensor]
 
-    def _compute(self, tensor: Tensor) -> Any:
+    def _compute(self, tensor: Tensor) -> Computed:
         definition = self.unroller.definitions.get(tensor)
         if definition is not None and isinstance(tensor, State):
             value = self.term(definition, tensor)
@@ -182,17 +187,17 @@ class Evaluator:
         values = [self.term(part, tensor) for part in self.made_of(tensor)]
         return _joined(tensor if definition is None else definition, values)
 
-    def number(self, coefficient: Any, at: Any = sympy.nan) -> Any:
+    def number(self, coefficient: Symbolic, at: Symbolic = sympy.nan) -> Computed:
         """A coefficient; learned scalars are parameters of the module."""
         if (coefficient, at) not in self._numbers:
             self._numbers[coefficient, at] = self._number(coefficient, at)
         return self._numbers[coefficient, at]
 
-    def _number(self, coefficient: Any, at: Any) -> Any:
+    def _number(self, coefficient: Symbolic, at: Symbolic) -> Computed:
         if isinstance(coefficient, Learned):
             index = None if coefficient.index is sympy.nan else int(coefficient.index)
             return self.parts.scalar(coefficient.name, index)
-        known: dict[Any, Any] = {L: sympy.Integer(self.length)}
+        known: dict[Symbolic, Symbolic] = {L: sympy.Integer(self.length)}
         if at is not sympy.nan:
             known[I] = at
         learned = sorted(coefficient.atoms(Learned), key=str)
@@ -208,7 +213,7 @@ class Evaluator:
         return made(*(self.number(item) for item in learned))
 
 
-def _joined(tensor: Tensor, values: list[Any]) -> Any:
+def _joined(tensor: Tensor, values: list[Computed]) -> Computed:
     """Several tensors as one: a sum, a product, a maximum, side by side."""
     import torch
 
@@ -227,7 +232,7 @@ def _joined(tensor: Tensor, values: list[Any]) -> Any:
     raise Unknown(str(tensor))
 
 
-def _spread(values: list[Any]) -> list[Any]:
+def _spread(values: list[torch.Tensor]) -> list[torch.Tensor]:
     """Vectors get the axes of the images that they scale."""
     rank = max(value.dim() for value in values)
     return [
@@ -236,7 +241,7 @@ def _spread(values: list[Any]) -> list[Any]:
     ]
 
 
-def function(operator: Operator) -> Callable[[Any], Any]:
+def function(operator: Operator) -> Callable[[Computed], Computed]:
     """An elementwise function on tensors, from what its operator says that it computes.
 
     Raises:
@@ -250,21 +255,23 @@ def function(operator: Operator) -> Callable[[Any], Any]:
 
 
 @cache
-def _words() -> Mapping[str, Callable[..., Any]]:
+def _words() -> Mapping[str, Callable[..., Computed]]:
     """What a function's value may be made of, on tensors."""
     import torch
 
-    def tensor(value: Any) -> Any:
+    def tensor(value: Computed) -> torch.Tensor:
         return torch.as_tensor(value, dtype=torch.float64)
 
-    def of(found: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def of(
+        found: Callable[[torch.Tensor], torch.Tensor],
+    ) -> Callable[[Computed], Computed]:
         return lambda x: found(tensor(x))
 
-    def larger(x: Any, y: Any) -> Any:
+    def larger(x: Computed, y: Computed) -> torch.Tensor:
         x, y = tensor(x), tensor(y)
         return torch.where(x > y, x, y)
 
-    def smaller(x: Any, y: Any) -> Any:
+    def smaller(x: Computed, y: Computed) -> torch.Tensor:
         x, y = tensor(x), tensor(y)
         return torch.where(x < y, x, y)
 
@@ -280,6 +287,6 @@ def _words() -> Mapping[str, Callable[..., Any]]:
     }
 
 
-def _axis(value: Any) -> int:
+def _axis(value: torch.Tensor) -> int:
     """The axis of the features: the last one of tokens, else the one after examples."""
     return -1 if value.dim() == 3 else 1

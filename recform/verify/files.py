@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.compiler import Compiled
 from recform.verify.apart import Apart
@@ -12,6 +12,9 @@ from recform.verify.judge import worst_of
 from recform.verify.observe import observe
 from recform.verify.sizes import smaller_images
 from recform.verify.trials import shake
+
+if TYPE_CHECKING:
+    import torch
 
 #: How long a file may take: so many seconds, and so many times as long as a fresh module.
 _SECONDS, _TIMES = 60.0, 20.0
@@ -28,9 +31,9 @@ def same(compiled: Compiled, process: Apart, limit: float | None = None) -> Chec
     Raises:
         CompileError: if it cannot be tried.
     """
-    held: dict[str, Any] = {}
+    held: dict[str, torch.Tensor] = {}
 
-    def state(network: Any) -> dict[str, Any]:
+    def state(network: torch.nn.Module) -> dict[str, torch.Tensor]:
         shake(network)
         held.update({k: v.detach().clone() for k, v in network.state_dict().items()})
         return held

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, TypeVar
 
 from recform.verify import passes
 from recform.verify.observe import PASSES, Observation
 from recform.verify.passes import Difference
 from recform.verify.trials import CLOSE
+
+if TYPE_CHECKING:
+    import torch
+
+Seen = TypeVar("Seen")
 
 
 def worst_of(found: Observation, expected: Observation) -> tuple[bool, str]:
@@ -48,13 +53,15 @@ def _differences(
         theirs, ours = _of(theirs, "buffer"), _of(ours, "buffer")
         for key, value in ours.items():
             yield _value(key, theirs.get(key), value, 1.0)
-    theirs, ours = _of(found.facts, name), _of(expected.facts, name)
-    for key in [*theirs, *(key for key in ours if key not in theirs)]:
-        if theirs.get(key) != ours.get(key):
-            yield Difference(f"{key} is {theirs.get(key, 'no parameter')}", math.inf)
+    said, wanted = _of(found.facts, name), _of(expected.facts, name)
+    for key in [*said, *(key for key in wanted if key not in said)]:
+        if said.get(key) != wanted.get(key):
+            yield Difference(f"{key} is {said.get(key, 'no parameter')}", math.inf)
 
 
-def _starts(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[Difference]:
+def _starts(
+    theirs: dict[str, torch.Tensor], ours: dict[str, torch.Tensor]
+) -> Iterator[Difference]:
     """What a new module has, with the same seed: the same to the last digit."""
     import torch
 
@@ -68,14 +75,16 @@ def _starts(theirs: dict[str, Any], ours: dict[str, Any]) -> Iterator[Difference
             yield Difference(f"{key} starts with other numbers{how}", math.inf)
 
 
-def _distribution(value: Any) -> str:
+def _distribution(value: torch.Tensor) -> str:
     value = value.double()
     if value.numel() == 1:
         return f"{float(value):.4g}"
     return f"mean {float(value.mean()):.2g}, deviation {float(value.std()):.2g}"
 
 
-def _value(what: str, theirs: Any, ours: Any, scale: float) -> Difference:
+def _value(
+    what: str, theirs: torch.Tensor | None, ours: torch.Tensor, scale: float
+) -> Difference:
     if theirs is None:
         return Difference(f"{what} is missing", math.inf)
     if theirs.shape != ours.shape:
@@ -93,7 +102,7 @@ def _value(what: str, theirs: Any, ours: Any, scale: float) -> Difference:
     return Difference(what, float((theirs - ours).abs().max()) / size)
 
 
-def _of(table: dict[str, Any], group: str) -> dict[str, Any]:
+def _of(table: Mapping[str, Seen], group: str) -> dict[str, Seen]:
     start = f"{group}/"
     return {
         key.removeprefix(start): value

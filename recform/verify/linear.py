@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import numeric
-from recform.analysis.linear.model import Source
+from recform.analysis.linear.model import Linear, Source
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import START, At, Polynomial
@@ -18,7 +19,7 @@ from recform.analysis.paths.counting import Counter
 from recform.diagnostics import Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
-from recform.verify.evaluate import Evaluator, Missing, Parts
+from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
 from recform.verify.matrices import Matrices
 from recform.verify.trials import (
     Measured,
@@ -28,6 +29,9 @@ from recform.verify.trials import (
     settled,
     start_of,
 )
+
+if TYPE_CHECKING:
+    import torch
 
 #: Derivatives are compared relative to themselves, or to this.
 _LEAST = 1e-12
@@ -53,8 +57,8 @@ def _by_input(trial: Trial, blocks: int) -> Measured:
     made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
     start = start_of(made)[:1]
 
-    def run(vector: Any) -> Any:
-        return parts.network(vector[None])[0]
+    def run(vector: torch.Tensor) -> torch.Tensor:
+        return parts.network(vector[None])[0]  # type: ignore[no-any-return]
 
     expected = torch.func.jacrev(run)(start[0])
     law = linearise(made, Diagnostics())
@@ -114,8 +118,8 @@ def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
 
 
 def _derivatives(
-    made: Formula, blocks: int, parts: Parts, start: Any, names: list[str]
-) -> tuple[Evaluator, list[State], list[Any]]:
+    made: Formula, blocks: int, parts: Parts, start: torch.Tensor, names: list[str]
+) -> tuple[Evaluator, list[State], list[torch.Tensor]]:
     """The unknowns that are read, and the derivatives of the output by each.
 
     What an unknown was computed from doesn't matter to the derivative by it: that is
@@ -141,7 +145,7 @@ def _derivatives(
     return known, states, jacobians
 
 
-def _detached(value: Any) -> Any:
+def _detached(value: Computed) -> Computed:
     """A value without its history; a number has none."""
     import torch
 
@@ -199,7 +203,7 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
     return Measured(worst, what, lambda: lost)
 
 
-def _few(counts: Any) -> str:
+def _few(counts: Iterable[object]) -> str:
     """Numbers; the middle of many is left out."""
     shown = [str(count) for count in counts]
     if len(shown) > 12:
@@ -217,7 +221,7 @@ def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
                 parts.scalar(name, index).fill_(scalar.start)
 
 
-def _weighted(law: Any, blocks: int, *, size: bool = False) -> list[float]:
+def _weighted(law: Linear, blocks: int, *, size: bool = False) -> list[float]:
     """The sum of the coefficients of the words of each length.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import sympy
 
@@ -11,7 +11,11 @@ from recform.algebra.expr import Elementwise, History, I, K, Learned, Tensor
 from recform.analysis.linear.propagate import owner
 from recform.analysis.linear.words import START, Letter, Polynomial
 from recform.blocks import Operator
-from recform.verify.evaluate import Evaluator, Missing, function
+from recform.blocks.symbolic import Symbolic
+from recform.verify.evaluate import Computed, Evaluator, Missing, function
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Stack:
         sizes: the numbers of rows of all places.
     """
 
-    matrix: Any
+    matrix: torch.Tensor | None
     parts: tuple[tuple[int, Stack], ...] = ()
     sizes: tuple[int, ...] = ()
 
@@ -36,14 +40,14 @@ class Stack:
             merged[place] = merged[place] + part if place in merged else part
         return Stack(None, tuple(sorted(merged.items(), key=_place)), self.sizes)
 
-    def scaled(self, factor: Any) -> Stack:
+    def scaled(self, factor: Computed) -> Stack:
         """Every entry times a number."""
         if self.matrix is not None:
             return Stack(factor * self.matrix)
         parts = tuple((n, part.scaled(factor)) for n, part in self.parts)
         return Stack(None, parts, self.sizes)
 
-    def whole(self) -> Any:
+    def whole(self) -> torch.Tensor:
         """The matrix of all parts."""
         import torch
 
@@ -68,8 +72,8 @@ class Matrices:
 
     def __init__(self, evaluator: Evaluator) -> None:
         self._evaluator = evaluator
-        self._known: dict[tuple[Letter, int | None], Any] = {}
-        self._numbers: dict[tuple[Any, int], Any] = {}
+        self._known: dict[tuple[Letter, int | None], torch.Tensor] = {}
+        self._numbers: dict[tuple[Symbolic, int], Computed] = {}
 
     def one(self, features: int) -> Stack:
         """The derivative of the input by itself."""
@@ -77,7 +81,7 @@ class Matrices:
 
         return Stack(torch.eye(features, dtype=torch.float64))
 
-    def whole(self, found: Stack | None, like: Any) -> Any:
+    def whole(self, found: Stack | None, like: torch.Tensor) -> torch.Tensor:
         """The result as a matrix; zeros where nothing arrives."""
         return like * 0 if found is None else found.whole()
 
@@ -111,7 +115,7 @@ class Matrices:
             return Stack(factor @ value.whole())
         return Stack(factor * value.whole())
 
-    def _factor(self, letter: Letter, at: int | None) -> Any:
+    def _factor(self, letter: Letter, at: int | None) -> torch.Tensor:
         """The matrix of an operator; the diagonal of all others, as a column."""
         import torch
 
@@ -121,7 +125,7 @@ class Matrices:
             (weight,) = [p for p in module.parameters() if p.dim() == 2]
             return weight.detach()
 
-        def value(tensor: Tensor) -> Any:
+        def value(tensor: Tensor) -> torch.Tensor:
             return torch.as_tensor(
                 evaluator.value(tensor), dtype=torch.float64
             ).detach()
@@ -131,14 +135,16 @@ class Matrices:
             coefficient = letter.tensor.args[0]
             if letter.at.base != START and at is not None:
                 coefficient = coefficient.xreplace({I: sympy.Integer(at)})
-            factor = evaluator.number(coefficient, sympy.nan if at is None else at)
+            factor: torch.Tensor = evaluator.number(
+                coefficient, sympy.nan if at is None else at
+            )
             return factor.detach().reshape(-1, 1)
         tensor = self._settled(letter.tensor, letter, at)
         if isinstance(tensor, Elementwise) and letter.kind == "activation":
             return _slope(tensor.function, value(tensor.argument)).reshape(-1, 1)
         return value(tensor).reshape(-1, 1)
 
-    def number(self, coefficient: Any, block: int) -> Any:
+    def number(self, coefficient: Symbolic, block: int) -> Computed:
         """A coefficient in a block; zero if it has a scalar that the network lacks."""
         if (coefficient, block) not in self._numbers:
             number = coefficient.xreplace({I: sympy.Integer(block)})
@@ -174,7 +180,7 @@ class Matrices:
         )
 
 
-def _slope(operator: Operator, at: Any) -> Any:
+def _slope(operator: Operator, at: torch.Tensor) -> torch.Tensor:
     """The derivative of an elementwise function."""
     import torch
 
@@ -201,7 +207,7 @@ class _Weight:
         return total
 
 
-def _indexed(coefficient: Any, block: int) -> Any:
+def _indexed(coefficient: Symbolic, block: int) -> Symbolic:
     """Learned scalars with numbers for their indices."""
     return coefficient.xreplace(
         {

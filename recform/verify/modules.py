@@ -33,7 +33,7 @@ def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
         if count == 1
         else [getattr(network, f"stage{number + 1}") for number in range(count)]
     )
-    blocks: list[Any] = [block for stage in lists for block in stage]  # type: ignore[union-attr]
+    blocks: list[nn.Module] = [block for stage in lists for block in stage]  # type: ignore[union-attr]
 
     def member(name: str, index: int | None) -> Any:
         attribute = identifier(name) + ("_0" if index == 0 else "")

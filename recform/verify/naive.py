@@ -8,19 +8,22 @@ which terms of a sum are added up before that.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
-from recform.algebra.formula import Scope
+from recform.algebra.formula import Formula, Scope
 from recform.compiler import Compiled
 from recform.emit.module import module_names
 from recform.emit.network import plan_network
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.recurrence.moves import move
-from recform.verify.evaluate import Evaluator, Missing, Parts
+from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
+
+if TYPE_CHECKING:
+    import torch
 
 #: In front of which term of what the adapter of a block stands.
-_Adapters = Mapping[tuple[Tensor, Tensor], Any]
+_Adapters: TypeAlias = "Mapping[tuple[Tensor, Tensor], torch.nn.Module]"
 
 
 class Naive:
@@ -31,17 +34,20 @@ class Naive:
         network: the emitted module, whose operators are used.
     """
 
-    def __init__(self, compiled: Compiled, network: Any) -> None:
+    def __init__(self, compiled: Compiled, network: torch.nn.Module) -> None:
         self._compiled, self._network = compiled, network
         self._plan = plan_network(compiled.graph, module_names([compiled.graph]))
         names = self._plan.stages
-        stages = [list(network.get_submodule(name)) for name in names]
+        stages = [
+            list(cast("torch.nn.ModuleList", network.get_submodule(name)))
+            for name in names
+        ]
         by_stage = compiled.formula.scope is Scope.STAGE
         self._flows = stages if by_stage else [[b for stage in stages for b in stage]]
         shapes = {stage.shape.sizes for stage in compiled.graph.stages}
         self._one_shape = shapes == {compiled.graph.stem.output.sizes}
 
-    def __call__(self, value: Any) -> Any:
+    def __call__(self, value: torch.Tensor) -> torch.Tensor:
         """What the network is to make of examples."""
         value = self._piece(STEM, value)
         for flow in range(len(self._flows)):
@@ -75,11 +81,11 @@ class Naive:
 
         return Parts(self._network, member, member)
 
-    def _piece(self, origin: Origin, value: Any) -> Any:
+    def _piece(self, origin: Origin, value: torch.Tensor) -> torch.Tensor:
         attribute = self._plan.pieces.get(origin)
         return value if attribute is None else getattr(self._network, attribute)(value)
 
-    def _flow(self, flow: int, value: Any) -> Any:
+    def _flow(self, flow: int, value: torch.Tensor) -> Computed:
         return _Adapted(
             self._compiled.formula,
             len(self._flows[flow]),
@@ -91,7 +97,7 @@ class Naive:
     def _adapters(self, flow: int) -> tuple[_Adapters, Mapping[Tensor, Tensor]]:
         """The adapters of a flow, and the sums of which a part is formed first."""
         recurrence = self._compiled.recurrence
-        places: dict[tuple[Tensor, Tensor], Any] = {}
+        places: dict[tuple[Tensor, Tensor], torch.nn.Module] = {}
         brackets: dict[Tensor, Tensor] = {}
         for run in recurrence.flows[flow].runs:
             step, code = recurrence.steps[run.step], self._plan.steps[run.step].printed
@@ -113,10 +119,10 @@ class _Adapted(Evaluator):
 
     def __init__(
         self,
-        formula: Any,
+        formula: Formula,
         length: int,
         parts: Parts,
-        start: Any,
+        start: torch.Tensor,
         adapters: _Adapters,
         brackets: Mapping[Tensor, Tensor],
     ) -> None:
@@ -130,7 +136,7 @@ class _Adapted(Evaluator):
         self._brackets = {
             settle(whole): settle(split) or whole for whole, split in brackets.items()
         }
-        self._adapted: dict[tuple[Tensor, Any], Any] = {}
+        self._adapted: dict[tuple[Tensor, torch.nn.Module], Computed] = {}
 
     def made_of(self, tensor: Tensor) -> tuple[Tensor, ...]:
         return super().made_of(self._brackets.get(tensor, tensor))
@@ -145,7 +151,7 @@ class _Adapted(Evaluator):
             value = value.tensor
         return value if (value, parent) in self._adapters else None
 
-    def term(self, tensor: Tensor, parent: Tensor) -> Any:
+    def term(self, tensor: Tensor, parent: Tensor) -> Computed:
         value = self._value(tensor, parent)
         if value is None:
             return self.values[tensor]

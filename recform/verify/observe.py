@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.verify.passes import SEED, weighted
+
+if TYPE_CHECKING:
+    import torch
 
 #: The passes, in the order in which they are made, and what they are called.
 PASSES = {
@@ -43,15 +46,15 @@ class Observation:
         seconds: how long it took.
     """
 
-    tensors: dict[str, Any] = field(default_factory=dict)
+    tensors: dict[str, torch.Tensor] = field(default_factory=dict)
     facts: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
 
 def observe(
-    make: Callable[[], Any],
-    images: Any,
-    state: Callable[[Any], dict[str, Any]],
+    make: Callable[[], object],
+    images: torch.Tensor,
+    state: Callable[[torch.nn.Module], dict[str, torch.Tensor]],
 ) -> Observation:
     """Makes a module and runs it.
 
@@ -91,7 +94,12 @@ def observe(
 
 
 def _pass(
-    network: Any, images: Any, seen: Observation, name: str, *, training: bool
+    network: torch.nn.Module,
+    images: torch.Tensor,
+    seen: Observation,
+    name: str,
+    *,
+    training: bool,
 ) -> None:
     import torch
 
@@ -110,7 +118,7 @@ def _pass(
     if not torch.equal(given.detach(), leaf.detach()):
         seen.facts[f"{name}/the input"] = "changed in place"
     if output.requires_grad:
-        weighted(output).backward()
+        weighted(output).backward()  # type: ignore[no-untyped-call]
     if leaf.grad is not None:
         seen.tensors[f"{name}/gradient/the input"] = _kept(leaf.grad)
     for key, parameter in network.named_parameters():
@@ -122,11 +130,11 @@ def _pass(
         seen.tensors[f"{name}/buffer/{key}"] = _kept(buffer)
 
 
-def _kept(value: Any) -> Any:
+def _kept(value: torch.Tensor) -> torch.Tensor:
     return value.detach().clone().contiguous()
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     return f"a {type(value).__name__}"
 
 

@@ -14,9 +14,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform.verify.trials import CLOSE, error_of
+
+if TYPE_CHECKING:
+    import torch
 
 #: The seed of all that is drawn.
 SEED = 0
@@ -39,10 +42,10 @@ class Pass:
         calls: how often each module ran.
     """
 
-    output: Any
-    by_input: Any
-    gradients: Mapping[str, Any]
-    buffers: Mapping[str, Any]
+    output: torch.Tensor
+    by_input: torch.Tensor | None
+    gradients: Mapping[str, torch.Tensor | None]
+    buffers: Mapping[str, torch.Tensor]
     calls: Mapping[str, int]
 
 
@@ -60,7 +63,11 @@ class Difference:
 
 
 def run(
-    network: Any, compute: Callable[[Any], Any], start: Any, *, training: bool
+    network: torch.nn.Module,
+    compute: Callable[[torch.Tensor], torch.Tensor],
+    start: torch.Tensor,
+    *,
+    training: bool,
 ) -> Pass:
     """A pass through a module; its parameters and buffers are then what they were.
 
@@ -80,7 +87,7 @@ def run(
     with _watched(network) as calls:
         output = compute(start * 1)
     if output.requires_grad:
-        weighted(output).backward()
+        weighted(output).backward()  # type: ignore[no-untyped-call]
     found = Pass(
         output.detach(),
         start.grad,
@@ -94,7 +101,7 @@ def run(
     return found
 
 
-def weighted(output: Any) -> Any:
+def weighted(output: torch.Tensor) -> torch.Tensor:
     """A number to differentiate: the output with random weights."""
     import torch
 
@@ -104,7 +111,7 @@ def weighted(output: Any) -> Any:
 
 
 @contextmanager
-def _watched(network: Any) -> Iterator[Counter[str]]:
+def _watched(network: torch.nn.Module) -> Iterator[Counter[str]]:
     """Counts calls of modules, and seeds each by its name and its argument."""
     calls: Counter[str] = Counter()
     named = dict(network.named_modules())
@@ -119,7 +126,12 @@ def _watched(network: Any) -> Iterator[Counter[str]]:
             hook.remove()
 
 
-def _seed(name: str, calls: Counter[str], module: Any, arguments: Any) -> None:
+def _seed(
+    name: str,
+    calls: Counter[str],
+    module: torch.nn.Module,
+    arguments: tuple[object, ...],
+) -> None:
     import torch
 
     calls[name] += 1
@@ -169,17 +181,18 @@ def _running(name: str) -> bool:
 
 
 def gradients(
-    found: Mapping[str, Any], expected: Mapping[str, Any]
+    found: Mapping[str, torch.Tensor | None],
+    expected: Mapping[str, torch.Tensor | None],
 ) -> Iterator[Difference]:
     """In what gradients differ."""
     sizes = [float(g.abs().max()) for g in expected.values() if g is not None]
     least = max([_SMALL * size for size in sizes if math.isfinite(size)], default=0.0)
     for name, value in expected.items():
         other = found.get(name)
-        if value is None and other is None:
+        there = other if value is None else value
+        if there is None:
             continue
         # No gradient is as good as one of zeros.
-        there: Any = other if value is None else value
         first, second = (there * 0 if one is None else one for one in (other, value))
         error = error_of(first, second, max(least, 1e-300))
         yield Difference(f"the gradient of {name}", error)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
 
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
+from recform.blocks.shape import Size
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
 
@@ -73,7 +73,7 @@ def _compiled(formula: Formula) -> Compiled | None:
         return None
 
 
-def _product(sizes: Any) -> int:
+def _product(sizes: Iterable[Size]) -> int:
     result = 1
     for size in sizes:
         result *= int(size)

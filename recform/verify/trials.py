@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING
 
 from recform import recurrence
 from recform.algebra.formula import Formula
@@ -16,6 +16,9 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
 from recform.verify.evaluate import Missing, Parts
+
+if TYPE_CHECKING:
+    import torch
 
 Make = Callable[[Formula], Parts]
 
@@ -183,7 +186,7 @@ def _steps(formula: Formula, blocks: int) -> list[tuple[int, int]] | None:
     return sorted((min(longest, 3), min(total, 6)) for longest, total in rows.values())
 
 
-def error_of(found: Any, expected: Any, scale: float = 1.0) -> float:
+def error_of(found: torch.Tensor, expected: torch.Tensor, scale: float = 1.0) -> float:
     """The largest difference, relative to the largest number (at least ``scale``)."""
     if found.shape != expected.shape:
         return math.inf
@@ -194,7 +197,7 @@ def error_of(found: Any, expected: Any, scale: float = 1.0) -> float:
     return math.inf if math.isnan(error) else error
 
 
-def start_of(formula: Formula, count: int = 3) -> Any:
+def start_of(formula: Formula, count: int = 3) -> torch.Tensor:
     """Some random examples for a network without a stem."""
     import torch
 
@@ -203,7 +206,7 @@ def start_of(formula: Formula, count: int = 3) -> Any:
     return torch.randn(count, *sizes, dtype=torch.float64)
 
 
-def nudged(value: Any) -> Any:
+def nudged(value: torch.Tensor) -> torch.Tensor:
     """A tensor with other last digits."""
     import torch
 
@@ -212,7 +215,7 @@ def nudged(value: Any) -> Any:
     return value * (1 + 1e-15 * change)
 
 
-def nudge(network: Any) -> None:
+def nudge(network: torch.nn.Module) -> None:
     """Changes the last digits of all parameters."""
     import torch
 
@@ -221,7 +224,7 @@ def nudge(network: Any) -> None:
             parameter.copy_(nudged(parameter))
 
 
-def shake(network: Any) -> None:
+def shake(network: torch.nn.Module) -> None:
     """Moves parameters and statistics away from their trivial starts."""
     import torch
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.analysis.linear.forms import without_activations
 from recform.blocks import Shape
+from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
 from recform.recurrence.check import walk
@@ -81,12 +81,12 @@ def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
 
 
 def _shaped(
-    formula: Formula, width: int, sizes: tuple[Any, ...], blocks: int
+    formula: Formula, width: int, sizes: tuple[Size, ...], blocks: int
 ) -> Formula:
     return replace(flat(formula, blocks, width), input=Shape.of(sizes))
 
 
-def _sizes(sizes: tuple[Any, ...], features: int) -> list[tuple[Any, ...]]:
+def _sizes(sizes: tuple[Size, ...], features: int) -> list[tuple[Size, ...]]:
     """What the blocks may take, the likeliest first."""
     tokens = (GRID, features)
     if len(sizes) == 3:

@@ -12,9 +12,12 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from recform.verify.observe import Observation, Unusable, observe
+
+if TYPE_CHECKING:
+    import torch
 
 #: The files of the folder.
 EXAMPLES, STATE, READY, ANSWER = "examples", "state", "ready", "answer"
@@ -41,14 +44,14 @@ def main() -> None:
     os._exit(0)
 
 
-def _observed(folder: Path, order: dict[str, Any]) -> Observation:
+def _observed(folder: Path, order: dict[str, str]) -> Observation:
     from safetensors.torch import load_file
 
     state = load_file(folder / STATE)
     images = load_file(folder / EXAMPLES)["examples"]
     make = load(Path(order["file"]), order["name"])
 
-    def wanted(network: Any) -> dict[str, Any]:
+    def wanted(network: torch.nn.Module) -> dict[str, torch.Tensor]:
         theirs = {n: tuple(v.shape) for n, v in network.state_dict().items()}
         ours = {name: tuple(value.shape) for name, value in state.items()}
         if theirs != ours:
@@ -77,7 +80,7 @@ def load(path: Path, name: str) -> Any:
         raise Unusable("the file", f"{type(error).__name__}: {first}"[:300]) from None
 
 
-def _other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
+def _other(theirs: dict[str, tuple[int, ...]], ours: dict[str, tuple[int, ...]]) -> str:
     """How the parameters and buffers of two modules differ, by the first of each kind."""
     kinds = {
         "it lacks": [name for name in ours if name not in theirs],
@@ -94,7 +97,9 @@ def _other(theirs: dict[str, Any], ours: dict[str, Any]) -> str:
     )
 
 
-def _answer(folder: Path, word: str, seen: Observation, said: dict[str, Any]) -> None:
+def _answer(
+    folder: Path, word: str, seen: Observation, said: dict[str, object]
+) -> None:
     from safetensors.torch import save_file
 
     text = {"word": word, "said": json.dumps(said)}

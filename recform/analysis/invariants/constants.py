@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, offset
 from recform.analysis.linear.forms import Form, combined, shifted, state
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 
 #: More candidates than this are not tried.
@@ -87,9 +87,9 @@ def oldest(tensor: Tensor) -> int:
     return min(offsets(tensor), default=0)
 
 
-def _kernel(columns: list[Form]) -> list[list[Any]]:
+def _kernel(columns: list[Form]) -> list[list[Symbolic]]:
     """Numbers by which the columns add up to zero."""
-    rows: dict[tuple[Tensor, Any], dict[int, Any]] = {}
+    rows: dict[tuple[Tensor, Symbolic], dict[int, Symbolic]] = {}
     for number, column in enumerate(columns):
         for tensor, value in column.items():
             for monomial, coefficient in _monomials(value):
@@ -101,7 +101,7 @@ def _kernel(columns: list[Form]) -> list[list[Any]]:
     return [_normalised(list(vector)) for vector in matrix.nullspace()]
 
 
-def _monomials(value: Any) -> Iterable[tuple[Any, Any]]:
+def _monomials(value: Symbolic) -> Iterable[tuple[Symbolic, Symbolic]]:
     """A coefficient as numbers times products of learned scalars and indices.
 
     The numbers of an invariant are the same for all blocks, so each product must cancel
@@ -112,6 +112,6 @@ def _monomials(value: Any) -> Iterable[tuple[Any, Any]]:
         yield rest, sympy.nsimplify(coefficient, rational=True)
 
 
-def _normalised(vector: list[Any]) -> list[Any]:
+def _normalised(vector: list[Symbolic]) -> list[Symbolic]:
     leading = next(value for value in vector if value)
     return [value / leading for value in vector]

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -35,6 +34,7 @@ from recform.analysis.linear.forms import (
     tensor_of,
     without_activations,
 )
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
@@ -127,7 +127,7 @@ def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
     """The right sides with linear operators distributed over sums; None if none can."""
 
     def spread(tensor: Tensor) -> Form:
-        result: list[tuple[Any, Form]] = []
+        result: list[tuple[Symbolic, Form]] = []
         for part, factor in form(tensor, activations=activations).items():
             if isinstance(part, Apply):
                 inner = spread(part.argument)
@@ -194,7 +194,7 @@ def _value(formula: Formula, terms: Form, opaque: bool, activations: bool) -> Fo
             return {}
         if isinstance(settled, State):
             settled = unroller.definitions[settled]
-        parts: list[tuple[Any, Form]] = []
+        parts: list[tuple[Symbolic, Form]] = []
         for part, factor in form(settled, activations=activations).items():
             if isinstance(part, State):
                 parts.append((factor, resolve(part)))
@@ -245,7 +245,7 @@ def _cheaper(
     return "", None
 
 
-def _vanishes(number: Any) -> bool:
+def _vanishes(number: Symbolic) -> bool:
     """Whether a number that may depend on i is zero in some block."""
     top = sympy.fraction(sympy.together(number))[0]
     factors = [f for f in sympy.Mul.make_args(top) if f.has(I) and f.is_polynomial(I)]

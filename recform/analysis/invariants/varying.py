@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from typing import Any
 
 import sympy
 from sympy.polys.matrices import DomainMatrix
@@ -18,6 +17,7 @@ from sympy.polys.matrices import DomainMatrix
 from recform.algebra.expr import I, L, Learned, State, Tensor, offset
 from recform.analysis.invariants.constants import candidates_of, column, offsets
 from recform.analysis.linear.forms import Form, rational, shifted
+from recform.blocks.symbolic import Symbolic
 
 #: The largest degree of a polynomial; more candidates and ratios are not tried.
 _DEGREE, _MOST, _MOST_RATIOS = 2, 24, 4
@@ -47,7 +47,7 @@ def varying(laws: Mapping[str, Form], order: int) -> list[Form]:
     return [terms for terms in result if any(v.has(I) for v in terms.values())]
 
 
-def _is_rational(value: Any) -> bool:
+def _is_rational(value: Symbolic) -> bool:
     """Whether a coefficient is a fraction of polynomials in i."""
     learned = {item: sympy.Symbol(str(item)) for item in value.atoms(Learned)}
     if any(item.has(I) and not _plain_index(item) for item in learned):
@@ -62,9 +62,9 @@ def _plain_index(item: Learned) -> bool:
 # --------------------------------------------------------------------------------- ratios
 
 
-def _ratios(laws: Mapping[str, Form]) -> list[Any]:
+def _ratios(laws: Mapping[str, Form]) -> list[Symbolic]:
     """What the numbers may be multiplied with from block to block."""
-    found: dict[Any, None] = {sympy.S.One: None}
+    found: dict[Symbolic, None] = {sympy.S.One: None}
     for right in laws.values():
         for tensor, value in right.items():
             learned = value.atoms(Learned)
@@ -76,7 +76,7 @@ def _ratios(laws: Mapping[str, Form]) -> list[Any]:
     return list(found)[: _MOST_RATIOS + 1]
 
 
-def _roots(laws: Mapping[str, Form]) -> Iterator[Any]:
+def _roots(laws: Mapping[str, Form]) -> Iterator[Symbolic]:
     """Rational roots of the recurrence of a single unknown with its operators left out."""
     if len(laws) != 1:
         return
@@ -98,7 +98,7 @@ def _roots(laws: Mapping[str, Form]) -> Iterator[Any]:
             yield root
 
 
-def _product(ratio: Any) -> Any | None:
+def _product(ratio: Symbolic) -> Symbolic | None:
     """A function h of i with ``h(i)/h(i-1) = ratio``; None if it has no plain form."""
     if not ratio.has(I):
         small = ratio.is_Rational and abs(ratio) < 1
@@ -123,7 +123,7 @@ def _product(ratio: Any) -> Any | None:
 # ------------------------------------------------------------------------------ solutions
 
 
-def _weight(laws: Mapping[str, Form], tensor: Tensor) -> Any:
+def _weight(laws: Mapping[str, Form], tensor: Tensor) -> Symbolic:
     """What a tensor is multiplied with where an equation makes it; 1 for an unknown."""
     age = -max(offsets(tensor), default=0)
     made = shifted(tensor, age)
@@ -135,10 +135,10 @@ def _weight(laws: Mapping[str, Form], tensor: Tensor) -> Any:
 
 
 def _solutions(
-    columns: list[tuple[Form, Form]], weights: list[Any], ratio: Any
-) -> Iterator[list[Any]]:
+    columns: list[tuple[Form, Form]], weights: list[Symbolic], ratio: Symbolic
+) -> Iterator[list[Symbolic]]:
     """Polynomials by which, times the weights, the columns add up to zero."""
-    rows: dict[Any, dict[int, Any]] = {}
+    rows: dict[Symbolic, dict[int, Symbolic]] = {}
     for number, (here, before) in enumerate(columns):
         for power in range(_DEGREE + 1):
             entry = number * (_DEGREE + 1) + power
@@ -163,13 +163,13 @@ def _solutions(
         ]
 
 
-def _equations(entries: Mapping[int, Any], width: int) -> Iterator[list[Any]]:
+def _equations(entries: Mapping[int, Symbolic], width: int) -> Iterator[list[Symbolic]]:
     """What must be zero for every i, one row for each power of i and of a name.
 
     Roots and functions of L and of learned scalars are names, too: as long as nothing is
     known of them, each stands for itself.
     """
-    learned: dict[Any, Any] = {}
+    learned: dict[Symbolic, Symbolic] = {}
     for value in entries.values():
         for item in sorted(value.atoms(Learned), key=str):
             learned.setdefault(item, sympy.Symbol(f"k{len(learned)}"))
@@ -181,7 +181,7 @@ def _equations(entries: Mapping[int, Any], width: int) -> Iterator[list[Any]]:
     common = sympy.S.One
     for value in plain.values():
         common = sympy.lcm(common, sympy.fraction(value)[1])
-    rows: dict[Any, list[Any]] = {}
+    rows: dict[Symbolic, list[Symbolic]] = {}
     for number, value in plain.items():
         polynomial = sympy.cancel(value * common)
         for powers, coefficient in sympy.Poly(polynomial, *generators).terms():
@@ -189,7 +189,7 @@ def _equations(entries: Mapping[int, Any], width: int) -> Iterator[list[Any]]:
     yield from rows.values()
 
 
-def _normalised(terms: Mapping[Tensor, Any]) -> Form:
+def _normalised(terms: Mapping[Tensor, Symbolic]) -> Form:
     """Whole numbers without a common factor, the first one positive."""
     there = {tensor: value for tensor, value in terms.items() if value != 0}
     first = next(iter(there.values()))
@@ -200,7 +200,7 @@ def _normalised(terms: Mapping[Tensor, Any]) -> Form:
     return {tensor: sympy.factor(value / size) for tensor, value in there.items()}
 
 
-def _leading(value: Any) -> Any:
+def _leading(value: Symbolic) -> Symbolic:
     """The sign of a number of a tensor for large i, as far as it is a polynomial."""
     top = sympy.fraction(sympy.together(value))[0]
     factors = [f for f in sympy.Mul.make_args(top) if f.is_polynomial(I)]

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise, product
 from math import prod
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, Learned
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.linear.words import BACK, At, Polynomial, Word
+from recform.blocks.symbolic import Symbolic
 
 #: Recurrences that reach further back are not tried, nor first terms with more words.
 _MOST_ORDER, _MOST_WORDS = 4, 6
@@ -103,7 +103,7 @@ def _repeated(word: Word, times: int) -> Word:
     return tuple(letter.shifted(-d) for d in range(times) for letter in word)
 
 
-def _shares(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+def _shares(steps: Sequence[Polynomial], word: Word) -> list[Symbolic]:
     """What a factor may have of a word.
 
     If the factors have x_1, ..., x_n of it, its powers are those in
@@ -116,11 +116,11 @@ def _shares(steps: Sequence[Polynomial], word: Word) -> list[Any]:
     return list(dict.fromkeys([*_whole(steps, word), *_roots(powers)]))
 
 
-def _whole(steps: Sequence[Polynomial], word: Word) -> list[Any]:
+def _whole(steps: Sequence[Polynomial], word: Word) -> list[Symbolic]:
     return list(dict.fromkeys([sympy.S.Zero, steps[0].terms.get(word, sympy.S.Zero)]))
 
 
-def _roots(numbers: Sequence[Any]) -> list[Any]:
+def _roots(numbers: Sequence[Symbolic]) -> list[Symbolic]:
     """Real roots of ``z^n - a_1*z^(n-1) - ... - a_n``, where they are numbers."""
     if any(value.has(I) or value.atoms(Learned) for value in numbers):
         return []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recform.algebra.expr import L
 from recform.analysis.jacobian.closed import (
@@ -28,6 +27,7 @@ from recform.analysis.jacobian.closed import (
 from recform.analysis.linear.model import Gradient, Linear, Source
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import BACK, BLOCK, LAST, START, At, Polynomial
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.regimes import Regime, own_blocks, regimes
 
@@ -246,5 +246,5 @@ def _place(at: At, block: int) -> int | None:
     return at.number if at.base == START else None
 
 
-def _at_depth(value: Any, length: int) -> Any:
+def _at_depth(value: Symbolic, length: int) -> Symbolic:
     return value.xreplace({L: length}) if value.free_symbols else value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import sympy
 
@@ -29,6 +28,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller, newest
@@ -281,7 +281,7 @@ def placed(tensor: Tensor, block: int | None) -> tuple[At, Tensor]:
     return settled(tensor) if block is None else (At(START, newest(tensor)), tensor)
 
 
-def _indices(tensor: Tensor) -> Iterator[Any]:
+def _indices(tensor: Tensor) -> Iterator[Symbolic]:
     """The indices of a tensor; inside of a history they are those of no block."""
     for part in walk(tensor):
         if isinstance(part, State | Apply) and part.index is not sympy.nan:

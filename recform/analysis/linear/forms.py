@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import sympy
 
@@ -27,9 +26,10 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import rebuilt
 from recform.algebra.typeset import plain_scalar
+from recform.blocks.symbolic import Symbolic
 
 #: A sum of opaque tensors with scalar coefficients; none is zero.
-Form = Mapping[Tensor, Any]
+Form = Mapping[Tensor, Symbolic]
 
 
 def form(tensor: Tensor, *, activations: bool = True) -> Form:
@@ -39,9 +39,9 @@ def form(tensor: Tensor, *, activations: bool = True) -> Form:
         tensor: with the index i, or written out.
         activations: whether elementwise functions are opaque; otherwise left out.
     """
-    result: dict[Tensor, Any] = {}
+    result: dict[Tensor, Symbolic] = {}
 
-    def add(part: Tensor, factor: Any) -> None:
+    def add(part: Tensor, factor: Symbolic) -> None:
         match part:
             case TensorSum():
                 for child in part.children:
@@ -67,15 +67,15 @@ def without_activations(tensor: Tensor) -> Tensor:
     return rebuilt(tensor, without_activations)
 
 
-def cleaned(terms: Mapping[Tensor, Any]) -> Form:
+def cleaned(terms: Mapping[Tensor, Symbolic]) -> Form:
     """Without what has cancelled."""
     expanded = {tensor: sympy.expand(value) for tensor, value in terms.items()}
     return {tensor: value for tensor, value in expanded.items() if value != 0}
 
 
-def combined(*parts: tuple[Any, Form]) -> Form:
+def combined(*parts: tuple[Symbolic, Form]) -> Form:
     """The sum of multiples of forms."""
-    result: dict[Tensor, Any] = {}
+    result: dict[Tensor, Symbolic] = {}
     for factor, terms in parts:
         for tensor, value in terms.items():
             result[tensor] = result.get(tensor, sympy.S.Zero) + factor * value
@@ -112,7 +112,9 @@ class NoNumber(ArithmeticError):
     """A coefficient is no number in some block, as ``1/(i - 1)`` in the first one."""
 
 
-def numeric(formula: Formula, value: Any, block: int = 1, length: int = 1) -> float:
+def numeric(
+    formula: Formula, value: Symbolic, block: int = 1, length: int = 1
+) -> float:
     """A coefficient as a number; learned scalars have the values that they start from.
 
     Raises:
@@ -121,7 +123,7 @@ def numeric(formula: Formula, value: Any, block: int = 1, length: int = 1) -> fl
     if value.is_Rational:
         exact = value
     else:
-        values: dict[Any, Any] = {
+        values: dict[Symbolic, Symbolic] = {
             item: sympy.Float(formula.scalars[item.name].start)
             for item in value.atoms(Learned)
         }
@@ -143,7 +145,7 @@ def numeric(formula: Formula, value: Any, block: int = 1, length: int = 1) -> fl
     raise NoNumber(" ".join((plain_scalar(value), what, *where)))
 
 
-def rational(value: Any) -> Any:
+def rational(value: Symbolic) -> Symbolic:
     """A number with names for roots, functions and pi in it: fractions can be compared.
 
     What is equal with names is equal; what is not may still be.
@@ -157,7 +159,7 @@ def rational(value: Any) -> Any:
     return sympy.Symbol(f"[{value}]", real=True, positive=value.is_positive)
 
 
-def _power(base: Any, exponent: Any) -> Any:
+def _power(base: Symbolic, exponent: Symbolic) -> Symbolic:
     """``2^(i - 1)`` as a half of what ``2^i`` is called."""
     result = sympy.S.One
     for term in sympy.Add.make_args(sympy.expand(exponent)):
@@ -171,7 +173,7 @@ def _power(base: Any, exponent: Any) -> Any:
     return result
 
 
-def power_name(base: Any, exponent: Any) -> Any:
+def power_name(base: Symbolic, exponent: Symbolic) -> Symbolic:
     """The name of a power in :func:`rational`; ``1/2`` has that of 2, below the line."""
     if base.p == 1 and base != 1:
         return 1 / power_name(1 / base, exponent)

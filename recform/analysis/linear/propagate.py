@@ -8,7 +8,7 @@ A value needs ``+``, and ``*`` with a weight on its left.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Generic, Protocol, Self, TypeVar
 
 from recform.analysis.linear.model import STEM, Gradient, Linear, Source
 from recform.analysis.linear.words import (
@@ -21,17 +21,33 @@ from recform.analysis.linear.words import (
     Polynomial,
 )
 
+
+class Carried(Protocol):
+    """What is carried along, and added where ways meet."""
+
+    def __add__(self, other: Self, /) -> Self: ...
+
+
+C = TypeVar("C", bound=Carried)
+
+
+class Weight(Protocol[C]):
+    """What takes a value through a block."""
+
+    def __mul__(self, value: C, /) -> C: ...
+
+
 #: The weight of a polynomial in a block.
-Weigh = Callable[[Polynomial, int], Any]
+Weigh = Callable[[Polynomial, int], Weight[C]]
 
 
 def propagate(
     linear: Linear,
     length: int,
-    weigh: Weigh,
-    one: Any,
+    weigh: Weigh[C],
+    one: C,
     origin: Source = STEM,
-) -> Any:
+) -> C | None:
     """What arrives at the output; None if nothing does.
 
     Args:
@@ -47,7 +63,7 @@ def propagate(
     return walk.output()
 
 
-class Walk:
+class Walk(Generic[C]):
     """Walks the blocks in order, and keeps what later ones may read.
 
     Attributes:
@@ -59,8 +75,8 @@ class Walk:
     def __init__(
         self,
         linear: Linear,
-        weigh: Weigh,
-        one: Any,
+        weigh: Weigh[C],
+        one: C,
         origin: Source = STEM,
     ) -> None:
         self._linear, self._weigh = linear, weigh
@@ -73,7 +89,7 @@ class Walk:
             if source.at.base in (BLOCK, LAST)
         ]
         self.window = max([1, *reads])
-        self.values: dict[tuple[str, int], Any] = {}
+        self.values: dict[tuple[str, int], C] = {}
         self.block = -1
         self.step()
 
@@ -99,12 +115,12 @@ class Walk:
             for name in laws:
                 self.values.pop((name, old), None)
 
-    def output(self) -> Any:
+    def output(self) -> C | None:
         """What arrives at the output of a network that ends here."""
         return self._total(self._linear.output, self.block)
 
-    def _total(self, gradient: Gradient, block: int) -> Any:
-        total = None
+    def _total(self, gradient: Gradient, block: int) -> C | None:
+        total: C | None = None
         for source, polynomial in gradient.items():
             value = self._value(source, block)
             if value is None:
@@ -113,7 +129,7 @@ class Walk:
             total = term if total is None else total + term
         return total
 
-    def _value(self, source: Source, block: int) -> Any:
+    def _value(self, source: Source, block: int) -> C | None:
         if source == STEM:
             return self._one if self._origin == STEM else None
         return self.values.get((source.unknown, place(source.at, block, block) or 0))

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, L, Learned, Tensor
 from recform.algebra.typeset import latex as tensor_latex
 from recform.algebra.typeset import latex_name, plain, plain_scalar
+from recform.blocks.symbolic import Symbolic
 
 #: What an index counts from: this block, the last block, the start; or no index at all.
 BLOCK, LAST, START, SHARED = "i", "L", "0", ""
@@ -40,7 +40,7 @@ class At:
         """The index with ``base + origin`` for ``i``."""
         return At(base, self.number + origin) if self.base == BLOCK else self
 
-    def expression(self) -> Any:
+    def expression(self) -> Symbolic:
         """As a SymPy expression; NaN where there is no index."""
         if self.base == SHARED:
             return sympy.nan
@@ -54,7 +54,7 @@ class At:
         return str(self.expression()).replace(" ", "")
 
     @classmethod
-    def of(cls, index: Any) -> At:
+    def of(cls, index: Symbolic) -> At:
         """From an index of the algebra: ``i - 1``, ``L``, ``3`` or NaN."""
         if index is sympy.nan:
             return cls(SHARED)
@@ -150,7 +150,7 @@ def _value(letter: Letter) -> Tensor:
     return value
 
 
-def _coefficient(letter: Letter) -> Any:
+def _coefficient(letter: Letter) -> Symbolic:
     return _value(letter).args[0]
 
 
@@ -172,7 +172,7 @@ def _block(at: At) -> str:
     return "" if at.base == SHARED else at.text()
 
 
-def _symbols(value: Any) -> Any:
+def _symbols(value: Symbolic) -> Symbolic:
     """Learned scalars as symbols that SymPy can print."""
     return value.xreplace(
         {
@@ -194,7 +194,7 @@ class Polynomial:
         terms: coefficients by word; none is zero.
     """
 
-    terms: Mapping[Word, Any] = field(default_factory=dict)
+    terms: Mapping[Word, Symbolic] = field(default_factory=dict)
 
     @classmethod
     def one(cls) -> Polynomial:
@@ -207,9 +207,9 @@ class Polynomial:
         return cls({(letter,): sympy.S.One})
 
     @classmethod
-    def total(cls, items: Iterable[tuple[Word, Any]]) -> Polynomial:
+    def total(cls, items: Iterable[tuple[Word, Symbolic]]) -> Polynomial:
         """The sum of words; what cancels is gone."""
-        terms: dict[Word, Any] = {}
+        terms: dict[Word, Symbolic] = {}
         for word, coefficient in items:
             terms[word] = terms[word] + coefficient if word in terms else coefficient
         if any(_open(value) for value in terms.values()):
@@ -237,7 +237,7 @@ class Polynomial:
             if (product := joined(first, second)) is not None
         )
 
-    def scaled(self, factor: Any) -> Polynomial:
+    def scaled(self, factor: Symbolic) -> Polynomial:
         """Every coefficient times a scalar."""
         return Polynomial.total((word, factor * c) for word, c in self.terms.items())
 
@@ -259,7 +259,7 @@ class Polynomial:
     def mapped(
         self,
         letters: Callable[[Letter], Letter],
-        scalars: Callable[[Any], Any] = lambda value: value,
+        scalars: Callable[[Symbolic], Symbolic] = lambda value: value,
     ) -> Polynomial:
         """Every letter and every coefficient replaced."""
         return Polynomial.total(
@@ -305,12 +305,12 @@ def joined(first: Word, second: Word) -> Word | None:
     return first + second
 
 
-def _open(value: Any) -> bool:
+def _open(value: Symbolic) -> bool:
     """Whether a coefficient may be zero without being the number 0."""
     return bool(value.is_Add or value.is_Mul) and not value.is_Number
 
 
-def _replaced(coefficient: Any, index: Any) -> Any:
+def _replaced(coefficient: Symbolic, index: Symbolic) -> Symbolic:
     return coefficient.xreplace({I: index}) if coefficient.free_symbols else coefficient
 
 
@@ -318,7 +318,7 @@ def _sum(
     polynomial: Polynomial,
     letter: Callable[[Letter], str],
     times: str,
-    scalar: Callable[[Any], str],
+    scalar: Callable[[Symbolic], str],
 ) -> str:
     text = ""
     for word, coefficient in polynomial.terms.items():

@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import sympy
 from sympy.external.gmpy import MPZ
@@ -23,7 +22,15 @@ from recform.analysis.linear.forms import NoNumber, numeric
 from recform.analysis.linear.model import STEM, Gradient, Linear, Source
 from recform.analysis.linear.propagate import owner, propagate
 from recform.analysis.linear.words import Polynomial
-from recform.analysis.paths.packed import Jump, Small, size_of, unpacked, weights
+from recform.analysis.paths.packed import (
+    Jump,
+    Packed,
+    Small,
+    size_of,
+    unpacked,
+    weights,
+)
+from recform.blocks.symbolic import Symbolic
 
 #: From so many blocks on the recurrence is raised to a power.
 _FAR = 96
@@ -33,7 +40,9 @@ _LARGE = 8
 _PRIMES = (2**61 - 1, 2**89 - 1, 2**107 - 1)
 
 
-def multiplicity(formula: Formula, coefficient: Any, block: int, length: int) -> int:
+def multiplicity(
+    formula: Formula, coefficient: Symbolic, block: int, length: int
+) -> int:
     """How many paths a coefficient stands for: 2 is two parallel ones, -1 takes one away.
 
     A number that depends on the block is what it is there. One that is not whole, or is
@@ -113,7 +122,7 @@ class Counter:
             if coefficient.has(I)
         )
 
-    def _multiplicity(self, coefficient: Any, block: int) -> int:
+    def _multiplicity(self, coefficient: Symbolic, block: int) -> int:
         return multiplicity(self.linear.formula, coefficient, block, self.length)
 
     def total(self, origin: Source = STEM) -> int:
@@ -140,13 +149,13 @@ class Counter:
         # end must fit.
         return jump.coefficients(bound.bits)
 
-    def _evaluated(self, origin: Source, bits: int) -> Any:
+    def _evaluated(self, origin: Source, bits: int) -> Packed:
         """The polynomial's value at 2 to the power of ``bits``."""
         weigh = weights(self.lengths, bits)
         return propagate(self.linear, self.length, weigh, MPZ(1), origin) or MPZ(0)
 
 
-def _coefficients(gradients: Iterable[Gradient]) -> Iterator[Any]:
+def _coefficients(gradients: Iterable[Gradient]) -> Iterator[Symbolic]:
     for gradient in gradients:
         for polynomial in gradient.values():
             yield from polynomial.terms.values()

@@ -20,7 +20,7 @@ from decimal import (
     Overflow,
     localcontext,
 )
-from typing import Any
+from typing import Any, TypeAlias
 
 import sympy
 from sympy.external.gmpy import GROUND_TYPES, MPZ
@@ -40,6 +40,8 @@ _EXACT = Context(
 #: From so many bits on, decimals are faster than Python's own integers.
 _LARGE_BITS = 1_000_000
 
+#: A packed polynomial: a whole number of GMP's, or a Decimal.
+Packed: TypeAlias = Any
 #: A small polynomial: the number of words by their length.
 Small = dict[int, int]
 #: How many words of each length a polynomial of a law has, in a block.
@@ -53,16 +55,16 @@ class Weight:
     small: Small
     bits: int
 
-    def __mul__(self, value: Any) -> Any:
+    def __mul__(self, value: Packed) -> Packed:
         return times(self.small, value, self.bits)
 
 
-def weights(lengths: Lengths, bits: int) -> Weigh:
+def weights(lengths: Lengths, bits: int) -> Weigh[Packed]:
     """Weights for a walk with packed polynomials."""
     return lambda polynomial, block: Weight(lengths(polynomial, block), bits)
 
 
-def times(small: Small, value: Any, bits: int) -> Any:
+def times(small: Small, value: Packed, bits: int) -> Packed:
     """A packed polynomial times a small one."""
     total = value * 0
     for length, count in small.items():
@@ -71,7 +73,7 @@ def times(small: Small, value: Any, bits: int) -> Any:
     return total
 
 
-def _shifted(value: Any, places: int) -> Any:
+def _shifted(value: Packed, places: int) -> Packed:
     """A packed polynomial with binary places more, or decimal ones."""
     return value.scaleb(places) if isinstance(value, Decimal) else value << places
 
@@ -88,7 +90,7 @@ class Jump:
         self, linear: Linear, length: int, lengths: Lengths, origin: Source
     ) -> None:
         self._linear, self._lengths, self._origin = linear, lengths, origin
-        self._one: Any = MPZ(1)
+        self._one: Packed = MPZ(1)
         self._feedback = _feedback(linear, lengths)
         self._size = len(self._feedback)
         start = origin.at.number if origin != STEM else 0
@@ -109,7 +111,7 @@ class Jump:
         with localcontext(_EXACT):
             return _from_decimal(self._value(digits), digits)
 
-    def _value(self, bits: int) -> Any:
+    def _value(self, bits: int) -> Packed:
         powers = self._power(bits)
         window = self._window(bits)
         total = self._one * 0
@@ -118,21 +120,21 @@ class Jump:
                 total += power * value
         return total
 
-    def _walk(self, bits: int) -> Walk:
+    def _walk(self, bits: int) -> Walk[Packed]:
         weigh = weights(self._lengths, bits)
         return Walk(self._linear, weigh, self._one, self._origin)
 
-    def _window(self, bits: int) -> list[Any]:
+    def _window(self, bits: int) -> list[Packed]:
         """What the output is for the first few lengths."""
         walk = self._walk(bits)
-        values: list[Any] = []
+        values: list[Packed] = []
         while len(values) < self._size:
             if walk.block >= self._first:
                 values.append(walk.output() or self._one * 0)
             walk.step()
         return values
 
-    def _power(self, bits: int) -> list[Any]:
+    def _power(self, bits: int) -> list[Packed]:
         """The power z**steps modulo the characteristic polynomial, lowest first."""
         size, feedback = self._size, self._feedback
         if size == 1:
@@ -150,7 +152,7 @@ class Jump:
         return result
 
 
-def _square(a: list[Any]) -> list[Any]:
+def _square(a: list[Packed]) -> list[Packed]:
     product = [a[0] * 0] * (2 * len(a) - 1)
     for n, x in enumerate(a):
         if not x:
@@ -162,7 +164,7 @@ def _square(a: list[Any]) -> list[Any]:
     return product
 
 
-def _reduce(a: list[Any], feedback: list[Small], bits: int) -> list[Any]:
+def _reduce(a: list[Packed], feedback: list[Small], bits: int) -> list[Packed]:
     """Modulo z^n - feedback[n-1]*z^(n-1) - ... - feedback[0]."""
     size = len(feedback)
     a = list(a)
@@ -232,7 +234,7 @@ def _from_decimal(value: Decimal, digits: int) -> tuple[int, ...]:
     return _balanced(data, 10**digits, negative=value < 0)
 
 
-def unpacked(value: Any, bits: int) -> tuple[int, ...]:
+def unpacked(value: Packed, bits: int) -> tuple[int, ...]:
     """The coefficients of a packed polynomial, each between -2^(bits-1) and 2^(bits-1)."""
     value = MPZ(value)
     data = _digits(abs(value), bits)
@@ -255,7 +257,7 @@ def _balanced(data: list[int], whole: int, *, negative: bool) -> tuple[int, ...]
     return tuple(-number for number in result) if negative else tuple(result)
 
 
-def _digits(value: Any, bits: int) -> list[int]:
+def _digits(value: Packed, bits: int) -> list[int]:
     """Digits to the base 2^bits, lowest first; halving, so that no digit costs a pass."""
     count = -(-int(value).bit_length() // bits) if value else 0
     if count <= 1:

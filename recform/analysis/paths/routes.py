@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import sympy
 
@@ -23,6 +23,7 @@ from recform.analysis.linear.propagate import owner, propagate
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import BLOCK, LAST, START, At, Letter, Polynomial
 from recform.analysis.paths.counting import Counter
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 
 #: Letters and the numbers of their blocks (None if all share one), the outermost first.
@@ -64,13 +65,13 @@ class Routes:
         names = [equation.unknown for equation in formula.equations]
         self.sources = tuple(n for n in names if n in read) or tuple(names[-1:])
 
-    def routes(self) -> dict[Route, Any]:
+    def routes(self) -> dict[Route, Symbolic]:
         """All routes with what each is multiplied by; none is zero.
 
         Raises:
             TooMany: if there are more than :data:`MAX_WORDS`.
         """
-        result: dict[Route, Any] = {}
+        result: dict[Route, Symbolic] = {}
         one = _Words({(): _Factor.of(1)})
         for end, linear in enumerate(_ends(self._linear)):
             for name in self.sources:
@@ -113,11 +114,11 @@ class Routes:
             found[key] = found[key] + here if key in found else here
         return _Words(found)
 
-    def _number(self, coefficient: Any, block: int) -> Any:
+    def _number(self, coefficient: Symbolic, block: int) -> Symbolic:
         """A coefficient in a block, whose number is counted from the last one."""
         return coefficient.xreplace({I: L - (self.blocks - block)})
 
-    def _factor(self, letter: Letter, block: int) -> Any:
+    def _factor(self, letter: Letter, block: int) -> Symbolic:
         """What a way through a letter that is no operator is multiplied by."""
         if letter.kind == "gate":
             return sympy.Symbol(f"[{letter.name}] at {block}")
@@ -173,12 +174,12 @@ class _Factor:
         bound: the absolute values of its terms added up.
     """
 
-    exact: Any
+    exact: Symbolic
     value: float
     bound: float
 
     @classmethod
-    def of(cls, factor: Any) -> _Factor:
+    def of(cls, factor: Symbolic) -> _Factor:
         """A factor of one term of an equation."""
         factor = sympy.sympify(factor)
         atoms = factor.free_symbols | factor.atoms(Learned)

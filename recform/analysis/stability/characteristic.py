@@ -12,17 +12,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
 
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import I, Learned, Scaled, State
-from recform.algebra.formula import Formula
+from recform.algebra.expr import I, Learned, Scaled, State, Tensor
+from recform.algebra.formula import Equation, Formula
 from recform.algebra.typeset import plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
 from recform.analysis.linear.model import Linear
 from recform.analysis.linear.words import BLOCK, Letter, Polynomial
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import ranges, runs
@@ -167,7 +168,7 @@ def _varying(linear: Linear, row: range, last: int) -> Varying:
     product = sympy.eye(len(linear.solved) * linear.order)
     try:
         for block in row:
-            step = companion(linear, lambda p, b=block: _float(linear, p, b))
+            step = companion(linear, partial(_float, linear, block=block))
             product = step * product
     except NoNumber:
         return Varying(last, len(row), None)
@@ -182,13 +183,13 @@ def _grows(linear: Linear, varying: Varying, row: range) -> bool:
     return any(
         root.modulus > _GROWS
         for block in some
-        for root in _roots(companion(linear, lambda p, b=block: _number(linear, p, b)))
+        for root in _roots(companion(linear, partial(_number, linear, block=block)))
     )
 
 
-def _factors(linear: Linear) -> list[tuple[Any, int]]:
+def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
     """The monic factors of the characteristic polynomial, with their multiplicities."""
-    symbols: dict[tuple[str, str], Any] = {}
+    symbols: dict[tuple[str, str], Symbolic] = {}
     matrix = companion(
         linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
     )
@@ -212,7 +213,7 @@ def _factors(linear: Linear) -> list[tuple[Any, int]]:
 
 
 def _product(
-    factors: list[tuple[Any, int]], scalar: Callable[[Any], str], times: str
+    factors: list[tuple[Symbolic, int]], scalar: Callable[[Symbolic], str], times: str
 ) -> str:
     """Factors, each with the highest power of z in front."""
     if not factors:
@@ -238,7 +239,7 @@ def _product(
     return times.join(texts)
 
 
-def companion(linear: Linear, weigh: Any) -> Any:
+def companion(linear: Linear, weigh: Callable[[Polynomial], Symbolic]) -> Symbolic:
     """The matrix that takes the unknowns of ``order`` blocks one block further.
 
     Args:
@@ -258,7 +259,9 @@ def companion(linear: Linear, weigh: Any) -> Any:
     return matrix
 
 
-def _commuting(polynomial: Polynomial, symbols: dict[tuple[str, str], Any]) -> Any:
+def _commuting(
+    polynomial: Polynomial, symbols: dict[tuple[str, str], Symbolic]
+) -> Symbolic:
     """A polynomial with all blocks equal: letters are numbers."""
     total = sympy.S.Zero
     for word, coefficient in polynomial.terms.items():
@@ -278,18 +281,18 @@ def _symbol(letter: Letter) -> str:
     return letter.name.lower() if letter.kind == "operator" else f"[{letter.text()}]"
 
 
-def _plain(polynomial: Polynomial) -> Any:
+def _plain(polynomial: Polynomial) -> Symbolic:
     return sum((_same(value) for value in polynomial.terms.values()), sympy.S.Zero)
 
 
-def _same(coefficient: Any) -> Any:
+def _same(coefficient: Symbolic) -> Symbolic:
     """A coefficient of equal blocks: the scalars of all of them are one."""
     return coefficient.xreplace(
         {item: sympy.Symbol(item.name) for item in coefficient.atoms(Learned)}
     )
 
 
-def _number(linear: Linear, polynomial: Polynomial, block: int) -> Any:
+def _number(linear: Linear, polynomial: Polynomial, block: int) -> Symbolic:
     """What is left of a polynomial with all operators zero, in a block, exactly."""
     value = _float(linear, polynomial, block)
     return sympy.nsimplify(value, rational=True, tolerance=1e-15)
@@ -310,7 +313,7 @@ def _float(linear: Linear, polynomial: Polynomial, block: int) -> float:
     return total
 
 
-def _roots(matrix: Any) -> tuple[Root, ...]:
+def _roots(matrix: Symbolic) -> tuple[Root, ...]:
     polynomial = sympy.Poly(matrix.charpoly(_Z).as_expr(), _Z)
     found = []
     for factor, multiplicity in polynomial.sqf_list()[1]:
@@ -321,7 +324,7 @@ def _roots(matrix: Any) -> tuple[Root, ...]:
     )
 
 
-def _power(matrix: Any, growth: float) -> int:
+def _power(matrix: Symbolic, growth: float) -> int:
     """The power of the depth that comes with the growth, from roots that are repeated.
 
     It is the size of the largest Jordan block of such a root, less one: a factor f of
@@ -346,7 +349,7 @@ def _power(matrix: Any, growth: float) -> int:
     return most
 
 
-def _at(polynomial: sympy.Poly, matrix: Any) -> Any:
+def _at(polynomial: sympy.Poly, matrix: Symbolic) -> Symbolic:
     """A polynomial of a matrix, by Horner's rule."""
     result = sympy.zeros(matrix.rows, matrix.rows)
     for coefficient in polynomial.all_coeffs():
@@ -368,7 +371,7 @@ def _warn(
     where = "" if len(blocks) == length else f" of {ranges(blocks)}"
     times = f"{over:.3g} times over {len(row)} blocks"
     total = f" {each}{where}: {times}" if each else f" {times}{where}"
-    best: tuple[float, Any, Any] | None = None
+    best: tuple[float, Tensor, Equation] | None = None
     for equation in formula.equations:
         for tensor in walk(equation.right):
             if isinstance(tensor, Scaled) and isinstance(tensor.tensor, State):

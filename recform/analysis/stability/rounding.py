@@ -20,6 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.analysis.linear.forms import Form, NoNumber, form, numeric, state
+from recform.blocks.symbolic import Symbolic
 
 #: Older tensors, each with what it is computed of, in the order of computation.
 Steps = Sequence[tuple[State, Form]]
@@ -77,7 +78,7 @@ def errors(formula: Formula, steps: Steps, gain: float | None) -> Errors:
     return Errors(None, float(product.norm(sympy.oo)), len(blocks))
 
 
-def _numbers(right: Form) -> list[sympy.Expr]:
+def _numbers(right: Form) -> list[Symbolic]:
     """All coefficients of a form, those inside of its tensors too."""
     inner = [x.coefficient for t in right for x in t.atoms(Scaled, Filled)]
     return [*right.values(), *inner]

@@ -14,10 +14,14 @@ multiplied with ``U_3*X_2`` is one product, not one for each path through ``X_2`
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import sympy
+
+from recform.blocks.symbolic import Symbolic
 
 #: A width or a place, in widths of the input.
 Size = int | Fraction
@@ -111,26 +115,27 @@ class Atoms:
         most: so many pairs of tensors are looked at.
 
     Attributes:
-        operators: in the order in which they were first applied; the input is the first.
+        operators: with their indices, in the order in which they were first applied;
+            the first one stands for the input.
         proportional: whether variances are so to that of the input: so far there is no
             product, and no operator is applied to a number that was added.
     """
 
     def __init__(self, gain: float, most: float) -> None:
-        self.operators: list[Any] = [None]
+        self.operators: list[tuple[str, Symbolic]] = [("", sympy.nan)]
         self.proportional = True
         self._gain = gain
         self._left = most
         self._atoms = [Atom(0), Atom(-1)]
         self._keys = [atom.key for atom in self._atoms]
-        self._places: dict[Any, int] = {}
-        self._known: dict[Any, int] = {}
+        self._places: dict[tuple[str, Symbolic], int] = {}
+        self._known: dict[Hashable, int] = {}
         self._pairs: dict[tuple[int, int], float] = {}
 
     def __getitem__(self, atom: int) -> Atom:
         return self._atoms[atom]
 
-    def applied(self, operator: Any, vector: Vector) -> int:
+    def applied(self, operator: tuple[str, Symbolic], vector: Vector) -> int:
         """The number of what an operator makes of a tensor."""
         key = (operator, frozenset(vector.parts.items()))
         if key not in self._known:
@@ -151,7 +156,7 @@ class Atoms:
             self._add(key, Atom(operator, None, newest, tuple(others.items())))
         return self._known[key]
 
-    def _add(self, key: Any, atom: Atom) -> None:
+    def _add(self, key: Hashable, atom: Atom) -> None:
         self._known[key] = len(self._atoms)
         self._atoms.append(atom)
         self._keys.append(atom.key)
@@ -168,7 +173,7 @@ class Atoms:
     def inner(self, a: Vector, b: Vector) -> float:
         """The expected product of two tensors, the mean over their features."""
         keys = self._keys
-        near: dict[Any, list[tuple[Piece, float]]] = {}
+        near: dict[tuple[tuple[int, bool], Size], list[tuple[Piece, float]]] = {}
         for piece, weight in b.parts.items():
             near.setdefault((keys[piece.atom], piece.shift), []).append((piece, weight))
         total = 0.0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -33,6 +32,7 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
 from recform.blocks import Function
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
@@ -51,7 +51,7 @@ class Gate:
         value: the number.
     """
 
-    symbol: Any
+    symbol: Symbolic
     value: float
 
 
@@ -223,7 +223,7 @@ class Written:
         ends = (r.blocks[-1] for r in regimes(self._formula, self.blocks) if r.blocks)
         return tuple(sorted(block for block in ends if block != self.blocks))
 
-    def _rights(self, block: int) -> Iterator[tuple[str, Any, Tensor]]:
+    def _rights(self, block: int) -> Iterator[tuple[str, Symbolic, Tensor]]:
         """Unknown, index and right side of the equations of a block."""
         own = {b.left: b for b in self._formula.boundaries}
         for equation in self._formula.equations:
@@ -243,7 +243,7 @@ class Written:
             if state not in self.definitions or self.gate(state) is not None:
                 continue
             owner = indexed(name, index)
-            terms: dict[Tensor, Any] = {}
+            terms: dict[Tensor, Symbolic] = {}
             for factor, core in self._terms(right, block):
                 terms[core] = terms.get(core, sympy.S.Zero) + factor
             for core, factor in terms.items():
@@ -252,7 +252,7 @@ class Written:
                 if factor != 0 and here is not None and not isinstance(here, Filled):
                     yield owner, Term(plain(term), here), self._through(here)
 
-    def _terms(self, tensor: Tensor, block: int) -> Iterator[tuple[Any, Tensor]]:
+    def _terms(self, tensor: Tensor, block: int) -> Iterator[tuple[Symbolic, Tensor]]:
         """A tensor as a sum, with operators applied to each term of a sum.
 
         An operator of a sum with a number in it is left whole: what the number adds
@@ -299,7 +299,9 @@ class Written:
                 return False
         return any(self._adds_number(child, block) for child in inner)
 
-    def _products(self, tensor: Pointwise, block: int) -> Iterator[tuple[Any, Tensor]]:
+    def _products(
+        self, tensor: Pointwise, block: int
+    ) -> Iterator[tuple[Symbolic, Tensor]]:
         places = enumerate(tensor.children)
         open_ones = [n for n, c in places if not self._is_gate(c, block)]
         if len(open_ones) != 1:
@@ -332,7 +334,7 @@ def _is_concat(history: History) -> bool:
     return history.kind == "concat"
 
 
-def _shown(tensor: Scaled | Filled) -> Any:
+def _shown(tensor: Scaled | Filled) -> Symbolic:
     """A coefficient as a symbol shows it."""
     coefficient = tensor.coefficient
     if tensor.at is not sympy.nan:

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.cases import weights_of
 from recform.derivation.general.model import Bound, Factor, General, Term
 from recform.derivation.general.ranges import ZERO, Ranges
@@ -70,11 +70,11 @@ class _State:
 
     ranges: Ranges
     rows: tuple[_Row, ...]
-    growth: tuple[tuple[str, int, Any], ...]
+    growth: tuple[tuple[str, int, Symbolic], ...]
     remainders: tuple[tuple[str, int, int], ...] = ()
 
 
-_Weighted = tuple[Any, _State]
+_Weighted = tuple[Symbolic, _State]
 
 
 def series_of(general: General, least: int = 1) -> Series:
@@ -97,8 +97,8 @@ def series_of(general: General, least: int = 1) -> Series:
         return numbers[state]
 
     first = [(weight, number(state)) for weight, state in starts]
-    edges: list[tuple[int, Move, int, Any]] = []
-    ends: dict[int, Any] = {}
+    edges: list[tuple[int, Move, int, Symbolic]] = []
+    ends: dict[int, Symbolic] = {}
     while queue:
         state = queue.pop(0)
         here = numbers[state]
@@ -113,9 +113,9 @@ def series_of(general: General, least: int = 1) -> Series:
 
 
 def _automaton(
-    first: list[tuple[Any, int]],
-    edges: list[tuple[int, Move, int, Any]],
-    ends: dict[int, Any],
+    first: list[tuple[Symbolic, int]],
+    edges: list[tuple[int, Move, int, Symbolic]],
+    ends: dict[int, Symbolic],
     size: int,
 ) -> Series:
     """The automaton of the words with the oldest move first: all is read backwards."""
@@ -190,7 +190,7 @@ def _starts(term: Term, least: int) -> Iterator[_Weighted]:
         yield from _cleared(weight, _State(case.ranges, rows, growth, left))
 
 
-def _cleared(weight: Any, state: _State) -> Iterator[_Weighted]:
+def _cleared(weight: Symbolic, state: _State) -> Iterator[_Weighted]:
     """Cases of a state in which no factor stands ahead of the newest block."""
     for case in _split_where(state, lambda row: row.low):
         ahead = next(
@@ -212,7 +212,7 @@ def _cleared(weight: Any, state: _State) -> Iterator[_Weighted]:
                 raise Refused("ahead", ahead.factor.place.text, ahead.factor.place)
 
 
-def _split_where(state: _State, bound: Any) -> Iterator[_State]:
+def _split_where(state: _State, bound: Symbolic) -> Iterator[_State]:
     """Cases in which each row's bound is known to be below 0 or not."""
     for row in state.rows:
         place = bound(row)
@@ -287,7 +287,7 @@ def _valued(state: _State, name: str, value: int) -> Iterator[_Weighted]:
         yield weight * factor, case
 
 
-def _next(state: _State) -> Iterator[tuple[Move, Any, _State]]:
+def _next(state: _State) -> Iterator[tuple[Move, Symbolic, _State]]:
     """The moves at the newest block, their weights and what is left behind it."""
     zero = Bound(ZERO, 0)
     reached = [_at_most(state.ranges, row.low, zero) for row in state.rows]
@@ -298,7 +298,7 @@ def _next(state: _State) -> Iterator[tuple[Move, Any, _State]]:
         and not row.wait
         and not _at_most(state.ranges, row.high, zero)
     ]
-    options: list[tuple[Move, Any]] = [(SKIP, sympy.S.One)]
+    options: list[tuple[Move, Symbolic]] = [(SKIP, sympy.S.One)]
     for number in here:
         row = state.rows[number]
         if row.spent and not row.factor.commutes:
@@ -334,7 +334,9 @@ def _less(bound: Bound) -> Bound:
     return bound if bound.base != ZERO else Bound(ZERO, max(bound.number - 1, 0))
 
 
-def _grown(growth: tuple[tuple[str, int, Any], ...]) -> Iterator[tuple[Any, Any]]:
+def _grown(
+    growth: tuple[tuple[str, int, Symbolic], ...],
+) -> Iterator[tuple[Symbolic, Symbolic]]:
     """``x^d * a^x`` with ``x + 1`` for x, as terms of the same kind."""
     if not growth:
         yield sympy.S.One, ()
@@ -349,7 +351,7 @@ def _grown(growth: tuple[tuple[str, int, Any], ...]) -> Iterator[tuple[Any, Any]
                 yield weight, others
 
 
-def _ending(state: _State) -> Any:
+def _ending(state: _State) -> Symbolic:
     """The weight of a state at the end: operators behind the last block vanish."""
     weight = sympy.S.One
     for row in state.rows:

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import lcm
-from typing import Any
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, symbol
 from recform.derivation.general.ranges import ZERO, Ranges
 from recform.derivation.general.weights import Refused, monomials, plain_names
@@ -37,12 +37,12 @@ class Case:
 
     ranges: Ranges
     remainders: Remainders
-    weight: Any
+    weight: Symbolic
 
 
 def weights_of(
-    weight: Any, ranges: Ranges, multiples: Iterable[tuple[str, int]] = ()
-) -> Iterator[tuple[Case, Any, Any]]:
+    weight: Symbolic, ranges: Ranges, multiples: Iterable[tuple[str, int]] = ()
+) -> Iterator[tuple[Case, Symbolic, Symbolic]]:
     """Cases with monomials, see :func:`~recform.derivation.general.weights.monomials`.
 
     Raises:
@@ -60,7 +60,7 @@ def weights_of(
                     yield tame, number, growth
 
 
-def _part(weight: Any, *kinds: Any) -> Any:
+def _part(weight: Symbolic, *kinds: Symbolic) -> Symbolic:
     """A part of a weight of one of these kinds that has no such part itself, or None."""
     found = [p for p in weight.atoms(*kinds) if not any(a.has(*kinds) for a in p.args)]
     return min(found, key=str, default=None)
@@ -141,7 +141,7 @@ def _sides(case: Case) -> Iterator[Case]:
             yield from _sides(replace(case, ranges=ranges, weight=weight))
 
 
-def _difference(value: Any, ranges: Ranges) -> tuple[Bound, Bound] | None:
+def _difference(value: Symbolic, ranges: Ranges) -> tuple[Bound, Bound] | None:
     """Bounds for which ``left <= right`` says that a linear value is at most zero."""
     value = sympy.expand(value)
     sides: dict[int, str] = {1: ZERO, -1: ZERO}
@@ -222,6 +222,6 @@ def _defined(case: Case) -> None:
             _number(value, case)
 
 
-def _number(weight: Any, case: Case) -> None:
+def _number(weight: Symbolic, case: Case) -> None:
     if weight.has(sympy.zoo, sympy.nan, sympy.oo):
         raise Refused("zero", plain_names(case.weight))

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import scalar_of
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.model import General
 from recform.derivation.general.show import number_text, parts, read_back, write
@@ -285,7 +286,7 @@ def _children(expr: n.Expr) -> list[n.Expr]:
 
 
 #: A number in the first factor, its partner in the last one, and their values.
-_Slot = tuple[n.Expr, n.Expr, Any, Any]
+_Slot = tuple[n.Expr, n.Expr, Symbolic, Symbolic]
 
 
 def _slots(first: n.Expr, last: n.Expr) -> list[_Slot] | None:
@@ -325,7 +326,7 @@ def _slots(first: n.Expr, last: n.Expr) -> list[_Slot] | None:
     return result
 
 
-def _scalar(expr: n.Expr) -> Any:
+def _scalar(expr: n.Expr) -> Symbolic:
     names = {"i": I, "L": L}
     for part in parts(expr):
         if isinstance(part, n.Reference) and part.name not in names:
@@ -337,7 +338,7 @@ def _scalar(expr: n.Expr) -> Any:
     return scalar_of(expr, names)
 
 
-def _slopes(slots: list[_Slot]) -> tuple[Any, list[Any]] | None:
+def _slopes(slots: list[_Slot]) -> tuple[Symbolic, list[Symbolic]] | None:
     """The number of steps from first to last, and how far each slot goes in a step."""
     ways = [sympy.expand(b - a) for _, _, a, b in slots]
     for way in ways:

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.series.series import SKIP, Move
 from recform.source import Span
 
@@ -37,14 +37,14 @@ class Bound:
         return Bound(self.base, self.number + number)
 
     @property
-    def expression(self) -> Any:
+    def expression(self) -> Symbolic:
         """As a SymPy expression."""
         return (
             symbol(self.base) + self.number if self.base else sympy.Integer(self.number)
         )
 
 
-def symbol(base: str) -> Any:
+def symbol(base: str) -> Symbolic:
     """The symbol of a bound's base."""
     return I if base == "i" else sympy.Symbol(base, integer=True)
 
@@ -70,7 +70,7 @@ class Factor:
 
     low: Bound
     high: Bound
-    choices: tuple[tuple[Move, Any], ...]
+    choices: tuple[tuple[Move, Symbolic], ...]
     place: Span = field(compare=False, repr=False)
     step: int = 1
 
@@ -93,13 +93,13 @@ class Term:
             place; None if all bounds are there.
     """
 
-    coefficient: Any
+    coefficient: Symbolic
     variables: tuple[Variable, ...] = ()
     factors: tuple[Factor, ...] = ()
     multiples: tuple[tuple[str, int], ...] = ()
     slanted: str | None = None
 
-    def scaled(self, weight: Any) -> Term:
+    def scaled(self, weight: Symbolic) -> Term:
         """The term times a number."""
         return replace(self, coefficient=self.coefficient * weight)
 
@@ -131,7 +131,7 @@ class General:
     unknown: str = "X"
 
 
-def choices(items: Mapping[Move, Any]) -> tuple[tuple[Move, Any], ...]:
+def choices(items: Mapping[Move, Symbolic]) -> tuple[tuple[Move, Symbolic], ...]:
     """Moves with their weights, sorted; those that cancel are gone."""
     return tuple(
         (move, sympy.expand(items[move]))
@@ -140,9 +140,9 @@ def choices(items: Mapping[Move, Any]) -> tuple[tuple[Move, Any], ...]:
     )
 
 
-def local(terms: tuple[Term, ...]) -> dict[Move, Any] | None:
+def local(terms: tuple[Term, ...]) -> dict[Move, Symbolic] | None:
     """The moves of terms that stand on one block at most, all on the same one."""
-    result: dict[Move, Any] = {}
+    result: dict[Move, Symbolic] = {}
     for term in terms:
         if term.variables or any(factor.step > 1 for factor in term.factors):
             return None

@@ -7,8 +7,9 @@ weight anywhere in it, the ways to read a path add up.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import NoReturn
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import is_zero, minimal, squared
@@ -39,7 +40,9 @@ class PathReader:
         report: gets RF640 and RF641.
     """
 
-    def __init__(self, weight: Callable[[n.Expr], Any], report: Diagnostics) -> None:
+    def __init__(
+        self, weight: Callable[[n.Expr], Symbolic], report: Diagnostics
+    ) -> None:
         self._weight = weight
         self._report = report
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.scalars import ScalarReader, scalar_of
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import series_of
 from recform.derivation.general.ellipsis import written_out
 from recform.derivation.general.model import General
@@ -74,7 +74,7 @@ def read(
     section: Section,
     item: n.Paths | n.Relation,
     report: Diagnostics,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
 ) -> Wanted | None:
     """The paths of a general formula, or None after a diagnostic."""
     numbers = _numbers(section, settings, report)
@@ -130,9 +130,9 @@ def _from_one(series: Series, item: n.Node, report: Diagnostics) -> Series:
 
 def _relation(
     item: n.Relation,
-    numbers: Mapping[str, Any],
+    numbers: Mapping[str, Symbolic],
     learned: Mapping[str, bool],
-    varying: Mapping[str, Any],
+    varying: Mapping[str, Symbolic],
     report: Diagnostics,
 ) -> tuple[Series, str]:
     right = item.right.expression
@@ -175,7 +175,7 @@ def _unknown(item: n.Relation, report: Diagnostics) -> str:
     return above.name[1:] or "X"
 
 
-def _indexed(reference: n.Reference, wanted: Any) -> bool:
+def _indexed(reference: n.Reference, wanted: Symbolic) -> bool:
     if len(reference.indices) != 1 or isinstance(reference.indices[0], n.Range):
         return False
     value = scalar_of(reference.indices[0], {"i": I, "L": L})
@@ -183,9 +183,9 @@ def _indexed(reference: n.Reference, wanted: Any) -> bool:
 
 
 def _numbers(
-    section: Section, settings: Mapping[str, Any], report: Diagnostics
-) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+    section: Section, settings: Mapping[str, object], report: Diagnostics
+) -> dict[str, Symbolic]:
+    values: dict[str, Symbolic] = {}
     for name, param in section.params.items():
         given = settings.get(name)
         value = (
@@ -203,7 +203,7 @@ def _numbers(
     return values
 
 
-def _varying(section: Section, numbers: Mapping[str, Any]) -> dict[str, Any]:
+def _varying(section: Section, numbers: Mapping[str, Symbolic]) -> dict[str, Symbolic]:
     """Constants with an index, as far as they say no more than the number of a block."""
     result = {}
     for name, const in section.consts.items():

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -109,7 +109,7 @@ def read_back(text: str) -> n.Expr:
     return statement.expr
 
 
-def number_text(value: Any) -> str:
+def number_text(value: Symbolic) -> str:
     """A whole-number expression such as ``L - j + 1``, the letter L in front."""
     terms = sympy.Add.make_args(sympy.expand(value))
     rank = {"L": 0, "i": 1}
@@ -134,7 +134,7 @@ def parts(expr: n.Expr | n.Keyword) -> Iterator[n.Expr]:
     yield expr
     match expr:
         case n.Sum():
-            inner: list[Any] = [term for _, term in expr.terms]
+            inner: Sequence[n.Expr | n.Keyword] = [term for _, term in expr.terms]
         case n.Product():
             inner = [factor for _, factor in expr.factors]
         case n.Power():

@@ -6,11 +6,10 @@ A variable k whose blocks are ``L - 2*k`` is replaced by ``2*k``, a multiple of 
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy
 
 from recform.algebra.expr import I
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Term
 from recform.lowering.sorts import MAX_TERMS
 
@@ -18,7 +17,7 @@ from recform.lowering.sorts import MAX_TERMS
 MAX_STEP = 6
 
 
-def as_bound(value: Any) -> Bound | None:
+def as_bound(value: Symbolic) -> Bound | None:
     """One variable and a whole number; None for anything else."""
     value = sympy.expand(value)
     symbols = sorted(value.free_symbols, key=str)
@@ -30,7 +29,7 @@ def as_bound(value: Any) -> Bound | None:
     return Bound(name, int(number))
 
 
-def end(value: Any, step: int, *, last: bool) -> Bound | None:
+def end(value: Symbolic, step: int, *, last: bool) -> Bound | None:
     """The bound on ``step*k`` that says ``k <= value`` (or ``k >= value``).
 
     None if it is not a difference of two variables.
@@ -44,7 +43,7 @@ def end(value: Any, step: int, *, last: bool) -> Bound | None:
     return as_bound(scaled - numbers[1] + whole)
 
 
-def straight(value: Any, *, last: bool) -> Any:
+def straight(value: Symbolic, *, last: bool) -> Symbolic:
     """A linear value that is passed at the same whole number as one that is rounded."""
     value = sympy.expand(value)
     parts = value.atoms(sympy.floor, sympy.ceiling)
@@ -66,18 +65,18 @@ def straight(value: Any, *, last: bool) -> Any:
     return sympy.expand(inside + rest + (shift if last else -shift))
 
 
-def _is_linear(value: Any) -> bool:
+def _is_linear(value: Symbolic) -> bool:
     numbers = value.as_coefficients_dict()
     return all(x == 1 or x.is_Symbol for x in numbers) and all(
         c.is_Rational for c in numbers.values()
     )
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: Symbolic) -> bool:
     return all(c.is_Integer for c in value.as_coefficients_dict().values())
 
 
-def is_slanted(value: Any) -> bool:
+def is_slanted(value: Symbolic) -> bool:
     """Whether the last value of a variable is a part of i, such as ``floor(i/2)``."""
     exact = straight(value, last=True)
     if exact is None or exact.free_symbols != {I}:
@@ -85,7 +84,7 @@ def is_slanted(value: Any) -> bool:
     return bool(0 < exact.coeff(I) < 1)
 
 
-def covers(value: Any, step: int) -> bool:
+def covers(value: Symbolic, step: int) -> bool:
     """Whether the multiples of the step up to ``step*value`` are all those up to i."""
     exact = straight(value, last=True)
     if exact is None or exact.free_symbols != {I}:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import Bound, Term, Variable, local, symbol
 from recform.derivation.series.series import Move
 
 
 def merged(terms: tuple[Term, ...]) -> tuple[Term, ...]:
     """Terms that differ in their coefficients and names of variables alone, added up."""
-    total: dict[Term, Any] = {}
+    total: dict[Term, Symbolic] = {}
     first: dict[Term, Term] = {}
     for term in terms:
         # In the order of its sums a variable has the same name in all terms.
@@ -48,7 +48,7 @@ def renamed(term: Term, names: Mapping[str, str]) -> Term:
     )
 
 
-def counts(weight: Any) -> set[Any]:
+def counts(weight: Symbolic) -> set[Symbolic]:
     """The symbols of a weight that count blocks: ``i`` and variables of sums."""
     return {s for s in weight.free_symbols if s == I or "#" in str(s)}
 
@@ -57,7 +57,7 @@ class NoRow(Exception):
     """A body of a product is no choice of moves at one block: what is wrong, and a hint."""
 
 
-def row_of(body: tuple[Term, ...], name: str) -> tuple[dict[Move, Any], int]:
+def row_of(body: tuple[Term, ...], name: str) -> tuple[dict[Move, Symbolic], int]:
     """The moves of a product's body, and how far behind its variable their block is.
 
     Raises:

@@ -8,13 +8,13 @@ coefficients, which these sequences do not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import L
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.model import symbol
 from recform.source import Span
 
@@ -39,7 +39,9 @@ class Refused(Exception):
         self.kind, self.what, self.place = kind, what, place
 
 
-def monomials(weight: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
+def monomials(
+    weight: Symbolic, names: Sequence[str]
+) -> Iterator[tuple[Symbolic, Symbolic]]:
     """A weight as sums of ``number * x^degree * base^x`` over the variables.
 
     Raises:
@@ -52,7 +54,7 @@ def monomials(weight: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
     for part in sympy.Add.make_args(value):
         number = sympy.S.One
         degrees = dict.fromkeys(names, 0)
-        bases: dict[str, Any] = dict.fromkeys(names, sympy.S.One)
+        bases: dict[str, Symbolic] = dict.fromkeys(names, sympy.S.One)
         for factor in sympy.Mul.make_args(part):
             base, exponent = factor.as_base_exp()
             if not factor.free_symbols & set(symbols):
@@ -81,7 +83,12 @@ def monomials(weight: Any, names: Sequence[str]) -> Iterator[tuple[Any, Any]]:
             )
 
 
-def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, Any]:
+def _linear(
+    base: Symbolic,
+    exponent: Symbolic,
+    symbols: Mapping[Symbolic, str],
+    factor: Symbolic,
+) -> dict[str, Symbolic]:
     """An exponent as multiples of variables, and a number under the empty name."""
     counted = set(symbols)
     if base.free_symbols & counted or not exponent.free_symbols & counted:
@@ -90,7 +97,7 @@ def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, An
         wild = base in symbols and (exponent.is_Rational or exponent in symbols)
         proper = factor.is_Pow and (fraction or wild)
         raise Refused("weight" if proper else "odd", plain_names(factor))
-    powers: dict[str, Any] = {}
+    powers: dict[str, Symbolic] = {}
     for item, times in sympy.expand(exponent).as_coefficients_dict().items():
         if item == 1:
             powers[""] = times
@@ -102,6 +109,6 @@ def _linear(base: Any, exponent: Any, symbols: Any, factor: Any) -> dict[str, An
     return powers
 
 
-def plain_names(value: Any) -> str:
+def plain_names(value: Symbolic) -> str:
     """A weight as text, with the variables' names in the file."""
     return re.sub(r"#\d+", "", str(value)).replace("**", "^")

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.series.series import Move, Row, Series, Word, add_to
 
 #: Most words that are written out one by one.
@@ -25,7 +25,7 @@ class Span:
         work: how many numbers were multiplied so far.
     """
 
-    def __init__(self, domain: Any) -> None:
+    def __init__(self, domain: Symbolic) -> None:
         self.work = 0
         self._domain = domain
         # For each vector of the basis: its reduced form and how it is made of the basis.
@@ -203,13 +203,13 @@ def degree(series: Series) -> int | None:
     return None
 
 
-def words_up_to(series: Series, length: int) -> Mapping[Word, Any] | None:
+def words_up_to(series: Series, length: int) -> Mapping[Word, Symbolic] | None:
     """The words up to a length with their weights (SymPy numbers), shortest first.
 
     None if there are more than :data:`MAX_WORDS`.
     """
     reduced = minimal(series).series
-    result: dict[Word, Any] = {}
+    result: dict[Word, Symbolic] = {}
     rows: list[tuple[Word, Row]] = [((), reduced.forward(()))]
     for _ in range(length + 1):
         for word, row in rows:
@@ -227,7 +227,7 @@ def words_up_to(series: Series, length: int) -> Mapping[Word, Any] | None:
     return result
 
 
-def as_polynomial(series: Series) -> Mapping[Word, Any] | None:
+def as_polynomial(series: Series) -> Mapping[Word, Symbolic] | None:
     """The words of a finite series, shortest first; None if it is infinite (or huge)."""
     longest = degree(series)
     return None if longest is None else words_up_to(series, longest)

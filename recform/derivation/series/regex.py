@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Any
 
 import sympy
 
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.series.automaton import as_polynomial, by_endings, minimal
 from recform.derivation.series.series import SKIP, Move, Series, Word, constant, letter
 from recform.derivation.series.show import LATEX, PLAIN, Place
@@ -49,7 +49,7 @@ class Regex:
             zero, and no product stands there twice.
     """
 
-    terms: tuple[tuple[tuple[Factor, ...], Any], ...]
+    terms: tuple[tuple[tuple[Factor, ...], Symbolic], ...]
 
     def __add__(self, other: Regex) -> Regex:
         return _sum([*self.terms, *other.terms])
@@ -90,13 +90,15 @@ def move(item: Move) -> Regex:
     return Regex((((item,), sympy.S.One),))
 
 
-def of_words(terms: Iterator[tuple[Word, Any]] | list[tuple[Word, Any]]) -> Regex:
+def of_words(
+    terms: Iterator[tuple[Word, Symbolic]] | list[tuple[Word, Symbolic]],
+) -> Regex:
     """The expression of finitely many words."""
     return _sum([(tuple(word), weight) for word, weight in terms])
 
 
-def _sum(terms: list[tuple[tuple[Factor, ...], Any]]) -> Regex:
-    total: dict[tuple[Factor, ...], Any] = {}
+def _sum(terms: list[tuple[tuple[Factor, ...], Symbolic]]) -> Regex:
+    total: dict[tuple[Factor, ...], Symbolic] = {}
     for product, weight in terms:
         total[product] = total.get(product, sympy.S.Zero) + weight
     kept = [(p, w if w.is_Number else sympy.cancel(w)) for p, w in total.items()]
@@ -104,8 +106,8 @@ def _sum(terms: list[tuple[tuple[Factor, ...], Any]]) -> Regex:
 
 
 def _folded(
-    terms: list[tuple[tuple[Factor, ...], Any]],
-) -> list[tuple[tuple[Factor, ...], Any]]:
+    terms: list[tuple[tuple[Factor, ...], Symbolic]],
+) -> list[tuple[tuple[Factor, ...], Symbolic]]:
     """``a b + a x x* b = a x* b``, wherever it holds."""
     for n, (longer, weight) in enumerate(terms):
         for shorter, kept in _unfoldings(longer):
@@ -217,7 +219,7 @@ def _eliminated(series: Series, order: tuple[int, ...]) -> Regex:
     def connect(a: int, b: int, regex: Regex) -> None:
         edges[a, b] = edges.get((a, b), NONE) + regex
 
-    def number(weight: Any) -> Regex:
+    def number(weight: Symbolic) -> Regex:
         return _sum([((), series.domain.to_sympy(weight))])
 
     for state, weight in enumerate(series.initial):
@@ -256,7 +258,7 @@ def text(regex: Regex) -> str:
     return f"{line}?" if short and line[-1] not in "*?" else f"({line})?"
 
 
-def _product(product: tuple[Factor, ...], weight: Any) -> str:
+def _product(product: tuple[Factor, ...], weight: Symbolic) -> str:
     words = [_factor(item) for item in product] or ["skip{0}"]
     if weight != 1:
         words.insert(0, f"[{PLAIN.scalar(weight)}]")
@@ -282,7 +284,7 @@ def latex(regex: Regex) -> str:
     )
 
 
-def _latex_product(product: tuple[Factor, ...], weight: Any) -> str:
+def _latex_product(product: tuple[Factor, ...], weight: Symbolic) -> str:
     words = [_latex_factor(item) for item in product]
     sign = ""
     if weight == -1:

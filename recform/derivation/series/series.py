@@ -16,17 +16,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import sympy
 from sympy.polys.constructor import construct_domain
 from sympy.polys.polyerrors import UnificationFailed
 
+from recform.blocks.symbolic import Symbolic
+
 #: In front of the name of a module that all blocks share: it has no index.
 SHARED_MARK = "@"
 
 #: A row of a sparse matrix: entries by column, none of them zero.
-Row = dict[int, Any]
+Row = dict[int, Symbolic]
 
 
 class NotExact(Exception):
@@ -85,10 +86,10 @@ class Series:
         final: a weight for each state.
     """
 
-    domain: Any
-    initial: tuple[Any, ...]
+    domain: Symbolic
+    initial: tuple[Symbolic, ...]
     steps: Mapping[Move, tuple[Row, ...]]
-    final: tuple[Any, ...]
+    final: tuple[Symbolic, ...]
 
     @property
     def size(self) -> int:
@@ -129,16 +130,16 @@ class Series:
                     add_to(result, state, entry * column[target])
         return result
 
-    def ends(self, row: Row) -> Any:
+    def ends(self, row: Row) -> Symbolic:
         """A row vector times ``final``."""
         return sum((w * self.final[n] for n, w in row.items()), self.domain.zero)
 
-    def weight(self, word: Iterable[Move]) -> Any:
+    def weight(self, word: Iterable[Move]) -> Symbolic:
         """The weight of a word, as a SymPy number."""
         return self.domain.to_sympy(self.ends(self.forward(word)))
 
     @property
-    def constant(self) -> Any:
+    def constant(self) -> Symbolic:
         """The weight of the empty word, in the domain."""
         return self.ends(self.forward(()))
 
@@ -157,12 +158,12 @@ class Series:
             left.final + right.final,
         )
 
-    def scaled(self, weight: Any) -> Series:
+    def scaled(self, weight: Symbolic) -> Series:
         """Every weight times a SymPy number."""
         left, one = unified(self, constant(weight))
         return left._times(one.constant)
 
-    def _times(self, element: Any) -> Series:
+    def _times(self, element: Symbolic) -> Series:
         initial = tuple(element * w for w in self.initial)
         return Series(self.domain, initial, self.steps, self.final)
 
@@ -234,7 +235,7 @@ class Series:
 # ------------------------------------------------------------------------------ building
 
 
-def field_of(weights: Sequence[Any]) -> Any:
+def field_of(weights: Sequence[Symbolic]) -> Symbolic:
     """The smallest field of SymPy's with these numbers.
 
     Raises:
@@ -249,7 +250,7 @@ def field_of(weights: Sequence[Any]) -> Any:
     return sympy.QQ.unify(domain).get_field()
 
 
-def constant(weight: Any) -> Series:
+def constant(weight: Symbolic) -> Series:
     """The series of the empty word with a weight."""
     weight = sympy.sympify(weight)
     domain = field_of([weight])
@@ -261,7 +262,7 @@ def letter(move: Move) -> Series:
     return polynomial({(move,): sympy.S.One})
 
 
-def polynomial(terms: Mapping[Word, Any]) -> Series:
+def polynomial(terms: Mapping[Word, Symbolic]) -> Series:
     """A series of finitely many words, with SymPy numbers as weights."""
     words = list(terms)
     domain = field_of([sympy.sympify(terms[word]) for word in words])
@@ -299,8 +300,8 @@ def unified(left: Series, right: Series) -> tuple[Series, Series]:
     return _over(left, domain), _over(right, domain)
 
 
-def _over(series: Series, domain: Any) -> Series:
-    def change(element: Any) -> Any:
+def _over(series: Series, domain: Symbolic) -> Series:
+    def change(element: Symbolic) -> Symbolic:
         return domain.convert_from(element, series.domain)
 
     return Series(
@@ -314,7 +315,7 @@ def _over(series: Series, domain: Any) -> Series:
     )
 
 
-def add_to(row: Row, column: int, weight: Any) -> None:
+def add_to(row: Row, column: int, weight: Symbolic) -> None:
     """Adds to an entry of a sparse row; what cancels is gone."""
     value = row[column] + weight if column in row else weight
     if value:

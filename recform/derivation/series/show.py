@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, L
 from recform.algebra.typeset import latex_name
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.series.series import SHARED_MARK, Move, Word
 
 
@@ -78,7 +78,7 @@ class Plain:
     def bracket(self, text: str) -> str:
         return f"({text})"
 
-    def scalar(self, weight: Any) -> str:
+    def scalar(self, weight: Symbolic) -> str:
         named = weight.xreplace({sympy.E: sympy.Symbol("e")})
         return str(sympy.sstr(named)).replace("**", "^")
 
@@ -114,7 +114,7 @@ class Latex(Plain):
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"
 
-    def scalar(self, weight: Any) -> str:
+    def scalar(self, weight: Symbolic) -> str:
         return str(sympy.latex(weight))
 
     def derivative(self, of: str, above: Place, below: Place) -> str:
@@ -133,12 +133,12 @@ def is_weight(name: str) -> bool:
     return name.startswith("[")
 
 
-def number_of(style: Plain, name: str, place: Place) -> Any:
+def number_of(style: Plain, name: str, place: Place) -> Symbolic:
     """A weight of a block as a SymPy expression in ``i``, ``L`` and variables of sums.
 
     Learned scalars of blocks in it are symbols that look as they are to be shown.
     """
-    names: dict[str, Any] = {"i": I, "L": L, "e": sympy.E, "pi": sympy.pi}
+    names: dict[str, Symbolic] = {"i": I, "L": L, "e": sympy.E, "pi": sympy.pi}
 
     def scalar(found: re.Match[str]) -> str:
         at = place.plus(int(found[2] or found[3] or 0))
@@ -181,7 +181,7 @@ def _without_weights(word: Word) -> Word:
     )
 
 
-def term(style: Plain, weight: Any, parts: list[str]) -> str:
+def term(style: Plain, weight: Symbolic, parts: list[str]) -> str:
     """A weight times factors; a weight of 1 or -1 is only a sign."""
     negative = is_negative(weight)
     size = -weight if negative else weight
@@ -192,7 +192,7 @@ def term(style: Plain, weight: Any, parts: list[str]) -> str:
     return ("-" if negative else "") + style.times.join(shown)
 
 
-def is_negative(weight: Any) -> bool:
+def is_negative(weight: Symbolic) -> bool:
     """Whether a weight is written with a minus in front."""
     return bool(not weight.is_Add and weight.could_extract_minus_sign())
 
@@ -210,9 +210,9 @@ def added(terms: Iterable[str]) -> str:
     return text or "0"
 
 
-def polynomial(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
+def polynomial(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
     """A sum of words, all behind the same block; words that read alike are one term."""
-    total: dict[tuple[str, ...], Any] = {}
+    total: dict[tuple[str, ...], Symbolic] = {}
     for word, weight in words.items():
         parts = tuple(factors(style, _without_weights(word), source))
         for distance, move in enumerate(word, 1):
@@ -224,7 +224,7 @@ def polynomial(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
     )
 
 
-def coefficient(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
+def coefficient(style: Plain, words: Mapping[Word, Symbolic], source: Place) -> str:
     """The same as a factor: in brackets if it is a sum, nothing if it is 1."""
     text = polynomial(style, words, source)
     if len(words) > 1:
@@ -232,16 +232,16 @@ def coefficient(style: Plain, words: Mapping[Word, Any], source: Place) -> str:
     return "" if text == "1" else text
 
 
-def by_length(words: Mapping[Word, Any]) -> dict[int, dict[Word, Any]]:
+def by_length(words: Mapping[Word, Symbolic]) -> dict[int, dict[Word, Symbolic]]:
     """Words sorted by their length."""
-    result: dict[int, dict[Word, Any]] = {}
+    result: dict[int, dict[Word, Symbolic]] = {}
     for word in sorted(words, key=lambda w: (len(w), [m.operators for m in w[::-1]])):
         result.setdefault(len(word), {})[word] = words[word]
     return result
 
 
 def grouped(
-    style: Plain, sources: Mapping[str, Mapping[Word, Any]], here: Place
+    style: Plain, sources: Mapping[str, Mapping[Word, Symbolic]], here: Place
 ) -> list[str]:
     """What several unknowns give to the next block, an operator applied to their sum.
 
@@ -249,7 +249,7 @@ def grouped(
     would be two.
     """
     before = here.plus(-1)
-    by_move: dict[Word, dict[str, Any]] = {}
+    by_move: dict[Word, dict[str, Symbolic]] = {}
     for name, words in sources.items():
         for word, weight in words.items():
             by_move.setdefault(word, {})[name] = weight
@@ -273,7 +273,7 @@ def grouped(
 
 
 def applied(
-    style: Plain, words: Mapping[Word, Any], unknown: str, here: Place
+    style: Plain, words: Mapping[Word, Symbolic], unknown: str, here: Place
 ) -> list[str]:
     """What ``unknown`` of older blocks gives to block ``here``, as terms.
 
