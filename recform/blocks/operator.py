@@ -11,7 +11,7 @@ from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
 
-#: A number, a flag, None, or a SymPy expression (which has no types to check).
+#: A number, a flag, None, or a SymPy expression: as unchecked as `Symbolic`.
 Value: TypeAlias = Any
 
 

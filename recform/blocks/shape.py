@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-#: An integer, or a SymPy expression (which has no types to check).
-Size: TypeAlias = Any
+from recform.blocks.symbolic import Symbolic
+
+#: An integer, or a SymPy expression.
+Size: TypeAlias = Symbolic
 
 
 class Layout(Enum):
