@@ -11,12 +11,13 @@ from recform.algebra.means import counted
 from recform.blocks import defaults
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
-from recform.lowering import limits
-from recform.lowering.blockless import check_numbers
-from recform.lowering.clashes import check_names
+from recform.lowering.checks import limits
+from recform.lowering.checks.blockless import check_numbers
+from recform.lowering.checks.clashes import check_names
 from recform.lowering.constructor import Fix, free_params, hides, symbols_of
 from recform.lowering.declarations import DeclarationReader
-from recform.lowering.equations import EquationReader
+from recform.lowering.equations.output import read_output
+from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.lowering.frame import INPUT, FrameReader
 from recform.lowering.sections import Section, layout_defaults, sections
@@ -138,7 +139,8 @@ class _Lowering:
             report,
         )
         equations, boundaries = equations_reader.equations()
-        output = equations_reader.output(equations)
+        unknowns = equations_reader.unknowns
+        output = read_output(section, reader, equations, unknowns, report)
         rules = name_rules(section, found, self._counts(stages), report)
         init = init_rules(section, self._frame.values, report)
         if not equations and not report.has_errors:
