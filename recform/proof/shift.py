@@ -20,8 +20,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.proof.coefficients import moved
-from recform.proof.equations import place
 from recform.proof.execute import Held
+from recform.proof.indices import place
 from recform.proof.values import Values
 
 
