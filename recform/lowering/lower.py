@@ -9,7 +9,6 @@ from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
 from recform.blocks import defaults
-from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
 from recform.lowering.checks.blockless import check_numbers
@@ -32,7 +31,7 @@ from recform.syntax import nodes as n
 def lower(
     file: n.File,
     source: Source,
-    settings: Mapping[str, Symbolic],
+    settings: Mapping[str, object],
     report: Diagnostics,
     network: str | None = None,
 ) -> tuple[Formula, ...]:
@@ -61,7 +60,7 @@ def lower(
 
 def _check_settings(
     formulas: list[Formula | None],
-    settings: Mapping[str, Symbolic],
+    settings: Mapping[str, object],
     report: Diagnostics,
 ) -> None:
     if any(formula is None for formula in formulas):
@@ -86,7 +85,7 @@ class _Lowering:
         self,
         section: Section,
         source: Source,
-        settings: Mapping[str, Symbolic],
+        settings: Mapping[str, object],
         report: Diagnostics,
     ) -> None:
         self._section = section
