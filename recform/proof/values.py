@@ -7,13 +7,13 @@ first. Unknowns and histories are names; what they are made of stands elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from recform.algebra.typeset import indexed
 from recform.proof.coefficients import Number
 
 #: A node: its kind, what tells it from others of its kind, the values it is made of.
-Node = tuple[Any, ...]
+Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
 LEAVES = ("input", "state", "history", "number")
@@ -30,7 +30,7 @@ class Values:
         self.nodes: list[Node] = []
         self._numbers: dict[Node, int] = {}
 
-    def make(self, *node: Any) -> int:
+    def make(self, *node: object) -> int:
         """The value of a node."""
         number = self._numbers.get(node)
         if number is None:
