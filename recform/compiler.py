@@ -63,10 +63,10 @@ def compile_source(
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521).
     """
+    from recform.lowering.checks.statistics import warn_of_shared_statistics
+    from recform.lowering.checks.unused import warn_unused
     from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
-    from recform.lowering.statistics import warn_of_shared_statistics
-    from recform.lowering.unused import warn_unused
 
     report = Diagnostics()
     settings = with_sizes(settings or {}, report)

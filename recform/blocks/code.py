@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE, precedence
 from sympy.printing.pycode import PythonCodePrinter
 
+from recform.blocks.operator import Value
+from recform.blocks.symbolic import Symbolic
 
-def code(value: Any) -> str:
+
+def code(value: Value) -> str:
     """A number, a flag, a word, a pair or a symbolic size as Python source."""
     if value is None or isinstance(value, bool):
         return repr(value)
@@ -36,14 +38,14 @@ def _decimal(number: sympy.Rational) -> bool:
     return q == 1
 
 
-def symbols_in(value: Any) -> set[Any]:
+def symbols_in(value: Value) -> set[Symbolic]:
     """The symbols of an argument, which may be a pair."""
     if isinstance(value, tuple):
         return set().union(*map(symbols_in, value))
     return set(getattr(value, "free_symbols", ()))
 
 
-def put_in(value: Any, table: Mapping[Any, Any]) -> Any:
+def put_in(value: Value, table: Mapping[Symbolic, Value]) -> Value:
     """An argument, which may be a pair, with values in the place of symbols."""
     if isinstance(value, tuple):
         return tuple(put_in(part, table) for part in value)
@@ -56,7 +58,7 @@ def put_in(value: Any, table: Mapping[Any, Any]) -> Any:
     return int(filled) if filled.is_Integer else float(filled)
 
 
-def fraction(value: Any) -> str:
+def fraction(value: Symbolic) -> str:
     """A rate, which need not be whole, as Python source."""
     number = sympy.sympify(value)
     if number.is_number:

@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import sympy
+
+from recform.blocks.symbolic import Symbolic
 
 _T = TypeVar("_T")
 
@@ -66,7 +68,7 @@ NUMBERS: Mapping[str, Callable[..., float]] = {
     "normal": lambda x: math.erfc(-x / math.sqrt(2)) / 2,
 }
 #: The same as SymPy's expressions.
-EXACT: Mapping[str, Callable[..., Any]] = {
+EXACT: Mapping[str, Callable[..., Symbolic]] = {
     **{name: NUMBERS[name] for name in ("+", "-", "*", "/", "**")},
     "max": sympy.Max,
     "min": sympy.Min,

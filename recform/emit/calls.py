@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from recform.blocks import code
+from recform.blocks.shape import Size
 from recform.emit.plan.expressions import Argument, Code, Expression, Make
 from recform.emit.setting import Setting
 
@@ -36,6 +36,6 @@ def made_at(
     return Make(callee, given(values, shows_stride=shows_stride))
 
 
-def text(value: Any, name: str) -> Code:
+def text(value: Size | None, name: str) -> Code:
     """A number or a symbolic size; what is open is the parameter of its name."""
     return Code(name if value is None else code(value))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import sympy
 
@@ -147,7 +146,7 @@ class ForwardWriter:
         indent: int = 8,
     ) -> tuple[tuple[Statement, ...], str]:
         """What is made of the state behind the last block; and its expression."""
-        variables: dict[Any, str] = {}
+        variables: dict[Slot, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
         end = self._writer(flow.end, number, variables)
@@ -196,7 +195,7 @@ class ForwardWriter:
         arguments = ", ".join([*shared, *item.takes])
         return Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
 
-    def _writer(self, step: Step, number: int, variables: dict[Any, str]) -> Writer:
+    def _writer(self, step: Step, number: int, variables: dict[Slot, str]) -> Writer:
         network = self._network
         shapes = (
             network.starts[number].shapes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from recform.algebra.expr import Filled, Learned, Scaled
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
+from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
 from recform.emit.forward import Attributes, ForwardWriter
@@ -308,7 +308,7 @@ class NetworkWriter:
         here = Setting.at(piece.input, piece, self._formula.tables)
         return here.taking(self._incoming(piece)) if origin == STEM else here
 
-    def _incoming(self, stem: Piece) -> Any:
+    def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
         return Setting.open(stem.input).x.features
 
@@ -375,7 +375,7 @@ class NetworkWriter:
         return ["1"]
 
 
-def _learned(tensor: Any) -> set[Learned]:
+def _learned(tensor: Tensor) -> set[Learned]:
     """The learned scalars in the coefficient of a tensor, if it has one."""
     if isinstance(tensor, Scaled | Filled):
         return set(tensor.coefficient.atoms(Learned))

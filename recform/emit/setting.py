@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
 from recform.algebra.symbols import STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
+from recform.blocks.shape import Size
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
 #: What the sizes of the grid are called.
@@ -56,7 +57,7 @@ class Setting:
     """
 
     x: Shape
-    values: Mapping[Any, Any]
+    values: Mapping[Symbolic, Size]
 
     @classmethod
     def at(
@@ -64,8 +65,8 @@ class Setting:
         x: Shape,
         place: Place | Piece,
         tables: Sequence[Table] = (),
-        index: Any = None,
-        length: Any = None,
+        index: Size | None = None,
+        length: Size | None = None,
     ) -> Setting:
         """A place of the network.
 
@@ -92,11 +93,11 @@ class Setting:
         values = {symbol: size(name) for symbol, name in names.items()}
         return cls(Shape(shape.layout, incoming, grid), values)
 
-    def taking(self, features: Any) -> Setting:
+    def taking(self, features: Size) -> Setting:
         """The same place, with other features that come in."""
         return Setting(Shape(self.x.layout, features, self.x.grid), self.values)
 
-    def value(self, parameter: str) -> Any:
+    def value(self, parameter: str) -> Size:
         """What a parameter of a constructor is; None where it is open."""
         if parameter in ("in_channels", "in_features"):
             return self.x.features

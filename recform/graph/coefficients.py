@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import sympy
 
 from recform.algebra.expr import Filled, I, L, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import Recurrence, Step
+
+#: A coefficient as a function of ``i`` and ``L``.
+_Function: TypeAlias = Callable[[int, int], float]
 
 
 def check(
@@ -43,7 +47,9 @@ def check(
                         break
 
 
-def _coefficients(step: Step) -> Iterator[tuple[Any, Any]]:
+def _coefficients(
+    step: Step,
+) -> Iterator[tuple[Scaled | Filled, _Function]]:
     """Every coefficient with ``i`` in it, as a function of ``i`` and ``L``."""
     seen: set[Tensor] = set()
     for tensor in step.body:
@@ -57,7 +63,7 @@ def _coefficients(step: Step) -> Iterator[tuple[Any, Any]]:
                 yield part, sympy.lambdify((I, L), value, modules="math")
 
 
-def _numeric(value: Any) -> list[Any]:
+def _numeric(value: Symbolic) -> list[Symbolic]:
     """The parts of a coefficient in which ``i`` stands, without learned scalars."""
     if not value.atoms(Learned):
         return [value]
@@ -69,7 +75,7 @@ def _numeric(value: Any) -> list[Any]:
     ]
 
 
-def _fault(function: Any, block: int, length: int) -> str:
+def _fault(function: _Function, block: int, length: int) -> str:
     """The code of what is wrong with a coefficient in a block; empty if nothing is."""
     try:
         return "" if math.isfinite(function(block, length)) else "RF211"
@@ -82,7 +88,7 @@ def _fault(function: Any, block: int, length: int) -> str:
 def _report(
     recurrence: Recurrence,
     step: Step,
-    tensor: Any,
+    tensor: Tensor,
     found: tuple[int, str],
     report: Diagnostics,
 ) -> None:

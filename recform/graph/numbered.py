@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import sympy
 
@@ -12,6 +11,7 @@ from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula
 from recform.algebra.symbols import parameter
 from recform.blocks import Kind, symbols_in
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Block, Module
 
 
@@ -65,7 +65,9 @@ def numbered(formula: Formula) -> Numbered:
     return Numbered(alone, tuple(rates))
 
 
-def _function(value: Any, values: dict[Any, Any]) -> Callable[[int, int], float]:
+def _function(
+    value: Symbolic, values: dict[Symbolic, Symbolic]
+) -> Callable[[int, int], float]:
     function: Callable[[int, int], float] = sympy.lambdify(
         (I, L), value.xreplace(values), modules="math"
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
@@ -12,6 +12,7 @@ from recform.algebra.symbols import STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, trace
 from recform.blocks import Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Place
 from recform.graph.partial import Stuck
@@ -52,7 +53,7 @@ class PipelineRunner:
         return self._memo[key]
 
     def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
-        values: dict[Any, Any] = {
+        values: dict[Symbolic, Symbolic] = {
             WIDTH: place.width,
             STRIDE: place.stride,
             I: place.index,
@@ -102,7 +103,7 @@ class PipelineRunner:
         )
 
 
-def uses(pipeline: Pipeline, symbol: Any) -> bool:
+def uses(pipeline: Pipeline, symbol: Symbolic) -> bool:
     """Whether a symbol stands in the arguments of a pipeline."""
     return any(
         symbol in symbols_in(value)

@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Learned,
     Part,
     Pointwise,
     Scaled,
@@ -32,11 +31,14 @@ from recform.algebra.formula import Formula
 from recform.blocks import Misfit, Shape
 from recform.blocks.applied import function_cost
 from recform.diagnostics import Diagnostics, Label
-from recform.graph.model import Block, Bridge, Module, Place, Site, Totals
+from recform.graph.adapters import BlockAdapters
+from recform.graph.model import Block, Module, Place, Site, Totals
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
-from recform.graph.stages import Strides, newest
+from recform.graph.saved import Saved
+from recform.graph.scalars import ScalarSizes
+from recform.graph.stages import Strides, TensorStages, newest
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
 from recform.recurrence.unroll import leading
@@ -56,11 +58,16 @@ class BlockShapes:
             that all blocks share).
         stage: the number of its stage, or of none before the first.
         strides: of the stages.
-        stages: for each input, the stage of the block that it comes from.
+        born: for each input, the stage of the block that it comes from.
+        scalars: sizes of the learned scalars that all blocks share, as far as known.
         runner: runs pipelines.
         report: gets RF4xx.
         input: what :class:`Input` stands for.
-        saved: inputs that autograd keeps already.
+        kept: inputs that autograd keeps already.
+        calls: for each operator that the block owns, what it is made for.
+        stages: those that the tensors of the block come from.
+        adapters: those of the block.
+        saved: what autograd keeps.
     """
 
     formula: Formula
@@ -70,18 +77,21 @@ class BlockShapes:
     modules: dict[tuple[str, int | None], Module]
     stage: int
     strides: Strides
-    stages: dict[Tensor, int]
+    born: dict[Tensor, int]
+    scalars: dict[str, int]
     runner: PipelineRunner
     report: Diagnostics
     input: Shape | None = None
-    saved: frozenset[Tensor] = frozenset()
-    sites: dict[Site, Bridge] = field(default_factory=dict)
+    kept: frozenset[Tensor] = frozenset()
     calls: dict[str, Module] = field(default_factory=dict)
-    scalars: dict[str, int] = field(default_factory=dict)
-    shared_scalars: dict[str, int] = field(default_factory=dict)
-    _keeps: dict[object, int] = field(default_factory=dict)
-    _parameters: int = 0
-    _multiply_adds: int = 0
+    _totals: Totals = field(default_factory=Totals)
+
+    def __post_init__(self) -> None:
+        self.stages = TensorStages(self.step, self.stage, self.strides, self.born)
+        self.adapters = BlockAdapters(
+            self.formula, self.place.length, self.runner, self.report
+        )
+        self.saved = Saved(self.step, self.kept, self.known, self.adapters.sites)
 
     def block(self) -> Block:
         """Everything about the block.
@@ -95,7 +105,8 @@ class BlockShapes:
                 self.shape(tensor)
         for tensor in self.step.body:
             self.shape(tensor)
-        self._scales()
+        scalars = ScalarSizes(self.formula, self.step, self.scalars, self.report)
+        scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
             for slot in self.step.outputs
@@ -104,17 +115,14 @@ class BlockShapes:
             # Called by later blocks alone: on what has the stage's shape.
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 self._call_later(slot.name)
-        for name, scalar in self.formula.scalars.items():
-            if scalar.indexed and self._owns_scalar(name):
-                self._parameters += self.scalars.get(name, 1)
-        saved = sum(size for key, size in self._keeps.items() if key not in self.saved)
+        saved = Totals(scalars.parameters(), saved=self.saved.total())
         return Block(
             shapes=dict(self.known),
-            sites=dict(self.sites),
+            sites=dict(self.adapters.sites),
             calls=dict(self.calls),
             outputs=outputs,
-            scalars=dict(self.scalars),
-            totals=Totals(self._parameters, self._multiply_adds, saved),
+            scalars=dict(scalars.own),
+            totals=self._totals + self.adapters.totals + saved,
         )
 
     def _call_later(self, name: str) -> None:
@@ -124,43 +132,8 @@ class BlockShapes:
         place = replace(self.place, stride=1)
         self.calls[name] = Module(place, x)
         pipeline = self.formula.operators[name]
-        self._parameters += self.runner.run(pipeline, x, place, None).parameters
-
-    def is_kept(self, tensor: Tensor) -> bool:
-        """Whether autograd keeps a tensor of the block by the end of it."""
-        root = self._root(tensor)
-        return root in self.saved or root in self._keeps
-
-    def _root(self, tensor: Tensor) -> Tensor:
-        """What holds the numbers of a tensor: a name or a part of it is only a view."""
-        while tensor in self.step.computed:
-            if isinstance(tensor, State):
-                (right,) = self.step.parts(tensor)
-                if self._is_adapted(right, tensor):
-                    return tensor
-                tensor = right
-            elif isinstance(tensor, Part):
-                tensor = tensor.tensor
-            else:
-                break
-        return tensor
-
-    def _is_adapted(self, term: Tensor, parent: Tensor) -> bool:
-        return Site(self.step.bare(term), parent) in self.sites
-
-    def _owns_scalar(self, name: str) -> bool:
-        return any(
-            item.name == name and item.index == self.step.at
-            for tensor in self.step.body
-            for part in (tensor, *self.step.parts(tensor))
-            if isinstance(part, Scaled | Filled) and part not in self.step.taken
-            for item in part.coefficient.atoms(Learned)
-        ) or any(
-            isinstance(slot, ModuleSlot)
-            and slot.name == name
-            and slot.index == self.step.at
-            for slot in self.step.outputs
-        )
+        made = self.runner.run(pipeline, x, place, None)
+        self._totals += Totals(made.parameters)
 
     # -- shapes
 
@@ -198,12 +171,12 @@ class BlockShapes:
     def _state(self, state: State) -> Shape:
         (right,) = self.step.parts(state)
         # Rule 6: what is all of older stages is brought to the shape of this one.
-        if self.stage_of(right) < self.stage and not self._is_fresh(right):
+        if self.stages.of(right) < self.stage and not self.stages.is_fresh(right):
             declared = self._declared()
             if declared is not None:
                 sum_like = isinstance(right, TensorSum | Pointwise | Combine)
                 if sum_like and right not in self.known:
-                    self.stages[right] = self.stage
+                    self.stages.brought_here(right)
                     self.known[right] = self._meet(right, declared)
                     return self.known[right]
                 # A sum that an earlier block formed is adapted as a whole.
@@ -212,30 +185,6 @@ class BlockShapes:
                     return declared
         return self.shape(right)
 
-    def stage_of(self, tensor: Tensor) -> int:
-        """The stage that a tensor comes from: that of the newest block in it."""
-        if tensor not in self.stages:
-            here = isinstance(tensor, State | Apply | Input)
-            parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
-            self.stages[tensor] = (
-                self.stage
-                if here or not parts
-                else max(self.stage_of(part) for part in parts)
-            )
-        return self.stages[tensor]
-
-    def _behind(self, tensor: Tensor, stage: int) -> int:
-        """The stride from the block of a tensor to those of a stage."""
-        return self.strides.between(self.stage_of(tensor), stage)
-
-    def _is_fresh(self, tensor: Tensor) -> bool:
-        """Whether a tensor is made in this block with an operator."""
-        if tensor not in self.step.computed:
-            return False
-        if isinstance(tensor, Apply):
-            return True
-        return any(self._is_fresh(part) for part in self.step.parts(tensor))
-
     def _declared(self) -> Shape | None:
         """Rule 2: the shape of the block, from the newest unknown that it gets."""
         position = leading(self.step.inputs)
@@ -243,7 +192,9 @@ class BlockShapes:
             return None
         slot = self.step.inputs[position]
         assert isinstance(slot, Tensor)
-        return self.known[slot].staged(self.place.width, self._behind(slot, self.stage))
+        return self.known[slot].staged(
+            self.place.width, self.stages.behind(slot, self.stage)
+        )
 
     def _meet(self, tensor: Tensor, target: Shape | None) -> Shape:
         """Brings the terms of a sum or product to one shape."""
@@ -264,9 +215,9 @@ class BlockShapes:
         ):
             for part, shape in zip(parts, shapes, strict=True):
                 if spreads(shape, target):
-                    self._keep(part, shape)
+                    self.saved.keep(part, shape)
                 else:
-                    self._keep(part, target, adapted=shape != target)
+                    self.saved.keep(part, target, adapted=shape != target)
         return target
 
     def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
@@ -298,7 +249,7 @@ class BlockShapes:
         fresh = [
             shape
             for part, shape in zip(parts, shapes, strict=True)
-            if self._is_fresh(part)
+            if self.stages.is_fresh(part)
         ]
         declared = self._declared()
         # Where all that the block makes is gates, what they scale has the shape.
@@ -327,57 +278,14 @@ class BlockShapes:
         )
         raise Stuck(parent, (a, b))
 
-    # -- adapters
-
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
         value = self.step.bare(term)
         source = self.shape(value)
         site = Site(value, parent)
-        if site in self.sites:
-            return
-        pipeline = self.formula.adapter
-        if pipeline is None:
-            self.report.error(
-                "RF407",
-                f"this term is {source}, but the sum is {target}, "
-                "and the file has no adapter",
-                self.span(value),
-                hint="adapter conv(1, c, stride=s) > bn",
-            )
-            raise Stuck(parent, (value, parent))
-        # Rule 3.
-        stride = source.stride_to(target, self._behind(value, self.stage_of(parent)))
-        if stride is None:
-            self.report.error(
-                "RF401",
-                f"this term is {source} and cannot be brought to {target}",
-                self.span(value),
-                hint="no stride leads from one to the other; "
-                "`scope stage` starts the index anew in each stage",
-            )
-            raise Stuck(parent, (value, parent))
-        where = Place(int(target.features), stride, 0, self.place.length)
-        trace = self.runner.run(pipeline, source, where, partial(self.span, value))
-        if trace.output != target:
-            self.report.error(
-                "RF401",
-                f"the adapter makes {trace.output} of {source}, but {target} is needed",
-                pipeline.span or self.span(value),
-                hint="c and s in an adapter are the width and the stride that it needs",
-                others=[Label(self.span(value), "for this term")],
-            )
-            raise Stuck(parent, (value, parent))
-        first = not any(
-            other.value == value and bridge.target == target
-            for other, bridge in self.sites.items()
-        )
-        self.sites[site] = Bridge(source, target, stride)
-        if first:
-            self._parameters += trace.parameters
-            self._multiply_adds += trace.multiply_adds
-            if trace.saves_input:
-                self._keep(value, source)
-            self._keeps[("adapter", value, target)] = trace.saved
+        if site not in self.adapters.sites:
+            behind = self.stages.behind(value, self.stages.of(parent))
+            bridge = (source, target)
+            self.adapters.add(site, bridge, behind, self.saved, self.span)
 
     # -- operators
 
@@ -415,14 +323,13 @@ class BlockShapes:
             trace = self.runner.run(pipeline, x, place, partial(self.span, tensor))
         except Stuck:
             raise Stuck(tensor, (tensor.argument, tensor)) from None
-        if own and before is None:
-            self._parameters += trace.parameters
-        self._multiply_adds += trace.multiply_adds
+        learned = trace.parameters if own and before is None else 0
+        self._totals += Totals(learned, trace.multiply_adds)
         if trace.saves_input:
-            self._keep(tensor.argument, x)
+            self.saved.keep(tensor.argument, x)
         if trace.saves_output:
-            self._keep(tensor, trace.output)
-        self._keeps["inside", tensor] = trace.saved
+            self.saved.keep(tensor, trace.output)
+        self.saved.keep_inside(tensor, trace.saved)
         return trace.output
 
     def _stride(self, argument: Tensor) -> int:
@@ -430,48 +337,10 @@ class BlockShapes:
         declared = self._declared()
         x = self.shape(argument)
         if declared is not None:
-            stride = x.stride_to(declared, self._behind(argument, self.stage))
+            stride = x.stride_to(declared, self.stages.behind(argument, self.stage))
             if stride is not None:
                 return stride
         return self.place.stride
-
-    # -- the rest
-
-    def _scales(self) -> None:
-        """Learned scalars: a term's is applied behind its adapter."""
-        terms = {part for tensor in self.step.body for part in self.step.parts(tensor)}
-        for tensor in self.step.body:
-            for part in self.step.parts(tensor):
-                if isinstance(part, Filled):
-                    self._sized(part, self.shape(tensor))
-            for part in (tensor, *self.step.parts(tensor)):
-                if isinstance(part, Scaled) and part not in self.step.taken:
-                    bridge = self.sites.get(Site(self.step.bare(part), tensor))
-                    if part is not tensor or part not in terms:
-                        shape = bridge.target if bridge else self.shape(part)
-                        self._scale(part, shape, adapted=bridge is not None)
-
-    def _scale(self, tensor: Scaled, shape: Shape, *, adapted: bool) -> None:
-        self._sized(tensor, shape)
-        if tensor.coefficient.atoms(Learned):
-            self._keep(tensor.tensor, shape, adapted=adapted)
-
-    def _sized(self, tensor: Scaled | Filled, shape: Shape) -> None:
-        """How many numbers the learned scalars of a coefficient have here."""
-        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
-            scalar = self.formula.scalars[item.name]
-            if scalar.per_feature:
-                table = self.scalars if scalar.indexed else self.shared_scalars
-                before = table.setdefault(item.name, int(shape.features))
-                if before != shape.features:
-                    self.report.error(
-                        "RF406",
-                        f"{item.name} has one number a channel, "
-                        f"but scales {before} and {shape.features} channels",
-                        self.span(tensor),
-                    )
-                    ends = (*tensor.children, tensor)
-                    raise Stuck(tensor, (ends[0], tensor))
 
     def _concat(self, tensor: Tensor, parts: tuple[Tensor, ...]) -> Shape:
         shapes = [self.shape(part) for part in parts]
@@ -503,9 +372,9 @@ class BlockShapes:
             )
             raise Stuck(tensor, (tensor.argument, tensor)) from None
         if cost.saves_input:
-            self._keep(tensor.argument, shape)
+            self.saved.keep(tensor.argument, shape)
         if cost.saves_output:
-            self._keep(tensor, shape)
+            self.saved.keep(tensor, shape)
         return shape
 
     def _part(self, tensor: Part) -> Shape:
@@ -519,20 +388,6 @@ class BlockShapes:
             )
             raise Stuck(tensor, (tensor.tensor, tensor))
         return shape.with_features(int(shape.features) // tensor.parts)
-
-    def _keep(self, tensor: Tensor, shape: Shape, *, adapted: bool = False) -> None:
-        """Notes that autograd keeps a tensor; once is enough.
-
-        What an adapter makes of a tensor is kept beside the tensor itself; a part of
-        a split is a view, which keeps the whole.
-        """
-        if adapted:
-            self._keeps.setdefault(("adapted", tensor, shape), shape.elements)
-            return
-        root = self._root(tensor)
-        if root is not tensor and root in self.known:
-            shape = self.known[root]
-        self._keeps.setdefault(root, shape.elements)
 
     def span(self, tensor: Tensor) -> Span:
         """The place of a written-out tensor in the formula."""

@@ -1,4 +1,4 @@
-"""How far the grid of one stage is behind that of another, and which tensor is newest."""
+"""From which stage and block a tensor comes, and how far its grid is behind another's."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import Apply, History, State, Tensor
+from recform.algebra.expr import Apply, Filled, History, Input, State, Tensor
 from recform.algebra.formula import Formula, Scope
+from recform.recurrence.model import Step
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,53 @@ class Strides:
             newer: the number of the later one.
         """
         return math.prod(self.of_stage[older + 1 : newer + 1])
+
+
+class TensorStages:
+    """The stages that the tensors of a block come from.
+
+    Args:
+        step: what the block computes.
+        stage: that of the block, or of none before the first.
+        strides: of the stages.
+        inputs: for each input, the stage of the block that it comes from.
+    """
+
+    def __init__(
+        self, step: Step, stage: int, strides: Strides, inputs: dict[Tensor, int]
+    ) -> None:
+        self._step = step
+        self._strides = strides
+        self._of = inputs
+        self.stage = stage
+
+    def of(self, tensor: Tensor) -> int:
+        """The stage that a tensor comes from: that of the newest block in it."""
+        if tensor not in self._of:
+            here = isinstance(tensor, State | Apply | Input)
+            parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
+            self._of[tensor] = (
+                self.stage
+                if here or not parts
+                else max(self.of(part) for part in parts)
+            )
+        return self._of[tensor]
+
+    def brought_here(self, tensor: Tensor) -> None:
+        """Notes that the block brings what is all older to its own stage."""
+        self._of[tensor] = self.stage
+
+    def behind(self, tensor: Tensor, stage: int) -> int:
+        """The stride from the block of a tensor to those of a stage."""
+        return self._strides.between(self.of(tensor), stage)
+
+    def is_fresh(self, tensor: Tensor) -> bool:
+        """Whether a tensor is made in this block with an operator."""
+        if tensor not in self._step.computed:
+            return False
+        if isinstance(tensor, Apply):
+            return True
+        return any(self.is_fresh(part) for part in self._step.parts(tensor))
 
 
 def newest(tensor: Tensor) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from numbers import Rational
-from typing import Any
 
 from recform.diagnostics import CompileError, Diagnostic, Label
 from recform.lowering.flows.definitions import every_name
@@ -21,7 +20,7 @@ _NAME = re.compile(r"[^\W\d]\w*")
 
 
 @contextmanager
-def blaming(file: n.File, settings: Mapping[str, Any]) -> Iterator[None]:
+def blaming(file: n.File, settings: Mapping[str, object]) -> Iterator[None]:
     """Around stages: an error names the settings from which a wrong value comes.
 
     Its place may be a default, or a line of the file that is right with the file's own
@@ -44,7 +43,7 @@ def blaming(file: n.File, settings: Mapping[str, Any]) -> Iterator[None]:
         raise
 
 
-def _sources(file: n.File, settings: Mapping[str, Any]) -> dict[str, list[str]]:
+def _sources(file: n.File, settings: Mapping[str, object]) -> dict[str, list[str]]:
     """For each name that depends on a setting, the settings that it depends on."""
     found = {name: [name] for name in settings}
     for item in file.statements:
@@ -60,7 +59,7 @@ def _behind(names: Iterable[str], sources: Mapping[str, list[str]]) -> list[str]
 
 
 def _blamed(
-    item: Diagnostic, sources: Mapping[str, list[str]], settings: Mapping[str, Any]
+    item: Diagnostic, sources: Mapping[str, list[str]], settings: Mapping[str, object]
 ) -> Diagnostic:
     if item.code not in _VALUES or not item.labels:
         return item
@@ -73,7 +72,7 @@ def _blamed(
     return replace(item, labels=(Label(place.span, text), *others))
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Rational) and value.denominator != 1:

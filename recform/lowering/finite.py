@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
 from recform.algebra.expr import Combine, Concat, I, Input, L, State, Tensor, TensorSum
 from recform.algebra.operators import OperatorRef
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.sorts import MAX_TERMS, Names, Reader, Value
 from recform.source import Span
@@ -74,7 +75,7 @@ class FiniteReader(Reader):
             hint="an index in a definition is a number, or the letter of its own equation",
         )
 
-    def _index(self, expr: n.Expr | n.Range) -> Any:
+    def _index(self, expr: n.Expr | n.Range) -> Symbolic:
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)
         if not value.is_Integer:
@@ -86,7 +87,13 @@ class FiniteReader(Reader):
         return value
 
     def _history(
-        self, kind: str, variable: str, body: n.Expr, low: Any, high: Any, span: Span
+        self,
+        kind: str,
+        variable: str,
+        body: n.Expr,
+        low: Symbolic,
+        high: Symbolic,
+        span: Span,
     ) -> Tensor:
         """A range in a definition is finite: all its members, side by side."""
         if not high.is_Integer or high < low:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TypeVar
 
 import sympy
 
@@ -12,6 +12,7 @@ from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
 from recform.blocks import Shape
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import names_in
 from recform.lowering.sections import Section
@@ -24,6 +25,8 @@ MAX_WIDTH = 65_536
 MAX_TIMES = 64
 #: The setting that stands for the `input` line: sizes with an x between them, as text.
 INPUT = "input"
+
+_Given = TypeVar("_Given")
 
 
 class FrameReader:
@@ -40,12 +43,12 @@ class FrameReader:
     """
 
     def __init__(
-        self, section: Section, settings: Mapping[str, Any], report: Diagnostics
+        self, section: Section, settings: Mapping[str, object], report: Diagnostics
     ) -> None:
         self._section = section
         self._settings = settings
         self._report = report
-        self.values: dict[str, Any] = {}
+        self.values: dict[str, Symbolic] = {}
         self.structural: set[str] = set()
 
     def params(self) -> list[Param]:
@@ -74,7 +77,7 @@ class FrameReader:
         sizes: list[int | None]
         if given is not None:
             # `with_sizes` left digits only.
-            found = [sympy.Integer(size) for size in given.split("x")]
+            found = [sympy.Integer(size) for size in str(given).split("x")]
             sizes = [self._whole(v, "the input", MAX_SIZE, item.span) for v in found]
         else:
             sizes = [self.whole(size, "the input", MAX_SIZE) for size in item.sizes]
@@ -97,7 +100,7 @@ class FrameReader:
         return self._whole(value, what, limit, expr.span, least)
 
     def _whole(
-        self, value: Any, what: str, limit: int, place: Span, least: int = 1
+        self, value: Symbolic, what: str, limit: int, place: Span, least: int = 1
     ) -> int | None:
         if value is None:
             return None
@@ -175,7 +178,9 @@ class FrameReader:
         return self.whole(item.count, "the number of times", MAX_TIMES) or 1
 
 
-def with_sizes(settings: Mapping[str, Any], report: Diagnostics) -> dict[str, Any]:
+def with_sizes(
+    settings: Mapping[str, _Given], report: Diagnostics
+) -> dict[str, _Given | str]:
     """Settings whose `input`, a tuple or a text, is spelled in one way: ``3x32x32``.
 
     Args:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from recform.algebra.formula import InitRule
 from recform.algebra.labels import Naming
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.identifiers import nearest_label
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.sections import Section
 from recform.lowering.survey import Survey
@@ -184,7 +184,7 @@ def _is_attribute(text: str) -> bool:
 
 
 def init_rules(
-    section: Section, values: Mapping[str, Any], report: Diagnostics
+    section: Section, values: Mapping[str, Symbolic], report: Diagnostics
 ) -> dict[str, InitRule]:
     """How weights start, by the kind of operator that owns them."""
     flat = {
@@ -221,7 +221,7 @@ def init_rules(
 
 
 def _init_rule(
-    expr: n.Expr, values: Mapping[str, Any], report: Diagnostics
+    expr: n.Expr, values: Mapping[str, Symbolic], report: Diagnostics
 ) -> InitRule | None:
     arguments: tuple[n.Expr | n.Keyword, ...] = ()
     if isinstance(expr, n.Call):

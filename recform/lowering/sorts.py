@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
@@ -37,6 +36,7 @@ from recform.algebra.operators import (
     apply,
     summed,
 )
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
 from recform.lowering.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
 from recform.lowering.reading.calls import Calls
@@ -210,7 +210,7 @@ class Reader(Calls):
 class _HistoryReader(Reader):
     """Reads the body of a history, where an index may hold its variable."""
 
-    def _index(self, expr: n.Expr | n.Range) -> Any:
+    def _index(self, expr: n.Expr | n.Range) -> Symbolic:
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)
         if value.has(K):

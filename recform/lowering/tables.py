@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import sympy
 
@@ -11,6 +10,7 @@ from recform.algebra.formula import StageSpec, Table
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.blocks.identifiers import identifier, is_taken
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section
@@ -38,7 +38,7 @@ class TableReader:
     def __init__(
         self,
         section: Section,
-        values: Mapping[str, Any],
+        values: Mapping[str, Symbolic],
         stages: tuple[StageSpec, ...],
         report: Diagnostics,
     ) -> None:
@@ -47,7 +47,7 @@ class TableReader:
         self._stages = stages
         self._report = report
         self.structural: set[str] = set()
-        self.symbols: dict[str, Any] = {}
+        self.symbols: dict[str, Symbolic] = {}
         found = []
         # What arguments are called already, or could want to be.
         self._taken = {*section.params, *section.consts}

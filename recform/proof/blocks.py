@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypeAlias
 
+from recform.blocks.shape import Size
 from recform.proof.forms import Reader
 from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
+
+#: What a call gives, by place and by keyword; None for what is no number.
+_Given: TypeAlias = tuple[list[float | None], dict[str, float | None]]
+#: The parameters of a class or function, and their default values likewise.
+_Signature: TypeAlias = tuple[list[str], dict[str, float | None]]
 
 
 def check_blocks(
@@ -40,7 +46,7 @@ def check_blocks(
     ]
     if any(True for node in inside for _ in reading.of(node, {})):
         return  # blocks in containers of their own, in another order than the network's
-    wanted: list[tuple[str, dict[str, Any]]] = []
+    wanted: list[tuple[str, dict[str, Size]]] = []
     done = [0] * len(steps)
     for number in made:
         item = steps[number]
@@ -67,7 +73,7 @@ def check_blocks(
                 )
 
 
-def _row(blocks: Sequence[tuple[str, Any]]) -> str:
+def _row(blocks: Sequence[tuple[str, object]]) -> str:
     names = [name for name, _ in blocks]
     return ", ".join(names) if len(names) < 12 else f"{', '.join(names[:12])}, ..."
 
@@ -94,7 +100,9 @@ class _Calls:
             )
         }
 
-    def of(self, node: ast.AST, numbers: dict[str, float]) -> Iterator[tuple[str, Any]]:
+    def of(
+        self, node: ast.AST, numbers: dict[str, float]
+    ) -> Iterator[tuple[str, _Given]]:
         """Calls in the order of evaluation; loops as often as they run."""
         if isinstance(node, ast.ListComp | ast.GeneratorExp):
             yield from self._looped(node, list(node.generators), numbers)
@@ -111,8 +119,11 @@ class _Calls:
             yield from self.of(child, numbers)
 
     def _looped(
-        self, node: Any, loops: list[ast.comprehension], numbers: dict[str, float]
-    ) -> Iterator[tuple[str, Any]]:
+        self,
+        node: ast.ListComp | ast.GeneratorExp,
+        loops: list[ast.comprehension],
+        numbers: dict[str, float],
+    ) -> Iterator[tuple[str, _Given]]:
         if not loops:
             yield from self.of(node.elt, numbers)
             return
@@ -129,25 +140,25 @@ class _Calls:
                 yield from self._looped(node, rest, numbers)
 
 
-def _given(
-    call: ast.Call, numbers: dict[str, float]
-) -> tuple[list[Any], dict[Any, Any]]:
+def _given(call: ast.Call, numbers: dict[str, float]) -> _Given:
     """The arguments of a call that are numbers, by place and by keyword."""
     reader = Reader(dict(numbers), {})
     positional = [_number(reader, item) for item in call.args]
-    return positional, {k.arg: _number(reader, k.value) for k in call.keywords}
+    return positional, {
+        k.arg: _number(reader, k.value) for k in call.keywords if k.arg is not None
+    }
 
 
 def _name(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def _number(reader: Reader, node: ast.AST) -> Any:
+def _number(reader: Reader, node: ast.AST) -> float | None:
     value = reader.value(node)
     return value if isinstance(value, float | int) else None
 
 
-def _signature(node: ast.AST) -> tuple[list[str], dict[str, Any]]:
+def _signature(node: ast.AST) -> _Signature:
     """The parameters of a class or function, and their default values."""
     function: ast.AST | None = node
     if isinstance(node, ast.ClassDef):
@@ -166,7 +177,7 @@ def _signature(node: ast.AST) -> tuple[list[str], dict[str, Any]]:
     return names, dict(zip(names[len(names) - len(values) :], values, strict=True))
 
 
-def _bound(signature: tuple[list[str], dict[str, Any]], call: Any) -> dict[str, Any]:
+def _bound(signature: _Signature, call: _Given) -> dict[str, float]:
     """The numbers that a call gives to the parameters."""
     names, defaults = signature
     positional, named = call

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TypeAlias
 
 import sympy
 
 from recform.algebra.expr import I, Learned
+from recform.blocks.symbolic import Symbolic
 
 #: What a coefficient is somewhere: an expression, and what ``i`` in it is (or None).
-Number = tuple[Any, "int | None"]
+Number: TypeAlias = tuple[Symbolic, int | None]
 
 
 @lru_cache(maxsize=4096)
-def scalars(coefficient: Any) -> tuple[Learned, ...]:
+def scalars(coefficient: Symbolic) -> tuple[Learned, ...]:
     """The learned scalars of a coefficient that have an index, in a stable order."""
     found = [s for s in coefficient.atoms(Learned) if s.index is not sympy.nan]
     return tuple(sorted(found, key=str))
 
 
 @lru_cache(maxsize=4096)
-def _owned(coefficient: Any, owners: tuple[int, ...]) -> Any:
+def _owned(coefficient: Symbolic, owners: tuple[int, ...]) -> Symbolic:
     return coefficient.xreplace(
         {
             scalar: Learned(scalar.name, owner)
@@ -32,12 +33,14 @@ def _owned(coefficient: Any, owners: tuple[int, ...]) -> Any:
 
 
 @lru_cache(maxsize=4096)
-def has_i(coefficient: Any) -> bool:
+def has_i(coefficient: Symbolic) -> bool:
     """Whether a coefficient depends on the block."""
     return bool(coefficient.has(I))
 
 
-def number(coefficient: Any, owner: Callable[[Learned], int], at: int | None) -> Number:
+def number(
+    coefficient: Symbolic, owner: Callable[[Learned], int], at: int | None
+) -> Number:
     """A coefficient at a place.
 
     Args:

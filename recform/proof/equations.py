@@ -7,8 +7,6 @@ start vanishes, and so does what is applied to it, unless a boundary equation sa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
-from typing import Any
 
 import sympy
 
@@ -30,23 +28,15 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.reindex import reindexed
+from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import number
+from recform.proof.indices import place, written
+from recform.proof.stated import Stated
 from recform.proof.values import Node, Values
 
 INPUT: Node = ("input",)
-
-
-@lru_cache(maxsize=4096)
-def place(index: Any) -> tuple[Any, int]:
-    """An index as what it is counted from (``I``, ``L``, ``K`` or None) and a number."""
-    for symbol in (I, L, K):
-        if index.has(symbol):
-            return symbol, int(index - symbol)
-    return None, int(index)
 
 
 class Equations:
@@ -66,47 +56,16 @@ class Equations:
         self.values = values
         self.made: dict[int, int] = {}
         self._states: dict[tuple[str, int], int | None] = {}
-        self._histories: dict[tuple[Any, ...], int | None] = {}
+        self._histories: dict[tuple[str, Tensor, int, int], int | None] = {}
         self._passed: list[tuple[int, int]] = []
         self._fixed = 0
-        # Unknowns that are one application: by the operator; and by the application.
-        self._named: dict[str, list[tuple[str, int]]] = {}
+        # Unknowns that are one application, by the application.
         self._applications: dict[int, int] = {}
         self._busy: set[tuple[str, int]] = set()
         self._defining: set[tuple[Tensor, int]] = set()
         self.length = length
         self.formula = formula
-        self._rights = {e.unknown: e.right for e in formula.equations}
-        for name, right in self._rights.items():
-            if isinstance(right, Apply):
-                self._named.setdefault(right.operator, []).append(
-                    (name, _lag_of(right))
-                )
-        self._own: dict[tuple[str, int], Tensor | None] = {}
-        self._inner: list[tuple[Tensor, Tensor | None]] = []
-        # The same of unknowns of one block: by the operator and the block that runs it.
-        self._numbered: dict[tuple[str, int], list[tuple[str, int]]] = {}
-        for boundary in formula.boundaries:
-            if isinstance(boundary.left, State):
-                key = (boundary.left.name, int(boundary.left.index))
-                self._own[key] = boundary.right
-                if isinstance(boundary.right, Apply):
-                    ran = (
-                        boundary.right.operator,
-                        key[1] - _lag_of(boundary.right, key[1]),
-                    )
-                    self._numbered.setdefault(ran, []).append(key)
-            else:
-                self._inner.append((boundary.left, boundary.right))
-        self._at_start = {
-            part.operator
-            for boundary in formula.boundaries
-            if boundary.right is not None
-            for part in subtensors(
-                boundary.rule.right if boundary.rule else boundary.right
-            )
-            if isinstance(part, Apply) and part.index == 0
-        }
+        self._stated = Stated(formula, length)
 
     def output(self) -> int | None:
         """What the equations make of the last block."""
@@ -130,7 +89,7 @@ class Equations:
                 self._states[key] = None
             elif self._is_name(name, index, made):
                 self._states[key] = made
-            elif not isinstance(self._right(name, index), Apply):
+            elif not isinstance(self._stated.right(name, index), Apply):
                 self._states[key] = self._name(("state", name, index), made)
             else:
                 if made not in self._applications:
@@ -139,26 +98,19 @@ class Equations:
                 self._states[key] = self._applications[made]
         return self._states[key]
 
-    def _right(self, name: str, index: int) -> Tensor | None:
-        return self._own.get((name, index), self._rights.get(name))
-
     def _is_name(self, name: str, index: int, made: int) -> bool:
         """Whether an unknown is only a name for what it is made of."""
         kind, *rest = self.values.nodes[made]
         if kind == "input":
             return index <= 0
-        is_history = isinstance(self._right(name, index), History)
+        is_history = isinstance(self._stated.right(name, index), History)
         return bool(is_history and kind == "history" and rest[-1] == index)
 
     def applied(self, operator: str, owner: int | None, argument: int) -> int:
         """What an operator makes of a value; the unknown that is that, if one is."""
         made = self.values.make("apply", operator, owner, argument)
         newest = self._newest(argument) if owner is None else owner
-        for name, lag in self._named.get(operator, ()):
-            there = 0 < newest + lag <= self.length
-            if there and not self._is_busy(name, newest + lag):
-                self.state(name, newest + lag)
-        for key in self._numbered.get((operator, newest), ()):
+        for key in self._stated.applications(operator, newest):
             if not self._is_busy(*key):
                 self.state(*key)
         return self._applications.get(made, made)
@@ -191,7 +143,7 @@ class Equations:
             before = self.history(history, body, first, last - 1)
             member = self.value(body, 0, last)
             assert before is not None and member is not None
-            made = together(self.values, history, (before, member))
+            made = self.values.together(history, (before, member))
         assert made is not None
         return made
 
@@ -237,14 +189,14 @@ class Equations:
         return named
 
     def _state(self, name: str, index: int) -> int | None:
-        if (name, index) in self._own:
-            right = self._own[name, index]
+        if self._stated.has_own(name, index):
+            right = self._stated.right(name, index)
             return None if right is None else self._raw(right, index)
         if index < 0:
             return None
         if index == 0:
             return self.values.make(*INPUT)
-        return self._raw(self._rights[name], index)
+        return self._raw(self._stated.general(name), index)
 
     def _is_number(self, value: int) -> bool:
         return bool(self.values.nodes[value][0] == "number")
@@ -253,10 +205,10 @@ class Equations:
 
     def value(self, tensor: Tensor, block: int, k: int = 0) -> int | None:
         """A tensor of the formula for a block; None where nothing is left of it."""
-        if self._inner and not isinstance(tensor, State | Input | Filled):
-            written = _written(tensor, {I: block, L: self.length, K: k})
-            for left, right in self._inner:
-                if written == left:
+        if self._stated.inner and not isinstance(tensor, State | Input | Filled):
+            here = written(tensor, {I: block, L: self.length, K: k})
+            for left, right in self._stated.inner:
+                if here == left:
                     return None if right is None else self.value(right, 0)
         return self._made(tensor, block, k)
 
@@ -301,7 +253,7 @@ class Equations:
                 return self.history(tensor.kind, tensor.body, tensor.first, last)
         raise TypeError(type(tensor).__name__)
 
-    def _index(self, index: Any, block: int, k: int) -> int:
+    def _index(self, index: Symbolic, block: int, k: int) -> int:
         symbol, distance = place(index)
         base = {I: block, L: self.length, K: k}
         return distance + (base[symbol] if symbol is not None else 0)
@@ -333,7 +285,7 @@ class Equations:
         argument = self._shaped(tensor.argument, block, k)
         if argument is None:
             return None
-        for left, right in self._inner:
+        for left, right in self._stated.inner:
             # An argument of which only a part is there may be what a boundary names.
             if (
                 isinstance(left, Apply)
@@ -343,7 +295,7 @@ class Equations:
                 return None if right is None else self.value(right, 0)
         # Block 0 has the operators that a boundary equation applies to the input.
         is_input = self.values.nodes[argument] == INPUT
-        if owner == 0 and not (is_input and tensor.operator in self._at_start):
+        if owner == 0 and not (is_input and tensor.operator in self._stated.at_start):
             return None
         if (tensor, block) in self._defining:
             return self.values.make("apply", tensor.operator, owner, argument)
@@ -372,7 +324,7 @@ class Equations:
         if any(owner < 1 for owner in owners):
             return None
         own = number(coefficient, lambda item: self._index(item.index, block, k), block)
-        return scale(self.values, own, inner)
+        return self.values.scale(own, inner)
 
     def _sum(self, parts: list[int]) -> int | None:
         if not parts:
@@ -415,57 +367,7 @@ class Equations:
             if result is None or member is None:
                 result = member if result is None else result
             else:
-                made = together(self.values, kind, (result, member))
+                made = self.values.together(kind, (result, member))
                 result = self._name(("history", *key, index), made)
             self._histories[*key, index] = result
         return result
-
-
-def together(values: Values, kind: str, parts: tuple[int, ...]) -> int:
-    """A history from what it was, and what comes to it."""
-    if kind == "sum":
-        return values.sum(parts)
-    if kind == "concat":
-        return values.make("concat", parts)
-    return values.make("combine", kind, parts)
-
-
-def _lag_of(right: Apply, block: int = 0) -> int:
-    """How many blocks an unknown lies behind the operator, or the newest unknown in it.
-
-    Args:
-        right: the unknown's equation.
-        block: the one for which it is, if it names blocks by numbers.
-    """
-    if right.index is not sympy.nan:
-        return block - place(right.index)[1]
-    lags = [
-        place(part.index if isinstance(part, State) else part.last)
-        for part in subtensors(right.argument)
-        if isinstance(part, State | History)
-    ]
-    if block:
-        return block - max([0, *(number for _, number in lags)])
-    return min((-number for symbol, number in lags if symbol is I), default=0)
-
-
-def scale(values: Values, number: tuple[Any, int | None], inner: int | None) -> int:
-    """A number times a value, or the number alone."""
-    value, at = number
-    if inner is None:
-        return values.make("number", value, at)
-    kind, *rest = values.nodes[inner]
-    if kind == "number":
-        there, other = rest
-        return values.make("number", value * there, other if other is not None else at)
-    return values.make("scaled", value, at, inner)
-
-
-def _written(tensor: Tensor, numbers: dict[Any, int]) -> Tensor:
-    """A tensor with numbers as indices; its coefficients remember the block."""
-
-    def index(value: Any) -> Any:
-        symbol, distance = place(value)
-        return sympy.Integer(distance + numbers.get(symbol, 0))
-
-    return reindexed(tensor, index, lambda value, _: (value, numbers[I]))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import sympy
 
@@ -23,8 +22,8 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
-from recform.proof.coefficients import number
-from recform.proof.equations import INPUT, Equations, scale, together
+from recform.proof.coefficients import Number, number
+from recform.proof.equations import INPUT, Equations
 from recform.proof.values import Node
 from recform.recurrence.model import START, ModuleSlot, Slot, Step
 
@@ -154,9 +153,9 @@ class _Frame:
             case Apply():
                 return self._applied(tensor)
             case Scaled():
-                return scale(values, self._number(tensor), self.value(tensor.tensor))
+                return values.scale(self._number(tensor), self.value(tensor.tensor))
             case Filled():
-                return scale(values, self._number(tensor), None)
+                return values.scale(self._number(tensor), None)
             case TensorSum():
                 return values.sum(self.parts(tensor))
             case Pointwise():
@@ -181,7 +180,7 @@ class _Frame:
         return self._checked(("state", state.name, index), right, wanted)
 
     def _history(self, history: History) -> int:
-        made = together(self.values, history.kind, tuple(self.parts(history)))
+        made = self.values.together(history.kind, tuple(self.parts(history)))
         last = int(history.last)
         if last > self.step.absolute:
             last += self.block - self.step.at
@@ -204,7 +203,7 @@ class _Frame:
         self.calls.append(made)
         return made
 
-    def _number(self, tensor: Scaled | Filled) -> Any:
+    def _number(self, tensor: Scaled | Filled) -> Number:
         at = None if tensor.at is sympy.nan else int(tensor.at) + self.by
         return number(tensor.coefficient, self._owner, at)
 

@@ -11,12 +11,16 @@ from __future__ import annotations
 import ast
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+#: A part of a form: its kind, and what tells it from others of its kind.
+Atom: TypeAlias = tuple[Any, ...]
 #: Atoms with their factors.
-Form = dict[Any, float]
+Form: TypeAlias = dict[Atom, float]
+#: A form or a number: what is computed with.
+Term: TypeAlias = Form | float
 
 _ONE = ("one",)
 
@@ -53,11 +57,12 @@ class Module:
 class Pieces:
     """What `chunk` makes: equal parts of a form."""
 
-    whole: frozenset[Any]
+    whole: Hashable
     number: int
 
 
-Value = "float | Form | Module | Pieces | tuple[Any, ...]"
+#: What an expression is.
+Value: TypeAlias = "Term | str | Module | Pieces | tuple[Value, ...] | None"
 
 
 def drawn(name: str) -> float:
@@ -65,12 +70,12 @@ def drawn(name: str) -> float:
     return 0.5 + (zlib.crc32(name.encode()) % 99_991) / 99_991
 
 
-def atom(*parts: Any) -> Form:
+def atom(*parts: object) -> Form:
     """A form of one atom."""
     return {tuple(parts): 1.0}
 
 
-def frozen(value: Any) -> Any:
+def frozen(value: Value) -> Hashable:
     """A value that can stand in an atom; factors to nine digits."""
     if isinstance(value, dict):
         return frozenset((key, _rounded(factor)) for key, factor in value.items())
@@ -85,7 +90,7 @@ def _rounded(number: float) -> float:
     return float(f"{number:.9g}")
 
 
-def add(a: Any, b: Any, sign: float = 1.0) -> Any:
+def add(a: Value, b: Value, sign: float = 1.0) -> Term:
     """A sum of forms and numbers."""
     if isinstance(a, float | int) and isinstance(b, float | int):
         return a + sign * b
@@ -99,7 +104,7 @@ def add(a: Any, b: Any, sign: float = 1.0) -> Any:
     return result
 
 
-def multiply(a: Any, b: Any) -> Any:
+def multiply(a: Value, b: Value) -> Term:
     """A product of forms and numbers; the factors are collected in front of it."""
     if isinstance(a, float | int) and isinstance(b, float | int):
         return a * b
@@ -108,7 +113,7 @@ def multiply(a: Any, b: Any) -> Any:
     if isinstance(b, float | int):
         return multiply(b, a)
     factor = 1.0
-    members: list[Any] = []
+    members: list[Hashable] = []
     for form in (_form(a), _form(b)):
         if len(form) == 1:
             ((key, number),) = form.items()
@@ -124,7 +129,7 @@ def multiply(a: Any, b: Any) -> Any:
     return {("product", tuple(members)): factor}
 
 
-def _form(value: Any) -> Form:
+def _form(value: Value) -> Form:
     if isinstance(value, dict):
         return value
     if isinstance(value, float | int):
@@ -134,17 +139,23 @@ def _form(value: Any) -> Form:
     raise Unreadable(f"{value} is no tensor")
 
 
-def called(module: str, argument: Any) -> Form:
+def _whole(value: Value) -> int:
+    if isinstance(value, float | int):
+        return int(value)
+    raise Unreadable(f"{value} is no number")
+
+
+def called(module: str, argument: Value) -> Form:
     """What a module makes of a value."""
     return atom("call", module, frozen(argument))
 
 
-def part(whole: Any, number: int, which: int) -> Form:
+def part(whole: Value, number: int, which: int) -> Form:
     """One of the equal parts of a value."""
     return atom("part", number, which, frozen(whole))
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: Value, b: Value) -> bool:
     """Whether two values are equal, up to rounding."""
     if not isinstance(a, dict) or not isinstance(b, dict):
         return bool(a == b)
@@ -168,22 +179,24 @@ class Reader:
         calls: modules that were called, with their argument, as often as they were.
     """
 
-    def __init__(self, names: dict[str, Any], attributes: Mapping[str, Any]) -> None:
+    def __init__(
+        self, names: dict[str, Value], attributes: Mapping[str, Value]
+    ) -> None:
         self.names, self.attributes = names, attributes
-        self.calls: list[Any] = []
+        self.calls: list[Atom] = []
 
-    def text(self, text: str, **names: Any) -> Any:
+    def text(self, text: str, **names: Value) -> Value:
         """The value of an expression, with more variables."""
         reader = Reader({**self.names, **names}, self.attributes)
         made = reader.value(ast.parse(text, mode="eval").body)
         self.calls += reader.calls
         return made
 
-    def value(self, node: ast.AST) -> Any:
+    def value(self, node: ast.AST) -> Value:
         """The value of an expression."""
         match node:
-            case ast.Constant(value=bool() | str() | None):
-                return node.value
+            case ast.Constant(value=(bool() | str() | None) as said):
+                return said
             case ast.Constant():
                 return float(node.value)  # type: ignore[arg-type]
             case ast.Name():
@@ -205,14 +218,14 @@ class Reader:
                 return tuple(map(self.value, node.elts))
         return atom(type(node).__name__, *map(frozen, self._children(node)))
 
-    def _children(self, node: ast.AST) -> list[Any]:
+    def _children(self, node: ast.AST) -> list[Value]:
         return [
             self.value(child)
             for child in ast.iter_child_nodes(node)
             if isinstance(child, ast.expr)
         ]
 
-    def _operation(self, node: ast.BinOp) -> Any:
+    def _operation(self, node: ast.BinOp) -> Value:
         """A row of operators, from its left end: a long sum nests as deep as it is long."""
         row = [node]
         while isinstance(row[-1].left, ast.BinOp):
@@ -222,7 +235,7 @@ class Reader:
             made = self._operated(item, made, self.value(item.right))
         return made
 
-    def _operated(self, node: ast.BinOp, left: Any, right: Any) -> Any:
+    def _operated(self, node: ast.BinOp, left: Value, right: Value) -> Value:
         match node.op:
             case ast.Add():
                 return add(left, right)
@@ -233,10 +246,11 @@ class Reader:
             case ast.Div() if isinstance(right, float | int):
                 return multiply(1.0 / right, left)
             case ast.Pow() if isinstance(left, float) and isinstance(right, float):
-                return left**right
+                power: float = left**right
+                return power
         return atom(type(node.op).__name__, frozen(left), frozen(right))
 
-    def _call(self, node: ast.Call) -> Any:
+    def _call(self, node: ast.Call) -> Value:
         arguments = [self.value(item) for item in node.args]
         options = [(item.arg, frozen(self.value(item.value))) for item in node.keywords]
         if isinstance(node.func, ast.Attribute) and not _is_plain(node.func.value):
@@ -255,11 +269,11 @@ class Reader:
                 return atom("call", *parts, *options)
             name = function.name
         if name == ".chunk":
-            return Pieces(frozen(arguments[0]), int(arguments[1]))
+            return Pieces(frozen(arguments[0]), _whole(arguments[1]))
         short = name.removeprefix("torch.").removeprefix("math.")
         if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
             return float(NUMBERS[short](*arguments))
-        if name == "torch.cat":
+        if name == "torch.cat" and isinstance(arguments[0], tuple):
             return atom("cat", *map(frozen, arguments[0]))
         if len(arguments) == 1 and not options:
             made = called(name, arguments[0])
@@ -268,11 +282,11 @@ class Reader:
             return made
         return atom("call", name, *map(frozen, arguments), *options)
 
-    def _item(self, node: ast.Subscript) -> Any:
+    def _item(self, node: ast.Subscript) -> Value:
         held = self.value(node.value)
         if isinstance(held, Pieces):
             which = self.value(node.slice)
-            return atom("part", held.number, int(which), held.whole)
+            return atom("part", held.number, _whole(which), held.whole)
         if isinstance(node.slice, ast.Tuple):
             return held  # axes of size one: a gate spreads over a grid
         return atom("item", frozen(held), ast.unparse(node.slice))

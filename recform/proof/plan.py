@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from recform.blocks.shape import Size
 from recform.graph.model import Site
 from recform.recurrence.model import Step
 
@@ -38,7 +38,7 @@ class Place:
     first: int
     count: int
     length: int
-    arguments: Mapping[str, Any]
+    arguments: Mapping[str, Size]
     counted: frozenset[str] = frozenset()
 
 
@@ -82,7 +82,7 @@ def parameters_of(function: ast.FunctionDef) -> list[str]:
     return [argument.arg for argument in function.args.args if argument.arg != "self"]
 
 
-def arguments_of(place: Place, block: int, names: list[str]) -> dict[str, Any]:
+def arguments_of(place: Place, block: int, names: list[str]) -> dict[str, Size]:
     """The numbers that a block's constructor gets."""
     moved = block - place.first
     return {

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sympy
 
@@ -32,13 +31,18 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.blocks.shape import Size
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.proof.blocks import check_blocks
 from recform.proof.forms import (
+    Atom,
     Module,
     Pieces,
     Reader,
+    Term,
     Unreadable,
+    Value,
     add,
     atom,
     called,
@@ -98,7 +102,7 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
         # The number of a block grows; what is right for two of them is for all.
         for block in dict.fromkeys((place.first, place.first + place.count - 1)):
             numbers = arguments_of(place, block, names)
-            attributes: dict[str, Any] = {}
+            attributes: dict[str, Value] = {}
             if constructor is not None:
                 attributes = _attributes(item, constructor, numbers)
             written, calls = _written(item, methods["forward"], attributes)
@@ -108,19 +112,19 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
                 raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
             if len(written) != len(planned):
                 raise Misprint(f"{item.name} hands on {len(written)} values")
-            for slot, code, plan in zip(
+            for slot, code, wanted in zip(
                 item.step.outputs, written, planned, strict=True
             ):
-                if not same(code, plan):
+                if not same(code, wanted):
                     raise Misprint(
                         f"{item.name} hands on {slot} as {_shown(code)}, "
-                        f"and it is {_shown(plan)}"
+                        f"and it is {_shown(wanted)}"
                     )
 
 
 def _attributes(
-    item: PrintedStep, constructor: ast.FunctionDef, numbers: Mapping[str, Any]
-) -> dict[str, Any]:
+    item: PrintedStep, constructor: ast.FunctionDef, numbers: Mapping[str, Size]
+) -> dict[str, Value]:
     """The attributes that are numbers; whatever else there is has a name alone."""
     made = {
         target.attr: node.value
@@ -132,7 +136,7 @@ def _attributes(
     values = {name: n for name, n in numbers.items() if isinstance(n, int | float)}
     reader = Reader({name: float(n) for name, n in values.items()}, {})
     # A learned scalar has a value that is drawn by its name.
-    result: dict[str, Any] = {name: drawn(f"self.{name}") for name in item.learned}
+    result: dict[str, Value] = {name: drawn(f"self.{name}") for name in item.learned}
     for name in item.numbers:
         value = reader.value(made[name]) if name in made else None
         if not isinstance(value, int | float):
@@ -142,10 +146,10 @@ def _attributes(
 
 
 def _written(
-    item: PrintedStep, forward: ast.FunctionDef, attributes: dict[str, Any]
-) -> tuple[list[Any], Counter[Any]]:
+    item: PrintedStep, forward: ast.FunctionDef, attributes: dict[str, Value]
+) -> tuple[list[Value], Counter[Atom]]:
     """What the code returns, as forms; and the calls of modules in it."""
-    slots: list[Any] = [_handed(item, name) for name in item.handed]
+    slots: list[Value] = [_handed(item, name) for name in item.handed]
     slots += [_held(item, number, item.step.inputs[number]) for number in item.takes]
     parameters = parameters_of(forward)
     if len(parameters) != len(slots):
@@ -166,32 +170,34 @@ def _written(
     raise Misprint(f"{item.name} returns nothing")
 
 
-def _module(value: Any) -> Any:
+def _module(value: Value) -> Value:
     return value.name if isinstance(value, Module) else value
 
 
-def _assign(reader: Reader, target: ast.AST, value: Any) -> None:
+def _assign(reader: Reader, target: ast.AST, value: Value) -> None:
     if isinstance(target, ast.Name):
         reader.names[target.id] = value
         return
     if isinstance(target, ast.Tuple):
         for number, name in enumerate(target.elts):
             if isinstance(value, Pieces):
-                piece = atom("part", value.number, number, value.whole)
-            else:
+                piece: Value = atom("part", value.number, number, value.whole)
+            elif isinstance(value, tuple):
                 piece = value[number]
+            else:
+                raise Unreadable(ast.unparse(target))
             _assign(reader, name, piece)
         return
     raise Unreadable(ast.unparse(target))
 
 
-def _handed(item: PrintedStep, name: str) -> Any:
+def _handed(item: PrintedStep, name: str) -> Value:
     """What the network hands to a block: a module, or a learned scalar's number."""
     place = f"shared {name}"
     return drawn(place) if name in item.scalars else Module(place)
 
 
-def _held(item: PrintedStep, number: int, slot: Slot) -> Any:
+def _held(item: PrintedStep, number: int, slot: Slot) -> Value:
     """What a slot holds, by its place."""
     if not isinstance(slot, ModuleSlot):
         return atom("slot", number)
@@ -207,21 +213,21 @@ class _Planned:
         item: PrintedStep,
         block: int,
         length: int,
-        attributes: Mapping[str, Any],
+        attributes: Mapping[str, Value],
     ) -> None:
         self._item, self._step = item, item.step
         self._attributes = attributes
         self._block, self._length = block, length
-        self._known: dict[Any, Any] = {}
+        self._known: dict[Tensor, Value] = {}
         self._modules: dict[ModuleSlot, str] = {}
         for number, slot in enumerate(item.step.inputs):
             if isinstance(slot, ModuleSlot):
                 self._modules[slot] = f"slot {number}"
             else:
                 self._known[slot] = atom("slot", number)  # of two alike, the last
-        self._coefficients: dict[Any, Any] = {}
+        self._coefficients: dict[tuple[Symbolic, Symbolic], float] = {}
 
-    def calls(self) -> Counter[Any]:
+    def calls(self) -> Counter[Atom]:
         """The calls of modules: each operator on each argument, each adapter once."""
         reader = Reader({}, self._attributes)
         for tensor in self._step.body:
@@ -234,30 +240,30 @@ class _Planned:
             reader.calls += called(f"self.{attribute}", self._form(value))
         return Counter(reader.calls)
 
-    def outputs(self) -> list[Any]:
+    def outputs(self) -> list[Value]:
         return [
             self._module(slot) if isinstance(slot, ModuleSlot) else self._form(slot)
             for slot in self._step.outputs
         ]
 
-    def _module(self, slot: ModuleSlot) -> Any:
+    def _module(self, slot: ModuleSlot) -> Value:
         """A module by its name in the code; a learned scalar is a number."""
         place = self._place_of(slot.name, slot.index)
         return drawn(place) if slot.name in self._item.scalars else place
 
-    def _place_of(self, name: str, index: Any) -> str:
+    def _place_of(self, name: str, index: Symbolic) -> str:
         """What the code calls an operator or a learned scalar."""
         if index is sympy.nan:
             return f"shared {name}"
         slot = ModuleSlot(name, int(index))
         return self._modules.get(slot) or self._item.modules[name]
 
-    def _form(self, tensor: Tensor) -> Any:
+    def _form(self, tensor: Tensor) -> Value:
         if tensor not in self._known:
             self._known[tensor] = self._made(tensor)
         return self._known[tensor]
 
-    def _made(self, tensor: Tensor) -> Any:
+    def _made(self, tensor: Tensor) -> Value:
         parts = self._step.parts(tensor)
         match tensor:
             case State():
@@ -271,7 +277,7 @@ class _Planned:
             case TensorSum():
                 return self._sum(tensor, parts)
             case Pointwise():
-                result: Any = 1.0
+                result: Term = 1.0
                 for factor in parts:
                     result = multiply(result, self._term(tensor, factor))
                 return result
@@ -292,13 +298,13 @@ class _Planned:
                 raise Misprint(f"{self._item.name} reads the input")
         raise TypeError(type(tensor).__name__)
 
-    def _sum(self, parent: Tensor, parts: Sequence[Tensor]) -> Any:
-        result: Any = 0.0
+    def _sum(self, parent: Tensor, parts: Sequence[Tensor]) -> Value:
+        result: Term = 0.0
         for item in parts:
             result = add(result, self._term(parent, item))
         return result
 
-    def _combined(self, parent: Tensor, kind: str, parts: Sequence[Tensor]) -> Any:
+    def _combined(self, parent: Tensor, kind: str, parts: Sequence[Tensor]) -> Value:
         if kind == "sum":
             return self._sum(parent, parts)
         if kind == "mean":
@@ -309,7 +315,7 @@ class _Planned:
             result = atom("call", f"torch.{kind}imum", frozen(result), frozen(form))
         return result
 
-    def _term(self, parent: Tensor, term: Tensor) -> Any:
+    def _term(self, parent: Tensor, term: Tensor) -> Value:
         """A term, behind its adapter if it has one."""
         value, scales, bare = term, [], self._step.bare(term)
         while value != bare and isinstance(value, Scaled):
@@ -318,15 +324,15 @@ class _Planned:
         attribute = self._item.adapters.get(Site(value, parent))
         if attribute is None:
             return self._form(term)
-        form = called(f"self.{attribute}", self._form(value))
+        form: Term = called(f"self.{attribute}", self._form(value))
         for scale in scales:
             form = multiply(self._number(scale), form)
         return form
 
-    def _applied(self, tensor: Apply) -> Any:
+    def _applied(self, tensor: Apply) -> Value:
         return self._run(tensor, Reader({}, self._attributes))
 
-    def _run(self, tensor: Apply, reader: Reader) -> Any:
+    def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
         argument = self._form(tensor.argument)
         own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
@@ -342,7 +348,7 @@ class _Planned:
     def _number(self, tensor: Scaled | Filled) -> float:
         key = (tensor.coefficient, tensor.at)
         if key not in self._coefficients:
-            values: dict[Any, Any] = {
+            values: dict[Symbolic, Symbolic] = {
                 item: sympy.Float(drawn(self._place_of(item.name, item.index)))
                 for item in tensor.coefficient.atoms(Learned)
             }
@@ -350,10 +356,10 @@ class _Planned:
             if tensor.at is not sympy.nan:
                 values[I] = tensor.at + self._block - self._step.at
             self._coefficients[key] = float(tensor.coefficient.xreplace(values))
-        return self._coefficients[key]  # type: ignore[no-any-return]
+        return self._coefficients[key]
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Value) -> str:
     if isinstance(value, dict):
         text = " + ".join(f"{factor:.4g}*{key}" for key, factor in value.items())
         return text if len(text) < 400 else f"{text[:400]}..."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+
+import sympy
 
 from recform.algebra.expr import (
     Apply,
@@ -19,9 +20,10 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.blocks.symbolic import Symbolic
 from recform.proof.coefficients import moved
-from recform.proof.equations import place
 from recform.proof.execute import Held
+from recform.proof.indices import place
 from recform.proof.values import Values
 
 
@@ -58,9 +60,9 @@ def reach_of(formula: Formula) -> Reach:
     return Reach(order, max([0, *named]))
 
 
-def _indices(part: Tensor) -> list[tuple[Any, int]]:
+def _indices(part: Tensor) -> list[tuple[sympy.Symbol | None, int]]:
     """The indices that a part itself has, and what they are counted from."""
-    found: list[Any] = []
+    found: list[Symbolic] = []
     if isinstance(part, State | Apply):
         found = [part.index]
     elif isinstance(part, History):

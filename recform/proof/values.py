@@ -7,12 +7,13 @@ first. Unknowns and histories are names; what they are made of stands elsewhere.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from recform.algebra.typeset import indexed
+from recform.proof.coefficients import Number
 
 #: A node: its kind, what tells it from others of its kind, the values it is made of.
-Node = tuple[Any, ...]
+Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
 LEAVES = ("input", "state", "history", "number")
@@ -29,7 +30,7 @@ class Values:
         self.nodes: list[Node] = []
         self._numbers: dict[Node, int] = {}
 
-    def make(self, *node: Any) -> int:
+    def make(self, *node: object) -> int:
         """The value of a node."""
         number = self._numbers.get(node)
         if number is None:
@@ -44,6 +45,25 @@ class Values:
             node = self.nodes[term]
             flat.extend(node[1] if node[0] == "sum" else (term,))
         return self.make("sum", tuple(sorted(flat)))
+
+    def together(self, kind: str, parts: tuple[int, ...]) -> int:
+        """A history from what it was, and what comes to it."""
+        if kind == "sum":
+            return self.sum(parts)
+        if kind == "concat":
+            return self.make("concat", parts)
+        return self.make("combine", kind, parts)
+
+    def scale(self, number: Number, inner: int | None) -> int:
+        """A number times a value, or the number alone."""
+        value, at = number
+        if inner is None:
+            return self.make("number", value, at)
+        kind, *rest = self.nodes[inner]
+        if kind == "number":
+            there, other = rest
+            return self.make("number", value * there, at if other is None else other)
+        return self.make("scaled", value, at, inner)
 
     def parts(self, value: int) -> tuple[int, ...]:
         """The values that a value is made of."""

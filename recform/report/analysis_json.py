@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from recform.analysis.jacobian.closed import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
@@ -14,7 +13,7 @@ from recform.analysis.stability.rounding import Errors
 from recform.analysis.variance.variance import Moments, Share
 
 
-def as_dict(analysis: Analysis) -> dict[str, Any]:
+def as_dict(analysis: Analysis) -> dict[str, object]:
     """The analysis as plain data, for JSON. Numbers of paths are whole numbers.
 
     Where blocks have equations of their own, what the general equations would make of a
@@ -74,7 +73,7 @@ def as_dict(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _stability(found: Stability | None) -> dict[str, Any]:
+def _stability(found: Stability | None) -> dict[str, object]:
     """The roots of equal blocks; without values where no statement is for all blocks."""
     if found is None:
         found = Stability("", "", (), None, 0)
@@ -101,7 +100,7 @@ def _stability(found: Stability | None) -> dict[str, Any]:
     }
 
 
-def _over(found: Errors) -> dict[str, Any] | None:
+def _over(found: Errors) -> dict[str, object] | None:
     """Growth over all blocks, where it depends on the block."""
     return {"blocks": found.blocks, "factor": found.over} if found.blocks else None
 
@@ -110,7 +109,7 @@ def _formula(item: Formulas) -> dict[str, str]:
     return {"text": item.text(), "latex": item.latex}
 
 
-def _jacobian(item: Jacobian) -> dict[str, Any]:
+def _jacobian(item: Jacobian) -> dict[str, object]:
     closed = _formula(item.closed) if item.closed else None
     if item.own is not None:
         return {
@@ -129,7 +128,7 @@ def _jacobian(item: Jacobian) -> dict[str, Any]:
     }
 
 
-def _pieces(own: Pieces, closed: dict[str, str] | None) -> dict[str, Any]:
+def _pieces(own: Pieces, closed: dict[str, str] | None) -> dict[str, object]:
     """What holds where blocks have equations of their own, with the blocks."""
     return {
         "recurrences": [
@@ -149,7 +148,7 @@ def _pieces(own: Pieces, closed: dict[str, str] | None) -> dict[str, Any]:
     }
 
 
-def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
+def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
     return {
         "name": item.flow.name,
         "blocks": item.flow.length,
@@ -175,7 +174,7 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, Any]:
     }
 
 
-def _paths(found: Paths, gain: float) -> dict[str, Any]:
+def _paths(found: Paths, gain: float) -> dict[str, object]:
     return {
         "origin": found.origin,
         "by_length": list(found.net.counts),
@@ -189,7 +188,7 @@ def _paths(found: Paths, gain: float) -> dict[str, Any]:
     }
 
 
-def _moments(found: Moments) -> Mapping[str, Any]:
+def _moments(found: Moments) -> Mapping[str, object]:
     return {
         "gain": found.gain,
         "blocks": found.blocks,

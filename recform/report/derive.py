@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from recform.derivation.file import (
     derived_file,
@@ -71,7 +70,7 @@ class Forward:
             result.append(f"\\begin{{align*}}\n{body}\n\\end{{align*}}")
         return "\n".join(result)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
         found = self.found
         recursion = found.recursion
@@ -119,7 +118,7 @@ class Derived:
 def forward(
     source: Source,
     folder: Path | None,
-    settings: Mapping[str, Any],
+    settings: Mapping[str, object],
     network: str | None,
     order: int | None,
 ) -> Derived | None:

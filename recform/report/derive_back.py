@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recform.algebra.expr import Elementwise, I, State
 from recform.algebra.formula import Formula
@@ -13,6 +12,7 @@ from recform.analysis.jacobian.products import closed_form
 from recform.analysis.linear.model import Linear, Source
 from recform.analysis.linear.recurrence import linearise
 from recform.analysis.linear.words import BACK, BLOCK, LAST, At
+from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import (
     GeneralFormula,
     Network,
@@ -110,7 +110,7 @@ class Backward:
         others = [other.latex() for other in self.others]
         return "\n".join([made, *others])
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
         return {
             "network": self.name,
@@ -325,7 +325,9 @@ def written(formula: GeneralFormula, style: Plain) -> tuple[str, ...]:
         return ()
     lines = []
     for length in range(1, shown + 1):
-        here: dict[Word, Any] = {w: v for w, v in words.items() if len(w) == length}
+        here: dict[Word, Symbolic] = {
+            w: v for w, v in words.items() if len(w) == length
+        }
         if len(here) > _MOST:
             break
         source = _LAST.plus(-length)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recform.equality.difference import (
     PathDifference,
@@ -41,7 +41,7 @@ class Difference:
     frame: tuple[FrameChange, ...]
     paths: PathDifference
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """For ``--json``."""
         both = (self.before, self.after)
         return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from recform.equality.compare import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
 from recform.equality.example import Example
@@ -109,7 +108,7 @@ def _open(verdict: Verdict) -> str:
     )
 
 
-def as_dict(verdict: Verdict) -> Mapping[str, Any]:
+def as_dict(verdict: Verdict) -> Mapping[str, object]:
     """For ``--json``."""
     return {
         "networks": list(verdict.names),

@@ -6,7 +6,7 @@ import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recform.analysis.model import Analysis
 from recform.analysis.paths.distribution import Paths
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("svg", "png", "pdf")
 #: Nothing that differs from run to run goes into a file.
-_METADATA: dict[str, dict[str, Any]] = {
+_METADATA: dict[str, dict[str, None]] = {
     "svg": {"Date": None},
     "png": {"Software": None},
     "pdf": {"CreationDate": None, "ModDate": None},
@@ -62,12 +62,9 @@ def plot(analyses: Sequence[Analysis], path: Path, report: Diagnostics) -> bytes
         for flow in analysis.flows
         for found in flow.paths
     ]
-    settings: Any = {
-        "svg.hashsalt": "recform",
-        "svg.fonttype": "none",
-        "pdf.fonttype": 42,
-    }
-    with matplotlib.rc_context(settings):
+    with matplotlib.rc_context(
+        {"svg.hashsalt": "recform", "svg.fonttype": "none", "pdf.fonttype": 42}
+    ):
         figure = Figure(figsize=(11, 3.4 * len(rows)), layout="constrained")
         grid = figure.subplots(len(rows), 3, squeeze=False)
         for (analysis, found), axes in zip(rows, grid, strict=True):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 from recform.algebra.expr import Apply, I, State
 from recform.algebra.formula import Scope
@@ -134,7 +133,7 @@ class Summary:
     kept: int
     proof: str
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
         return asdict(self)
 

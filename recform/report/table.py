@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from recform.graph.model import NetworkGraph
 
@@ -52,7 +51,7 @@ class TableRow:
             return None
         return self.multiply_adds * self.published.batch
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """The row as plain data, for JSON."""
         return asdict(self)
 

@@ -8,12 +8,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from recform.syntax import lalr
 
+if TYPE_CHECKING:
+    from lark import Lark
 
-def lark_of(grammar: str) -> Any:
+#: Something inside of Lark, whose types don't tell all that is there: a rule, a lexer.
+_Inner: TypeAlias = Any
+#: What a state does on each symbol: an action, and the state or the rule that it is for.
+_Row: TypeAlias = Mapping[str, tuple[_Inner, _Inner]]
+
+
+def lark_of(grammar: str) -> Lark:
     """The parser that Lark itself makes.
 
     Raises:
@@ -86,11 +94,11 @@ def text_of(tables: lalr.Tables) -> str:
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
-def _compact(value: Any) -> str:
+def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _states(table: Mapping[int, Mapping[str, Any]], start: int) -> list[int]:
+def _states(table: Mapping[int, _Row], start: int) -> list[int]:
     """All states, counted from the first one by the names of the symbols on the way."""
     found = {start: None}
     for state in (order := [start]):
@@ -102,7 +110,7 @@ def _states(table: Mapping[int, Mapping[str, Any]], start: int) -> list[int]:
 
 
 def _targets(
-    row: Mapping[str, Any], numbers: Mapping[int, int], places: Mapping[Any, int]
+    row: _Row, numbers: Mapping[int, int], places: Mapping[_Inner, int]
 ) -> dict[str, int]:
     return {
         symbol: numbers[target] if action.name == "Shift" else -1 - places[target]
@@ -113,11 +121,11 @@ def _targets(
 class _Lexers:
     """The different lexers of the states, in the order in which they come."""
 
-    def __init__(self, contextual: Any) -> None:
+    def __init__(self, contextual: _Inner) -> None:
         self.found: list[lalr.Lexer] = []
         self.number(contextual.root_lexer)
 
-    def number(self, lexer: Any) -> int:
+    def number(self, lexer: _Inner) -> int:
         order = tuple(item.name for item in lexer.scanner.terminals)
         words = {
             kind: {item.pattern.value: item.name for item in other.scanner.terminals}
@@ -129,11 +137,11 @@ class _Lexers:
         return self.found.index(made)
 
 
-def _rule_key(rule: Any) -> tuple[str, list[str]]:
+def _rule_key(rule: _Inner) -> tuple[str, list[str]]:
     return rule.origin.name, [symbol.name for symbol in rule.expansion]
 
 
-def _rule(rule: Any) -> lalr.Rule:
+def _rule(rule: _Inner) -> lalr.Rule:
     missing = [0]
     for absent in rule.options.empty_indices or [False] * len(rule.expansion):
         if absent:

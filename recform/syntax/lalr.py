@@ -306,7 +306,7 @@ def _advance(
             return True
 
 
-def as_data(tables: Tables) -> dict[str, Any]:
+def as_data(tables: Tables) -> dict[str, object]:
     """Tables as data for JSON."""
     return {
         "grammar": tables.grammar,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from recform.blocks.code import code
 from recform.blocks.operator import (
@@ -14,6 +13,7 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
+    Value,
     Weights,
     require_layout,
 )
@@ -43,7 +43,7 @@ class _Conv(Operator):
         """Into how many parts the channels fall."""
         raise NotImplementedError
 
-    def padding(self, a: Arguments) -> Any:
+    def padding(self, a: Arguments) -> Value:
         """The padding: as given, or what keeps the grid at stride 1 (odd kernels)."""
         if a["padding"] is not None:
             return a.padding
@@ -160,7 +160,7 @@ class TransposedConv(Operator):
         _BIAS,
     )
 
-    def _padding(self, a: Arguments) -> tuple[Any, Any]:
+    def _padding(self, a: Arguments) -> tuple[Value, Value]:
         """Padding and output padding, as given or so that the grid grows evenly.
 
         Raises:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy
 
-from recform.blocks.operator import Misfit
+from recform.blocks.operator import Misfit, Value
 from recform.blocks.shape import Shape, Size
 
 
-def pair(value: Any) -> tuple[Size, Size]:
+def pair(value: Value) -> tuple[Size, Size]:
     """An argument for height and width: as given for each, or one number for both."""
     return value if isinstance(value, tuple) else (value, value)
 
 
-def joined(height: Size, width: Size) -> Any:
+def joined(height: Size, width: Size) -> Value:
     """One number where both axes have the same."""
     return height if height == width else (height, width)
 
@@ -38,7 +36,7 @@ def window_up(
     return _least(-floored(beyond, stride) + 1, -floored(-(size + padding), stride))
 
 
-def floored(total: Any, by: Any) -> Any:
+def floored(total: Size, by: Size) -> Size:
     """``total // by``, also of symbols for whole numbers.
 
     SymPy would ask for everything that it can find out of the symbols, which takes a

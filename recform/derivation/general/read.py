@@ -19,7 +19,7 @@ from recform.derivation.general.weights import Refused
 from recform.derivation.series.automaton import minimal
 from recform.derivation.series.series import NotExact, Series, constant
 from recform.diagnostics import Diagnostics, Label, Unread
-from recform.lowering.equations import is_general
+from recform.lowering.equations.left_side import is_general
 from recform.lowering.sections import Section
 from recform.lowering.sorts import Reported
 from recform.source import Span

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sympy
 
 from recform.algebra.body import Body, Inside
-from recform.algebra.expr import Apply, Input, Learned, State, Tensor
+from recform.algebra.expr import Apply, Filled, Input, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import GENERATED, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier
+from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
@@ -82,8 +83,8 @@ def plan_body(
 def constructor_arguments(
     parameters: tuple[str, ...],
     here: Setting,
-    own: Mapping[str, Any],
-    defaults: Mapping[str, Any],
+    own: Mapping[str, Symbolic],
+    defaults: Mapping[str, Symbolic],
 ) -> tuple[Argument, ...]:
     """The arguments of a class, in terms of the place where it is made.
 
@@ -122,14 +123,14 @@ class _ClassWriter:
         self._inside = Inside(body, self._x, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
         self._attributes = Namespace.attributes()
-        self._inline: dict[tuple[str, Any], PipelineCode] = {}
+        self._inline: dict[tuple[str, Symbolic], PipelineCode] = {}
         self._made: list[Attribute] = []
-        self._modules: dict[tuple[str, Any], str] = {}
-        self._scalars: dict[Any, str] = {}
+        self._modules: dict[tuple[str, Symbolic], str] = {}
+        self._scalars: dict[Symbolic, str] = {}
         self._own_classes: dict[tuple[str, Layout], tuple[str, PipelineCode]] = {}
         self._used: set[str] = set()
 
-    def _arguments(self, place: Mapping[Any, Any]) -> dict[str, Any]:
+    def _arguments(self, place: Mapping[Symbolic, Symbolic]) -> dict[str, Symbolic]:
         """The symbols that the arguments of the body have in the class."""
         return {
             argument.name: place[argument.default]
@@ -165,7 +166,7 @@ class _ClassWriter:
     # -- what it owns
 
     def _constructor(self) -> None:
-        families: dict[str, dict[Any, list[Apply]]] = {}
+        families: dict[str, dict[Symbolic, list[Apply]]] = {}
         for call in self._body.calls():
             families.setdefault(call.operator, {}).setdefault(call.index, []).append(
                 call
@@ -187,7 +188,7 @@ class _ClassWriter:
             self._scalar(name, scalar.per_feature, scalar.start)
 
     def _inlinable(
-        self, families: Mapping[str, Mapping[Any, list[Apply]]]
+        self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]
     ) -> dict[str, Apply]:
         """The operators with one call whose parts are the body's own attributes.
 
@@ -228,7 +229,7 @@ class _ClassWriter:
         self._made += attributes_of(written)
 
     def _owned(
-        self, name: str, pipeline: Pipeline, members: Mapping[Any, list[Apply]]
+        self, name: str, pipeline: Pipeline, members: Mapping[Symbolic, list[Apply]]
     ) -> None:
         """An operator with several calls, or one for each number: modules by number."""
         members = {index: members[index] for index in sorted(members, key=_by_number)}
@@ -329,7 +330,7 @@ class _ClassWriter:
         span = self._body.operators[tensor.operator].span
         return (*chain(written, argument, local), self._workshop.line(span))
 
-    def _coefficient(self, tensor: Any) -> tuple[str, int]:
+    def _coefficient(self, tensor: Scaled | Filled) -> tuple[str, int]:
         value = tensor.coefficient
         text = coefficient_text(value, self._scalars, torch=True)
         return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
@@ -349,7 +350,7 @@ def local_name(slot: Slot) -> str:
     return name
 
 
-def _by_number(index: Any) -> int:
+def _by_number(index: Symbolic) -> int:
     return -1 if index is sympy.nan else int(index)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import sympy
 from sympy.printing.precedence import PRECEDENCE
@@ -35,6 +34,8 @@ from recform.algebra.expr import (
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
 from recform.blocks.shape import Layout
+from recform.blocks.symbolic import Symbolic
+from recform.recurrence.model import Slot
 
 #: What an expression ends in, from the weakest; LOW is all that binds weaker than a sum.
 LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
@@ -51,7 +52,7 @@ _SPREAD = {
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
     """Coefficients: numbers become floats, learned scalars their attributes."""
 
-    def __init__(self, names: Mapping[Any, str], torch: bool) -> None:
+    def __init__(self, names: Mapping[Symbolic, str], torch: bool) -> None:
         super().__init__({"fully_qualified_modules": True})
         self._names_of = names
         self._torch = torch
@@ -59,32 +60,32 @@ class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
     def _print_Learned(self, expr: Learned) -> str:
         return self._names_of[expr]
 
-    def _print_Symbol(self, expr: Any) -> str:
+    def _print_Symbol(self, expr: Symbolic) -> str:
         return self._names_of.get(expr, str(expr))
 
-    def _print_Rational(self, expr: Any) -> str:
+    def _print_Rational(self, expr: Symbolic) -> str:
         return number(expr)
 
-    def parenthesize(self, item: Any, level: int, strict: bool = False) -> str:
+    def parenthesize(self, item: Symbolic, level: int, strict: bool = False) -> str:
         """Brackets where they are needed: a rational is a literal, no quotient."""
         if item.is_Rational and item >= 0:
             return self._print_Rational(item)
         return str(super().parenthesize(item, level, strict))
 
-    def _print_exp(self, expr: Any) -> str:
+    def _print_exp(self, expr: Symbolic) -> str:
         return self._function("exp", expr)
 
-    def _print_tanh(self, expr: Any) -> str:
+    def _print_tanh(self, expr: Symbolic) -> str:
         return self._function("tanh", expr)
 
-    def _print_log(self, expr: Any) -> str:
+    def _print_log(self, expr: Symbolic) -> str:
         return self._function("log", expr)
 
-    def _function(self, name: str, expr: Any) -> str:
+    def _function(self, name: str, expr: Symbolic) -> str:
         module = "torch" if self._torch and expr.has(Learned) else "math"
         return f"{module}.{name}({self._print(expr.args[0])})"
 
-    def _print_Pow(self, expr: Any, rational: bool = False) -> str:
+    def _print_Pow(self, expr: Symbolic, rational: bool = False) -> str:
         base, power = expr.as_base_exp()
         if power == -1:
             return f"1 / {self.parenthesize(base, PRECEDENCE['Mul'] + 1)}"
@@ -95,11 +96,11 @@ class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
             return f"torch.rsqrt({inner})" if learned else f"1 / math.sqrt({inner})"
         return f"torch.sqrt({inner})" if learned else f"math.sqrt({inner})"
 
-    def _print_Mul(self, expr: Any) -> str:
+    def _print_Mul(self, expr: Symbolic) -> str:
         """``a * b / c``; SymPy itself puts no spaces around operators."""
         first, _ = expr.as_coeff_Mul()
-        above: list[Any] = []
-        below: list[Any] = []
+        above: list[Symbolic] = []
+        below: list[Symbolic] = []
         for factor in (-expr if first < 0 else expr).as_ordered_factors():
             inverse = factor.is_Pow and factor.exp.is_Rational and factor.exp < 0
             (below if inverse else above).append(1 / factor if inverse else factor)
@@ -115,7 +116,7 @@ class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
         return sign + text
 
 
-def number(value: Any) -> str:
+def number(value: Symbolic) -> str:
     """A number as a literal."""
     value = sympy.sympify(value)
     if value.is_Integer:
@@ -123,19 +124,21 @@ def number(value: Any) -> str:
     return repr(float(value))
 
 
-def coefficient_text(value: Any, names: Mapping[Any, str], *, torch: bool) -> str:
+def coefficient_text(
+    value: Symbolic, names: Mapping[Symbolic, str], *, torch: bool
+) -> str:
     """A coefficient as Python; without symbols it is a literal."""
     if not value.free_symbols and not value.atoms(Learned):
         return number(value)
     return str(_CoefficientPrinter(names, torch).doprint(value))
 
 
-def learned(value: Any) -> list[Learned]:
+def learned(value: Symbolic) -> list[Learned]:
     """Learned scalars of a coefficient, in a stable order."""
     return sorted(value.atoms(Learned), key=str)
 
 
-def numeric_parts(value: Any) -> list[Any]:
+def numeric_parts(value: Symbolic) -> list[Symbolic]:
     """The largest parts of a coefficient without learned scalars, but with i or L."""
     if not value.atoms(Learned):
         return [value]
@@ -181,7 +184,7 @@ class Writer:
     operator: Callable[[Apply, str], str]
     adapter: Callable[[Tensor, Tensor], str]
     coefficient: Callable[[Tensor], tuple[str, int]]
-    variables: dict[Any, str] = field(default_factory=dict)
+    variables: dict[Slot, str] = field(default_factory=dict)
     adapted: dict[str, str] = field(default_factory=dict)
 
     def show(self, tensor: Tensor, level: int = SUM) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from recform.blocks.template import renamed
 from recform.emit.plan.definitions import Class
@@ -21,7 +20,7 @@ def without_alias(plan: NetworkPlan) -> NetworkPlan:
     if not any(a.name in _ALIAS for made in classes for a in made.attributes):
         return plan
 
-    def spelt(node: Any) -> Any:
+    def spelt(node: object) -> object:
         return Code(renamed(node.text, _ALIAS)) if isinstance(node, Code) else node
 
     changed = plan.changed(lambda definition: rewritten(definition, spelt))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import cache
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from recform.blocks.template import free_names
 
@@ -22,11 +22,13 @@ class Code:
 class Number:
     """A number, or the name of one, that may grow: ``value + growth * k``."""
 
-    value: Any
-    growth: Any = 0
+    value: int | float | str
+    growth: int | float = 0
 
     def at(self, k: int) -> Number:
         """The number in the k-th block, counted from 0."""
+        if isinstance(self.value, str):
+            return Number(self.value)
         return Number(self.value + k * self.growth)
 
 

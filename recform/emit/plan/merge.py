@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from recform.emit.plan.definitions import Assign, Definition, Return
 from recform.emit.plan.expressions import Make
@@ -99,8 +98,9 @@ def _numbered(plan: NetworkPlan, numbers: dict[Definition, int]) -> dict[str, in
 def _calling(definition: Definition, names: Mapping[str, str]) -> Definition:
     """A definition that calls others by other names."""
 
-    def renamed(node: Any) -> Any:
-        is_old = isinstance(node, Make) and node.callee in names
-        return replace(node, callee=names[node.callee]) if is_old else node
+    def renamed(node: object) -> object:
+        if isinstance(node, Make) and node.callee in names:
+            return replace(node, callee=names[node.callee])
+        return node
 
     return rewritten(definition, renamed)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 from recform.emit.plan.definitions import Class, Definition, Function, Parameter, Return
 from recform.emit.plan.expressions import (
@@ -26,7 +25,7 @@ _DIGITS = re.compile("[0-9]+")
 #: What a number in a name is called.
 _STAGE = "stage"
 #: Rows with the same key differ in numbers alone.
-_Key = tuple[Any, ...]
+_Key = tuple[object, ...]
 
 
 def with_rows(
@@ -41,8 +40,8 @@ def with_rows(
     """
     found: dict[_Key, list[Container]] = {}
 
-    def collected(node: Any) -> Any:
-        if (key := _key(node)) is not None:
+    def collected(node: object) -> object:
+        if isinstance(node, Container) and (key := _key(node)) is not None:
             found.setdefault(key, []).append(node)
         return node
 
@@ -52,21 +51,22 @@ def with_rows(
         if len(alike) > 1:
             rows[key] = _Row(alike, made, name)
 
-    def called(node: Any) -> Any:
-        row = rows.get(_key(node) or ())
-        return node if row is None else row.call(node)
+    def called(node: object) -> object:
+        if isinstance(node, Container) and (row := rows.get(_key(node) or ())):
+            return row.call(node)
+        return node
 
     functions = [row.function for row in rows.values()]
     return functions, rewritten(network, called) if rows else network
 
 
-def _key(node: Any) -> _Key | None:
+def _key(node: Container) -> _Key | None:
     """What a row has in common with others; None for what is no row with names."""
-    if not isinstance(node, Container) or node.kind is not Holds.SEQUENTIAL:
+    if node.kind is not Holds.SEQUENTIAL:
         return None
     if all(item.count == 1 for item in node.items):
         return None
-    common: list[Any] = []
+    common: list[object] = []
     for item in node.items:
         if not item.name or not isinstance(item.value, Make):
             return None
@@ -115,7 +115,7 @@ class _Row:
             for place, *numbers in zip(places, *map(_numbers, rows), strict=True)
         ]
         #: What stands in the place of each number that varies.
-        names: dict[tuple[str, tuple[Any, ...]], str] = {}
+        names: dict[tuple[str, tuple[object, ...]], str] = {}
         parameters: list[tuple[_Place, int, Parameter]] = []
         for number, (place, column) in enumerate(zip(places, columns, strict=True)):
             if len(set(column[1])) == 1 or column in names:
@@ -170,14 +170,17 @@ def _places(row: Container, made: Mapping[str, Definition]) -> Iterator[_Place]:
         yield _Place("count" if "count" not in names else "blocks", is_keyword=True)
 
 
-def _numbers(row: Container) -> tuple[Any, ...]:
-    """The numbers of a row: in names, as arguments, and how many blocks there are."""
-    numbers: list[Any] = []
+def _numbers(row: Container) -> tuple[int | float | str, ...]:
+    """The numbers of a row: in names, as arguments, and how many blocks there are.
+
+    What is given that is no number is the same in all rows with the key.
+    """
+    numbers: list[int | float | str] = []
     for item in row.items:
         assert isinstance(item.value, Make)
         numbers += map(int, _DIGITS.findall(item.name))
         numbers += (
-            argument.value.value if isinstance(argument.value, Number) else None
+            argument.value.value if isinstance(argument.value, Number) else 0
             for argument in item.value.arguments
         )
         numbers.append(item.count)

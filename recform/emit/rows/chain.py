@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
 
 from recform.algebra.expr import Input, State
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.labels import Naming
 from recform.blocks.identifiers import identifier
+from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.namespace import Namespace, fail
@@ -162,7 +162,7 @@ class ChainWriter:
             places=tuple(place for _ in path),
         )
 
-    def _incoming(self, stem: Piece) -> Any:
+    def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
         return Setting.open(stem.input).x.features
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
 
+from recform.algebra.formula import Table
+from recform.blocks.shape import Size
 from recform.emit.naming.namespace import Namespace
 
 
@@ -25,7 +26,7 @@ class Kind(Enum):
     TABLE = 4
 
     @classmethod
-    def of(cls, parameter: str, tables: Mapping[str, Any]) -> Kind:
+    def of(cls, parameter: str, tables: Mapping[str, Table]) -> Kind:
         """The kind of a constructor's parameter."""
         if parameter in tables:
             return cls.TABLE
@@ -46,7 +47,7 @@ class Column:
     """
 
     kind: Kind
-    values: tuple[Any, ...]
+    values: tuple[Size, ...]
     runs: bool = False
     table: str = ""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, Learned, Tensor
+from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, Tensor
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
+from recform.blocks.symbolic import Symbolic
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import (
     ATOM,
@@ -50,10 +50,10 @@ class Called:
 
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
-    numbers: Mapping[Any, str]
+    numbers: Mapping[Symbolic, str]
 
 
-def at_block(value: Any, tensor: Any, step: Step) -> Any:
+def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
     """``i`` of the block that a coefficient belongs to, from the block of the step."""
     if tensor.at is sympy.nan:
         return value
@@ -92,7 +92,7 @@ class StepForward:
         names = Namespace.forward()
         parameters: list[Parameter] = []
         calls: dict[str, str] = {}
-        scalars: dict[Any, str] = {}
+        scalars: dict[Learned, str] = {}
         for shared in self._shared:
             name = names.new(f"{identifier(shared).lower()}_shared")
             if shared in self._formula.operators:
@@ -100,7 +100,7 @@ class StepForward:
             else:
                 scalars[Learned(shared)] = name
             parameters.append(Parameter(name, self._kind(shared)))
-        variables: dict[Any, str] = {}
+        variables: dict[Slot, str] = {}
         for slot in map(step.inputs.__getitem__, read_by(step)):
             name = names.new(variable(slot, step.at, self._recurrence.order))
             if isinstance(slot, ModuleSlot):
@@ -130,7 +130,7 @@ class StepForward:
     def _type(self, slot: Slot) -> str:
         return self._kind(slot.name) if isinstance(slot, ModuleSlot) else "Tensor"
 
-    def _output(self, slot: Slot, writer: Writer, variables: Mapping[Any, str]) -> str:
+    def _output(self, slot: Slot, writer: Writer, variables: Mapping[Slot, str]) -> str:
         if isinstance(slot, ModuleSlot):
             if slot in variables:
                 return variables[slot]
@@ -139,9 +139,9 @@ class StepForward:
 
     def _writer(
         self,
-        variables: dict[Any, str],
+        variables: dict[Slot, str],
         calls: Mapping[str, str],
-        scalars: Mapping[Any, str],
+        scalars: Mapping[Learned, str],
     ) -> Writer:
         step = self._step
 
@@ -178,7 +178,9 @@ class StepForward:
         line = line_of(span, self._formula.source)
         return (*chain(self._called.inlined[tensor.operator], argument, local), line)
 
-    def _coefficient(self, tensor: Any, scalars: Mapping[Any, str]) -> tuple[str, int]:
+    def _coefficient(
+        self, tensor: Scaled | Filled, scalars: Mapping[Learned, str]
+    ) -> tuple[str, int]:
         value, step = tensor.coefficient, self._step
         if value.has(I) or value.has(L):
             # All at once: a number may be a part of another one.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
@@ -96,7 +95,7 @@ class Owned:
         self.columns.settle(_PRIORITY, classes.workshop.names.function())
         self.arguments: tuple[Given, ...] = self.columns.arguments()
 
-    def coefficients(self) -> list[Any]:
+    def coefficients(self) -> list[Scaled | Filled]:
         """Every coefficient of the step; numbers in sums are no tensors of the body."""
         step = self._step
         return list(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from recform.blocks.shape import Size
 from recform.emit.plan.expressions import (
     Argument,
     Code,
@@ -27,12 +27,21 @@ _NAMED = (Kind.INDEX, Kind.DEPTH, Kind.TABLE)
 
 @dataclass(frozen=True)
 class _Group:
-    """Blocks in a row with one constructor call; arguments may grow from block to block."""
+    """Blocks in a row with one constructor call; arguments may grow from block to block.
+
+    Attributes:
+        step: of the recurrence.
+        count: how many blocks.
+        start: the arguments of the first.
+        growth: by how much each is larger in the next.
+        made: the module that they are, if they are no class of their own.
+    """
 
     step: int
     count: int
-    start: tuple[Any, ...]
-    growth: tuple[int, ...]
+    start: tuple[Size, ...]
+    growth: tuple[Size, ...]
+    made: Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -94,15 +103,15 @@ class StageWriter:
         """
         step = self._steps[segment.step]
         if step.made:
-            return _Group(segment.step, segment.count, (step.made[position],), (0,))
+            made = step.made[position]
+            return _Group(segment.step, segment.count, (), (), made)
         start = tuple(a.column.values[position] for a in step.arguments)
         growth = tuple(int(a.column.kind is Kind.INDEX) for a in step.arguments)
         return _Group(segment.step, segment.count, start, growth)
 
     def _made(self, step: StepPlan, group: _Group) -> Expression:
-        if step.made:
-            made: Expression = group.start[0]
-            return made
+        if group.made is not None:
+            return group.made
         arguments: list[Argument] = []
         for given, value, growth in zip(
             step.arguments, group.start, group.growth, strict=True
@@ -126,7 +135,8 @@ def _joined(groups: list[_Group]) -> list[_Group]:
         last = result[-1] if result else None
         if (
             last is not None
-            and (last.step, last.growth) == (group.step, group.growth)
+            and (last.step, last.made) == (group.step, group.made)
+            and last.growth == group.growth
             and _behind(last) == group.start
         ):
             result[-1] = replace(last, count=last.count + group.count)
@@ -135,7 +145,7 @@ def _joined(groups: list[_Group]) -> list[_Group]:
     return result
 
 
-def _behind(group: _Group) -> tuple[Any, ...]:
+def _behind(group: _Group) -> tuple[Size, ...]:
     """The arguments of one block more."""
     return tuple(
         value + growth * group.count if growth else value
@@ -150,13 +160,13 @@ def _merged(groups: list[_Group]) -> list[_Group]:
     position = 0
     while position < len(groups):
         run = [groups[position]]
-        growth: tuple[int, ...] | None = None
+        growth: tuple[Size, ...] | None = None
         while position + len(run) < len(groups):
             following = groups[position + len(run)]
             last = run[-1]
             if following.step != last.step or last.count != 1 or following.count != 1:
                 break
-            if any(isinstance(value, Expression) for value in last.start):
+            if last.made is not None:
                 break  # whole modules, which do not grow
             difference = tuple(
                 b - a for a, b in zip(last.start, following.start, strict=True)

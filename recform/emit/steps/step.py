@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.algebra.expr import (
     Elementwise,
@@ -16,6 +15,7 @@ from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import size
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
+from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
 from recform.emit.formula.terms import (
     coefficient_text,
@@ -108,7 +108,7 @@ class _StepWriter:
         self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
         self._inline: dict[str, PipelineCode] = {}
-        self._number_names: dict[Any, str] = {}
+        self._number_names: dict[Symbolic, str] = {}
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
 
@@ -293,7 +293,7 @@ class _StepWriter:
         assert shape is not None
         open_ = Setting.open(shape)
 
-        def said(symbol: Any) -> Any:
+        def said(symbol: Symbolic) -> Symbolic:
             return _symbol(arguments.get(str(symbol), str(symbol)))
 
         values = {key: said(symbol) for key, symbol in open_.values.items()}
@@ -352,6 +352,6 @@ def _with(attributes: tuple[Attribute, ...], *roles: Role) -> tuple[str, ...]:
     return tuple(item.name for item in attributes if item.role in roles)
 
 
-def _symbol(text: str) -> Any:
+def _symbol(text: str) -> Symbolic:
     """A name as a symbol, a number as itself."""
     return int(text) if text.isdigit() else size(text)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
@@ -24,6 +24,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Pipeline
 from recform.blocks import Argument, Library
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.finite import FiniteReader
 from recform.lowering.flows.where import Locals
@@ -53,7 +54,7 @@ class BodyBuilder:
         name: str,
         tensor: str,
         relation: n.Relation,
-        values: Mapping[str, Any],
+        values: Mapping[str, Symbolic],
         report: Diagnostics,
     ) -> None:
         self._library = library

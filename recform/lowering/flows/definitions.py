@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import Any
 
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import SYMBOLS
 from recform.blocks import Kind, Library
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -122,10 +122,10 @@ def defined_name(relation: n.Relation) -> str:
 def given_values(
     definition: Signature,
     given: tuple[n.Expr | n.Keyword, ...],
-    names: Mapping[str, Any],
-    outside: Mapping[str, Any],
+    names: Mapping[str, Symbolic],
+    outside: Mapping[str, Symbolic],
     report: Diagnostics,
-) -> dict[str, tuple[Any, Span]] | None:
+) -> dict[str, tuple[Symbolic, Span]] | None:
     """The value of each argument of a call, and where it stands; None after a diagnostic.
 
     Args:
@@ -159,7 +159,7 @@ def given_values(
             )
             return None
         exprs[name] = item.value if isinstance(item, n.Keyword) else item
-    values: dict[str, tuple[Any, Span]] = {}
+    values: dict[str, tuple[Symbolic, Span]] = {}
     for name, default in definition.defaults.items():
         expr = exprs.get(name, default)
         what = f"{definition.name}'s {name}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from recform.algebra.formula import Step
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
+from recform.blocks.operator import Value
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -44,7 +45,7 @@ class OperatorReader:
         self,
         library: Library,
         definitions: Mapping[str, n.Relation],
-        values: Mapping[str, Any],
+        values: Mapping[str, Symbolic],
         params: frozenset[str],
         report: Diagnostics,
     ) -> None:
@@ -106,7 +107,7 @@ class OperatorReader:
         span: Span,
         head: bool,
     ) -> Arguments | None:
-        values: dict[str, Any] = {}
+        values: dict[str, Symbolic] = {}
         sound = True
         for position, item in enumerate(given):
             argument = self._slot(operator, item, position)
@@ -166,7 +167,7 @@ class OperatorReader:
 
     def _value(
         self, operator: Operator, argument: Argument, expr: n.Expr, head: bool
-    ) -> Any:
+    ) -> Value:
         names = {**SYMBOLS, **self._values}
         free = argument.kind is Kind.RATE or (head and argument.kind is Kind.SIZE)
         used = names_in(expr) & self._params
@@ -203,7 +204,7 @@ class OperatorReader:
 
     def _pair(
         self, argument: Argument, expr: n.Tuple, reader: ScalarReader, what: str
-    ) -> Any:
+    ) -> Value:
         """Height and width; one number if they are equal."""
         values = [reader.read(item) for item in expr.items]
         if any(value is None for value in values):
@@ -222,7 +223,7 @@ class OperatorReader:
             "RF210", f"{what} is {argument.takes}, not {shown}", span, hint=hint
         )
 
-    def _check(self, argument: Argument, value: Any, used: set[str]) -> Any:
+    def _check(self, argument: Argument, value: Symbolic, used: set[str]) -> Value:
         """The value in the form that the operator takes, or None."""
         if argument.kind is Kind.FLAG:
             return value if isinstance(value, bool) else None
@@ -237,7 +238,7 @@ class OperatorReader:
             return value
         return self._number(argument, value)
 
-    def _number(self, argument: Argument, value: Any) -> int | float | None:
+    def _number(self, argument: Argument, value: Symbolic) -> int | float | None:
         if argument.kind in _WHOLE:
             if not value.is_Integer or not _WHOLE[argument.kind] <= value <= MAX_SIZE:
                 return None
@@ -263,7 +264,7 @@ def _default(argument: Argument) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Symbolic) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)[:60]
 
 

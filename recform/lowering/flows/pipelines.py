@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.labels import Row, bracketed
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.blocks import Argument, Arguments, Kind, Library, symbols_in
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.bodies import BodyBuilder
 from recform.lowering.flows.definitions import (
@@ -46,7 +46,7 @@ class PipelineReader(OperatorReader):
         self,
         library: Library,
         definitions: Mapping[str, n.Relation],
-        values: Mapping[str, Any],
+        values: Mapping[str, Symbolic],
         params: frozenset[str],
         report: Diagnostics,
     ) -> None:
@@ -155,7 +155,7 @@ class PipelineReader(OperatorReader):
 
     def _given(
         self, definition: Signature, given: tuple[n.Expr | n.Keyword, ...]
-    ) -> dict[str, tuple[Any, Span]] | None:
+    ) -> dict[str, tuple[Symbolic, Span]] | None:
         """The value of each argument of a call; a default is read where it stands."""
         names = {**SYMBOLS, **self._values}
         with self._home(definition.name, definition.relation):
@@ -178,7 +178,7 @@ class PipelineReader(OperatorReader):
 
     @contextmanager
     def _inside(
-        self, values: Mapping[str, Any], flows: Mapping[str, n.Relation]
+        self, values: Mapping[str, Symbolic], flows: Mapping[str, n.Relation]
     ) -> Iterator[None]:
         """Inside of a definition its arguments and its own operators are known."""
         before = self._values, self._params, self._definitions
@@ -193,7 +193,7 @@ class PipelineReader(OperatorReader):
     def _body_step(
         self,
         definition: Signature,
-        values: Mapping[str, tuple[Any, Span]],
+        values: Mapping[str, tuple[Symbolic, Span]],
         label: str,
         span: Span,
         above: tuple[str, ...],
@@ -203,7 +203,7 @@ class PipelineReader(OperatorReader):
             return None
         relation = definition.relation
         shaping = fixed_names(relation, self._definitions, self._library)
-        fixed: dict[str, Any] = {}
+        fixed: dict[str, Symbolic] = {}
         for name, (value, place) in values.items():
             if name in shaping or isinstance(value, bool):
                 if not isinstance(value, bool) and value.free_symbols:
@@ -260,7 +260,7 @@ class PipelineReader(OperatorReader):
     def _body(
         self,
         definition: Signature,
-        fixed: Mapping[str, Any],
+        fixed: Mapping[str, Symbolic],
         opened: list[str],
         above: tuple[str, ...],
     ) -> Body | None:
@@ -312,7 +312,7 @@ class PipelineReader(OperatorReader):
         arguments = (*opens, *places)
         return builder.build(found, operators, arguments, defaults)
 
-    def _symbol(self, name: str) -> Any:
+    def _symbol(self, name: str) -> Symbolic:
         """What stands for an argument; a constant of the file may have its name."""
         outside = [value for value in self._file[0].values() if value == size(name)]
         return size(f"{name}'") if outside else size(name)
@@ -387,7 +387,7 @@ def _flows(relation: n.Relation) -> dict[str, n.Relation]:
     }
 
 
-def _symbols(operators: Mapping[str, Pipeline]) -> list[Any]:
+def _symbols(operators: Mapping[str, Pipeline]) -> list[Symbolic]:
     """The symbols in the arguments of operators, in a stable order."""
     found = {
         symbol

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import sympy
 
 from recform.algebra.formula import LearnedScalar
 from recform.algebra.scalars import ScalarReader
 from recform.blocks import Library
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.sorts import MAX_TERMS
 from recform.syntax import nodes as n
@@ -29,9 +29,9 @@ class Locals:
     """
 
     flows: dict[str, n.Relation] = field(default_factory=dict)
-    exact: dict[tuple[str, Any], n.Expr] = field(default_factory=dict)
+    exact: dict[tuple[str, Symbolic], n.Expr] = field(default_factory=dict)
     families: dict[str, tuple[str, n.Expr]] = field(default_factory=dict)
-    parts: dict[tuple[str, Any], tuple[n.Call, int]] = field(default_factory=dict)
+    parts: dict[tuple[str, Symbolic], tuple[n.Call, int]] = field(default_factory=dict)
     scalars: dict[str, LearnedScalar] = field(default_factory=dict)
 
     @property
@@ -57,7 +57,7 @@ class WhereReader:
         library: Library,
         tensor: str,
         relation: n.Relation,
-        values: Mapping[str, Any],
+        values: Mapping[str, Symbolic],
         report: Diagnostics,
     ) -> None:
         self._library = library
@@ -203,7 +203,7 @@ class WhereReader:
             "RF217", "the left side has one index: Y_k, or Y_1", left.span
         )
 
-    def _number(self, expr: n.Expr) -> Any:
+    def _number(self, expr: n.Expr) -> Symbolic:
         value = ScalarReader(self._values, self._report, "an index").read(expr)
         if value is None:
             return None
@@ -214,7 +214,7 @@ class WhereReader:
 
     def _split(self, item: n.Relation, call: n.Call, found: Locals) -> None:
         """``A, B = split(x, 2)`` and ``S_<1..4> = split(x, 4)``."""
-        targets: list[tuple[str, Any]] = []
+        targets: list[tuple[str, Symbolic]] = []
         for left in item.left:
             if not isinstance(left, n.Reference) or len(left.indices) > 1:
                 self._report.error("RF217", "split makes tensors with names", left.span)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
@@ -13,6 +13,7 @@ from recform.algebra import scalars as sc
 from recform.algebra.expr import Tensor
 from recform.algebra.operators import OperatorExpr, Scalar
 from recform.blocks import Library
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -56,7 +57,7 @@ class Names:
     unknowns: frozenset[str]
     operators: frozenset[str]
     learned: Mapping[str, bool]
-    numbers: Mapping[str, Any]
+    numbers: Mapping[str, Symbolic]
     indexed_numbers: frozenset[str] = frozenset()
     times: int = 0
     timed: frozenset[str] = frozenset()
@@ -101,7 +102,7 @@ class Base:
     spans: dict[Tensor, Span] = field(default_factory=dict)
     used: dict[str, Span] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
-    _bound: dict[str, Any] = field(default_factory=dict)
+    _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0
     #: Whether what is being read stands in a subscript.
@@ -159,7 +160,7 @@ class Base:
         raise NotImplementedError
 
     @contextmanager
-    def binding(self, name: str, value: Any) -> Iterator[None]:
+    def binding(self, name: str, value: Symbolic) -> Iterator[None]:
         """Gives a name a value while a body is read."""
         before = self._bound.get(name)
         self._bound[name] = value

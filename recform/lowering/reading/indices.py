@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sympy
 
 from recform.algebra.expr import I, L, Learned
 from recform.algebra.operators import Scalar
+from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
 from recform.lowering.survey import references
 from recform.syntax import nodes as n
@@ -16,7 +15,7 @@ from recform.syntax import nodes as n
 class Indices(Base):
     """Reads what stands in a subscript."""
 
-    def _index(self, expr: n.Expr | n.Range) -> Any:
+    def _index(self, expr: n.Expr | n.Range) -> Symbolic:
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)
         number = value - I if value.has(I) else value - L if value.has(L) else value
@@ -31,7 +30,7 @@ class Indices(Base):
             )
         return value
 
-    def _value_of_index(self, expr: n.Expr) -> Any:
+    def _value_of_index(self, expr: n.Expr) -> Symbolic:
         before, self._indexing = self._indexing, True
         try:
             value = self.value(expr)
@@ -41,7 +40,7 @@ class Indices(Base):
             self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
         return value.value
 
-    def _two_indices(self, expr: n.Reference) -> tuple[Any, Any]:
+    def _two_indices(self, expr: n.Reference) -> tuple[Symbolic, Symbolic]:
         """The index of the block, and of the time; NaN and None where there is none."""
         if not expr.indices:
             return sympy.nan, None
@@ -73,7 +72,7 @@ class Indices(Base):
             part.name for part in references(index)
         }
 
-    def _time_at(self, expr: n.Expr) -> Any:
+    def _time_at(self, expr: n.Expr) -> Symbolic:
         """A second index, which is a number by now."""
         time = self._value_of_index(expr)
         if not time.is_Integer:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
 
 import sympy
 
@@ -23,6 +22,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.means import members
 from recform.algebra.operators import Scalar
+from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import (
     MAX_INDEX,
     MAX_OFFSET,
@@ -173,7 +173,13 @@ class Ranges(References):
         return TensorSum(*parts) if name == "sum" else Combine(name, *parts)
 
     def _history(
-        self, kind: str, variable: str, body: n.Expr, low: Any, high: Any, span: Span
+        self,
+        kind: str,
+        variable: str,
+        body: n.Expr,
+        low: Symbolic,
+        high: Symbolic,
+        span: Span,
     ) -> Tensor:
         """A range up to ``i-d``, kept as one tensor that grows or adds up."""
         with self.binding(variable, K):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import sympy
 
@@ -10,6 +10,7 @@ from recform.algebra import scalars as sc
 from recform.algebra.expr import I, Input, L, Learned, State, at_time
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
 from recform.lowering.reading.indices import Indices
@@ -52,7 +53,7 @@ class References(Indices):
             return OperatorRef(name, index)
         self._unknown(expr)
 
-    def _state(self, expr: n.Reference, index: Any, time: Any) -> State:
+    def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
         name = expr.name
         if not expr.indices:
@@ -98,7 +99,7 @@ class References(Indices):
             return Scalar(sc.CONSTANTS[name])
         return None
 
-    def _learned(self, expr: n.Reference, index: Any, time: Any) -> Value:
+    def _learned(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> Value:
         name = expr.name
         each_block = self.names.learned[name]
         each_time = name in self.names.each_time

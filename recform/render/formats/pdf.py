@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from recform.render import text
 from recform.render.picture import Picture, Shape, Words
@@ -67,7 +67,7 @@ def png(picture: Picture, look: Theme, dpi: int) -> bytes:
 def _shape(canvas: Canvas, shape: Shape, look: Theme) -> None:
     from reportlab.lib.colors import HexColor
 
-    path: Any = canvas.beginPath()
+    path = canvas.beginPath()
     for kind, points in shape.path:
         numbers = [n for x, y in points for n in (x, -y)]
         if kind == "M":

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
+from typing import TypeAlias
 
 from recform.render import text
 from recform.render.model import Diagram
+
+_Data: TypeAlias = dict[str, list[dict[str, object]]]
 
 
 def write(diagram: Diagram) -> str:
@@ -28,7 +30,9 @@ def write(diagram: Diagram) -> str:
     return json.dumps(_without_layout(data), indent=2, ensure_ascii=False) + "\n"
 
 
-def _without_layout(data: dict[str, Any]) -> dict[str, Any]:
+def _without_layout(
+    data: _Data,
+) -> _Data:
     """What says where things stand is no part of what is drawn."""
     for node in data["nodes"]:
         del node["end"], node["column"]

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from recform.render.formats import dot
 from recform.render.model import Diagram
@@ -81,12 +80,12 @@ def place(diagram: Diagram, program: str) -> Layout:
     return Layout(right - left, top - bottom, nodes, curves, clusters)
 
 
-def _frame(item: dict[str, Any], flipped: Callable[[str], Point]) -> Frame:
+def _frame(item: Mapping[str, str], flipped: Callable[[str], Point]) -> Frame:
     x, y, right, top = _numbers(item["bb"])
     return Frame(*flipped(f"{x},{top}"), *flipped(f"{right},{y}"))
 
 
-def _curve(item: dict[str, Any], flipped: Callable[[str], Point]) -> Curve:
+def _curve(item: Mapping[str, str], flipped: Callable[[str], Point]) -> Curve:
     words = item["pos"].split()
     tip = None
     points: list[Point] = []

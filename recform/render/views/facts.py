@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import (
     Block,
@@ -39,14 +39,14 @@ class Names:
     """
 
     step: Step
-    index: Any = I
+    index: Symbolic = I
 
     def tensor(self, tensor: Tensor) -> str:
         """A tensor in the language of the files."""
         symbolic = relative(tensor, self.step.at, self.step.absolute)
         return plain(symbolic.xreplace({I: self.index}))
 
-    def owned(self, name: str, index: Any) -> str:
+    def owned(self, name: str, index: Symbolic) -> str:
         """An operator or a scalar of a block."""
         return self.tensor(State(name, index))
 
@@ -56,7 +56,7 @@ class Names:
             return self.owned(slot.name, slot.index)
         return self.tensor(slot)
 
-    def coefficient(self, tensor: Scaled, value: Any) -> str:
+    def coefficient(self, tensor: Scaled, value: Symbolic) -> str:
         """A coefficient (of ``tensor``, or a part of it) as the formula says it."""
         text = self.tensor(Scaled(value, State("_", 0), tensor.at))
         return text.rpartition("*")[0] or text
@@ -199,6 +199,6 @@ def owned_scalars_of(tensor: Scaled) -> tuple[Learned, ...]:
     return tuple(sorted(tensor.coefficient.atoms(Learned), key=str))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Symbolic) -> bool:
     """Whether a coefficient has no symbol in it."""
     return bool(sympy.sympify(value).is_number)

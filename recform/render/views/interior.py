@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import sympy
 
 from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.render import text
@@ -280,7 +280,7 @@ class Interior:
             and (part.coefficient == -1 or facts.is_number(part.coefficient))
         )
 
-    def _magnitude(self, tensor: Scaled) -> Any:
+    def _magnitude(self, tensor: Scaled) -> Symbolic:
         return -tensor.coefficient if self._negative(tensor) else tensor.coefficient
 
     def _calls(self, tensor: Apply) -> list[Apply]:

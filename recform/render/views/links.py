@@ -6,8 +6,9 @@ The routes that lead along these links are counted by :mod:`recform.analysis.pat
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import sympy
 
@@ -28,6 +29,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
 from recform.analysis.paths.routes import Routes
+from recform.blocks.symbolic import Symbolic
 
 #: A call of an operator: its letter, the number of its block (None if all share it), and
 #: what it is called on.
@@ -37,7 +39,7 @@ Calls: TypeAlias = tuple[Call, ...]
 #: An unknown and the number of its block.
 Base: TypeAlias = tuple[str, int]
 #: What a tensor is made of: calls, one in the other, the innermost on an output.
-Terms: TypeAlias = dict[tuple[Base, Calls], Any]
+Terms: TypeAlias = dict[tuple[Base, Calls], Symbolic]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Link:
     tail: Base
     head: Base
     calls: Calls
-    factor: Any
+    factor: Symbolic
 
     @property
     def letters(self) -> tuple[str, ...]:
@@ -138,7 +140,7 @@ class _Reader:
         )
 
 
-def _share(tensor: Tensor, child: Tensor, block: int) -> Any:
+def _share(tensor: Tensor, child: Tensor, block: int) -> Symbolic:
     """What a way through one part is multiplied by."""
     if isinstance(tensor, Pointwise):
         others = [other for other in tensor.children if other is not child]
@@ -150,15 +152,15 @@ def _share(tensor: Tensor, child: Tensor, block: int) -> Any:
     return sympy.S.One
 
 
-def _numbers(block: int, last: bool) -> Any:
-    def number(index: Any) -> int | None:
+def _numbers(block: int, last: bool) -> Callable[[Symbolic], int | None]:
+    def number(index: Symbolic) -> int | None:
         value = index.xreplace({L if last else I: sympy.Integer(block)})
         return int(value) if value.is_Integer else None
 
     return number
 
 
-def _sum(several: Any) -> Terms:
+def _sum(several: Iterable[Terms]) -> Terms:
     total: Terms = {}
     for terms in several:
         for key, factor in terms.items():

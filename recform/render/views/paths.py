@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import sympy
 
 from recform.algebra.expr import I, L, State
+from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain, plain_scalar
 from recform.analysis.paths.routes import Route, Routes, TooMany
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.render import text
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
@@ -63,7 +65,7 @@ def histogram(routes: Routes) -> tuple[tuple[Bar, ...], bool]:
     except TooMany:
         counts = routes.counts()
         return tuple(Bar(n, counts[n], ()) for n in counts), False
-    by_length: dict[int, list[tuple[Route, Any]]] = {}
+    by_length: dict[int, list[tuple[Route, Symbolic]]] = {}
     for route, factor in words.items():
         by_length.setdefault(len(route.word), []).append((route, factor))
     return tuple(
@@ -76,7 +78,7 @@ def histogram(routes: Routes) -> tuple[tuple[Bar, ...], bool]:
     ), True
 
 
-def _written(words: list[tuple[Route, Any]], blocks: int) -> text.Text:
+def _written(words: list[tuple[Route, Symbolic]], blocks: int) -> text.Text:
     """The first routes of a length as a sum of products."""
     length = len(words[0][0].word)
     most = max(1, _SHOWN // max(1, length))
@@ -93,15 +95,19 @@ def _letter(name: str, index: int | None, blocks: int) -> str:
     return plain(State(name, where))
 
 
+#: A node by what it stands for: an output; a call, of what all blocks share for an output.
+_Key: TypeAlias = Base | Call | tuple[str, int | None, str, Base]
+
+
 class _Writer:
-    def __init__(self, routes: Routes, groups: facts.Groups, formula: Any) -> None:
+    def __init__(self, routes: Routes, groups: facts.Groups, formula: Formula) -> None:
         self.routes = routes
         self.prefix = f"{slug(formula.name)}-paths"
         self.unknowns = [e.unknown for e in formula.equations]
         self.nodes: list[Node] = []
         self._formula = formula
         self._edges: dict[tuple[str, str], Edge] = {}
-        self._ids: dict[Base | Call, str] = {}
+        self._ids: dict[_Key, str] = {}
         bases = dict.fromkeys((name, 0) for name in routes.sources)
         drawn = links(formula, routes)
         for link in drawn:
@@ -153,7 +159,7 @@ class _Writer:
 
     def _call(self, call: Call, link: Link) -> str:
         # What all blocks share is called anew in each.
-        key: Any = (*call, link.head) if call[1] is None else call
+        key: _Key = (*call, link.head) if call[1] is None else call
         if key not in self._ids:
             name = _letter(call[0], call[1], self.routes.blocks)
             base = f"{self.prefix}-{slug(name)}"

@@ -1,8 +1,9 @@
-"""Reads the equations, boundary equations and the output of one network."""
+"""Reads the equations and boundary equations of one network."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 
 import sympy
@@ -12,25 +13,26 @@ from recform.algebra.expr import (
     L,
     State,
     Tensor,
-    at_time,
-    offset,
     subtensors,
     time_of,
     untimed,
 )
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
-from recform.algebra.scalars import scalar_of
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
 from recform.diagnostics import Diagnostics, Label
-from recform.lowering.flows.definitions import every_name
+from recform.lowering.equations.left_side import (
+    is_general,
+    mentions_i,
+    shift_of,
+    shift_on_left,
+)
+from recform.lowering.equations.several import SeveralReader, is_several, told_twice
+from recform.lowering.equations.times import Copy, TimeReader
+from recform.lowering.equations.vanish import present
 from recform.lowering.sections import Section
-from recform.lowering.several import SeveralReader, is_several, told_twice
 from recform.lowering.sorts import MAX_OFFSET, Reader, Reported, split_of
-from recform.lowering.survey import references
-from recform.lowering.vanish import present
-from recform.source import Span
 from recform.syntax import nodes as n
 from recform.syntax.rename import renamed
 
@@ -44,6 +46,9 @@ class EquationReader:
         starts: the first block of every stage.
         length: how many blocks the index counts; 0 if stages differ in that.
         report: gets RF207, RF214, RF216 and RF217.
+
+    Attributes:
+        unknowns: names with an equation for the blocks in general, once they were read.
     """
 
     def __init__(
@@ -59,20 +64,21 @@ class EquationReader:
         self._starts = starts
         self._length = length
         self._report = report
+        self._times = TimeReader(section, reader, starts, report)
+        self._equations: list[Equation] = []
+        self._boundaries: list[Boundary] = []
+        self.unknowns: frozenset[str] = frozenset()
 
     def equations(self) -> tuple[list[Equation], list[Boundary]]:
         """The equations and boundary equations; those with mistakes are left out."""
-        reader = self._reader
-        equations: list[Equation] = []
-        boundaries: list[Boundary] = []
         told: set[str] = set()
         for item in self._section.equations:
             try:
-                self._equation(item, reader, equations, boundaries)
+                self._equation(item)
             except Reported:
                 continue
         seen: dict[str, Equation] = {}
-        for equation in equations:
+        for equation in self._equations:
             before = seen.get(equation.unknown)
             if before is not None and untimed(equation.unknown) not in told:
                 told.add(untimed(equation.unknown))
@@ -85,20 +91,20 @@ class EquationReader:
                 )
             seen.setdefault(equation.unknown, equation)
         # An equation for one block goes before one for several.
-        own = {b.left for b in boundaries if not b.several}
-        boundaries = [b for b in boundaries if not (b.several and b.left in own)]
+        own = {b.left for b in self._boundaries if not b.several}
+        boundaries = [b for b in self._boundaries if not (b.several and b.left in own)]
         told_twice(boundaries, self._report)
-        self._unknowns = frozenset(equation.unknown for equation in equations)
-        return self._present(equations), [self._started(b) for b in boundaries]
+        self.unknowns = frozenset(equation.unknown for equation in self._equations)
+        return self._present(self._equations), [self._started(b) for b in boundaries]
 
     def _started(self, boundary: Boundary) -> Boundary:
         """A boundary equation without what lies before the first time; zero, if all."""
         if boundary.right is None:
             return boundary
         rule = boundary.rule
-        if rule is not None and (right := present(rule.right, self._unknowns)):
+        if rule is not None and (right := present(rule.right, self.unknowns)):
             rule = replace(rule, right=right)
-        right = present(boundary.right, self._unknowns)
+        right = present(boundary.right, self.unknowns)
         return replace(boundary, right=right, rule=rule)
 
     def _present(self, equations: list[Equation]) -> list[Equation]:
@@ -107,7 +113,7 @@ class EquationReader:
         for equation in equations:
             right = equation.right
             if time_of(equation.unknown) is not None:
-                left = present(right, self._unknowns)
+                left = present(right, self.unknowns)
                 if left is None:
                     self._report.error(
                         "RF305",
@@ -122,14 +128,8 @@ class EquationReader:
             result.append(equation)
         return result
 
-    def _equation(
-        self,
-        item: n.Relation,
-        reader: Reader,
-        equations: list[Equation],
-        boundaries: list[Boundary],
-    ) -> None:
-        right = item.right.expression
+    def _equation(self, item: n.Relation) -> None:
+        reader, right = self._reader, item.right.expression
         if right is None:
             self._report.error(
                 "RF214",
@@ -138,7 +138,6 @@ class EquationReader:
                 hint="W = conv(3, c) > bn defines W; X_i = W_i*X_<i-1> uses it",
             )
             return
-        text = " ".join(item.span.text_without_comments.split())
         if is_general(item.left[0]):
             self._report.error(
                 "RF216",
@@ -148,18 +147,19 @@ class EquationReader:
             )
             return
         if len(item.left) > 1:
-            self._split(item, right, reader, boundaries, text)
+            self._split(item, right)
             return
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
-            self._timed(left, right, item, equations, boundaries, text)
+            for copy in self._times.copies(left):
+                self._copy(copy, left.indices[0], right, item)
             return
         if isinstance(left, n.Reference) and is_several(left):
             found = SeveralReader(reader, self._starts, self._length, self._report)
             blocks = found.blocks(left, right)
-            self._several(blocks, left, right, item, boundaries, text)
+            self._several(blocks, left, right, item)
             return
-        shift = _shift(left)
+        shift = shift_on_left(left)
         if shift is not None:
             value = reader.tensor(right)
             assert isinstance(left, n.Reference)
@@ -170,11 +170,9 @@ class EquationReader:
                     left.span,
                 )
                 return
-            if shift:
-                value = _moved(value, -shift, reader)
-            equations.append(Equation(left.name, value, item.span, text))
+            self._add(left.name, value, shift, item)
             return
-        if _mentions_i(left):
+        if mentions_i(left):
             self._report.error(
                 "RF217",
                 "the left side is one unknown, such as X_i, or has no i at all",
@@ -194,8 +192,8 @@ class EquationReader:
                 hint="solve the equation for X_i",
             )
             return
-        boundaries.append(
-            Boundary(target, self._boundary(reader, right), item.span, text)
+        self._boundaries.append(
+            Boundary(target, self._boundary(reader, right), item.span, _text(item))
         )
 
     def _last(self, left: n.Expr, target: State) -> None:
@@ -216,8 +214,6 @@ class EquationReader:
         left: n.Reference,
         right: n.Expr,
         item: n.Relation,
-        boundaries: list[Boundary],
-        text: str,
     ) -> None:
         """``X_<first> = ...``, ``X_<2..5> = ...``: a boundary equation for each block."""
         reader = self._reader
@@ -227,100 +223,29 @@ class EquationReader:
             at = {I: sympy.Integer(block)}
             _placed(value, at, reader)
             state = State(left.name, sympy.Integer(block))
-            boundaries.append(
-                Boundary(state, value.xreplace(at), item.span, text, rule)
+            self._boundaries.append(
+                Boundary(state, value.xreplace(at), item.span, _text(item), rule)
             )
-
-    def _timed(
-        self,
-        left: n.Reference,
-        right: n.Expr,
-        item: n.Relation,
-        equations: list[Equation],
-        boundaries: list[Boundary],
-        text: str,
-    ) -> None:
-        """``X_<i,t> = ...``: one equation for each time; ``X_<i,0> = ...``: for one."""
-        reader = self._reader
-        first, second = left.indices
-        if FIRST in every_name(first):
-            number = next(iter(self._starts), 1)
-            self._report.error(
-                "RF217",
-                f"an equation for the {FIRST} block of every stage has one index",
-                left.span,
-                hint="with a second index there is one for each block: "
-                f"{left.name}_<{number},t> = ...",
-            )
-            return
-        if isinstance(first, n.Range) or isinstance(second, n.Range):
-            self._report.error(
-                "RF217",
-                "an equation for several blocks has one index, the block's",
-                left.span,
-                hint="write it for each block, or without the second index",
-            )
-            return
-        letter = next((ref.name for ref in references(second)), "")
-        if letter:
-            value = scalar_of(second, {letter: I})
-            shift = None
-            if letter not in ("i", "L") and value is not None and value.has(I):
-                shift = offset(value) if (value - I).is_Integer else None
-            if shift is None:
-                self._report.error(
-                    "RF304",
-                    "the second index on the left is t, or a number",
-                    second.span,
-                )
-                return
-            times = [time - shift for time in range(1, reader.names.times + 1)]
-        else:
-            shift, times = 0, [int(reader._time_at(second))]
-        for time in times:
-            name = at_time(left.name, time + shift)
-            if letter and name in self._single_times() and _shift_of(first) is not None:
-                continue  # an equation for this one time stands for it
-            if letter:
-                with reader.at(letter, time):
-                    self._copy(name, first, right, item, equations, boundaries, text)
-            else:
-                self._copy(name, first, right, item, equations, boundaries, text)
-
-    def _single_times(self) -> set[str]:
-        """Unknowns at a time that has an equation of its own: ``X_<i,1> = ...``."""
-        names = set()
-        for item in self._section.equations:
-            left = item.left[0]
-            if not isinstance(left, n.Reference) or len(left.indices) != 2:
-                continue
-            first, second = left.indices
-            if isinstance(second, n.Number) and _shift_of(first) is not None:
-                names.add(at_time(left.name, second.value))
-        return names
 
     def _copy(
-        self,
-        name: str,
-        first: n.Expr,
-        right: n.Expr,
-        item: n.Relation,
-        equations: list[Equation],
-        boundaries: list[Boundary],
-        text: str,
+        self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation
     ) -> None:
         """The equation, or boundary equation, of one time."""
         reader = self._reader
-        shift = _shift_of(first)
-        if shift is not None:
-            value = reader.tensor(right)
-            if shift:
-                value = _moved(value, -shift, reader)
-            equations.append(Equation(name, value, item.span, text))
-            return
-        target = State(name, reader._index(first))
-        boundary = Boundary(target, self._boundary(reader, right), item.span, text)
-        boundaries.append(boundary)
+        shift = shift_of(first)
+        with reader.at(copy.letter, copy.time) if copy.letter else nullcontext():
+            if shift is not None:
+                self._add(copy.unknown, reader.tensor(right), shift, item)
+                return
+            target = State(copy.unknown, reader._index(first))
+            boundary = self._boundary(reader, right)
+            self._boundaries.append(Boundary(target, boundary, item.span, _text(item)))
+
+    def _add(self, unknown: str, right: Tensor, shift: int, item: n.Relation) -> None:
+        """An equation for the blocks in general, whose left side has the index i+shift."""
+        if shift:
+            right = _moved(right, -shift, self._reader)
+        self._equations.append(Equation(unknown, right, item.span, _text(item)))
 
     def _boundary(self, reader: Reader, right: n.Expr) -> Tensor | None:
         """The right side of a boundary equation; None for zero."""
@@ -339,14 +264,8 @@ class EquationReader:
             )
         return value
 
-    def _split(
-        self,
-        item: n.Relation,
-        right: n.Expr,
-        reader: Reader,
-        boundaries: list[Boundary],
-        text: str,
-    ) -> None:
+    def _split(self, item: n.Relation, right: n.Expr) -> None:
+        reader = self._reader
         parts = split_of(right, reader) if isinstance(right, n.Call) else None
         if parts is None:
             self._report.error(
@@ -375,67 +294,11 @@ class EquationReader:
                     left.span,
                 )
                 return
-            boundaries.append(Boundary(target, part, item.span, text))
-
-    def output(self, equations: list[Equation]) -> tuple[Tensor, Span] | None:
-        """What the head gets, and where the file says so."""
-        reader = self._reader
-        item = self._section.single.get("output")
-        if item is None:
-            if not equations:
-                return None
-            last = equations[-1]
-            name, times = untimed(last.unknown), reader.names.times
-            timed = name in reader.names.timed
-            shown = f"{name}_<L,{times}>" if timed else f"{name}_L"
-            if len({untimed(equation.unknown) for equation in equations}) > 1:
-                self._report.warning(
-                    "RF306",
-                    "several unknowns and no output: "
-                    f"{shown} is taken, from the last equation",
-                    last.span,
-                    hint=f"say so in the file: output {shown}",
-                )
-            unknown = at_time(name, times) if timed else name
-            return State(unknown, L), last.span
-        assert isinstance(item, n.Output)
-        try:
-            value = reader.tensor(item.expr)
-        except Reported:
-            return None
-        if value.has(I):
-            self._report.error(
-                "RF304",
-                "the output has no i: the last block is L",
-                item.expr.span,
-                hint="output X_L",
-            )
-            return None
-        left = present(value, self._unknowns)
-        if left is None:
-            self._report.error(
-                "RF305",
-                "nothing is left of the output: it lies before time 1",
-                item.span,
-            )
-            return None
-        return left, item.span
+            self._boundaries.append(Boundary(target, part, item.span, _text(item)))
 
 
-def _shift(left: n.Expr) -> int | None:
-    """How far the index on the left lies after ``i``; None if it has no ``i``."""
-    if not isinstance(left, n.Reference) or len(left.indices) != 1:
-        return None
-    return _shift_of(left.indices[0])
-
-
-def _shift_of(index: n.Expr | n.Range) -> int | None:
-    if isinstance(index, n.Range):
-        return None
-    value = scalar_of(index, {"i": I, "L": L})
-    if value is None or isinstance(value, bool) or not value.has(I):
-        return None
-    return offset(value) if (value - I).is_Integer else None
+def _text(item: n.Relation) -> str:
+    return " ".join(item.span.text_without_comments.split())
 
 
 def _moved(value: Tensor, distance: int, reader: Reader) -> Tensor:
@@ -452,30 +315,3 @@ def _placed(
     for part in subtensors(value):
         if part in reader.spans:
             reader.spans.setdefault(part.xreplace(rule), reader.spans[part])
-
-
-def _mentions_i(left: n.Expr) -> bool:
-    """Whether an index on the left side is ``i`` or near it."""
-    return any(
-        _names_i(index)
-        for reference in references(left)
-        for index in reference.indices
-        if not isinstance(index, n.Range)
-    )
-
-
-def _names_i(index: n.Expr) -> bool:
-    return any(reference.name == "i" for reference in references(index))
-
-
-def is_general(left: n.Expr) -> bool:
-    """Whether the left side is ``dX_L/dX_<L-i>``."""
-    return (
-        isinstance(left, n.Product)
-        and len(left.factors) == 2
-        and left.factors[1][0] < 0
-        and all(
-            isinstance(f, n.Reference) and f.name.startswith("d")
-            for _, f in left.factors
-        )
-    )

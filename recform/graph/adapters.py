@@ -1,0 +1,173 @@
+"""Adapters: where they stand in a block, what they cost, and which of them blocks share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from recform.algebra.expr import Tensor
+from recform.algebra.formula import Formula
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics, Label
+from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
+from recform.graph.partial import Stuck
+from recform.graph.pipelines import PipelineRunner
+from recform.graph.saved import Saved
+from recform.source import Span
+
+
+class BlockAdapters:
+    """Puts the adapters of a block to their places.
+
+    Args:
+        formula: the network.
+        length: the number of blocks.
+        runner: runs pipelines.
+        report: gets RF401 and RF407.
+
+    Attributes:
+        sites: places where an adapter stands, and what it does there.
+        totals: what the adapters cost, without what autograd keeps.
+    """
+
+    def __init__(
+        self,
+        formula: Formula,
+        length: int,
+        runner: PipelineRunner,
+        report: Diagnostics,
+    ) -> None:
+        self._formula = formula
+        self._length = length
+        self._runner = runner
+        self._report = report
+        self.sites: dict[Site, Bridge] = {}
+        self.totals = Totals()
+
+    def add(
+        self,
+        site: Site,
+        bridge: tuple[Shape, Shape],
+        behind: int,
+        saved: Saved,
+        span: Callable[[Tensor], Span],
+    ) -> None:
+        """Puts an adapter in front of a term (docs/language.md, rule 3).
+
+        Args:
+            site: where it stands.
+            bridge: the shape of the term, and the one that it needs.
+            behind: the stride from the stage of the term to that of its parent.
+            saved: is told what autograd keeps for the adapter.
+            span: the place of a tensor in the formula.
+
+        Raises:
+            Stuck: after a diagnostic, if no adapter does it.
+        """
+        source, target = bridge
+        value = site.value
+        pipeline = self._formula.adapter
+        if pipeline is None:
+            self._report.error(
+                "RF407",
+                f"this term is {source}, but the sum is {target}, "
+                "and the file has no adapter",
+                span(value),
+                hint="adapter conv(1, c, stride=s) > bn",
+            )
+            raise Stuck(site.parent, (value, site.parent))
+        stride = source.stride_to(target, behind)
+        if stride is None:
+            self._report.error(
+                "RF401",
+                f"this term is {source} and cannot be brought to {target}",
+                span(value),
+                hint="no stride leads from one to the other; "
+                "`scope stage` starts the index anew in each stage",
+            )
+            raise Stuck(site.parent, (value, site.parent))
+        where = Place(int(target.features), stride, 0, self._length)
+        trace = self._runner.run(pipeline, source, where, partial(span, value))
+        if trace.output != target:
+            self._report.error(
+                "RF401",
+                f"the adapter makes {trace.output} of {source}, but {target} is needed",
+                pipeline.span or span(value),
+                hint="c and s in an adapter are the width and the stride that it needs",
+                others=[Label(span(value), "for this term")],
+            )
+            raise Stuck(site.parent, (value, site.parent))
+        first = not any(
+            other.value == value and there.target == target
+            for other, there in self.sites.items()
+        )
+        self.sites[site] = Bridge(source, target, stride)
+        if first:
+            self.totals += Totals(trace.parameters, trace.multiply_adds)
+            if trace.saves_input:
+                saved.keep(value, source)
+            saved.keep_inside((value, target), trace.saved)
+
+
+def count_apart(
+    stages: list[StageGraph], formula: Formula, runner: PipelineRunner
+) -> list[StageGraph]:
+    """Counts adapters that one block could share, but another block of the step not.
+
+    A step is one class: two terms of one value have one adapter if all its blocks
+    bring both to the same shape, and two otherwise.
+    """
+    targets: dict[tuple[int, Site], list[Shape]] = {}
+    sites = _sites_of_steps(stages)
+    for stage in stages:
+        for segment in stage.segments:
+            for site in sites[segment.step]:
+                bridge = segment.block.sites.get(site)
+                shape = bridge.target if bridge else segment.block.shapes[site.parent]
+                targets.setdefault((segment.step, site), []).append(shape)
+    result = []
+    for stage in stages:
+        segments = []
+        for segment in stage.segments:
+            more = _more(segment, targets, formula, runner)
+            block = replace(segment.block, totals=segment.block.totals + more)
+            segments.append(replace(segment, block=block))
+        totals = sum((s.block.totals.times(s.count) for s in segments), Totals())
+        result.append(replace(stage, segments=tuple(segments), totals=totals))
+    return result
+
+
+def _sites_of_steps(stages: list[StageGraph]) -> dict[int, dict[Site, None]]:
+    """For each step, the places where some of its blocks have adapters."""
+    found: dict[int, dict[Site, None]] = {}
+    for stage in stages:
+        for segment in stage.segments:
+            here = found.setdefault(segment.step, {})
+            here.update(dict.fromkeys(segment.block.sites))
+    return found
+
+
+def _more(
+    segment: Segment,
+    targets: dict[tuple[int, Site], list[Shape]],
+    formula: Formula,
+    runner: PipelineRunner,
+) -> Totals:
+    """The costs of the adapters that the blocks of a segment have beside the shared."""
+    groups: dict[tuple[Tensor, Shape], set[tuple[Shape, ...]]] = {}
+    bridges: dict[tuple[Tensor, Shape], Bridge] = {}
+    for site, bridge in segment.block.sites.items():
+        key = (site.value, bridge.target)
+        groups.setdefault(key, set()).add(tuple(targets[segment.step, site]))
+        bridges[key] = bridge
+    more = Totals()
+    adapter = formula.adapter
+    for key, group in groups.items():
+        if len(group) > 1 and adapter is not None:
+            bridge = bridges[key]
+            place = Place(int(bridge.target.features), bridge.stride)
+            trace = runner.run(adapter, bridge.source, place, None)
+            one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
+            more += one.times(len(group) - 1)
+    return more

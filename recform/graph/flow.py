@@ -1,0 +1,311 @@
+"""Follows shapes through the blocks of one flow, without visiting equal ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from recform.algebra.expr import Input, Tensor
+from recform.algebra.formula import Scope
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
+from recform.graph.numbered import numbered, unnumbered, without_number
+from recform.graph.partial import Stuck
+from recform.graph.pipelines import PipelineRunner
+from recform.graph.shapes import BlockShapes
+from recform.graph.stages import Strides
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.unroll import leading
+from recform.source import Span
+
+#: Most blocks of a stage that may all differ.
+MAX_DIFFERENT = 1_000
+
+
+@dataclass(frozen=True)
+class _Carried:
+    """What a block hands on: shapes and modules.
+
+    Attributes:
+        items: in the order of the slots.
+        kept: which tensors autograd keeps already.
+        stages: the stage of the block that each tensor comes from.
+    """
+
+    items: tuple[Shape | Module, ...]
+    kept: tuple[bool, ...]
+    stages: tuple[int, ...]
+
+    @property
+    def shapes(self) -> tuple[Shape | None, ...]:
+        return tuple(i if isinstance(i, Shape) else None for i in self.items)
+
+
+@dataclass
+class _Stage:
+    """A stage while it is followed.
+
+    Attributes:
+        number: of the stage.
+        first: the number of its first block.
+        segments: its blocks up to where it was followed.
+    """
+
+    number: int
+    first: int
+    segments: list[Segment] = field(default_factory=list)
+
+
+class FlowFollower:
+    """Follows the flows of one network, one after the other.
+
+    Args:
+        recurrence: the network.
+        runner: runs pipelines.
+        report: gets RF106 and RF4xx.
+
+    Attributes:
+        modules: operators that are not a block's own, of the last flow.
+        scalars: sizes of the learned scalars that all blocks share.
+        followed: the blocks of each stage, as far as it came.
+        block: the block that it is in; None between blocks.
+    """
+
+    def __init__(
+        self, recurrence: Recurrence, runner: PipelineRunner, report: Diagnostics
+    ) -> None:
+        self._recurrence = recurrence
+        self._formula = recurrence.formula
+        self._runner = runner
+        self._report = report
+        self._numbered = numbered(self._formula)
+        self._strides = Strides.of(self._formula)
+        self.modules: dict[tuple[str, int | None], Module] = {}
+        self.scalars: dict[str, int] = {}
+        self.followed: list[list[Segment]] = []
+        self.block: BlockShapes | None = None
+
+    def flow(
+        self, flow: Flow, which: list[int], shape: Shape, kept: bool
+    ) -> tuple[Block, list[StageGraph], Block, bool]:
+        """The blocks of a flow.
+
+        Args:
+            flow: the steps.
+            which: the numbers of its stages.
+            shape: what comes in.
+            kept: whether autograd keeps that already.
+
+        Returns:
+            What is computed before the first block; the stages; what is computed behind
+            the last block, and whether autograd keeps it.
+
+        Raises:
+            Stuck: after a diagnostic.
+        """
+        formula = self._formula
+        self.modules = {}
+        width = formula.stages[which[0]].width
+        nothing = _Carried((), (), ())
+        place = Place(width, 1, 0, flow.length)
+        before = which[0] - 1
+        start, carried = self._block(flow.start, nothing, place, before, shape, kept)
+        stages = []
+        first = 1
+        for number in which:
+            stage = _Stage(number, first)
+            self.followed.append(stage.segments)
+            end = first + formula.stages[number].blocks
+            for run in flow.runs:
+                here = range(max(run.first, first), min(run.last + 1, end))
+                carried = self._run(run.step, here, stage, flow.length, carried)
+            first = end
+            stages.append(self._stage(stage, carried))
+        place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
+        behind, after = self._block(flow.end, carried, place, which[-1], None, False)
+        self._no_adapters(start, formula.equations[0].span, "in front of the first")
+        self._no_adapters(behind, formula.output_span, "behind the last")
+        return start, stages, behind, after.kept[0]
+
+    def _stage(self, stage: _Stage, carried: _Carried) -> StageGraph:
+        outputs = self._recurrence.steps[stage.segments[-1].step].outputs
+        totals = sum((s.block.totals.times(s.count) for s in stage.segments), Totals())
+        newest = carried.items[leading(outputs) or 0]
+        assert isinstance(newest, Shape)
+        return StageGraph(tuple(stage.segments), newest, totals)
+
+    def _no_adapters(self, block: Block, span: Span, where: str) -> None:
+        """Reports terms of different shapes outside of the blocks.
+
+        Raises:
+            Stuck: then.
+        """
+        for bridge in block.sites.values():
+            self._report.error(
+                "RF401",
+                f"this puts {bridge.source} and {bridge.target} together, "
+                f"and there are no adapters {where} block",
+                span,
+                hint="adapters stand in blocks: give both one shape, or let a block "
+                "add them",
+            )
+            raise Stuck
+
+    def _run(
+        self, step: int, blocks: range, stage: _Stage, length: int, carried: _Carried
+    ) -> _Carried:
+        """Blocks that take one step and lie in one stage."""
+        width = self._formula.stages[stage.number].width
+        index = blocks.start
+        while index < blocks.stop:
+            starts = index == stage.first
+            table = self.table(stage.number, index)
+            stride = self._strides.of_stage[stage.number] if starts else 1
+            place = Place(width, stride, index, length, table)
+            block, after = self._block(
+                self._recurrence.steps[step], carried, place, stage.number, None, False
+            )
+            count = 1
+            if not starts and self._alike(after) == self._alike(carried):
+                count = self._numbered.alike(index, blocks.stop - 1, length)
+            inputs = carried.shapes
+            self._add(
+                stage.segments,
+                Segment(step, index, count, stage.number, width, stride, inputs, block),
+            )
+            carried = after
+            index += count
+        return carried
+
+    def _add(self, segments: list[Segment], new: Segment) -> None:
+        """Puts blocks to those before them; equal ones become one segment."""
+        last = segments[-1] if segments else None
+        if (
+            last is not None
+            and last.step == new.step
+            and self._plain(last.block) == self._plain(new.block)
+            and last.inputs == new.inputs
+            and last.stride == new.stride
+        ):
+            segments[-1] = replace(last, count=last.count + new.count)
+            return
+        if len(segments) >= MAX_DIFFERENT:
+            self._all_differ(self._formula.stages[new.stage].span)
+        segments.append(new)
+
+    def _alike(self, carried: _Carried) -> _Carried:
+        """What a block hands on, without numbers of blocks that change rates alone."""
+        if not self._numbered.alone:
+            return carried
+        items = tuple(
+            unnumbered(i) if isinstance(i, Module) else i for i in carried.items
+        )
+        return replace(carried, items=items)
+
+    def _plain(self, block: Block) -> Block:
+        return without_number(block) if self._numbered.alone else block
+
+    def _all_differ(self, span: Span | None) -> None:
+        """Reports too many blocks that are no copies of each other.
+
+        Raises:
+            Stuck: always.
+        """
+        what, hint = (
+            "differ in shape",
+            "a history that grows with every block makes each wider",
+        )
+        if not self._numbered.alone:
+            what = "have a size of their own"
+            hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
+        self._report.error(
+            "RF106",
+            f"more than {MAX_DIFFERENT:,} blocks of a stage all {what}",
+            span,
+            hint=hint,
+        )
+        raise Stuck
+
+    def table(self, stage: int, index: int) -> tuple[int | float, ...]:
+        """The numbers of a block in the constants per stage or block."""
+        before = 0
+        if self._formula.scope is Scope.STAGE:
+            before = sum(spec.blocks for spec in self._formula.stages[:stage])
+        return tuple(
+            table.values[before + index - 1 if table.by_block else stage]
+            for table in self._formula.tables
+        )
+
+    def _block(
+        self,
+        step: Step,
+        carried: _Carried,
+        place: Place,
+        stage: int,
+        shape: Shape | None,
+        kept: bool,
+    ) -> tuple[Block, _Carried]:
+        """One block: what it looks like and what it hands on."""
+        known: dict[Tensor, Shape] = {}
+        born: dict[Tensor, int] = {}
+        saved: set[Tensor] = set()
+        modules = {key: m for key, m in self.modules.items() if key[1] in (None, 0)}
+        for slot, item, is_kept, where in zip(
+            step.inputs, carried.items, carried.kept, carried.stages, strict=True
+        ):
+            if isinstance(slot, ModuleSlot):
+                assert isinstance(item, Module)
+                modules[slot.name, slot.index] = item
+            else:
+                assert isinstance(item, Shape)
+                known[slot] = item
+                born[slot] = where
+                if is_kept:
+                    saved.add(slot)
+        if shape is not None and kept:
+            saved.update(t for t in step.body if isinstance(t, Input))
+        shapes = BlockShapes(
+            self._formula,
+            step,
+            place,
+            known,
+            modules,
+            stage,
+            self._strides,
+            born,
+            self.scalars,
+            self._runner,
+            self._report,
+            shape,
+            frozenset(saved),
+        )
+        self.block = shapes
+        block = shapes.block()
+        self.block = None
+        for key, module in shapes.modules.items():
+            if key[1] is None:
+                self.modules[key] = module
+        return block, _handed_on(shapes, block)
+
+
+def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:
+    """What a block hands on to the next one."""
+    items: list[Shape | Module] = []
+    kept: list[bool] = []
+    born: list[int] = []
+    for slot, output in zip(shapes.step.outputs, block.outputs, strict=True):
+        if isinstance(slot, ModuleSlot):
+            module = Module(shapes.place, None)
+            items.append(
+                block.calls.get(slot.name, module)
+                if slot.index == shapes.step.at
+                else shapes.modules.get((slot.name, slot.index), module)
+            )
+            kept.append(False)
+            born.append(shapes.stage)
+        else:
+            assert output is not None
+            items.append(output)
+            kept.append(slot in shapes.saved)
+            born.append(shapes.stages.of(slot))
+    return _Carried(tuple(items), tuple(kept), tuple(born))

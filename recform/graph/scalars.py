@@ -1,0 +1,112 @@
+"""The learned scalars of a block: whose they are, and how many numbers each has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.formula import Formula
+from recform.blocks import Shape
+from recform.diagnostics import Diagnostics
+from recform.graph.model import Bridge, Site
+from recform.graph.partial import Stuck
+from recform.graph.saved import Saved
+from recform.recurrence.model import ModuleSlot, Step
+from recform.source import Span
+
+
+class ScalarSizes:
+    """Finds how many numbers the scalars of a block have, one a feature or one alone.
+
+    Args:
+        formula: the network.
+        step: what the block computes.
+        shared: sizes of the scalars that all blocks share; those of this one are added.
+        report: gets RF406.
+
+    Attributes:
+        own: sizes of the scalars that the block owns and that have one number a feature.
+    """
+
+    def __init__(
+        self, formula: Formula, step: Step, shared: dict[str, int], report: Diagnostics
+    ) -> None:
+        self._formula = formula
+        self._step = step
+        self._shared = shared
+        self._report = report
+        self.own: dict[str, int] = {}
+
+    def parameters(self) -> int:
+        """How many learned numbers the scalars of the block have together."""
+        return sum(
+            self.own.get(name, 1)
+            for name, scalar in self._formula.scalars.items()
+            if scalar.indexed and self._owns(name)
+        )
+
+    def measure(
+        self,
+        shape: Callable[[Tensor], Shape],
+        sites: Mapping[Site, Bridge],
+        saved: Saved,
+        span: Callable[[Tensor], Span],
+    ) -> None:
+        """Sizes all scalars of the block: a term's is applied behind its adapter.
+
+        Args:
+            shape: of a tensor of the block.
+            sites: where adapters stand.
+            saved: is told what autograd keeps for the scalars.
+            span: the place of a tensor in the formula.
+
+        Raises:
+            Stuck: after a diagnostic.
+        """
+        step = self._step
+        terms = {part for tensor in step.body for part in step.parts(tensor)}
+        for tensor in step.body:
+            for part in step.parts(tensor):
+                if isinstance(part, Filled):
+                    self._size(part, shape(tensor), span)
+            for part in (tensor, *step.parts(tensor)):
+                if isinstance(part, Scaled) and part not in step.taken:
+                    bridge = sites.get(Site(step.bare(part), tensor))
+                    if part is not tensor or part not in terms:
+                        scaled = bridge.target if bridge else shape(part)
+                        self._size(part, scaled, span)
+                        if part.coefficient.atoms(Learned):
+                            adapted = bridge is not None
+                            saved.keep(part.tensor, scaled, adapted=adapted)
+
+    def _size(
+        self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]
+    ) -> None:
+        """How many numbers the learned scalars of a coefficient have here."""
+        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
+            scalar = self._formula.scalars[item.name]
+            if scalar.per_feature:
+                table = self.own if scalar.indexed else self._shared
+                before = table.setdefault(item.name, int(shape.features))
+                if before != shape.features:
+                    self._report.error(
+                        "RF406",
+                        f"{item.name} has one number a channel, "
+                        f"but scales {before} and {shape.features} channels",
+                        span(tensor),
+                    )
+                    ends = (*tensor.children, tensor)
+                    raise Stuck(tensor, (ends[0], tensor))
+
+    def _owns(self, name: str) -> bool:
+        step = self._step
+        return any(
+            item.name == name and item.index == step.at
+            for tensor in step.body
+            for part in (tensor, *step.parts(tensor))
+            if isinstance(part, Scaled | Filled) and part not in step.taken
+            for item in part.coefficient.atoms(Learned)
+        ) or any(
+            isinstance(slot, ModuleSlot) and slot.name == name and slot.index == step.at
+            for slot in step.outputs
+        )

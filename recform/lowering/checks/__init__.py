@@ -1,0 +1,1 @@
+"""What is checked of a network when its statements are understood."""

@@ -1,0 +1,90 @@
+"""The flows of a network: those of its frame, and those of its operators."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from recform.algebra.formula import Pipeline, Step
+from recform.blocks import Arguments, Operator, Shape, defaults
+from recform.blocks.symbolic import Symbolic
+from recform.diagnostics import Diagnostics
+from recform.lowering.flows.operator_calls import usage
+from recform.lowering.flows.pipelines import PipelineReader
+from recform.lowering.sections import Section, statement_text
+from recform.lowering.survey import Survey
+from recform.source import Span
+from recform.syntax import nodes as n
+
+
+class NetworkFlows:
+    """Reads the flows of one network.
+
+    Args:
+        section: the statements.
+        found: what the equations name.
+        shape: of the input.
+        values: of constants and parameters.
+        report: gets RF2xx.
+
+    Attributes:
+        frame: stem, head, adapter and transition, by role.
+        operators: those that the equations name.
+        structural: names of parameters that decide how the network is built.
+    """
+
+    def __init__(
+        self,
+        section: Section,
+        found: Survey,
+        shape: Shape,
+        values: Mapping[str, Symbolic],
+        report: Diagnostics,
+    ) -> None:
+        self._section = section
+        self._report = report
+        self._layout = shape.layout.value
+        self._reader = PipelineReader(
+            section.library,
+            section.definitions,
+            values,
+            frozenset(section.params),
+            report,
+        )
+        self.frame: dict[str, Pipeline] = {}
+        for role in ("stem", "head", "adapter", "transition"):
+            item = section.single[role]
+            assert isinstance(item, n.Pipeline)
+            self.frame[role] = self._reader.read(role, item.flow)
+        self.operators = {
+            name: self._operator(name, span) for name, span in found.operators.items()
+        }
+        for name in section.definitions:
+            if name not in self.operators:
+                self._reader.define(name)
+        self.structural = self._reader.structural
+
+    def _operator(self, name: str, span: Span) -> Pipeline:
+        section = self._section
+        if name in section.definitions:
+            return self._reader.define(name)
+        operator = section.library.lookup(name)
+        if operator is not None:
+            return self._plain(name, operator, span)
+        image = self._layout == "image"
+        text = defaults.IMAGE_BLOCK if image else defaults.VECTOR_BLOCK
+        return self._reader.read(name, statement_text(text))
+
+    def _plain(self, name: str, operator: Operator, span: Span) -> Pipeline:
+        """An operator of the library, which an equation names without arguments."""
+        needed = [a.name for a in operator.arguments if a.required]
+        if needed:
+            self._report.error(
+                "RF203",
+                f"{name} needs its {' and '.join(needed)}, "
+                "which an equation does not give",
+                span,
+                hint=f"define an operator: W = {usage(operator)}, "
+                "and write W_i*X_<i-1>",
+            )
+        empty = Arguments({a.name: a.default for a in operator.arguments})
+        return Pipeline(name, (Step(operator, empty, "", span),), name, span)
