@@ -257,7 +257,8 @@ class Training:
             if len(self._times) == TIMED:
                 # The first steps are slow: memory, kernels, compilation.
                 middle = max(statistics.median(self._times[1:]), 1e-6)
-                found = [max(1, round(self._plan.numerics.checkpoint / middle))]
+                steps = min(2**40, self._plan.numerics.checkpoint / middle)
+                found = [max(1, round(steps))]
                 broadcast_object_list(found)
                 self._every = found[0]
         if step % self.steps:
