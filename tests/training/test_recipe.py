@@ -235,14 +235,13 @@ def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
         (b"\xff\xfe", "RF801", None),
         (b"\xef\xbb\xbflr = 1\n", "RF801", 1),
         (b"lr = " + b"[" * 5000, "RF801", None),
-        (b"epochs = " + b"9" * 5000, "RF801", None),
         (b"epochs = 0x" + b"f" * 5000, "RF803", 1),
         (b"x = [0x" + b"f" * 5000 + b"]", "RF802", 1),
         (b"base = 0x" + b"f" * 5000, "RF804", 1),
         (b"#" * 40_000, "RF801", None),
         (b"epochs = 2\nbase = 'papers'\n", "RF804", 2),
     ],
-    ids=range(13),
+    ids=range(12),
 )
 def test_hostile_files(
     content: bytes, code: str, line: int | None, tmp_path: Path
@@ -263,6 +262,9 @@ def test_what_is_no_recipe(tmp_path: Path) -> None:
     assert refused("quick", "lr").code == "RF803"
     assert refused("quick", "name=x").code == "RF802"
     assert refused("quick", "epochs=" + "9" * 5000).code == "RF803"
+    # Python reads as many digits, or not.
+    (tmp_path / "mine.toml").write_text("epochs = " + "9" * 5000)
+    assert refused(str(tmp_path / "mine.toml")).code in ("RF801", "RF803")
 
 
 @pytest.mark.parametrize(
