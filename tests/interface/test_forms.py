@@ -52,6 +52,10 @@ FORMS = {
     f'names stem = "f.0", stages = ("f.1", "f.3"), transition = "f.2"\n{STAGED}': (
         "f.0 1, f.1 1, f.3 2"
     ),
+    f'names stages = "f", transition = "t.{{0}}"\n{STAGED}': "stem 1, f.1 1, f.4 2",
+    f'names stem = "d.0", stages = "s.{{0}}", transition = "d.{{}}"\n{STAGED}': (
+        "d.0 1, s.0 1, s.1 2"
+    ),
 }
 
 

@@ -236,6 +236,17 @@ class RowWriter(ChainWriter):
             start = level.end
         return found
 
+    def order(self, taps: list[str]) -> tuple[str, ...]:
+        """The modules as they run; none if no container is called in pieces.
+
+        Args:
+            taps: for each level the module that shows it, if no other one does.
+        """
+        if not any(unit.part.piece for unit in self._units):
+            return ()
+        levels = zip(self.depths().values(), taps, strict=True)
+        return tuple(n for names, tap in levels for n in (*names, tap) if n)
+
     # -- runs of the row
 
     def _run(self, start: int, end: int) -> Iterator[Statement]:

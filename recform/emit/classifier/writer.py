@@ -133,6 +133,7 @@ class ClassifierWriter(NetworkWriter):
         stem, self._behind = stem_parts(network)
         self._front = stem
         self._shows_stem = has_layers(stem, network.recurrence.formula)
+        self._order: tuple[str, ...] = ()
         if is_chain(network.recurrence.formula):
             head = replace(network.head, pipeline=self._head.pipeline)
             network = replace(network, head=head)
@@ -226,6 +227,7 @@ class ClassifierWriter(NetworkWriter):
         self._taps = [
             "" if level.own else self._tap(n) for n, level in enumerate(chain.levels)
         ]
+        self._order = chain.order(self._taps)
         return modules
 
     def _checks(self, made: Class) -> tuple[Statement, ...]:
@@ -296,6 +298,8 @@ class ClassifierWriter(NetworkWriter):
         yield Assign("_classifier_name", Code(f'"{code.classifier}"'))
         if code.finish_names:
             yield Assign("_finish_names", _tuple(code.finish_names))
+        if self._order:
+            yield Assign("_order", _tuple(self._order))
         if head.pool == OWN:
             yield Assign("_pools", _tuple((OWN,)))
         elif not head.bare:

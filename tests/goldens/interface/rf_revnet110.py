@@ -43,6 +43,7 @@ class ImageClassifier(nn.Module):
     _classifier_name: str
     _finish_names: tuple[str, ...] = ()
     _undecayed: tuple[str, ...] = ()
+    _order: tuple[str, ...] = ()
     _pools: tuple[str, ...] = ("avg", "max", "")
 
     def __init__(
@@ -120,7 +121,7 @@ class ImageClassifier(nn.Module):
         wanted = self._wanted(indices)
         kept = self.feature_info[max(wanted)]["module"]
         end = self.feature_info[-1]["module"]
-        names = [name for name, _ in self.named_modules()]
+        names = self._order or tuple(name for name, _ in self.named_modules())
         pruned: list[str] = []
         for name in names[names.index(kept) + 1 : names.index(end) + 1]:
             inside = [kept, *pruned][-1]
