@@ -23,7 +23,11 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     Raises:
         CompileError: RF901, if it says something else.
     """
-    made = [s.step for stage in plan.graph.stages for s in stage.segments]
+    made = [
+        (segment.step, _holder(plan, number))
+        for number, stage in enumerate(plan.graph.stages, 1)
+        for segment in stage.segments
+    ]
     steps = [step.printed for step in plan.steps]
     try:
         check_printed(tree, plan.network.name, steps, made)
@@ -34,6 +38,14 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
         span = plan.graph.recurrence.formula.equations[0].span
         report.error("RF901", misprint.message, span, hint=FAULT)
         report.check()
+
+
+def _holder(plan: NetworkPlan, stage: int) -> str:
+    """The outermost container that holds the blocks of a stage, in a network of one row."""
+    naming = plan.graph.recurrence.formula.names.get("stages")
+    if plan.stages or naming is None:
+        return ""
+    return next(iter(naming.at(stage)), "")
 
 
 def _forward(tree: ast.Module, network: str) -> ast.FunctionDef | None:

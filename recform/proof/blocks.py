@@ -20,7 +20,7 @@ def check_blocks(
     classes: Mapping[str, ast.AST],
     network: str,
     steps: Sequence[PrintedStep],
-    made: Sequence[int],
+    made: Sequence[tuple[int, str]],
 ) -> None:
     """Compares the calls that make blocks with the blocks of the plan.
 
@@ -28,7 +28,8 @@ def check_blocks(
         classes: of the source, by name.
         network: the name of the network's class.
         steps: all that differ.
-        made: for each place of blocks, in the order of the network, its step.
+        made: for each place of blocks, in the order of the network, its step, and the
+            container that holds it: a container is made whole, whatever runs in between.
 
     Raises:
         Misprint: if they differ.
@@ -46,9 +47,10 @@ def check_blocks(
     ]
     if any(True for node in inside for _ in reading.of(node, {})):
         return  # blocks in containers of their own, in another order than the network's
-    wanted: list[tuple[str, dict[str, Size]]] = []
+    rows: dict[str, list[tuple[str, dict[str, Size]]]] = {}
     done = [0] * len(steps)
-    for number in made:
+    for number, holder in made:
+        wanted = rows.setdefault(holder, [])
         item = steps[number]
         place = item.places[done[number]]
         done[number] += 1
@@ -56,6 +58,7 @@ def check_blocks(
             wanted.append(
                 (item.name, arguments_of(place, block, list(place.arguments)))
             )
+    wanted = [item for row in rows.values() for item in row]
     if [name for name, _ in calls] != [name for name, _ in wanted]:
         raise Misprint(
             f"{network} makes the blocks {_row(calls)}, and they are {_row(wanted)}"

@@ -96,6 +96,19 @@ def test_stages_and_transitions_take_turns_in_one_container(depth: int) -> None:
 
 
 @DEPTHS
+def test_two_containers_that_take_turns(depth: int) -> None:
+    """A container is made whole, and its stages of other widths run in between."""
+    names = 'stages = ("a.0", "b.0", "a.1"), W = "block"'
+    wanted = prefixes(depth, "stem", "{s}.{b}.block", "transition{s}")
+    where = ("a.0", "b.0", "a.1")
+    wanted = {
+        key: where[int(value[0])] + value[1:] if value[0].isdigit() else value
+        for key, value in wanted.items()
+    }
+    alike(*networks(STAGED + stages(depth), names), wanted)
+
+
+@DEPTHS
 def test_two_containers_side_by_side(depth: int) -> None:
     """ConvNeXt as its authors have it: stages, and what stands in front of each."""
     names = 'stem = "d.0", stages = "s.{0}", transition = "d.{}", W = "block"'
