@@ -1,4 +1,8 @@
-"""From steps to a network with shapes: what every block gets, makes and costs."""
+"""From steps to a network with shapes: what every block gets, makes and costs.
+
+`build.py` follows the whole network, `flow.py` one flow of blocks, `shapes.py` the tensors
+of one block.
+"""
 
 from recform.graph.build import build
 from recform.graph.model import Block, NetworkGraph, Segment, Site, StageGraph
