@@ -9,7 +9,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from recform.cli.app import app
-from tests.training.helpers import TINY, trained
+from tests.training.helpers import FAST, TINY, trained
 
 
 def asked(*words: str) -> str:
@@ -35,6 +35,33 @@ def test_a_run_can_be_made_again_from_its_folder(tmp_path: Path) -> None:
     asked(*words[1:], "--runs", str(tmp_path))
     again = json.loads((tmp_path / "run-again" / "result.json").read_text())
     assert (again["accuracy"], again["loss"]) == (first.accuracy, first.loss)
+
+
+PLUGIN = """
+from recform.blocks import Emitted, Operator
+
+
+class Twice(Operator):
+    name = "twice"
+    about = "doubles"
+
+    def emit(self, x, a):
+        return Emitted("{x} + {x}")
+"""
+
+
+def test_a_run_with_operators_of_ones_own_can_be_made_again(tmp_path: Path) -> None:
+    (tmp_path / "own.py").write_text(PLUGIN)
+    (tmp_path / "net.rf").write_text(TINY.replace("relu > dropout(0.1)", "twice"))
+    words = ["train", str(tmp_path / "net.rf"), "--plugin", str(tmp_path / "own.py")]
+    words += ["--runs", str(tmp_path), "--name", "run", "--device", "cpu"]
+    for setting in FAST:
+        words += ["--override", setting]
+    first = json.loads(asked(*words, "--json"))["result"]
+    told = json.loads(asked("runs", "show", "run", "--json", "--runs", str(tmp_path)))
+    again = shlex.split(told["result"]["again"])[1:]
+    result = json.loads(asked(*again, "--runs", str(tmp_path), "--json"))["result"]
+    assert (result["accuracy"], result["loss"]) == (first["accuracy"], first["loss"])
 
 
 def test_names_of_runs(tmp_path: Path) -> None:

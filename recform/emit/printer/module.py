@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import PurePath
 
 from recform.emit.printer.lines import Lines, docstring
@@ -105,6 +106,14 @@ def imports(used: frozenset[str], classes: list[str]) -> str:
     if "checkpoint" in used:
         lines.add("from torch.utils.checkpoint import checkpoint")
     lines.blank()
-    quoted = ", ".join(f'"{name}"' for name in classes)
+    quoted = ", ".join(f'"{name}"' for name in sorted(classes, key=_sorting))
     lines.add(f"__all__ = [{quoted}]")
     return str(lines)
+
+
+def _sorting(name: str) -> tuple[bool, list[tuple[int, str]]]:
+    """Where a name stands in `__all__`: those in capitals first, numbers by their value."""
+    parts = re.findall(r"\d+|\D+", name)
+    return not name.isupper(), [
+        (int(part), "") if part.isdigit() else (-1, part) for part in parts
+    ]
