@@ -62,8 +62,8 @@ def test_what_is_none(text: str, code: str) -> None:
     ],
 )
 def test_names_of_the_third(text: str, path: tuple[str, ...], first: int) -> None:
-    naming = Naming.read(text)
+    naming = Naming(text)
     assert str(naming) == text
     assert (naming.at(3), naming.first) == (path, first)
     assert naming.inline == (text == ".")
-    assert naming.numbered == ("{" in text)
+    assert naming.apart == ("{" in text)
