@@ -155,8 +155,9 @@ ENTRIES = {
     ),
     "RF851": Entry(
         "nothing to compare",
-        "What is compared are scores, from one or more tables that `--results` names.",
-        command="recform compare net.rf",
+        "What is compared are formulas, which are trained, or scores that somebody measured, "
+        "from one or more tables that `--results` names: one of the two.",
+        command="recform compare",
     ),
     "RF852": Entry(
         "not a table of results",
