@@ -22,7 +22,7 @@ from recform.comparison.datasets import (
 )
 from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
-from tests import compare
+from tests import comparison
 
 TABLES = Path(__file__).resolve().parents[2] / "examples" / "paper" / "tables"
 #: The paper's Table 4: q for 2 to 10 models.
@@ -33,10 +33,12 @@ Q = {
 
 
 def demsar() -> OverData:
-    table = compare.rows(compare.DEMSAR, 4, 1000)
+    table = comparison.rows(comparison.DEMSAR, 4, 1000)
     # Two AUC are printed alike, and ranked by digits that are not printed.
     table[12][2] += 1e-4
-    found = over_data(compare.over_data(table, compare.DEMSAR_MODELS), 0.05, "C4.5")
+    found = over_data(
+        comparison.over_data(table, comparison.DEMSAR_MODELS), 0.05, "C4.5"
+    )
     assert found is not None
     return found
 
@@ -69,7 +71,7 @@ def test_demsars_nemenyi_and_holm() -> None:
 
 
 def test_demsars_signed_ranks() -> None:
-    table = compare.rows(compare.DEMSAR, 4, 1000)
+    table = comparison.rows(comparison.DEMSAR, 4, 1000)
     found = signed([row[1] - row[0] for row in table])
     assert (found.wins, found.losses) == (10, 2)
     # T = 12 is below 21, the critical value at 0.05.
@@ -77,7 +79,7 @@ def test_demsars_signed_ranks() -> None:
 
 
 def test_hollander_and_wolfe_as_r_prints_them() -> None:
-    table = np.array(compare.rows(compare.ROUNDING, 3, 100))
+    table = np.array(comparison.rows(comparison.ROUNDING, 3, 100))
     assert table.shape == (22, 3)
     found = friedman(table)
     assert found is not None
@@ -152,7 +154,7 @@ def test_friedman_by_fractions(table: list[list[int]]) -> None:
     else:
         f = (spread / n / (k - 1)) / (rest / ((n - 1) * (k - 1)))
         assert found.f == pytest.approx(float(f), abs=1e-9)
-    results = compare.over_data([list(map(float, row)) for row in table])
+    results = comparison.over_data([list(map(float, row)) for row in table])
     whole = over_data(results, 0.05, "m0")
     assert whole is not None
     assert whole.ranks == tuple(tuple(map(float, row)) for row in ranks)
@@ -185,9 +187,11 @@ def test_order_of_models_changes_nothing(
     order = list(range(len(rows[0])))
     random.shuffle(order)  # type: ignore[attr-defined]
     names = tuple(f"m{n}" for n in order)
-    one = over_data(compare.over_data(rows), 0.05, "m0")
+    one = over_data(comparison.over_data(rows), 0.05, "m0")
     other = over_data(
-        compare.over_data([[row[n] for n in order] for row in rows], names), 0.05, "m0"
+        comparison.over_data([[row[n] for n in order] for row in rows], names),
+        0.05,
+        "m0",
     )
     assert one is not None and other is not None
     assert dict(zip(one.models, one.means, strict=True)) == pytest.approx(
@@ -205,17 +209,17 @@ def test_order_of_models_changes_nothing(
 
 
 def test_data_sets_without_all_models_are_left_out() -> None:
-    results = compare.over_data([[1.0, 2.0, 3.0], [2.0, 3.0, 1.0], [3.0, 1.0, 2.0]])
+    results = comparison.over_data([[1.0, 2.0, 3.0], [2.0, 3.0, 1.0], [3.0, 1.0, 2.0]])
     scores = tuple(item for item in results.scores if item != results.scores[4])
     cut = type(results)(results.models, scores)
     found = over_data(cut, 0.05, "m0")
     assert found is not None and found.data == ("d0", "d2")
-    assert over_data(compare.over_data([[1.0, 2.0]]), 0.05, "m0") is None
+    assert over_data(comparison.over_data([[1.0, 2.0]]), 0.05, "m0") is None
 
 
 def test_lower_is_better_turns_ranks() -> None:
     table = [[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]]
-    results = compare.over_data(table)
+    results = comparison.over_data(table)
     turned = type(results)(
         results.models, results.scores, higher_is_better=False, measure="error"
     )

@@ -312,8 +312,9 @@ def test_options_reach_the_statistics(tmp_path: Path) -> None:
     ("arguments", "status", "said"),
     [
         ([], 1, "RF851"),
-        (["net.rf"], 1, "--results FILE.csv names a table"),
-        (["scores.csv"], 1, "--results scores.csv names a table"),
+        ([], 1, "there is nothing to compare"),
+        (["net.rf"], 1, "RF001"),
+        (["scores.csv"], 1, "scores.csv is no formula = hint: --results scores.csv"),
         (["net.rf", "--results", "T"], 1, "RF851"),
         (["--results", "T", "--alpha", "0"], 2, "above 0 and below 0.5"),
         (["--results", "T", "--alpha", "nan"], 2, "above 0 and below 0.5"),

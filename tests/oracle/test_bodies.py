@@ -256,7 +256,7 @@ def test_a_label_in_quotes() -> None:
     }
     assert parts == {"conv_1", "bn_1"}
     with pytest.raises(CompileError, match="RF212"):
-        compiled('W = "a-b": conv(3, c)\nX_i = W_i*X_<i-1>')
+        compiled('W = "a b": conv(3, c)\nX_i = W_i*X_<i-1>')
 
 
 PLACES = {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -135,7 +136,30 @@ def command(
         from recform.comparison.compare import Asked, compare
         from recform.comparison.report.content import document
 
-        study = _reproducible(study)
+        options: dict[str, Any] = {
+            "module": modules,
+            "results": results,
+            "data": data,
+            "data-root": root,
+            "seeds": seeds,
+            "recipe": recipe,
+            "override": overrides,
+            "set": settings,
+            "plugin": list(common.plugins()),
+            "jobs": jobs,
+            "ray": ray,
+            "runs": runs,
+            "device": device.value,
+            "precision": precision.value,
+            "compile": compiled,
+            "deterministic": deterministic,
+            "workers": workers,
+            "baseline": baseline,
+            "alpha": alpha,
+            "lower-is-better": lower,
+            "output": output,
+        }
+        study = _reproducible(study, files or [], options)
         found = compare(study.results, Asked(alpha, baseline), report)
         common.show(report, form)
         if output is not None:
@@ -171,10 +195,13 @@ def _known(output: Path | None, ending: str) -> None:
 
 def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
     """Raises a CompileError unless there are tables or networks, not both (RF851)."""
-    if bool(results) != bool(networks):
+    table = next((name for name in networks if name.endswith(".csv")), "")
+    if bool(results) != bool(networks) and not table:
         return
     report = Diagnostics()
-    if results:
+    if table:
+        report.error("RF851", f"{table} is no formula", hint=f"--results {table}")
+    elif results:
         text = (
             f"{networks[0]} is trained, and {results[0]} was measured: not in one table"
         )
@@ -197,20 +224,47 @@ def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
     return Study(read(results, report, lower=lower))
 
 
-def _reproducible(study: Study) -> Study:
+#: What options are where nothing else is said; all others are off then.
+_DEFAULTS = {
+    "data-root": Path("data"),
+    "seeds": "0,617,1234",
+    "recipe": "quick",
+    "jobs": 1,
+    "runs": Path("runs"),
+    "device": "auto",
+    "precision": "auto",
+    "workers": 4,
+    "alpha": 0.05,
+}
+
+
+def _words(files: Sequence[str], options: Mapping[str, Any]) -> Iterator[str]:
+    """The command as it could be typed: what is as it would be anyway is left out."""
+    yield from ("recform", "compare", *files)
+    for name, value in options.items():
+        if value == _DEFAULTS.get(name) or value in (None, False, []):
+            continue
+        for item in value if isinstance(value, list) else [value]:
+            yield {"output": "-o"}.get(name, f"--{name}")
+            if item is not True:
+                yield f"{item:g}" if isinstance(item, float) else str(item)
+
+
+def _reproducible(
+    study: Study, files: Sequence[str], options: Mapping[str, Any]
+) -> Study:
     """The study with the command that makes it again, and what it was made with."""
     import platform
     from dataclasses import replace
     from importlib.metadata import version
 
-    from recform.training.runs import command_line
     from recform.version import __version__
 
     packages = ["scipy", "statsmodels", "scikit-posthocs", "matplotlib"]
     packages += ["torch", "accelerate"] if study.models else []
     return replace(
         study,
-        command=command_line(),
+        command=shlex.join(_words(files, options)),
         versions=(
             ("recform", __version__),
             ("Python", platform.python_version()),
