@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 
 from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
@@ -23,9 +24,10 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     Raises:
         CompileError: RF901, if it says something else.
     """
+    holders = _holders(plan)
     made = [
-        (segment.step, _holder(plan, number))
-        for number, stage in enumerate(plan.graph.stages, 1)
+        (segment.step, [next(holders) for _ in range(segment.count)])
+        for stage in plan.graph.stages
         for segment in stage.segments
     ]
     steps = [step.printed for step in plan.steps]
@@ -40,12 +42,18 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
         report.check()
 
 
-def _holder(plan: NetworkPlan, stage: int) -> str:
-    """The outermost container that holds the blocks of a stage, in a network of one row."""
-    naming = plan.graph.recurrence.formula.names.get("stages")
-    if plan.stages or naming is None:
-        return ""
-    return next(iter(naming.at(stage)), "")
+def _holders(plan: NetworkPlan) -> Iterator[str]:
+    """For each block the outermost container that holds it, in a network of one row."""
+    names = plan.graph.recurrence.formula.names
+    stages, step = names.get("stages"), names.get("step")
+    block = 0
+    for number, stage in enumerate(plan.graph.stages, 1):
+        for _ in range(sum(segment.count for segment in stage.segments)):
+            block += 1
+            path = () if plan.stages or stages is None else stages.at(number)
+            if not plan.stages and not path and step is not None:
+                path = step.at(block)
+            yield next(iter(path), "")
 
 
 def _forward(tree: ast.Module, network: str) -> ast.FunctionDef | None:

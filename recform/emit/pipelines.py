@@ -90,7 +90,13 @@ def write_pipeline(
     """
     parts, x = pipeline_parts(pipeline, here, bodies)
     if is_whole(pipeline):
-        parts = [part.within((WHOLE,), None) for part in parts]
+        # Functions are parts of it like others: nothing else runs them.
+        parts = [
+            (part if part.path else part.called("")).within((WHOLE,), None)
+            for part in parts
+        ]
+        (container,) = fold(parts)  # what stands beside it, nobody would call
+        return assembled([container], x, names)
     return assembled(fold(parts), x, names)
 
 

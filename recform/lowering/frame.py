@@ -55,7 +55,7 @@ class FrameReader:
         """The parameters, and their values by name."""
         result = []
         for name, item in self._section.params.items():
-            value = self._settings.get(name)
+            value = self._settings.get(name) if name != INPUT else None
             if value is None:
                 reader = ScalarReader(self.values, self._report, "a parameter")
                 value = reader.read(item.value)

@@ -50,7 +50,7 @@ class Section:
 
     def add_defaults(self, text: str) -> None:
         """Takes the statements of a text for the keywords that are still missing."""
-        for item in _default_statements(text):
+        for item in default_statements(text):
             if isinstance(item, n.Param):
                 self.params.setdefault(item.name, item)
                 continue
@@ -65,7 +65,8 @@ DEFAULTS = "<defaults>"
 
 
 @cache
-def _default_statements(text: str) -> tuple[n.Statement, ...]:
+def default_statements(text: str) -> tuple[n.Statement, ...]:
+    """The statements of a text of recform's own."""
     return parse(Source(DEFAULTS, text), Diagnostics()).statements
 
 
@@ -259,7 +260,7 @@ def _keyword(item: n.Statement) -> str:
 
 def statement_text(text: str) -> n.Flow:
     """The flow of a default block."""
-    statement = _default_statements(f"stem {text}")[0]
+    statement = default_statements(f"stem {text}")[0]
     assert isinstance(statement, n.Pipeline)
     return statement.flow
 

@@ -20,7 +20,7 @@ def check_blocks(
     classes: Mapping[str, ast.AST],
     network: str,
     steps: Sequence[PrintedStep],
-    made: Sequence[tuple[int, str]],
+    made: Sequence[tuple[int, Sequence[str]]],
 ) -> None:
     """Compares the calls that make blocks with the blocks of the plan.
 
@@ -28,8 +28,9 @@ def check_blocks(
         classes: of the source, by name.
         network: the name of the network's class.
         steps: all that differ.
-        made: for each place of blocks, in the order of the network, its step, and the
-            container that holds it: a container is made whole, whatever runs in between.
+        made: for each place of blocks, in the order of the network, its step, and for
+            each block the container that holds it: a container is made whole, whatever
+            runs in between.
 
     Raises:
         Misprint: if they differ.
@@ -49,15 +50,13 @@ def check_blocks(
         return  # blocks in containers of their own, in another order than the network's
     rows: dict[str, list[tuple[str, dict[str, Size]]]] = {}
     done = [0] * len(steps)
-    for number, holder in made:
-        wanted = rows.setdefault(holder, [])
+    for number, holders in made:
         item = steps[number]
         place = item.places[done[number]]
         done[number] += 1
-        for block in range(place.first, place.first + place.count):
-            wanted.append(
-                (item.name, arguments_of(place, block, list(place.arguments)))
-            )
+        for block, holder in enumerate(holders, place.first):
+            numbers = arguments_of(place, block, list(place.arguments))
+            rows.setdefault(holder, []).append((item.name, numbers))
     wanted = [item for row in rows.values() for item in row]
     if [name for name, _ in calls] != [name for name, _ in wanted]:
         raise Misprint(

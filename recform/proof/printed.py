@@ -63,7 +63,7 @@ def check_printed(
     tree: ast.Module,
     network: str,
     steps: Sequence[PrintedStep],
-    made: Sequence[tuple[int, str]],
+    made: Sequence[tuple[int, Sequence[str]]],
 ) -> None:
     """Compares the source of a network with its plan.
 
@@ -71,8 +71,8 @@ def check_printed(
         tree: the source, parsed.
         network: the name of the network's class.
         steps: all that differ.
-        made: for each place of blocks, in the order of the network, its step and the
-            container that holds it.
+        made: for each place of blocks, in the order of the network, its step, and for
+            each block the container that holds it.
 
     Raises:
         Misprint: if they differ.

@@ -95,6 +95,69 @@ def test_stages_and_transitions_take_turns_in_one_container(depth: int) -> None:
     assert [type(m) for m in named.children()] == [nn.Sequential, nn.Linear]
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        'stages = ".", step = ("a.x", "b.y", "a.z")',
+        'stages = ".", step = ("a.x", "a.y", "b.z")',
+    ],
+)
+def test_blocks_of_other_widths_take_turns_in_containers(names: str) -> None:
+    text = "input 3 x 16 x 16\nstages 4 x 1, 6 x 2\nW = conv(3, c)\nX_i = W_i*X_<i-1>\n"
+    named, plain = networks(text, names)
+    values = dict(zip(plain.state_dict(), named.state_dict().values(), strict=True))
+    assert {v.shape for v in values.values()} == {
+        v.shape for v in plain.state_dict().values()
+    }
+    x = torch.randn(2, 3, 16, 16)
+    assert named(x).shape == plain(x).shape
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        '"a-b": conv(3, c) > relu > conv(3, c)',
+        'relu > "a-b": conv(3, c)',
+        '"a-b": conv(3, c) > tanh > relu',
+        '"a-b": ln > relu',
+        '"0": conv(3, c) > relu > "2": conv(3, c)',
+        '(conv(3, c) > relu > "a-b": conv(3, c))',
+        '("a-b": conv(3, c) > relu: relu > conv(3, c))',
+        '(a: conv(3, c) > relu > "b-c": bn > sigmoid)',
+        '"a-b": (conv(3, c) > relu) > tanh',
+        '("a-b": pixels > ln > image)',
+        '"a-b": conv(3, c) > dropout(0.5) > maxpool(3, stride=1, padding=1) > relu',
+        '"x.a-b": conv(3, c) > relu > bn > tanh',
+    ],
+)
+@pytest.mark.parametrize("place", ["W = {}", "stem {}", "adapter {}", "W = {}; step"])
+def test_functions_beside_labels_are_run(flow: str, place: str) -> None:
+    """A label that no attribute can have makes the flow an nn.Sequential of all parts."""
+    block = "X_i = X_<i-1> + W_i*X_<i-1>"
+    if place.endswith("; step"):
+        place, block = place.removesuffix("; step"), "X_i = W_i*X_<i-1>"
+    widths = "4 x 1, 6 x 2" if place.startswith("adapter") else "4 x 3"
+    if place.startswith("adapter"):
+        if "conv" not in flow:
+            return  # an adapter changes the width
+        flow = flow.replace("conv(3,", "conv(1,")
+    rest = "" if place.startswith("W") else "W = conv(3, c)\n"
+    made = []
+    for one in (flow, re.sub(r'("[^"]*"|\b[a-z]\w*): ', "", flow)):
+        text = f"input 3 x 8 x 8\nstages {widths}\n{place.format(one)}\n{rest}{block}\n"
+        made.append(compile_source(from_text(text))[0].module().double())
+    named, plain = made
+    values = zip(plain.state_dict(), named.state_dict().values(), strict=True)
+    plain.load_state_dict(dict(values))
+    x = torch.randn(2, 3, 8, 8, dtype=torch.float64)
+    for training in (False, True):
+        results = []
+        for module in made:
+            torch.manual_seed(0)
+            results.append(module.train(training)(x))
+        assert torch.equal(*results)
+
+
 @DEPTHS
 def test_two_containers_that_take_turns(depth: int) -> None:
     """A container is made whole, and its stages of other widths run in between."""

@@ -58,3 +58,14 @@ def test_weights_know_the_input(tmp_path: Path) -> None:
 def test_no_input(given: object, code: str) -> None:
     with pytest.raises(CompileError, match=code):
         recform.compile(NET, input=given)
+
+
+def test_a_parameter_called_input() -> None:
+    with pytest.raises(CompileError, match="RF209"):
+        recform.compile("param input = 3\nX_i = W_i*X_<i-1>", input="3x8x8")
+
+
+def test_classes_of_the_default_head_are_used() -> None:
+    made = recform.compile("param classes = 7\nX_i = W_i*X_<i-1>", classes=5)
+    assert not made.warnings
+    assert made.module()(torch.zeros(1, 3, 32, 32)).shape == (1, 5)

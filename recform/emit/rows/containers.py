@@ -92,6 +92,10 @@ class Part:
         places = (*(place for _ in path), *self.places)
         return replace(self, path=(*path, *self.path), places=places)
 
+    def called(self, name: str) -> Part:
+        """The part under a name of its own."""
+        return replace(self, path=(name,), places=(self.span,))
+
     def without(self) -> Part:
         """The part as its outermost container sees it."""
         return replace(self, path=self.path[1:] or ("",), places=self.places[1:])

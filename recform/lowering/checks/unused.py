@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from recform.algebra.body import every_step
 from recform.algebra.formula import Formula, Scope
+from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import Section, sections
+from recform.lowering.sections import Section, default_statements, sections
 from recform.lowering.survey import survey
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -105,6 +106,10 @@ def _names_read(section: Section) -> set[str]:
     ]
     for settings in section.settings.values():
         waiting += every_name(tuple(settings.values()))
+    if "head" not in section.single:
+        # The default head reads a parameter that the file may have, too.
+        given = default_statements(defaults.PARAMS)
+        waiting += [item.name for item in given if isinstance(item, n.Param)]
     if "output" not in section.single and section.equations:
         waiting += every_name(section.equations[-1].left)
     read: set[str] = set()
