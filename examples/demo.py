@@ -66,7 +66,7 @@ def main() -> None:
     console.print(f"\ntwo photographs: {tuple(photos.shape)} -> {tuple(scores.shape)}")
 
     runs = str(ROOT / "build" / "runs")
-    few = ("--override", "epochs=6", "--override", "warmup=1", "--runs", runs)
+    few = ("--override", "epochs=6", "--runs", runs)
     run("train", str(formula), *few)
 
     study = "examples/paper/study.rf"

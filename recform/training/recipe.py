@@ -138,7 +138,14 @@ def recipe_of(name: str, overrides: Iterable[str] = ()) -> Recipe:
             continue
         changes.take(key.strip(), _value(value.strip()), None, f"--override {text}")
     report.check()
-    return _consistent(dataclasses.replace(recipe, **changes.values), report)
+    return _consistent(_changed(recipe, changes.values), report)
+
+
+def _changed(recipe: Recipe, values: Mapping[str, Any]) -> Recipe:
+    """A recipe with other values; where it gets shorter, so does its rise at the start."""
+    if "epochs" in values:
+        values = {"warmup": min(recipe.warmup, values["epochs"] / 5), **values}
+    return dataclasses.replace(recipe, **values)
 
 
 def to_toml(recipe: Recipe) -> str:
@@ -262,7 +269,7 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
     changes = _Changes(report)
     for key, value in table.items():
         changes.take(key, value, _place(source, key), name)
-    return dataclasses.replace(base, name=path.stem, **changes.values)
+    return _changed(base, {"name": path.stem, **changes.values})
 
 
 def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> Recipe:

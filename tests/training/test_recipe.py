@@ -282,3 +282,10 @@ def test_settings_that_do_not_go_together(overrides: list[str], word: str) -> No
     item = refused("quick", *overrides)
     assert item.code == "RF803"
     assert word in item.message
+
+
+def test_a_shorter_run_rises_for_a_shorter_time() -> None:
+    assert recipe_of("quick").warmup == 2
+    assert recipe_of("quick", ["epochs=40"]).warmup == 2
+    assert recipe_of("quick", ["epochs=2"]).warmup == 0.4
+    assert recipe_of("quick", ["epochs=6", "warmup=1"]).warmup == 1
