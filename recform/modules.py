@@ -11,6 +11,7 @@ import copyreg
 import hashlib
 import linecache
 import sys
+import threading
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -53,19 +54,30 @@ def need(package: str, what: str, code: str, hint: str) -> None:
         raise CompileError(report) from None
 
 
+#: Held while a module runs: nobody else finds half of one.
+_RUNNING = threading.RLock()
+
+
 def load_source(text: str, name: str) -> ModuleType:
     """Runs generated source as a module; tracebacks from it show its lines."""
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     label = f"recform_{name}_{digest}"
-    if label in sys.modules:
-        return sys.modules[label]
-    file = f"<recform {name} {digest}>"
+    with _RUNNING:
+        return sys.modules.get(label) or _run(text, name, label)
+
+
+def _run(text: str, name: str, label: str) -> ModuleType:
+    file = f"<{label.replace('_', ' ')}>"
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     module = ModuleType(label)
     module.__file__ = file
     # Registered, so that a class can be looked up by its module within this process.
     sys.modules[label] = module
-    exec(compile(text, file, "exec"), module.__dict__)
+    try:
+        exec(compile(text, file, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[label]
+        raise
     for found in vars(module).values():
         if isinstance(found, type) and found.__module__ == label:
             _travels(found, text, name)

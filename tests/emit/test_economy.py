@@ -115,7 +115,7 @@ def test_examples(path: Path) -> None:
     assert twice(emit_source(networks), [item.name for item in networks]) == []
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         recurrences(1, 9, staged=False),

@@ -47,6 +47,14 @@ FORMS = {
     "an operator of block 0": "stages 8 x 3, 8 x 2\n"
     "X_i = relu((1 + W_i)*X_<i-1>) - W_<i-1>*X_<i-2>\nW_0*X_<-1> = W_0*X_0\n",
 }
+#: One question is asked of every file; the others of a third, and of all in the long run.
+NAMES = [
+    *(
+        pytest.param(name, marks=[pytest.mark.long] if place % 3 else [])
+        for place, name in enumerate(FILES)
+    ),
+    *FORMS,
+]
 
 
 @cache
@@ -87,7 +95,7 @@ def test_a_level_is_what_its_module_returns(name: str) -> None:
         assert level.shape[1] == info["num_chs"]
 
 
-@pytest.mark.parametrize("name", [*FILES, *FORMS])
+@pytest.mark.parametrize("name", NAMES)
 def test_torch_fx_follows_it_where_it_follows_the_plain_class(name: str) -> None:
     """An untyped state of modules that are handed on is followed by neither."""
     torch.fx.symbolic_trace(built(compiled(name)).eval())
@@ -113,7 +121,7 @@ def first_read(model: Any, x: Tensor) -> tuple[list[str], list[str]]:
     return list(order)[: counts[-1]], list(order)[counts[-1] :]
 
 
-@pytest.mark.parametrize("name", [*FILES, *FORMS])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("coarse", [False, True])
 def test_depth_grows_from_where_a_parameter_is_read_first(
     name: str, coarse: bool
@@ -133,7 +141,7 @@ def test_depth_grows_from_where_a_parameter_is_read_first(
             assert depths[key] <= min(rest) and (coarse or depths[key] < min(rest))
 
 
-@pytest.mark.parametrize("name", [*FILES, *FORMS])
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_no_weight_does_not_decay(name: str) -> None:
     """A class of the file has scalars; layers have weights, and so has its LayerNorm2d."""
     model = built(interface(name))
@@ -148,7 +156,7 @@ def test_what_is_no_weight_does_not_decay(name: str) -> None:
     assert bool(expected) == bool(compiled(name).formula.scalars)
 
 
-@pytest.mark.parametrize("name", [*FILES, *FORMS])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_class_knows_only_what_it_needs(name: str) -> None:
     """No method of the base class that is in no network of the file."""
     tree = ast.parse(interface(name).source)
