@@ -46,7 +46,7 @@ def need(package: str, what: str, code: str, hint: str) -> None:
     """
     try:
         import_module(package)
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, RuntimeError) as error:  # of builds that do not fit
         missing = isinstance(error, ModuleNotFoundError) and error.name == package
         why = "is not installed" if missing else f"cannot be imported: {error}"
         report = Diagnostics()

@@ -98,9 +98,8 @@ def study(
     )
     told = _Told(len(found))
     if machine.ray is not None:
-        from recform.training.cluster import Cluster, need_ray
+        from recform.training.cluster import Cluster
 
-        need_ray()
         cluster = Cluster(machine.ray)
         return trained(found, cluster, cluster.at_once, told, report)
     processes = Processes(machine.jobs)

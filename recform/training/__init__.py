@@ -10,8 +10,17 @@ from __future__ import annotations
 
 import os
 
-from recform.diagnostics import CompileError, Diagnostics
-from recform.modules import need_torch
+from recform.modules import need, need_torch
+
+#: What training imports, by the names of the modules.
+_PACKAGES = [
+    "accelerate",
+    "filelock",
+    "matplotlib",
+    "sklearn",
+    "tensorboard",
+    "torchvision",
+]
 
 
 def need_training(what: str) -> None:
@@ -24,23 +33,8 @@ def need_training(what: str) -> None:
         CompileError: if it is not (RF808, RF906).
     """
     # Read when torch is loaded. Threads that wait for each other spin, by default for
-    # long: where another process takes a core, a step took 28 times as long on two cores;
-    # with this twice as long, and 1.1 times on a machine of its own.
+    # long: docs/benchmarks.md has what that costs where another process takes a core.
     os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     need_torch(what)
-    try:
-        import accelerate  # noqa: F401
-        import filelock  # noqa: F401
-        import matplotlib  # noqa: F401
-        import sklearn  # noqa: F401
-        import tensorboard  # noqa: F401
-        import torchvision  # noqa: F401
-    except (ImportError, OSError, RuntimeError) as error:
-        name = getattr(error, "name", None) or str(error)
-        report = Diagnostics()
-        report.error(
-            "RF808",
-            f"{what} needs {name}, which cannot be imported",
-            hint="pip install 'recform[train]'",
-        )
-        raise CompileError(report) from None
+    for package in _PACKAGES:
+        need(package, what, "RF808", "pip install 'recform[train]'")

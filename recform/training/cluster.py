@@ -19,29 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from recform.diagnostics import CompileError, Diagnostics
+from recform.modules import need
 from recform.training.many import Failure, Job, outcome
 from recform.training.runs import Result
 
 #: How often a task is started again whose worker died.
 RETRIES = 5
-
-
-def need_ray() -> None:
-    """Makes sure that Ray is there.
-
-    Raises:
-        CompileError: if it is not (RF808).
-    """
-    try:
-        import ray  # noqa: F401
-    except ImportError:
-        report = Diagnostics()
-        report.error(
-            "RF808",
-            "--ray needs ray, which is not installed",
-            hint="pip install 'recform[ray]'",
-        )
-        raise CompileError(report) from None
 
 
 class Cluster:
@@ -51,10 +34,11 @@ class Cluster:
         address: of its head; ``auto`` finds one that runs here, or starts one.
 
     Raises:
-        CompileError: if there is none (RF825).
+        CompileError: if there is none (RF825), or no Ray (RF808).
     """
 
     def __init__(self, address: str) -> None:
+        need("ray", "--ray", "RF808", "pip install 'recform[ray]'")
         import ray
 
         self._ray = ray

@@ -73,23 +73,22 @@ def train_all(
     for number, job in enumerate(jobs):
         if (done := finished(job.plan)) is not None:
             found[number] = done
-    with ThreadPoolExecutor(max(1, at_once)) as pool:
+    pool = ThreadPoolExecutor(max(1, at_once))
+    try:
         waiting: dict[Future[Result | Failure], int] = {
             pool.submit(runner, job): number
             for number, job in enumerate(jobs)
             if number not in found
         }
-        try:
-            while waiting:
-                ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
-                for future in ended:
-                    number = waiting.pop(future)
-                    found[number] = future.result()
-                    told(jobs[number], found[number], len(found))
-        except BaseException:
-            for future in waiting:
-                future.cancel()
-            raise
+        while waiting:
+            ended, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in ended:
+                number = waiting.pop(future)
+                found[number] = future.result()
+                told(jobs[number], found[number], len(found))
+    finally:
+        # Whoever interrupts this does not wait: the runner ends what it has begun.
+        pool.shutdown(wait=False, cancel_futures=True)
     return [found[number] for number in range(len(jobs))]
 
 

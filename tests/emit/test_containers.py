@@ -425,3 +425,11 @@ def test_names_that_cannot_be_had(text: str, code: str, words: str, place: str) 
     (found,) = caught.value.diagnostics
     assert (found.code, found.labels[0].span.text) == (code, place)
     assert words in found.message
+
+
+def test_a_label_that_asks_for_a_container_is_named() -> None:
+    text = (
+        'stages 4 x 1\nhead "q-r": conv(1, 8) > avgpool > linear(5)\nX_i = W_i*X_<i-1>'
+    )
+    with pytest.raises(CompileError, match="without the label q-r: conv"):
+        compile_source(from_text(text))[0].module()

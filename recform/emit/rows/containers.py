@@ -250,8 +250,10 @@ def _unbracketed(parts: list[Part]) -> str:
     spans = [part.span for part in parts if part.span is not None]
     text = spans[0].to(spans[-1]).text if spans else ""
     # Parts of another statement stand on another line.
+    names = (part.name for part in parts)
+    odd = next((n for n in names if is_held(n) and not n.isdigit()), "")
     if text and text.isprintable():
-        return f"without the brackets: {text}"
+        return f"without the {f'label {odd}' if odd else 'brackets'}: {text}"
     return "put it outside of the brackets"
 
 
