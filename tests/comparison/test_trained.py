@@ -19,7 +19,7 @@ import pytest
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.training.many import Failure, Job, Processes, outcome
+from recform.training.many import Failure, Job, Processes, outcome, train_all
 from recform.training.recipe import recipe_of
 from recform.training.runs import Result
 from recform.training.screen import Silent
@@ -159,6 +159,25 @@ def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
         whole.loss,
         whole.epoch,
     )
+
+
+def test_who_interrupts_does_not_wait_for_what_runs(tmp_path: Path) -> None:
+    go_on, ended = threading.Event(), threading.Event()
+
+    def slow(job: Job) -> Failure:
+        if job.plan.seed == 1:
+            go_on.wait(20)
+            ended.set()
+        return Failure("no")
+
+    def interrupt(job: Job, found: Result | Failure, done: int) -> None:
+        raise KeyboardInterrupt
+
+    jobs = [trial.job for trial in all_trials(tmp_path)]
+    with pytest.raises(KeyboardInterrupt):
+        train_all(jobs, slow, 2, interrupt)
+    assert not ended.is_set()
+    go_on.set()
 
 
 def test_what_a_process_answers() -> None:
