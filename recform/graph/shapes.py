@@ -329,8 +329,10 @@ class BlockShapes:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds)
-        if trace.saves_input:
-            for argument, shape in zip(tensor.arguments, inputs, strict=True):
+        for argument, shape, kept in zip(
+            tensor.arguments, inputs, trace.saves_inputs, strict=True
+        ):
+            if kept:
                 self.saved.keep(argument, shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
