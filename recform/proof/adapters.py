@@ -7,6 +7,8 @@ wrong shape leaves two shapes that do not meet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recform.algebra.expr import (
     Apply,
     Combine,
@@ -23,6 +25,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step
 
@@ -128,11 +131,12 @@ class _Inside:
             if shape.with_features(int(shape.features) * tensor.parts) != whole:
                 raise self._misfit(f"{tensor} is {shape}, a part of {whole}")
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
-            made_for = self._block.calls[tensor.operator].input
+            made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
-            argument = self._shape(tensor.argument)
-            if own and made_for and made_for.features != argument.features:
-                raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
+            given = [self._shape(inner) for inner in tensor.arguments]
+            if own and made_for and _features(made_for) != _features(given):
+                wanted, gets = (" and ".join(map(str, xs)) for xs in (made_for, given))
+                raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
@@ -156,3 +160,7 @@ class _Inside:
         if arrives != shape and not spread:
             raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
         return arrives
+
+
+def _features(inputs: Iterable[Shape]) -> list[Size]:
+    return [x.features for x in inputs]
