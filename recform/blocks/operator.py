@@ -285,6 +285,9 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -293,4 +296,5 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "streams": "streams (streams x ... x features)",
 }

@@ -16,13 +16,8 @@ from recform.blocks.shape import Size
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
-#: What the sizes of the grid are called.
-GRID = {
-    Layout.IMAGE: ("height", "width"),
-    Layout.PIXELS: ("height", "width"),
-    Layout.TOKENS: ("positions",),
-    Layout.VECTOR: (),
-}
+#: What the sizes of a grid are called, by their number.
+_GRID = ((), ("positions",), ("height", "width"))
 #: The parameters that are a symbol of the formula.
 _SYMBOLS = {
     "channels": WIDTH,
@@ -39,10 +34,18 @@ _ORDER = (
     "features",
     "i",
     "depth",
+    "streams",
     "height",
     "width",
     "positions",
 )
+
+
+def grid_names(shape: Shape) -> tuple[str, ...]:
+    """What the sizes of its grid are called."""
+    if shape.layout is Layout.STREAMS:
+        return ("streams", *_GRID[len(shape.grid) - 1])
+    return _GRID[len(shape.grid)]
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ class Setting:
         width = "channels" if image else "features"
         names = {WIDTH: width, STRIDE: "stride", I: "i", L: "depth"}
         incoming = size(f"in_{width}")
-        grid = tuple(map(size, GRID[shape.layout]))
+        grid = tuple(map(size, grid_names(shape)))
         values = {symbol: size(name) for symbol, name in names.items()}
         return cls(Shape(shape.layout, incoming, grid), values)
 
@@ -103,7 +106,7 @@ class Setting:
             return self.x.features
         if parameter in _SYMBOLS:
             return self.values.get(_SYMBOLS[parameter])
-        sizes = dict(zip(GRID[self.x.layout], self.x.grid, strict=True))
+        sizes = dict(zip(grid_names(self.x), self.x.grid, strict=True))
         if parameter in sizes:
             return sizes[parameter]
         return next((v for s, v in self.values.items() if str(s) == parameter), None)
