@@ -229,6 +229,8 @@ class Operator:
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether what it makes has one variance, whatever that of its input.
+    normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
     #: Which `init` settings its weights follow.

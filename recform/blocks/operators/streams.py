@@ -269,4 +269,3 @@ def _one_of(first: int, n: int) -> None:
             hint="streams are counted from 1: 1 + i - n*floor(i/n) goes through all",
             argument="first",
         )
-
