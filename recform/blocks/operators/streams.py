@@ -16,9 +16,10 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
+    Several,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
 
 _SOURCE = "Zhu et al. (2025), Hyper-Connections"
@@ -167,6 +168,52 @@ class Weave(Operator):
         )
 
 
+class Mix(Several):
+    """A matrix between the streams that depends on the position."""
+
+    name = "mix"
+    about = (
+        "sums of the streams: feature t of stream s in `weights` is the weight of stream s "
+        "in the t-th sum"
+    )
+    source = f"{_SOURCE}, Eq. (7)"
+    inputs = ("weights", "x")
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        weights, x = _of_streams(inputs[0]), _of_streams(inputs[1])
+        _alike(weights.grid, x.grid, "streams and positions")
+        return x.one_stream.in_streams(weights.features)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        weights, x = inputs
+        return Cost(multiply_adds=int(weights.features) * x.elements, saves_input=True)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        return Emitted('torch.einsum("bs...t,bs...c->bt...c", {weights}, {x})')
+
+
+class Spread(Several):
+    """What a layer writes, with a weight for each stream and position."""
+
+    name = "spread"
+    about = "a tensor in each stream, times a number of `weights` a stream and position"
+    source = f"{_SOURCE}, Eq. (7)"
+    inputs = ("weights", "x")
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        weights, x = _of_streams(inputs[0]), inputs[1]
+        require_layout(x, *_PLAIN)
+        _alike(weights.grid[1:], x.grid, "positions")
+        _alike((weights.features,), (1,), "weights a stream")
+        return x.in_streams(weights.grid[0])
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        return Cost(saves_input=True)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        return Emitted("{weights} * {x}.unsqueeze(1)")
+
+
 class Offset(Operator):
     """The learned part of a matrix that depends on the streams besides."""
 
@@ -259,6 +306,13 @@ def _of_streams(x: Shape) -> Shape:
         x, Layout.STREAMS, hint="make streams by `copies(n)` or `streams(n)`"
     )
     return x
+
+
+def _alike(mine: tuple[Size, ...], other: tuple[Size, ...], what: str) -> None:
+    numbers = all(isinstance(size, int) for size in (*mine, *other))
+    if numbers and mine != other:
+        sizes = " and ".join(" x ".join(map(str, grid)) or "none" for grid in (mine, other))
+        raise Misfit("RF401", f"takes tensors with one number of {what}, not {sizes}")
 
 
 def _one_of(first: int, n: int) -> None:
