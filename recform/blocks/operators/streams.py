@@ -311,7 +311,9 @@ def _of_streams(x: Shape) -> Shape:
 def _alike(mine: tuple[Size, ...], other: tuple[Size, ...], what: str) -> None:
     numbers = all(isinstance(size, int) for size in (*mine, *other))
     if numbers and mine != other:
-        sizes = " and ".join(" x ".join(map(str, grid)) or "none" for grid in (mine, other))
+        sizes = " and ".join(
+            " x ".join(map(str, grid)) or "none" for grid in (mine, other)
+        )
         raise Misfit("RF401", f"takes tensors with one number of {what}, not {sizes}")
 
 
