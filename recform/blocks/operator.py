@@ -232,6 +232,8 @@ class Operator:
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether what it makes has one variance, whatever that of its input.
+    normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
     #: Which `init` settings its weights follow.
@@ -333,6 +335,9 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -341,4 +346,5 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "streams": "streams (streams x ... x features)",
 }

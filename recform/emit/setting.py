@@ -16,13 +16,8 @@ from recform.blocks.shape import Size
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
-#: What the sizes of the grid are called.
-GRID = {
-    Layout.IMAGE: ("height", "width"),
-    Layout.PIXELS: ("height", "width"),
-    Layout.TOKENS: ("positions",),
-    Layout.VECTOR: (),
-}
+#: What the sizes of a grid are called, by their number.
+_GRID = ((), ("positions",), ("height", "width"))
 #: The parameters that are a symbol of the formula.
 _SYMBOLS = {
     "channels": WIDTH,
@@ -39,10 +34,18 @@ _ORDER = (
     "features",
     "i",
     "depth",
+    "streams",
     "height",
     "width",
     "positions",
 )
+
+
+def grid_names(shape: Shape) -> tuple[str, ...]:
+    """What the sizes of its grid are called."""
+    if shape.layout is Layout.STREAMS:
+        return ("streams", *_GRID[len(shape.grid) - 1])
+    return _GRID[len(shape.grid)]
 
 
 @dataclass(frozen=True)
@@ -120,7 +123,7 @@ def _sizes(number: int, x: Shape) -> list[str]:
     """
     incoming = "in_channels" if x.layout is Layout.IMAGE else "in_features"
     end = f"_{number + 1}" if number else ""
-    return [f"{name}{end}" for name in (incoming, *GRID[x.layout])]
+    return [f"{name}{end}" for name in (incoming, *grid_names(x))]
 
 
 def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:

@@ -13,8 +13,19 @@ from functools import partial
 from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
+from recform.algebra.symbols import STRIDE, WIDTH
+from recform.algebra.tracing import output_of
 from recform.analysis.linear.forms import without_activations
-from recform.blocks import Arguments, Cost, Emitted, Several, Shape, code
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Emitted,
+    Layout,
+    Misfit,
+    Several,
+    Shape,
+    code,
+)
 from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
@@ -73,27 +84,37 @@ def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
     parts = _parts(formula)
     for wide in [*thin, width]:
         # A stem may make something else of the input.
-        for sizes in _sizes(formula.input.sizes, wide * parts):
-            make = partial(_shaped, formula, wide, sizes)
+        for shape in _shapes(formula, wide, wide * parts):
+            make = partial(_shaped, formula, wide, shape)
             if _meets(make(blocks)):
                 return make
     return partial(flat, formula)
 
 
-def _shaped(
-    formula: Formula, width: int, sizes: tuple[Size, ...], blocks: int
-) -> Formula:
-    return replace(flat(formula, blocks, width), input=Shape.of(sizes))
+def _shaped(formula: Formula, width: int, shape: Shape, blocks: int) -> Formula:
+    return replace(flat(formula, blocks, width), input=shape)
 
 
-def _sizes(sizes: tuple[Size, ...], features: int) -> list[tuple[Size, ...]]:
+def _shapes(formula: Formula, width: int, features: int) -> list[Shape]:
     """What the blocks may take, the likeliest first."""
-    tokens = (GRID, features)
+    sizes = formula.input.sizes
+    vector, tokens = Shape.of((features,)), Shape.of((GRID, features))
+    if (n := _streams(formula, width)) is not None:
+        return [tokens.in_streams(n), vector.in_streams(n)]
     if len(sizes) == 3:
-        return [(features, GRID, GRID), tokens]
+        return [Shape.of((features, GRID, GRID)), tokens]
     if len(sizes) == 2:
-        return [tokens, (*sizes[:-1], features)]
-    return [(features,)]
+        return [tokens, Shape.of((*sizes[:-1], features))]
+    return [vector]
+
+
+def _streams(formula: Formula, width: int) -> Size | None:
+    """How many streams the stem makes; None if it makes none."""
+    try:
+        made = output_of(formula.stem, (formula.input,), {WIDTH: width, STRIDE: 1})
+    except Misfit:
+        return None
+    return made.grid[0] if made.layout is Layout.STREAMS else None
 
 
 def _meets(formula: Formula) -> bool:

@@ -16,6 +16,7 @@ IMAGE = Shape.of((8, 15, 12))
 PIXELS = Shape(Layout.PIXELS, 8, (15, 12))
 TOKENS = Shape.of((5, 8))
 VECTOR = Shape.of((8,))
+STREAMS = TOKENS.in_streams(3)
 
 ACTIVATIONS = [
     *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish"),
@@ -115,6 +116,22 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("dropout", IMAGE, {"rate": 0.3}),
     ("droppath", IMAGE, {"rate": 0.3}),
     ("droppath", TOKENS, {"rate": 1.0}),
+    ("copies", VECTOR, {"n": 2}),
+    ("copies", PIXELS, {"n": 3}),
+    ("streams", TOKENS, {"n": 2}),
+    ("streams", VECTOR, {"n": 4}),
+    ("join", STREAMS, {}),
+    ("join", VECTOR.in_streams(2), {}),
+    ("merge", STREAMS, {}),
+    ("read", STREAMS, {"first": 3}),
+    ("write", TOKENS, {"n": 4}),
+    ("weave", STREAMS, {}),
+    ("weave", VECTOR.in_streams(2), {}),
+    ("offset", STREAMS, {"start": "first", "first": 2}),
+    ("offset", VECTOR.in_streams(8), {"start": "eye"}),
+    ("sinkhorn", TOKENS.in_streams(8), {"steps": 3}),
+    ("linear", STREAMS, {"width": 5}),
+    ("rmsnorm", STREAMS, {}),
 ]
 #: What torch's counter of operations does not know.
 UNCOUNTED = ("bilinear",)
