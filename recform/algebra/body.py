@@ -129,6 +129,8 @@ class Inside:
         self._x = x
         self._values = body.values(a)
         self._known: dict[Tensor, Shape] = {}
+        #: What comes in: who keeps it for a gradient keeps no more than there is.
+        self._incoming: frozenset[Tensor] = frozenset([Input()])
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -166,7 +168,7 @@ class Inside:
 
     def _met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""
-        parts = [p for p in tensor.children if not isinstance(p, Filled)]
+        parts = self._terms(tensor)
         shapes = [self.shape(part) for part in parts]
         spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         full = next(
@@ -181,6 +183,10 @@ class Inside:
                     "inside a definition there are no adapters: give both one shape",
                 )
         return full
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that have a shape."""
+        return [part for part in tensor.children if not isinstance(part, Filled)]
 
     def _joined(self, tensor: Concat) -> Shape:
         shapes = [self.shape(part) for part in tensor.children]
@@ -241,12 +247,16 @@ class Inside:
             self._function(tensor)
         parameters += self._scalars()
         output = self._root(self._body.output)
-        saved = {k: v for k, v in self._keeps.items() if k not in (Input(), output)}
+        saved = {
+            kept: size
+            for kept, size in self._keeps.items()
+            if kept != output and kept not in self._incoming
+        }
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
-            saves_input=Input() in self._keeps,
-            saves_output=output in self._keeps and output != Input(),
+            saves_input=not self._incoming.isdisjoint(self._keeps),
+            saves_output=output in self._keeps and output not in self._incoming,
             saves_more=inside + sum(saved.values()),
         )
 
@@ -291,12 +301,10 @@ class Inside:
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
-        while isinstance(tensor, State | Part):
-            tensor = (
-                self._body.definitions[tensor]
-                if isinstance(tensor, State)
-                else tensor.tensor
-            )
+        while isinstance(tensor, State | Part) and (
+            parts := self._body.parts(tensor)
+        ):
+            (tensor,) = parts
         return tensor
 
 
