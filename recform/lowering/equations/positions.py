@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NoReturn
 
 import sympy
 
@@ -266,8 +267,7 @@ class _Recurrence:
             self.lags[state.name] = max(lag, self.lags[state.name])
             return before(state.name, lag)
         if isinstance(tensor, Filled):
-            self._check_number(tensor)
-            return tensor
+            return Filled(self._number(tensor))
         if not self._is_inside(tensor):
             return self._input(tensor)
         if isinstance(tensor, TensorSum | Pointwise):
@@ -281,8 +281,12 @@ class _Recurrence:
                 tensor,
                 "give it an unknown: Y_<i,t> = ..., and read Y_<i,t-1>",
             )
+        # Inside it has no index: there is one of each.
         if isinstance(tensor, Scaled):
-            self._check_number(tensor)
+            return Scaled(self._number(tensor), self._inside(tensor.tensor))
+        if isinstance(tensor, Apply):
+            arguments = map(self._inside, tensor.arguments)
+            return Apply(tensor.operator, sympy.nan, *arguments)
         made = [self._inside(a) if isinstance(a, Tensor) else a for a in tensor.args]
         return tensor.func(*made)  # type: ignore[no-any-return]
 
@@ -312,14 +316,19 @@ class _Recurrence:
         self.inputs[name] = tensor
         return given(name)
 
-    def _check_number(self, tensor: Scaled | Filled) -> None:
-        if tensor.coefficient.has(I, L):
+    def _number(self, tensor: Scaled | Filled) -> Symbolic:
+        found = {
+            item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)
+        }
+        coefficient = tensor.coefficient.xreplace(found)
+        if coefficient.has(I, L):
             self._fail(
                 "RF230",
                 "a number of the block cannot stand inside of a recurrence over positions",
                 tensor,
                 "put it in front of what is free of the recurrence, or use a learned scalar",
             )
+        return coefficient
 
     # -- what belongs to it
 
@@ -462,7 +471,7 @@ class _Recurrence:
 
     def _fail(
         self, code: str, message: str, at: Tensor | None = None, hint: str = ""
-    ) -> None:
+    ) -> NoReturn:
         span = self.span if at is None else self.spans.get(at, self.span)
         self.report.error(code, message, span, hint=hint)
         raise Reported
