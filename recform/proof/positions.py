@@ -161,14 +161,14 @@ class _Said(_Positions):
 
     def __init__(self, said: Mapping[str, Tensor], ours: Iterable[str]) -> None:
         self._ours = frozenset(ours)
-        parts = [part for name in ours for part in subtensors(said[name])]
         #: Operators that stand on what recurs; what else they stand on is of a position.
-        self._operators: frozenset[str] = frozenset()
-        self._operators = frozenset(
-            part.operator
-            for part in parts
-            if isinstance(part, Apply) and self.is_inside(part)
-        )
+        self._operators: set[str] = set()
+        parts = [part for name in ours for part in subtensors(said[name])]
+        applied = [part for part in parts if isinstance(part, Apply)]
+        while found := {
+            part.operator for part in applied if self.is_inside(part)
+        } - self._operators:
+            self._operators |= found
 
     def is_inside(self, tensor: Tensor) -> bool:
         if isinstance(tensor, State):
