@@ -92,15 +92,20 @@ class Body(Operator):
         """The shape of the output; sizes may be symbols."""
         key = (x, tuple(a.items()))
         if key not in self._shapes:
-            self._shapes[key] = Inside(self, x, a).shape(self.output)
+            self._shapes[key] = self.inside((x,), a).shape(self.output)
         return self._shapes[key]
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """The costs of all its operators."""
         key = (x, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = Inside(self, x, a).cost()
+            self._costs[key] = self.inside((x,), a).cost()
         return self._costs[key]
+
+    def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
+        """The shapes inside."""
+        (x,) = inputs
+        return Inside(self, {Input(): x}, a)
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
@@ -122,15 +127,16 @@ def every_step(pipeline: Pipeline, seen: set[Body] | None = None) -> Iterator[St
 
 
 class Inside:
-    """The shapes inside a body, for one input."""
+    """The shapes inside a body, for what comes in."""
 
-    def __init__(self, body: Body, x: Shape, a: Arguments) -> None:
+    def __init__(
+        self, body: Body, incoming: Mapping[Tensor, Shape], a: Arguments
+    ) -> None:
         self._body = body
-        self._x = x
         self._values = body.values(a)
-        self._known: dict[Tensor, Shape] = {}
-        #: What comes in: who keeps it for a gradient keeps no more than there is.
-        self._incoming: frozenset[Tensor] = frozenset([Input()])
+        self._known: dict[Tensor, Shape] = dict(incoming)
+        # Who keeps it for a gradient keeps no more than there is.
+        self._incoming = frozenset(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -147,13 +153,12 @@ class Inside:
 
     def _made(self, tensor: Tensor) -> Shape:
         match tensor:
-            case Input():
-                return self._x
             case State():
                 return self.shape(self._body.definitions[tensor])
             case Apply():
                 pipeline = self._body.operators[tensor.operator]
-                return output_of(pipeline, self.shape(tensor.argument), self._values)
+                inputs = tuple(map(self.shape, tensor.arguments))
+                return output_of(pipeline, inputs, self._values)
             case Scaled():
                 return self.shape(tensor.tensor)
             case Elementwise():
@@ -232,15 +237,16 @@ class Inside:
         parameters = multiply_adds = inside = 0
         owned: set[tuple[str, object]] = set()
         for call in self._body.calls():
-            x = self.shape(call.argument)
-            one = trace(self._body.operators[call.operator], x, self._values)
+            inputs = tuple(map(self.shape, call.arguments))
+            one = trace(self._body.operators[call.operator], inputs, self._values)
             if (call.operator, call.index) not in owned:
                 owned.add((call.operator, call.index))
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.saved
             if one.saves_input:
-                self._keep(call.argument)
+                for argument in call.arguments:
+                    self._keep(argument)
             if one.saves_output:
                 self._keep(call)
         for tensor in self._body.tensors:

@@ -190,9 +190,8 @@ class Recurring(Inside):
         known: Mapping[Tensor, Shape],
         waiting: frozenset[Symbolic] = frozenset(),
     ) -> None:
-        super().__init__(cell, next(iter(known.values())), a)
+        super().__init__(cell, {leaf: known[leaf] for leaf in map(given, cell.inputs)}, a)
         self._known.update(known)
-        self._incoming = frozenset(map(given, cell.inputs))
         self._waiting = waiting
 
     def _terms(self, tensor: Tensor) -> list[Tensor]:

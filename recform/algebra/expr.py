@@ -165,13 +165,14 @@ class State(Tensor):
 
 
 class Apply(Tensor):
-    """``W_i*X``: the operator of block ``index`` applied to a tensor.
+    """``W_i*X``, ``A_i(Q, K, V)``: the operator of block ``index`` applied to tensors.
 
     The index is ``NaN`` for an operator without one, which all blocks share.
     """
 
-    def __new__(cls, operator: str | Str, index: Symbolic, argument: Tensor) -> Apply:
-        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)
+    def __new__(cls, operator: str | Str, index: Symbolic, *arguments: Tensor) -> Apply:
+        index = sympy.sympify(index)
+        return super().__new__(cls, Str(str(operator)), index, *arguments)
 
     @property
     def operator(self) -> str:
@@ -182,8 +183,9 @@ class Apply(Tensor):
         return self.args[1]
 
     @property
-    def argument(self) -> Tensor:
-        return self.args[2]  # type: ignore[no-any-return]
+    def arguments(self) -> tuple[Tensor, ...]:
+        """What it is applied to, in the order that the operator says."""
+        return self.args[2:]  # type: ignore[no-any-return]
 
 
 class Scaled(Tensor):

@@ -54,6 +54,11 @@ class Pipeline:
     text: str
     span: Span | None = field(compare=False, default=None)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that it takes: those of its first operator."""
+        return self.steps[0].operator.inputs if self.steps else ("x",)
+
 
 @dataclass(frozen=True)
 class StageSpec:

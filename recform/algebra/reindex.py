@@ -56,7 +56,8 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
             case State():
                 return State(part.name, new(part.index))
             case Apply():
-                return Apply(part.operator, new(part.index), visit(part.argument))
+                inner = map(visit, part.arguments)
+                return Apply(part.operator, new(part.index), *inner)
             case History():
                 return History(part.kind, part.body, part.first, new(part.last))
             case Scaled() | Filled():

@@ -23,7 +23,7 @@ class Trace:
     Attributes:
         output: the shape of what it makes.
         parameters, multiply_adds: its costs.
-        saves_input: whether the input of the pipeline is kept for the backward pass.
+        saves_input: whether the inputs of the pipeline are kept for the backward pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
     """
@@ -36,25 +36,27 @@ class Trace:
     saved: int
 
 
-def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Trace:
-    """A pipeline on a shape whose sizes are numbers.
+def trace(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Trace:
+    """A pipeline on shapes whose sizes are numbers.
 
     Args:
         pipeline: the operators.
-        x: what comes in.
-        values: what its symbols stand for (``cin`` is the features of ``x``).
+        inputs: what comes in.
+        values: what its symbols stand for (``cin`` is the features of the first input).
 
     Raises:
         Misfit: if an operator does not fit; it says which one, and where it stands.
     """
-    values = {**values, INCOMING: x.features}
+    values = _entered(inputs, values)
     parameters = multiply_adds = saved = 0
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_input = last_saved = False
     first = True  # what comes in is the pipeline's input, or a view of it
-    held = x.elements  # of what comes in, or of all that it is a view of
+    held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     for step in pipeline.steps:
-        y, cost = _one(step, x, values)
+        y, cost = _one(step, inputs, values)
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
@@ -66,16 +68,24 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> 
             pending = y.elements if cost.saves_output else 0
             last_saved, first, held = cost.saves_output, False, y.elements
         saved += cost.saves_more
-        x = y
+        inputs = (y,)
+    (x,) = inputs
     return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
 
 
+def _entered(
+    inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> dict[Symbolic, Symbolic]:
+    """The values of symbols, with the features of what comes in."""
+    return {**values, INCOMING: inputs[0].features} if inputs else dict(values)
+
+
 def _one(
-    step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]
+    step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> tuple[Shape, Cost]:
     with _blamed(step):
-        arguments = arguments_of(step, values)
-        return step.operator.shape(x, arguments), step.operator.cost(x, arguments)
+        a, operator = arguments_of(step, values), step.operator
+        return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
 
 
 @contextmanager
@@ -90,13 +100,14 @@ def _blamed(step: Step) -> Iterator[None]:
 
 
 def output_of(
-    pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Shape:
     """The shape that a pipeline makes; sizes may be symbols."""
-    values = {**values, INCOMING: x.features}
+    values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
-            x = step.operator.shape(x, arguments_of(step, values))
+            inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
+    (x,) = inputs
     return x
 
 

@@ -16,6 +16,7 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
+    Several,
     Weights,
     require_layout,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "Library",
     "Misfit",
     "Operator",
+    "Several",
     "Shape",
     "Weights",
     "code",

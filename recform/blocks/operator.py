@@ -138,7 +138,8 @@ class Emitted:
     """The code of a call.
 
     Attributes:
-        call: an expression with ``{x}`` for the input and ``{m}`` for the module.
+        call: an expression with ``{x}`` for the input (the name of each in braces, where
+            there are several) and ``{m}`` for the module.
         module: the expression that makes the module (or an nn.Parameter), or an empty
             string for a function.
         layer: of a function, the module that does the same, for nn.Sequential; an empty
@@ -212,6 +213,8 @@ class Operator:
 
     #: The name in formula files.
     name: str
+    #: The tensors that it takes, in the order in which an equation gives them.
+    inputs: tuple[str, ...] = ("x",)
     #: In the order in which they may be given without their names.
     arguments: tuple[Argument, ...] = ()
     #: One line for the reference.
@@ -250,6 +253,51 @@ class Operator:
         return Cost()
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        """The code, for sizes that may be symbols."""
+        raise NotImplementedError
+
+    # The compiler asks with all that comes in, whatever the number of inputs.
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        """The shape of the output, of the shapes of all inputs.
+
+        Raises:
+            Misfit: if an input does not fit.
+        """
+        (x,) = inputs
+        return self.shape(x, a)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What the call costs, of the shapes of all inputs."""
+        (x,) = inputs
+        return self.cost(x, a)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        """The code, of the shapes of all inputs."""
+        (x,) = inputs
+        return self.emit(x, a)
+
+
+class Several(Operator):
+    """Base of the operators of several inputs.
+
+    A subclass names its ``inputs``, and overrides the rules that take all their shapes. In
+    its code each input stands as its name in braces: ``{m}({q}, {k}, {v})``.
+    """
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        """The shape of the output; that of the first input, unless a subclass says more.
+
+        Raises:
+            Misfit: if an input does not fit.
+        """
+        return inputs[0]
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What the call costs for one example; ``saves_input`` is of all inputs."""
+        return Cost()
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
 

@@ -203,10 +203,9 @@ class ForwardWriter:
             else network.ends[number].shapes
         )
 
-        def operator(tensor: Apply, argument: str) -> str:
+        def operator(tensor: Apply) -> str:
             first = tensor.index is not sympy.nan and int(tensor.index) == 0
-            module = self._has.shared[Shared(tensor.operator, number, first)]
-            return f"self.{module}({argument})"
+            return f"self.{self._has.shared[Shared(tensor.operator, number, first)]}"
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.

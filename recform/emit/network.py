@@ -146,7 +146,7 @@ class NetworkWriter:
         """Makes what the pieces around the blocks need, before any other class."""
         network = self._network
         for piece in [network.stem, *network.transitions[:1], network.head]:
-            pipeline_parts(piece.pipeline, Setting.open(piece.input), self._workshop)
+            pipeline_parts(piece.pipeline, Setting.open((piece.input,)), self._workshop)
 
     # -- the network
 
@@ -225,7 +225,7 @@ class NetworkWriter:
                 continue
             name = self._workshop.name(kind.value.capitalize())
             title = f"{kind.value} {pipeline.text}"
-            code = self._workshop.pipeline_class(name, pipeline, piece.input, title)
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
             self._piece_classes[kind] = name, code
 
     def _inlines(self, kind: Kind) -> bool:
@@ -305,12 +305,12 @@ class NetworkWriter:
 
     def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""
-        here = Setting.at(piece.input, piece, self._formula.tables)
+        here = Setting.at((piece.input,), piece, self._formula.tables)
         return here.taking(self._incoming(piece)) if origin == STEM else here
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open(stem.input).x.features
+        return Setting.open((stem.input,)).inputs[0].features
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""
@@ -326,7 +326,7 @@ class NetworkWriter:
                     )
                 place = Place(module.width, module.stride)
                 length = self._recurrence.flows[number].length
-                here = Setting.at(module.input, place, length=length)
+                here = Setting.at(module.inputs, place, length=length)
                 key = Shared(module.name, number)
                 yield self._shared_module(classes, key, attribute, here)
             yield from self._start_modules(number, classes)
@@ -347,10 +347,10 @@ class NetworkWriter:
         for name, module in block.calls.items():
             base = place_of(self._formula, name)
             attribute = self._attributes.new(f"{base}_0{stage}")
-            assert module.input is not None
+            assert module.inputs is not None
             place = Place(module.place.width, 1)
             length = self._recurrence.flows[number].length
-            here = Setting.at(module.input, place, (), 0, length)
+            here = Setting.at(module.inputs, place, (), 0, length)
             key = Shared(name, number, first=True)
             yield self._shared_module(classes, key, attribute, here)
 

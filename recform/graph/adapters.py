@@ -88,7 +88,7 @@ class BlockAdapters:
             )
             raise Stuck(site.parent, (value, site.parent))
         where = Place(int(target.features), stride, 0, self._length)
-        trace = self._runner.run(pipeline, source, where, partial(span, value))
+        trace = self._runner.run(pipeline, (source,), where, partial(span, value))
         if trace.output != target:
             self._report.error(
                 "RF401",
@@ -167,7 +167,7 @@ def _more(
         if len(group) > 1 and adapter is not None:
             bridge = bridges[key]
             place = Place(int(bridge.target.features), bridge.stride)
-            trace = runner.run(adapter, bridge.source, place, None)
+            trace = runner.run(adapter, (bridge.source,), place, None)
             one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
             more += one.times(len(group) - 1)
     return more

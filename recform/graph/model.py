@@ -93,11 +93,11 @@ class Module:
 
     Attributes:
         place: its ``c``, ``s``, ``i`` and ``L``.
-        input: what it is first called on; None if nobody has called it yet.
+        inputs: what it is first called on; None if nobody has called it yet.
     """
 
     place: Place
-    input: Shape | None
+    inputs: tuple[Shape, ...] | None
 
 
 @dataclass(frozen=True)
@@ -189,14 +189,14 @@ class SharedModule:
     Attributes:
         name: the operator letter.
         index: None, or 0.
-        input: the shape that it is called on.
+        inputs: the shapes that it is called on.
         width, stride: what ``c`` and ``s`` are for it.
         totals: costs of its parameters.
     """
 
     name: str
     index: int | None
-    input: Shape
+    inputs: tuple[Shape, ...]
     width: int
     stride: int
     totals: Totals

@@ -29,16 +29,20 @@ class PipelineRunner:
         self._report = report
         self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
-        self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
+        self._memo: dict[tuple[str, Span | None, tuple[Shape, ...], Place], Trace] = {}
 
     def run(
-        self, pipeline: Pipeline, x: Shape, place: Place, where: Where = None
+        self,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        where: Where = None,
     ) -> Trace:
-        """The pipeline on a shape.
+        """The pipeline on shapes.
 
         Args:
             pipeline: the operators.
-            x: the shape that comes in.
+            inputs: the shapes that come in.
             place: what its symbols stand for.
             where: finds the place in the formula that applies it, for diagnostics.
 
@@ -47,12 +51,18 @@ class PipelineRunner:
         """
         if not uses(pipeline, I):
             place = replace(place, index=0)
-        key = (pipeline.name, pipeline.span, x, place)
+        key = (pipeline.name, pipeline.span, inputs, place)
         if key not in self._memo:
-            self._memo[key] = self._run(pipeline, x, place, where)
+            self._memo[key] = self._run(pipeline, inputs, place, where)
         return self._memo[key]
 
-    def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
+    def _run(
+        self,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        where: Where,
+    ) -> Trace:
         values: dict[Symbolic, Symbolic] = {
             WIDTH: place.width,
             STRIDE: place.stride,
@@ -63,7 +73,7 @@ class PipelineRunner:
         }
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, x, values)
+            made = trace(pipeline, inputs, values)
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

@@ -122,7 +122,7 @@ class _Lowering:
         names = Names(
             section.library,
             frozenset(found.unknowns),
-            frozenset(found.operators),
+            {name: pipeline.inputs for name, pipeline in operators.items()},
             {name: scalar.indexed for name, scalar in scalars.items()},
             {**numbers, **self._frame.values},
             frozenset(indexed),

@@ -128,11 +128,15 @@ class _Inside:
             if shape.with_features(int(shape.features) * tensor.parts) != whole:
                 raise self._misfit(f"{tensor} is {shape}, a part of {whole}")
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
-            made_for = self._block.calls[tensor.operator].input
+            made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
-            argument = self._shape(tensor.argument)
-            if own and made_for and made_for.features != argument.features:
-                raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
+            given = [self._shape(inner) for inner in tensor.arguments]
+            if own and made_for is not None:
+                if [x.features for x in made_for] != [x.features for x in given]:
+                    wanted, gets = (
+                        " and ".join(map(str, xs)) for xs in (made_for, given)
+                    )
+                    raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""

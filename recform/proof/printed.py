@@ -55,7 +55,7 @@ from recform.proof.forms import (
 from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
 from recform.recurrence.model import ModuleSlot, Slot
 
-#: Stands for the argument in the code of an operator or a function.
+#: Stands for an argument in the code of an operator or a function.
 ARGUMENT = "argument_"
 
 
@@ -338,14 +338,19 @@ class _Planned:
 
     def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
-        argument = self._form(tensor.argument)
+        arguments = [self._form(inner) for inner in tensor.arguments]
         own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
-            for call in self._item.inlined[tensor.operator]:
-                code = call.replace("{x}", ARGUMENT)
-                argument = reader.text(code, **{ARGUMENT: argument})
-            return argument
-        made = called(self._place_of(tensor.operator, tensor.index), argument)
+            inlined = self._item.inlined[tensor.operator]
+            inputs = inlined.inputs
+            for code in inlined.calls:
+                for name in inputs:
+                    code = code.replace(f"{{{name}}}", f"{ARGUMENT}{name}")
+                names = [f"{ARGUMENT}{name}" for name in inputs]
+                given = dict(zip(names, arguments, strict=True))
+                inputs, arguments = ("x",), [reader.text(code, **given)]
+            return arguments[0]
+        made = called(self._place_of(tensor.operator, tensor.index), *arguments)
         reader.calls += made
         return made
 

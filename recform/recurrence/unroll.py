@@ -155,20 +155,21 @@ class Unroller:
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
-                argument = self._shaped(tensor.argument)
-                if argument is None:
+                present = [self._shaped(inner) for inner in tensor.arguments]
+                arguments = [inner for inner in present if inner is not None]
+                if len(arguments) < len(present):
                     return None
                 for named in self._applied.get((tensor.operator, tensor.index), ()):
                     # The same tensor may be there under another name.
-                    if named != tensor and self._is_same(named.argument, argument):
+                    if named != tensor and self._are_same(named.arguments, arguments):
                         return self.settle(named)
                 if (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
-                    and not self._is_start(tensor.operator, argument)
+                    and not self._is_start(tensor.operator, arguments)
                 ):
                     return None
-                return Apply(tensor.operator, tensor.index, argument)
+                return Apply(tensor.operator, tensor.index, *arguments)
             case Scaled():
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
@@ -213,11 +214,11 @@ class Unroller:
         inner = self.settle(tensor)
         return None if isinstance(inner, Filled) else inner
 
-    def _is_start(self, operator: str, argument: Tensor) -> bool:
+    def _is_start(self, operator: str, arguments: Sequence[Tensor]) -> bool:
         """Whether block 0 has an operator: one that a boundary applies to the input."""
-        if isinstance(argument, State):
-            argument = self.definitions[argument]
-        return operator in self._at_start and isinstance(argument, Input)
+        return operator in self._at_start and all(
+            isinstance(inner, Input) or self._is_input(inner) for inner in arguments
+        )
 
     def _state(self, state: State) -> Tensor | None:
         index = int(state.index)
@@ -238,6 +239,12 @@ class Unroller:
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _are_same(self, named: Sequence[Tensor], arguments: Sequence[Tensor]) -> bool:
+        """Whether the arguments in a boundary equation are others, under their names."""
+        return len(named) == len(arguments) and all(
+            map(self._is_same, named, arguments)
+        )
 
     def _is_same(self, named: Tensor, argument: Tensor) -> bool:
         """Whether an argument in a boundary equation is another one, under its name."""

@@ -103,7 +103,7 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, Computed], Computed] = {}
+        self._calls: dict[tuple[str, int | None, tuple[Computed, ...]], Computed] = {}
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Computed] = {}
         self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
@@ -167,12 +167,12 @@ class Evaluator:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                value = self.values[tensor.argument]
+                inner = tuple(self.values[part] for part in tensor.arguments)
                 # A value that has two names, as the input may, is one argument: torch's
                 # tensors are keys by their identity.
-                key = (tensor.operator, index, value)
+                key = (tensor.operator, index, inner)
                 if key not in self._calls:
-                    self._calls[key] = module(value)
+                    self._calls[key] = module(*inner)
                 return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)

@@ -122,8 +122,8 @@ class Matrices:
         evaluator = self._evaluator
         if letter.kind == "operator":
             module = evaluator.parts.operator(letter.name, at)
-            (weight,) = [p for p in module.parameters() if p.dim() == 2]
-            return weight.detach()
+            weights = [p for p in module.parameters() if p.dim() == 2]
+            return weights[letter.part[0] if letter.part else 0].detach()
 
         def value(tensor: Tensor) -> torch.Tensor:
             return torch.as_tensor(

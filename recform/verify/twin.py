@@ -14,7 +14,7 @@ from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.analysis.linear.forms import without_activations
-from recform.blocks import Shape
+from recform.blocks import Arguments, Cost, Emitted, Several, Shape, code
 from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
@@ -107,14 +107,13 @@ def _meets(formula: Formula) -> bool:
 
 
 def linear(formula: Formula, blocks: int, width: int) -> Formula:
-    """The network with a matrix for each operator, on vectors."""
-    matrix = _matrix()
+    """The network with a matrix for each input of each operator, on vectors."""
     return replace(
         flat(formula, blocks, width),
         input=Shape.of((width * _parts(formula),)),
         operators={
-            name: replace(matrix, name=name, text=f"{name} = linear(c, bias=false)")
-            for name in formula.operators
+            name: _matrix(name, pipeline.inputs)
+            for name, pipeline in formula.operators.items()
         },
     )
 
@@ -151,7 +150,15 @@ def _parts(formula: Formula) -> int:
     )
 
 
-def _matrix() -> Pipeline:
+def _matrix(name: str, inputs: tuple[str, ...]) -> Pipeline:
+    pipeline = replace(_linear(), name=name, text=f"{name} = linear(c, bias=false)")
+    if len(inputs) == 1:
+        return pipeline
+    (step,) = pipeline.steps
+    return replace(pipeline, steps=(replace(step, operator=_Matrices(inputs)),))
+
+
+def _linear() -> Pipeline:
     source = Source(
         "<twin>", "input 2\nstages 2 x 1\nW = linear(c, bias=false)\nX_i = W_i*X_<i-1>"
     )
@@ -159,3 +166,40 @@ def _matrix() -> Pipeline:
     file = parse(source, report, None)
     (formula,) = lower(file, source, {}, report)
     return formula.operators["W"]
+
+
+class _Matrices(Several):
+    """A matrix for each input, and the sum of what they make."""
+
+    name = "matrices"
+    about = "a sum of matrices times tensors"
+    attribute = "matrices"
+    support = (
+        '''\
+class Matrices(nn.Module):
+    """A matrix for each input, and the sum of what they make."""
+
+    def __init__(self, width: int, *features: int) -> None:
+        super().__init__()
+        made = (nn.Linear(size, width, bias=False) for size in features)
+        self.parts = nn.ModuleList(made)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return sum(part(x) for part, x in zip(self.parts, inputs, strict=True))
+''',
+    )
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        self.inputs = inputs
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        return inputs[0].with_features(a.width)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        numbers = sum(int(x.features) for x in inputs) * int(a.width)
+        return Cost(parameters=numbers, multiply_adds=numbers, saves_input=True)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        sizes = ", ".join(map(code, (a.width, *(x.features for x in inputs))))
+        given = ", ".join(f"{{{name}}}" for name in self.inputs)
+        return Emitted(f"{{m}}({given})", f"Matrices({sizes})")

@@ -103,7 +103,8 @@ class _Letters:
                 return f"{name}[{tensor.index}]"
             case Apply():
                 name = _normal(self.operators, "F", tensor.operator)
-                return f"{name}[{tensor.index}]({self.show(tensor.argument)})"
+                inner = ", ".join(map(self.show, tensor.arguments))
+                return f"{name}[{tensor.index}]({inner})"
         parts = [
             self.show(arg) if isinstance(arg, Tensor) else self._scalar(arg)
             for arg in tensor.args

@@ -223,7 +223,7 @@ def _inputs_first(step: Step) -> tuple[Tensor, ...]:
 
 def _less_owner(tensor: Tensor) -> Tensor | None:
     if isinstance(tensor, Apply):
-        return Apply(tensor.operator, tensor.index - 1, tensor.argument)
+        return Apply(tensor.operator, tensor.index - 1, *tensor.arguments)
     return None
 
 

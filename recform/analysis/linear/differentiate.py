@@ -143,8 +143,11 @@ class Differentiator:
             case Scaled():
                 yield from self._scaled(tensor, block)
             case Apply():
-                letter = Letter("operator", tensor.operator, At.of(tensor.index))
-                yield from self._times(letter, tensor.argument, block)
+                count, at = len(tensor.arguments), At.of(tensor.index)
+                for slot, child in enumerate(tensor.arguments):
+                    part = (slot, count) if count > 1 else None
+                    letter = Letter("operator", tensor.operator, at, part=part)
+                    yield from self._times(letter, child, block)
             case Elementwise():
                 if not self._activations:
                     yield from self._parts(tensor.argument, block)

@@ -93,8 +93,13 @@ class Field:
         match tensor:
             case Input():
                 return Vector(1, {Piece(INPUT, 0, 1, 0): 1.0})
+            case Apply() if len(tensor.arguments) == 1:
+                return self._applied(tensor, self.value(tensor.arguments[0]))
             case Apply():
-                return self._applied(tensor, self.value(tensor.argument))
+                raise Unknown(
+                    f"{tensor.operator} takes {len(tensor.arguments)} tensors, and how "
+                    "large it makes them is not known"
+                )
             case Elementwise():
                 return self.value(tensor.argument)
             case Scaled():

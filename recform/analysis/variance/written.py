@@ -269,10 +269,10 @@ class Written:
                     yield tensor.coefficient * factor, core
             case Elementwise():
                 yield from self._terms(tensor.argument, block)
-            case Apply() if self._adds_number(tensor.argument, block):
+            case Apply() if self._is_whole(tensor, block):
                 yield sympy.S.One, tensor
             case Apply():
-                for factor, core in self._terms(tensor.argument, block):
+                for factor, core in self._terms(tensor.arguments[0], block):
                     yield factor, Apply(tensor.operator, tensor.index, core)
             case Part():
                 for factor, core in self._terms(tensor.tensor, block):
@@ -285,6 +285,11 @@ class Written:
                 yield from self._products(tensor, block)
             case _:
                 yield sympy.S.One, tensor
+
+    def _is_whole(self, tensor: Apply, block: int) -> bool:
+        """Whether an operator is no sum of what it makes of the terms of its input."""
+        several = len(tensor.arguments) != 1
+        return several or self._adds_number(tensor.arguments[0], block)
 
     def _adds_number(self, tensor: Tensor, block: int) -> bool:
         """Whether a number is a term of a tensor, and no term for itself."""

@@ -181,7 +181,7 @@ class Writer:
     parts: Callable[[Tensor], tuple[Tensor, ...]]
     bare: Callable[[Tensor], Tensor]
     shape: Callable[[Tensor], Shape]
-    operator: Callable[[Apply, str], str]
+    operator: Callable[[Apply], str]
     adapter: Callable[[Tensor, Tensor], str]
     coefficient: Callable[[Tensor], tuple[str, int]]
     variables: dict[Slot, str] = field(default_factory=dict)
@@ -207,7 +207,8 @@ class Writer:
                 (right,) = self.parts(tensor)
                 return self.term(tensor, right)
             case Apply():
-                return self.operator(tensor, self.show(tensor.argument)), ATOM
+                inner = ", ".join(map(self.show, tensor.arguments))
+                return f"{self.operator(tensor)}({inner})", ATOM
             case Scaled():
                 return self.scaled(tensor, self.write(tensor.tensor))
             case Filled():

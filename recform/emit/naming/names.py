@@ -181,8 +181,10 @@ def base_name(tensor: Tensor) -> str:
         case State():
             return identifier(tensor.name).lower()
         case Apply():
-            inner = base_name(tensor.argument)
-            if len(inner) > 3:
+            inner = "".join(base_name(part) for part in tensor.arguments[:1])
+            if len(tensor.arguments) > 1:
+                inner = "_out"
+            elif len(inner) > 3:
                 inner = "_" + inner if len(inner) < 9 else "_out"
             return identifier(tensor.operator).lower() + inner
         case TensorSum():

@@ -47,23 +47,24 @@ class BlockWriter:
         formula = self._formula
         operators: dict[str, str] = {}
         codes: dict[str, PipelineCode] = {}
-        timed: dict[tuple[str, Layout], str] = {}
+        timed: dict[tuple[str, tuple[Layout, ...]], str] = {}
         for name, pipeline in formula.operators.items():
-            shape = self._shape_of(name)
-            if shape is None:
+            inputs = self._inputs_of(name)
+            if inputs is None:
                 continue
-            first = timed.setdefault((untimed(name), shape.layout), name)
+            layouts = tuple(x.layout for x in inputs)
+            first = timed.setdefault((untimed(name), layouts), name)
             if first in operators:
                 # One class for an operator at all times.
                 operators[name], codes[name] = operators[first], codes[first]
                 continue
             if is_inline(formula, name) or is_inline(formula, "step"):
                 self._has_place(name)
-                codes[name] = shop.code(pipeline, Setting.open(shape))
+                codes[name] = shop.code(pipeline, Setting.open(inputs))
                 continue
             body = _single_body(pipeline)
             if body is not None:
-                known = shop.body(body, shape)
+                known = shop.body(body, inputs)
                 operators[name] = known.name
                 defaults = shop.defaults(body)
                 own = tuple(p for p in known.parameters if p not in defaults)
@@ -71,13 +72,13 @@ class BlockWriter:
                 continue
             title = f"{untimed(name)} = {pipeline.text}"
             if is_whole(pipeline):
-                codes[name] = shop.code(pipeline, Setting.open(shape))
+                codes[name] = shop.code(pipeline, Setting.open(inputs))
                 function = self._function(untimed(name), codes[name], title)
                 shop.made.append(function)
                 operators[name] = function.name
                 continue
             operators[name] = shop.name(class_name(untimed(name)))
-            codes[name] = shop.pipeline_class(operators[name], pipeline, shape, title)
+            codes[name] = shop.pipeline_class(operators[name], pipeline, inputs, title)
         adapter, parameters = self._adapter()
         return BlockClasses(operators, codes, adapter, parameters, shop)
 
@@ -116,21 +117,21 @@ class BlockWriter:
             title,
         )
 
-    def _shape_of(self, name: str) -> Shape | None:
-        """The shape that an operator is called on somewhere."""
+    def _inputs_of(self, name: str) -> tuple[Shape, ...] | None:
+        """The shapes that an operator is called on somewhere."""
         for stage in self._network.stages:
             for segment in stage.segments:
                 module = segment.block.calls.get(name)
-                if module is not None and module.input is not None:
-                    return module.input
+                if module is not None and module.inputs is not None:
+                    return module.inputs
         for group in self._network.shared:
             for shared in group:
                 if shared.name == name:
-                    return shared.input
+                    return shared.inputs
         for block in [*self._network.starts, *self._network.ends]:
             module = block.calls.get(name)
-            if module is not None and module.input is not None:
-                return module.input
+            if module is not None and module.inputs is not None:
+                return module.inputs
         return None
 
     def _adapter(self) -> tuple[str, tuple[str, ...]]:
@@ -147,12 +148,12 @@ class BlockWriter:
         shape = bridges[0].source
         shop = self._workshop
         name = shop.function_name("shortcut")
-        code = shop.code(pipeline, Setting.open(shape))
+        code = shop.code(pipeline, Setting.open((shape,)))
         result: Expression
         if not code.sequential:
             cls = shop.name("Shortcut")
             about = f"adapter {pipeline.text}"
-            code = shop.pipeline_class(cls, pipeline, shape, about)
+            code = shop.pipeline_class(cls, pipeline, (shape,), about)
             result = Make(cls, given((p, Code(p)) for p in code.parameters))
         elif is_whole(pipeline):
             result = code.modules[0][1]

@@ -129,10 +129,10 @@ class Owned:
         settings = []
         for segment in self.segments:
             module = segment.block.calls[name]
-            assert module.input is not None
+            assert module.inputs is not None
             tables, length = self._formula.tables, module.place.length
             settings.append(
-                Setting.at(module.input, module.place, tables, segment.first, length)
+                Setting.at(module.inputs, module.place, tables, segment.first, length)
             )
         return self._column(parameter, settings)
 
@@ -195,7 +195,7 @@ class Owned:
         """The numbers of an adapter's parameter; None if it is free."""
         settings = [
             Setting.at(
-                bridge.source,
+                (bridge.source,),
                 Place(int(bridge.target.features), bridge.stride),
                 (),
                 segment.first,

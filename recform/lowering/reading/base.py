@@ -42,7 +42,8 @@ class Names:
     Attributes:
         library: the operators of which the elementwise ones are functions.
         unknowns: names with an equation.
-        operators: operator letters, defined or inferred.
+        operators: operator letters, defined or inferred, with the tensors that each
+            takes.
         learned: learned scalars, by name: whether each block has its own.
         numbers: constants and parameters, by name; constants may hold ``i`` and ``L``.
         indexed_numbers: the names among them that are written with an index.
@@ -56,7 +57,7 @@ class Names:
 
     library: Library
     unknowns: frozenset[str]
-    operators: frozenset[str]
+    operators: Mapping[str, tuple[str, ...]]
     learned: Mapping[str, bool]
     numbers: Mapping[str, Symbolic]
     indexed_numbers: frozenset[str] = frozenset()
@@ -107,6 +108,8 @@ class Base:
     _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0
+    #: Whether what is being read is an operator, with its tensors in brackets.
+    _called: bool = False
     #: Whether what is being read stands in a subscript.
     _indexing: bool = False
 

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     at_time,
+    untimed,
 )
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
@@ -51,7 +52,7 @@ class References(Indices):
         if name in self.names.operators:
             owner = name if time is None else at_time(name, time)
             self.used.setdefault(owner, expr.span)
-            return OperatorRef(owner, index)
+            return self._alone(OperatorRef(owner, index), expr)
         if name in self.names.learned:
             return self._learned(expr, index, time)
         if name in self.names.numbers and expr.indices:
@@ -64,6 +65,20 @@ class References(Indices):
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)
         self._unknown(expr)
+
+    def _alone(self, operator: OperatorRef, expr: n.Reference) -> Value:
+        """An operator that is not called: it takes the next tensor on its right."""
+        inputs = self.names.operators[untimed(operator.name)]
+        if self._called:
+            return operator
+        if len(inputs) > 1:
+            self._fail(
+                "RF220",
+                f"{expr.name} takes {len(inputs)} tensors: {', '.join(inputs)}",
+                expr.span,
+                hint=f"they stand in brackets: {expr.span.text}({', '.join(inputs)})",
+            )
+        return operator
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
