@@ -111,7 +111,8 @@ class Cell(Body):
         """
         for shape in inputs:
             require_layout(shape, Layout.TOKENS)
-            if shape.grid != inputs[0].grid:
+            both = (*shape.grid, *inputs[0].grid)
+            if len(set(both)) > 1 and all(isinstance(size, int) for size in both):
                 raise Misfit(
                     "RF401", f"runs over {inputs[0]} and {shape} at the same time"
                 )

@@ -108,8 +108,9 @@ class _CellWriter(ClassWriter):
             Do(Code(f"made.append({self._result(newest)})")),
         ]
         loop = Loop(", ".join(each), Code(over[0] if len(over) == 1 else several), tuple(body))
+        made = Assign("made", Code("[]"), type="list[Tensor]")
         result = Return(Code("torch.stack(made, dim=1)"))
-        return forward((*start, Assign("made", Code("[]")), loop, result), inputs)
+        return forward((*start, made, loop, result), inputs)
 
     def _newest(
         self, name: str, kept: dict[State, str], names: Namespace
