@@ -40,7 +40,7 @@ class Cell(Body):
     of :attr:`memory`. Before the first position they are zeros.
 
     Attributes:
-        inputs: names of the tensors that come in.
+        incoming: names of the tensors that come in.
         unknowns: what recurs, in the order of the file. Of these, ``definitions`` says
             what each is at a position.
         results: those of them that are read outside; several come out side by side.
@@ -48,12 +48,17 @@ class Cell(Body):
         affine: the recurrence as a linear one; None if it is not linear.
     """
 
-    inputs: tuple[str, ...]
+    incoming: tuple[str, ...]
     unknowns: tuple[str, ...]
     results: tuple[str, ...]
     lags: Mapping[str, int]
     affine: Affine | None
     support: ClassVar[tuple[str, ...]] = (template("scan"),)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tensors that it takes; a single one has the name that it always has."""
+        return self.incoming if len(self.incoming) > 1 else ("x",)
 
     @property
     def memory(self) -> tuple[State, ...]:
@@ -119,7 +124,7 @@ class Cell(Body):
         if self.affine is None:
             inputs = tuple(Shape(Layout.VECTOR, x.features) for x in inputs)
         known: dict[Tensor, Shape] = {
-            given(name): x for name, x in zip(self.inputs, inputs, strict=True)
+            given(name): x for name, x in zip(self.incoming, inputs, strict=True)
         }
         widths = self._widths(known, a)
         made = Recurring(self, a, {**known, **self._kept(inputs[0], widths)})
@@ -191,7 +196,7 @@ class Recurring(Inside):
         known: Mapping[Tensor, Shape],
         waiting: frozenset[Symbolic] = frozenset(),
     ) -> None:
-        super().__init__(cell, {leaf: known[leaf] for leaf in map(given, cell.inputs)}, a)
+        super().__init__(cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a)
         self._known.update(known)
         self._waiting = waiting
 

@@ -185,7 +185,7 @@ class _Made(_Positions):
         self._cell, self._owner = cell, call.index
         self._given = {
             given(name): argument
-            for name, argument in zip(cell.inputs, call.arguments, strict=True)
+            for name, argument in zip(cell.incoming, call.arguments, strict=True)
         }
 
     def unknown(self, name: str, position: int) -> Value:

@@ -19,6 +19,7 @@ class Shift(Operator):
     name = "shift"
     about = "each position gets the token of the one before; the first gets zeros"
     elementwise = True
+    moves = 1
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         if x != FUNCTION_INPUT:

@@ -57,7 +57,7 @@ class _CellWriter(ClassWriter):
     def _scan(self, linear: Affine) -> Function:
         assert linear.rest is not None
         names = Namespace.forward()
-        takes = {given(name): names.new(name) for name in self._body.inputs}
+        takes = {given(name): names.new(name) for name in self._body.incoming}
         made, texts = self._written((linear.factor, linear.rest), takes, names)
         result = Return(Code(f"scan({', '.join(texts)})"), self._line(self._body.output))
         return forward((*made, result), list(takes.values()))
@@ -70,7 +70,7 @@ class _CellWriter(ClassWriter):
         names = Namespace.forward()
         takes = {
             leaf: names.new(_variable(leaf))
-            for leaf in (*cell.memory, *map(given, cell.inputs))
+            for leaf in (*cell.memory, *map(given, cell.incoming))
         }
         now = tuple(before(name, 0) for name in cell.unknowns)
         # The only value needs no name.
@@ -88,7 +88,7 @@ class _CellWriter(ClassWriter):
     def _loop(self) -> Function:
         cell = self._body
         names = Namespace.forward({"made"})
-        inputs = [names.new(name) for name in cell.inputs]
+        inputs = [names.new(name) for name in cell.incoming]
         kept = {state: names.new(_variable(state)) for state in cell.memory}
         newest = {name: self._newest(name, kept, names) for name in cell.unknowns}
         each = [names.new(f"{name}_t") for name in inputs]
@@ -137,12 +137,13 @@ class _CellWriter(ClassWriter):
     def _zeros(self, state: State, inputs: list[str]) -> str:
         """What is kept before the first position."""
         cell, width = self._body, self._inside.shape(state).features
-        for name, variable in zip(cell.inputs, inputs, strict=True):
+        for name, variable in zip(cell.incoming, inputs, strict=True):
             if self._inside.shape(given(name)).features == width:
                 return f"torch.zeros_like({variable}[:, 0])"
         text = code(width)
         if symbols_in(width):
-            attribute = self._attributes.kept(f"{state.name}_width".lower())
+            name = text if text.isidentifier() else f"{state.name}_width".lower()
+            attribute = self._attributes.kept(name)
             if all(made.name != attribute for made in self._made):
                 self._used |= {str(symbol) for symbol in symbols_in(width)}
                 self._made.append(Attribute(attribute, Code(text), Role.KEPT))

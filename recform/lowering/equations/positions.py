@@ -307,7 +307,8 @@ class _Recurrence:
         for name, known in self.inputs.items():
             if known == tensor:
                 return given(name)
-        taken = {*self.inputs, *(identifier(name).lower() for name in self.group)}
+        # `m` stands for the module where an operator is called.
+        taken = {"m", *self.inputs, *(identifier(name).lower() for name in self.group)}
         base = name = _called(tensor)
         number = 1
         while name in taken:
@@ -450,7 +451,7 @@ class _Recurrence:
             attribute=name,
             span=self.span,
             spans=self.spans,
-            inputs=tuple(self.inputs),
+            incoming=tuple(self.inputs),
             unknowns=self.group,
             results=results,
             lags=self.lags,
@@ -517,4 +518,8 @@ def _called(tensor: Tensor) -> str:
             return _called(tensor.argument)
         case Scaled():
             return _called(tensor.tensor)
+        case TensorSum() | Pointwise():
+            return next(
+                _called(part) for part in tensor.children if not isinstance(part, Filled)
+            )
     return "x"
