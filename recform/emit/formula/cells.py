@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+import sympy
+
 from recform.algebra.affine import Affine
 from recform.algebra.cell import Cell, before, given
-from recform.algebra.expr import State, Tensor, subtensors
+from recform.algebra.expr import Filled, State, Tensor, subtensors
 from recform.blocks import Shape, code, symbols_in
 from recform.emit.formula.bodies import BodyCode, ClassWriter, local_name
 from recform.emit.formula.statements import BodyWriter
@@ -58,8 +60,11 @@ class _CellWriter(ClassWriter):
         assert linear.rest is not None
         names = Namespace.forward()
         takes = {given(name): names.new(name) for name in self._body.incoming}
-        made, texts = self._written((linear.factor, linear.rest), takes, names)
-        result = Return(Code(f"scan({', '.join(texts)})"), self._line(self._body.output))
+        made, (factor, rest) = self._written((linear.factor, linear.rest), takes, names)
+        text = f"scan({factor}, {rest})"
+        if linear.factor == Filled(sympy.S.One):
+            text = f"torch.cumsum({rest}, dim=1)"
+        result = Return(Code(text), self._line(self._body.output))
         return forward((*made, result), list(takes.values()))
 
     # -- any other: one position after the other
@@ -72,9 +77,9 @@ class _CellWriter(ClassWriter):
             leaf: names.new(_variable(leaf))
             for leaf in (*cell.memory, *map(given, cell.incoming))
         }
-        now = tuple(before(name, 0) for name in cell.unknowns)
+        now = tuple(before(name, 0) for name in self._handed_on())
         # The only value needs no name.
-        wanted = (cell.definitions[now[0]],) if len(now) == 1 else now
+        wanted = (cell.definitions[now[0]],) if len(cell.unknowns) == 1 else now
         made, texts = self._written(wanted, takes, names)
         kind = "Tensor" if len(now) == 1 else f"tuple[{', '.join('Tensor' for _ in now)}]"
         return Function(
@@ -85,12 +90,17 @@ class _CellWriter(ClassWriter):
             "One position, from what is kept of those before and what comes in.",
         )
 
+    def _handed_on(self) -> tuple[str, ...]:
+        """The unknowns that the next position or somebody outside reads."""
+        cell = self._body
+        return tuple(n for n in cell.unknowns if cell.lags[n] or n in cell.results)
+
     def _loop(self) -> Function:
         cell = self._body
         names = Namespace.forward({"made"})
         inputs = [names.new(name) for name in cell.incoming]
         kept = {state: names.new(_variable(state)) for state in cell.memory}
-        newest = {name: self._newest(name, kept, names) for name in cell.unknowns}
+        newest = {name: self._newest(name, kept, names) for name in self._handed_on()}
         each = [names.new(f"{name}_t") for name in inputs]
         over = [f"{name}.unbind(1)" for name in inputs]
         start = tuple(
@@ -119,7 +129,7 @@ class _CellWriter(ClassWriter):
         last, older = before(name, 1), before(name, 2)
         if last in kept and older not in kept:
             return kept[last]
-        return names.new(f"{_variable(before(name, 0))}_new")
+        return names.new(self._named(before(name, 0)))
 
     def _moved(
         self, kept: dict[State, str], newest: dict[str, str]
@@ -152,6 +162,12 @@ class _CellWriter(ClassWriter):
 
     # -- expressions
 
+    def _named(self, slot: Slot) -> str:
+        """The variable of what is made: a new value has the one before beside it."""
+        if isinstance(slot, State):
+            return base_name(slot) + ("_new" if self._body.lags[slot.name] else "")
+        return local_name(slot)
+
     def _written(
         self, wanted: tuple[Tensor, ...], takes: dict[State, str], names: Namespace
     ) -> tuple[tuple[Assign, ...], list[str]]:
@@ -164,11 +180,15 @@ class _CellWriter(ClassWriter):
             at=0,
             inputs=tuple(takes),
             outputs=wanted,
-            body=tuple(part for part in body if part not in takes),
+            body=tuple(
+                part
+                for part in body
+                if part not in takes and not isinstance(part, Filled)
+            ),
             definitions=dict(cell.definitions),
         )
         writer = self._writer(dict(takes))
-        statements = BodyWriter(step, writer, names, _name_of, self._line)
+        statements = BodyWriter(step, writer, names, self._named, self._line)
         made = statements.write((), self._inlined_code)
         return made, [writer.show(tensor) for tensor in wanted]
 
@@ -181,9 +201,5 @@ def _variable(state: State) -> str:
     return base_name(state) + (str(lag) if lag > 1 else "")
 
 
-def _name_of(slot: Slot) -> str:
-    if isinstance(slot, State):
-        return f"{base_name(slot)}_new"
-    return local_name(slot)
 
 

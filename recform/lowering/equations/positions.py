@@ -438,7 +438,11 @@ class _Recurrence:
             name=name,
             arguments=_places(operators),
             defaults={},
-            tensors=tuple(subtensors(output, lambda t: _parts(t, definitions))),
+            tensors=tuple(
+                part
+                for part in subtensors(output, lambda t: _parts(t, definitions))
+                if not isinstance(part, Filled)
+            ),
             definitions=definitions,
             output=output,
             operators=operators,
