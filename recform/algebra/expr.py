@@ -28,6 +28,8 @@ from recform.blocks.symbolic import Symbolic
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
 #: The number of blocks (of the network, or of the stage with `scope stage`).
 L = sympy.Symbol("L", integer=True, positive=True)
+#: The position among the tokens, with ``times positions``.
+T = sympy.Symbol("t", integer=True, positive=True)
 #: The position in an accumulated history.
 K = sympy.Symbol("_k", integer=True)
 

@@ -211,6 +211,8 @@ class Formula:
             where they stand first.
         spans: where each subexpression of an equation first stands.
         library: the operators that its file may name.
+        said: of unknowns that recur over positions, what the file says of them; in the
+            equations an operator is in the place of that.
     """
 
     name: str
@@ -235,6 +237,7 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+    said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
 
     @property
     def lengths(self) -> tuple[int, ...]:

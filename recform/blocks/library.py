@@ -18,7 +18,7 @@ from recform.blocks.operator import Operator
 #: The modules of recform's own operators, one a family.
 _FAMILIES = (
     *("activation", "attention", "convolution", "linear", "norm", "padding"),
-    *("pooling", "rearrange", "regularise", "streams", "tokens"),
+    *("pooling", "rearrange", "regularise", "sequence", "streams", "tokens"),
 )
 
 

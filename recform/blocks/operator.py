@@ -226,6 +226,9 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: By how many positions an elementwise operator moves each token; zeros come in front.
+    #: It is a linear map then, and no function of numbers.
+    moves: int = 0
     #: What an elementwise operator computes (with its defaults); None if nobody said it.
     #: Then it is used all the same, and what would need it says so.
     function: Function | None = None

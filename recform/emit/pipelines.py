@@ -157,7 +157,8 @@ def _emitted(
     """The call of an operator, what makes its module, and what stands for it in a row."""
     if isinstance(step.operator, Body):
         made = bodies.make(step.operator, inputs, arguments)
-        return "{m}({x})", made, made
+        given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
+        return f"{{m}}({given})", made, made
     emitted = step.operator.emit_of(inputs, arguments)
     module = Code(emitted.module) if emitted.module else None
     layer = Code(emitted.sequential) if emitted.sequential else None

@@ -23,6 +23,8 @@ from recform.syntax import nodes as n
 MAX_BLOCKS = 100_000
 MAX_WIDTH = 65_536
 MAX_TIMES = 64
+#: What stands for a number of times where the second index is the position of a token.
+POSITIONS = "positions"
 #: The setting that stands for the `input` line: sizes with an x between them, as text.
 INPUT = "input"
 
@@ -170,12 +172,24 @@ class FrameReader:
             return Scope.NETWORK
 
     def times(self, found: Survey) -> int:
-        """How far the second index runs; 0 where there is none."""
+        """How far the second index runs; 0 where there is none, or it has no end."""
         item = self._section.single["times"]
         assert isinstance(item, n.Times)
-        if not found.timed:
+        if not found.timed or self.over_positions():
             return 0
         return self.whole(item.count, "the number of times", MAX_TIMES) or 1
+
+    def over_positions(self) -> bool:
+        """Whether a second index is the position of a token: ``times positions``."""
+        item = self._section.single["times"]
+        assert isinstance(item, n.Times)
+        count = item.count
+        return (
+            isinstance(count, n.Reference)
+            and count.name == POSITIONS
+            and not count.indices
+            and POSITIONS not in {*self._section.params, *self._section.consts}
+        )
 
 
 def with_sizes(

@@ -16,6 +16,7 @@ from recform.lowering.checks.clashes import check_names
 from recform.lowering.constructor import Fix, free_params, hides, symbols_of
 from recform.lowering.declarations import DeclarationReader
 from recform.lowering.equations.output import read_output
+from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.lowering.frame import INPUT, FrameReader
@@ -110,7 +111,8 @@ class _Lowering:
         self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
         numbers, indexed = declarations.constants()
-        each_time = declarations.each_time(found)
+        positions = self._frame.over_positions()
+        each_time = frozenset() if positions else declarations.each_time(found)
         scalars = declarations.scalars(each_time)
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         values = {**constants, **tables.symbols, **self._frame.values}
@@ -125,9 +127,10 @@ class _Lowering:
             {**numbers, **self._frame.values},
             frozenset(indexed),
             self._frame.times(found),
-            frozenset(found.timed),
+            frozenset() if positions else frozenset(found.timed),
             each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
+            positions,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
@@ -158,6 +161,20 @@ class _Lowering:
         if hides(params, free, section.library, report):
             return None
         fix = Fix({p.name: p.value for p in params if not p.free or p.name not in free})
+        network = over_positions(
+            Lowered(
+                tuple(equations),
+                {name: fix(operators[untimed(name)]) for name in used},
+                declarations.used(reader, scalars),
+                {},
+            ),
+            boundaries,
+            output[0],
+            reader.spans,
+            report,
+        )
+        if report.has_errors:
+            return None
         made = Formula(
             name=section.name,
             source=self._source,
@@ -169,10 +186,10 @@ class _Lowering:
             transition=_unless_empty(fix(frame["transition"])),
             stages=stages,
             scope=self._frame.scope(),
-            operators={name: fix(operators[untimed(name)]) for name in used},
-            scalars=declarations.used(reader, scalars),
+            operators=network.operators,
+            scalars=network.scalars,
             tables=tuple(t for t in tables.tables if t.symbol in needed),
-            equations=tuple(equations),
+            equations=network.equations,
             boundaries=tuple(boundaries),
             output=output[0],
             output_span=output[1],
@@ -180,6 +197,7 @@ class _Lowering:
             name_spans={**found.operators, **_spans(section.settings["names"])},
             init=init,
             spans=reader.spans,
+            said=network.said,
             library=section.library,
         )
         check_numbers(made, reader, report)

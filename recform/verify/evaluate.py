@@ -48,8 +48,11 @@ Computed: TypeAlias = Any
 class Untold(LookupError):
     """A check needs the values of a function of which its plugin says nothing."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the plugin says no value of {name}")
+    def __init__(self, function: Operator) -> None:
+        what = f"the plugin says no value of {function.name}"
+        if function.moves:
+            what = f"{function.name} moves tokens, and has no value of a number"
+        super().__init__(what)
 
 
 class Missing(LookupError):
@@ -247,11 +250,21 @@ def function(operator: Operator) -> Callable[[Computed], Computed]:
     Raises:
         Untold: if that is nothing.
     """
+    if operator.moves:
+        return lambda x: _moved(x, operator.moves)
     known = operator.function
     if known is None:
-        raise Untold(operator.name)
+        raise Untold(operator)
     words = _words()
     return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
+
+
+def _moved(x: Computed, by: int) -> Computed:
+    """Tokens some positions later, behind zeros."""
+    moved = x * 0
+    if by < x.shape[1]:
+        moved[:, by:] = x[:, : x.shape[1] - by]
+    return moved
 
 
 @cache

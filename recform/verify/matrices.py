@@ -108,6 +108,8 @@ class Matrices:
             assert letter.part is not None
             which, count = letter.part
             return Stack(value.whole().chunk(count)[which])
+        if letter.kind == "shift":
+            raise Missing(letter.name)  # The matrices are those of vectors.
         if (letter, at) not in self._known:
             self._known[letter, at] = self._factor(letter, at)
         factor = self._known[letter, at]

@@ -136,6 +136,8 @@ def linear(formula: Formula, blocks: int, width: int) -> Formula:
             name: _matrix(name, pipeline.inputs)
             for name, pipeline in formula.operators.items()
         },
+        # A matrix does not do what was said of positions.
+        said={},
     )
 
 

@@ -148,6 +148,9 @@ class Differentiator:
                     part = (slot, count) if count > 1 else None
                     letter = Letter("operator", tensor.operator, at, part=part)
                     yield from self._times(letter, child, block)
+            case Elementwise() if tensor.function.moves:
+                letter = Letter("shift", tensor.name, At(SHARED))
+                yield from self._times(letter, tensor.argument, block)
             case Elementwise():
                 if not self._activations:
                     yield from self._parts(tensor.argument, block)

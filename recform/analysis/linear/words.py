@@ -71,7 +71,7 @@ class Letter:
     Attributes:
         kind: ``operator``; ``activation``, the derivative of an elementwise function;
             ``gate``, a tensor that another is multiplied with; ``gain``, a scalar for
-            each feature; ``embed`` and ``project``, a part's place in a concatenation
+            each feature; ``shift``, tokens moved by positions; ``embed`` and ``project``, a part's place in a concatenation
             and a part of a split.
         name: ``W``, ``relu``, ...
         at: the block that it belongs to.

@@ -100,6 +100,11 @@ class Field:
                     f"{tensor.operator} takes {len(tensor.arguments)} tensors, and how "
                     "large it makes them is not known"
                 )
+            case Elementwise() if tensor.function.moves:
+                raise Unknown(
+                    f"{tensor.name} moves tokens, and how much each is like those before "
+                    "is not known"
+                )
             case Elementwise():
                 return self.value(tensor.argument)
             case Scaled():

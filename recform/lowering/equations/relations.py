@@ -151,9 +151,21 @@ class EquationReader:
             return
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
+            if reader.names.positions:
+                position = self._times.position(left)
+                if position is not None:
+                    alone = replace(left, indices=left.indices[:1])
+                    with reader.at(self._times.letter(left), position):
+                        self._one(alone, right, item)
+                return
             for copy in self._times.copies(left):
                 self._copy(copy, left.indices[0], right, item)
             return
+        self._one(left, right, item)
+
+    def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
+        """The equation, or boundary equation, of a left side with one index."""
+        reader = self._reader
         if isinstance(left, n.Reference) and is_several(left):
             found = SeveralReader(reader, self._starts, self._length, self._report)
             blocks = found.blocks(left, right)

@@ -50,6 +50,7 @@ class Names:
         times: how far a second index runs; 0 where there is none.
         timed: unknowns with a second index.
         each_time: learned scalars with one number for each time, for all blocks.
+        positions: whether a second index is the position of a token.
         placed: constants with a number for each stage or block, which only operators
             know.
     """
@@ -64,6 +65,7 @@ class Names:
     timed: frozenset[str] = frozenset()
     each_time: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
+    positions: bool = False
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""
@@ -176,12 +178,12 @@ class Base:
                 self._bound[name] = before
 
     @contextmanager
-    def at(self, letter: str, time: int) -> Iterator[None]:
+    def at(self, letter: str, time: Symbolic) -> Iterator[None]:
         """Gives the letter of the second index a value while a side is read."""
         before = self._time
         self._time = letter
         try:
-            with self.binding(letter, sympy.Integer(time)):
+            with self.binding(letter, sympy.sympify(time)):
                 yield
         finally:
             self._time = before

@@ -8,16 +8,19 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import (
+    Elementwise,
     I,
     Input,
     L,
     Learned,
     State,
+    Tensor,
     at_time,
     untimed,
 )
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
+from recform.blocks.operators.sequence import SHIFT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
@@ -41,6 +44,8 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
+        if self.names.positions and len(expr.indices) == 2:
+            return self._at_position(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
@@ -96,6 +101,22 @@ class References(Indices):
                 hint=f"write {wanted}, or {other} everywhere",
             )
         return State(name if time is None else at_time(name, time), index)
+
+    def _at_position(self, expr: n.Reference) -> Tensor:
+        """``X_<i-1,t-1>``: an unknown at an earlier position."""
+        first, second = expr.indices
+        if expr.name not in self.names.unknowns:
+            self._fail(
+                "RF229",
+                f"{expr.name} is the same at all positions",
+                expr.span,
+                hint=f"write it with one index: {expr.name}_{first.span.text}",
+            )
+        assert not isinstance(first, n.Range)
+        made: Tensor = self._state(expr, self._index(first), None)
+        for _ in range(self._behind(second)):
+            made = Elementwise(SHIFT, made)
+        return made
 
     def _plain(self, expr: n.Reference) -> Value | None:
         """A name without an index, if it is a number or the input."""
