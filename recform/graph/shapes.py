@@ -13,6 +13,7 @@ from functools import partial
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -20,12 +21,15 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    list_of,
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Misfit, Shape
@@ -40,7 +44,7 @@ from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages, newest
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import END, ModuleSlot, Step
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
@@ -91,7 +95,9 @@ class BlockShapes:
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
         )
-        self.saved = Saved(self.step, self.kept, self.known, self.adapters.sites)
+        self.saved = Saved(
+            self.step, self.kept, self.known, self.adapters.sites, self.count
+        )
 
     def block(self) -> Block:
         """Everything about the block.
@@ -105,7 +111,9 @@ class BlockShapes:
                 self.shape(tensor)
         for tensor in self.step.body:
             self.shape(tensor)
-        scalars = ScalarSizes(self.formula, self.step, self.scalars, self.report)
+        scalars = ScalarSizes(
+            self.formula, self.step, self.scalars, self.report, self.count
+        )
         scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
@@ -124,6 +132,16 @@ class BlockShapes:
             scalars=dict(scalars.own),
             totals=self._totals + self.adapters.totals + saved,
         )
+
+    def count(self, tensor: Tensor) -> int:
+        """How many tensors a tensor of the block is: one for each member of a list."""
+        listed = tensor if isinstance(tensor, History) else list_of(tensor)
+        if listed is None or listed.kind != "list":
+            return 1
+        # The end is written as that of a short network.
+        behind = self.step.role == END
+        moved = self.place.index + behind - self.step.at
+        return int(listed.last) + moved - listed.first + 1
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -162,6 +180,17 @@ class BlockShapes:
                 return self._function(tensor)
             case Part():
                 return self._part(tensor)
+            case History() if tensor.kind == "list":
+                return self._list(tensor)
+            case Members():
+                return self.shape(tensor.history)
+            case Over():
+                return self._over(tensor)
+            case Across():
+                inner = self.shape(tensor.tensor)
+                if tensor.kind == "norm":
+                    self.saved.keep(tensor.tensor, inner)
+                return inner.with_features(1)
             case History():
                 if tensor.kind == "concat":
                     return self._concat(tensor, self.step.parts(tensor))
@@ -281,6 +310,15 @@ class BlockShapes:
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
         value = self.step.bare(term)
         source = self.shape(value)
+        if parent.is_many:
+            self.report.error(
+                "RF401",
+                f"this puts {source} and {target} together for each member of a sum, "
+                "and there are no adapters for that",
+                self.span(term),
+                hint="give both one shape, or sum first what has one",
+            )
+            raise Stuck(parent, (value, parent))
         site = Site(value, parent)
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
@@ -324,12 +362,12 @@ class BlockShapes:
         except Stuck:
             raise Stuck(tensor, (tensor.argument, tensor)) from None
         learned = trace.parameters if own and before is None else 0
-        self._totals += Totals(learned, trace.multiply_adds)
+        self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
         if trace.saves_input:
             self.saved.keep(tensor.argument, x)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
-        self.saved.keep_inside(tensor, trace.saved)
+        self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
 
     def _stride(self, argument: Tensor) -> int:
@@ -358,6 +396,29 @@ class BlockShapes:
                 raise Stuck(tensor, (parts[0], part))
         features = sum(int(shape.features) for shape in shapes)
         return shapes[0].with_features(features)
+
+    def _list(self, history: History) -> Shape:
+        """The shape of each member of a list."""
+        *before, member = self.step.parts(history)
+        shape = self.shape(member)
+        if before and self.shape(before[0]) != shape:
+            self.report.error(
+                "RF401",
+                f"the members of one sum have different shapes: "
+                f"{self.shape(before[0])} and {shape}",
+                self.span(history.body),
+                hint="`scope stage` starts the index anew in each stage, "
+                "with a transition between them",
+            )
+            raise Stuck(history, (before[0], member))
+        return shape
+
+    def _over(self, tensor: Over) -> Shape:
+        """The shape of a sum over members, or of the share of each."""
+        shape = self.shape(tensor.tensor)
+        if tensor.kind == "softmax":
+            self.saved.keep(tensor, shape)
+        return shape
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)

@@ -111,7 +111,8 @@ class _Lowering:
         declarations = DeclarationReader(section, self._frame, report)
         numbers, indexed = declarations.constants()
         each_time = declarations.each_time(found)
-        scalars = declarations.scalars(each_time)
+        each_member = declarations.each_member(found)
+        scalars = declarations.scalars(each_time, each_member)
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         values = {**constants, **tables.symbols, **self._frame.values}
         flows = NetworkFlows(section, found, shape, values, report)
@@ -128,6 +129,7 @@ class _Lowering:
             frozenset(found.timed),
             each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
+            each_member,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(

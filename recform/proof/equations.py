@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -22,6 +23,8 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -31,7 +34,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
-from recform.proof.coefficients import number
+from recform.proof.coefficients import number, scalars
 from recform.proof.indices import place, written
 from recform.proof.stated import Stated
 from recform.proof.values import Node, Values
@@ -251,6 +254,15 @@ class Equations:
             case History():
                 last = self._index(tensor.last, block, k)
                 return self.history(tensor.kind, tensor.body, tensor.first, last)
+            case Members():
+                listed = self.value(tensor.history, block, k)
+                return None if listed is None else values.make("members", listed)
+            case Over() | Across():
+                inner = self._shaped(tensor.tensor, block, k)
+                if inner is None:
+                    return None
+                word = "over" if isinstance(tensor, Over) else "across"
+                return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _index(self, index: Symbolic, block: int, k: int) -> int:
@@ -303,9 +315,9 @@ class Equations:
 
     def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
         coefficient = tensor.coefficient
-        if coefficient.has(K):
+        if any(s.index.has(K) for s in scalars(coefficient)) or _reads(coefficient, K):
             learned = {
-                item: Learned(item.name, self._index(item.index, block, k))
+                item: item.at(sympy.Integer(self._index(item.index, block, k)))
                 for item in coefficient.atoms(Learned)
                 if item.index is not sympy.nan
             }
@@ -355,8 +367,10 @@ class Equations:
     def history(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
         """What is put together of a growing range, a member more each time.
 
-        It has a name as soon as it has two members.
+        It has a name as soon as it has two members; a list has one with its first.
         """
+        if kind == "list":
+            return self._list(body, first, last)
         key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
@@ -371,3 +385,26 @@ class Equations:
                 result = self._name(("history", *key, index), made)
             self._histories[*key, index] = result
         return result
+
+    def _list(self, body: Tensor, first: int, last: int) -> int | None:
+        """The members that there are; what is nothing at the start is none of them."""
+        key = ("list", body, first)
+        known = last
+        while known >= first and (*key, known) not in self._histories:
+            known -= 1
+        result = self._histories.get((*key, known))
+        for index in range(max(known, first - 1) + 1, last + 1):
+            member = self._shaped(body, 0, index)
+            if member is not None:
+                begin = index if result is None else self.values.nodes[result][-2]
+                older = () if result is None else (result,)
+                made = self.values.make("listed", (*older, member))
+                result = self._name(("history", "list", body, begin, index), made)
+            self._histories[*key, index] = result
+        return result
+
+
+def _reads(coefficient: Symbolic, symbol: sympy.Symbol) -> bool:
+    """Whether a number in a coefficient is a symbol, outside of learned scalars."""
+    learned = {item: sympy.S.One for item in coefficient.atoms(Learned)}
+    return bool(coefficient.xreplace(learned).has(symbol))

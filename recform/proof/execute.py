@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -15,6 +16,8 @@ from recform.algebra.expr import (
     History,
     Input,
     Learned,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -171,6 +174,12 @@ class _Frame:
                 return values.make("part", tensor.parts, tensor.which, inner)
             case History():
                 return self._history(tensor)
+            case Members():
+                return values.make("members", self.value(tensor.history))
+            case Over() | Across():
+                inner = self.value(tensor.tensor)
+                word = "over" if isinstance(tensor, Over) else "across"
+                return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _state(self, state: State) -> int:

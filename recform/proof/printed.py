@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -24,6 +25,8 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -48,9 +51,11 @@ from recform.proof.forms import (
     called,
     drawn,
     frozen,
+    listed,
     multiply,
     part,
     same,
+    stacked,
 )
 from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
 from recform.recurrence.model import ModuleSlot, Slot
@@ -287,6 +292,14 @@ class _Planned:
                 return result
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
+            case History() if tensor.kind == "list":
+                return listed([self._form(part) for part in parts], len(parts) > 1)
+            case Members():
+                return stacked(self._form(tensor.history))
+            case Over():
+                return atom("over", tensor.kind, frozen(self._form(tensor.tensor)))
+            case Across():
+                return atom("across", tensor.kind, frozen(self._form(tensor.tensor)))
             case History() if tensor.kind != "concat":
                 return self._combined(tensor, tensor.kind, parts)
             case Concat() | History():

@@ -17,6 +17,8 @@ Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
 LEAVES = ("input", "state", "history", "number")
+#: Kinds whose parts have an order.
+_ROWS = ("product", "concat", "combine", "listed")
 
 
 class Values:
@@ -50,8 +52,8 @@ class Values:
         """A history from what it was, and what comes to it."""
         if kind == "sum":
             return self.sum(parts)
-        if kind == "concat":
-            return self.make("concat", parts)
+        if kind in ("concat", "list"):
+            return self.make("listed" if kind == "list" else kind, parts)
         return self.make("combine", kind, parts)
 
     def scale(self, number: Number, inner: int | None) -> int:
@@ -68,7 +70,7 @@ class Values:
     def parts(self, value: int) -> tuple[int, ...]:
         """The values that a value is made of."""
         kind, *rest = self.nodes[value]
-        if kind in ("sum", "product", "concat", "combine"):
+        if kind in ("sum", *_ROWS):
             return rest[-1]  # type: ignore[no-any-return]
         if kind in LEAVES:
             return ()
@@ -91,7 +93,7 @@ class Values:
         parts = tuple(parts)
         if kind == "sum":
             return self.make("sum", tuple(sorted(parts)))
-        if kind in ("product", "concat", "combine"):
+        if kind in _ROWS:
             return self.make(kind, *rest[:-1], parts)
         if kind in LEAVES:
             return self.make(*node)
@@ -121,4 +123,5 @@ class Values:
             return f"({rest[0]})*{inner}"
         if kind == "part":
             return f"part {rest[1] + 1} of {rest[0]} of {inner}"
-        return f"{kind if kind == 'concat' else rest[0]}({inner})"
+        plain = kind in ("concat", "listed", "members")
+        return f"{kind if plain else rest[0]}({inner})"

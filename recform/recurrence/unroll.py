@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,6 +24,9 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -205,7 +209,15 @@ class Unroller:
                     None if inner is None else Part(inner, tensor.parts, tensor.which)
                 )
             case History():
+                if tensor.kind == "list":
+                    return self._list(tensor)
                 return self._history(tensor)
+            case Members():
+                listed = self.settle(tensor.history)
+                return Members(listed) if isinstance(listed, History) else None
+            case Over() | Across():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else tensor.func(tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _shaped(self, tensor: Tensor) -> Tensor | None:
@@ -306,6 +318,21 @@ class Unroller:
                 result = here
             self._memo[here] = result
             before = result
+        return before
+
+    def _list(self, history: History) -> Tensor | None:
+        """A list, from its first member that is there on; None if there is none."""
+        before: History | None = None
+        for index in range(history.first, int(history.last) + 1):
+            member = self._shaped(_replace_k(history.body, index))
+            if member is None:
+                continue
+            first = index if before is None else before.first
+            here = History("list", history.body, first, index)
+            if here not in self.definitions:
+                older = () if before is None else (before,)
+                self.definitions[here] = Listed(*older, member)
+            before = here
         return before
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:

@@ -309,7 +309,7 @@ class _ClassWriter:
             self._called,
             lambda value, parent: "",
             self._coefficient,
-            {x: "x"},
+            variables={x: "x"},
         )
         statements = BodyWriter(step, writer, names, local_name, self._line)
         made = statements.write((), self._inline_statements)

@@ -217,7 +217,7 @@ class BodyWriter:
                 name = self._names.new(self._name_of(named))
                 self._writer.variables[part] = name
                 targets.append(name)
-            axis = self._writer.shape(tensor.tensor).feature_axis
+            axis = self._writer.axis(tensor.tensor)
             value = self._writer.show(tensor.tensor, ATOM)
             call = f"{value}.chunk({tensor.parts}, dim={axis})"
             self._set(", ".join(targets), call, self._line(tensor))

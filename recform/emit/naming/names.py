@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     History,
     Input,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -192,7 +195,14 @@ def base_name(tensor: Tensor) -> str:
             return "partial"
         case History():
             inner = base_name(tensor.body)
-            return f"{inner}s" if tensor.kind == "concat" else f"{inner}_{tensor.kind}"
+            many = tensor.kind in ("concat", "list")
+            return f"{inner}s" if many else f"{inner}_{tensor.kind}"
+        case Members():
+            return f"{base_name(tensor.history)}_stack"
+        case Over():
+            return "weights" if tensor.kind == "softmax" else "mixed"
+        case Across():
+            return "scores" if tensor.kind == "sum" else "norm"
         case Elementwise():
             return f"{tensor.name}_{base_name(tensor.argument)}"[:16].rstrip("_")
         case Scaled():

@@ -30,12 +30,12 @@ from recform.lowering.reading.base import (
     MAX_WRITTEN,
     Value,
 )
-from recform.lowering.reading.references import References
+from recform.lowering.reading.members import Gathered, Range, reads_block
 from recform.source import Span
 from recform.syntax import nodes as n
 
 
-class Ranges(References):
+class Ranges(Gathered):
     """Reads what runs over several indices."""
 
     def _repeated(self, expr: n.Call) -> Value:
@@ -62,13 +62,13 @@ class Ranges(References):
         low, high = self._value_of_index(first), self._value_of_index(last)
         if not low.is_Integer:
             self._fail("RF308", "the range starts at a whole number", first.span)
-        if high.has(I) and name == "sum":
+        if (high.has(I) or high.has(L)) and name == "sum":
             return self._history("sum", variable.name, body, low, high, expr.span)
         if not high.is_Integer:
             self._fail(
                 "RF308",
                 "the range ends at a whole number"
-                + (" or at i-1" if name == "sum" else ""),
+                + (" or at i-1 (at L in the output)" if name == "sum" else ""),
                 last.span,
             )
         if high - low + 1 > MAX_TERMS:
@@ -182,17 +182,11 @@ class Ranges(References):
         span: Span,
     ) -> Tensor:
         """A range up to ``i-d``, kept as one tensor that grows or adds up."""
+        over = Range(variable, low, high)
         with self.binding(variable, K):
-            value = self._body(body)
+            value = self._body(body, over)
         if not isinstance(value, Tensor):
             self._fail("RF308", f"{kind} over a history needs a tensor", body.span)
-        if value.has(I):
-            self._fail(
-                "RF308",
-                "the body of a range that ends at i cannot depend on i itself",
-                body.span,
-                hint="a sum over all of history is kept as one tensor that adds up",
-            )
         end = high - I if high.has(I) else high - L if high.has(L) else high
         if not end.is_Integer:
             self._fail("RF308", "the range ends at i-1, i-2, ... or a number", span)
@@ -201,6 +195,8 @@ class Ranges(References):
         if not (0 <= low <= MAX_OFFSET):
             self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
         self._missing_scalars(value, variable, int(low), span)
+        if reads_block(value):
+            return self._weighed(value, over, body.span)
         return History(kind, value, low, high)
 
     def _missing_scalars(
@@ -220,7 +216,7 @@ class Ranges(References):
                     f"{low + 1 - first}, and write what comes before as terms of its own",
                 )
 
-    def _body(self, body: n.Expr) -> Value:
+    def _body(self, body: n.Expr, over: Range) -> Value:
         raise NotImplementedError
 
     def _arguments(self, expr: n.Call) -> list[n.Expr]:

@@ -33,6 +33,8 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
+        if name in self.names.each_member:
+            return self._member_scalar(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
@@ -52,6 +54,9 @@ class References(Indices):
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)
         self._unknown(expr)
+
+    def _member_scalar(self, expr: n.Reference) -> Value:
+        raise NotImplementedError
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
