@@ -461,6 +461,11 @@ def _replaced(
     return memo[tensor]
 
 
+def is_list(tensor: object) -> bool:
+    """Whether this is a list, and no tensor."""
+    return isinstance(tensor, History) and tensor.kind == "list"
+
+
 def list_of(tensor: Tensor) -> History | None:
     """The list that a tensor is made of, a tensor for each member; None for one tensor."""
     if isinstance(tensor, Members):

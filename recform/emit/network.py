@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.blocks.shape import Size
@@ -130,6 +130,7 @@ class NetworkWriter:
         return all(
             len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
             and not isinstance(step.inputs[0], ModuleSlot)
+            and not any(map(is_list, (*step.inputs, *step.outputs)))
             for step in steps
         ) and not any(map(shared_by, steps))
 

@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
     subtensors,
 )
 from recform.algebra.formula import Formula
@@ -88,9 +89,14 @@ class Written:
         return self._time[tensor]
 
     def anchored(self, tensor: Tensor) -> bool:
-        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
-        return isinstance(tensor, State | Input) or (
-            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        """Whether a tensor belongs to one block: unknowns, and operators of a block.
+
+        A list does: it grows as soon as its new member is there.
+        """
+        return (
+            isinstance(tensor, State | Input)
+            or is_list(tensor)
+            or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
         )
 
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recform.algebra.expr import Apply, History, Tensor
+from recform.algebra.expr import Apply, Tensor, is_list
 from recform.algebra.formula import Formula, Pipeline
 from recform.blocks import Layout, Shape
 
@@ -27,5 +27,4 @@ def takes_stack(pipeline: Pipeline, x: Shape) -> bool:
 
 def slot_type(tensor: Tensor) -> str:
     """The type of what a block hands on."""
-    is_list = isinstance(tensor, History) and tensor.kind == "list"
-    return "list[Tensor]" if is_list else "Tensor"
+    return "list[Tensor]" if is_list(tensor) else "Tensor"

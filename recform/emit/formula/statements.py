@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Input,
+    Over,
+    Part,
+    State,
+    Tensor,
+)
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
@@ -74,7 +82,7 @@ class BodyWriter:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
                 pass
-            elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
+            elif uses.get(tensor, 0) > 1 or _is_named(tensor):
                 self._assign(tensor)
             for value, attribute in adapted.pop(tensor, ()):
                 self._adapt(value, attribute)
@@ -222,3 +230,8 @@ class BodyWriter:
             call = f"{value}.chunk({tensor.parts}, dim={axis})"
             self._set(", ".join(targets), call, self._line(tensor))
         return True
+
+
+def _is_named(tensor: Tensor) -> bool:
+    """Whether a tensor has a variable, however often it is read."""
+    return isinstance(tensor, State) or (isinstance(tensor, Over) and tensor.is_many)

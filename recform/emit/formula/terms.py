@@ -278,7 +278,7 @@ class Writer:
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
         whole = tensor.argument
-        if isinstance(whole, Members) and whole not in self.variables:
+        if isinstance(whole, Members):
             whole = whole.history
         call = self.operator(tensor, MEMBER)
         return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"

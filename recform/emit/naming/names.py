@@ -202,7 +202,7 @@ def base_name(tensor: Tensor) -> str:
         case Over():
             return "weights" if tensor.kind == "softmax" else "mixed"
         case Across():
-            return "scores" if tensor.kind == "sum" else "norm"
+            return "score" if tensor.kind == "sum" else "norm"
         case Elementwise():
             return f"{tensor.name}_{base_name(tensor.argument)}"[:16].rstrip("_")
         case Scaled():

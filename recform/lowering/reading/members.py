@@ -102,9 +102,9 @@ class Gathered(References):
                 place,
                 hint=f"a number for each {over.variable} weighs the members of the sum",
             )
-        return Scaled(common, Scaled(weights, made)) if common != 1 else Scaled(
-            weights, made
-        )
+        for factor in (weights, common):
+            made = made if factor == 1 else Scaled(factor, made)
+        return made
 
     def _check_weights(self, value: Symbolic, over: Range, place: Span) -> None:
         k = over.variable
