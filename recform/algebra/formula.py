@@ -145,6 +145,12 @@ class LearnedScalar:
     span: Span = field(compare=False)
     members: MemberStarts | None = None
 
+    def numbers(self, count: int, block: int | None, length: int) -> list[float]:
+        """The first values, so many of them, of a block in a network of so many."""
+        if self.members is None or block is None:
+            return [self.start] * count
+        return self.members.numbers(block, length, count)
+
 
 @dataclass(frozen=True)
 class Param:

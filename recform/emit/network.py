@@ -365,14 +365,15 @@ class NetworkWriter:
 
     def _scalar_sizes(self, name: str) -> Sequence[str]:
         """The sizes of a scalar with one number a feature."""
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                for tensor, shape in segment.block.shapes.items():
-                    # A number in a sum has no shape of its own: it has that of the sum.
-                    for part in (tensor, *tensor.children):
-                        if any(item.name == name for item in _learned(part)):
-                            more = len(shape.broadcast_view()) - 1
-                            return [str(int(shape.features)), *(["1"] * more)]
+        network = self._network
+        blocks = [s.block for stage in network.stages for s in stage.segments]
+        for block in (*blocks, *network.starts, *network.ends):
+            for tensor, shape in block.shapes.items():
+                # A number in a sum has no shape of its own: it has that of the sum.
+                for part in (tensor, *tensor.children):
+                    if any(item.name == name for item in _learned(part)):
+                        more = len(shape.broadcast_view()) - 1
+                        return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
 
 

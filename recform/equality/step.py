@@ -202,4 +202,6 @@ class _Next:
         body = self.value(tensor.body.xreplace({K: tensor.last}))
         if tensor.kind == "sum":
             return plus(before, body)
+        if tensor.kind == "list":
+            return self._atoms.value("listed", frozen(before), frozen(body))
         return together(self._atoms, tensor.kind, [before, body])

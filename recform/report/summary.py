@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
@@ -255,6 +255,8 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
+    if is_list(slot):
+        return "list"
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 

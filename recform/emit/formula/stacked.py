@@ -13,12 +13,13 @@ def stacks(
     formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply
 ) -> bool:
     """Whether an operator takes all members of a list as one tensor."""
-    return takes_stack(formula.operators[tensor.operator], shape(tensor.argument))
+    layout = shape(tensor.argument).layout
+    return takes_stack(formula.operators[tensor.operator], layout)
 
 
-def takes_stack(pipeline: Pipeline, x: Shape) -> bool:
+def takes_stack(pipeline: Pipeline, layout: Layout) -> bool:
     """Whether each operator of a pipeline works on the last axis, or on single numbers."""
-    last = x.layout in (Layout.TOKENS, Layout.VECTOR)
+    last = layout in (Layout.TOKENS, Layout.VECTOR)
     return all(
         step.operator.elementwise or (last and step.operator.stacks)
         for step in pipeline.steps

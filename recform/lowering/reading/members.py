@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     History,
     I,
     K,
+    L,
     Learned,
     Members,
     Over,
@@ -76,7 +77,9 @@ class Gathered(References):
         place = self.spans.get(tensor, place)
         if not _reads_member(tensor):
             return tensor
-        if not reads_block(tensor):
+        # What the output reads of all blocks it makes itself, at once.
+        late = over.last.has(L) and not isinstance(tensor, State)
+        if not reads_block(tensor) and not (late and not _is_of_member(tensor)):
             self._check_members(tensor, over, place)
             made: Tensor = Members(History("list", tensor, over.first, over.last))
         elif isinstance(tensor, Scaled):
@@ -261,6 +264,15 @@ def reads_block(tensor: Tensor) -> bool:
         or (isinstance(part, History) and part.last.has(I))
         or (isinstance(part, State | Apply) and part.index.has(I))
         or (isinstance(part, Scaled | Filled) and part.coefficient.has(I))
+        for part in _open_parts(tensor)
+    )
+
+
+def _is_of_member(tensor: Tensor) -> bool:
+    """Whether a part of a body is made with what block k owns."""
+    return any(
+        (isinstance(part, Apply) and part.index.has(K))
+        or (isinstance(part, Scaled | Filled) and part.coefficient.has(K))
         for part in _open_parts(tensor)
     )
 
