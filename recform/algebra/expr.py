@@ -315,11 +315,17 @@ class Elementwise(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
 
+#: Kinds of histories whose members stay apart.
+LISTS = ("list", "stages", "finished")
+
+
 class History(Tensor):
     """``concat``, ``sum``, ``max`` or ``min`` of a body over a growing range of indices.
 
     Attributes:
-        kind: how the bodies are put together; in a ``list`` they stay apart.
+        kind: how the bodies are put together. In a ``list`` they stay apart; a list by
+            ``stages`` has the last member and those at the ends of stages before it; and
+            ``finished`` are those at the ends of stages before the last index.
         body: a tensor in :data:`K` (and not in ``i``).
         first: the first index, a number.
         last: the last one, ``i - d`` or ``L - d``.
@@ -357,11 +363,11 @@ class Members(Tensor):
 
     is_many = True
 
-    def __new__(cls, history: History) -> Members:
-        return super().__new__(cls, history)
+    def __new__(cls, listed: History | Listed) -> Members:
+        return super().__new__(cls, listed)
 
     @property
-    def history(self) -> History:
+    def listed(self) -> History | Listed:
         return self.args[0]  # type: ignore[no-any-return]
 
 
@@ -463,13 +469,15 @@ def _replaced(
 
 def is_list(tensor: object) -> bool:
     """Whether this is a list, and no tensor."""
-    return isinstance(tensor, History) and tensor.kind == "list"
+    return isinstance(tensor, Listed) or (
+        isinstance(tensor, History) and tensor.kind in LISTS
+    )
 
 
-def list_of(tensor: Tensor) -> History | None:
+def list_of(tensor: Tensor) -> History | Listed | None:
     """The list that a tensor is made of, a tensor for each member; None for one tensor."""
     if isinstance(tensor, Members):
-        return tensor.history
+        return tensor.listed
     found = (list_of(child) for child in tensor.children if child.is_many)
     return next(found, None) if tensor.is_many else None
 

@@ -276,6 +276,12 @@ class Formula:
         counts = tuple(stage.blocks for stage in self.stages)
         return counts if self.scope is Scope.STAGE else (sum(counts),)
 
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The blocks behind which a stage is finished and another one follows; and 0."""
+        counts = [stage.blocks for stage in self.stages]
+        return tuple(sum(counts[:number]) for number in range(len(counts)))
+
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""
         return self.spans.get(tensor, self.equations[0].span)

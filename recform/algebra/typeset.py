@@ -166,7 +166,7 @@ class _Plain:
             case Listed():
                 return f"[{', '.join(map(self.show, tensor.children))}]", _ATOM
             case Members():
-                return self.write(tensor.history.body)
+                return self.member(tensor.listed), _PRODUCT
             case Over():
                 return self.over(tensor), _ATOM
             case Across():
@@ -203,7 +203,8 @@ class _Plain:
         return text
 
     def history(self, tensor: History) -> str:
-        last = self.number(tensor.last).replace(" ", "")
+        end = tensor.last - 1 if tensor.kind == "finished" else tensor.last
+        last = self.number(end).replace(" ", "")
         body = tensor.body
         if isinstance(body, State) and body.index == K:
             time = time_of(body.name)
@@ -216,10 +217,18 @@ class _Plain:
         inner = self.show(tensor.tensor)
         if tensor.kind == "softmax":
             return self.call("softmax", "k", inner)
-        history = list_of(tensor.tensor)
-        assert history is not None
-        last = self.number(history.last).replace(" ", "")
-        return self.call("sum", "k", str(history.first), last, inner)
+        listed = list_of(tensor.tensor)
+        if not isinstance(listed, History):
+            return self.call("sum", inner)
+        last = self.number(listed.last).replace(" ", "")
+        by = ["by=stage"] if listed.kind == "stages" else []
+        return self.call("sum", "k", str(listed.first), last, inner, *by)
+
+    def member(self, listed: Tensor) -> str:
+        """Any member of a list; of one that is put together here, the list."""
+        if isinstance(listed, History):
+            return self.show(listed.body, _PRODUCT)
+        return self.show(listed)
 
     def across(self, tensor: Across) -> str:
         inner = tensor.tensor

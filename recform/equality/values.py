@@ -140,7 +140,7 @@ class Evaluator:
                 members = [frozen(inner(child)) for child in tensor.children]
                 return self._atoms.value("listed", *members)
             case Members():
-                return self._atoms.value("members", frozen(inner(tensor.history)))
+                return self._atoms.value("members", frozen(inner(tensor.listed)))
             case Over() | Across():
                 word = "over" if isinstance(tensor, Over) else "across"
                 return self._atoms.value(word, tensor.kind, frozen(inner(tensor.tensor)))

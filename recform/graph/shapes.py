@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
     Members,
     Over,
     Part,
@@ -29,6 +30,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
     list_of,
 )
 from recform.algebra.formula import Formula
@@ -135,13 +137,18 @@ class BlockShapes:
 
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor of the block is: one for each member of a list."""
-        listed = tensor if isinstance(tensor, History) else list_of(tensor)
-        if listed is None or listed.kind != "list":
+        listed = tensor if is_list(tensor) else list_of(tensor)
+        if isinstance(listed, Listed):
+            *before, _ = listed.children
+            return 1 + sum(map(self.count, before))
+        if not isinstance(listed, History):
             return 1
         # The end is written as that of a short network.
         behind = self.step.role == END
-        moved = self.place.index + behind - self.step.at
-        return int(listed.last) + moved - listed.first + 1
+        last = int(listed.last) + self.place.index + behind - self.step.at
+        if listed.kind == "finished":
+            return sum(listed.first <= end < last for end in self.formula.ends)
+        return last - listed.first + 1
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -180,10 +187,10 @@ class BlockShapes:
                 return self._function(tensor)
             case Part():
                 return self._part(tensor)
-            case History() if tensor.kind == "list":
-                return self._list(tensor)
             case Members():
-                return self.shape(tensor.history)
+                return self.shape(tensor.listed)
+            case History() | Listed() if is_list(tensor):
+                return self._list(tensor)
             case Over():
                 return self._over(tensor)
             case Across():
@@ -397,20 +404,21 @@ class BlockShapes:
         features = sum(int(shape.features) for shape in shapes)
         return shapes[0].with_features(features)
 
-    def _list(self, history: History) -> Shape:
+    def _list(self, listed: History | Listed) -> Shape:
         """The shape of each member of a list."""
-        *before, member = self.step.parts(history)
+        *before, member = self.step.parts(listed)
         shape = self.shape(member)
         if before and self.shape(before[0]) != shape:
+            body = listed.body if isinstance(listed, History) else member
             self.report.error(
                 "RF401",
                 f"the members of one sum have different shapes: "
                 f"{self.shape(before[0])} and {shape}",
-                self.span(history.body),
+                self.span(body),
                 hint="`scope stage` starts the index anew in each stage, "
                 "with a transition between them",
             )
-            raise Stuck(history, (before[0], member))
+            raise Stuck(listed, (before[0], member))
         return shape
 
     def _over(self, tensor: Over) -> Shape:

@@ -130,6 +130,7 @@ class _Lowering:
             each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
             each_member,
+            self._frame.scope() is Scope.NETWORK,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(

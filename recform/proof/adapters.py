@@ -23,6 +23,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
@@ -111,7 +112,7 @@ class _Inside:
     def _check(self, tensor: Tensor) -> None:
         shape = self._shape(tensor)
         parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
-        if isinstance(tensor, History) and tensor.kind == "list":
+        if is_list(tensor):
             if any(self._shape(part) != shape for part in parts):
                 raise self._misfit(f"the members of {tensor} have different shapes")
         elif isinstance(tensor, Across):

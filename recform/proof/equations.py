@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.expr import (
+    LISTS,
     Across,
     Apply,
     Combine,
@@ -143,6 +144,11 @@ class Equations:
             made = self._state(rest[0], rest[1])
         elif kind == "history":
             history, body, first, last = rest
+            if history in LISTS:
+                before = self.history(history, body, first, last - 1)
+                found = self._longer(history, body, first, last, before)
+                assert found is not None
+                return self.made[found]
             before = self.history(history, body, first, last - 1)
             member = self.value(body, 0, last)
             assert before is not None and member is not None
@@ -255,7 +261,7 @@ class Equations:
                 last = self._index(tensor.last, block, k)
                 return self.history(tensor.kind, tensor.body, tensor.first, last)
             case Members():
-                listed = self.value(tensor.history, block, k)
+                listed = self.value(tensor.listed, block, k)
                 return None if listed is None else values.make("members", listed)
             case Over() | Across():
                 inner = self._shaped(tensor.tensor, block, k)
@@ -369,8 +375,8 @@ class Equations:
 
         It has a name as soon as it has two members; a list has one with its first.
         """
-        if kind == "list":
-            return self._list(body, first, last)
+        if kind in LISTS:
+            return self._list(kind, body, first, last)
         key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
@@ -386,22 +392,43 @@ class Equations:
             self._histories[*key, index] = result
         return result
 
-    def _list(self, body: Tensor, first: int, last: int) -> int | None:
+    def _list(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
         """The members that there are; what is nothing at the start is none of them."""
-        key = ("list", body, first)
+        if kind == "stages":
+            before = self._list("finished", body, first, last)
+            member = self._shaped(body, 0, last)
+            if last in self.formula.ends:
+                return self._list("finished", body, first, last + 1)
+            parts = [part for part in (before, member) if part is not None]
+            return before if member is None else self.values.make("listed", tuple(parts))
+        key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
             known -= 1
         result = self._histories.get((*key, known))
         for index in range(max(known, first - 1) + 1, last + 1):
-            member = self._shaped(body, 0, index)
-            if member is not None:
-                begin = index if result is None else self.values.nodes[result][-2]
-                older = () if result is None else (result,)
-                made = self.values.make("listed", (*older, member))
-                result = self._name(("history", "list", body, begin, index), made)
+            result = self._longer(kind, body, first, index, result)
             self._histories[*key, index] = result
         return result
+
+    def _longer(
+        self, kind: str, body: Tensor, first: int, index: int, before: int | None
+    ) -> int | None:
+        """A list at an index, from what it was at the one before."""
+        member = None
+        if kind == "list":
+            member = self._shaped(body, 0, index)
+        elif index - 1 >= first and index - 1 in self.formula.ends:
+            member = self._shaped(body, 0, index - 1)
+        if member is None and (before is None or kind == "list"):
+            return before
+        begin = first
+        if kind == "list":
+            begin = index if before is None else self.values.nodes[before][-2]
+        parts = tuple(part for part in (before, member) if part is not None)
+        made = self.values.make("listed", parts) if member is not None else before
+        assert made is not None
+        return self._name(("history", kind, body, begin, index), made)
 
 
 def _reads(coefficient: Symbolic, symbol: sympy.Symbol) -> bool:

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     History,
     Input,
     Learned,
+    Listed,
     Members,
     Over,
     Part,
@@ -24,6 +25,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.proof.coefficients import Number, number
 from recform.proof.equations import INPUT, Equations
@@ -175,7 +177,9 @@ class _Frame:
             case History():
                 return self._history(tensor)
             case Members():
-                return values.make("members", self.value(tensor.history))
+                return values.make("members", self.value(tensor.listed))
+            case Listed():
+                return values.make("listed", tuple(self.parts(tensor)))
             case Over() | Across():
                 inner = self.value(tensor.tensor)
                 word = "over" if isinstance(tensor, Over) else "across"
@@ -189,7 +193,10 @@ class _Frame:
         return self._checked(("state", state.name, index), right, wanted)
 
     def _history(self, history: History) -> int:
-        made = self.values.together(history.kind, tuple(self.parts(history)))
+        parts = tuple(self.parts(history))
+        made = self.values.together(history.kind, parts)
+        if history.kind == "finished" and is_list(self.step.parts(history)[-1]):
+            (made,) = parts  # no stage was finished
         last = int(history.last)
         if last > self.step.absolute:
             last += self.block - self.step.at

@@ -25,6 +25,7 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Listed,
     Members,
     Over,
     Part,
@@ -33,6 +34,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.blocks.shape import Size
 from recform.blocks.symbolic import Symbolic
@@ -292,10 +294,13 @@ class _Planned:
                 return result
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
-            case History() if tensor.kind == "list":
-                return listed([self._form(part) for part in parts], len(parts) > 1)
+            case History() | Listed() if is_list(tensor):
+                forms = [self._form(part) for part in parts]
+                if is_list(parts[-1]):
+                    return forms[0]
+                return listed(forms, is_list(parts[0]))
             case Members():
-                return stacked(self._form(tensor.history))
+                return stacked(self._form(tensor.listed))
             case Over():
                 return atom("over", tensor.kind, frozen(self._form(tensor.tensor)))
             case Across():

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from recform.algebra.expr import LISTS
 from recform.algebra.typeset import indexed
 from recform.proof.coefficients import Number
 
@@ -52,8 +53,10 @@ class Values:
         """A history from what it was, and what comes to it."""
         if kind == "sum":
             return self.sum(parts)
-        if kind in ("concat", "list"):
-            return self.make("listed" if kind == "list" else kind, parts)
+        if kind == "concat":
+            return self.make("concat", parts)
+        if kind in LISTS:
+            return self.make("listed", parts)
         return self.make("combine", kind, parts)
 
     def scale(self, number: Number, inner: int | None) -> int:

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Elementwise,
     Filled,
+    History,
     Input,
     Scaled,
     State,
@@ -82,6 +83,8 @@ class Written:
                 return self._time[tensor]
             if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
                 own = int(tensor.index)
+            elif isinstance(tensor, History) and tensor.kind == "finished":
+                own = int(tensor.last)
             elif isinstance(tensor, Scaled | Filled):
                 own = max((slot.index for slot in scalars_in(tensor)), default=0)
             below = [self.time(part) for part in self.unroller.parts(tensor)]
@@ -95,7 +98,7 @@ class Written:
         """
         return (
             isinstance(tensor, State | Input)
-            or is_list(tensor)
+            or (is_list(tensor) and isinstance(tensor, History))
             or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
         )
 

@@ -195,7 +195,7 @@ class Evaluator:
             case Members():
                 import torch
 
-                return torch.stack(self.values[tensor.history])
+                return torch.stack(self.values[tensor.listed])
             case Over() | Across():
                 return _gathered(tensor, self.values[tensor.tensor])
             case Filled():
@@ -259,8 +259,8 @@ def _joined(tensor: Tensor, values: list[Computed], *, many: bool = False) -> Co
 
     match tensor:
         case Listed():
-            *before, member = values
-            return [*(before[0] if before else ()), member]
+            lists = (value if isinstance(value, list) else [value] for value in values)
+            return [member for each in lists for member in each]
         case TensorSum():
             return reduce(add, values)
         case Pointwise():

@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Part,
     State,
     Tensor,
+    is_list,
 )
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
@@ -148,9 +149,14 @@ class BodyWriter:
         if isinstance(tensor, Input):
             self._writer.variables[tensor] = "x"
             return True
+        parts = self._step.parts(tensor)
+        if is_list(tensor) and is_list(parts[-1]):
+            # No stage was finished: the list is the one that there was.
+            self._writer.variables[tensor] = self._writer.show(parts[-1])
+            return True
         if not isinstance(tensor, State):
             return False
-        (right,) = self._step.parts(tensor)
+        (right,) = parts
         if self._writer.adapter(self._step.bare(right), tensor):
             return False
         if right in self._writer.variables:

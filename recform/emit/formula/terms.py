@@ -26,6 +26,7 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Listed,
     Members,
     Over,
     Part,
@@ -34,6 +35,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
@@ -230,7 +232,9 @@ class Writer:
             case Scaled():
                 return self.scaled(tensor, self.write(tensor.tensor))
             case Members():
-                return f"torch.stack({self.show(tensor.history)})", ATOM
+                return f"torch.stack({self.show(tensor.listed)})", ATOM
+            case Listed():
+                return self.listed(tensor), ATOM
             case Over():
                 return self.over(tensor), ATOM
             case Across():
@@ -275,11 +279,19 @@ class Writer:
 
     # -- the members of a list
 
+    def listed(self, tensor: Tensor) -> str:
+        """A list with one more member, or as it was."""
+        *older, member = self.parts(tensor)
+        if is_list(member):
+            return self.show(member)
+        before = "".join(f"*{self.show(part)}, " for part in older)
+        return f"[{before}{self.show(member)}]"
+
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
         whole = tensor.argument
         if isinstance(whole, Members):
-            whole = whole.history
+            whole = whole.listed
         call = self.operator(tensor, MEMBER)
         return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
 
@@ -398,10 +410,8 @@ class Writer:
     def history(self, tensor: History) -> tuple[str, int]:
         """A history with one more member."""
         parts = self.parts(tensor)
-        if tensor.kind == "list":
-            *older, member = map(self.show, parts)
-            before = "".join(f"*{text}, " for text in older)
-            return f"[{before}{member}]", ATOM
+        if is_list(tensor):
+            return self.listed(tensor), ATOM
         if tensor.kind == "concat":
             return self.joined(tensor, parts), ATOM
         if tensor.kind == "sum":

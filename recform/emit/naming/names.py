@@ -15,6 +15,7 @@ from recform.algebra.expr import (
     Elementwise,
     History,
     Input,
+    Listed,
     Members,
     Over,
     Part,
@@ -195,10 +196,14 @@ def base_name(tensor: Tensor) -> str:
             return "partial"
         case History():
             inner = base_name(tensor.body)
+            if tensor.kind == "finished":
+                return f"{inner}_ends"
             many = tensor.kind in ("concat", "list")
             return f"{inner}s" if many else f"{inner}_{tensor.kind}"
+        case Listed():
+            return f"{base_name(tensor.children[-1])}s"
         case Members():
-            return f"{base_name(tensor.history)}_stack"
+            return f"{base_name(tensor.listed)}_stack"
         case Over():
             return "weights" if tensor.kind == "softmax" else "mixed"
         case Across():

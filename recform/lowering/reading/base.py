@@ -52,6 +52,7 @@ class Names:
         placed: constants with a number for each stage or block, which only operators
             know.
         each_member: learned scalars with a number for each member of a sum.
+        by_stage: whether the index runs through all stages.
     """
 
     library: Library
@@ -65,6 +66,7 @@ class Names:
     each_time: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
     each_member: frozenset[str] = frozenset()
+    by_stage: bool = False
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""

@@ -39,11 +39,18 @@ from recform.syntax import nodes as n
 
 @dataclass(frozen=True)
 class Range:
-    """What a sum runs over: its variable, the first and the last index."""
+    """What a sum runs over.
+
+    Attributes:
+        variable: its letter.
+        first, last: the first and the last index.
+        by_stage: whether of the blocks before the last one only the ends of stages count.
+    """
 
     variable: str
     first: Symbolic
     last: Symbolic
+    by_stage: bool = False
 
 
 class Gathered(References):
@@ -59,7 +66,7 @@ class Gathered(References):
         on the block, the sum adds up from block to block.
         """
         common, body = _outside(body)
-        if not reads_block(body):
+        if not reads_block(body) and not over.by_stage:
             self._check_members(body, over, place)
             return scaled(common, History("sum", body, over.first, over.last))
         lifted = self._lifted(body, over, place)
@@ -81,7 +88,8 @@ class Gathered(References):
         late = over.last.has(L) and not isinstance(tensor, State)
         if not reads_block(tensor) and not (late and not _is_of_member(tensor)):
             self._check_members(tensor, over, place)
-            made: Tensor = Members(History("list", tensor, over.first, over.last))
+            kind = "stages" if over.by_stage else "list"
+            made: Tensor = Members(History(kind, tensor, over.first, over.last))
         elif isinstance(tensor, Scaled):
             made = self._weighted(tensor, over, place)
         else:
@@ -183,6 +191,13 @@ class Gathered(References):
                 f"block i has weights of its own: {name}_<i,{over.variable}>",
                 expr.span,
                 hint="those of another block are for another number of members",
+            )
+        if over.by_stage:
+            self._fail(
+                "RF313",
+                f"{name} is for the members of a sum over all blocks, not by stage",
+                expr.span,
+                hint="weigh by softmax, or leave out by=stage",
             )
         ends = over.first, over.last
         if self.ends.setdefault(name, ends) != ends:

@@ -40,6 +40,7 @@ class Ranges(Gathered):
 
     def _repeated(self, expr: n.Call) -> Value:
         name = expr.function.name
+        expr, by_stage = self._by_stage(expr)
         arguments = self._arguments(expr)
         if name == "sum" and len(arguments) == 1:
             return self._combined(expr)
@@ -63,7 +64,14 @@ class Ranges(Gathered):
         if not low.is_Integer:
             self._fail("RF308", "the range starts at a whole number", first.span)
         if (high.has(I) or high.has(L)) and name == "sum":
-            return self._history("sum", variable.name, body, low, high, expr.span)
+            over = Range(variable.name, low, high, by_stage)
+            return self._history("sum", over, body, expr.span)
+        if by_stage:
+            self._fail(
+                "RF308",
+                "a sum by stage ends at i, i-1, ..., or at L in the output",
+                last.span,
+            )
         if not high.is_Integer:
             self._fail(
                 "RF308",
@@ -94,6 +102,26 @@ class Ranges(Gathered):
         if name == "sum":
             return self._add([(1, value, span) for value, span in values])
         return self._multiply(values)
+
+    def _by_stage(self, expr: n.Call) -> tuple[n.Call, bool]:
+        """Whether a sum is one ``by=stage``, and the call without that."""
+        found = [
+            a for a in expr.arguments if isinstance(a, n.Keyword) and a.name == "by"
+        ]
+        if not found or expr.function.name != "sum":
+            return expr, False
+        value = found[0].value
+        if not isinstance(value, n.Reference) or value.name != "stage":
+            self._fail("RF203", "a sum is by=stage, or over all blocks", value.span)
+        if not self.names.by_stage:
+            self._fail(
+                "RF308",
+                "the index starts anew in each stage, so no sum goes over several",
+                found[0].span,
+                hint="leave out `scope stage`",
+            )
+        rest = tuple(a for a in expr.arguments if a not in found)
+        return replace(expr, arguments=rest), True
 
     def _combined(self, expr: n.Call) -> Value:
         name = expr.function.name
@@ -143,7 +171,7 @@ class Ranges(Gathered):
         indices = (n.Reference(here, "_k"), *argument.indices[1:])
         body = n.Reference(here, argument.name, indices)
         kind = "sum" if name == "mean" else name
-        history = self._history(kind, "_k", body, low, high, here)
+        history = self._history(kind, Range("_k", low, high), body, here)
         if name != "mean":
             return history
         if not isinstance(history, History):
@@ -172,18 +200,10 @@ class Ranges(Gathered):
             return Concat(*parts)
         return TensorSum(*parts) if name == "sum" else Combine(name, *parts)
 
-    def _history(
-        self,
-        kind: str,
-        variable: str,
-        body: n.Expr,
-        low: Symbolic,
-        high: Symbolic,
-        span: Span,
-    ) -> Tensor:
-        """A range up to ``i-d``, kept as one tensor that grows or adds up."""
-        over = Range(variable, low, high)
-        with self.binding(variable, K):
+    def _history(self, kind: str, over: Range, body: n.Expr, span: Span) -> Tensor:
+        """A range up to ``i-d``, kept as one tensor that grows or adds up, or as a list."""
+        low, high = over.first, over.last
+        with self.binding(over.variable, K):
             value = self._body(body, over)
         if not isinstance(value, Tensor):
             self._fail("RF308", f"{kind} over a history needs a tensor", body.span)
@@ -194,8 +214,8 @@ class Ranges(Gathered):
             self._fail("RF106", "this range reaches out of all reason", span)
         if not (0 <= low <= MAX_OFFSET):
             self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
-        self._missing_scalars(value, variable, int(low), span)
-        if reads_block(value):
+        self._missing_scalars(value, over.variable, int(low), span)
+        if over.by_stage or reads_block(value):
             return self._weighed(value, over, body.span)
         return History(kind, value, low, high)
 

@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     Elementwise,
     History,
     Input,
+    Listed,
     Members,
     Over,
     Part,
@@ -21,6 +22,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
@@ -126,7 +128,7 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
             return Kind.combine, f"part {tensor.which + 1} of {tensor.parts}"
         case TensorSum():
             return Kind.sum, "+"
-        case History() if tensor.kind == "list":
+        case History() | Listed() if is_list(tensor):
             return Kind.combine, "list"
         case Members():
             return Kind.combine, "each"
