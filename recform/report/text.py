@@ -72,8 +72,8 @@ def _state(summary: Summary, console: Console) -> None:
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
     for row in summary.state:
-        kinds = {"formed early": ", formed early", "list": "; a member more each time"}
-        more = kinds.get(row.kind, "")
+        grown = f"; at the end {row.tensors} tensors" if row.tensors > 1 else ""
+        more = {"formed early": ", formed early", "list": grown}.get(row.kind, "")
         table.add_row(Text(f"  {row.what}"), Text(row.reason + more))
     console.print(table)
     proof = "; ".join(" > ".join(way) for way in summary.ways)
