@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from recform.algebra.expr import Tensor
+import sympy
+
+from recform.algebra.expr import I, K, L, Tensor
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape
 from recform.blocks.symbolic import Symbolic
@@ -101,6 +103,35 @@ class Table:
 
 
 @dataclass(frozen=True)
+class MemberStarts:
+    """How the numbers of ``scalar a_<i,k> = 0`` start, one for each member of a sum.
+
+    Attributes:
+        value: in ``i``, ``L`` and :data:`recform.algebra.expr.K`.
+        own: what single members have instead, by their index: ``scalar a_<i,i> = 1``.
+        last: the index of the sum's last member, in ``i``.
+    """
+
+    value: Symbolic
+    own: tuple[tuple[Symbolic, Symbolic], ...]
+    last: Symbolic
+
+    def has(self, symbol: sympy.Symbol) -> bool:
+        """Whether a start depends on a symbol."""
+        return any(value.has(symbol) for value in (self.value, *dict(self.own).values()))
+
+    def numbers(self, block: int, length: int, count: int) -> list[float]:
+        """The first values of a block that has so many members."""
+        at = {I: sympy.Integer(block), L: sympy.Integer(length)}
+        last = int(self.last.xreplace(at))
+        own = {int(place.xreplace(at)): value for place, value in self.own}
+        return [
+            float(own.get(k, self.value).xreplace({**at, K: sympy.Integer(k)}))
+            for k in range(last + 1 - count, last + 1)
+        ]
+
+
+@dataclass(frozen=True)
 class LearnedScalar:
     """``scalar k_i = 0.5 per channel``.
 
@@ -109,6 +140,7 @@ class LearnedScalar:
         indexed: whether each block has one of its own.
         start: its first value.
         per_feature: one for each feature rather than one for all.
+        members: how it starts, if it is one for each member of a sum.
     """
 
     name: str
@@ -116,6 +148,13 @@ class LearnedScalar:
     start: float
     per_feature: bool
     span: Span = field(compare=False)
+    members: MemberStarts | None = None
+
+    def numbers(self, count: int, block: int | None, length: int) -> list[float]:
+        """The first values, so many of them, of a block in a network of so many."""
+        if self.members is None or block is None:
+            return [self.start] * count
+        return self.members.numbers(block, length, count)
 
 
 @dataclass(frozen=True)
@@ -244,6 +283,12 @@ class Formula:
         """How many blocks the index runs through, each time that it starts anew."""
         counts = tuple(stage.blocks for stage in self.stages)
         return counts if self.scope is Scope.STAGE else (sum(counts),)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The blocks behind which a stage is finished and another one follows; and 0."""
+        counts = [stage.blocks for stage in self.stages]
+        return tuple(sum(counts[:number]) for number in range(len(counts)))
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

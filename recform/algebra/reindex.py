@@ -62,7 +62,7 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
                 return History(part.kind, part.body, part.first, new(part.last))
             case Scaled() | Filled():
                 learned = {
-                    item: Learned(item.name, new(item.index))
+                    item: item.at(new(item.index))
                     for item in part.coefficient.atoms(Learned)
                 }
                 value, at = coefficient(part.coefficient.xreplace(learned), part.at)

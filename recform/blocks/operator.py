@@ -239,6 +239,9 @@ class Operator:
     normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
+    #: front of it, and without chance: several tensors may then be stacked, and be one.
+    stacks: bool = False
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the

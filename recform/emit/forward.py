@@ -10,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, Tensor
 from recform.algebra.formula import Scope
+from recform.emit.formula.stacked import stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.naming.names import variable
@@ -231,6 +232,7 @@ class ForwardWriter:
             operator,
             lambda value, parent: "",
             coefficient,
+            partial(stacks, self._formula, shapes.__getitem__),
             variables,
         )
 

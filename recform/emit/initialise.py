@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import sympy
 
 from recform.algebra.body import every_step
-from recform.algebra.formula import InitRule, Pipeline
+from recform.algebra.expr import K
+from recform.algebra.formula import InitRule, MemberStarts, Pipeline
 from recform.blocks import Operator
+from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.terms import coefficient_text
 from recform.emit.plan.definitions import Branch, Case, Do, Loop, Statement
 from recform.emit.plan.expressions import Code
 from recform.graph.model import NetworkGraph
@@ -93,6 +98,43 @@ def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
         return Code(f"nn.Parameter(torch.tensor([{start!r}]))")
     comma = "," if len(sizes) == 1 else ""
     return Code(f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))")
+
+
+def member_parameter(
+    starts: MemberStarts, first: int, names: Mapping[Symbolic, str]
+) -> Code:
+    """The expression of a learned number for each member of a sum.
+
+    Args:
+        starts: how they start.
+        first: the index of the first member.
+        names: what stands for ``i`` and ``L``.
+    """
+    at = {symbol: parsed(text) for symbol, text in names.items()}
+    behind = coefficient_text(starts.last.xreplace(at) + 1, {}, torch=False)
+    count = coefficient_text(starts.last.xreplace(at) + 1 - first, {}, torch=False)
+    k = {K: sympy.Symbol("k")}
+
+    def start(value: Symbolic) -> str:
+        value = value.xreplace({**at, **k})
+        return repr(float(value)) if value.is_number else coefficient_text(
+            value, {}, torch=False
+        )
+
+    general = start(starts.value)
+    if not starts.own and starts.value.is_number:
+        return Code(f"nn.Parameter(torch.full(({count},), {general}))")
+    text = general
+    for place, value in reversed(starts.own):
+        where = coefficient_text(place.xreplace(at), {}, torch=False)
+        text = f"{start(value)} if k == {where} else {text}"
+    ends = f"{first}, {behind}" if first else behind
+    return Code(f"nn.Parameter(torch.tensor([{text} for k in range({ends})]))")
+
+
+def parsed(text: str) -> Symbolic:
+    """A name or a number that code says, as a symbol or a number."""
+    return sympy.Integer(text) if text.isdigit() else sympy.Symbol(text, integer=True)
 
 
 def rule_call(rule: InitRule, weight: str) -> Do:

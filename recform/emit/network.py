@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.blocks.shape import Size
@@ -130,6 +130,7 @@ class NetworkWriter:
         return all(
             len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
             and not isinstance(step.inputs[0], ModuleSlot)
+            and not any(map(is_list, (*step.inputs, *step.outputs)))
             for step in steps
         ) and not any(map(shared_by, steps))
 
@@ -364,14 +365,15 @@ class NetworkWriter:
 
     def _scalar_sizes(self, name: str) -> Sequence[str]:
         """The sizes of a scalar with one number a feature."""
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                for tensor, shape in segment.block.shapes.items():
-                    # A number in a sum has no shape of its own: it has that of the sum.
-                    for part in (tensor, *tensor.children):
-                        if any(item.name == name for item in _learned(part)):
-                            more = len(shape.broadcast_view()) - 1
-                            return [str(int(shape.features)), *(["1"] * more)]
+        network = self._network
+        blocks = [s.block for stage in network.stages for s in stage.segments]
+        for block in (*blocks, *network.starts, *network.ends):
+            for tensor, shape in block.shapes.items():
+                # A number in a sum has no shape of its own: it has that of the sum.
+                for part in (tensor, *tensor.children):
+                    if any(item.name == name for item in _learned(part)):
+                        more = len(shape.broadcast_view()) - 1
+                        return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
 
 

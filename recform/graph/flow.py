@@ -215,7 +215,10 @@ class FlowFollower:
             "differ in shape",
             "a history that grows with every block makes each wider",
         )
-        if not self._numbered.alone:
+        if self._numbered.lists:
+            what = "weigh another number of earlier blocks"
+            hint = "a network so deep needs `scope stage`, with a list for each stage"
+        elif not self._numbered.alone:
             what = "have a size of their own"
             hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
         self._report.error(

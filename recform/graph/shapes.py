@@ -13,6 +13,7 @@ from functools import partial
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -20,12 +21,17 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
+    list_of,
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Misfit, Shape
@@ -41,7 +47,7 @@ from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages, newest
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import END, ModuleSlot, Step
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
@@ -92,7 +98,9 @@ class BlockShapes:
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
         )
-        self.saved = Saved(self.step, self.kept, self.known, self.adapters.sites)
+        self.saved = Saved(
+            self.step, self.kept, self.known, self.adapters.sites, self.count
+        )
 
     def block(self) -> Block:
         """Everything about the block.
@@ -106,7 +114,9 @@ class BlockShapes:
                 self.shape(tensor)
         for tensor in self.step.body:
             self.shape(tensor)
-        scalars = ScalarSizes(self.formula, self.step, self.scalars, self.report)
+        scalars = ScalarSizes(
+            self.formula, self.step, self.scalars, self.report, self.count
+        )
         scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
@@ -125,6 +135,21 @@ class BlockShapes:
             scalars=dict(scalars.own),
             totals=self._totals + self.adapters.totals + saved,
         )
+
+    def count(self, tensor: Tensor) -> int:
+        """How many tensors a tensor of the block is: one for each member of a list."""
+        listed = tensor if is_list(tensor) else list_of(tensor)
+        if isinstance(listed, Listed):
+            *before, _ = listed.children
+            return 1 + sum(map(self.count, before))
+        if not isinstance(listed, History):
+            return 1
+        # The end is written as that of a short network.
+        behind = self.step.role == END
+        last = int(listed.last) + self.place.index + behind - self.step.at
+        if listed.kind == "finished":
+            return sum(listed.first <= end < last for end in self.formula.ends)
+        return last - listed.first + 1
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -164,6 +189,17 @@ class BlockShapes:
                 return self._function(tensor)
             case Part():
                 return self._part(tensor)
+            case Members():
+                return self.shape(tensor.listed)
+            case History() | Listed() if is_list(tensor):
+                return self._list(tensor)
+            case Over():
+                return self._over(tensor)
+            case Across():
+                inner = self.shape(tensor.tensor)
+                if tensor.kind == "norm":
+                    self.saved.keep(tensor.tensor, inner)
+                return inner.with_features(1)
             case History():
                 if tensor.kind == "concat":
                     return self._concat(tensor, self.step.parts(tensor))
@@ -283,6 +319,15 @@ class BlockShapes:
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
         value = self.step.bare(term)
         source = self.shape(value)
+        if parent.is_many:
+            self.report.error(
+                "RF401",
+                f"this puts {source} and {target} together for each member of a sum, "
+                "and there are no adapters for that",
+                self.span(term),
+                hint="give both one shape, or sum first what has one",
+            )
+            raise Stuck(parent, (value, parent))
         site = Site(value, parent)
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
@@ -328,13 +373,13 @@ class BlockShapes:
         except Stuck:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
-        self._totals += Totals(learned, trace.multiply_adds)
+        self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
         if trace.saves_input:
             for argument, shape in zip(tensor.arguments, inputs, strict=True):
                 self.saved.keep(argument, shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
-        self.saved.keep_inside(tensor, trace.saved)
+        self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
 
     def _stride(self, arguments: tuple[Tensor, ...]) -> int:
@@ -367,6 +412,30 @@ class BlockShapes:
                 raise Stuck(tensor, (parts[0], part))
         features = sum(int(shape.features) for shape in shapes)
         return shapes[0].with_features(features)
+
+    def _list(self, listed: History | Listed) -> Shape:
+        """The shape of each member of a list."""
+        *before, member = self.step.parts(listed)
+        shape = self.shape(member)
+        if before and self.shape(before[0]) != shape:
+            body = listed.body if isinstance(listed, History) else member
+            self.report.error(
+                "RF401",
+                f"the members of one sum have different shapes: "
+                f"{self.shape(before[0])} and {shape}",
+                self.span(body),
+                hint="`scope stage` starts the index anew in each stage, "
+                "with a transition between them",
+            )
+            raise Stuck(listed, (before[0], member))
+        return shape
+
+    def _over(self, tensor: Over) -> Shape:
+        """The shape of a sum over members, or of the share of each."""
+        shape = self.shape(tensor.tensor)
+        if tensor.kind == "softmax":
+            self.saved.keep(tensor, shape)
+        return shape
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)

@@ -113,7 +113,8 @@ class _Lowering:
         numbers, indexed = declarations.constants()
         positions = self._frame.over_positions()
         each_time = frozenset() if positions else declarations.each_time(found)
-        scalars = declarations.scalars(each_time)
+        each_member = declarations.each_member(found)
+        scalars = declarations.scalars(each_time, each_member)
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         values = {**constants, **tables.symbols, **self._frame.values}
         flows = NetworkFlows(section, found, shape, values, report)
@@ -131,6 +132,8 @@ class _Lowering:
             each_time,
             frozenset(name for name, item in section.consts.items() if item.per),
             positions,
+            each_member,
+            self._frame.scope() is Scope.NETWORK,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(

@@ -10,18 +10,22 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     Filled,
     History,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
@@ -111,7 +115,13 @@ class _Inside:
     def _check(self, tensor: Tensor) -> None:
         shape = self._shape(tensor)
         parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
-        if isinstance(tensor, Concat) or (
+        if is_list(tensor):
+            if any(self._shape(part) != shape for part in parts):
+                raise self._misfit(f"the members of {tensor} have different shapes")
+        elif isinstance(tensor, Across):
+            if shape != self._shape(parts[0]).with_features(1):
+                raise self._misfit(f"{tensor} is {shape}, and no number a position")
+        elif isinstance(tensor, Concat) or (
             isinstance(tensor, History) and tensor.kind == "concat"
         ):
             shapes = list(map(self._shape, parts))
@@ -122,7 +132,7 @@ class _Inside:
             terms = [self._meets(part, tensor, shape) for part in parts]
             if terms and not shape.is_made_of(terms):
                 raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
-        elif isinstance(tensor, Scaled | Elementwise) and shape != self._shape(
+        elif isinstance(tensor, Scaled | Elementwise | Members | Over) and shape != self._shape(
             parts[0]
         ):
             raise self._misfit(f"{tensor} is {shape}, and what it is of is not")

@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     I,
     State,
     Tensor,
+    is_list,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -318,7 +319,9 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
                     continue
                 seen.add(user)
                 lag = model.time(user) - pattern.at
-                if model.anchored(user) and lag > 0:
+                if is_list(user):
+                    stack.append(user)
+                elif model.anchored(user) and lag > 0:
                     readers.setdefault(lag, []).append(_label(user))
                 elif not model.anchored(user):
                     stack.append(user)
@@ -348,7 +351,7 @@ def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
 def _early(pattern: Step) -> tuple[str, ...]:
     texts = []
     for tensor in pattern.outputs:
-        if isinstance(tensor, ModuleSlot | State | Apply):
+        if isinstance(tensor, ModuleSlot | State | Apply) or is_list(tensor):
             continue
         texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
     return tuple(texts)

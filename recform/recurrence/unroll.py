@@ -7,11 +7,13 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sympy
 
 from recform.algebra.expr import (
+    LISTS,
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,6 +25,9 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -63,6 +68,7 @@ class Unroller:
             if isinstance(left := boundary.left, Apply):
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
+        self._ends = set(formula.ends)
         self._at_start = {
             part.operator
             for boundary in formula.boundaries
@@ -206,7 +212,18 @@ class Unroller:
                     None if inner is None else Part(inner, tensor.parts, tensor.which)
                 )
             case History():
+                if tensor.kind in LISTS:
+                    return self._list(tensor)
                 return self._history(tensor)
+            case Members():
+                listed = self.settle(tensor.listed)
+                return None if listed is None else Members(listed)
+            case Listed():
+                parts = self._present(tensor)
+                return Listed(*parts) if parts else None
+            case Over() | Across():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else tensor.func(tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _shaped(self, tensor: Tensor) -> Tensor | None:
@@ -313,6 +330,64 @@ class Unroller:
                 result = here
             self._memo[here] = result
             before = result
+        return before
+
+    def _list(self, history: History) -> Tensor | None:
+        """A list, from its first member that is there on; None if there is none."""
+        last = int(history.last)
+        if history.kind == "list":
+            return self._grown(history, history.first, last, lambda index: index)
+        if history.kind == "finished":
+            return self._finished(history, last)
+        if last in self._ends:
+            return self._finished(history, last + 1)
+        before = self._finished(history, last)
+        member = self._shaped(_replace_k(history.body, last))
+        parts = [part for part in (before, member) if part is not None]
+        return Listed(*parts) if member is not None else before
+
+    def _finished(self, history: History, last: int) -> Tensor | None:
+        """The members at the ends of stages before an index."""
+        finished = History("finished", history.body, history.first, last)
+        return self._grown(
+            finished,
+            history.first + 1,
+            last,
+            lambda index: index - 1 if index - 1 in self._ends else None,
+        )
+
+    def _grown(
+        self,
+        history: History,
+        first: int,
+        last: int,
+        new: Callable[[int], int | None],
+    ) -> History | None:
+        """A list as it grows from index to index.
+
+        Args:
+            history: of the kind and the body.
+            first, last: the indices.
+            new: the member that comes to it at an index, if one does.
+        """
+        before: History | None = None
+        for index in range(first, last + 1):
+            number = new(index)
+            member = (
+                None
+                if number is None
+                else self._shaped(_replace_k(history.body, number))
+            )
+            if member is None and (before is None or history.kind == "list"):
+                continue
+            start = history.first
+            if history.kind == "list":
+                start = index if before is None else before.first
+            here = History(history.kind, history.body, start, index)
+            if here not in self.definitions:
+                parts = [part for part in (before, member) if part is not None]
+                self.definitions[here] = Listed(*parts)
+            before = here
         return before
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:

@@ -16,11 +16,13 @@ from recform.algebra.expr import (
     Apply,
     Elementwise,
     Filled,
+    History,
     Input,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
     subtensors,
 )
 from recform.algebra.formula import Formula
@@ -81,6 +83,8 @@ class Written:
                 return self._time[tensor]
             if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
                 own = int(tensor.index)
+            elif isinstance(tensor, History) and tensor.kind == "finished":
+                own = int(tensor.last)
             elif isinstance(tensor, Scaled | Filled):
                 own = max((slot.index for slot in scalars_in(tensor)), default=0)
             below = [self.time(part) for part in self.unroller.parts(tensor)]
@@ -88,9 +92,14 @@ class Written:
         return self._time[tensor]
 
     def anchored(self, tensor: Tensor) -> bool:
-        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
-        return isinstance(tensor, State | Input) or (
-            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        """Whether a tensor belongs to one block: unknowns, and operators of a block.
+
+        A list does: it grows as soon as its new member is there.
+        """
+        return (
+            isinstance(tensor, State | Input)
+            or (is_list(tensor) and isinstance(tensor, History))
+            or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
         )
 
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
@@ -25,11 +25,19 @@ from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 
 @dataclass(frozen=True)
 class StateRow:
-    """One tensor (or module) that a block hands on."""
+    """One tensor (or module, or list of tensors) that a block hands on.
+
+    Attributes:
+        what: typeset.
+        kind: in words.
+        reason: who reads it.
+        tensors: how many tensors it is behind the last block.
+    """
 
     what: str
     kind: str
     reason: str
+    tensors: int = 1
 
 
 @dataclass(frozen=True)
@@ -186,7 +194,8 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
     rows = []
     for slot in recurrence.state:
         text = show(slot, pattern.at, pattern.absolute)
-        rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
+        reason, tensors = recurrence.reasons[slot], _tensors(slot, recurrence)
+        rows.append(StateRow(text, _kind(slot), reason, tensors))
     return rows
 
 
@@ -243,6 +252,19 @@ def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
             yield SharedRow(row.name, row.calls, row.reason, where)
 
 
+def _tensors(slot: Slot, recurrence: Recurrence) -> int:
+    """How many tensors a slot of the state is behind the last block; 0 for a module."""
+    if isinstance(slot, ModuleSlot):
+        return 0
+    if not isinstance(slot, History) or not is_list(slot):
+        return 1
+    longest = max(flow.length for flow in recurrence.flows)
+    last = int(slot.last) + longest - recurrence.pattern.at
+    if slot.kind == "finished":
+        return sum(slot.first <= end < last for end in recurrence.formula.ends)
+    return last - slot.first + 1
+
+
 def _at(slot: Slot, step: Step, block: int) -> Slot:
     """What a step hands on, for another block that takes it."""
     if isinstance(slot, ModuleSlot):
@@ -255,6 +277,8 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
+    if is_list(slot):
+        return "list"
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 

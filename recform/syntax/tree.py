@@ -79,6 +79,9 @@ class _ToNodes:
         per = None if children[3] is None else str(children[3])
         return n.Scalar(span, children[0], children[2], per)
 
+    def vector(self, span: Span, children: list[Built]) -> n.Scalar:
+        return n.Scalar(span, children[0], children[2], "feature")
+
     def input(self, span: Span, children: list[Built]) -> n.Input:
         return n.Input(span, tuple(_nodes(children)))
 

@@ -112,13 +112,12 @@ class Trial:
 
 def started(formula: Formula, blocks: int, parts: Parts) -> Iterator[tuple[str, float]]:
     """How the learned scalars of a new module differ from what the file says."""
-    import torch
-
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with suppress(Missing):
                 value = parts.scalar(name, index).detach().float()
-                expected = torch.full_like(value, scalar.start)
+                start = scalar.numbers(value.numel(), index, blocks)
+                expected = value.new_tensor(start).view_as(value)
                 what = f"the start of {name}" + (f"_{index}" if index else "")
                 yield what, error_of(value, expected)
 

@@ -114,7 +114,7 @@ class _Letters:
     def _scalar(self, value: Any) -> str:
         met = sorted(value.atoms(Learned), key=self._place)
         table = {
-            item: Learned(_normal(self.scalars, "k", item.name), item.index)
+            item: item.func(_normal(self.scalars, "k", item.name), *item.args[1:])
             for item in met
         }
         return str(value.xreplace(table))

@@ -29,6 +29,7 @@ class Linear(Operator):
     about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True
+    stacks = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),

@@ -66,6 +66,7 @@ class LayerNorm(Operator):
     about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
+    stacks = True
     weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
     support = (template("layer_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-5, _EPS),)
@@ -88,6 +89,7 @@ class RMSNorm(Operator):
     about = "divides by the root mean square of the features; learned scale, no shift"
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"
+    stacks = True
     weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
     support = (template("rms_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)

@@ -8,12 +8,16 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     History,
     Input,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -194,7 +198,18 @@ def base_name(tensor: Tensor) -> str:
             return "partial"
         case History():
             inner = base_name(tensor.body)
-            return f"{inner}s" if tensor.kind == "concat" else f"{inner}_{tensor.kind}"
+            if tensor.kind == "finished":
+                return f"{inner}_ends"
+            many = tensor.kind in ("concat", "list")
+            return f"{inner}s" if many else f"{inner}_{tensor.kind}"
+        case Listed():
+            return f"{base_name(tensor.children[-1])}s"
+        case Members():
+            return f"{base_name(tensor.listed)}_stack"
+        case Over():
+            return "weights" if tensor.kind == "softmax" else "mixed"
+        case Across():
+            return "score" if tensor.kind == "sum" else "norm"
         case Elementwise():
             return f"{tensor.name}_{base_name(tensor.argument)}"[:16].rstrip("_")
         case Scaled():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from recform.algebra.body import Body
-from recform.algebra.expr import untimed
+from recform.algebra.expr import Apply, Tensor, untimed
 from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import given
+from recform.emit.formula.stacked import takes_stack
 from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import class_name, is_inline
 from recform.emit.naming.namespace import fail
@@ -98,6 +101,21 @@ class BlockWriter:
             for slot in step.outputs
         ):
             self._needs_name(name, f"{untimed(name)} is called by later blocks as well")
+        if any(
+            isinstance(part, Apply)
+            and part.operator == name
+            and part.is_many
+            and not takes_stack(self._formula.operators[name], shapes[part.arguments[0]].layout)
+            for part, shapes in self._applied()
+        ):
+            self._needs_name(name, f"{untimed(name)} is called on one member at a time")
+
+    def _applied(self) -> Iterator[tuple[Tensor, Mapping[Tensor, Shape]]]:
+        """What the blocks compute, with the shapes there."""
+        for stage in self._network.stages:
+            for segment in stage.segments:
+                for tensor in self._network.recurrence.steps[segment.step].body:
+                    yield tensor, segment.block.shapes
 
     def _needs_name(self, name: str, why: str) -> None:
         letter = untimed(name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sympy
+
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
@@ -246,10 +248,22 @@ class Owned:
         of_index = any(value.has(I) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
         self.has_numbers = of_index or of_length
-        if of_index:
+        starts = [
+            found
+            for name in self.scalars
+            if (found := self._formula.scalars[name].members) is not None
+        ]
+        if of_index or starts:
             self.columns.add(self.index(), "i")
-        if of_length:
+        if of_length or any(found.has(L) for found in starts):
             self.columns.add(self.depth(), "depth")
+
+    def first_member(self, name: str) -> int:
+        """The index of the first member that a learned scalar has a number for."""
+        found = self._formula.scalars[name].members
+        assert found is not None
+        last = found.last.xreplace({I: sympy.Integer(self.segments[0].first)})
+        return int(last) + 1 - self.blocks[0].scalars[name]
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from recform.algebra.expr import is_list
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph
@@ -71,8 +72,12 @@ class _Row:
 
     @property
     def steady(self) -> bool:
-        """Whether a block makes as many values as it takes."""
-        return len(self.step.inputs) == len(self.step.outputs)
+        """Whether a block makes as many values as it takes, of the same types."""
+        taken, made = (
+            [is_list(slot) for slot in slots]
+            for slots in (self.step.inputs, self.step.outputs)
+        )
+        return taken == made
 
 
 def passes(

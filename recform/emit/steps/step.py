@@ -21,7 +21,7 @@ from recform.emit.formula.terms import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.initialise import scalar_parameter
+from recform.emit.initialise import member_parameter, scalar_parameter
 from recform.emit.naming.names import ADAPTER, as_named, is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.naming.says import step_equations, step_title
@@ -329,6 +329,13 @@ class _StepWriter:
             shape = next(iter(self._own.blocks[0].shapes.values()))
             view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
             made = scalar_parameter(scalar.start, view)
+        if scalar.members is not None:
+            numbers = {I: self._own.index(), L: self._own.depth()}
+            texts = {
+                symbol: self._text(column) for symbol, column in numbers.items()
+            }
+            first = self._own.first_member(name)
+            made = member_parameter(scalar.members, first, texts)
         return Attribute(attribute, made, Role.SCALAR)
 
     def _numbers(self) -> Iterator[Attribute]:

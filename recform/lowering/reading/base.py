@@ -30,7 +30,7 @@ MAX_OFFSET = 32
 MAX_INDEX = 256
 
 COMBINE = ("max", "min", "mean")
-BUILT_IN = ("sum", "prod", "concat", "split", *COMBINE)
+BUILT_IN = ("sum", "prod", "concat", "split", "dot", "norm", *COMBINE)
 
 Value = Tensor | OperatorExpr
 
@@ -53,6 +53,8 @@ class Names:
         positions: whether a second index is the position of a token.
         placed: constants with a number for each stage or block, which only operators
             know.
+        each_member: learned scalars with a number for each member of a sum.
+        by_stage: whether the index runs through all stages.
     """
 
     library: Library
@@ -66,6 +68,8 @@ class Names:
     each_time: frozenset[str] = frozenset()
     placed: frozenset[str] = frozenset()
     positions: bool = False
+    each_member: frozenset[str] = frozenset()
+    by_stage: bool = False
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""
@@ -98,6 +102,8 @@ class Base:
         used: filled with the names of operators and scalars, in order of appearance.
         members: filled with learned scalars of a fixed number (``a_1``), and what they
             are members of (``a``).
+        ends: filled with the first and last index of the sum that the numbers of
+            ``a_<i,k>`` are for.
     """
 
     names: Names
@@ -105,6 +111,7 @@ class Base:
     spans: dict[Tensor, Span] = field(default_factory=dict)
     used: dict[str, Span] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, tuple[Symbolic, Symbolic]] = field(default_factory=dict)
     _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0

@@ -46,6 +46,8 @@ class References(Indices):
                 return plain
         if self.names.positions and len(expr.indices) == 2:
             return self._at_position(expr)
+        if name in self.names.each_member:
+            return self._member_scalar(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
@@ -79,6 +81,8 @@ class References(Indices):
                 hint=f"they stand in brackets: {expr.span.text}({', '.join(inputs)})",
             )
         return operator
+    def _member_scalar(self, expr: n.Reference) -> Value:
+        raise NotImplementedError
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
