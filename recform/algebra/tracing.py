@@ -11,9 +11,35 @@ import sympy
 
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE
-from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Kind,
+    Layout,
+    Misfit,
+    Shape,
+    symbols_in,
+)
 from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that several operators of a network share.
+
+    Attributes:
+        name: what it is.
+        sizes: its own, as the operator has it.
+        operator: the name of the operator.
+        place: where that stands.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    operator: str
+    place: Span
 
 
 @dataclass(frozen=True)
@@ -26,6 +52,7 @@ class Trace:
         saves_input: whether the input of the pipeline is kept for the backward pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
+        weights: those that are shared with other pipelines.
     """
 
     output: Shape
@@ -34,6 +61,7 @@ class Trace:
     saves_input: bool
     saves_output: bool
     saved: int
+    weights: tuple[Weight, ...] = ()
 
 
 def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Trace:
@@ -53,8 +81,11 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> 
     saves_input = last_saved = False
     first = True  # what comes in is the pipeline's input, or a view of it
     held = x.elements  # of what comes in, or of all that it is a view of
+    weights: list[Weight] = []
     for step in pipeline.steps:
         y, cost = _one(step, x, values)
+        if step.operator.shares:
+            weights.append(_weight(step, x, values))
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
@@ -67,15 +98,33 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> 
             last_saved, first, held = cost.saves_output, False, y.elements
         saved += cost.saves_more
         x = y
-    return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
+    kept = (saves_input, last_saved, saved)
+    return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+
+
+def _weight(step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Weight:
+    operator = step.operator
+    sizes = operator.shared(x, arguments_of(step, values))
+    return Weight(operator.shares, tuple(map(int, sizes)), operator.name, step.span)
 
 
 def _one(
     step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]
 ) -> tuple[Shape, Cost]:
     with _blamed(step):
+        _require_ids(step, x)
         arguments = arguments_of(step, values)
         return step.operator.shape(x, arguments), step.operator.cost(x, arguments)
+
+
+def _require_ids(step: Step, x: Shape) -> None:
+    """Raises a Misfit where ids come to an operator that reckons with numbers."""
+    if x.layout is Layout.IDS and not step.operator.takes_ids:
+        raise Misfit(
+            "RF405",
+            f"takes numbers, but gets ids ({x})",
+            hint="`embed` makes tokens of ids: stem embed(c)",
+        )
 
 
 @contextmanager
@@ -96,6 +145,7 @@ def output_of(
     values = {**values, INCOMING: x.features}
     for step in pipeline.steps:
         with _blamed(step):
+            _require_ids(step, x)
             x = step.operator.shape(x, arguments_of(step, values))
     return x
 

@@ -231,6 +231,11 @@ class Operator:
     mixes: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
+    takes_ids: bool = False
+    #: What its weight is, if that is one tensor for all operators of the network that say
+    #: so: the first of them makes it, the others have it as their own.
+    shares: str = ""
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -244,6 +249,10 @@ class Operator:
             Misfit: if the input does not fit (only tested for sizes that are numbers).
         """
         return x
+
+    def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+        """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
@@ -285,6 +294,7 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -293,4 +303,5 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "ids": "ids (a number at each position)",
 }

@@ -21,13 +21,15 @@ class Layout(Enum):
     """What the axes of a tensor are, the batch axis left out.
 
     IMAGE is channels x height x width, PIXELS is height x width x channels, TOKENS is
-    positions x features, VECTOR is features alone.
+    positions x features, VECTOR is features alone. IDS is positions alone: a whole
+    number each, which names a token of so many as the features say.
     """
 
     IMAGE = "image"
     PIXELS = "pixels"
     TOKENS = "tokens"
     VECTOR = "vector"
+    IDS = "ids"
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,8 @@ class Shape:
 
     Attributes:
         layout: what the axes mean.
-        features: channels of an image, width of a token or a vector.
+        features: channels of an image, width of a token or a vector; of ids, how many
+            tokens they may name.
         grid: height and width of an image or of pixels, the number of tokens, or nothing.
     """
 
@@ -56,6 +59,8 @@ class Shape:
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes in the order of the axes, without the batch."""
+        if self.layout is Layout.IDS:
+            return self.grid
         if self.feature_axis == -1:
             return (*self.grid, self.features)
         return (self.features, *self.grid)
@@ -153,4 +158,6 @@ class Shape:
         return (-1,)
 
     def __str__(self) -> str:
+        if self.layout is Layout.IDS:
+            return f"{self.grid[0]} of {self.features}"
         return " x ".join(str(size) for size in self.sizes)

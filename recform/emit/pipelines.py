@@ -148,8 +148,9 @@ def _emitted(
         made = bodies.make(step.operator, x, arguments)
         return "{m}({x})", made, made
     emitted = step.operator.emit(x, arguments)
-    module = Code(emitted.module) if emitted.module else None
-    layer = Code(emitted.sequential) if emitted.sequential else None
+    shares = step.operator.shares
+    module = Code(emitted.module, shares) if emitted.module else None
+    layer = Code(emitted.sequential, shares) if emitted.sequential else None
     return emitted.call, module, layer
 
 
@@ -237,7 +238,7 @@ def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
     """The symbols of sizes and arguments, which may occur in emitted code."""
     return frozenset(
         str(symbol)
-        for value in [*x.sizes, *arguments.values()]
+        for value in [x.features, *x.grid, *arguments.values()]
         for symbol in symbols_in(value)
     )
 

@@ -21,6 +21,7 @@ GRID = {
     Layout.IMAGE: ("height", "width"),
     Layout.PIXELS: ("height", "width"),
     Layout.TOKENS: ("positions",),
+    Layout.IDS: ("positions",),
     Layout.VECTOR: (),
 }
 #: The parameters that are a symbol of the formula.
@@ -123,3 +124,11 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
     )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
+
+
+def incoming(shape: Shape) -> Size:
+    """The features of what comes into a network: an argument of its constructor.
+
+    How many ids there are is none: the head makes as many scores.
+    """
+    return shape.features if shape.layout is Layout.IDS else Setting.open(shape).x.features

@@ -14,7 +14,7 @@ from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.analysis.linear.forms import without_activations
-from recform.blocks import Shape
+from recform.blocks import Layout, Shape
 from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
@@ -37,7 +37,7 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         width: their width; the file's first one if left out.
     """
     width = width or formula.stages[0].width
-    sizes = formula.input.sizes
+    sizes = _taken(formula).sizes
     wide = width * _parts(formula)
     image = len(sizes) == 3
     shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
@@ -73,11 +73,17 @@ def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
     parts = _parts(formula)
     for wide in [*thin, width]:
         # A stem may make something else of the input.
-        for sizes in _sizes(formula.input.sizes, wide * parts):
+        for sizes in _sizes(_taken(formula).sizes, wide * parts):
             make = partial(_shaped, formula, wide, sizes)
             if _meets(make(blocks)):
                 return make
     return partial(flat, formula)
+
+
+def _taken(formula: Formula) -> Shape:
+    """What blocks may take of the input of their network: of ids, tokens."""
+    x = formula.input
+    return replace(x, layout=Layout.TOKENS) if x.layout is Layout.IDS else x
 
 
 def _shaped(
