@@ -186,7 +186,9 @@ def _sound(operator: Operator, x: Shape, a: Arguments, made: Emitted) -> Emitted
         )
     if made.module and not operator.attribute.isidentifier():
         raise Misfit("RF514", "has a module, and no `attribute` to keep it under")
-    symbols = {str(s) for v in (x.features, *x.grid, *a.values()) for s in symbols_in(v)}
+    symbols = {
+        str(s) for v in (x.features, *x.grid, *a.values()) for s in symbols_in(v)
+    }
     own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
     for text in texts:
         _known(text, symbols | own)

@@ -18,7 +18,7 @@ from recform.blocks.operator import Operator
 #: The modules of recform's own operators, one a family.
 _FAMILIES = (
     *("activation", "attention", "convolution", "ids", "linear", "norm"),
-    *("padding", "pooling", "rearrange", "regularise", "tokens"),
+    *("padding", "pooling", "rearrange", "regularise", "sequence", "tokens"),
 )
 
 

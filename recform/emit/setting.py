@@ -131,4 +131,6 @@ def incoming(shape: Shape) -> Size:
 
     How many ids there are is none: the head makes as many scores.
     """
-    return shape.features if shape.layout is Layout.IDS else Setting.open(shape).x.features
+    return (
+        shape.features if shape.layout is Layout.IDS else Setting.open(shape).x.features
+    )

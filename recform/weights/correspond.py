@@ -108,9 +108,7 @@ def _names(result: _Node) -> Iterator[str]:
                 stack.append(part)
 
 
-def correspondence(
-    first: nn.Module, second: nn.Module, shape: Shape
-) -> dict[str, str]:
+def correspondence(first: nn.Module, second: nn.Module, shape: Shape) -> dict[str, str]:
     """For each entry of the first module's state_dict the same one of the second.
 
     Args:

@@ -143,7 +143,9 @@ def test_gpt_takes_the_weights_of_transformers() -> None:
     transformers = pytest.importorskip("transformers")
     torch.manual_seed(0)
     sizes = {"n_embd": 128, "n_layer": 2, "n_head": 2, "n_positions": 8}
-    config = transformers.GPT2Config(vocab_size=11, bos_token_id=0, eos_token_id=0, **sizes)
+    config = transformers.GPT2Config(
+        vocab_size=11, bos_token_id=0, eos_token_id=0, **sizes
+    )
     theirs = transformers.GPT2LMHeadModel(config).double().eval()
     assert theirs.lm_head.weight is theirs.transformer.wte.weight
     ours = small_gpt()

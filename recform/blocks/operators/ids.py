@@ -40,7 +40,12 @@ class Embed(Operator):
         return (x.features, a.width)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=int(x.features) * int(a.width), saves_input=True)
+        return Cost(
+            parameters=int(x.features) * int(a.width),
+            saves_input=True,
+            # An id takes as much as two numbers.
+            saves_more=x.elements,
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{m}({x})", f"nn.Embedding({code(x.features)}, {code(a.width)})")

@@ -80,5 +80,7 @@ def _inside(
                 step = f"[{place}]"
                 if value.kind is Holds.DICTIONARY:
                     step = f'["{name}"]'
-                yield from _inside(item.value, path.at(step, name, typed=False), classes)
+                yield from _inside(
+                    item.value, path.at(step, name, typed=False), classes
+                )
                 place += item.count if isinstance(item.count, int) else 1
