@@ -11,9 +11,35 @@ import sympy
 
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE
-from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Kind,
+    Layout,
+    Misfit,
+    Shape,
+    symbols_in,
+)
 from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that several operators of a network share.
+
+    Attributes:
+        name: what it is.
+        sizes: its own, as the operator has it.
+        operator: the name of the operator.
+        place: where that stands.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    operator: str
+    place: Span
 
 
 @dataclass(frozen=True)
@@ -26,6 +52,7 @@ class Trace:
         saves_input: whether the inputs of the pipeline are kept for the backward pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
+        weights: those that are shared with other pipelines.
     """
 
     output: Shape
@@ -34,6 +61,7 @@ class Trace:
     saves_input: bool
     saves_output: bool
     saved: int
+    weights: tuple[Weight, ...] = ()
 
 
 def trace(
@@ -55,8 +83,11 @@ def trace(
     saves_input = last_saved = False
     first = True  # what comes in is the pipeline's input, or a view of it
     held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
+    weights: list[Weight] = []
     for step in pipeline.steps:
         y, cost = _one(step, inputs, values)
+        if step.operator.shares:
+            weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
@@ -70,7 +101,16 @@ def trace(
         saved += cost.saves_more
         inputs = (y,)
     (x,) = inputs
-    return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
+    kept = (saves_input, last_saved, saved)
+    return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+
+
+def _weight(
+    step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Weight:
+    operator = step.operator
+    sizes = operator.shared(inputs[0], arguments_of(step, values))
+    return Weight(operator.shares, tuple(map(int, sizes)), operator.name, step.span)
 
 
 def _entered(
@@ -84,8 +124,21 @@ def _one(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> tuple[Shape, Cost]:
     with _blamed(step):
+        _require_ids(step, inputs)
         a, operator = arguments_of(step, values), step.operator
         return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
+
+
+def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:
+    """Raises a Misfit where ids come to an operator that reckons with numbers."""
+    for x in inputs:
+        if x.layout is Layout.IDS and not step.operator.takes_ids:
+            raise Misfit(
+                "RF405",
+                f"takes numbers, but gets ids ({x})",
+                hint="`embed` makes tokens of ids: stem embed(c)",
+            )
+
 
 
 @contextmanager
@@ -106,6 +159,7 @@ def output_of(
     values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
+            _require_ids(step, inputs)
             inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
     (x,) = inputs
     return x

@@ -213,7 +213,7 @@ def _sound(
     if more := sorted(read.inputs.difference(operator.inputs)):
         text = f"writes code with {{{more[0]}}}, and has no such input: {made.call}"
         raise Misfit("RF514", text, hint="a mistake of the plugin")
-    sizes = (size for x in inputs for size in x.sizes)
+    sizes = (size for x in inputs for size in (x.features, *x.grid))
     symbols = {str(s) for v in (*sizes, *a.values()) for s in symbols_in(v)}
     own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
     for text in texts:

@@ -242,6 +242,11 @@ class Operator:
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
+    #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
+    takes_ids: bool = False
+    #: What its weight is, if that is one tensor for all operators of the network that say
+    #: so: the first of them makes it, the others have it as their own.
+    shares: str = ""
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -255,6 +260,10 @@ class Operator:
             Misfit: if the input does not fit (only tested for sizes that are numbers).
         """
         return x
+
+    def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+        """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
@@ -344,6 +353,7 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
     (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
     (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
+    (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -353,4 +363,5 @@ _ARTICLE = {
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
     "streams": "streams (streams x ... x features)",
+    "ids": "ids (a number at each position)",
 }

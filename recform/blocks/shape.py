@@ -22,7 +22,8 @@ class Layout(Enum):
 
     IMAGE is channels x height x width, PIXELS is height x width x channels, TOKENS is
     positions x features, VECTOR is features alone. STREAMS are several tensors of one of
-    the last three: streams x ... x features.
+    the last three: streams x ... x features. IDS is positions alone: a whole number each,
+    which names a token of so many as the features say.
     """
 
     IMAGE = "image"
@@ -30,6 +31,7 @@ class Layout(Enum):
     TOKENS = "tokens"
     VECTOR = "vector"
     STREAMS = "streams"
+    IDS = "ids"
 
     @property
     def features_last(self) -> bool:
@@ -43,7 +45,8 @@ class Shape:
 
     Attributes:
         layout: what the axes mean.
-        features: channels of an image, width of a token or a vector.
+        features: channels of an image, width of a token or a vector; of ids, how many
+            tokens they may name.
         grid: height and width of an image or of pixels, the number of tokens, or nothing;
             of streams, how many there are and the grid of each.
     """
@@ -64,6 +67,8 @@ class Shape:
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes in the order of the axes, without the batch."""
+        if self.layout is Layout.IDS:
+            return self.grid
         if self.layout.features_last:
             return (*self.grid, self.features)
         return (self.features, *self.grid)
@@ -172,4 +177,6 @@ class Shape:
         return (-1,)
 
     def __str__(self) -> str:
+        if self.layout is Layout.IDS:
+            return f"{self.grid[0]} of {self.features}"
         return " x ".join(str(size) for size in self.sizes)

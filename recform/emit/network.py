@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
+from recform.blocks import Layout
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
@@ -42,9 +43,10 @@ from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
+from recform.emit.plan.tied import tied
 from recform.emit.printer.lines import folded
 from recform.emit.rows.chain import ChainWriter, is_chain
-from recform.emit.setting import Setting
+from recform.emit.setting import Setting, incoming
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
@@ -108,6 +110,7 @@ class NetworkWriter:
         made = {definition.name: definition for definition in self._workshop.made}
         name = self._workshop.function_name
         functions, network = with_rows(self._class(classes), made, name)
+        network = tied(network, self._workshop.made)
         self._workshop.made += [*functions, network]
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
@@ -197,7 +200,11 @@ class NetworkWriter:
             b.text for b in formula.boundaries
         ]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = f"Takes N x {self._network.stem.input}, returns N x {self._returns()}."
+        x = self._network.stem.input
+        given = str(x)
+        if x.layout is Layout.IDS:
+            given = f"{x.grid[0]} ids below {x.features}"
+        takes = f"Takes N x {given}, returns N x {self._returns()}."
         return "\n".join([*lines, "", takes])
 
     def _returns(self) -> str:
@@ -311,7 +318,7 @@ class NetworkWriter:
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open((stem.input,)).inputs[0].features
+        return incoming(stem.input)
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""

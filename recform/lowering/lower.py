@@ -231,14 +231,15 @@ class _Lowering:
     def _complete(self, found: Survey) -> None:
         section = self._section
         section.add_defaults(defaults.FRAME)
-        if "head" not in section.single:
+        given = section.single["input"]
+        ids = isinstance(given, n.Input) and given.kinds is not None
+        if "head" not in section.single and not ids:
             section.add_defaults(defaults.PARAMS)
         shared = found.shared or found.called_twice or found.grows or bool(found.timed)
         scope = section.single["scope"]
         flat = (
             shared and isinstance(scope, n.Scope) and scope.where != Scope.STAGE.value
         )
-        given = section.single["input"]
         if isinstance(given, n.Input) and len(given.sizes) != 3:
             flat = True
         section.add_defaults(defaults.FLAT_STAGES if flat else defaults.STAGES)

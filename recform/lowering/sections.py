@@ -283,4 +283,5 @@ def layout_defaults(layout: str) -> str:
         "image": defaults.IMAGE,
         "tokens": defaults.TOKENS,
         "vector": defaults.VECTOR,
+        "ids": defaults.IDS,
     }[layout]

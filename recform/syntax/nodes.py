@@ -261,9 +261,10 @@ class Scalar(Node):
 
 @dataclass(frozen=True)
 class Input(Node):
-    """``input 3 x 32 x 32``."""
+    """``input 3 x 32 x 32``, or ``input 64 of 256``: so many ids, of so many tokens."""
 
     sizes: tuple[Expr, ...]
+    kinds: Expr | None = None
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class _ToNodes:
         return n.Scalar(span, children[0], children[2], "feature")
 
     def input(self, span: Span, children: list[Built]) -> n.Input:
-        return n.Input(span, tuple(_nodes(children)))
+        *sizes, kinds = children
+        return n.Input(span, tuple(_nodes(sizes)), kinds)
 
     def stages(self, span: Span, children: list[Built]) -> n.Stages:
         return n.Stages(span, tuple(children))

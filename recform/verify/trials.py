@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from recform import recurrence
 from recform.algebra.formula import Formula
+from recform.blocks.examples import random_examples
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
@@ -201,14 +202,15 @@ def start_of(formula: Formula, count: int = 3) -> torch.Tensor:
     import torch
 
     torch.manual_seed(0)
-    sizes = [int(size) for size in formula.input.sizes]
-    return torch.randn(count, *sizes, dtype=torch.float64)
+    return random_examples(formula.input, count, dtype=torch.float64)
 
 
 def nudged(value: torch.Tensor) -> torch.Tensor:
-    """A tensor with other last digits."""
+    """A tensor with other last digits; ids have none."""
     import torch
 
+    if not value.is_floating_point():
+        return value
     generator = torch.Generator().manual_seed(2)
     change = torch.randn(value.shape, dtype=value.dtype, generator=generator)
     return value * (1 + 1e-15 * change)

@@ -48,7 +48,7 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         width: their width; the file's first one if left out.
     """
     width = width or formula.stages[0].width
-    sizes = formula.input.sizes
+    sizes = _taken(formula).sizes
     wide = width * _parts(formula)
     image = len(sizes) == 3
     shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
@@ -91,13 +91,19 @@ def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
     return partial(flat, formula)
 
 
+def _taken(formula: Formula) -> Shape:
+    """What blocks may take of the input of their network: of ids, tokens."""
+    x = formula.input
+    return replace(x, layout=Layout.TOKENS) if x.layout is Layout.IDS else x
+
+
 def _shaped(formula: Formula, width: int, shape: Shape, blocks: int) -> Formula:
     return replace(flat(formula, blocks, width), input=shape)
 
 
 def _shapes(formula: Formula, width: int, features: int) -> list[Shape]:
     """What the blocks may take, the likeliest first."""
-    sizes = formula.input.sizes
+    sizes = _taken(formula).sizes
     vector, tokens = Shape.of((features,)), Shape.of((GRID, features))
     if (n := _streams(formula, width)) is not None:
         return [tokens.in_streams(n), vector.in_streams(n)]

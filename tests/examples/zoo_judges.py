@@ -44,7 +44,6 @@ LEFT_OUT = {
         preact_bottleneck(111) - preact_bottleneck(111, normalised=False),
         "normalisations",
     ),
-    "GPT2Small": (50257 * 768, "the last map, which is the embedding there"),
     "ShuffleNet1": (576 * 1000, "the classifier"),
     "ShuffleNet2": (800 * 1000, "the classifier"),
     "ShuffleNet3": (960 * 1000, "the classifier"),
@@ -58,7 +57,7 @@ WRITTEN_BY = {
     "MomentumResNet101": "torchvision's ResNet-101",
     "ResNetRS50": "timm's module",
     "ALBERTBase": "torch's layers",
-    "GPT2Small": "torch's layers",
+    "GPT2Small": "transformers (its weights load, logits equal); torch's layers",
 }
 
 

@@ -295,6 +295,11 @@ class EquationReader:
             )
             return
         for left, part in zip(item.left, parts, strict=True):
+            shift = shift_on_left(left)
+            if shift is not None:
+                assert isinstance(left, n.Reference)
+                self._add(left.name, part, shift, item)
+                continue
             target = reader.tensor(left)
             if isinstance(target, State) and target.has(L) and not target.has(I):
                 self._last(left, target)
@@ -302,7 +307,7 @@ class EquationReader:
             if not isinstance(target, State) or target.has(I):
                 self._report.error(
                     "RF217",
-                    "split is for boundary equations: A_0, B_0 = ...",
+                    "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
                     left.span,
                 )
                 return

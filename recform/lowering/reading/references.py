@@ -20,7 +20,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
-from recform.blocks.operators.sequence import SHIFT
+from recform.blocks.operators.positions import SHIFT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
