@@ -162,6 +162,47 @@ class State(Tensor):
         return self.args[1]
 
 
+class Mirror(Tensor):
+    """``X_<L-i>`` in the plan: an older value of an unknown, which a stack has kept.
+
+    The formula says it as a :class:`State`. In the plan of block ``index`` it is what that
+    block takes off the stack; so it reads the same in all blocks that do.
+
+    Attributes:
+        name: of the unknown.
+        index: the block that takes it.
+        shift: ``c`` of ``X_<L+c-i>``.
+        length: what L is.
+    """
+
+    def __new__(
+        cls, name: str | Str, index: Symbolic, shift: Symbolic, length: Symbolic
+    ) -> Mirror:
+        numbers = map(sympy.sympify, (index, shift, length))
+        return super().__new__(cls, Str(str(name)), *numbers)
+
+    @property
+    def name(self) -> str:
+        return word(self.args[0])
+
+    @property
+    def index(self) -> Symbolic:
+        return self.args[1]
+
+    @property
+    def shift(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def length(self) -> int:
+        return int(self.args[3])
+
+    @property
+    def source(self) -> State:
+        """What was put on the stack: the unknown of the block that made it."""
+        return State(self.name, self.length + self.shift - self.index)
+
+
 class Apply(Tensor):
     """``W_i*X``: the operator of block ``index`` applied to a tensor.
 
@@ -396,10 +437,25 @@ def _replaced(
 
 
 def offset(index: Symbolic) -> int | None:
-    """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
+    """The number ``n`` of an index ``i + n``, or None for one that is counted otherwise."""
     if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
         return None
-    return int(index - I)
+    step = index - I
+    return int(step) if step.is_Integer else None
+
+
+def mirrored(index: Symbolic) -> int | None:
+    """The number ``c`` of an index ``L + c - i``, or None for any other index."""
+    shift = index - L + I
+    return int(shift) if shift.is_Integer and index.has(I) else None
+
+
+def has_mirror(tensor: Tensor) -> bool:
+    """Whether a tensor of a formula reads ``X_<L-i>``."""
+    return any(
+        isinstance(part, State) and mirrored(part.index) is not None
+        for part in subtensors(tensor)
+    )
 
 
 def signed(sign: int, term: Tensor) -> Tensor:

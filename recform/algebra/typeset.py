@@ -20,7 +20,9 @@ from recform.algebra.expr import (
     History,
     Input,
     K,
+    L,
     Learned,
+    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -135,6 +137,11 @@ class _Plain:
                 return "input", _ATOM
             case State():
                 return self.index(tensor.name, tensor.index), _ATOM
+            case Mirror():
+                whole = L if tensor.index.free_symbols else tensor.length
+                return self.index(
+                    tensor.name, whole + tensor.shift - tensor.index
+                ), _ATOM
             case Apply():
                 operator = self.index(tensor.operator, tensor.index)
                 return f"{operator}{self.times}{self.factor(tensor.argument)}", _PRODUCT

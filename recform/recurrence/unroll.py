@@ -23,6 +23,7 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -152,6 +153,10 @@ class Unroller:
                 return tensor
             case State():
                 return self._state(tensor)
+            case Mirror():
+                # The equations read the unknown, the plan reads the stack.
+                kept = self.settle(tensor.source)
+                return tensor if kept is not None and self._merged else kept
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
@@ -314,6 +319,10 @@ class Unroller:
             return (self.definitions[tensor],)
         if isinstance(tensor, History):
             return self.definitions[tensor].children
+        if isinstance(tensor, Mirror):
+            kept = self.settle(tensor.source)
+            assert kept is not None
+            return (kept,)
         return tensor.children
 
 
@@ -380,6 +389,8 @@ def newest(tensor: Tensor) -> int:
     result = 0
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
+    elif isinstance(tensor, Mirror):
+        result = int(tensor.source.index)
     elif isinstance(tensor, History):
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):

@@ -14,6 +14,7 @@ from recform.algebra.expr import (
     Elementwise,
     History,
     Input,
+    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -180,6 +181,8 @@ def base_name(tensor: Tensor) -> str:
             return "x"
         case State():
             return identifier(tensor.name).lower()
+        case Mirror():
+            return f"{identifier(tensor.name).lower()}_skip"
         case Apply():
             inner = base_name(tensor.argument)
             if len(inner) > 3:
@@ -219,6 +222,8 @@ def variable(slot: Slot, at: int, order: int) -> str:
     if isinstance(slot, ModuleSlot):
         return f"{identifier(slot.name).lower()}_module{_age(at - slot.index)}"
     name = base_name(slot)
+    if isinstance(slot, Mirror):
+        return name
     born = newest(slot)
     if isinstance(slot, State):
         born = int(slot.index)

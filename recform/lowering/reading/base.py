@@ -107,6 +107,8 @@ class Base:
     _written: int = 0
     #: Whether what is being read stands in a subscript.
     _indexing: bool = False
+    #: Whether it is the equation of a range of blocks, which may read ``X_<L-i>``.
+    _ranging: bool = False
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.
@@ -171,6 +173,15 @@ class Base:
                 del self._bound[name]
             else:
                 self._bound[name] = before
+
+    @contextmanager
+    def ranging(self) -> Iterator[None]:
+        """Reads the equation of a range of blocks."""
+        self._ranging = True
+        try:
+            yield
+        finally:
+            self._ranging = False
 
     @contextmanager
     def at(self, letter: str, time: int) -> Iterator[None]:

@@ -7,7 +7,7 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import I, Input, L, Learned, State, at_time
+from recform.algebra.expr import I, Input, L, Learned, State, at_time, mirrored
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.symbols import FIRST
 from recform.blocks.symbolic import Symbolic
@@ -36,6 +36,15 @@ class References(Indices):
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
+        if mirrored(index) is not None:
+            self._fail(
+                "RF316",
+                f"{name} is no unknown, and only unknowns are taken from the block "
+                f"{expr.indices[0].span.text}",
+                expr.span,
+                hint=f"write {name}_i, which is of the block itself, "
+                f"or {name} for one that all blocks share",
+            )
         if name in self.names.operators:
             owner = name if time is None else at_time(name, time)
             self.used.setdefault(owner, expr.span)

@@ -1,0 +1,74 @@
+"""The stacks of a flow as lists: what each block puts there, and what it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from recform.algebra.expr import Mirror
+from recform.recurrence.model import Flow, Step
+
+T = TypeVar("T")
+
+
+class Unkept(Exception):
+    """A block takes from a stack, or puts there, what is not there.
+
+    Attributes:
+        message: what, and where.
+    """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+
+class Lists(Generic[T]):
+    """What is on the stacks of a flow: values, or shapes, or whatever stands for them.
+
+    Args:
+        flow: says which block puts what there.
+    """
+
+    def __init__(self, flow: Flow) -> None:
+        self._stacks = flow.stacks
+        self._items: dict[tuple[str, int], list[T]] = {
+            (stack.name, stack.shift): [] for stack in flow.stacks
+        }
+
+    def given(self, step: Step, block: int, handed: Sequence[T]) -> list[T]:
+        """What a block gets: what the one before hands on, and what it takes off.
+
+        Raises:
+            Unkept: if nothing is there.
+        """
+        taken = []
+        for number in step.popped:
+            slot = step.inputs[number]
+            assert isinstance(slot, Mirror)
+            items = self._items.get((slot.name, slot.shift))
+            if not items:
+                raise Unkept(f"block {block} takes {slot} off a stack with nothing on it")
+            taken.append(items.pop())
+        return [*handed, *taken]
+
+    def keep(self, block: int, made: Sequence[T]) -> None:
+        """Puts on the stacks what a block puts there.
+
+        Raises:
+            Unkept: if it does not make that.
+        """
+        for stack in self._stacks:
+            if block in stack.kept:
+                if stack.kept[block] >= len(made):
+                    raise Unkept(f"block {block} puts on a stack what it does not make")
+                self._items[stack.name, stack.shift].append(made[stack.kept[block]])
+
+    def close(self) -> None:
+        """Looks whether all was taken.
+
+        Raises:
+            Unkept: if not.
+        """
+        if left := sum(map(len, self._items.values())):
+            raise Unkept(f"{left} values stay on a stack, and no block takes them")
