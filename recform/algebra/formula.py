@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import L, Tensor, has_mirror
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape
 from recform.blocks.symbolic import Symbolic
@@ -154,10 +154,18 @@ class Rule:
     Attributes:
         right: in ``i``.
         opens: whether it is for the first block of every stage, ``X_<first> = right``.
+        ends: of a range, its first and its last block, which may be said in ``L``.
     """
 
     right: Tensor
     opens: bool
+    ends: tuple[Symbolic, Symbolic] | None = None
+
+    @property
+    def relative(self) -> bool:
+        """Whether it says other things in a network of another depth."""
+        ends = self.ends is not None and any(end.has(L) for end in self.ends)
+        return ends or has_mirror(self.right)
 
 
 @dataclass(frozen=True)
@@ -230,6 +238,11 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+
+    @property
+    def relative(self) -> bool:
+        """Whether its equations say other things in a network of another depth."""
+        return any(b.rule is not None and b.rule.relative for b in self.boundaries)
 
     @property
     def lengths(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from recform.algebra.expr import Input, Mirror, Tensor
+from recform.algebra.expr import Input, Tensor
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
@@ -15,14 +15,13 @@ from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
-from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Stack, Step
+from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.stacks import Lists
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
 #: Most blocks of a stage that may all differ.
 MAX_DIFFERENT = 1_000
-#: More than a row has.
-_MANY = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -52,53 +51,10 @@ class _Carried:
             tuple(stage for each in more for stage in each.stages),
         )
 
-    def one(self, place: int) -> _Carried:
-        """One of the items."""
-        here = slice(place, place + 1)
-        return _Carried(self.items[here], self.kept[here], self.stages[here])
-
-
-class _Waiting:
-    """What is on the stacks of a flow.
-
-    Args:
-        stacks: of the flow.
-    """
-
-    def __init__(self, stacks: Sequence[Stack]) -> None:
-        self._stacks = stacks
-        self._items: dict[tuple[str, int], list[_Carried]] = {
-            (stack.name, stack.shift): [] for stack in stacks
-        }
-
-    def keep(self, blocks: range, made: _Carried) -> None:
-        """Puts there what each of some blocks, which are alike, hands on."""
-        for stack in self._stacks:
-            for block in blocks:
-                if block in stack.kept:
-                    items = self._items[stack.name, stack.shift]
-                    items.append(made.one(stack.kept[block]))
-
-    def top(self, step: Step) -> list[_Carried]:
-        """What a block gets from there that takes a step."""
-        return [items[-1] for items in self._of(step)]
-
-    def alike(self, step: Step) -> int:
-        """How many blocks in a row get the same from there; none may take anything."""
-        counts = [
-            next((n for n, i in enumerate(reversed(items)) if i != items[-1]), len(items))
-            for items in self._of(step)
-        ]
-        return min(counts, default=_MANY)
-
-    def take(self, step: Step, count: int) -> None:
-        """Takes off what so many blocks got."""
-        for items in self._of(step):
-            del items[-count:]
-
-    def _of(self, step: Step) -> list[list[_Carried]]:
-        mirrors = map(step.inputs.__getitem__, step.popped)
-        return [self._items[m.name, m.shift] for m in mirrors if isinstance(m, Mirror)]
+    def apart(self) -> list[_Carried]:
+        """The items, each by itself."""
+        rows = zip(self.items, self.kept, self.stages, strict=True)
+        return [_Carried((item,), (kept,), (stage,)) for item, kept, stage in rows]
 
 
 @dataclass
@@ -143,7 +99,7 @@ class FlowFollower:
         self.modules: dict[tuple[str, int | None], Module] = {}
         self.scalars: dict[str, int] = {}
         self.followed: list[list[Segment]] = []
-        self._waiting = _Waiting(())
+        self._waiting: Lists[_Carried]
         self.block: BlockShapes | None = None
 
     def flow(
@@ -171,8 +127,8 @@ class FlowFollower:
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
         start, carried = self._block(flow.start, nothing, place, before, shape, kept)
-        self._waiting = _Waiting(flow.stacks)
-        self._waiting.keep(range(1), carried)
+        self._waiting = Lists[_Carried](flow)
+        self._waiting.keep(0, carried.apart())
         stages = []
         first = 1
         for number in which:
@@ -226,14 +182,17 @@ class FlowFollower:
             stride = self._strides.of_stage[stage.number] if starts else 1
             place = Place(width, stride, index, length, table)
             taken, waiting = self._recurrence.steps[step], self._waiting
-            given = carried.with_more(waiting.top(taken))
+            more = waiting.alike(taken, index)
+            given = carried.with_more(waiting.given(taken, index, ()))
             block, after = self._block(taken, given, place, stage.number, None, False)
             count = 1
             if not starts and self._alike(after) == self._alike(carried):
                 count = self._numbered.alike(index, blocks.stop - 1, length)
-                count = min(count, waiting.alike(taken))
-            waiting.take(taken, count)
-            waiting.keep(range(index, index + count), after)
+                count = count if more is None else min(count, more)
+            waiting.keep(index, after.apart())
+            for other in range(index + 1, index + count):
+                waiting.given(taken, other, ())
+                waiting.keep(other, after.apart())
             inputs = given.shapes
             self._add(
                 stage.segments,

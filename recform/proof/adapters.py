@@ -24,8 +24,8 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.graph.model import Block, NetworkGraph, Site
-from recform.proof.stacks import Lists
 from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.stacks import Lists
 
 
 class Misfit(Exception):

@@ -15,8 +15,8 @@ from itertools import chain
 from typing import TypeAlias
 
 from recform.proof.plan import Misprint, PrintedStep
-from recform.proof.stacks import Lists, Unkept
 from recform.recurrence.model import Flow
+from recform.recurrence.stacks import Lists, Unkept
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from recform.proof.adapters import Misfit, check_shapes
 from recform.proof.equations import Equations
 from recform.proof.execute import Different, Held, Machine, Unknown
 from recform.proof.shift import reach_of, shifted
-from recform.proof.stacks import Lists, Unkept
 from recform.proof.values import Values
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
+from recform.recurrence.stacks import Lists, Unkept
 
 FAULT = (
     "this is a fault of recform and not of the formula; nothing was written. "

@@ -80,7 +80,7 @@ class Unroller:
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
-        return self.settle(self.replaced(tensor, block))
+        return self.settle(_replace(tensor, block, self.length))
 
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""

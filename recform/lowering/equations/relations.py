@@ -23,6 +23,7 @@ from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.lowering.equations.left_side import (
     is_general,
@@ -194,8 +195,7 @@ class EquationReader:
             return
         if isinstance(left, n.Reference) and is_several(left):
             found = SeveralReader(reader, self._starts, self._length, self._report)
-            blocks = found.blocks(left, right)
-            self._several(blocks, left, right, item)
+            self._several(*found.blocks(left, right), left, right, item)
             return
         shift = shift_on_left(left)
         if shift is not None:
@@ -249,6 +249,7 @@ class EquationReader:
     def _several(
         self,
         blocks: Sequence[int],
+        ends: tuple[Symbolic, Symbolic] | None,
         left: n.Reference,
         right: n.Expr,
         item: n.Relation,
@@ -266,7 +267,7 @@ class EquationReader:
                 hint="give all stages as many blocks, or leave `scope stage` out",
             )
             return
-        rule = Rule(value, opens=not is_range)
+        rule = Rule(value, not is_range, ends)
         for block in blocks:
             here = at_block(value, block, self._length)
             for part in subtensors(value):

@@ -92,8 +92,10 @@ class SeveralReader:
         self._length = length
         self._report = report
 
-    def blocks(self, left: n.Reference, right: n.Expr) -> Sequence[int]:
-        """The numbers of the blocks.
+    def blocks(
+        self, left: n.Reference, right: n.Expr
+    ) -> tuple[Sequence[int], tuple[Symbolic, Symbolic] | None]:
+        """The numbers of the blocks; and of a range, its ends as they are written.
 
         Raises:
             Reported: if the left side names none, or the right side speaks of others.
@@ -113,9 +115,11 @@ class SeveralReader:
                 right.span,
                 f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
             )
-        return self._starts
+        return self._starts, None
 
-    def _range(self, index: n.Range, left: n.Reference) -> Sequence[int]:
+    def _range(
+        self, index: n.Range, left: n.Reference
+    ) -> tuple[Sequence[int], tuple[Symbolic, Symbolic]]:
         written = [self._reader._value_of_index(e) for e in (index.first, index.last)]
         if any(end.has(L) for end in written) and not self._length:
             self._fail(
@@ -143,7 +147,7 @@ class SeveralReader:
                 left.span,
             )
             raise Reported
-        return range(first, last + 1)
+        return range(first, last + 1), (written[0], written[1])
 
     def _whole(self, end: Symbolic, left: n.Reference) -> Symbolic:
         """An end of a range as a number: ``L/2`` of 8 blocks is 4.

@@ -1,4 +1,8 @@
-"""The stacks of a flow as lists: what each block puts there, and what it takes."""
+"""The stacks of a flow as lists: what each block puts there, and what it takes.
+
+Graph, proof and pictures follow the blocks with them, each with what it follows: shapes,
+values, nodes.
+"""
 
 from __future__ import annotations
 
@@ -42,15 +46,31 @@ class Lists(Generic[T]):
         Raises:
             Unkept: if nothing is there.
         """
-        taken = []
+        return [*handed, *(items.pop() for items in self._of(step, block))]
+
+    def alike(self, step: Step, block: int) -> int | None:
+        """How many blocks in a row would take the same; None if they take nothing.
+
+        Raises:
+            Unkept: if nothing is there.
+        """
+        counts = [
+            next((n for n, i in enumerate(reversed(items)) if i != items[-1]), len(items))
+            for items in self._of(step, block)
+        ]
+        return min(counts, default=None)
+
+    def _of(self, step: Step, block: int) -> list[list[T]]:
+        """The lists that a block takes from, in the order of its inputs."""
+        found = []
         for number in step.popped:
             slot = step.inputs[number]
             assert isinstance(slot, Mirror)
             items = self._items.get((slot.name, slot.shift))
             if not items:
                 raise Unkept(f"block {block} takes {slot} off a stack with nothing on it")
-            taken.append(items.pop())
-        return [*handed, *taken]
+            found.append(items)
+        return found
 
     def keep(self, block: int, made: Sequence[T]) -> None:
         """Puts on the stacks what a block puts there.
