@@ -8,7 +8,7 @@ from enum import Enum
 
 from recform.algebra.expr import L, Tensor, has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape
+from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.source import Source, Span
 
@@ -61,7 +61,7 @@ class StageSpec:
 
     width: int
     blocks: int
-    stride: int
+    stride: Stride
     span: Span | None = field(compare=False, default=None)
 
 
@@ -201,6 +201,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
+        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
+            stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -223,6 +225,7 @@ class Formula:
     stem: Pipeline
     head: Pipeline
     adapter: Pipeline | None
+    rise: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
@@ -249,6 +252,10 @@ class Formula:
         """How many blocks the index runs through, each time that it starts anew."""
         counts = tuple(stage.blocks for stage in self.stages)
         return counts if self.scope is Scope.STAGE else (sum(counts),)
+
+    def adapter_of(self, stride: Stride) -> Pipeline | None:
+        """The adapter for a term whose grid a stride divides; None for ``none``."""
+        return self.rise if stride < 1 else self.adapter
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

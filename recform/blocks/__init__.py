@@ -19,7 +19,7 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, Stride
 
 __all__ = [
     "Argument",
@@ -33,6 +33,7 @@ __all__ = [
     "Misfit",
     "Operator",
     "Shape",
+    "Stride",
     "Weights",
     "code",
     "fraction",

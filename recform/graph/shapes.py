@@ -28,7 +28,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, Stride
 from recform.blocks.applied import function_cost
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
@@ -332,7 +332,7 @@ class BlockShapes:
         self.saved.keep_inside(tensor, trace.saved)
         return trace.output
 
-    def _stride(self, argument: Tensor) -> int:
+    def _stride(self, argument: Tensor) -> Stride:
         """Rule 4: the stride ``s`` of an operator brings its argument to the stage."""
         declared = self._declared()
         x = self.shape(argument)

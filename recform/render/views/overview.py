@@ -178,7 +178,8 @@ class Overview(Sketch):
         base = node.removeprefix(f"{self.prefix}-")
         outer = [a for a in self._adapters(bundle.lead) if a.value in step.inputs]
         for number, adapter in enumerate(outer, start=1):
-            pipeline, size = self.formula.adapter, self.sizes.adapter(adapter)
+            pipeline = self.formula.adapter_of(adapter.bridge.stride)
+            size = self.sizes.adapter(adapter)
             assert pipeline is not None
             name = self.node(
                 Kind.adapter,
