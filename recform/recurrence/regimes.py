@@ -163,9 +163,16 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
         for block in range(int(first), int(last) + 1):
             left = State(name, sympy.Integer(block))
             right = at_block(rule.right, block, length)
+            if any(isinstance(part, State) and _is_late(part, left) for part in walk(right)):
+                return None
             if left not in own:
                 kept.append(replace(boundary, left=left, right=right))
     return replace(formula, boundaries=tuple(kept))
+
+
+def _is_late(state: State, left: State) -> bool:
+    """Whether an unknown is not there when a block computes another one."""
+    return bool(state.index > left.index or state == left)
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
