@@ -163,27 +163,32 @@ class State(Tensor):
 
 
 class Mirror(Tensor):
-    """``X_<L-i>`` in the plan: an older value of an unknown, which a stack has kept.
+    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
 
-    The formula says it as a :class:`State`. In the plan of block ``index`` it is what that
-    block takes off the stack; so it reads the same in all blocks that do.
+    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
+    that block takes off the stack; so it reads the same in all blocks that do.
 
     Attributes:
-        name: of the unknown.
+        body: what was kept, with :data:`K` for the number of its block.
         index: the block that takes it.
         shift: ``c`` of ``X_<L+c-i>``.
         length: what L is.
     """
 
     def __new__(
-        cls, name: str | Str, index: Symbolic, shift: Symbolic, length: Symbolic
+        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
     ) -> Mirror:
         numbers = map(sympy.sympify, (index, shift, length))
-        return super().__new__(cls, Str(str(name)), *numbers)
+        return super().__new__(cls, body, *numbers)
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """A block does not make it: it has no parts."""
+        return ()
 
     @property
-    def name(self) -> str:
-        return word(self.args[0])
+    def body(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
 
     @property
     def index(self) -> Symbolic:
@@ -198,9 +203,9 @@ class Mirror(Tensor):
         return int(self.args[3])
 
     @property
-    def source(self) -> State:
-        """What was put on the stack: the unknown of the block that made it."""
-        return State(self.name, self.length + self.shift - self.index)
+    def block(self) -> int:
+        """The number of the block whose tensor it is; below 1 for the start."""
+        return int(self.length + self.shift - self.index)
 
 
 class Apply(Tensor):

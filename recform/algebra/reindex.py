@@ -59,7 +59,7 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
             case State():
                 return State(part.name, new(part.index))
             case Mirror():
-                return Mirror(part.name, new(part.index), part.shift, part.length)
+                return Mirror(part.body, new(part.index), part.shift, part.length)
             case Apply():
                 return Apply(part.operator, new(part.index), visit(part.argument))
             case History():

@@ -139,9 +139,8 @@ class _Plain:
                 return self.index(tensor.name, tensor.index), _ATOM
             case Mirror():
                 whole = L if tensor.index.free_symbols else tensor.length
-                return self.index(
-                    tensor.name, whole + tensor.shift - tensor.index
-                ), _ATOM
+                where = {K: whole + tensor.shift - tensor.index}
+                return self.write(tensor.body.xreplace(where))
             case Apply():
                 operator = self.index(tensor.operator, tensor.index)
                 return f"{operator}{self.times}{self.factor(tensor.argument)}", _PRODUCT

@@ -98,7 +98,7 @@ def newest(tensor: Tensor) -> int:
     if isinstance(tensor, State):
         return int(tensor.index)
     if isinstance(tensor, Mirror):
-        return int(tensor.source.index)
+        return tensor.block
     if isinstance(tensor, History):
         return int(tensor.last)
     own = 0

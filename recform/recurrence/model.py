@@ -229,14 +229,14 @@ class Stack:
     """Tensors of older blocks that wait for younger ones: the last in is the first out.
 
     Attributes:
-        name: the unknown.
+        body: what is kept, with ``k`` for the number of its block.
         shift: ``c`` of ``X_<L+c-i>``.
         kept: for each block that puts its value there, the place of that among its
             outputs; the start is block 0.
         popped: the blocks that take one off.
     """
 
-    name: str
+    body: Tensor
     shift: int
     kept: Mapping[int, int]
     popped: tuple[int, ...]

@@ -18,9 +18,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 
-from recform.algebra.expr import I, Mirror, State, Tensor, has_mirror, mirrored
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Filled,
+    I,
+    K,
+    L,
+    Learned,
+    Mirror,
+    Part,
+    Scaled,
+    State,
+    Tensor,
+    has_mirror,
+    mirrored,
+)
 from recform.algebra.formula import Boundary, Formula
-from recform.algebra.reindex import numbered
+from recform.algebra.reindex import numbered, rebuilt, reindexed
 from recform.recurrence.check import walk
 from recform.recurrence.model import (
     END,
@@ -125,14 +142,47 @@ def _with_stacks(formula: Formula, length: int) -> Formula:
 def _from_stack(boundary: Boundary, length: int) -> Boundary:
     if boundary.rule is None:
         return boundary
-    right = boundary.rule.right
-    rule = {
-        part: Mirror(part.name, I, shift, length)
-        for part in walk(right)
-        if isinstance(part, State) and (shift := mirrored(part.index)) is not None
-    }
-    made: Tensor = right.xreplace(rule)
+    made = _taken(boundary.rule.right, length)
     return replace(boundary, right=numbered(made, int(boundary.left.index), length))
+
+
+def _taken(tensor: Tensor, length: int) -> Tensor:
+    """A right side whose tensors of the mirrored block come off a stack.
+
+    What is made of these alone, with an operator that all blocks share or by a function,
+    is kept as it is: it is computed once, wherever else it is read.
+    """
+    shifts = {mirrored(part.index) for part in walk(tensor) if isinstance(part, State)}
+    if len(shifts) == 1 and (shift := shifts.pop()) is not None and _is_kept(tensor):
+        body = _in_k(tensor, shift)
+        return Mirror(body, I, shift, length)
+    return rebuilt(tensor, lambda part: _taken(part, length))
+
+
+def _in_k(tensor: Tensor, shift: int) -> Tensor:
+    """The tensor of block k, of that of block ``L+c-i``."""
+    return reindexed(
+        tensor,
+        lambda index: index.xreplace({L: I + K - shift}),
+        lambda value, at: (value, at),
+    )
+
+
+def _is_kept(tensor: Tensor) -> bool:
+    """Whether all of a tensor of the mirrored block is made where that block is."""
+    parts = list(walk(tensor))
+    if any(isinstance(p, Scaled | Filled) and _is_of_block(p) for p in parts):
+        return False
+    runs = [part for part in parts if isinstance(part, Apply)]
+    if any(part.index is not sympy.nan for part in runs):
+        return False
+    return bool(runs) or all(isinstance(p, State | Elementwise | Part) for p in parts)
+
+
+def _is_of_block(tensor: Scaled | Filled) -> bool:
+    """Whether a coefficient depends on the block in whose equation it stands."""
+    value = tensor.coefficient
+    return value.has(I) or any(s.index is not sympy.nan for s in value.atoms(Learned))
 
 
 def _runs(numbers: Sequence[int]) -> list[Run]:
@@ -147,18 +197,18 @@ def _runs(numbers: Sequence[int]) -> list[Run]:
 
 def _stacks(model: Writer, steps: Sequence[Step]) -> list[Stack]:
     """The stacks of a flow; ``steps`` are those of the start and of all blocks."""
-    found: dict[tuple[str, int], list[Mirror]] = {}
+    found: dict[tuple[Tensor, int], list[Mirror]] = {}
     for mirror in model.mirrors:
-        found.setdefault((mirror.name, mirror.shift), []).append(mirror)
+        found.setdefault((mirror.body, mirror.shift), []).append(mirror)
     stacks = []
-    for (name, shift), mirrors in found.items():
+    for (body, shift), mirrors in found.items():
         kept: dict[int, int] = {}
         for mirror in mirrors:
-            block = max(0, int(mirror.source.index))
+            block = max(0, mirror.block)
             (tensor,) = model.unroller.parts(mirror)
             kept[block] = steps[block].outputs.index(tensor)
         popped = sorted(int(mirror.index) for mirror in mirrors)
-        stacks.append(Stack(name, shift, kept, tuple(popped)))
+        stacks.append(Stack(body, shift, kept, tuple(popped)))
     return stacks
 
 

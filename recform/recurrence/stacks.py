@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic, TypeVar
 
-from recform.algebra.expr import Mirror
+from recform.algebra.expr import Mirror, Tensor
 from recform.recurrence.model import Flow, Step
 
 T = TypeVar("T")
@@ -36,8 +36,8 @@ class Lists(Generic[T]):
 
     def __init__(self, flow: Flow) -> None:
         self._stacks = flow.stacks
-        self._items: dict[tuple[str, int], list[T]] = {
-            (stack.name, stack.shift): [] for stack in flow.stacks
+        self._items: dict[tuple[Tensor, int], list[T]] = {
+            (stack.body, stack.shift): [] for stack in flow.stacks
         }
 
     def given(self, step: Step, block: int, handed: Sequence[T]) -> list[T]:
@@ -66,7 +66,7 @@ class Lists(Generic[T]):
         for number in step.popped:
             slot = step.inputs[number]
             assert isinstance(slot, Mirror)
-            items = self._items.get((slot.name, slot.shift))
+            items = self._items.get((slot.body, slot.shift))
             if not items:
                 raise Unkept(f"block {block} takes {slot} off a stack with nothing on it")
             found.append(items)
@@ -82,7 +82,7 @@ class Lists(Generic[T]):
             if block in stack.kept:
                 if stack.kept[block] >= len(made):
                     raise Unkept(f"block {block} puts on a stack what it does not make")
-                self._items[stack.name, stack.shift].append(made[stack.kept[block]])
+                self._items[stack.body, stack.shift].append(made[stack.kept[block]])
 
     def close(self) -> None:
         """Looks whether all was taken.

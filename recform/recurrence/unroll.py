@@ -155,7 +155,7 @@ class Unroller:
                 return self._state(tensor)
             case Mirror():
                 # The equations read the unknown, the plan reads the stack.
-                kept = self.settle(tensor.source)
+                kept = self.settle(kept_by(tensor))
                 return tensor if kept is not None and self._merged else kept
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
@@ -320,7 +320,7 @@ class Unroller:
         if isinstance(tensor, History):
             return self.definitions[tensor].children
         if isinstance(tensor, Mirror):
-            kept = self.settle(tensor.source)
+            kept = self.settle(kept_by(tensor))
             assert kept is not None
             return (kept,)
         return tensor.children
@@ -376,12 +376,17 @@ def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
 
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
-    """The member of a history at an index; a coefficient's number is that of a block."""
+    """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
     return reindexed(
         body,
         lambda value: value.xreplace({K: sympy.Integer(index)}),
         lambda value, _: (value.xreplace({K: I}), index),
     )
+
+
+def kept_by(mirror: Mirror) -> Tensor:
+    """What a block takes off a stack, written out for the block that put it there."""
+    return _replace_k(mirror.body, mirror.block)
 
 
 def newest(tensor: Tensor) -> int:
@@ -390,7 +395,7 @@ def newest(tensor: Tensor) -> int:
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
     elif isinstance(tensor, Mirror):
-        result = int(tensor.source.index)
+        result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):

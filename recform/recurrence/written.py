@@ -112,8 +112,8 @@ class Written:
         for tensor in self._constant():
             groups.setdefault(0, []).append(tensor)
         for mirror in self.mirrors:
-            block = int(mirror.source.index)
-            groups.setdefault(max(0, block), []).append(Kept(mirror, *self._kept(mirror)))
+            kept = Kept(mirror, *self._kept(mirror))
+            groups.setdefault(max(0, mirror.block), []).append(kept)
         rank = {e.unknown: n for n, e in enumerate(self.formula.equations)}
         for items in groups.values():
             items.sort(
@@ -125,7 +125,7 @@ class Written:
     def mirrors(self) -> list[Mirror]:
         """What blocks take off stacks, in the order in which it was put there."""
         found = [tensor for tensor in self.live if isinstance(tensor, Mirror)]
-        return sorted(found, key=lambda m: (int(m.source.index), m.name, m.shift))
+        return sorted(found, key=lambda m: m.block)
 
     def _kept(self, mirror: Mirror) -> tuple[Tensor, ...]:
         """The tensor that a block takes off a stack, as it is called where it is made."""

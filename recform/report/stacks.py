@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import I, L, State
+from recform.algebra.expr import I, K, L
 from recform.algebra.formula import Scope
 from recform.algebra.typeset import plain
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import Flow, Stack
 from recform.recurrence.regimes import in_blocks
@@ -84,14 +85,19 @@ def _row(network: NetworkGraph, flow: Flow, number: int, stack: Stack) -> StackR
     }
     most = max(waiting, key=lambda block: waiting[block])
     return StackRow(
-        tensors=tuple(plain(State(stack.name, sympy.Integer(k))) for k in kept),
-        taken=plain(State(stack.name, L + stack.shift - I)),
+        tensors=tuple(_named(stack, sympy.Integer(block)) for block in kept),
+        taken=_named(stack, L + stack.shift - I),
         blocks=stack.popped,
         stage=f" of stage {number + 1}" if len(network.recurrence.flows) > 1 else "",
         most=waiting[most],
         behind=most,
         waiting=tuple(_waiting(network, number, stack)),
     )
+
+
+def _named(stack: Stack, block: Symbolic) -> str:
+    """What is kept of a block."""
+    return plain(stack.body.xreplace({K: block}))
 
 
 def _waiting(network: NetworkGraph, number: int, stack: Stack) -> Iterator[Waiting]:

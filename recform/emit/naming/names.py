@@ -182,7 +182,7 @@ def base_name(tensor: Tensor) -> str:
         case State():
             return identifier(tensor.name).lower()
         case Mirror():
-            return f"{identifier(tensor.name).lower()}_skip"
+            return f"{base_name(tensor.body)}_skip"
         case Apply():
             inner = base_name(tensor.argument)
             if len(inner) > 3:

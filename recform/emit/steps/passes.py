@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from recform.algebra.expr import Mirror, State
+from recform.algebra.expr import Mirror, Tensor
 from recform.emit.naming.names import base_name, variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph
@@ -84,7 +84,7 @@ def stack_names(flow: Flow, names: Namespace) -> tuple[str, ...]:
     """The variables of the lists that a flow has for its stacks."""
     if len(flow.stacks) == 1:
         return (names.new("skips"),)
-    bases = [f"{base_name(State(stack.name, 0))}_skips" for stack in flow.stacks]
+    bases = [f"{base_name(stack.body)}_skips" for stack in flow.stacks]
     return tuple(map(names.new, bases))
 
 
@@ -111,7 +111,7 @@ def passes(
         for part in _apart(row, first, flow, lists)
     ]
     popped = {
-        (stack.name, stack.shift): f"{name}.pop()"
+        (stack.body, stack.shift): f"{name}.pop()"
         for stack, name in zip(flow.stacks, lists, strict=True)
     }
     groups = [list(group) for _, group in groupby(rows, key=_together)]
@@ -164,10 +164,10 @@ def _apart(
         place += count
 
 
-def _popped(step: Step) -> list[tuple[str, int]]:
+def _popped(step: Step) -> list[tuple[Tensor, int]]:
     """The stacks that a block takes from, in the order of its inputs."""
     slots = map(step.inputs.__getitem__, step.popped)
-    return [(slot.name, slot.shift) for slot in slots if isinstance(slot, Mirror)]
+    return [(slot.body, slot.shift) for slot in slots if isinstance(slot, Mirror)]
 
 
 def _together(row: _Row) -> tuple[int, int]:
