@@ -8,11 +8,11 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, Learned, Tensor
+from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.naming.names import variable
+from recform.emit.naming.names import base_name, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
@@ -119,7 +119,8 @@ class ForwardWriter:
     def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
         """The blocks of a flow; and the expression of its output."""
         names = Namespace.forward({"x"})
-        lists = stack_names(flow, names)
+        unknowns = {base_name(State(e.unknown, 0)) for e in self._formula.equations}
+        lists = stack_names(flow, Namespace.forward({"x", *unknowns}))
         writer = self._writer(flow.start, number, {})
         start = BodyWriter(
             flow.start, writer, names, self._name_of(flow.start), self._line
@@ -168,19 +169,19 @@ class ForwardWriter:
         stages = range(len(self._has.stages))
         numbers = [number] if self._formula.scope is Scope.STAGE else list(stages)
         start, calls = passes(self._network, numbers, initial, flow, lists)
-        known = dict(zip(start, initial, strict=True))
+        known = dict(zip(start, initial, strict=False))
         read = (name for name in calls[0].takes if name in known)
         new = [(name, known[name]) for name in read if name != known[name]]
         if new:
             targets, texts = (", ".join(column) for column in zip(*new, strict=True))
             made.append(Assign(targets, Code(texts)))
         for stack, name in zip(flow.stacks, lists, strict=True):
-            first = [start[stack.kept[0]]] if 0 in stack.kept else []
-            first = [item if (item, known[item]) in new else known[item] for item in first]
-            value = Code(f"[{', '.join(first)}]")
-            made.append(Assign(name, value, type="list[Tensor]"))
+            first = initial[stack.kept[0]] if 0 in stack.kept else ""
+            # Where it has a name by now, it is not computed again.
+            first = next((named for named, text in new if text == first), first)
+            made.append(Assign(name, Code(f"[{first}]"), type="list[Tensor]"))
         made += self._run(calls, flow, number)
-        return list(calls[-1].makes)
+        return list(calls[-1].makes)[: len(flow.end.inputs)]
 
     def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
         """The blocks of a flow, each of which takes what the one before makes."""

@@ -51,6 +51,10 @@ class _Carried:
             tuple(stage for each in more for stage in each.stages),
         )
 
+    def first(self, count: int) -> _Carried:
+        """The first of the items."""
+        return _Carried(self.items[:count], self.kept[:count], self.stages[:count])
+
     def apart(self) -> list[_Carried]:
         """The items, each by itself."""
         rows = zip(self.items, self.kept, self.stages, strict=True)
@@ -141,6 +145,7 @@ class FlowFollower:
             first = end
             stages.append(self._stage(stage, carried))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
+        carried = carried.first(flow.end.carried)
         behind, after = self._block(flow.end, carried, place, which[-1], None, False)
         self._no_adapters(start, formula.equations[0].span, "in front of the first")
         self._no_adapters(behind, formula.output_span, "behind the last")
@@ -183,7 +188,8 @@ class FlowFollower:
             place = Place(width, stride, index, length, table)
             taken, waiting = self._recurrence.steps[step], self._waiting
             more = waiting.alike(taken, index)
-            given = carried.with_more(waiting.given(taken, index, ()))
+            given = carried.first(taken.carried)
+            given = given.with_more(waiting.given(taken, index, ()))
             block, after = self._block(taken, given, place, stage.number, None, False)
             count = 1
             if not starts and self._alike(after) == self._alike(carried):

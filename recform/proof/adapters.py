@@ -66,6 +66,7 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
             _agree(segment.inputs, given, f"block {block}")
             shapes = made
             lists.keep(block, shapes)
+    shapes = tuple(lists.given(flow.end, flow.length + 1, shapes))
     _Inside(flow.end, network.ends[number], "the output").check(shapes)
 
 

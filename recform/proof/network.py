@@ -222,6 +222,7 @@ class _Follower:
     def _end(self) -> None:
         """Compares what is made of the last state with the equations' output."""
         flow = self._flow
+        self._held = self._lists.given(flow.end, flow.length + 1, self._held)
         behind = flow.length - (flow.end.at - 1)
         (made,) = self._run(flow.end, flow.length + 1, [flow.output], behind)
         wanted = self._equations.output()

@@ -286,7 +286,7 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
         for part in model.parts(tensor):
             users.setdefault(part, []).append(tensor)
     reasons: dict[Slot, str] = {}
-    for slot in pattern.outputs:
+    for slot in pattern.handed:
         if isinstance(slot, ModuleSlot):
             reasons[slot] = "a later block runs it"
             continue
@@ -328,7 +328,7 @@ def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
 
 def _early(pattern: Step) -> tuple[str, ...]:
     texts = []
-    for tensor in pattern.outputs:
+    for tensor in pattern.handed:
         if isinstance(tensor, ModuleSlot | State | Apply):
             continue
         texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))

@@ -114,6 +114,7 @@ class Step:
             for a sum of which a part was formed early, the sum with that part in
             brackets.
         role: where it is taken.
+        aside: how many of the outputs, the last ones, are for stacks alone.
         aliases: inputs that are the same tensor as another one in this place.
     """
 
@@ -124,6 +125,12 @@ class Step:
     definitions: Mapping[Tensor, Tensor] = field(compare=False)
     role: Role = field(compare=False, default=REGULAR)
     absolute: int = field(compare=False, default=0)
+    aside: int = 0
+
+    @property
+    def handed(self) -> tuple[Slot, ...]:
+        """The outputs that the next block gets."""
+        return self.outputs[: len(self.outputs) - self.aside]
 
     @cached_property
     def computed(self) -> frozenset[Tensor]:
@@ -335,4 +342,4 @@ class Recurrence:
     @property
     def state(self) -> tuple[Slot, ...]:
         """What a block hands on in the long run."""
-        return self.pattern.outputs
+        return self.pattern.handed

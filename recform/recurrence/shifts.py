@@ -14,7 +14,7 @@ def is_moved(known: Step, step: Step, distance: int, absolute: int = -1 << 30) -
     mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
     theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
     sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
-    if sizes[0] != sizes[1] or len(mine) != len(theirs):
+    if sizes[0] != sizes[1] or len(mine) != len(theirs) or known.aside != step.aside:
         return False
     return all(
         moved(here, distance, absolute) == there

@@ -41,12 +41,12 @@ class Lists(Generic[T]):
         }
 
     def given(self, step: Step, block: int, handed: Sequence[T]) -> list[T]:
-        """What a block gets: what the one before hands on, and what it takes off.
+        """What a block gets: of what the one before makes, and what it takes off.
 
         Raises:
             Unkept: if nothing is there.
         """
-        return [*handed, *(items.pop() for items in self._of(step, block))]
+        return [*handed[: step.carried], *(items.pop() for items in self._of(step, block))]
 
     def alike(self, step: Step, block: int) -> int | None:
         """How many blocks in a row would take the same; None if they take nothing.

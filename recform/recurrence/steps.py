@@ -57,7 +57,7 @@ class Writer(Repeats):
             )
             steps.append(step)
             self._done.update(dict.fromkeys(step.body))
-            inputs = step.outputs
+            inputs = step.handed
         return [*steps, self._last(inputs)]
 
     def _taken(
@@ -112,9 +112,11 @@ class Writer(Repeats):
             assert self.time(tensor) <= block
         following = self._modules(block, waiting, outputs)
         # What is put on a stack comes out, whether or not the next block wants it.
-        outputs += [tensor for tensor in dict.fromkeys(kept) if tensor not in outputs]
-        inputs = (*inputs, *popped)
-        return self._made(block, inputs, (*outputs, *following), body)
+        aside = [tensor for tensor in dict.fromkeys(kept) if tensor not in outputs]
+        made = self._made(
+            block, (*inputs, *popped), (*outputs, *following, *aside), body
+        )
+        return replace(made, aside=len(aside))
 
     def _last(self, inputs: tuple[Slot, ...]) -> Step:
         """What is computed after the last block."""

@@ -215,8 +215,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     for number, flow in enumerate(recurrence.flows, 1):
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
         for block, step in _around(recurrence, flow, own):
-            slots = [_at(slot, step, block) for slot in step.outputs]
-            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            slots = [_at(slot, step, block) for slot in step.handed]
+            usual = {_at(slot, pattern, block) for slot in pattern.handed}
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]

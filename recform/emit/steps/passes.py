@@ -76,8 +76,8 @@ class _Row:
 
     @property
     def steady(self) -> bool:
-        """Whether a block makes as many values as it takes from the block before."""
-        return self.step.carried == len(self.step.outputs)
+        """Whether a block hands on as many values as it takes from the block before."""
+        return self.step.carried == len(self.step.handed)
 
 
 def stack_names(flow: Flow, names: Namespace) -> tuple[str, ...]:
@@ -118,6 +118,7 @@ def passes(
     behind = [_names(network, group[-1].step) for group in groups]
     result: list[Pass] = []
     before = start = behind[0] if groups[0][0].steady else tuple(initial)
+    start = start[: groups[0][0].step.carried]
     for number, group in enumerate(groups):
         after = behind[number]
         if not group[0].steady and number + 1 < len(groups):
@@ -129,9 +130,10 @@ def passes(
             takes = tuple([*before, *taken][n] for n in reads)
             count = sum(row.count for row in members)
             total = sum(s.count for s in network.stages[stage].segments)
-            kept = tuple((name, after[place]) for name, place in keeps)
+            makes = (*after, *_aside(network, members[0].step, after))
+            kept = tuple((name, makes[place]) for name, place in keeps)
             first = members[0].first
-            result.append(Pass(stage, first, count, total, shared, takes, after, kept))
+            result.append(Pass(stage, first, count, total, shared, takes, makes, kept))
         before = after
     return start, result
 
@@ -185,4 +187,13 @@ def _alike(
 def _names(network: NetworkGraph, step: Step) -> tuple[str, ...]:
     """A variable for each value that a block hands on."""
     names, order = Namespace.forward(), network.recurrence.order
-    return tuple(names.new(variable(s, step.at, order)) for s in step.outputs)
+    return tuple(names.new(variable(s, step.at, order)) for s in step.handed)
+
+
+def _aside(
+    network: NetworkGraph, step: Step, others: Sequence[str]
+) -> tuple[str, ...]:
+    """A variable for each value that a block makes for stacks alone."""
+    names, order = Namespace.forward(set(others)), network.recurrence.order
+    slots = step.outputs[len(step.handed) :]
+    return tuple(names.new(variable(s, step.at, order)) for s in slots)
