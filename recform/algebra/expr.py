@@ -179,6 +179,52 @@ class State(Tensor):
         return self.args[1]
 
 
+class Mirror(Tensor):
+    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
+
+    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
+    that block takes off the stack; so it reads the same in all blocks that do.
+
+    Attributes:
+        body: what was kept, with :data:`K` for the number of its block.
+        index: the block that takes it.
+        shift: ``c`` of ``X_<L+c-i>``.
+        length: what L is.
+    """
+
+    def __new__(
+        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
+    ) -> Mirror:
+        numbers = map(sympy.sympify, (index, shift, length))
+        return super().__new__(cls, body, *numbers)
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """A block does not make it: it has no parts."""
+        return ()
+
+    @property
+    def body(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def index(self) -> Symbolic:
+        return self.args[1]
+
+    @property
+    def shift(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def length(self) -> int:
+        return int(self.args[3])
+
+    @property
+    def block(self) -> int:
+        """The number of the block whose tensor it is; below 1 for the start."""
+        return int(self.length + self.shift - self.index)
+
+
 class Apply(Tensor):
     """``W_i*X``, ``A_i(Q, K, V)``: the operator of block ``index`` applied to tensors.
 
@@ -487,10 +533,25 @@ def list_of(tensor: Tensor) -> History | Listed | None:
 
 
 def offset(index: Symbolic) -> int | None:
-    """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
+    """The number ``n`` of an index ``i + n``, or None for one that is counted otherwise."""
     if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
         return None
-    return int(index - I)
+    step = index - I
+    return int(step) if step.is_Integer else None
+
+
+def mirrored(index: Symbolic) -> int | None:
+    """The number ``c`` of an index ``L + c - i``, or None for any other index."""
+    shift = index - L + I
+    return int(shift) if shift.is_Integer and index.has(I) else None
+
+
+def has_mirror(tensor: Tensor) -> bool:
+    """Whether a tensor of a formula reads ``X_<L-i>``."""
+    return any(
+        isinstance(part, State) and mirrored(part.index) is not None
+        for part in subtensors(tensor)
+    )
 
 
 def signed(sign: int, term: Tensor) -> Tensor:

@@ -8,9 +8,9 @@ from enum import Enum
 
 import sympy
 
-from recform.algebra.expr import I, K, L, Tensor
+from recform.algebra.expr import I, K, L, Tensor, has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape
+from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.source import Source, Span
 
@@ -68,7 +68,7 @@ class StageSpec:
 
     width: int
     blocks: int
-    stride: int
+    stride: Stride
     span: Span | None = field(compare=False, default=None)
 
 
@@ -198,10 +198,18 @@ class Rule:
     Attributes:
         right: in ``i``.
         opens: whether it is for the first block of every stage, ``X_<first> = right``.
+        ends: of a range, its first and its last block, which may be said in ``L``.
     """
 
     right: Tensor
     opens: bool
+    ends: tuple[Symbolic, Symbolic] | None = None
+
+    @property
+    def relative(self) -> bool:
+        """Whether it says other things in a network of another depth."""
+        ends = self.ends is not None and any(end.has(L) for end in self.ends)
+        return ends or has_mirror(self.right)
 
 
 @dataclass(frozen=True)
@@ -237,6 +245,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
+        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
+            stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -261,6 +271,7 @@ class Formula:
     stem: Pipeline
     head: Pipeline
     adapter: Pipeline | None
+    rise: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
@@ -279,6 +290,11 @@ class Formula:
     said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
 
     @property
+    def relative(self) -> bool:
+        """Whether its equations say other things in a network of another depth."""
+        return any(b.rule is not None and b.rule.relative for b in self.boundaries)
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """How many blocks the index runs through, each time that it starts anew."""
         counts = tuple(stage.blocks for stage in self.stages)
@@ -289,6 +305,10 @@ class Formula:
         """The blocks behind which a stage is finished and another one follows; and 0."""
         counts = [stage.blocks for stage in self.stages]
         return tuple(sum(counts[:number]) for number in range(len(counts)))
+
+    def adapter_of(self, stride: Stride) -> Pipeline | None:
+        """The adapter for a term whose grid a stride divides; None for ``none``."""
+        return self.rise if stride < 1 else self.adapter
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

@@ -10,7 +10,7 @@ from functools import lru_cache
 import sympy
 
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.symbols import INCOMING, MAX_SIZE
+from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
     Arguments,
     Cost,
@@ -172,6 +172,8 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
+    if not sympy.sympify(values.get(STRIDE, 1)).is_Integer:
+        _no_stride(step, values[STRIDE])
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)
@@ -182,6 +184,24 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
             value = _put_in(value, pairs, kinds.get(name, Kind.NUMBER), name)
         filled[name] = value
     return Arguments(filled)
+
+
+def _no_stride(step: Step, stride: Symbolic) -> None:
+    """Looks whether an operator is told a stride where the grid becomes finer.
+
+    Raises:
+        Misfit: if it is.
+    """
+    for name, value in step.arguments.items():
+        if STRIDE in symbols_in(value):
+            raise Misfit(
+                "RF404",
+                f"gets s = {stride} for its {name}, and no grid is divided here: "
+                "it becomes finer",
+                argument=name,
+                hint="1/s is how many times finer: upsample(1/s), "
+                "deconv(2, c, stride=1/s)",
+            )
 
 
 @lru_cache(maxsize=4096)

@@ -21,9 +21,11 @@ from recform.algebra.expr import (
     History,
     Input,
     K,
+    L,
     Learned,
     Listed,
     Members,
+    Mirror,
     Over,
     Part,
     Pointwise,
@@ -143,6 +145,10 @@ class _Plain:
                 return "input", _ATOM
             case State():
                 return self.index(tensor.name, tensor.index), _ATOM
+            case Mirror():
+                whole = L if tensor.index.free_symbols else tensor.length
+                where = {K: whole + tensor.shift - tensor.index}
+                return self.write(tensor.body.xreplace(where))
             case Apply():
                 operator = self.index(tensor.operator, tensor.index)
                 if len(tensor.arguments) != 1:

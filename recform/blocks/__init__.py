@@ -20,7 +20,7 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, Stride
 
 __all__ = [
     "Argument",
@@ -35,6 +35,7 @@ __all__ = [
     "Operator",
     "Several",
     "Shape",
+    "Stride",
     "Weights",
     "code",
     "fraction",

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from fractions import Fraction
 from typing import TypeAlias
 
 from recform.blocks.symbolic import Symbolic
 
 #: An integer, or a SymPy expression.
 Size: TypeAlias = Symbolic
+#: What divides a grid. 1/2, for one that is twice as fine, is a fraction; a whole number
+#: never is.
+Stride: TypeAlias = int | Fraction
+
+
+def as_stride(value: int | Fraction) -> Stride:
+    """A stride in its one form."""
+    return value if value != int(value) else int(value)
 
 
 class Layout(Enum):
@@ -112,11 +121,11 @@ class Shape:
         layout = (Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)[len(each)]
         return Shape(layout, self.features, each)
 
-    def staged(self, width: int, stride: int) -> Shape:
+    def staged(self, width: int, stride: Stride) -> Shape:
         """The shape that a block of this width and stride makes from this one."""
         return self.downsampled(stride).with_features(width)
 
-    def downsampled(self, stride: int) -> Shape:
+    def downsampled(self, stride: Stride) -> Shape:
         """The shape after a stride, if its grid is one that strides divide."""
         if not self.is_divided:
             return self
@@ -148,14 +157,14 @@ class Shape:
             shape.layout is self.layout and shape.grid == self.grid for shape in made
         )
 
-    def stride_to(self, target: Shape, behind: int = 1) -> int | None:
+    def stride_to(self, target: Shape, behind: Stride = 1) -> Stride | None:
         """The stride that leads from this grid to another; None if there is none.
 
         Args:
             target: has the other grid.
             behind: the stride that the stages between have. It is taken where it leads
                 there, for then it does so in images of every size; otherwise the
-                smallest that does.
+                smallest that does, or for a finer grid how often it is in the other.
         """
         if self.layout is not target.layout or len(self.grid) != len(target.grid):
             return None
@@ -163,9 +172,10 @@ class Shape:
             return 1 if self.grid == target.grid else None
         if not all(target.grid):
             return None
-        sizes = zip(self.grid, target.grid, strict=True)
+        sizes = [*zip(self.grid, target.grid, strict=True)]
         least = max(-(-int(mine) // int(other)) for mine, other in sizes)
-        for stride in (behind, least):
+        finer = min(int(other) // int(mine) for mine, other in sizes)
+        for stride in (behind, least, Fraction(1, max(finer, 1))):
             if self.downsampled(stride).grid == target.grid:
                 return stride
         return None

@@ -77,7 +77,7 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
         *formula.operators.values(),
     ]
     if any(s.block.sites for stage in network.stages for s in stage.segments):
-        pipelines.append(formula.adapter)
+        pipelines += [formula.adapter, formula.rise]
     if network.transitions:
         pipelines.append(formula.transition)
     found: list[Operator] = []

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import STRIDE, WIDTH, size
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
-from recform.blocks.shape import Size
+from recform.blocks.shape import Size, as_stride
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
@@ -23,6 +24,7 @@ _SYMBOLS = {
     "channels": WIDTH,
     "features": WIDTH,
     "stride": STRIDE,
+    "scale": SCALE,
     "i": I,
     "depth": L,
 }
@@ -35,6 +37,7 @@ _ORDER = (
     "i",
     "depth",
     "streams",
+    "scale",
     "height",
     "width",
     "positions",
@@ -81,7 +84,15 @@ class Setting:
             length: what ``L`` is there; None if it is nothing.
         """
         numbers = dict(zip((t.symbol for t in tables), place.table, strict=False))
-        values = {WIDTH: place.width, STRIDE: place.stride, I: index, L: length}
+        # A grid is divided or becomes finer, never both.
+        stride, scale = max(1, place.stride), max(1, as_stride(1 / Fraction(place.stride)))
+        values = {
+            WIDTH: place.width,
+            STRIDE: stride,
+            SCALE: scale,
+            I: index,
+            L: length,
+        }
         known = {symbol: value for symbol, value in values.items() if value is not None}
         return cls(inputs, {**known, **numbers})
 
@@ -90,7 +101,7 @@ class Setting:
         """A class whose constructor takes all sizes."""
         image = any(x.layout is Layout.IMAGE for x in inputs[:1])
         width = "channels" if image else "features"
-        names = {WIDTH: width, STRIDE: "stride", I: "i", L: "depth"}
+        names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", I: "i", L: "depth"}
         values = {symbol: size(name) for symbol, name in names.items()}
         named = (map(size, _sizes(n, x)) for n, x in enumerate(inputs))
         opened = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recform.algebra.expr import Tensor
 from recform.algebra.formula import Pipeline
-from recform.blocks import Shape
+from recform.blocks import Shape, Stride
 from recform.recurrence.model import Recurrence
 
 
@@ -36,7 +36,7 @@ class Bridge:
 
     source: Shape
     target: Shape
-    stride: int
+    stride: Stride
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Place:
     """
 
     width: int
-    stride: int
+    stride: Stride
     index: int = 0
     length: int = 0
     table: tuple[int | float, ...] = ()
@@ -141,7 +141,7 @@ class Segment:
     count: int
     stage: int
     width: int
-    stride: int
+    stride: Stride
     inputs: tuple[Shape | None, ...]
     block: Block
 
@@ -177,7 +177,7 @@ class Piece:
     input: Shape
     output: Shape
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
     table: tuple[int | float, ...] = ()
 
@@ -198,7 +198,7 @@ class SharedModule:
     index: int | None
     inputs: tuple[Shape, ...]
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+import sympy
+
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH, parameter
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import Trace, trace
 from recform.blocks import Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
@@ -66,6 +68,7 @@ class PipelineRunner:
         values: dict[Symbolic, Symbolic] = {
             WIDTH: place.width,
             STRIDE: place.stride,
+            SCALE: 1 / sympy.sympify(place.stride),
             I: place.index,
             L: place.length,
             **self._params,

@@ -34,7 +34,7 @@ from recform.algebra.expr import (
     list_of,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, Stride
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -382,7 +382,7 @@ class BlockShapes:
         self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
 
-    def _stride(self, arguments: tuple[Tensor, ...]) -> int:
+    def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
         """Rule 4: the stride ``s`` of an operator brings its argument to the stage.
 
         It is that of the first one, where there are several.

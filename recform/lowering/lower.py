@@ -20,7 +20,7 @@ from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.lowering.frame import INPUT, FrameReader
-from recform.lowering.sections import Section, layout_defaults, sections
+from recform.lowering.sections import RISE, Section, layout_defaults, sections
 from recform.lowering.settings import init_rules, name_rules
 from recform.lowering.sorts import Names, Reader
 from recform.lowering.survey import Survey, survey
@@ -105,6 +105,7 @@ class _Lowering:
         shape = self._frame.input()
         if shape is None:
             return None
+        is_said = RISE in section.single
         section.add_defaults(layout_defaults(shape.layout.value))
         stages = self._frame.stages()
         tables = TableReader(section, self._frame.values, stages, report)
@@ -120,6 +121,8 @@ class _Lowering:
         flows = NetworkFlows(section, found, shape, values, report)
         self._frame.structural |= flows.structural
         frame, operators = flows.frame, flows.operators
+        if not self._rises(stages, frame, is_said):
+            frame.pop(RISE, None)
         names = Names(
             section.library,
             frozenset(found.unknowns),
@@ -186,6 +189,7 @@ class _Lowering:
             stem=fix(frame["stem"]),
             head=fix(frame["head"]),
             adapter=_unless_empty(fix(frame["adapter"])),
+            rise=_unless_empty(fix(frame[RISE])) if RISE in frame else None,
             transition=_unless_empty(fix(frame["transition"])),
             stages=stages,
             scope=self._frame.scope(),
@@ -243,6 +247,19 @@ class _Lowering:
         if isinstance(given, n.Input) and len(given.sizes) != 3:
             flat = True
         section.add_defaults(defaults.FLAT_STAGES if flat else defaults.STAGES)
+
+    def _rises(
+        self,
+        stages: tuple[StageSpec, ...],
+        frame: Mapping[str, Pipeline],
+        is_said: bool,
+    ) -> bool:
+        """Whether terms may be brought to a finer grid.
+
+        A file that has no adapters has none of these either, unless it says one.
+        """
+        finer = any(stage.stride < 1 for stage in stages)
+        return finer and (is_said or bool(frame["adapter"].steps))
 
     def _counts(self, stages: tuple[StageSpec, ...]) -> dict[str, int]:
         """How many there are of what a `names` statement may name by a list."""

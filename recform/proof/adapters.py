@@ -32,6 +32,7 @@ from recform.blocks import Shape
 from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.stacks import Lists
 
 
 class Misfit(Exception):
@@ -59,14 +60,20 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     """
     by_stage = network.recurrence.formula.scope is Scope.STAGE
     stages = network.stages[number : number + 1] if by_stage else network.stages
+    lists = Lists[Shape | None](flow)
     shapes = _Inside(flow.start, network.starts[number], "the start").check()
+    lists.keep(0, shapes)
     for segment in (segment for stage in stages for segment in stage.segments):
         step = network.recurrence.steps[segment.step]
-        where = f"block {segment.first}"
-        _agree(segment.inputs, shapes, where)
-        shapes = _Inside(step, segment.block, where).check(segment.inputs)
-        if segment.count > 1:
-            _agree(segment.inputs, shapes, f"block {segment.first + 1}")
+        made = _Inside(step, segment.block, f"block {segment.first}").check(segment.inputs)
+        # Of blocks that are alike without a stack, two show what all of them get.
+        count = segment.count if flow.stacks else min(segment.count, 2)
+        for block in range(segment.first, segment.first + count):
+            given = tuple(lists.given(step, block, shapes))
+            _agree(segment.inputs, given, f"block {block}")
+            shapes = made
+            lists.keep(block, shapes)
+    shapes = tuple(lists.given(flow.end, flow.length + 1, shapes))
     _Inside(flow.end, network.ends[number], "the output").check(shapes)
 
 

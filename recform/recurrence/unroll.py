@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     Learned,
     Listed,
     Members,
+    Mirror,
     Over,
     Part,
     Pointwise,
@@ -85,7 +86,7 @@ class Unroller:
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
-        return self.settle(self.replaced(tensor, block))
+        return self.settle(_replace(tensor, block, self.length))
 
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""
@@ -158,6 +159,10 @@ class Unroller:
                 return tensor
             case State():
                 return self._state(tensor)
+            case Mirror():
+                # The equations read the unknown, the plan reads the stack.
+                kept = self.settle(kept_by(tensor))
+                return tensor if kept is not None and self._merged else kept
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
@@ -396,6 +401,10 @@ class Unroller:
             return (self.definitions[tensor],)
         if isinstance(tensor, History):
             return self.definitions[tensor].children
+        if isinstance(tensor, Mirror):
+            kept = self.settle(kept_by(tensor))
+            assert kept is not None
+            return (kept,)
         return tensor.children
 
 
@@ -449,7 +458,7 @@ def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
 
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
-    """The member of a history at an index; a coefficient's number is that of a block."""
+    """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
     return reindexed(
         body,
         lambda value: value.xreplace({K: sympy.Integer(index)}),
@@ -457,11 +466,18 @@ def _replace_k(body: Tensor, index: int) -> Tensor:
     )
 
 
+def kept_by(mirror: Mirror) -> Tensor:
+    """What a block takes off a stack, written out for the block that put it there."""
+    return _replace_k(mirror.body, mirror.block)
+
+
 def newest(tensor: Tensor) -> int:
     """The highest block number in a written-out tensor; 0 for the input."""
     result = 0
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
+    elif isinstance(tensor, Mirror):
+        result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):

@@ -21,6 +21,7 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.report.stacks import StackRow, stack_rows
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ class Summary:
         state: what a block hands on, where the general equations hold.
         borders: blocks that hand on something else, around those with equations of their
             own.
+        stacks: what waits for blocks that read ``X_<L-i>``.
         bound: size of the minimum cut that proves the state minimal.
         partial: whether the cut may have parts of sums.
         ways: one disjoint way from the past to the future for each tensor.
@@ -130,6 +132,7 @@ class Summary:
     orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
     borders: tuple[Border, ...]
+    stacks: tuple[StackRow, ...]
     bound: int
     partial: bool
     ways: tuple[tuple[str, ...], ...]
@@ -173,6 +176,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         ),
         borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
+        stacks=tuple(stack_rows(network)),
         bound=recurrence.bound,
         partial=recurrence.partial,
         ways=recurrence.disjoint,
@@ -220,8 +224,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     for number, flow in enumerate(recurrence.flows, 1):
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
         for block, step in _around(recurrence, flow, own):
-            slots = [_at(slot, step, block) for slot in step.outputs]
-            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            slots = [_at(slot, step, block) for slot in step.handed]
+            usual = {_at(slot, pattern, block) for slot in pattern.handed}
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]

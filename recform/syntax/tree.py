@@ -106,7 +106,8 @@ class _ToNodes:
         return n.Pipeline(span, "head", children[0])
 
     def adapter(self, span: Span, children: list[Built]) -> n.Pipeline:
-        return n.Pipeline(span, "adapter", children[0])
+        up, flow = children
+        return n.Pipeline(span, "adapter" if up is None else "adapter up", flow)
 
     def transition(self, span: Span, children: list[Built]) -> n.Pipeline:
         return n.Pipeline(span, "transition", children[0])

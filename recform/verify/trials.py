@@ -80,6 +80,8 @@ class Trial:
     @cached_property
     def blocks(self) -> int:
         """How many blocks show every case: those of the file, if they are enough."""
+        if self.formula.relative:
+            return self.own  # its last blocks are in a network of any depth
         reach = reach_of(self.formula)
         return max(self.own, BLOCKS, reach.order + reach.absolute + 3)
 
@@ -176,7 +178,7 @@ def _steps(formula: Formula, blocks: int) -> list[tuple[int, int]] | None:
     """For each step how often it stands in a row and in all, as far as that matters."""
     try:
         made = recurrence.build(twin.flat(formula, blocks), Diagnostics())
-    except CompileError:
+    except (CompileError, twin.NoTwin):
         return None
     rows: dict[int, tuple[int, int]] = {}
     for step, runs in groupby(made.flows[0].runs, key=lambda run: run.step):

@@ -30,6 +30,7 @@ from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
 from recform.recurrence.check import walk
+from recform.recurrence.regimes import at_depth
 from recform.source import Source
 from recform.syntax.parse import parse
 
@@ -39,6 +40,10 @@ GRID = 6
 WIDE = 128
 
 
+class NoTwin(Exception):
+    """A network of which a twin of some depth cannot be made; it says why."""
+
+
 def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
     """The network with so many blocks of one shape, the operators as in the file.
 
@@ -46,14 +51,20 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         formula: the network.
         blocks: how many blocks.
         width: their width; the file's first one if left out.
+
+    Raises:
+        NoTwin: if its equations have no such network.
     """
     width = width or formula.stages[0].width
     sizes = _taken(formula).sizes
     wide = width * _parts(formula)
     image = len(sizes) == 3
     shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
+    deep = at_depth(formula, blocks)
+    if deep is None:
+        raise NoTwin(f"the equations have no network of {blocks} blocks")
     return replace(
-        formula,
+        deep,
         input=shape,
         stem=Pipeline("stem", (), "none"),
         head=Pipeline("head", (), "none"),

@@ -188,6 +188,8 @@ class _Reader:
             self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
+        if any(stage.stride < 1 for stage in formula.stages):
+            adapters["adapter up"] = formula.rise
         if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
         for role, pipeline in (*pieces.items(), *adapters.items()):

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Input,
     Listed,
     Members,
+    Mirror,
     Over,
     Part,
     Pointwise,
@@ -184,6 +185,8 @@ def base_name(tensor: Tensor) -> str:
             return "x"
         case State():
             return identifier(tensor.name).lower()
+        case Mirror():
+            return f"{base_name(tensor.body)}_skip"
         case Apply():
             inner = "".join(base_name(part) for part in tensor.arguments[:1])
             if len(tensor.arguments) > 1:
@@ -236,6 +239,8 @@ def variable(slot: Slot, at: int, order: int) -> str:
     if isinstance(slot, ModuleSlot):
         return f"{identifier(slot.name).lower()}_module{_age(at - slot.index)}"
     name = base_name(slot)
+    if isinstance(slot, Mirror):
+        return name
     born = newest(slot)
     if isinstance(slot, State):
         born = int(slot.index)

@@ -119,6 +119,8 @@ class Base:
     _called: bool = False
     #: Whether what is being read stands in a subscript.
     _indexing: bool = False
+    #: Whether it is the equation of a range of blocks, which may read ``X_<L-i>``.
+    _ranging: bool = False
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.
@@ -183,6 +185,15 @@ class Base:
                 del self._bound[name]
             else:
                 self._bound[name] = before
+
+    @contextmanager
+    def ranging(self) -> Iterator[None]:
+        """Reads the equation of a range of blocks."""
+        self._ranging = True
+        try:
+            yield
+        finally:
+            self._ranging = False
 
     @contextmanager
     def at(self, letter: str, time: Symbolic) -> Iterator[None]:

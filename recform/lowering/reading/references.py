@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     at_time,
+    mirrored,
     untimed,
 )
 from recform.algebra.operators import OperatorRef, Scalar
@@ -51,6 +52,15 @@ class References(Indices):
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
+        if mirrored(index) is not None:
+            self._fail(
+                "RF316",
+                f"{name} is no unknown, and only unknowns are taken from the block "
+                f"{expr.indices[0].span.text}",
+                expr.span,
+                hint=f"write {name}_i, which is of the block itself, "
+                f"or {name} for one that all blocks share",
+            )
         if name in self.names.operators:
             owner = name if time is None else at_time(name, time)
             self.used.setdefault(owner, expr.span)

@@ -125,7 +125,7 @@ class Sizes:
 
     def adapter(self, adapter: Adapter) -> int:
         """How many parameters an adapter has."""
-        pipeline = self._formula.adapter
+        pipeline = self._formula.adapter_of(adapter.bridge.stride)
         assert pipeline is not None
         bridge = adapter.bridge
         place = Place(int(bridge.target.features), bridge.stride)
