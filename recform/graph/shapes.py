@@ -279,6 +279,7 @@ class BlockShapes:
         raise Stuck(parent, (a, b))
 
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+        """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
         site = Site(value, parent)
@@ -290,7 +291,8 @@ class BlockShapes:
     # -- operators
 
     def _apply(self, tensor: Apply) -> Shape:
-        x = self.shape(tensor.argument)
+        x = self._argument(tensor)
+        adapted = x != self.shape(tensor.argument)
         name = tensor.operator
         pipeline = self.formula.operators[name]
         own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
@@ -300,7 +302,7 @@ class BlockShapes:
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            stride = self._stride(tensor.argument)
+            stride = 1 if adapted else self._stride(tensor.argument)
             module = Module(replace(self.place, stride=stride, table=table), x)
         elif module.input is None:
             module = Module(module.place, x)
@@ -314,9 +316,9 @@ class BlockShapes:
                 "RF406",
                 f"{name} is one module, but is called on {before} and on {x}",
                 self.span(tensor),
-                hint="an adapter stands in front of a term, never inside an operator; "
-                "count the index anew in each stage, with a transition between them: "
-                "scope stage",
+                hint="only what a block's own operator gets from older stages is brought "
+                "to the shape of the block; count the index anew in each stage, with a "
+                "transition between them: scope stage",
             )
             raise Stuck(tensor, (tensor.argument, tensor))
         try:
@@ -326,11 +328,35 @@ class BlockShapes:
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds)
         if trace.saves_input:
-            self.saved.keep(tensor.argument, x)
+            self.saved.keep(tensor.argument, x, adapted=adapted)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
         self.saved.keep_inside(tensor, trace.saved)
         return trace.output
+
+    def _argument(self, tensor: Apply) -> Shape:
+        """Rule 8: the shape in which an argument comes to its operator.
+
+        A module that the block calls on tensors of several stages has one shape, that of
+        the block; where all are of one older stage, its stride brings them here.
+        """
+        x = self.shape(tensor.argument)
+        calls = [
+            t for t in self.step.body if isinstance(t, Apply) and _alike(t, tensor)
+        ]
+        stages = {self.stages.of(call.argument) for call in calls}
+        declared = self._declared()
+        if (
+            len(stages) < 2
+            or tensor.index != self.step.at
+            or self.stages.of(tensor.argument) == self.stage
+            or declared is None
+            or x == declared
+            or x.spreads_over(declared)
+        ):
+            return x
+        self._adapt(tensor, tensor.argument, declared)
+        return declared
 
     def _stride(self, argument: Tensor) -> int:
         """Rule 4: the stride ``s`` of an operator brings its argument to the stage."""
@@ -399,6 +425,11 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
+
+
+def _alike(one: Apply, other: Apply) -> bool:
+    """Whether two applications are calls of one module."""
+    return (one.operator, one.index) == (other.operator, other.index)
 
 
 def _never(shape: Shape, target: Shape) -> bool:

@@ -130,12 +130,25 @@ class _Inside:
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
             made_for = self._block.calls[tensor.operator].input
             own = tensor.index == self._step.at
-            argument = self._shape(tensor.argument)
+            argument = self._arrives(tensor.argument, tensor)
             if own and made_for and made_for.features != argument.features:
                 raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
+        arrives = self._arrives(part, parent)
+        product = isinstance(parent, Pointwise)
+        spread = not isinstance(parent, State) and arrives.spreads_over(
+            shape, product=product
+        )
+        if arrives != shape and not spread:
+            raise self._misfit(
+                f"{self._step.bare(part)} is {arrives}, and {parent} is {shape}"
+            )
+        return arrives
+
+    def _arrives(self, part: Tensor, parent: Tensor) -> Shape:
+        """The shape of a part, behind its adapter if it has one."""
         value = self._step.bare(part)
         arrives = self._shape(value)
         site = Site(value, parent)
@@ -149,10 +162,4 @@ class _Inside:
                     f"which is {arrives}"
                 )
             arrives = target
-        product = isinstance(parent, Pointwise)
-        spread = not isinstance(parent, State) and arrives.spreads_over(
-            shape, product=product
-        )
-        if arrives != shape and not spread:
-            raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
         return arrives

@@ -338,7 +338,7 @@ class _Planned:
 
     def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
-        argument = self._form(tensor.argument)
+        argument = self._term(tensor, tensor.argument)
         own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
             for call in self._item.inlined[tensor.operator]:

@@ -167,7 +167,7 @@ class Evaluator:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                value = self.values[tensor.argument]
+                value = self.term(tensor.argument, tensor)
                 # A value that has two names, as the input may, is one argument: torch's
                 # tensors are keys by their identity.
                 key = (tensor.operator, index, value)

@@ -40,7 +40,7 @@ def drawn(seed: int) -> str:
     def term(block: int | None, name: str) -> str:
         index = "i" if block is None else str(block)
         x = tensor(block, name)
-        kind = chance.randrange(9)
+        kind = chance.randrange(10)
         if kind < 3:
             return f"{next(letters)}_{index}*{x}"
         if kind == 3:
@@ -49,6 +49,11 @@ def drawn(seed: int) -> str:
             return f"max({x}, {tensor(block, name)})"
         if kind == 5:
             return f"relu({x})"
+        if kind == 6:
+            # One module on two tensors, perhaps of two stages.
+            letter = next(letters)
+            other = f"{chance.choice(['', '0.5*'])}{tensor(block, name)}"
+            return f"{letter}_{index}*{x} + {letter}_{index}*({other})"
         return f"{chance.choice(['', '0.5*', '2*'])}{x}"
 
     def side(block: int | None, name: str) -> str:

@@ -68,8 +68,7 @@ class BodyWriter:
             if self._is_alias(tensor):
                 continue
             if isinstance(tensor, Apply) and inlined is not None:
-                argument = self._writer.show(tensor.argument)
-                written = inlined(tensor, argument, "out")
+                written = inlined(tensor, self._writer.argument(tensor), "out")
                 if written is not None:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:

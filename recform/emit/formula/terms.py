@@ -207,7 +207,7 @@ class Writer:
                 (right,) = self.parts(tensor)
                 return self.term(tensor, right)
             case Apply():
-                return self.operator(tensor, self.show(tensor.argument)), ATOM
+                return self.operator(tensor, self.argument(tensor)), ATOM
             case Scaled():
                 return self.scaled(tensor, self.write(tensor.tensor))
             case Filled():
@@ -236,6 +236,15 @@ class Writer:
 
     def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term of a sum or product, behind its adapter if it has one."""
+        return self.adapt(parent, tensor) or self.spread(parent, tensor)
+
+    def argument(self, tensor: Apply) -> str:
+        """What an operator is called on, behind its adapter if it has one."""
+        adapted = self.adapt(tensor, tensor.argument)
+        return adapted[0] if adapted else self.show(tensor.argument)
+
+    def adapt(self, parent: Tensor, tensor: Tensor) -> tuple[str, int] | None:
+        """What is made of a term by its adapter; None if there is none."""
         value, bare = tensor, self.bare(tensor)
         scales: list[Scaled] = []
         while value != bare and isinstance(value, Scaled):
@@ -243,7 +252,7 @@ class Writer:
             value = value.tensor
         attribute = self.adapter(value, parent)
         if not attribute:
-            return self.spread(parent, tensor)
+            return None
         if attribute in self.adapted:
             result = self.adapted[attribute], ATOM
         else:
