@@ -130,6 +130,15 @@ def test_no_coefficient_makes_a_term_new() -> None:
     assert item.graph.final.sizes == (6, 4, 4)
 
 
+def test_an_argument_without_an_adapter() -> None:
+    text = FRAME.format(grid="8 x 8", stages="4 x 2, 6 x 2 / 2") + "adapter none\n"
+    with pytest.raises(CompileError) as caught:
+        compiled(text + "X_i = W_i*X_<i-1> - W_i*X_<i-2>")
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF407"
+    assert "4 x 8 x 8, but W is called on 6 x 4 x 4" in found.message
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_by_the_rules(part: int) -> None:
     compared = 0
