@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
 from recform.blocks import Shape, Stride
 from recform.recurrence.model import Recurrence
@@ -18,7 +18,7 @@ class Site:
     Attributes:
         value: the term, without its coefficient.
         parent: the sum or product that it is a term of (the unknown itself where the
-            whole right side is adapted).
+            whole right side is adapted, the application where an argument is).
     """
 
     value: Tensor
@@ -120,6 +120,16 @@ class Block:
     outputs: tuple[Shape | None, ...]
     scalars: Mapping[str, int]
     totals: Totals
+
+    def arrives(self, site: Site) -> Shape:
+        """What comes to a place, behind the adapter if one stands there.
+
+        Where none is needed a term has the shape of its sum, and an argument its own.
+        """
+        if site in self.sites:
+            return self.sites[site].target
+        argument = isinstance(site.parent, Apply)
+        return self.shapes[site.value if argument else site.parent]
 
 
 @dataclass(frozen=True)

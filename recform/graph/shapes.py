@@ -317,6 +317,7 @@ class BlockShapes:
         raise Stuck(parent, (a, b))
 
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+        """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
         if parent.is_many:
@@ -337,7 +338,9 @@ class BlockShapes:
     # -- operators
 
     def _apply(self, tensor: Apply) -> Shape:
-        inputs = tuple(map(self.shape, tensor.arguments))
+        given = tuple(map(self.shape, tensor.arguments))
+        inputs = self._arguments(tensor, given)
+        adapted = inputs != given
         name = tensor.operator
         pipeline = self.formula.operators[name]
         own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
@@ -347,7 +350,7 @@ class BlockShapes:
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            stride = self._stride(tensor.arguments)
+            stride = 1 if adapted else self._stride(tensor.arguments)
             module = Module(replace(self.place, stride=stride, table=table), inputs)
         elif module.inputs is None:
             module = Module(module.place, inputs)
@@ -362,9 +365,9 @@ class BlockShapes:
                 "RF406",
                 f"{name} is one module, but is called on {there} and on {here}",
                 self.span(tensor),
-                hint="an adapter stands in front of a term, never inside an operator; "
-                "count the index anew in each stage, with a transition between them: "
-                "scope stage",
+                hint="only what a block's own operator gets from older stages is brought "
+                "to the shape of the block; count the index anew in each stage, with a "
+                "transition between them: scope stage",
             )
             raise Stuck(tensor, (*tensor.arguments[:1], tensor))
         try:
@@ -375,12 +378,39 @@ class BlockShapes:
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
         if trace.saves_input:
-            for argument, shape in zip(tensor.arguments, inputs, strict=True):
-                self.saved.keep(argument, shape)
+            for argument, shape, own_shape in zip(
+                tensor.arguments, inputs, given, strict=True
+            ):
+                self.saved.keep(argument, shape, adapted=shape != own_shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
         self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
+
+    def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Rule 8: the shapes in which arguments come to their operator.
+
+        A module that the block calls on tensors of several stages has one shape, that of
+        the block; where all are of one older stage, its stride brings them here.
+        """
+        calls = [
+            t for t in self.step.body if isinstance(t, Apply) and _alike(t, tensor)
+        ]
+        declared = self._declared()
+        if declared is None or tensor.index != self.step.at:
+            return given
+        result = list(given)
+        for place, (argument, x) in enumerate(zip(tensor.arguments, given, strict=True)):
+            stages = {self.stages.of(call.arguments[place]) for call in calls}
+            if (
+                len(stages) > 1
+                and self.stages.of(argument) != self.stage
+                and x != declared
+                and not x.spreads_over(declared)
+            ):
+                self._adapt(tensor, argument, declared)
+                result[place] = declared
+        return tuple(result)
 
     def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
         """Rule 4: the stride ``s`` of an operator brings its argument to the stage.
@@ -482,6 +512,11 @@ class BlockShapes:
 def _features(inputs: tuple[Shape, ...]) -> list[Size]:
     """What a module is made for: its features, whatever the grid."""
     return [x.features for x in inputs]
+
+
+def _alike(one: Apply, other: Apply) -> bool:
+    """Whether two applications are calls of one module."""
+    return (one.operator, one.index) == (other.operator, other.index)
 
 
 def _never(shape: Shape, target: Shape) -> bool:

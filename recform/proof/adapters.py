@@ -150,13 +150,26 @@ class _Inside:
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
             made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
-            given = [self._shape(inner) for inner in tensor.arguments]
+            given = [self._arrives(inner, tensor) for inner in tensor.arguments]
             if own and made_for and _features(made_for) != _features(given):
                 wanted, gets = (" and ".join(map(str, xs)) for xs in (made_for, given))
                 raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
+        arrives = self._arrives(part, parent)
+        product = isinstance(parent, Pointwise)
+        spread = not isinstance(parent, State) and arrives.spreads_over(
+            shape, product=product
+        )
+        if arrives != shape and not spread:
+            raise self._misfit(
+                f"{self._step.bare(part)} is {arrives}, and {parent} is {shape}"
+            )
+        return arrives
+
+    def _arrives(self, part: Tensor, parent: Tensor) -> Shape:
+        """The shape of a part, behind its adapter if it has one."""
         value = self._step.bare(part)
         arrives = self._shape(value)
         site = Site(value, parent)
@@ -170,12 +183,6 @@ class _Inside:
                     f"which is {arrives}"
                 )
             arrives = target
-        product = isinstance(parent, Pointwise)
-        spread = not isinstance(parent, State) and arrives.spreads_over(
-            shape, product=product
-        )
-        if arrives != shape and not spread:
-            raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
         return arrives
 
 

@@ -146,7 +146,8 @@ class _ToNodes:
         return n.Paths(span, children[0])
 
     def either(self, span: Span, children: list[Built]) -> n.Node:
-        return n.Either(span, tuple(children)) if len(children) > 1 else children[0]
+        # What is left out is a run of no moves.
+        return n.Either(span, tuple(child or n.Run(span, ()) for child in children))
 
     def run(self, span: Span, children: list[Built]) -> n.Node:
         return n.Run(span, tuple(children)) if len(children) > 1 else children[0]

@@ -178,7 +178,7 @@ class Evaluator:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                inner = tuple(self.values[part] for part in tensor.arguments)
+                inner = tuple(self.term(part, tensor) for part in tensor.arguments)
                 # A value that has two names, as the input may, is one argument: torch's
                 # tensors are keys by their identity.
                 key = (tensor.operator, index, inner)

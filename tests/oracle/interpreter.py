@@ -75,6 +75,8 @@ class Flow:
             if isinstance(part, e.Apply) and part.index == 0
         }
         self.declared = declared(formula, number, sizes(start))
+        self.stages = stages_of_blocks(formula, number)
+        self.calls_of: dict[tuple[str, int], list[Any]] = {}
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
         self.made: dict[Any, Tensor] = {}
@@ -85,8 +87,28 @@ class Flow:
 
     def output(self) -> Any:
         written = self.written(self.formula.output, len(self.blocks))
+        settled = self.settle(written)
+        self.read_calls(settled)
         with self.inside(len(self.blocks)):
-            return self.value(self.settle(written))
+            return self.value(settled)
+
+    def read_calls(self, output: Any) -> None:
+        """What each operator is called on in its own block, of all that is read."""
+        waiting, seen = [output], {output}
+        while waiting:
+            tensor = waiting.pop()
+            if isinstance(tensor, e.Apply) and self.home(tensor) == tensor.index:
+                key = (tensor.operator, int(tensor.index))
+                self.calls_of.setdefault(key, []).append(tensor.arguments)
+            found = list(tensor.children)
+            if isinstance(tensor, e.State):
+                found = [self.definition(tensor)]
+            elif isinstance(tensor, e.History):
+                members = map(self.settle, self.members(tensor))
+                found = [member for member in members if member is not None]
+            new = [part for part in dict.fromkeys(found) if part not in seen]
+            seen.update(new)
+            waiting += new
 
     @contextmanager
     def inside(self, block: int) -> Iterator[None]:
@@ -239,7 +261,7 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called(module, *map(self.value, tensor.arguments))
+                return self.called(module, *self.arguments_of(tensor))
             case e.Scaled():
                 return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
@@ -288,6 +310,49 @@ class Flow:
         """
         value = self.value(right)
         return value.view_as(value)  # type: ignore[no-any-return]
+
+    def arguments_of(self, applied: e.Apply) -> list[Tensor]:
+        """What an operator gets: brought here, if it gets tensors of several stages."""
+        return [
+            self.argument(applied, place, inner)
+            for place, inner in enumerate(applied.arguments)
+        ]
+
+    def argument(self, applied: e.Apply, place: int, given: Any) -> Tensor:
+        """One of the tensors that an operator gets."""
+        index = applied.index
+        if index is sympy.nan or index < 1 or self.home(applied) != index:
+            return self.value(given)  # type: ignore[no-any-return]
+        block = int(index)
+        calls = self.calls_of[applied.operator, block]
+        stages = {self.stage(call[place]) for call in calls}
+        factors, inner = bare(given)
+        value, target = self.value(inner), self.declared[block - 1]
+        if (
+            len(stages) < 2
+            or self.stage(given) == self.stages[block - 1]
+            or sizes(value) == target
+            or spreads(sizes(value), target, product=False)
+        ):
+            return self.value(given)  # type: ignore[no-any-return]
+        self.meetings += 1
+        call = self.find(inner, value, (block,), target)
+        if call is None:
+            raise NoAdapter(f"{applied} has no adapter in front of its argument")
+        return self.times(factors, self.through(call, inner, value))
+
+    def stage(self, tensor: Any) -> int:
+        """The stage of the newest block that made a part."""
+        block = self.newest(tensor)
+        return self.stages[block - 1] if block else -1
+
+    def newest(self, tensor: Any) -> int:
+        """The number of the newest block that made a part."""
+        if isinstance(tensor, e.Apply):
+            return self.home(tensor)
+        if isinstance(tensor, e.State | e.History):
+            return newest(tensor)
+        return max(map(self.newest, tensor.children), default=0)
 
     def called(self, module: nn.Module, *values: Tensor) -> Tensor:
         """A module on values: it runs once on what was computed once."""
@@ -609,6 +674,14 @@ def declared(
             shape = (*shape[:-1], stage.width)
         shapes += [shape] * stage.blocks
     return shapes
+
+
+def stages_of_blocks(formula: Formula, flow: int) -> list[int]:
+    """For each block of a flow, the number of its stage."""
+    stages = list(enumerate(formula.stages))
+    if formula.scope is Scope.STAGE:
+        stages = stages[flow : flow + 1]
+    return [number for number, stage in stages for _ in range(stage.blocks)]
 
 
 def interpret(

@@ -66,6 +66,12 @@ stages 4 x 2, 6 x 3 / 2
 W = conv(3, c, stride=s)
 X_i = relu(X_<i-1> + W_i*X_<i-1>) - 0.5*X_<i-2>
 """
+BROUGHT = """
+input 3 x 8 x 8
+stages 4 x 2, 5 x 1 / 2, 6 x 3 / 2
+W = conv(3, c, stride=s)
+X_i = X_<i-1> + W_i*X_<i-1> - W_i*(0.5*X_<i-2>)
+"""
 PAIR = """
 input 6
 stages 6 x 9
@@ -108,6 +114,7 @@ FORMULAS = {
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
+    "brought": BROUGHT,
     "pair": PAIR,
     "dense": DENSE,
     "shared": SHARED,
@@ -353,6 +360,11 @@ def _no_adapter(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     return sites
 
 
+def _no_adapter_inside(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    del sites[next(site for site in sites if isinstance(site.parent, Apply))]
+    return sites
+
+
 def _other_target(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     site, bridge = next(iter(sites.items()))
     return {**sites, site: replace(bridge, target=bridge.target.with_features(5))}
@@ -436,6 +448,9 @@ PLANTED: dict[str, tuple[str, Fault]] = {
     "no stacks": ("skips", flowed(stacks=lambda _: ())),
     "off another stack": ("skips", stepped(_other_stack, "late")),
     "an adapter is missing": ("adapted", adapted(_no_adapter)),
+    "an adapter inside is missing": ("brought", adapted(_no_adapter_inside)),
+    "an adapter inside for another shape": ("brought", adapted(_other_target)),
+    "an adapter inside too many": ("brought", adapted(_superfluous)),
     "an adapter for another shape": ("adapted", adapted(_other_target)),
     "an adapter on another term": ("adapted", adapted(_other_term)),
     "an adapter too many": ("adapted", adapted(_superfluous)),
@@ -497,6 +512,17 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
+    "no adapter inside": ("brought", r"self\.shortcut_x_prev2\(x_prev2\)", "x_prev2"),
+    "another adapter inside": (
+        "brought",
+        r"self\.shortcut_x_prev2\(",
+        "self.shortcut(",
+    ),
+    "an adapter around": (
+        "brought",
+        r"self\.W\(self\.shortcut\(x_prev\)\)",
+        "self.shortcut(self.W(x_prev))",
+    ),
     "another adapter": ("adapted", r"self\.shortcut_x_prev2\(", "self.shortcut("),
     "the adapter of another value": (
         "adapted",

@@ -195,7 +195,7 @@ class BodyWriter:
             for part in tensor.arguments:
                 if part not in self._writer.variables:
                     self._assign(part)
-        given = [self._writer.show(part) for part in tensor.arguments]
+        given = self._writer.arguments(tensor)
         between, result = chain(code, given, "out")
         line = defined or self._line(tensor)
         for text in between:

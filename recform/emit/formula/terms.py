@@ -226,7 +226,7 @@ class Writer:
             case Apply() if tensor.is_many and not self.stacks(tensor):
                 return self.each(tensor), ATOM
             case Apply():
-                inner = ", ".join(map(self.show, tensor.arguments))
+                inner = ", ".join(self.arguments(tensor))
                 return f"{self.operator(tensor)}({inner})", ATOM
             case Scaled() if tensor.coefficient.has(K):
                 return self.weighted(tensor), PRODUCT
@@ -324,6 +324,18 @@ class Writer:
 
     def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term of a sum or product, behind its adapter if it has one."""
+        return self.adapt(parent, tensor) or self.spread(parent, tensor)
+
+    def arguments(self, tensor: Apply) -> list[str]:
+        """What an operator is called on, each behind its adapter if it has one."""
+        texts = []
+        for argument in tensor.arguments:
+            adapted = self.adapt(tensor, argument)
+            texts.append(adapted[0] if adapted else self.show(argument))
+        return texts
+
+    def adapt(self, parent: Tensor, tensor: Tensor) -> tuple[str, int] | None:
+        """What is made of a term by its adapter; None if there is none."""
         value, bare = tensor, self.bare(tensor)
         scales: list[Scaled] = []
         while value != bare and isinstance(value, Scaled):
@@ -331,7 +343,7 @@ class Writer:
             value = value.tensor
         attribute = self.adapter(value, parent)
         if not attribute:
-            return self.spread(parent, tensor)
+            return None
         if attribute in self.adapted:
             result = self.adapted[attribute], ATOM
         else:

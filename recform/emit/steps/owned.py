@@ -222,7 +222,7 @@ class Owned:
         """What an adapter does in a block, or would do where it is not needed."""
         if site in block.sites:
             return block.sites[site]
-        source, target = block.shapes[site.value], block.shapes[site.parent]
+        source, target = block.shapes[site.value], block.arrives(site)
         return Bridge(source, target, source.stride_to(target) or 1)
 
     def _adapter_name(self, parameter: str, value: Tensor) -> str:

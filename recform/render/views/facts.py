@@ -168,10 +168,7 @@ def adapters(blocks: Iterable[Block], block: Block) -> tuple[Adapter, ...]:
     several = list(blocks)
     groups: dict[object, list[Site]] = {}
     for site in block.sites:
-        targets = []
-        for other in several:
-            bridge = other.sites.get(site)
-            targets.append(bridge.target if bridge else other.shapes.get(site.parent))
+        targets = [other.arrives(site) for other in several]
         key = (site.value, block.sites[site].target, tuple(targets))
         groups.setdefault(key, []).append(site)
     return tuple(
