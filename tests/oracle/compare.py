@@ -178,7 +178,9 @@ def is_leaf(module: nn.Module) -> bool:
     return next(module.children(), None) is None
 
 
-def _repeated(net: nn.Module, arguments: dict[int, list[tuple[Tensor, ...]]]) -> dict[str, int]:
+def _repeated(
+    net: nn.Module, arguments: dict[int, list[tuple[Tensor, ...]]]
+) -> dict[str, int]:
     """By how much fewer calls do, as arguments of two names are equal to the last bit."""
     fewer: dict[str, int] = {}
     for name, module in net.named_modules():

@@ -109,8 +109,18 @@ X_i = X_<i-1> + tanh(Y_i)
 X_<L/2+1..L> = tanh(Y_i) + X_<L-i> - Y_<L+1-i>
 output X_L
 """
+TWO_INPUTS = """
+input 6
+stages 6 x 9
+W = linear(c)
+B = bilinear(c)
+D = bilinear > tanh
+names D = "."
+X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
+"""
 FORMULAS = {
     "long": LONG,
+    "two inputs": TWO_INPUTS,
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
@@ -242,6 +252,18 @@ def _inputs_first(step: Step) -> tuple[Tensor, ...]:
 def _less_owner(tensor: Tensor) -> Tensor | None:
     if isinstance(tensor, Apply):
         return Apply(tensor.operator, tensor.index - 1, *tensor.arguments)
+    return None
+
+
+def _other_way_round(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *reversed(tensor.arguments))
+    return None
+
+
+def _one_input(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *tensor.arguments[:1] * 2)
     return None
 
 
@@ -384,6 +406,8 @@ def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 
 
 PLANTED: dict[str, tuple[str, Fault]] = {
+    "inputs the other way round": ("two inputs", stepped(rewritten(_other_way_round))),
+    "one input for both": ("two inputs", stepped(rewritten(_one_input))),
     "outputs swapped": (
         "long",
         stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
@@ -496,6 +520,22 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         "long",
         r"self, x_prev: Tensor, wx_prev: Tensor",
         "self, wx_prev: Tensor, x_prev: Tensor",
+    ),
+    "inputs the other way round": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"self.B(\2, \1)",
+    ),
+    "one input for both": ("two inputs", r"self\.B\((.*?), .*?\)\)", r"self.B(\1, \1)"),
+    "parts of two inputs the other way round": (
+        "two inputs",
+        r"self\.bilinear\((.*?), (.*?)\)",
+        r"self.bilinear(\2, \1)",
+    ),
+    "an input of several twice": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"0.5 * self.B(\1, \2) + 0.5 * self.B(\2, \1)",
     ),
     "another sign": ("long", r"wx - 0", "wx + 0"),
     "another number": ("long", r"0\.5 \* wx_prev", "0.25 * wx_prev"),
