@@ -290,7 +290,7 @@ class Writer:
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
         whole = tensor.argument
-        if isinstance(whole, Members):
+        if isinstance(whole, Members) and whole.listed in self.variables:
             whole = whole.listed
         call = self.operator(tensor, MEMBER)
         return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
