@@ -223,7 +223,8 @@ class Unroller:
             case Over():
                 inner = self._shaped(tensor.tensor)
                 # Without members there is no sum, whatever else stands in it.
-                return Over(tensor.kind, inner) if inner and inner.is_many else None
+                there = inner is not None and inner.is_many
+                return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
             case Across():
                 inner = self._shaped(tensor.tensor)
                 return None if inner is None else Across(tensor.kind, inner)
