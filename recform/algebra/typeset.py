@@ -52,9 +52,9 @@ def latex(tensor: Tensor) -> str:
     return _Latex().show(tensor)
 
 
-def indexed(name: str, index: Symbolic) -> str:
+def indexed(name: str, index: Symbolic, *member: Symbolic) -> str:
     """A name with its index in the language of the files: ``X_<i-1>``, ``X_<i,2>``."""
-    return _Plain().index(name, index)
+    return _Plain().index(name, index, *member)
 
 
 def plain_scalar(expr: Symbolic) -> str:

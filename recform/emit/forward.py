@@ -30,7 +30,7 @@ from recform.emit.plan.expressions import Code
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.emit.steps.passes import Pass, passes, stack_names
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import START, Flow, Slot, Step
+from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 
 
 @dataclass(frozen=True)
@@ -223,16 +223,19 @@ class ForwardWriter:
             first = tensor.index is not sympy.nan and int(tensor.index) == 0
             return f"self.{self._has.shared[Shared(tensor.operator, number, first)]}"
 
+        def scalar(item: Learned) -> str:
+            if item.index is sympy.nan:
+                return f"self.{self._has.shared[Shared(item.name, number)]}"
+            # The last blocks hand theirs on.
+            return variables[ModuleSlot(item.name, int(item.index))]
+
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
         behind = 0 if step.role == START else flow.length - (step.at - 1)
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
-            names = {
-                item: f"self.{self._has.shared[Shared(item.name, number)]}"
-                for item in value.atoms(Learned)
-            }
+            names = {item: scalar(item) for item in value.atoms(Learned)}
             numbers = {L: sympy.Integer(flow.length)}
             if tensor.at is not sympy.nan:
                 numbers[I] = tensor.at + behind

@@ -91,7 +91,17 @@ class ScalarSizes:
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]
     ) -> None:
         """How many numbers the learned scalars of a coefficient have here."""
-        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
+        learned = sorted(tensor.coefficient.atoms(Learned), key=str)
+        kinds = [self._formula.scalars[item.name] for item in learned]
+        if any(s.members for s in kinds) and any(s.per_feature for s in kinds):
+            self._report.error(
+                "RF314",
+                "a number for each member and one for each channel make no coefficient",
+                span(tensor),
+                hint="multiply by one after the other: a_<i,k>*(q_i*Y_k)",
+            )
+            raise Stuck(tensor, (tensor, *tensor.children))
+        for item in learned:
             scalar = self._formula.scalars[item.name]
             if scalar.members:
                 self.own[item.name] = self._count(tensor)

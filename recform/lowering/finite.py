@@ -11,6 +11,7 @@ from recform.algebra.expr import Combine, Concat, I, Input, L, State, Tensor, Te
 from recform.algebra.operators import OperatorRef
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.reading.members import Range
 from recform.lowering.sorts import MAX_TERMS, Names, Reader, Value
 from recform.source import Span
 from recform.syntax import nodes as n

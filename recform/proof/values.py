@@ -79,6 +79,13 @@ class Values:
             return ()
         return (rest[-1],)
 
+    def is_many(self, value: int) -> bool:
+        """Whether a value is one for each member of a list."""
+        kind, *rest = self.nodes[value]
+        if kind == "members" or (kind == "over" and rest[0] == "sum"):
+            return bool(kind == "members")
+        return any(map(self.is_many, self.parts(value)))
+
     def within(self, values: Iterable[int]) -> tuple[int, ...]:
         """These values and all in them, as far as names; the newest first."""
         found: dict[int, None] = {}

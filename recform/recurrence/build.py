@@ -22,6 +22,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
+from recform.recurrence.lists import check_lists
 from recform.recurrence.model import (
     END,
     PATTERN,
@@ -122,6 +123,7 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     if output is None:
         report.error("RF305", "nothing is left of the output", formula.output_span)
     report.check()
+    check_lists(formula, unroller, length, report)
 
 
 def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:

@@ -226,9 +226,14 @@ class Unroller:
             case Listed():
                 parts = self._present(tensor)
                 return Listed(*parts) if parts else None
-            case Over() | Across():
+            case Over():
                 inner = self._shaped(tensor.tensor)
-                return None if inner is None else tensor.func(tensor.kind, inner)
+                # Without members there is no sum, whatever else stands in it.
+                there = inner is not None and inner.is_many
+                return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
+            case Across():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else Across(tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _shaped(self, tensor: Tensor) -> Tensor | None:

@@ -19,6 +19,8 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
+    Members,
     Mirror,
     Scaled,
     State,
@@ -229,9 +231,9 @@ def costs(tensor: Tensor) -> bool:
 def is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 
-    Sums and multiples are, if the block has the number; functions and operators are
-    computed once.
+    Sums and multiples are, if the block has the number, and so are the members of a list,
+    put together; functions and operators are computed once.
     """
     if isinstance(tensor, Scaled):
         return not scalars_in(tensor)
-    return isinstance(tensor, TensorSum)
+    return isinstance(tensor, TensorSum | Members | Listed)

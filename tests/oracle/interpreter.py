@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import sympy
@@ -38,8 +38,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": F.leaky_relu,
     "hardswish": F.hardswish,
     "hardsigmoid": F.hardsigmoid,
+    "exp": torch.exp,
+    "reciprocal": torch.reciprocal,
 }
 NUMBERS = {sympy.exp: torch.exp, sympy.tanh: torch.tanh, sympy.log: torch.log}
+#: What looks at the last axis alone, of tokens and vectors.
+ALONE = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Identity)
 #: Whose terms meet in one shape.
 MEETING = e.TensorSum | e.Pointwise | e.Combine
 
@@ -157,6 +161,10 @@ class Flow:
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
                 return tensor if any(m is not None for m in members) else None
+        if isinstance(tensor, e.Over):
+            inner = self.settle(tensor.tensor)
+            there = inner is not None and inner.is_many
+            return e.Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
@@ -181,10 +189,13 @@ class Flow:
         return tensor.func(*kind, *left)
 
     def members(self, history: e.History) -> list[Any]:
-        return [
-            history.body.xreplace({e.K: sympy.Integer(index)})
-            for index in range(history.first, int(history.last) + 1)
-        ]
+        last = int(history.last)
+        indices = range(history.first, last + 1)
+        if history.kind == "stages":
+            counts = [stage.blocks for stage in self.formula.stages]
+            ends = [0, *accumulate(counts)]
+            indices = [k for k in indices if k in ends or k == last]
+        return [history.body.xreplace({e.K: sympy.Integer(k)}) for k in indices]
 
     def definition(self, state: e.State) -> Any:
         """What an unknown is at an index; None before the start."""
@@ -277,7 +288,69 @@ class Flow:
                 return whole.chunk(tensor.parts, dim=axis(whole))[tensor.which]
             case e.History():
                 return self.history(tensor)
+            case e.Over():
+                return total(self.each(tensor.tensor))
+            case e.Across():
+                return self.across(tensor.kind, self.value(tensor.tensor))
         raise TypeError(type(tensor).__name__)
+
+    # -- sums over members, one member after the other
+
+    def each(self, tensor: Any) -> list[Any]:
+        """What an expression is for each member of the sum that it stands in."""
+        match tensor:
+            case e.Members():
+                found = [self.settle(member) for member in self.members(tensor.listed)]
+                return [self.value(member) for member in found if member is not None]
+            case e.Over():
+                scores = torch.stack(self.each(tensor.tensor))
+                weights = torch.exp(scores - scores.amax(0))
+                return list(weights / weights.sum(0))
+            case e.Apply():
+                self.begun.setdefault(tensor, self.block)
+                module = self.operator(tensor.operator, tensor.index)
+                return self.called_on_each(module, self.each(tensor.argument))
+            case e.Scaled():
+                values = self.each(tensor.tensor)
+                number = self.number(tensor.coefficient)
+                if not tensor.coefficient.has(e.K):
+                    return [number * value for value in values]
+                return [n * value for n, value in zip(number, values, strict=True)]
+        columns = [
+            self.each(part) if part.is_many else None for part in tensor.children
+        ]
+        count = next(len(column) for column in columns if column is not None)
+        result = []
+        for n in range(count):
+            parts = [
+                self.value(part) if column is None else column[n]
+                for part, column in zip(tensor.children, columns, strict=True)
+            ]
+            result.append(self.of_one(tensor, parts))
+        return result
+
+    def of_one(self, tensor: Any, parts: list[Any]) -> Any:
+        match tensor:
+            case e.Elementwise():
+                return FUNCTIONS[tensor.name](parts[0])
+            case e.Across():
+                return self.across(tensor.kind, parts[0])
+            case e.Part():
+                return parts[0].chunk(tensor.parts, dim=axis(parts[0]))[tensor.which]
+        return joined(kind_of(tensor), parts)
+
+    def across(self, kind: str, value: Tensor) -> Tensor:
+        if kind == "sum":
+            return value.sum(axis(value), keepdim=True)
+        return (value**2).sum(axis(value), keepdim=True) ** 0.5
+
+    def called_on_each(self, module: nn.Module, values: list[Tensor]) -> list[Tensor]:
+        """A module on all members; once, if it looks at no more than one position."""
+        leaves = [m for m in module.modules() if next(m.children(), None) is None]
+        if values[0].dim() < 4 and all(isinstance(m, ALONE) for m in leaves):
+            return list(self.called(module, torch.stack(values)))
+        # A call for a sum is one of its own, on what the block may call it on as well.
+        return [self.called(module, value.view_as(value)) for value in values]
 
     def state(self, state: e.State) -> Any:
         index = int(state.index)
@@ -641,6 +714,10 @@ def joined(kind: str, parts: list[Any]) -> Any:
         return total / len(parts) if kind == "mean" else total
     stacked = torch.stack(list(torch.broadcast_tensors(*parts)))
     return stacked.amax(0) if kind == "max" else stacked.amin(0)
+
+
+def total(parts: list[Any]) -> Any:
+    return sum(parts[1:], start=parts[0])
 
 
 def concat(parts: list[Tensor]) -> Tensor:

@@ -291,7 +291,7 @@ class Writer:
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
         (whole,) = tensor.arguments
-        if isinstance(whole, Members):
+        if isinstance(whole, Members) and whole.listed in self.variables:
             whole = whole.listed
         call = f"{self.operator(tensor)}({MEMBER})"
         return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"

@@ -194,7 +194,8 @@ class Gathered(References):
                 hint=f"it stands in a sum over earlier blocks: "
                 f"sum({k}, 0, i-1, {name}_<i,{k}>*Y_{k})",
             )
-        if self._index(expr.indices[0]) != I:
+        index = self._index(expr.indices[0])
+        if not index.has(I):
             self._fail(
                 "RF313",
                 f"block i has weights of its own: {name}_<i,{over.variable}>",
@@ -208,7 +209,8 @@ class Gathered(References):
                 expr.span,
                 hint="weigh by softmax, or leave out by=stage",
             )
-        ends = over.first, over.last
+        # The left side may be X_<i+1>: then all indices are moved later.
+        ends = over.first, over.last - (index - I)
         if self.ends.setdefault(name, ends) != ends:
             self._fail(
                 "RF313",
@@ -217,7 +219,7 @@ class Gathered(References):
                 hint="give each sum weights of its own",
             )
         self.used.setdefault(name, expr.span)
-        return Scalar(Learned(name, I, K))
+        return Scalar(Learned(name, index, K))
 
     def _softmax(self, expr: n.Call) -> Value:
         """``softmax(k, score)``: the share of each member of a sum."""

@@ -133,7 +133,9 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
         case Members():
             return Kind.combine, "each"
         case Over():
-            return (Kind.sum, "+") if tensor.kind == "sum" else (Kind.activation, "softmax")
+            if tensor.kind == "sum":
+                return Kind.combine, "sum"
+            return Kind.activation, "softmax"
         case Across():
             return Kind.combine, "dot" if tensor.kind == "sum" else "norm"
         case History():
