@@ -60,7 +60,14 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
-    several = {b.left: b.text for b in recurrence.formula.boundaries if b.several}
+    formula = recurrence.formula
+    several = {b.left: b.text for b in formula.boundaries if b.several}
+    if step.role.place is Place.LATE:
+        # Many blocks take it: what has no equation for them is said of all.
+        several = {
+            **{State(e.unknown, step.at): e.text for e in formula.equations},
+            **several,
+        }
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)
