@@ -196,7 +196,9 @@ class Recurring(Inside):
         known: Mapping[Tensor, Shape],
         waiting: frozenset[Symbolic] = frozenset(),
     ) -> None:
-        super().__init__(cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a)
+        super().__init__(
+            cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
+        )
         self._known.update(known)
         self._waiting = waiting
 

@@ -165,9 +165,10 @@ class _Said(_Positions):
         self._operators: set[str] = set()
         parts = [part for name in ours for part in subtensors(said[name])]
         applied = [part for part in parts if isinstance(part, Apply)]
-        while found := {
-            part.operator for part in applied if self.is_inside(part)
-        } - self._operators:
+        while (
+            found := {part.operator for part in applied if self.is_inside(part)}
+            - self._operators
+        ):
             self._operators |= found
 
     def is_inside(self, tensor: Tensor) -> bool:

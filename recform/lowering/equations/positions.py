@@ -150,9 +150,7 @@ def _groups(equations: Iterable[Equation]) -> list[tuple[str, ...]]:
         for name in reads
         if name in reach[name]
     )
-    return [
-        group for group in groups if not any(n in _reached(n, now) for n in group)
-    ]
+    return [group for group in groups if not any(n in _reached(n, now) for n in group)]
 
 
 def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
@@ -185,7 +183,9 @@ class _Recurrence:
     def lowered(self) -> Lowered:
         network = self.network
         rights = {
-            item.unknown: item for item in network.equations if item.unknown in self.group
+            item.unknown: item
+            for item in network.equations
+            if item.unknown in self.group
         }
         self.span = rights[self.group[0]].span
         self._gather([item.right for item in rights.values()])
@@ -210,7 +210,9 @@ class _Recurrence:
             if item.unknown not in self.group or item.unknown in results
         )
         inside = {name for name, _ in self.owned}
-        step = Step(cell, Arguments({a.name: a.default for a in cell.arguments}), "", self.span)
+        step = Step(
+            cell, Arguments({a.name: a.default for a in cell.arguments}), "", self.span
+        )
         pipeline = Pipeline(cell.name, (step,), cell.about, self.span)
         return Lowered(
             equations,
@@ -318,9 +320,7 @@ class _Recurrence:
         return given(name)
 
     def _number(self, tensor: Scaled | Filled) -> Symbolic:
-        found = {
-            item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)
-        }
+        found = {item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)}
         coefficient = tensor.coefficient.xreplace(found)
         if coefficient.has(I, L):
             self._fail(
@@ -422,7 +422,9 @@ class _Recurrence:
         (first, *others) = self.group
         if not others and self.lags[first] == 1:
             linear = affine(definitions[before(first, 0)], before(first, 1))
-        if linear is not None and (linear.rest is None or isinstance(linear.rest, Filled)):
+        if linear is not None and (
+            linear.rest is None or isinstance(linear.rest, Filled)
+        ):
             self._fail(
                 "RF229",
                 "nothing comes into this recurrence over positions",
@@ -440,7 +442,11 @@ class _Recurrence:
             defaults={},
             tensors=tuple(
                 part
-                for part in subtensors(output, lambda t: _parts(t, definitions))
+                for part in dict.fromkeys(
+                    part
+                    for whole in (*definitions, output)
+                    for part in subtensors(whole, lambda t: _parts(t, definitions))
+                )
                 if not isinstance(part, Filled)
             ),
             definitions=definitions,
@@ -508,7 +514,8 @@ def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:
         for symbol in symbols_in(value)
     } - {INCOMING}
     return tuple(
-        Argument(str(symbol), Kind.NUMBER, symbol) for symbol in sorted(symbols, key=str)
+        Argument(str(symbol), Kind.NUMBER, symbol)
+        for symbol in sorted(symbols, key=str)
     )
 
 
@@ -524,6 +531,8 @@ def _called(tensor: Tensor) -> str:
             return _called(tensor.tensor)
         case TensorSum() | Pointwise():
             return next(
-                _called(part) for part in tensor.children if not isinstance(part, Filled)
+                _called(part)
+                for part in tensor.children
+                if not isinstance(part, Filled)
             )
     return "x"
