@@ -111,7 +111,7 @@ class _Positions:
             case Filled():
                 return _sum([{(): self.number(tensor.coefficient)}])
             case Scaled():
-                number = {(): self.number(tensor.coefficient)}
+                number: Value = {(): self.number(tensor.coefficient)}
                 return _product((number, self.at(tensor.tensor, position)))
             case TensorSum():
                 return _sum(self.at(part, position) for part in tensor.children)

@@ -14,7 +14,6 @@ from recform.blocks import Shape, code, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.emit.formula.bodies import BodyCode, ClassWriter, local_name
 from recform.emit.formula.statements import BodyWriter
-from recform.emit.formula.terms import Writer
 from recform.emit.naming.names import base_name
 from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (

@@ -39,12 +39,12 @@ from recform.algebra.formula import (
     Pipeline,
     Step,
 )
+from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Arguments, Kind, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.operators.sequence import Shift
 from recform.blocks.symbolic import Symbolic
-from recform.algebra.symbols import INCOMING
 from recform.diagnostics import Diagnostics
 from recform.lowering.reading.base import Reported
 from recform.source import Span
@@ -73,7 +73,7 @@ def over_positions(
     output: Tensor,
     spans: dict[Tensor, Span],
     report: Diagnostics,
-) -> Lowered:
+) -> Lowered | None:
     """The same network with an operator in the place of each recurrence.
 
     Args:
@@ -82,23 +82,25 @@ def over_positions(
         output: what the head gets.
         spans: where tensors stand; gets those of the new ones.
         report: gets RF229 and RF230.
+
+    Returns:
+        None after a diagnostic.
     """
-    for boundary in boundaries:
-        _no_recurrence(boundary, report)
+    failed = bool([b for b in boundaries if _recurs(b, report)])
     for group in _groups(network.equations):
         try:
             made = _Recurrence(network, group, boundaries, output, spans, report)
             network = made.lowered()
         except Reported:
-            continue
-    return network
+            failed = True
+    return None if failed else network
 
 
-def _no_recurrence(boundary: Boundary, report: Diagnostics) -> None:
-    """Reports a recurrence that is for some blocks only."""
+def _recurs(boundary: Boundary, report: Diagnostics) -> bool:
+    """Whether a recurrence is for some blocks only, which is reported."""
     left = boundary.left
     if not isinstance(left, State) or boundary.right is None:
-        return
+        return False
     for state, lag in _reads(boundary.right):
         if lag and state == left:
             report.error(
@@ -108,7 +110,8 @@ def _no_recurrence(boundary: Boundary, report: Diagnostics) -> None:
                 hint="a recurrence is for all blocks: give it an unknown of its own, and "
                 "let the equations for single blocks read that",
             )
-            return
+            return True
+    return False
 
 
 def lag_of(tensor: Tensor) -> tuple[State, int] | None:
@@ -195,11 +198,10 @@ class _Recurrence:
         }
         if not self.inputs:
             self._fail("RF229", "nothing comes into this recurrence over positions")
-        shared = self._is_shared()
+        index = sympy.nan if self._is_shared() else I
         results = self._results()
         self._check_boundaries(results)
         cell = self._cell(definitions, results)
-        index = sympy.nan if shared else I
         call = Apply(cell.name, index, *self.inputs.values())
         self.spans.setdefault(call, self.span)
         equations = tuple(
@@ -210,9 +212,8 @@ class _Recurrence:
             if item.unknown not in self.group or item.unknown in results
         )
         inside = {name for name, _ in self.owned}
-        step = Step(
-            cell, Arguments({a.name: a.default for a in cell.arguments}), "", self.span
-        )
+        arguments = Arguments({a.name: a.default for a in cell.arguments})
+        step = Step(cell, arguments, "", self.span)
         pipeline = Pipeline(cell.name, (step,), cell.about, self.span)
         return Lowered(
             equations,
