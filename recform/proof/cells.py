@@ -26,6 +26,7 @@ from recform.proof.forms import (
     atom,
     called,
     drawn,
+    frozen,
     same,
 )
 from recform.proof.plan import Misprint, PrintedStep, parameters_of
@@ -33,7 +34,9 @@ from recform.proof.printed import Planned, assign
 from recform.recurrence.model import Step
 
 #: What is kept before the first position.
-_ZEROS = re.compile(r"torch\.zeros_like\((\w+)\[:, 0\]\)|(\w+)\.new_zeros\(\2\.shape\[0\], .+\)")
+_ZEROS = re.compile(
+    r"torch\.zeros_like\((\w+)\[:, 0\]\)|(\w+)\.new_zeros\(\2\.shape\[0\], .+\)"
+)
 
 
 def check_cells(
@@ -75,7 +78,9 @@ def _made_by(
     network: str,
 ) -> Iterator[str]:
     """The classes of an operator's modules, as those that own it make them."""
-    owners = {step.name: step.modules.get(name, "").removeprefix("self.") for step in steps}
+    owners = {
+        step.name: step.modules.get(name, "").removeprefix("self.") for step in steps
+    }
     owners[network] = name
     for owner, attribute in owners.items():
         if attribute and owner in classes:
@@ -230,10 +235,12 @@ class _Loop:
             for statement in loop.body:
                 self._run(statement, position)
             outputs = tuple(
-                _letter(name, position).copy().popitem()[0] for name in self._cell.results
+                frozen(_letter(name, position)) for name in self._cell.results
             )
             if self._made != [{_side_by_side(outputs): 1.0}]:
-                raise Misprint(f"{self._owner} takes another value than that of a position")
+                raise Misprint(
+                    f"{self._owner} takes another value than that of a position"
+                )
             self._made.clear()
         if ast.unparse(end) != "return torch.stack(made, dim=1)":
             raise Misprint(f"{self._owner} ends with {ast.unparse(end)}")
@@ -254,7 +261,9 @@ class _Loop:
         wanted = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
         if ast.unparse(loop.iter) != wanted:
             raise Misprint(f"{self._owner} runs over {ast.unparse(loop.iter)}")
-        targets = loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+        targets = (
+            loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
+        )
         for number, target in enumerate(map(ast.unparse, targets)):
             self._variables[target] = atom("in", number, position)
 
@@ -264,7 +273,7 @@ class _Loop:
                 self._step(step, position)
                 made = [_letter(name, position) for name in self._results]
             case ast.Assign(targets=[target], value=ast.Tuple(elts=values)):
-                made = [self._variables[ast.unparse(value)] for value in values]
+                made = list(map(self._held, values))
             case ast.Expr(value=ast.Call(args=[value])) if ast.unparse(
                 statement
             ).startswith("made.append("):
@@ -279,7 +288,7 @@ class _Loop:
         """A position gets what is kept, the newest first, and what comes in."""
         if ast.unparse(call.func) != "self.step" or call.keywords:
             raise Unreadable(ast.unparse(call))
-        found = [self._variables[ast.unparse(item)] for item in call.args]
+        found = list(map(self._held, call.args))
         wanted = [
             _letter(state.name, position + int(state.index))
             for state in self._cell.memory
@@ -290,12 +299,20 @@ class _Loop:
                 f"{self._owner} gives position {position} {found}, and it is {wanted}"
             )
 
+    def _held(self, node: ast.expr) -> Form:
+        """What a variable is."""
+        name = ast.unparse(node)
+        if name not in self._variables:
+            raise Misprint(f"{self._owner} reads {name}, which is nothing there")
+        return self._variables[name]
+
     def _appended(self, node: ast.expr) -> Form:
         """What is taken of a position."""
         text = ast.unparse(node)
         match = re.fullmatch(r"torch\.cat\(\((.+)\), dim=-1\)", text)
         names = match[1].split(", ") if match else [text]
-        parts = tuple(next(iter(self._variables[name])) for name in names)
+        values = (self._held(ast.parse(name, mode="eval").body) for name in names)
+        parts = tuple(frozen(value) for value in values)
         return {_side_by_side(parts): 1.0}
 
 
