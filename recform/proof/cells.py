@@ -127,7 +127,7 @@ class _Cell:
         if (linear := cell.affine) is not None and linear.rest is not None:
             (made,) = self._returned("forward", incoming)
             factor, rest = self._planned([linear.factor, linear.rest], incoming)
-            wanted = called("scan", factor, rest)
+            wanted: Value = called("scan", factor, rest)
             if linear.factor == Filled(sympy.S.One):
                 wanted = Reader({}, {}).text("torch.cumsum(rest_, dim=1)", rest_=rest)
             self._compare(cell.unknowns, [made], [wanted])

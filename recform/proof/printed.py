@@ -179,6 +179,7 @@ def _module(value: Value) -> Value:
 
 
 def assign(reader: Reader, target: ast.AST, value: Value) -> None:
+    """Gives a variable a value, or several the parts of one."""
     if isinstance(target, ast.Name):
         reader.names[target.id] = value
         return

@@ -204,8 +204,15 @@ class _Recurrence:
         cell = self._cell(definitions, results)
         call = Apply(cell.name, index, *self.inputs.values())
         self.spans.setdefault(call, self.span)
+        beside = tuple(
+            item.text for name, item in rights.items() if name not in results
+        )
         equations = tuple(
-            replace(item, right=self._result(call, results, item.unknown))
+            replace(
+                item,
+                right=self._result(call, results, item.unknown),
+                beside=beside if item.unknown == results[0] else (),
+            )
             if item.unknown in results
             else item
             for item in network.equations
