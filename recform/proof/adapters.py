@@ -7,6 +7,8 @@ wrong shape leaves two shapes that do not meet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recform.algebra.expr import (
     Apply,
     Combine,
@@ -23,6 +25,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step
 
@@ -131,12 +134,9 @@ class _Inside:
             made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
             given = [self._shape(inner) for inner in tensor.arguments]
-            if own and made_for is not None:
-                if [x.features for x in made_for] != [x.features for x in given]:
-                    wanted, gets = (
-                        " and ".join(map(str, xs)) for xs in (made_for, given)
-                    )
-                    raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
+            if own and made_for and _features(made_for) != _features(given):
+                wanted, gets = (" and ".join(map(str, xs)) for xs in (made_for, given))
+                raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
@@ -160,3 +160,7 @@ class _Inside:
         if arrives != shape and not spread:
             raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
         return arrives
+
+
+def _features(inputs: Iterable[Shape]) -> list[Size]:
+    return [x.features for x in inputs]

@@ -59,7 +59,7 @@ class Flow:
         number: int,
         start: Tensor,
         calls: list[Call],
-        arguments: dict[int, list[Tensor]],
+        arguments: dict[int, list[tuple[Tensor, ...]]],
     ) -> None:
         self.formula, self.net, self.blocks = formula, net, blocks
         self.ordinal, self.start, self.calls = number, start, calls
@@ -140,7 +140,7 @@ class Flow:
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
             return None
         if isinstance(tensor, e.Apply):
-            made = e.Apply(tensor.operator, tensor.index, inner[-1])
+            made = e.Apply(tensor.operator, tensor.index, *inner[2:])
             named = self.under_other_names(made)
             if named is not None and named != tensor:
                 return self.settle(named)
@@ -182,16 +182,17 @@ class Flow:
         """What a boundary equation or the start calls an application, if one does."""
         if applied in self.boundaries:
             return applied
-        if not self.is_input(applied.argument):
+        if not all(map(self.is_input, applied.arguments)):
             return None
         for left in self.boundaries:
             if (
                 isinstance(left, e.Apply)
                 and (left.operator, left.index) == (applied.operator, applied.index)
-                and self.is_input(left.argument)
+                and all(map(self.is_input, left.arguments))
             ):
                 return left
-        named = e.Apply(applied.operator, applied.index, e.Input())
+        inputs = [e.Input()] * len(applied.arguments)
+        named = e.Apply(applied.operator, applied.index, *inputs)
         return named if applied.index == 0 and self.exists(named) else None
 
     def is_input(self, tensor: Any) -> bool:
@@ -212,7 +213,7 @@ class Flow:
         return bool(
             applied.index == 0
             and applied.operator in self.at_start
-            and self.is_input(applied.argument)
+            and all(map(self.is_input, applied.arguments))
         )
 
     def dead(self, coefficient: Any) -> bool:
@@ -238,7 +239,7 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called(module, self.value(tensor.argument))
+                return self.called(module, *map(self.value, tensor.arguments))
             case e.Scaled():
                 return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
@@ -288,12 +289,12 @@ class Flow:
         value = self.value(right)
         return value.view_as(value)  # type: ignore[no-any-return]
 
-    def called(self, module: nn.Module, value: Tensor) -> Tensor:
-        """A module on a value: it runs once on what was computed once."""
-        key = (id(module), id(value))
+    def called(self, module: nn.Module, *values: Tensor) -> Tensor:
+        """A module on values: it runs once on what was computed once."""
+        key = (id(module), *map(id, values))
         if key not in self.made:
-            self.made[key] = module(value)
-            self.arguments.setdefault(id(module), []).append(value)
+            self.made[key] = module(*values)
+            self.arguments.setdefault(id(module), []).append(values)
         return self.made[key]
 
     def operator(self, name: str, index: Any) -> Any:
@@ -519,7 +520,7 @@ class Flow:
         """The block in which an operator runs: its owner's, or where its argument is."""
         if applied.index is sympy.nan:
             return self.begun.get(applied, self.block)
-        return max(int(applied.index), newest(applied.argument))
+        return max([int(applied.index), *map(newest, applied.arguments)])
 
 
 def newest(tensor: Any) -> int:
@@ -615,7 +616,7 @@ def interpret(
     net: nn.Module,
     images: Tensor,
     calls: list[list[Call]],
-    arguments: dict[int, list[Tensor]],
+    arguments: dict[int, list[tuple[Tensor, ...]]],
 ) -> Tensor:
     """What the network is to return, by the equations.
 

@@ -160,7 +160,7 @@ class Shapes:
         if isinstance(tensor, e.Scaled):
             return e.Scaled(tensor.coefficient, kept[0])
         if isinstance(tensor, e.Apply):
-            return e.Apply(tensor.operator, tensor.index, kept[0])
+            return e.Apply(tensor.operator, tensor.index, *kept)
         return tensor.func(*others, *kept)
 
     def right(self, state: Any) -> Any:
@@ -201,11 +201,12 @@ class Shapes:
             case e.State():
                 return self.unknown(tensor)
             case e.Apply():
-                x = self.shape(tensor.argument)
+                (argument,) = tensor.arguments
+                x = self.shape(argument)
                 index = int(tensor.index)
                 stage = self.stage_of_block[index]
                 self.strides[tensor.operator, index] = self.stride(
-                    x, self.declared(stage), self.stage(tensor.argument), stage
+                    x, self.declared(stage), self.stage(argument), stage
                 )
                 return self.declared(stage)
             case e.TensorSum() | e.Pointwise() | e.Combine():

@@ -93,8 +93,18 @@ W = linear(c)
 U = linear(c)
 X_i = U*X_<i-1> + b*W_<i-1>*X_<i-2> + W_i*X_<i-1>
 """
+TWO_INPUTS = """
+input 6
+stages 6 x 9
+W = linear(c)
+B = bilinear(c)
+D = bilinear > tanh
+names D = "."
+X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
+"""
 FORMULAS = {
     "long": LONG,
+    "two inputs": TWO_INPUTS,
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
@@ -227,6 +237,18 @@ def _less_owner(tensor: Tensor) -> Tensor | None:
     return None
 
 
+def _other_way_round(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *reversed(tensor.arguments))
+    return None
+
+
+def _one_input(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *tensor.arguments[:1] * 2)
+    return None
+
+
 def _other_number(tensor: Tensor) -> Tensor | None:
     if isinstance(tensor, Scaled) and tensor.coefficient.is_Rational:
         return Scaled(tensor.coefficient * 2, tensor.tensor, tensor.at)
@@ -339,6 +361,8 @@ def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 
 
 PLANTED: dict[str, tuple[str, Fault]] = {
+    "inputs the other way round": ("two inputs", stepped(rewritten(_other_way_round))),
+    "one input for both": ("two inputs", stepped(rewritten(_one_input))),
     "outputs swapped": (
         "long",
         stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
@@ -433,6 +457,22 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         "long",
         r"self, x_prev: Tensor, wx_prev: Tensor",
         "self, wx_prev: Tensor, x_prev: Tensor",
+    ),
+    "inputs the other way round": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"self.B(\2, \1)",
+    ),
+    "one input for both": ("two inputs", r"self\.B\((.*?), .*?\)\)", r"self.B(\1, \1)"),
+    "parts of two inputs the other way round": (
+        "two inputs",
+        r"self\.bilinear\((.*?), (.*?)\)",
+        r"self.bilinear(\2, \1)",
+    ),
+    "an input of several twice": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"0.5 * self.B(\1, \2) + 0.5 * self.B(\2, \1)",
     ),
     "another sign": ("long", r"wx - 0", "wx + 0"),
     "another number": ("long", r"0\.5 \* wx_prev", "0.25 * wx_prev"),

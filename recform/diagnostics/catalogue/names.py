@@ -129,6 +129,21 @@ ENTRIES = {
         f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{ONE}",
         f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{ONE}",
     ),
+    "RF220": Entry(
+        "an operator of several tensors without its brackets",
+        "`A_i*X` gives an operator one tensor. One that takes several gets them in brackets, "
+        "in the order that it says.",
+        "input 4\nstages 4 x 2\nB = bilinear(c)\nX_i = X_<i-1> + B_i*X_<i-1>",
+        "input 4\nstages 4 x 2\nB = bilinear(c)\nX_i = X_<i-1> + B_i(X_<i-1>, X_<i-2>)",
+    ),
+    "RF221": Entry(
+        "an operator of several tensors inside of a flow",
+        "A flow hands one tensor from operator to operator. So an operator that takes several "
+        "stands first in it, and the equations give it what it takes.",
+        f"input 4\nstages 4 x 2\nW = linear(c) > bilinear(c)\n{ONE}",
+        "input 4\nstages 4 x 2\nW = linear(c)\nB = bilinear(c) > tanh\n"
+        "X_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-1>)",
+    ),
     "RF222": Entry(
         "declared and not used (a warning)",
         "Something has a name, and nothing that the network returns reads it. Often the "

@@ -147,7 +147,7 @@ class StepForward:
 
         def operator(tensor: Apply) -> str:
             name = tensor.operator
-            if tensor.index is sympy.nan or name in calls:
+            if tensor.index is sympy.nan:
                 return calls[name]
             if int(tensor.index) != step.at:
                 return variables[ModuleSlot(name, int(tensor.index))]
