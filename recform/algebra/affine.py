@@ -86,7 +86,7 @@ def _product(tensor: Pointwise, h: Tensor) -> Affine | None:
 
 def _added(terms: list[Tensor]) -> Tensor:
     if all(isinstance(term, Filled) for term in terms):
-        return Filled(sum((term.coefficient for term in terms), sympy.S.Zero))  # type: ignore[attr-defined]
+        return Filled(sum((term.coefficient for term in terms), sympy.S.Zero))
     return terms[0] if len(terms) == 1 else TensorSum(*terms)
 
 

@@ -307,9 +307,7 @@ class Inside:
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
-        while isinstance(tensor, State | Part) and (
-            parts := self._body.parts(tensor)
-        ):
+        while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
             (tensor,) = parts
         return tensor
 

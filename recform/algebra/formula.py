@@ -183,12 +183,15 @@ class Equation:
         right: in ``i``.
         span: the whole equation.
         text: as it stands in the file (spaces folded).
+        beside: the texts of unknowns that recur together with this one, and that nobody
+            else reads: there is no equation for them.
     """
 
     unknown: str
     right: Tensor
     span: Span = field(compare=False)
     text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.blocks import Layout
+from recform.algebra.said import equation_texts
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
@@ -196,9 +197,7 @@ class NetworkWriter:
 
     def _title(self) -> str:
         formula = self._formula
-        texts = [e.text for e in formula.equations] + [
-            b.text for b in formula.boundaries
-        ]
+        texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
         x = self._network.stem.input
         given = str(x)

@@ -179,7 +179,7 @@ class _Lowering:
             reader.spans,
             report,
         )
-        if report.has_errors:
+        if network is None:
             return None
         made = Formula(
             name=section.name,

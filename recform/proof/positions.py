@@ -111,7 +111,7 @@ class _Positions:
             case Filled():
                 return _sum([{(): self.number(tensor.coefficient)}])
             case Scaled():
-                number = {(): self.number(tensor.coefficient)}
+                number: Value = {(): self.number(tensor.coefficient)}
                 return _product((number, self.at(tensor.tensor, position)))
             case TensorSum():
                 return _sum(self.at(part, position) for part in tensor.children)
@@ -165,9 +165,10 @@ class _Said(_Positions):
         self._operators: set[str] = set()
         parts = [part for name in ours for part in subtensors(said[name])]
         applied = [part for part in parts if isinstance(part, Apply)]
-        while found := {
-            part.operator for part in applied if self.is_inside(part)
-        } - self._operators:
+        while (
+            found := {part.operator for part in applied if self.is_inside(part)}
+            - self._operators
+        ):
             self._operators |= found
 
     def is_inside(self, tensor: Tensor) -> bool:

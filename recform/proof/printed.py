@@ -117,7 +117,7 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
             if constructor is not None:
                 attributes = _attributes(item, constructor, numbers)
             written, calls = _written(item, methods["forward"], attributes)
-            plan = _Planned(item, block, place.length, attributes)
+            plan = Planned(item, block, place.length, attributes)
             planned = plan.outputs()
             if more := calls - plan.calls():
                 raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
@@ -171,7 +171,7 @@ def _written(
             case ast.Expr():
                 continue
             case ast.Assign(targets=[target]):
-                _assign(reader, target, reader.value(statement.value))
+                assign(reader, target, reader.value(statement.value))
             case ast.Return(value=ast.expr() as made):
                 nodes = made.elts if isinstance(made, ast.Tuple) else [made]
                 results = [_module(reader.value(node)) for node in nodes]
@@ -185,7 +185,8 @@ def _module(value: Value) -> Value:
     return value.name if isinstance(value, Module) else value
 
 
-def _assign(reader: Reader, target: ast.AST, value: Value) -> None:
+def assign(reader: Reader, target: ast.AST, value: Value) -> None:
+    """Gives a variable a value, or several the parts of one."""
     if isinstance(target, ast.Name):
         reader.names[target.id] = value
         return
@@ -197,7 +198,7 @@ def _assign(reader: Reader, target: ast.AST, value: Value) -> None:
                 piece = value[number]
             else:
                 raise Unreadable(ast.unparse(target))
-            _assign(reader, name, piece)
+            assign(reader, name, piece)
         return
     raise Unreadable(ast.unparse(target))
 
@@ -216,7 +217,7 @@ def _held(item: PrintedStep, number: int, slot: Slot) -> Value:
     return drawn(place) if slot.name in item.scalars else Module(place)
 
 
-class _Planned:
+class Planned:
     """A step of the plan as forms, for one block."""
 
     def __init__(

@@ -22,7 +22,12 @@ def loop(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
 def test_loop(length: int, kind: str) -> None:
     """Values and gradients of both arguments, factors of both signs."""
     torch.manual_seed(length)
-    sizes = {"each": (2, length, 3), "gate": (2, length, 1), "feature": (3,), "one": (1,)}
+    sizes = {
+        "each": (2, length, 3),
+        "gate": (2, length, 1),
+        "feature": (3,),
+        "one": (1,),
+    }
     a = (2 * torch.rand(sizes[kind], dtype=torch.float64) - 1).requires_grad_()
     b = torch.randn(2, length, 3, dtype=torch.float64, requires_grad=True)
     made, wanted = scan(a, b), loop(a.expand_as(b), b)
@@ -47,7 +52,9 @@ def test_single_precision() -> None:
     # 0.9^1000 is no number of single precision's; a loop never meets it.
     b = torch.randn(1, 1000, 2)
     made = scan(0.9, b)
-    torch.testing.assert_close(made, loop(torch.full_like(b, 0.9), b), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(
+        made, loop(torch.full_like(b, 0.9), b), rtol=1e-5, atol=1e-5
+    )
     assert scan(torch.zeros(1), b).equal(b)
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 import sympy
 
 from recform.algebra.affine import Affine
 from recform.algebra.cell import Cell, before, given
-from recform.algebra.expr import Filled, State, Tensor, subtensors
+from recform.algebra.expr import Apply, Filled, State, Tensor, subtensors
 from recform.blocks import Shape, code, symbols_in
+from recform.blocks.symbolic import Symbolic
 from recform.emit.formula.bodies import BodyCode, ClassWriter, local_name
 from recform.emit.formula.statements import BodyWriter
-from recform.emit.formula.terms import Writer
 from recform.emit.naming.names import base_name
 from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (
@@ -48,6 +48,12 @@ class _CellWriter(ClassWriter):
 
     _body: Cell
 
+    def _inlinable(
+        self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]
+    ) -> dict[str, Apply]:
+        """None: what recurs has its letters, whatever their number."""
+        return {}
+
     def _methods(self) -> tuple[Function, ...]:
         cell = self._body
         if cell.affine is not None:
@@ -81,7 +87,9 @@ class _CellWriter(ClassWriter):
         # The only value needs no name.
         wanted = (cell.definitions[now[0]],) if len(cell.unknowns) == 1 else now
         made, texts = self._written(wanted, takes, names)
-        kind = "Tensor" if len(now) == 1 else f"tuple[{', '.join('Tensor' for _ in now)}]"
+        kind = (
+            "Tensor" if len(now) == 1 else f"tuple[{', '.join('Tensor' for _ in now)}]"
+        )
         return Function(
             "step",
             tuple(Parameter(name, "Tensor") for name in takes.values()),
@@ -117,14 +125,14 @@ class _CellWriter(ClassWriter):
             *self._moved(kept, newest),
             Do(Code(f"made.append({self._result(newest)})")),
         ]
-        loop = Loop(", ".join(each), Code(over[0] if len(over) == 1 else several), tuple(body))
+        loop = Loop(
+            ", ".join(each), Code(over[0] if len(over) == 1 else several), tuple(body)
+        )
         made = Assign("made", Code("[]"), type="list[Tensor]")
         result = Return(Code("torch.stack(made, dim=1)"))
         return forward((*start, made, loop, result), inputs)
 
-    def _newest(
-        self, name: str, kept: dict[State, str], names: Namespace
-    ) -> str:
+    def _newest(self, name: str, kept: dict[State, str], names: Namespace) -> str:
         """The variable of a new value: that of the last one, where nothing is older."""
         last, older = before(name, 1), before(name, 2)
         if last in kept and older not in kept:
@@ -199,7 +207,3 @@ def _variable(state: State) -> str:
         return state.name
     lag = -int(state.index)
     return base_name(state) + (str(lag) if lag > 1 else "")
-
-
-
-

@@ -142,7 +142,11 @@ class Workshop:
             wanted = identifier(body.name)
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
-            plan = plan_cell if isinstance(body, Cell) else plan_body
-            made, self._written[key] = plan(self, body, inputs, self.name(wanted))
+            name = self.name(wanted)
+            made, self._written[key] = (
+                plan_cell(self, body, inputs, name)
+                if isinstance(body, Cell)
+                else plan_body(self, body, inputs, name)
+            )
             self.made.append(made)
         return self._written[key]

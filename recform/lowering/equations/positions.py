@@ -39,12 +39,12 @@ from recform.algebra.formula import (
     Pipeline,
     Step,
 )
+from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Arguments, Kind, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
-from recform.algebra.symbols import INCOMING
 from recform.diagnostics import Diagnostics
 from recform.lowering.reading.base import Reported
 from recform.source import Span
@@ -73,7 +73,7 @@ def over_positions(
     output: Tensor,
     spans: dict[Tensor, Span],
     report: Diagnostics,
-) -> Lowered:
+) -> Lowered | None:
     """The same network with an operator in the place of each recurrence.
 
     Args:
@@ -82,23 +82,25 @@ def over_positions(
         output: what the head gets.
         spans: where tensors stand; gets those of the new ones.
         report: gets RF229 and RF230.
+
+    Returns:
+        None after a diagnostic.
     """
-    for boundary in boundaries:
-        _no_recurrence(boundary, report)
+    failed = bool([b for b in boundaries if _recurs(b, report)])
     for group in _groups(network.equations):
         try:
             made = _Recurrence(network, group, boundaries, output, spans, report)
             network = made.lowered()
         except Reported:
-            continue
-    return network
+            failed = True
+    return None if failed else network
 
 
-def _no_recurrence(boundary: Boundary, report: Diagnostics) -> None:
-    """Reports a recurrence that is for some blocks only."""
+def _recurs(boundary: Boundary, report: Diagnostics) -> bool:
+    """Whether a recurrence is for some blocks only, which is reported."""
     left = boundary.left
     if not isinstance(left, State) or boundary.right is None:
-        return
+        return False
     for state, lag in _reads(boundary.right):
         if lag and state == left:
             report.error(
@@ -108,7 +110,8 @@ def _no_recurrence(boundary: Boundary, report: Diagnostics) -> None:
                 hint="a recurrence is for all blocks: give it an unknown of its own, and "
                 "let the equations for single blocks read that",
             )
-            return
+            return True
+    return False
 
 
 def lag_of(tensor: Tensor) -> tuple[State, int] | None:
@@ -150,9 +153,7 @@ def _groups(equations: Iterable[Equation]) -> list[tuple[str, ...]]:
         for name in reads
         if name in reach[name]
     )
-    return [
-        group for group in groups if not any(n in _reached(n, now) for n in group)
-    ]
+    return [group for group in groups if not any(n in _reached(n, now) for n in group)]
 
 
 def _reached(start: str, edges: Mapping[str, set[str]]) -> set[str]:
@@ -185,7 +186,9 @@ class _Recurrence:
     def lowered(self) -> Lowered:
         network = self.network
         rights = {
-            item.unknown: item for item in network.equations if item.unknown in self.group
+            item.unknown: item
+            for item in network.equations
+            if item.unknown in self.group
         }
         self.span = rights[self.group[0]].span
         self._gather([item.right for item in rights.values()])
@@ -195,22 +198,29 @@ class _Recurrence:
         }
         if not self.inputs:
             self._fail("RF229", "nothing comes into this recurrence over positions")
-        shared = self._is_shared()
+        index = sympy.nan if self._is_shared() else I
         results = self._results()
         self._check_boundaries(results)
         cell = self._cell(definitions, results)
-        index = sympy.nan if shared else I
         call = Apply(cell.name, index, *self.inputs.values())
         self.spans.setdefault(call, self.span)
+        beside = tuple(
+            item.text for name, item in rights.items() if name not in results
+        )
         equations = tuple(
-            replace(item, right=self._result(call, results, item.unknown))
+            replace(
+                item,
+                right=self._result(call, results, item.unknown),
+                beside=beside if item.unknown == results[0] else (),
+            )
             if item.unknown in results
             else item
             for item in network.equations
             if item.unknown not in self.group or item.unknown in results
         )
         inside = {name for name, _ in self.owned}
-        step = Step(cell, Arguments({a.name: a.default for a in cell.arguments}), "", self.span)
+        arguments = Arguments({a.name: a.default for a in cell.arguments})
+        step = Step(cell, arguments, "", self.span)
         pipeline = Pipeline(cell.name, (step,), cell.about, self.span)
         return Lowered(
             equations,
@@ -318,9 +328,7 @@ class _Recurrence:
         return given(name)
 
     def _number(self, tensor: Scaled | Filled) -> Symbolic:
-        found = {
-            item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)
-        }
+        found = {item: Learned(item.name) for item in tensor.coefficient.atoms(Learned)}
         coefficient = tensor.coefficient.xreplace(found)
         if coefficient.has(I, L):
             self._fail(
@@ -422,7 +430,9 @@ class _Recurrence:
         (first, *others) = self.group
         if not others and self.lags[first] == 1:
             linear = affine(definitions[before(first, 0)], before(first, 1))
-        if linear is not None and (linear.rest is None or isinstance(linear.rest, Filled)):
+        if linear is not None and (
+            linear.rest is None or isinstance(linear.rest, Filled)
+        ):
             self._fail(
                 "RF229",
                 "nothing comes into this recurrence over positions",
@@ -440,7 +450,11 @@ class _Recurrence:
             defaults={},
             tensors=tuple(
                 part
-                for part in subtensors(output, lambda t: _parts(t, definitions))
+                for part in dict.fromkeys(
+                    part
+                    for whole in (*definitions, output)
+                    for part in subtensors(whole, lambda t: _parts(t, definitions))
+                )
                 if not isinstance(part, Filled)
             ),
             definitions=definitions,
@@ -508,7 +522,8 @@ def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:
         for symbol in symbols_in(value)
     } - {INCOMING}
     return tuple(
-        Argument(str(symbol), Kind.NUMBER, symbol) for symbol in sorted(symbols, key=str)
+        Argument(str(symbol), Kind.NUMBER, symbol)
+        for symbol in sorted(symbols, key=str)
     )
 
 
@@ -524,6 +539,8 @@ def _called(tensor: Tensor) -> str:
             return _called(tensor.tensor)
         case TensorSum() | Pointwise():
             return next(
-                _called(part) for part in tensor.children if not isinstance(part, Filled)
+                _called(part)
+                for part in tensor.children
+                if not isinstance(part, Filled)
             )
     return "x"

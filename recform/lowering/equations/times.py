@@ -102,7 +102,9 @@ class TimeReader:
         """
         _, second = left.indices
         letter = self.letter(left)
-        shift = self._shift(letter, second) if letter else None
+        shift = None
+        if letter and not isinstance(second, n.Range):
+            shift = self._shift(letter, second)
         if shift is None:
             self._report.error(
                 "RF229",
@@ -116,7 +118,10 @@ class TimeReader:
 
     def letter(self, left: n.Reference) -> str:
         """What stands for the time on a left side; empty if it names one time."""
-        return next((ref.name for ref in references(left.indices[1])), "")
+        second = left.indices[1]
+        if isinstance(second, n.Range):
+            return ""
+        return next((ref.name for ref in references(second)), "")
 
     def _shift(self, letter: str, index: n.Expr) -> int | None:
         """How far an index lies after its letter; None if that is no time."""

@@ -63,7 +63,9 @@ def over(x: Tensor, step: Callable[[Tensor], Tensor]) -> Tensor:
 # ------------------------------------------------------------------------------ torch's own
 
 
-def run(layer: type[nn.RNNBase], weights: list[tuple[nn.Linear, nn.Linear]], x: Tensor) -> Tensor:
+def run(
+    layer: type[nn.RNNBase], weights: list[tuple[nn.Linear, nn.Linear]], x: Tensor
+) -> Tensor:
     """A layer of torch's; its matrices are those of the gates, one below the other."""
     width = x.shape[-1]
     judge = layer(width, width, batch_first=True).double()  # type: ignore[call-arg]
@@ -79,7 +81,7 @@ def run(layer: type[nn.RNNBase], weights: list[tuple[nn.Linear, nn.Linear]], x: 
 
 
 def rnn(block: nn.Module, x: Tensor) -> Tensor:
-    return x + run(nn.RNN, [(block.U.fc, block.Hcell.fc)], x)
+    return x + run(nn.RNN, [(block.U.fc, block.Hcell.W)], x)
 
 
 def gru(block: nn.Module, x: Tensor) -> Tensor:
