@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from recform.algebra.expr import Input, Tensor
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.graph.coefficients import of_places
 from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck
@@ -162,12 +164,14 @@ class FlowFollower:
             table = self.table(stage.number, index)
             stride = self._strides.of_stage[stage.number] if starts else 1
             place = Place(width, stride, index, length, table)
-            block, after = self._block(
-                self._recurrence.steps[step], carried, place, stage.number, None, False
-            )
+            taken = self._recurrence.steps[step]
+            block, after = self._block(taken, carried, place, stage.number, None, False)
+            block = replace(block, numbers=of_places(taken, index))
             count = 1
             if not starts and self._alike(after) == self._alike(carried):
                 count = self._numbered.alike(index, blocks.stop - 1, length)
+                others = range(index + 1, index + count)
+                count = 1 + _alike(others, taken, block.numbers)
             inputs = carried.shapes
             self._add(
                 stage.segments,
@@ -286,6 +290,14 @@ class FlowFollower:
             if key[1] is None:
                 self.modules[key] = module
         return block, _handed_on(shapes, block)
+
+
+def _alike(blocks: range, step: Step, numbers: tuple[Symbolic, ...]) -> int:
+    """How many blocks in a row have the numbers of the one before by their place."""
+    if not numbers:
+        return len(blocks)
+    others = (n for n, b in enumerate(blocks) if of_places(step, b) != numbers)
+    return next(others, len(blocks))
 
 
 def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:

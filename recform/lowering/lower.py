@@ -8,6 +8,7 @@ from dataclasses import replace
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
+from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
@@ -109,7 +110,9 @@ class _Lowering:
         tables = TableReader(section, self._frame.values, stages, report)
         self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
-        numbers, indexed = declarations.constants()
+        restarts = self._frame.scope() is Scope.STAGE
+        count = I if restarts else Placed(tables.rows[COUNT])
+        numbers, indexed = declarations.constants({COUNT: count})
         each_time = declarations.each_time(found)
         scalars = declarations.scalars(each_time)
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
@@ -127,7 +130,8 @@ class _Lowering:
             self._frame.times(found),
             frozenset(found.timed),
             each_time,
-            frozenset(name for name, item in section.consts.items() if item.per),
+            tables.rows,
+            restarts,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
@@ -153,6 +157,9 @@ class _Lowering:
             return None
         used = [name for name in reader.used if untimed(name) in operators]
         needed = symbols_of([*frame.values(), *(operators[untimed(n)] for n in used)])
+        rights = [b.rule.right if b.rule else b.right for b in boundaries]
+        sides = [*(e.right for e in equations), *filter(None, rights), output[0]]
+        placed = names_in(sides) - {COUNT}
         every = [*frame.values(), *operators.values()]
         free = free_params(params, every, self._frame.structural)
         if hides(params, free, section.library, report):
@@ -171,7 +178,9 @@ class _Lowering:
             scope=self._frame.scope(),
             operators={name: fix(operators[untimed(name)]) for name in used},
             scalars=declarations.used(reader, scalars),
-            tables=tuple(t for t in tables.tables if t.symbol in needed),
+            tables=tuple(
+                t for t in tables.tables if t.symbol in needed or t.name in placed
+            ),
             equations=tuple(equations),
             boundaries=tuple(boundaries),
             output=output[0],
