@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import sympy
+
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
@@ -145,7 +147,11 @@ class _Lowering:
         unknowns = equations_reader.unknowns
         output = read_output(section, reader, equations, unknowns, report)
         rules = name_rules(section, found, self._counts(stages), report)
-        init = init_rules(section, self._frame.values, report)
+        # Where each stage has a number of blocks of its own, there is no L of all.
+        length = sympy.Integer(self._frame.length(stages))
+        known = self._frame.values if restarts else {**self._frame.values, "L": length}
+        pipelines = [*frame.values(), *operators.values()]
+        init = init_rules(section, pipelines, known, report)
         if not equations and not report.has_errors:
             report.error(
                 "RF215",
