@@ -82,6 +82,7 @@ class Table:
             constructor's argument.
         by_block: whether each block has a number, rather than each stage.
         values: in the order of the stages, or of all blocks.
+        counts: whether it is the number of each block within its stage.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Table:
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
+    counts: bool = False
 
     @property
     def argument(self) -> str:

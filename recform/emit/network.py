@@ -173,7 +173,7 @@ class NetworkWriter:
             tuple(self._parameters(names_read(attributes))),
             attributes,
             methods,
-            start=initialisation(self._network, self._loops.module),
+            start=initialisation(self._network, self._loops),
         )
 
     def _chain(self, stages: StageWriter) -> ChainWriter:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
 from recform.blocks import Shape, Stride
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 
 
@@ -112,6 +113,7 @@ class Block:
         scalars: for each learned scalar that the block owns and that has one number a
             feature, how many.
         totals: costs.
+        numbers: what its coefficients have by its place.
     """
 
     shapes: Mapping[Tensor, Shape]
@@ -120,6 +122,7 @@ class Block:
     outputs: tuple[Shape | None, ...]
     scalars: Mapping[str, int]
     totals: Totals
+    numbers: tuple[Symbolic, ...] = ()
 
     def arrives(self, site: Site) -> Shape:
         """What comes to a place, behind the adapter if one stands there.

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import sympy
+
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
+from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
@@ -111,7 +114,9 @@ class _Lowering:
         tables = TableReader(section, self._frame.values, stages, report)
         self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
-        numbers, indexed = declarations.constants()
+        restarts = self._frame.scope() is Scope.STAGE
+        count = I if restarts else Placed(tables.rows[COUNT])
+        numbers, indexed = declarations.constants({COUNT: count})
         positions = self._frame.over_positions()
         each_time = frozenset() if positions else declarations.each_time(found)
         each_member = declarations.each_member(found)
@@ -133,10 +138,10 @@ class _Lowering:
             self._frame.times(found),
             frozenset() if positions else frozenset(found.timed),
             each_time,
-            frozenset(name for name, item in section.consts.items() if item.per),
+            tables.rows,
             positions,
             each_member,
-            self._frame.scope() is Scope.NETWORK,
+            restarts,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
@@ -150,7 +155,11 @@ class _Lowering:
         unknowns = equations_reader.unknowns
         output = read_output(section, reader, equations, unknowns, report)
         rules = name_rules(section, found, self._counts(stages), report)
-        init = init_rules(section, self._frame.values, report)
+        # Where each stage has a number of blocks of its own, there is no L of all.
+        length = sympy.Integer(self._frame.length(stages))
+        known = self._frame.values if restarts else {**self._frame.values, "L": length}
+        pipelines = [*frame.values(), *operators.values()]
+        init = init_rules(section, pipelines, known, report)
         if not equations and not report.has_errors:
             report.error(
                 "RF215",
@@ -162,6 +171,9 @@ class _Lowering:
             return None
         used = [name for name in reader.used if untimed(name) in operators]
         needed = symbols_of([*frame.values(), *(operators[untimed(n)] for n in used)])
+        rights = [b.rule.right if b.rule else b.right for b in boundaries]
+        sides = [*(e.right for e in equations), *filter(None, rights), output[0]]
+        placed = names_in(sides) - {COUNT}
         every = [*frame.values(), *operators.values()]
         free = free_params(params, every, self._frame.structural)
         if hides(params, free, section.library, report):
@@ -195,7 +207,9 @@ class _Lowering:
             scope=self._frame.scope(),
             operators=network.operators,
             scalars=network.scalars,
-            tables=tuple(t for t in tables.tables if t.symbol in needed),
+            tables=tuple(
+                t for t in tables.tables if t.symbol in needed or t.name in placed
+            ),
             equations=network.equations,
             boundaries=tuple(boundaries),
             output=output[0],

@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     untimed,
 )
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
+from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
 
@@ -117,7 +118,12 @@ class _Letters:
             item: item.func(_normal(self.scalars, "k", item.name), *item.args[1:])
             for item in met
         }
-        return str(value.xreplace(table))
+        # What a place has is its numbers, whatever they are called.
+        rows = {
+            item: sympy.Symbol(f"({item.row.numbers} at {item.index})")
+            for item in placed(value)
+        }
+        return str(value.xreplace(table).xreplace(rows))
 
     def _place(self, item: Learned) -> tuple[int, str]:
         """The order of the file, where one coefficient has several new scalars."""

@@ -237,7 +237,7 @@ def variable(slot: Slot, at: int, order: int) -> str:
     ``x_prev2``; blocks that the formula names by number are ``x_0``.
     """
     if isinstance(slot, ModuleSlot):
-        return f"{identifier(slot.name).lower()}_module{_age(at - slot.index)}"
+        return f"{identifier(slot.name).lower()}_module{aged(at - slot.index)}"
     name = base_name(slot)
     if isinstance(slot, Mirror):
         return name
@@ -249,10 +249,11 @@ def variable(slot: Slot, at: int, order: int) -> str:
         return f"{name}_{born}" if born >= 0 else name
     if isinstance(slot, Apply) and slot.index is sympy.nan and lag == at and at > order:
         return f"{name}_0"
-    return name + _age(lag)
+    return name + aged(lag)
 
 
-def _age(lag: int) -> str:
+def aged(lag: int) -> str:
+    """What the name of something so many blocks back ends in."""
     if lag <= 0:
         return ""
     return "_prev" if lag == 1 else f"_prev{lag}"

@@ -34,7 +34,7 @@ from recform.emit.plan.definitions import (
     Statement,
 )
 from recform.emit.plan.expressions import Code
-from recform.emit.steps.owned import Owned
+from recform.emit.steps.owned import Owned, at_block
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
 
@@ -52,13 +52,6 @@ class Called:
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
     numbers: Mapping[Symbolic, str]
-
-
-def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
-    """``i`` of the block that a coefficient belongs to, from the block of the step."""
-    if tensor.at is sympy.nan:
-        return value
-    return value.xreplace({I: I + (int(tensor.at) - step.at)})
 
 
 class StepForward:

@@ -12,6 +12,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Tensor
 from recform.algebra.operators import OperatorExpr, Scalar
+from recform.algebra.placed import Row
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -50,11 +51,11 @@ class Names:
         times: how far a second index runs; 0 where there is none.
         timed: unknowns with a second index.
         each_time: learned scalars with one number for each time, for all blocks.
+        placed: numbers that blocks have by their place: constants per stage or block,
+            and the number of a block within its stage.
         positions: whether a second index is the position of a token.
-        placed: constants with a number for each stage or block, which only operators
-            know.
         each_member: learned scalars with a number for each member of a sum.
-        by_stage: whether the index runs through all stages.
+        restarts: whether the index starts anew in each stage.
     """
 
     library: Library
@@ -66,10 +67,10 @@ class Names:
     times: int = 0
     timed: frozenset[str] = frozenset()
     each_time: frozenset[str] = frozenset()
-    placed: frozenset[str] = frozenset()
+    placed: Mapping[str, Row] = field(default_factory=dict)
     positions: bool = False
     each_member: frozenset[str] = frozenset()
-    by_stage: bool = False
+    restarts: bool = False
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""

@@ -20,6 +20,7 @@ from recform.algebra.expr import (
     untimed,
 )
 from recform.algebra.operators import OperatorRef, Scalar
+from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST
 from recform.blocks.operators.positions import SHIFT
 from recform.blocks.symbolic import Symbolic
@@ -154,7 +155,27 @@ class References(Indices):
             return Scalar(value)
         if name in sc.CONSTANTS and name not in self.names.all():
             return Scalar(sc.CONSTANTS[name])
+        known = self._indexing or name in self.names.all()
+        if name in self.names.placed and not known:
+            return Scalar(self._placed(expr))
         return None
+
+    def _placed(self, expr: n.Reference) -> Symbolic:
+        """A number of the block: that of its stage, its own, or its place in its stage."""
+        row = self.names.placed[expr.name]
+        if not self.names.restarts:
+            return Placed(row)
+        if row.growth:
+            return I
+        if len(set(row.values)) > 1:
+            self._fail(
+                "RF218",
+                f"{expr.name} has a number for each stage or block, and with scope stage "
+                "an equation is one for all",
+                expr.span,
+                hint="with scope network an equation reads the number of its block",
+            )
+        return row.at(1)
 
     def _learned(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> Value:
         name = expr.name
@@ -210,14 +231,12 @@ class References(Indices):
         name = expr.name
         if self._indexing:
             self._no_index(expr)
-        if name in self.names.placed:
+        if name in self.names.placed and expr.indices:
             self._fail(
-                "RF218",
-                f"{name} has a number for each stage or block, and an equation is one "
-                "for all",
+                "RF304",
+                f"{name} has no index: it is the number of the block that reads it",
                 expr.span,
-                hint="such a number stands in the arguments of operators: "
-                f"W = conv({name}, c) > bn",
+                hint=f"write {name}",
             )
         if self.names.library.elementwise(name) or name in BUILT_IN:
             self._fail(
