@@ -27,11 +27,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import output_of, trace
+from recform.algebra.tracing import memories, output_of, trace
 from recform.blocks import (
     Argument,
     Arguments,
     Cost,
+    Memory,
     Misfit,
     Operator,
     Shape,
@@ -101,6 +102,19 @@ class Body(Operator):
         if key not in self._costs:
             self._costs[key] = Inside(self, x, a).cost()
         return self._costs[key]
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        """What its operators keep, in the order of computation."""
+        inside = Inside(self, x, a)
+        return tuple(
+            found
+            for call in self.calls()
+            for found in memories(
+                self.operators[call.operator],
+                inside.shape(call.argument),
+                self.values(a),
+            )
+        )
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.

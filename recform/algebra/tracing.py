@@ -16,6 +16,7 @@ from recform.blocks import (
     Cost,
     Kind,
     Layout,
+    Memory,
     Misfit,
     Shape,
     symbols_in,
@@ -100,6 +101,24 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> 
         x = y
     kept = (saves_input, last_saved, saved)
     return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+
+
+def memories(
+    pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]
+) -> tuple[Memory, ...]:
+    """What a pipeline keeps of positions that it has seen; sizes are numbers.
+
+    Raises:
+        Misfit: if it cannot go on by positions; it says which operator, and where.
+    """
+    values = {**values, INCOMING: x.features}
+    found: list[Memory] = []
+    for step in pipeline.steps:
+        with _blamed(step):
+            arguments = arguments_of(step, values)
+            found += step.operator.memory(x, arguments)
+            x = step.operator.shape(x, arguments)
+    return tuple(found)
 
 
 def _weight(step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Weight:

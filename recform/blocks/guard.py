@@ -19,6 +19,7 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
     Weights,
@@ -97,6 +98,10 @@ def guarded(cls: type[Operator]) -> Operator:
         def cost(self, x: Shape, a: Arguments) -> Cost:
             made = _checked("cost", Cost, lambda: super(Guarded, self).cost(x, a))
             return _counted(made)
+
+        def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+            rule = super().memory
+            return _checked("memory", tuple, lambda: rule(x, a))
 
         def emit(self, x: Shape, a: Arguments) -> Emitted:
             made = _checked("emit", Emitted, lambda: super(Guarded, self).emit(x, a))

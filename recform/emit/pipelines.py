@@ -148,9 +148,9 @@ def _emitted(
         made = bodies.make(step.operator, x, arguments)
         return "{m}({x})", made, made
     emitted = step.operator.emit(x, arguments)
-    shares = step.operator.shares
-    module = Code(emitted.module, shares) if emitted.module else None
-    layer = Code(emitted.sequential, shares) if emitted.sequential else None
+    marks = (step.operator.shares, step.operator.tabled)
+    module = Code(emitted.module, *marks) if emitted.module else None
+    layer = Code(emitted.sequential, *marks) if emitted.sequential else None
     return emitted.call, module, layer
 
 

@@ -9,8 +9,8 @@ from typing import TypeAlias
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH, parameter
-from recform.algebra.tracing import Trace, trace
-from recform.blocks import Misfit, Shape, symbols_in
+from recform.algebra.tracing import Trace, memories, trace
+from recform.blocks import Memory, Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -52,8 +52,22 @@ class PipelineRunner:
             self._memo[key] = self._run(pipeline, x, place, where)
         return self._memo[key]
 
-    def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
-        values: dict[Symbolic, Symbolic] = {
+    def memories(
+        self, pipeline: Pipeline, x: Shape, place: Place
+    ) -> tuple[Memory, ...]:
+        """What a pipeline keeps of positions that it has seen; arguments as of `run`.
+
+        Raises:
+            Stuck: after a diagnostic, if it cannot go on by positions (RF227).
+        """
+        try:
+            return memories(pipeline, x, self._values(place))
+        except Misfit as misfit:
+            self._misfit(misfit, None)
+            raise Stuck from None
+
+    def _values(self, place: Place) -> dict[Symbolic, Symbolic]:
+        return {
             WIDTH: place.width,
             STRIDE: place.stride,
             I: place.index,
@@ -61,9 +75,11 @@ class PipelineRunner:
             **self._params,
             **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
         }
+
+    def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, x, values)
+            made = trace(pipeline, x, self._values(place))
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

@@ -61,6 +61,7 @@ class LayerNorm(Operator):
     """Layer normalisation over the features, at each position by itself."""
 
     name = "ln"
+    positionwise = True
     about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
@@ -82,6 +83,7 @@ class RMSNorm(Operator):
     """Division by the root mean square of the features, with a learned scale."""
 
     name = "rmsnorm"
+    positionwise = True
     about = "divides by the root mean square of the features; learned scale, no shift"
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"
