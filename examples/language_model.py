@@ -89,9 +89,7 @@ def main() -> None:
     print(f"{result.loss:.3f} nats a byte on text that it has not seen\n")
     compiled = recform.compile(FORMULA, **sizes)
     network = compiled.module().eval()
-    recform.load_weights(
-        network, compiled, Path(result.folder) / "weights.safetensors"
-    )
+    recform.load_weights(network, compiled, Path(result.folder) / "weights.safetensors")
     length = compiled.formula.input.grid[0]
     torch.manual_seed(0)
     prompt = given.prompt.encode()

@@ -63,12 +63,13 @@ def compile_source(
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
-            interface is no image classifier (RF521), or one that is to generate cannot (RF227).
+            interface is no image classifier (RF521), or one that is to go on by positions
+            cannot (RF227).
     """
+    from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.checks.unused import warn_unused
     from recform.lowering.frame import with_sizes
-    from recform.graph.positions import kept
     from recform.lowering.lower import lower
 
     report = Diagnostics()

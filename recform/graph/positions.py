@@ -34,7 +34,6 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.recurrence.model import Step
 
-
 #: What works on each position by itself, but for the operators that it applies.
 _BY_POSITION = (
     *(Input, State, Apply, Scaled, Filled, TensorSum, Pointwise, Elementwise),

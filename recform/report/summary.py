@@ -210,7 +210,9 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         kept=totals.saved,
         proof=proof,
         generation=None if seen is None else _kept(seen),
-        generation_kept=None if seen is None else sum(k.numbers(positions) for k in seen),
+        generation_kept=None
+        if seen is None
+        else sum(k.numbers(positions) for k in seen),
     )
 
 

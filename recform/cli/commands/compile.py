@@ -45,7 +45,8 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings, network, timm=timm, generation=use is not None)
+        forms = {"timm": timm, "generation": use is Use.generation}
+        networks = common.compiled(file, settings, network, **forms)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

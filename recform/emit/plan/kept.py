@@ -35,17 +35,16 @@ def keeping(plan: NetworkPlan) -> NetworkPlan:
         CompileError: RF219, if a module has a name that this needs.
     """
     tables = {made.name: _tables(made) for made in plan.definitions}
-    network = plan.network
-    _free(network, (STEP,), plan)
+    _free(plan.network, (STEP,), plan)
     for made in plan.definitions:
         if tables[made.name]:
             _free(made, (PAST,), plan)
     definitions = tuple(_by_rows(made, tables[made.name]) for made in plan.definitions)
-    network = definitions[-1]
-    assert isinstance(network, Class)
-    network = replace(network, methods=(*network.methods, _step()))
     steps = tuple(_step_by_rows(step, tables.get(step.name, ())) for step in plan.steps)
-    return replace(plan, definitions=(*definitions[:-1], network), steps=steps)
+    plan = replace(plan, definitions=definitions, steps=steps)
+    network = plan.network
+    network = replace(network, methods=(*network.methods, _step()))
+    return replace(plan, definitions=(*definitions[:-1], network))
 
 
 def _free(made: Definition, names: tuple[str, ...], plan: NetworkPlan) -> None:
