@@ -77,7 +77,9 @@ class Learned(sympy.Expr):
 
     is_commutative = True
 
-    def __new__(cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic) -> Learned:
+    def __new__(
+        cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic
+    ) -> Learned:
         return super().__new__(cls, Str(str(name)), sympy.sympify(index), *member)  # type: ignore[no-any-return]
 
     @property

@@ -120,7 +120,9 @@ class MemberStarts:
 
     def has(self, symbol: sympy.Symbol) -> bool:
         """Whether a start depends on a symbol."""
-        return any(value.has(symbol) for value in (self.value, *dict(self.own).values()))
+        return any(
+            value.has(symbol) for value in (self.value, *dict(self.own).values())
+        )
 
     def numbers(self, block: int, length: int, count: int) -> list[float]:
         """The first values of a block that has so many members."""

@@ -16,6 +16,7 @@ from recform.blocks import (
     Cost,
     Kind,
     Layout,
+    Memory,
     Misfit,
     Shape,
     symbols_in,
@@ -105,6 +106,24 @@ def trace(
     return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
 
 
+def memories(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> tuple[Memory, ...]:
+    """What a pipeline keeps of positions that it has seen; sizes are numbers.
+
+    Raises:
+        Misfit: if it cannot go on by positions; it says which operator, and where.
+    """
+    values = _entered(inputs, values)
+    found: list[Memory] = []
+    for step in pipeline.steps:
+        with _blamed(step):
+            arguments = arguments_of(step, values)
+            found += step.operator.memory_of(inputs, arguments)
+            inputs = (step.operator.shape_of(inputs, arguments),)
+    return tuple(found)
+
+
 def _weight(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Weight:
@@ -138,7 +157,6 @@ def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:
                 f"takes numbers, but gets ids ({x})",
                 hint="`embed` makes tokens of ids: stem embed(c)",
             )
-
 
 
 @contextmanager

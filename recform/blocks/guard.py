@@ -19,6 +19,7 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
     Several,
@@ -123,6 +124,12 @@ def guarded(cls: type[Operator]) -> Operator:
             rule = super().emit_of
             made = _checked(f"emit{of}", Emitted, lambda: rule(inputs, a))
             return _sound(self, inputs, a, made)
+
+        def memory_of(
+            self, inputs: tuple[Shape, ...], a: Arguments
+        ) -> tuple[Memory, ...]:
+            rule = super().memory_of
+            return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
 
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__

@@ -134,6 +134,21 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What an operator keeps of the positions that it has seen, to go on with the next.
+
+    Attributes:
+        what: in words.
+        features: how many numbers of each of these positions.
+        positions: how many of the last ones; None for all.
+    """
+
+    what: str
+    features: int
+    positions: int | None = None
+
+
+@dataclass(frozen=True)
 class Emitted:
     """The code of a call.
 
@@ -247,6 +262,13 @@ class Operator:
     #: What its weight is, if that is one tensor for all operators of the network that say
     #: so: the first of them makes it, the others have it as their own.
     shares: str = ""
+    #: Whether it works on each position of tokens by itself.
+    positionwise: bool = False
+    #: Whether its weight has a row for each position: batch x positions x features.
+    tabled: bool = False
+    #: Classes in the place of those of `support` where a network goes on by positions;
+    #: what they keep, they keep by the class `Past`.
+    support_kept: tuple[str, ...] = ()
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -263,6 +285,22 @@ class Operator:
 
     def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
         """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions; all sizes are numbers.
+
+        Raises:
+            Misfit: if a position depends on those behind it, or nobody says that it does
+                not (RF227).
+        """
+        if not (self.elementwise or self.positionwise):
+            raise Misfit(
+                "RF227",
+                "looks at all positions at once, and those behind are not there yet",
+                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                "position depends on those before it alone",
+            )
         return ()
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -283,6 +321,15 @@ class Operator:
         """
         (x,) = inputs
         return self.shape(x, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions, of all inputs.
+
+        Raises:
+            Misfit: as :meth:`memory`.
+        """
+        (x,) = inputs
+        return self.memory(x, a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs, of the shapes of all inputs."""
@@ -309,6 +356,10 @@ class Several(Operator):
             Misfit: if an input does not fit.
         """
         return inputs[0]
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions."""
+        return self.memory(inputs[0], a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs for one example; ``saves_input`` is of all inputs."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
-from recform.blocks import Layout
 from recform.algebra.said import equation_texts
+from recform.blocks import Layout
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop

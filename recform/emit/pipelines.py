@@ -160,9 +160,9 @@ def _emitted(
         given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
         return f"{{m}}({given})", made, made
     emitted = step.operator.emit_of(inputs, arguments)
-    shares = step.operator.shares
-    module = Code(emitted.module, shares) if emitted.module else None
-    layer = Code(emitted.sequential, shares) if emitted.sequential else None
+    marks = (step.operator.shares, step.operator.tabled)
+    module = Code(emitted.module, *marks) if emitted.module else None
+    layer = Code(emitted.sequential, *marks) if emitted.sequential else None
     return emitted.call, module, layer
 
 

@@ -400,7 +400,9 @@ class BlockShapes:
         if declared is None or tensor.index != self.step.at:
             return given
         result = list(given)
-        for place, (argument, x) in enumerate(zip(tensor.arguments, given, strict=True)):
+        for place, (argument, x) in enumerate(
+            zip(tensor.arguments, given, strict=True)
+        ):
             stages = {self.stages.of(call.arguments[place]) for call in calls}
             if (
                 len(stages) > 1

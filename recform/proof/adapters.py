@@ -65,7 +65,9 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     lists.keep(0, shapes)
     for segment in (segment for stage in stages for segment in stage.segments):
         step = network.recurrence.steps[segment.step]
-        made = _Inside(step, segment.block, f"block {segment.first}").check(segment.inputs)
+        made = _Inside(step, segment.block, f"block {segment.first}").check(
+            segment.inputs
+        )
         # Of blocks that are alike without a stack, two show what all of them get.
         count = segment.count if flow.stacks else min(segment.count, 2)
         for block in range(segment.first, segment.first + count):
@@ -139,9 +141,9 @@ class _Inside:
             terms = [self._meets(part, tensor, shape) for part in parts]
             if terms and not shape.is_made_of(terms):
                 raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
-        elif isinstance(tensor, Scaled | Elementwise | Members | Over) and shape != self._shape(
-            parts[0]
-        ):
+        elif isinstance(
+            tensor, Scaled | Elementwise | Members | Over
+        ) and shape != self._shape(parts[0]):
             raise self._misfit(f"{tensor} is {shape}, and what it is of is not")
         elif isinstance(tensor, Part):
             whole = self._shape(parts[0])

@@ -133,7 +133,7 @@ class _Cell:
             self._compare(cell.unknowns, [made], [wanted])
             return
         names = self._handed_on()
-        leaves = [*cell.memory, *incoming]
+        leaves = [*cell.recurrent, *incoming]
         self._compare(
             names,
             self._returned("step", leaves),
@@ -291,7 +291,7 @@ class _Loop:
         found = list(map(self._held, call.args))
         wanted = [
             _letter(state.name, position + int(state.index))
-            for state in self._cell.memory
+            for state in self._cell.recurrent
         ]
         wanted += [atom("in", n, position) for n in range(len(self._inputs))]
         if found != wanted:

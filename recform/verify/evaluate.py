@@ -187,9 +187,7 @@ class Evaluator:
                         self.formula.operators[tensor.operator],
                         _LAYOUTS[inner[0].dim() - 1],
                     )
-                    self._calls[key] = (
-                        _each(module, *inner) if each else module(*inner)
-                    )
+                    self._calls[key] = _each(module, *inner) if each else module(*inner)
                 return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)

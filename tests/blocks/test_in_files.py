@@ -76,6 +76,14 @@ Y_i = X_<i-1> + A_i*X_<i-1>
 X_i = Y_i + M_i*Y_i
 output X_L
 """
+#: A network that can go on by positions.
+CAUSAL = """
+input  12 of 7
+stages 8 x 3
+A = positions > attention(2, causal=true)
+C = conv1d(3, causal=true)
+X_i = X_<i-1> + A_i*X_<i-1> + C_i*X_<i-1>
+"""
 WRITTEN = {"transformer": TRANSFORMER, "language": LANGUAGE}
 
 
@@ -136,6 +144,7 @@ def sources() -> list[str]:
         blocks = ', W = "."' if "W =" in plain else ', A = ".", M = "."'
         inlined = f'{plain}\nnames stem = ".", head = "."{blocks}'
         texts += [recform.compile(text).source for text in (plain, inlined)]
+    texts.append(recform.compile(CAUSAL, generation=True).source)
     return texts
 
 

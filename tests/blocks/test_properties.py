@@ -84,8 +84,11 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
     "conv1d": (
         tokens,
         {
-            "kernel": small, "dilation": st.integers(1, 3), **grouped,
-            "causal": flags, "bias": flags,
+            "kernel": small,
+            "dilation": st.integers(1, 3),
+            **grouped,
+            "causal": flags,
+            "bias": flags,
         },
     ),
     "transpose": (tokens, {}),

@@ -24,6 +24,7 @@ class Embed(Operator):
     """A learned vector for each id."""
 
     name = "embed"
+    positionwise = True
     about = "makes a token of each id: a learned vector for each that there is"
     source = "Bengio et al. (2003), section 2"
     attribute = "embed"
@@ -55,6 +56,7 @@ class Unembed(Operator):
     """Scores of all ids at each position, by the matrix that embeds them."""
 
     name = "unembed"
+    positionwise = True
     about = "a score of each id at each position, by the matrix of `embed` in the stem"
     source = "Press and Wolf (2017), section 3; Inan et al. (2017)"
     attribute = "unembed"

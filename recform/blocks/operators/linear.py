@@ -26,6 +26,7 @@ class Linear(Operator):
     """A learned affine map of the features."""
 
     name = "linear"
+    positionwise = True
     about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True

@@ -63,6 +63,7 @@ class LayerNorm(Operator):
 
     name = "ln"
     normalises = True
+    positionwise = True
     about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
@@ -86,6 +87,7 @@ class RMSNorm(Operator):
 
     name = "rmsnorm"
     normalises = True
+    positionwise = True
     about = "divides by the root mean square of the features; learned scale, no shift"
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"

@@ -9,6 +9,7 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Operator,
     Weights,
     require_layout,
@@ -28,6 +29,7 @@ class TokenConv(Operator):
     attribute = "conv"
     weights = (Weights("conv", ("TokenConv",)),)
     support = (template("token_conv"),)
+    support_kept = (template("token_conv_kept"),)
     arguments = (
         Argument("kernel", Kind.SIZE, about="positions that it reads"),
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),
@@ -54,6 +56,12 @@ class TokenConv(Operator):
             # The input with zeros around, which is a copy of it.
             saves_more=(positions + rim) * int(x.features),
         )
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        rim = (int(a.kernel) - 1) * int(a.dilation)
+        if rim and not a.causal:
+            return super().memory(x, a)
+        return (Memory("what it reads", int(x.features), rim),) if rim else ()
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features), code(_width(x, a)), code(a.kernel)]

@@ -18,10 +18,12 @@ class Code:
     Attributes:
         text: of it.
         shares: what the weight of the module is that it makes, if others have the same.
+        tabled: whether it makes a table with a row for each position.
     """
 
     text: str
     shares: str = ""
+    tabled: bool = False
 
 
 @dataclass(frozen=True)

@@ -249,9 +249,7 @@ class Owned:
         coefficients = [tensor.coefficient for tensor in self._step.coefficients]
         of_index = any(reads_index(value) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
-        self.has_numbers = (
-            any(value.has(I) for value in coefficients) or of_length
-        )
+        self.has_numbers = any(value.has(I) for value in coefficients) or of_length
         starts = [
             found
             for name in self.scalars

@@ -167,7 +167,9 @@ class Gathered(References):
                 f"{tensor.operator}_i(...), and Y_{k} in the sum",
             )
         if isinstance(tensor, Concat | Filled):
-            what = "a concat" if isinstance(tensor, Concat) else "a number that is added"
+            what = (
+                "a concat" if isinstance(tensor, Concat) else "a number that is added"
+            )
             self._fail(
                 "RF314",
                 f"{what} cannot hang on both {k} and the block",

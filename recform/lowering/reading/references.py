@@ -92,6 +92,7 @@ class References(Indices):
                 hint=f"they stand in brackets: {expr.span.text}({', '.join(inputs)})",
             )
         return operator
+
     def _member_scalar(self, expr: n.Reference) -> Value:
         raise NotImplementedError
 
