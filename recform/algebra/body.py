@@ -258,8 +258,8 @@ class Inside:
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.saved
-            if one.saves_input:
-                for argument in call.arguments:
+            for argument, kept in zip(call.arguments, one.saves_inputs, strict=True):
+                if kept:
                     self._keep(argument)
             if one.saves_output:
                 self._keep(call)

@@ -50,7 +50,8 @@ class Trace:
     Attributes:
         output: the shape of what it makes.
         parameters, multiply_adds: its costs.
-        saves_input: whether the inputs of the pipeline are kept for the backward pass.
+        saves_inputs: of each input of the pipeline, whether it is kept for the backward
+            pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
         weights: those that are shared with other pipelines.
@@ -59,10 +60,15 @@ class Trace:
     output: Shape
     parameters: int
     multiply_adds: int
-    saves_input: bool
+    saves_inputs: tuple[bool, ...]
     saves_output: bool
     saved: int
     weights: tuple[Weight, ...] = ()
+
+    @property
+    def saves_input(self) -> bool:
+        """Whether an input is kept."""
+        return any(self.saves_inputs)
 
 
 def trace(
@@ -81,7 +87,7 @@ def trace(
     values = _entered(inputs, values)
     parameters = multiply_adds = saved = 0
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
-    saves_input = last_saved = False
+    saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
     held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     weights: list[Weight] = []
@@ -92,7 +98,9 @@ def trace(
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
-            saves_input = True
+            every = pipeline.inputs
+            names = every if cost.saves_input is True else cost.saves_input or ()
+            saves_inputs = tuple(name in names for name in every)
         elif cost.saves_input and not last_saved:
             saved += held
         if not cost.passes:
@@ -102,7 +110,7 @@ def trace(
         saved += cost.saves_more
         inputs = (y,)
     (x,) = inputs
-    kept = (saves_input, last_saved, saved)
+    kept = (saves_inputs, last_saved, saved)
     return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
 
 

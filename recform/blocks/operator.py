@@ -118,7 +118,8 @@ class Cost:
         parameters: learned numbers.
         multiply_adds: multiply-accumulate operations (of convolutions and products of
             matrices; element by element work is not counted, as in the paper's table).
-        saves_input: whether autograd keeps the input for the backward pass.
+        saves_input: whether autograd keeps the input for the backward pass; of several
+            inputs, all of them, or the names of those that it keeps.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
         passes: whether the output is a view of the input, and so no memory of its own:
@@ -127,7 +128,7 @@ class Cost:
 
     parameters: int = 0
     multiply_adds: int = 0
-    saves_input: bool = False
+    saves_input: bool | tuple[str, ...] = False
     saves_output: bool = False
     saves_more: int = 0
     passes: bool = False
@@ -362,7 +363,7 @@ class Several(Operator):
         return self.memory(inputs[0], a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        """What the call costs for one example; ``saves_input`` is of all inputs."""
+        """What the call costs for one example."""
         return Cost()
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:

@@ -377,10 +377,9 @@ class BlockShapes:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
-        if trace.saves_input:
-            for argument, shape, own_shape in zip(
-                tensor.arguments, inputs, given, strict=True
-            ):
+        each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
+        for argument, shape, own_shape, kept in each:
+            if kept:
                 self.saved.keep(argument, shape, adapted=shape != own_shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
