@@ -198,7 +198,8 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
-    if not sympy.sympify(values.get(STRIDE, 1)).is_Integer:
+    stride = sympy.sympify(values.get(STRIDE, 1))
+    if stride.is_number and not stride.is_Integer:
         _no_stride(step, values[STRIDE])
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
