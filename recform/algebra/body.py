@@ -27,11 +27,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import output_of, trace
+from recform.algebra.tracing import memories, output_of, trace
 from recform.blocks import (
     Argument,
     Arguments,
     Cost,
+    Memory,
     Misfit,
     Operator,
     Shape,
@@ -92,15 +93,33 @@ class Body(Operator):
         """The shape of the output; sizes may be symbols."""
         key = (x, tuple(a.items()))
         if key not in self._shapes:
-            self._shapes[key] = Inside(self, (x,), a).shape(self.output)
+            self._shapes[key] = self.inside((x,), a).shape(self.output)
         return self._shapes[key]
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """The costs of all its operators."""
         key = (x, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = Inside(self, (x,), a).cost()
+            self._costs[key] = self.inside((x,), a).cost()
         return self._costs[key]
+
+    def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
+        """The shapes inside."""
+        (x,) = inputs
+        return Inside(self, {Input(): x}, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What its operators keep, in the order of computation."""
+        inside = self.inside(inputs, a)
+        return tuple(
+            found
+            for call in self.calls()
+            for found in memories(
+                self.operators[call.operator],
+                tuple(map(inside.shape, call.arguments)),
+                self.values(a),
+            )
+        )
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
@@ -124,11 +143,14 @@ def every_step(pipeline: Pipeline, seen: set[Body] | None = None) -> Iterator[St
 class Inside:
     """The shapes inside a body, for what comes in."""
 
-    def __init__(self, body: Body, inputs: tuple[Shape, ...], a: Arguments) -> None:
+    def __init__(
+        self, body: Body, incoming: Mapping[Tensor, Shape], a: Arguments
+    ) -> None:
         self._body = body
-        (self._x,) = inputs
         self._values = body.values(a)
-        self._known: dict[Tensor, Shape] = {}
+        self._known: dict[Tensor, Shape] = dict(incoming)
+        # Who keeps it for a gradient keeps no more than there is.
+        self._incoming = frozenset(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -145,8 +167,6 @@ class Inside:
 
     def _made(self, tensor: Tensor) -> Shape:
         match tensor:
-            case Input():
-                return self._x
             case State():
                 return self.shape(self._body.definitions[tensor])
             case Apply():
@@ -167,7 +187,7 @@ class Inside:
 
     def _met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""
-        parts = [p for p in tensor.children if not isinstance(p, Filled)]
+        parts = self._terms(tensor)
         shapes = [self.shape(part) for part in parts]
         spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         full = next(
@@ -182,6 +202,10 @@ class Inside:
                     "inside a definition there are no adapters: give both one shape",
                 )
         return full
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that have a shape."""
+        return [part for part in tensor.children if not isinstance(part, Filled)]
 
     def _joined(self, tensor: Concat) -> Shape:
         shapes = [self.shape(part) for part in tensor.children]
@@ -243,12 +267,16 @@ class Inside:
             self._function(tensor)
         parameters += self._scalars()
         output = self._root(self._body.output)
-        saved = {k: v for k, v in self._keeps.items() if k not in (Input(), output)}
+        saved = {
+            kept: size
+            for kept, size in self._keeps.items()
+            if kept != output and kept not in self._incoming
+        }
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
-            saves_input=Input() in self._keeps,
-            saves_output=output in self._keeps and output != Input(),
+            saves_input=not self._incoming.isdisjoint(self._keeps),
+            saves_output=output in self._keeps and output not in self._incoming,
             saves_more=inside + sum(saved.values()),
         )
 
@@ -293,12 +321,8 @@ class Inside:
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
-        while isinstance(tensor, State | Part):
-            tensor = (
-                self._body.definitions[tensor]
-                if isinstance(tensor, State)
-                else tensor.tensor
-            )
+        while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
+            (tensor,) = parts
         return tensor
 
 

@@ -135,6 +135,21 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class Memory:
+    """What an operator keeps of the positions that it has seen, to go on with the next.
+
+    Attributes:
+        what: in words.
+        features: how many numbers of each of these positions.
+        positions: how many of the last ones; None for all.
+    """
+
+    what: str
+    features: int
+    positions: int | None = None
+
+
+@dataclass(frozen=True)
 class Emitted:
     """The code of a call.
 
@@ -227,14 +242,34 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: By how many positions an elementwise operator moves each token; zeros come in front.
+    #: It is a linear map then, and no function of numbers.
+    moves: int = 0
     #: What an elementwise operator computes (with its defaults); None if nobody said it.
     #: Then it is used all the same, and what would need it says so.
     function: Function | None = None
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether what it makes has one variance, whatever that of its input.
+    normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
+    #: front of it, and without chance: several tensors may then be stacked, and be one.
+    stacks: bool = False
+    #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
+    takes_ids: bool = False
+    #: What its weight is, if that is one tensor for all operators of the network that say
+    #: so: the first of them makes it, the others have it as their own.
+    shares: str = ""
+    #: Whether it works on each position of tokens by itself.
+    positionwise: bool = False
+    #: Whether its weight has a row for each position: batch x positions x features.
+    tabled: bool = False
+    #: Classes in the place of those of `support` where a network goes on by positions;
+    #: what they keep, they keep by the class `Past`.
+    support_kept: tuple[str, ...] = ()
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -248,6 +283,26 @@ class Operator:
             Misfit: if the input does not fit (only tested for sizes that are numbers).
         """
         return x
+
+    def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+        """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions; all sizes are numbers.
+
+        Raises:
+            Misfit: if a position depends on those behind it, or nobody says that it does
+                not (RF227).
+        """
+        if not (self.elementwise or self.positionwise):
+            raise Misfit(
+                "RF227",
+                "looks at all positions at once, and those behind are not there yet",
+                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                "position depends on those before it alone",
+            )
+        return ()
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
@@ -267,6 +322,15 @@ class Operator:
         """
         (x,) = inputs
         return self.shape(x, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions, of all inputs.
+
+        Raises:
+            Misfit: as :meth:`memory`.
+        """
+        (x,) = inputs
+        return self.memory(x, a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs, of the shapes of all inputs."""
@@ -293,6 +357,10 @@ class Several(Operator):
             Misfit: if an input does not fit.
         """
         return inputs[0]
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions."""
+        return self.memory(inputs[0], a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs for one example."""
@@ -334,6 +402,10 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
+    (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -342,4 +414,6 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "streams": "streams (streams x ... x features)",
+    "ids": "ids (a number at each position)",
 }

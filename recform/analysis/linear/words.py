@@ -71,8 +71,8 @@ class Letter:
     Attributes:
         kind: ``operator``; ``activation``, the derivative of an elementwise function;
             ``gate``, a tensor that another is multiplied with; ``gain``, a scalar for
-            each feature; ``embed`` and ``project``, a part's place in a concatenation
-            and a part of a split.
+            each feature; ``shift``, tokens moved by positions; ``embed`` and
+            ``project``, a part's place in a concatenation and a part of a split.
         name: ``W``, ``relu``, ...
         at: the block that it belongs to.
         tensor: for an activation the function of its argument, for a gate its value,

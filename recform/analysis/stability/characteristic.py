@@ -267,7 +267,7 @@ def _commuting(
     for word, coefficient in polynomial.terms.items():
         term = _same(coefficient)
         for letter in word:
-            if letter.kind in ("embed", "project"):
+            if letter.kind in ("embed", "project", "shift"):
                 continue
             key = (letter.kind, letter.name, letter.part)
             if key not in symbols:

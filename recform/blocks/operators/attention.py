@@ -11,6 +11,7 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
     Several,
@@ -32,6 +33,7 @@ class Attention(Operator):
     mixes = True
     weights = (Weights("attention", ("SelfAttention",), "in_proj_weight"), LINEAR)
     support = (template("self_attention"),)
+    support_kept = (template("self_attention_kept"),)
     arguments = (
         Argument("heads", Kind.SIZE, about="parts of the features that attend apart"),
         Argument("bias", Kind.FLAG, True, "of queries, keys and values"),
@@ -68,6 +70,11 @@ class Attention(Operator):
             # Queries, keys, values, what is put together of them, and the weights.
             saves_more=4 * x.elements + weights,
         )
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        if not a.causal:
+            return super().memory(x, a)
+        return (Memory("keys and values", 2 * int(x.features)),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features), code(a.heads)]

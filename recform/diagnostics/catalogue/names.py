@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from recform.diagnostics.catalogue.entry import ONE, Entry
 
+#: A block that adds what recurs to what comes in.
+_OVER = "output X_L\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
+
 ENTRIES = {
     "RF201": Entry(
         "unknown name",
@@ -147,5 +150,32 @@ ENTRIES = {
         "name is misspelt where it should be read, and something else stands there.",
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wid_i*X_<i-1>",
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wide_i*X_<i-1>",
+    ),
+    "RF227": Entry(
+        "a network that cannot go on by positions",
+        "`--for generation` has a network make one position after the other, and keep what "
+        "it needs of those before. So it takes tokens or ids, and no position depends on "
+        "those behind it.",
+        command="recform compile net.rf --for generation",
+    ),
+    "RF229": Entry(
+        "a position that cannot be read",
+        "With `times positions` an equation is for all tokens: it reads the same position "
+        "and earlier ones, `t`, `t-1`, ..., and what recurs is made of something that is "
+        "free of it. Operators and scalars are the same at all positions.",
+        f"input 4 x 3\ntimes positions\n{_OVER}H_<i,t> = H_<i,t+1> + B_i*X_<i-1,t>",
+        f"input 4 x 3\ntimes positions\n{_OVER}H_<i,t> = H_<i,t-1> + B_i*X_<i-1,t>",
+    ),
+    "RF230": Entry(
+        "what a recurrence over positions cannot hold",
+        "What a position applies to what it reads of earlier ones belongs to the "
+        "recurrence: to it alone, to one block (or all of it to all blocks), and for all "
+        "blocks in the same way.",
+        "input 4 x 3\ntimes positions\n"
+        "X_<i,t> = H_<i,t> + W_i*X_<i-1,t>\n"
+        "H_<i,t> = tanh(W_i*H_<i,t-1> + X_<i-1,t>)\noutput X_L",
+        "input 4 x 3\ntimes positions\n"
+        "X_<i,t> = H_<i,t> + V_i*X_<i-1,t>\n"
+        "H_<i,t> = tanh(W_i*H_<i,t-1> + X_<i-1,t>)\noutput X_L",
     ),
 }

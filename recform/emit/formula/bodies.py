@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.body import Body, Inside
+from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Filled, Input, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import is_generated, size
@@ -76,7 +76,7 @@ def plan_body(
     workshop: Workshop, body: Body, inputs: tuple[Shape, ...], name: str
 ) -> tuple[Class, BodyCode]:
     """The class of a body for inputs of these layouts, under a name."""
-    return _ClassWriter(workshop, body, inputs, name).write()
+    return ClassWriter(workshop, body, inputs, name).write()
 
 
 def constructor_arguments(
@@ -107,8 +107,8 @@ def constructor_arguments(
     return tuple(sorted(result, key=lambda item: bool(item.keyword)))
 
 
-class _ClassWriter:
-    """Writes one class."""
+class ClassWriter:
+    """Writes the class of one body."""
 
     def __init__(
         self, workshop: Workshop, body: Body, inputs: tuple[Shape, ...], name: str
@@ -120,7 +120,7 @@ class _ClassWriter:
         self._own = workshop.own_names(body)
         self._defaults = workshop.defaults(body)
         self._table = self._arguments(open_.values)
-        self._inside = Inside(body, open_.inputs, Arguments(self._table))
+        self._inside = body.inside(open_.inputs, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
         self._attributes = Namespace.attributes()
         self._inline: dict[tuple[str, Symbolic], PipelineCode] = {}
@@ -145,6 +145,7 @@ class _ClassWriter:
 
     def write(self) -> tuple[Class, BodyCode]:
         self._constructor()
+        methods = self._methods()
         own = [*self._defaults, *self._workshop.tables]
         parameters = ordered(self._used, own)
         about = self._body.about.split("\n")
@@ -153,7 +154,7 @@ class _ClassWriter:
             "\n".join(line for text in about for line in folded(text, 80)),
             in_order(map(self._typed, parameters)),
             tuple(self._made),
-            (self._forward(),),
+            methods,
         )
         output = self._inside.shape(self._body.output)
         return made, BodyCode(self._name, parameters, output)
@@ -292,7 +293,7 @@ class _ClassWriter:
 
     # -- the forward pass
 
-    def _forward(self) -> Function:
+    def _methods(self) -> tuple[Function, ...]:
         body = self._body
         x = Input()
         step = Step(
@@ -303,19 +304,23 @@ class _ClassWriter:
             definitions=dict(body.definitions),
         )
         names = Namespace.forward({"x"})
-        writer = Writer(
-            body.parts,
+        writer = self._writer({x: "x"})
+        statements = BodyWriter(step, writer, names, local_name, self._line)
+        made = statements.write((), self._inlined_code)
+        result = Return(Code(writer.show(body.output)), self._line(body.output))
+        return (forward((*made, result)),)
+
+    def _writer(self, variables: dict[Slot, str]) -> Writer:
+        """Writes the tensors of the body."""
+        return Writer(
+            self._body.parts,
             lambda term: term,
             self._inside.shape,
             self._called,
             lambda value, parent: "",
             self._coefficient,
-            {x: "x"},
+            variables=variables,
         )
-        statements = BodyWriter(step, writer, names, local_name, self._line)
-        made = statements.write((), self._inlined_code)
-        result = Return(Code(writer.show(body.output)), self._line(body.output))
-        return forward((*made, result))
 
     def _called(self, tensor: Apply) -> str:
         return self._modules[tensor.operator, tensor.index]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recform.algebra.body import Body
+from recform.algebra.cell import Cell
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import GENERATED, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
 from recform.emit.formula.bodies import BodyCode, constructor_arguments, plan_body
+from recform.emit.formula.cells import plan_cell
 from recform.emit.naming.names import class_name
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import (
@@ -140,6 +142,11 @@ class Workshop:
             wanted = identifier(body.name)
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
-            made, self._written[key] = plan_body(self, body, inputs, self.name(wanted))
+            name = self.name(wanted)
+            made, self._written[key] = (
+                plan_cell(self, body, inputs, name)
+                if isinstance(body, Cell)
+                else plan_body(self, body, inputs, name)
+            )
             self.made.append(made)
         return self._written[key]
