@@ -12,18 +12,13 @@ from dataclasses import dataclass
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import Body, Inside
+from recform.algebra.body import Body, Inside, given
 from recform.algebra.expr import Pointwise, State, Tensor
 from recform.blocks import Arguments, Cost, Layout, Misfit, Shape, symbols_in
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template
 from recform.blocks.symbolic import Symbolic
-
-
-def given(name: str) -> State:
-    """What comes in under a name."""
-    return State(name, sympy.nan)
 
 
 def before(unknown: str, lag: int) -> State:
@@ -39,7 +34,6 @@ class Cell(Body):
     of :attr:`memory`. Before the first position they are zeros.
 
     Attributes:
-        incoming: names of the tensors that come in.
         unknowns: what recurs, in the order of the file. Of these, ``definitions`` says
             what each is at a position.
         results: those of them that are read outside; several come out side by side.
@@ -47,7 +41,6 @@ class Cell(Body):
         affine: the recurrence as a linear one; None if it is not linear.
     """
 
-    incoming: tuple[str, ...]
     unknowns: tuple[str, ...]
     results: tuple[str, ...]
     lags: Mapping[str, int]
@@ -59,11 +52,6 @@ class Cell(Body):
         return () if self.affine is None else (template("scan"),)
 
     @property
-    def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The tensors that it takes; a single one has the name that it always has."""
-        return self.incoming if len(self.incoming) > 1 else ("x",)
-
-    @property
     def recurrent(self) -> tuple[State, ...]:
         """What is kept from position to position, the newest value of each first."""
         return tuple(
@@ -71,12 +59,6 @@ class Cell(Body):
             for name in self.unknowns
             for lag in range(1, self.lags[name] + 1)
         )
-
-    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """What a tensor is made from; what comes in or is kept is made of nothing."""
-        if isinstance(tensor, State) and tensor not in self.definitions:
-            return ()
-        return super().parts(tensor)
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         """Tokens of the features that come out.

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import sympy
 
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Elementwise, Filled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.blocks.applied import function_call
