@@ -75,7 +75,9 @@ class Learned(sympy.Expr):
 
     is_commutative = True
 
-    def __new__(cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic) -> Learned:
+    def __new__(
+        cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic
+    ) -> Learned:
         return super().__new__(cls, Str(str(name)), sympy.sympify(index), *member)  # type: ignore[no-any-return]
 
     @property
@@ -386,7 +388,7 @@ class Over(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
     @property
-    def is_many(self) -> bool:  # type: ignore[override]
+    def is_many(self) -> bool:
         return self.kind == "softmax"
 
 

@@ -212,7 +212,6 @@ class _Plain:
             return self.call(tensor.kind, f"{untimed(body.name)}_<{ends}>")
         return self.call(tensor.kind, "k", str(tensor.first), last, self.show(body))
 
-
     def over(self, tensor: Over) -> str:
         inner = self.show(tensor.tensor)
         if tensor.kind == "softmax":

@@ -117,8 +117,10 @@ def member_parameter(
 
     def start(value: Symbolic) -> str:
         value = value.xreplace({**at, **k})
-        return repr(float(value)) if value.is_number else coefficient_text(
-            value, {}, torch=False
+        return (
+            repr(float(value))
+            if value.is_number
+            else coefficient_text(value, {}, torch=False)
         )
 
     general = start(starts.value)

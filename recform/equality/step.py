@@ -12,7 +12,7 @@ from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
 from recform.equality.kept import MADE, Kept, Relation, delay_of, kind_of, parts_of
 from recform.equality.laws import together
-from recform.equality.terms import Atoms, Value, plus, scaled
+from recform.equality.terms import Atoms, Value, frozen, plus, scaled
 from recform.equality.values import Evaluator
 
 
@@ -195,7 +195,9 @@ class _Next:
             return self._atoms.value("unknown", self._side, tensor)
         return found
 
-    def _history(self, tensor: History) -> Value:
+    def _history(self, tensor: History) -> Value | None:
+        if tensor.kind == "stages":
+            return None  # which blocks end a stage is no matter of blocks in general
         before = self.value(
             History(tensor.kind, tensor.body, tensor.first, tensor.last - 1)
         )

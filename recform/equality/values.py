@@ -143,7 +143,9 @@ class Evaluator:
                 return self._atoms.value("members", frozen(inner(tensor.listed)))
             case Over() | Across():
                 word = "over" if isinstance(tensor, Over) else "across"
-                return self._atoms.value(word, tensor.kind, frozen(inner(tensor.tensor)))
+                return self._atoms.value(
+                    word, tensor.kind, frozen(inner(tensor.tensor))
+                )
             case State() | History():
                 # What is not known here has vanished before the start.
                 return {}

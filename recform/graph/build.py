@@ -6,7 +6,7 @@ from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.blocks import Shape
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.adapters import count_apart
-from recform.graph.coefficients import check
+from recform.graph.coefficients import check, check_starts
 from recform.graph.flow import FlowFollower
 from recform.graph.model import (
     Block,
@@ -107,6 +107,7 @@ class _NetworkFollower:
             shape = end.outputs[0] or shape
         stages = count_apart(stages, formula, self._runner)
         check(recurrence, tuple(stages), self._report)
+        check_starts(recurrence, self._report)
         warn_of_widths(formula, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)

@@ -15,6 +15,7 @@ from recform.lowering.twice import on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
 
+
 @dataclass
 class Survey:
     """What the names of the equations are.

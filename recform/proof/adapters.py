@@ -129,9 +129,9 @@ class _Inside:
             terms = [self._meets(part, tensor, shape) for part in parts]
             if terms and not shape.is_made_of(terms):
                 raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
-        elif isinstance(tensor, Scaled | Elementwise | Members | Over) and shape != self._shape(
-            parts[0]
-        ):
+        elif isinstance(
+            tensor, Scaled | Elementwise | Members | Over
+        ) and shape != self._shape(parts[0]):
             raise self._misfit(f"{tensor} is {shape}, and what it is of is not")
         elif isinstance(tensor, Part):
             whole = self._shape(parts[0])

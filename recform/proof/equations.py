@@ -402,7 +402,9 @@ class Equations:
             if last in self.formula.ends:
                 return self._list("finished", body, first, last + 1)
             parts = [part for part in (before, member) if part is not None]
-            return before if member is None else self.values.make("listed", tuple(parts))
+            return (
+                before if member is None else self.values.make("listed", tuple(parts))
+            )
         key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
@@ -435,5 +437,5 @@ class Equations:
 
 def _reads(coefficient: Symbolic, symbol: sympy.Symbol) -> bool:
     """Whether a number in a coefficient is a symbol, outside of learned scalars."""
-    learned = {item: sympy.S.One for item in coefficient.atoms(Learned)}
+    learned = dict.fromkeys(coefficient.atoms(Learned), sympy.S.One)
     return bool(coefficient.xreplace(learned).has(symbol))

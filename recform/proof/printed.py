@@ -295,10 +295,10 @@ class _Planned:
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
             case History() | Listed() if is_list(tensor):
-                forms = [self._form(part) for part in parts]
+                whole = [self._form(part) for part in parts]
                 if is_list(parts[-1]):
-                    return forms[0]
-                return listed(forms, is_list(parts[0]))
+                    return whole[0]
+                return listed(whole, is_list(parts[0]))
             case Members():
                 return stacked(self._form(tensor.listed))
             case Over():

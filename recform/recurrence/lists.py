@@ -26,7 +26,11 @@ def check_lists(
     Raises:
         CompileError: then.
     """
-    sums = [(e.right, e.span, block) for e in formula.equations for block in range(1, length + 1)]
+    sums = [
+        (e.right, e.span, block)
+        for e in formula.equations
+        for block in range(1, length + 1)
+    ]
     sums.append((formula.output, formula.output_span, length))
     for tensor, span, block in sums:
         for part in walk(tensor):
@@ -37,7 +41,9 @@ def check_lists(
                     report.check()
 
 
-def _lists(over: Over, unroller: Unroller, block: int) -> list[tuple[History, Tensor | None]]:
+def _lists(
+    over: Over, unroller: Unroller, block: int
+) -> list[tuple[History, Tensor | None]]:
     """The lists of a sum, and what is there of each in a block."""
     found = []
     for part in walk(over):

@@ -56,7 +56,11 @@ class Sums:
         """What a block made, or what this block makes of it."""
         name = self.one(*self.names)
         return self.one(
-            f"{name}_k", f"{norm}*{name}_k", f"W_i*{name}_k", f"S*{name}_k", f"tanh({name}_k)"
+            f"{name}_k",
+            f"{norm}*{name}_k",
+            f"W_i*{name}_k",
+            f"S*{name}_k",
+            f"tanh({name}_k)",
         )
 
     def score(self) -> str:
@@ -120,9 +124,7 @@ def sums(draw: st.DrawFn, least: int = 1, most: int = 8) -> str:
     if draw(st.booleans()) and len(counts) > 1 and scope == "network":
         lines.append("X_<first> = U_<first>*X_<first-1>\n")
     outputs = [f"{last}_L", f"{last}_L + X_L"]
-    outputs += [
-        f"sum(k, 0, L, {body})" for body in ("X_k", "tanh(X_k)", "S*X_k")
-    ]
+    outputs += [f"sum(k, 0, L, {body})" for body in ("X_k", "tanh(X_k)", "S*X_k")]
     outputs.append("sum(k, 0, L, softmax(k, dot(r, X_k))*X_k)")
     outputs.append(f"{last}_L + sum(k, 1, L-1, softmax(k, X_k)*S*X_k)")
     lines.append(f"output {draw(st.sampled_from(outputs))}\n")

@@ -39,7 +39,8 @@ Y_i = T_i*X_<i-1>
 X_i = sum(k, 0, i, a_<i,k>*Y_k)
 output X_L
 """,
-    "attended": FRAME.replace("input 4", "input 4 x 4 x 4").replace("linear", "1*conv")
+    "attended": FRAME.replace("input 4", "input 4 x 4 x 4")
+    .replace("linear", "1*conv")
     .replace("1*conv(c)", "conv(1, c)")
     + """
 N = bn

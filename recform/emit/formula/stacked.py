@@ -9,9 +9,7 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.blocks import Layout, Shape
 
 
-def stacks(
-    formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply
-) -> bool:
+def stacks(formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply) -> bool:
     """Whether an operator takes all members of a list as one tensor."""
     layout = shape(tensor.argument).layout
     return takes_stack(formula.operators[tensor.operator], layout)

@@ -131,7 +131,9 @@ class StepForward:
         return "Tensor" if name in self._formula.scalars else "nn.Module"
 
     def _type(self, slot: Slot) -> str:
-        return self._kind(slot.name) if isinstance(slot, ModuleSlot) else slot_type(slot)
+        return (
+            self._kind(slot.name) if isinstance(slot, ModuleSlot) else slot_type(slot)
+        )
 
     def _output(self, slot: Slot, writer: Writer, variables: Mapping[Slot, str]) -> str:
         if isinstance(slot, ModuleSlot):

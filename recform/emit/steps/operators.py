@@ -104,7 +104,9 @@ class BlockWriter:
             isinstance(part, Apply)
             and part.operator == name
             and part.is_many
-            and not takes_stack(self._formula.operators[name], shapes[part.argument].layout)
+            and not takes_stack(
+                self._formula.operators[name], shapes[part.argument].layout
+            )
             for part, shapes in self._applied()
         ):
             self._needs_name(name, f"{untimed(name)} is called on one member at a time")

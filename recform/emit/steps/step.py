@@ -327,9 +327,7 @@ class _StepWriter:
             made = scalar_parameter(scalar.start, view)
         if scalar.members is not None:
             numbers = {I: self._own.index(), L: self._own.depth()}
-            texts = {
-                symbol: self._text(column) for symbol, column in numbers.items()
-            }
+            texts = {symbol: self._text(column) for symbol, column in numbers.items()}
             first = self._own.first_member(name)
             made = member_parameter(scalar.members, first, texts)
         return Attribute(attribute, made, Role.SCALAR)

@@ -158,7 +158,9 @@ class Gathered(References):
                 hint=f"an operator of block i takes every member: {tensor.operator}_i*Y_{k}",
             )
         if isinstance(tensor, Concat | Filled):
-            what = "a concat" if isinstance(tensor, Concat) else "a number that is added"
+            what = (
+                "a concat" if isinstance(tensor, Concat) else "a number that is added"
+            )
             self._fail(
                 "RF314",
                 f"{what} cannot hang on both {k} and the block",

@@ -22,7 +22,6 @@ from recform.algebra.expr import (
 )
 from recform.algebra.means import members
 from recform.algebra.operators import Scalar
-from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import (
     MAX_INDEX,
     MAX_OFFSET,

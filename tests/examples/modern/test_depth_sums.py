@@ -60,9 +60,7 @@ def softmax_over(members: list[Tensor], scores: list[Tensor]) -> Tensor:
     top = torch.stack(scores).amax(0)
     weights = [torch.exp(score - top) for score in scores]
     total = sum(weights[1:], start=weights[0])
-    terms = [
-        (w / total)[..., None] * y for w, y in zip(weights, members, strict=True)
-    ]
+    terms = [(w / total)[..., None] * y for w, y in zip(weights, members, strict=True)]
     return sum(terms[1:], start=terms[0])
 
 
@@ -157,7 +155,7 @@ def test_a_grouped_network_hands_on_a_tensor_for_each_group_and_one_more() -> No
 def test_the_steps_of_groups_are_shared() -> None:
     source = network("attention_residuals_grouped").source
     assert source.count("Step(nn.Module)") == 3
-    assert "self.stage3 = nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])" in source
+    assert "nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])" in source
 
 
 # ------------------------------------------------------------------------------ LAuReL
