@@ -28,6 +28,8 @@ from recform.blocks.symbolic import Symbolic
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
 #: The number of blocks (of the network, or of the stage with `scope stage`).
 L = sympy.Symbol("L", integer=True, positive=True)
+#: The position among the tokens, with ``times positions``.
+T = sympy.Symbol("t", integer=True, positive=True)
 #: The position in an accumulated history.
 K = sympy.Symbol("_k", integer=True)
 
@@ -179,14 +181,61 @@ class State(Tensor):
         return self.args[1]
 
 
+class Mirror(Tensor):
+    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
+
+    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
+    that block takes off the stack; so it reads the same in all blocks that do.
+
+    Attributes:
+        body: what was kept, with :data:`K` for the number of its block.
+        index: the block that takes it.
+        shift: ``c`` of ``X_<L+c-i>``.
+        length: what L is.
+    """
+
+    def __new__(
+        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
+    ) -> Mirror:
+        numbers = map(sympy.sympify, (index, shift, length))
+        return super().__new__(cls, body, *numbers)
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """A block does not make it: it has no parts."""
+        return ()
+
+    @property
+    def body(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def index(self) -> Symbolic:
+        return self.args[1]
+
+    @property
+    def shift(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def length(self) -> int:
+        return int(self.args[3])
+
+    @property
+    def block(self) -> int:
+        """The number of the block whose tensor it is; below 1 for the start."""
+        return int(self.length + self.shift - self.index)
+
+
 class Apply(Tensor):
-    """``W_i*X``: the operator of block ``index`` applied to a tensor.
+    """``W_i*X``, ``A_i(Q, K, V)``: the operator of block ``index`` applied to tensors.
 
     The index is ``NaN`` for an operator without one, which all blocks share.
     """
 
-    def __new__(cls, operator: str | Str, index: Symbolic, argument: Tensor) -> Apply:
-        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)
+    def __new__(cls, operator: str | Str, index: Symbolic, *arguments: Tensor) -> Apply:
+        index = sympy.sympify(index)
+        return super().__new__(cls, Str(str(operator)), index, *arguments)
 
     @property
     def operator(self) -> str:
@@ -197,8 +246,9 @@ class Apply(Tensor):
         return self.args[1]
 
     @property
-    def argument(self) -> Tensor:
-        return self.args[2]  # type: ignore[no-any-return]
+    def arguments(self) -> tuple[Tensor, ...]:
+        """What it is applied to, in the order that the operator says."""
+        return self.args[2:]  # type: ignore[no-any-return]
 
 
 class Scaled(Tensor):
@@ -485,10 +535,25 @@ def list_of(tensor: Tensor) -> History | Listed | None:
 
 
 def offset(index: Symbolic) -> int | None:
-    """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
+    """The number ``n`` of an index ``i + n``, or None for one that is counted otherwise."""
     if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
         return None
-    return int(index - I)
+    step = index - I
+    return int(step) if step.is_Integer else None
+
+
+def mirrored(index: Symbolic) -> int | None:
+    """The number ``c`` of an index ``L + c - i``, or None for any other index."""
+    shift = index - L + I
+    return int(shift) if shift.is_Integer and index.has(I) else None
+
+
+def has_mirror(tensor: Tensor) -> bool:
+    """Whether a tensor of a formula reads ``X_<L-i>``."""
+    return any(
+        isinstance(part, State) and mirrored(part.index) is not None
+        for part in subtensors(tensor)
+    )
 
 
 def signed(sign: int, term: Tensor) -> Tensor:

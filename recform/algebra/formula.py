@@ -8,9 +8,9 @@ from enum import Enum
 
 import sympy
 
-from recform.algebra.expr import I, K, L, Tensor
+from recform.algebra.expr import I, K, L, Tensor, has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape
+from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.source import Source, Span
 
@@ -56,6 +56,11 @@ class Pipeline:
     text: str
     span: Span | None = field(compare=False, default=None)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that it takes: those of its first operator."""
+        return self.steps[0].operator.inputs if self.steps else ("x",)
+
 
 @dataclass(frozen=True)
 class StageSpec:
@@ -63,7 +68,7 @@ class StageSpec:
 
     width: int
     blocks: int
-    stride: int
+    stride: Stride
     span: Span | None = field(compare=False, default=None)
 
 
@@ -77,6 +82,7 @@ class Table:
             constructor's argument.
         by_block: whether each block has a number, rather than each stage.
         values: in the order of the stages, or of all blocks.
+        counts: whether it is the number of each block within its stage.
     """
 
     name: str
@@ -84,6 +90,7 @@ class Table:
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
+    counts: bool = False
 
     @property
     def argument(self) -> str:
@@ -182,12 +189,15 @@ class Equation:
         right: in ``i``.
         span: the whole equation.
         text: as it stands in the file (spaces folded).
+        beside: the texts of unknowns that recur together with this one, and that nobody
+            else reads: there is no equation for them.
     """
 
     unknown: str
     right: Tensor
     span: Span = field(compare=False)
     text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -197,10 +207,18 @@ class Rule:
     Attributes:
         right: in ``i``.
         opens: whether it is for the first block of every stage, ``X_<first> = right``.
+        ends: of a range, its first and its last block, which may be said in ``L``.
     """
 
     right: Tensor
     opens: bool
+    ends: tuple[Symbolic, Symbolic] | None = None
+
+    @property
+    def relative(self) -> bool:
+        """Whether it says other things in a network of another depth."""
+        ends = self.ends is not None and any(end.has(L) for end in self.ends)
+        return ends or has_mirror(self.right)
 
 
 @dataclass(frozen=True)
@@ -236,6 +254,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
+        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
+            stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -249,6 +269,8 @@ class Formula:
             where they stand first.
         spans: where each subexpression of an equation first stands.
         library: the operators that its file may name.
+        said: of unknowns that recur over positions, what the file says of them; in the
+            equations an operator is in the place of that.
     """
 
     name: str
@@ -258,6 +280,7 @@ class Formula:
     stem: Pipeline
     head: Pipeline
     adapter: Pipeline | None
+    rise: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
@@ -273,6 +296,12 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+    said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
+
+    @property
+    def relative(self) -> bool:
+        """Whether its equations say other things in a network of another depth."""
+        return any(b.rule is not None and b.rule.relative for b in self.boundaries)
 
     @property
     def lengths(self) -> tuple[int, ...]:
@@ -285,6 +314,10 @@ class Formula:
         """The blocks behind which a stage is finished and another one follows; and 0."""
         counts = [stage.blocks for stage in self.stages]
         return tuple(sum(counts[:number]) for number in range(len(counts)))
+
+    def adapter_of(self, stride: Stride) -> Pipeline | None:
+        """The adapter for a term whose grid a stride divides; None for ``none``."""
+        return self.rise if stride < 1 else self.adapter
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

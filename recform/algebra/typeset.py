@@ -21,9 +21,11 @@ from recform.algebra.expr import (
     History,
     Input,
     K,
+    L,
     Learned,
     Listed,
     Members,
+    Mirror,
     Over,
     Part,
     Pointwise,
@@ -143,9 +145,16 @@ class _Plain:
                 return "input", _ATOM
             case State():
                 return self.index(tensor.name, tensor.index), _ATOM
+            case Mirror():
+                whole = L if tensor.index.free_symbols else tensor.length
+                where = {K: whole + tensor.shift - tensor.index}
+                return self.write(tensor.body.xreplace(where))
             case Apply():
                 operator = self.index(tensor.operator, tensor.index)
-                return f"{operator}{self.times}{self.factor(tensor.argument)}", _PRODUCT
+                if len(tensor.arguments) != 1:
+                    return self.applied(operator, tensor), _ATOM
+                inner = self.factor(tensor.arguments[0])
+                return f"{operator}{self.times}{inner}", _PRODUCT
             case Scaled():
                 return self.scale(tensor), _PRODUCT
             case Filled():
@@ -180,6 +189,10 @@ class _Plain:
         """The argument of an operator: products of tensors need brackets there."""
         level = _ATOM if isinstance(tensor, Pointwise | Scaled) else _PRODUCT
         return self.show(tensor, level)
+
+    def applied(self, operator: str, tensor: Apply) -> str:
+        """An operator of several tensors."""
+        return operator + self.bracket(", ".join(map(self.show, tensor.arguments)))
 
     def scale(self, tensor: Scaled) -> str:
         inner = self.show(tensor.tensor, _PRODUCT)

@@ -49,6 +49,7 @@ from recform.equality.laws import function, multiplied, together
 from recform.equality.terms import (
     ONE,
     Atoms,
+    Key,
     Monomial,
     Value,
     cleaned,
@@ -152,16 +153,32 @@ class Evaluator:
         raise TypeError(type(tensor).__name__)
 
     def _apply(self, tensor: Apply, known: Known) -> Value:
+        """What an operator makes; a linear one of several is a sum of one for each."""
         key = ("apply", tensor.operator, self._index(tensor.index))
-        argument = self.value(tensor.argument, known)
-        if is_number(self._atoms, argument) and not (self._linear and not argument):
-            # Of equal features alone an operator makes what depends on how many they are.
-            width = self._width(tensor.argument, known)
-            like = self._like(tensor.argument, known)
-            filled = filling(self._atoms, argument, width, like)
-            return self._atoms.value(*key, frozen(filled))
         if not self._linear:
-            return self._atoms.value(*key, frozen(argument))
+            given = (frozen(self._given(part, known)) for part in tensor.arguments)
+            return self._atoms.value(*key, *given)
+        several = len(tensor.arguments) > 1
+        return plus(
+            *(
+                self._linearly((*key, slot) if several else key, part, known)
+                for slot, part in enumerate(tensor.arguments)
+            )
+        )
+
+    def _given(self, tensor: Tensor, known: Known) -> Value:
+        """What an operator gets; it sees how many equal features there are."""
+        argument = self.value(tensor, known)
+        if not is_number(self._atoms, argument):
+            return argument
+        width, like = self._width(tensor, known), self._like(tensor, known)
+        return filling(self._atoms, argument, width, like)
+
+    def _linearly(self, key: Key, tensor: Tensor, known: Known) -> Value:
+        """What a linear operator makes of one of its inputs."""
+        argument = self.value(tensor, known)
+        if argument and is_number(self._atoms, argument):
+            return self._atoms.value(*key, frozen(self._given(tensor, known)))
         return plus(
             *(
                 scaled(

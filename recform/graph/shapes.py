@@ -34,8 +34,9 @@ from recform.algebra.expr import (
     list_of,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, Stride
 from recform.blocks.applied import function_cost
+from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.model import Block, Module, Place, Site, Totals
@@ -155,9 +156,10 @@ class BlockShapes:
             return
         x = next(self.shape(s) for s in self.step.outputs if isinstance(s, Tensor))
         place = replace(self.place, stride=1)
-        self.calls[name] = Module(place, x)
         pipeline = self.formula.operators[name]
-        made = self.runner.run(pipeline, x, place, None)
+        inputs = (x,) * len(pipeline.inputs)
+        self.calls[name] = Module(place, inputs)
+        made = self.runner.run(pipeline, inputs, place, None)
         self._totals += Totals(made.parameters)
 
     # -- shapes
@@ -315,6 +317,7 @@ class BlockShapes:
         raise Stuck(parent, (a, b))
 
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+        """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
         if parent.is_many:
@@ -335,53 +338,90 @@ class BlockShapes:
     # -- operators
 
     def _apply(self, tensor: Apply) -> Shape:
-        x = self.shape(tensor.argument)
+        given = tuple(map(self.shape, tensor.arguments))
+        inputs = self._arguments(tensor, given)
+        adapted = inputs != given
         name = tensor.operator
         pipeline = self.formula.operators[name]
         own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
         index = None if tensor.index is sympy.nan else int(tensor.index)
         module = self.calls.get(name) if own else self.modules.get((name, index))
-        before = module.input if module is not None else None
+        before = module.inputs if module is not None else None
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            stride = self._stride(tensor.argument)
-            module = Module(replace(self.place, stride=stride, table=table), x)
-        elif module.input is None:
-            module = Module(module.place, x)
+            stride = 1 if adapted else self._stride(tensor.arguments)
+            module = Module(replace(self.place, stride=stride, table=table), inputs)
+        elif module.inputs is None:
+            module = Module(module.place, inputs)
         if own:
             self.calls[name] = module
         else:
             self.modules[name, index] = module
         place = module.place
-        if before is not None and before.features != x.features:
+        if before is not None and _features(before) != _features(inputs):
+            there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
             self.report.error(
                 "RF406",
-                f"{name} is one module, but is called on {before} and on {x}",
+                f"{name} is one module, but is called on {there} and on {here}",
                 self.span(tensor),
-                hint="an adapter stands in front of a term, never inside an operator; "
-                "count the index anew in each stage, with a transition between them: "
-                "scope stage",
+                hint="only what a block's own operator gets from older stages is brought "
+                "to the shape of the block; count the index anew in each stage, with a "
+                "transition between them: scope stage",
             )
-            raise Stuck(tensor, (tensor.argument, tensor))
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor))
         try:
-            trace = self.runner.run(pipeline, x, place, partial(self.span, tensor))
+            where = partial(self.span, tensor)
+            trace = self.runner.run(pipeline, inputs, place, where)
         except Stuck:
-            raise Stuck(tensor, (tensor.argument, tensor)) from None
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
-        if trace.saves_input:
-            self.saved.keep(tensor.argument, x)
+        each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
+        for argument, shape, own_shape, kept in each:
+            if kept:
+                self.saved.keep(argument, shape, adapted=shape != own_shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
         self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
 
-    def _stride(self, argument: Tensor) -> int:
-        """Rule 4: the stride ``s`` of an operator brings its argument to the stage."""
+    def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Rule 8: the shapes in which arguments come to their operator.
+
+        A module that the block calls on tensors of several stages has one shape, that of
+        the block; where all are of one older stage, its stride brings them here.
+        """
+        calls = [
+            t for t in self.step.body if isinstance(t, Apply) and _alike(t, tensor)
+        ]
         declared = self._declared()
-        x = self.shape(argument)
-        if declared is not None:
+        if declared is None or tensor.index != self.step.at:
+            return given
+        result = list(given)
+        for place, (argument, x) in enumerate(
+            zip(tensor.arguments, given, strict=True)
+        ):
+            stages = {self.stages.of(call.arguments[place]) for call in calls}
+            if (
+                len(stages) > 1
+                and self.stages.of(argument) != self.stage
+                and x != declared
+                and not x.spreads_over(declared)
+            ):
+                self._adapt(tensor, argument, declared)
+                result[place] = declared
+        return tuple(result)
+
+    def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
+        """Rule 4: the stride ``s`` of an operator brings its argument to the stage.
+
+        It is that of the first one, where there are several.
+        """
+        declared = self._declared()
+        if declared is not None and arguments:
+            argument, *_ = arguments
+            x = self.shape(argument)
             stride = x.stride_to(declared, self.stages.behind(argument, self.stage))
             if stride is not None:
                 return stride
@@ -468,6 +508,16 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
+
+
+def _features(inputs: tuple[Shape, ...]) -> list[Size]:
+    """What a module is made for: its features, whatever the grid."""
+    return [x.features for x in inputs]
+
+
+def _alike(one: Apply, other: Apply) -> bool:
+    """Whether two applications are calls of one module."""
+    return (one.operator, one.index) == (other.operator, other.index)
 
 
 def _never(shape: Shape, target: Shape) -> bool:

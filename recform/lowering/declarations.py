@@ -37,8 +37,14 @@ class DeclarationReader:
         self._frame = frame
         self._report = report
 
-    def constants(self) -> tuple[dict[str, Symbolic], set[str]]:
-        """The values of constants by name, and which have the index ``i``."""
+    def constants(
+        self, places: Mapping[str, Symbolic]
+    ) -> tuple[dict[str, Symbolic], set[str]]:
+        """The values of constants by name, and which have the index ``i``.
+
+        Args:
+            places: more that those with an index may read.
+        """
         values: dict[str, Symbolic] = {}
         indexed: set[str] = set()
         for name, item in self._section.consts.items():
@@ -50,7 +56,7 @@ class DeclarationReader:
                 if not self._is_index_i(item.target):
                     continue
                 indexed.add(name)
-                names["i"] = I
+                names = {**places, **names, "i": I}
             value = ScalarReader(names, self._report, "a constant").read(item.value)
             # After a mistake the name is known all the same.
             values[name] = sympy.S.One if value is None else value

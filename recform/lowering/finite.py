@@ -37,6 +37,9 @@ class FiniteReader(Reader):
                 return Input()
             if expr.name in self.names.unknowns:
                 return State(expr.name, sympy.nan)
+            number = self.names.numbers.get(expr.name, sympy.S.One)
+            if self._indexing and number.is_Symbol and expr.name not in self._bound:
+                self._no_index(expr)
         if expr.name == self.tensor_name:
             self._fail("RF304", f"{expr.name} has no index here", expr.span)
         value = super()._reference(expr)

@@ -19,6 +19,9 @@ from recform.syntax.parse import parse
 
 _N = TypeVar("_N", bound=n.Node)
 
+#: The statement for the adapter of terms whose grid is too coarse.
+RISE = "adapter up"
+
 
 @dataclass
 class Section:
@@ -283,4 +286,5 @@ def layout_defaults(layout: str) -> str:
         "image": defaults.IMAGE,
         "tokens": defaults.TOKENS,
         "vector": defaults.VECTOR,
+        "ids": defaults.IDS,
     }[layout]

@@ -11,7 +11,7 @@ from recform.blocks import Library
 from recform.diagnostics import Diagnostics
 from recform.lowering.reading.base import BUILT_IN
 from recform.lowering.sections import Section
-from recform.lowering.twice import on_two_blocks
+from recform.lowering.twice import is_parameters, on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -154,7 +154,7 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
                 isinstance(part, n.Reference)
                 and part.name in found.operators
                 and not part.indices
-                and not _called_with_parameters(expr, part)
+                and not _called_with_parameters(expr, part, found)
             ):
                 found.shared = True
             if isinstance(part, n.Call) and part.function.name == "concat":
@@ -196,11 +196,13 @@ def _meets_own_output(part: n.Product, found: Survey) -> bool:
     return False
 
 
-def _called_with_parameters(expr: n.Expr, reference: n.Reference) -> bool:
+def _called_with_parameters(
+    expr: n.Expr, reference: n.Reference, found: Survey
+) -> bool:
     """Whether the name is the F of ``F(X, theta_i)``, whose index is that of theta."""
     for part in _walk(expr):
         if isinstance(part, n.Call) and part.function is reference:
-            return len(part.arguments) > 1
+            return any(is_parameters(a, found.unknowns) for a in part.arguments)
     return False
 
 

@@ -110,10 +110,12 @@ class Equations:
         is_history = isinstance(self._stated.right(name, index), History)
         return bool(is_history and kind == "history" and rest[-1] == index)
 
-    def applied(self, operator: str, owner: int | None, argument: int) -> int:
-        """What an operator makes of a value; the unknown that is that, if one is."""
-        made = self.values.make("apply", operator, owner, argument)
-        newest = self._newest(argument) if owner is None else owner
+    def applied(
+        self, operator: str, owner: int | None, arguments: tuple[int, ...]
+    ) -> int:
+        """What an operator makes of values; the unknown that is that, if one is."""
+        made = self.values.make("apply", operator, owner, arguments)
+        newest = max([0, *map(self._newest, arguments)]) if owner is None else owner
         for key in self._stated.applications(operator, newest):
             if not self._is_busy(*key):
                 self.state(*key)
@@ -302,24 +304,29 @@ class Equations:
         owner = None if shared else self._index(tensor.index, block, k)
         if owner is not None and owner < 0:
             return None
-        argument = self._shaped(tensor.argument, block, k)
-        if argument is None:
+        found = [self._shaped(inner, block, k) for inner in tensor.arguments]
+        arguments = tuple(inner for inner in found if inner is not None)
+        if len(arguments) < len(found):
             return None
         for left, right in self._stated.inner:
             # An argument of which only a part is there may be what a boundary names.
             if (
                 isinstance(left, Apply)
                 and (left.operator, left.index) == (tensor.operator, owner)
-                and self._shaped(left.argument, 0, 0) == argument
+                and len(left.arguments) == len(arguments)
+                and all(
+                    self._shaped(there, 0, 0) == here
+                    for there, here in zip(left.arguments, arguments, strict=True)
+                )
             ):
                 return None if right is None else self.value(right, 0)
         # Block 0 has the operators that a boundary equation applies to the input.
-        is_input = self.values.nodes[argument] == INPUT
+        is_input = all(self.values.nodes[inner] == INPUT for inner in arguments)
         if owner == 0 and not (is_input and tensor.operator in self._stated.at_start):
             return None
         if (tensor, block) in self._defining:
-            return self.values.make("apply", tensor.operator, owner, argument)
-        return self.applied(tensor.operator, owner, argument)
+            return self.values.make("apply", tensor.operator, owner, arguments)
+        return self.applied(tensor.operator, owner, arguments)
 
     def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
         coefficient = tensor.coefficient

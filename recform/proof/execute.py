@@ -214,8 +214,8 @@ class _Frame:
         owner = None
         if tensor.index is not sympy.nan:
             _, owner = self.module(tensor.operator, int(tensor.index))
-        argument = self.value(tensor.argument)
-        made = self.equations.applied(tensor.operator, owner, argument)
+        arguments = tuple(map(self.value, tensor.arguments))
+        made = self.equations.applied(tensor.operator, owner, arguments)
         self.calls.append(made)
         return made
 

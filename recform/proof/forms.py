@@ -153,9 +153,9 @@ def _whole(value: Value) -> int:
     raise Unreadable(f"{value} is no number")
 
 
-def called(module: str, argument: Value) -> Form:
-    """What a module makes of a value."""
-    return atom("call", module, frozen(argument))
+def called(module: str, *arguments: Value) -> Form:
+    """What a module makes of values."""
+    return atom("call", module, *map(frozen, arguments))
 
 
 def part(whole: Value, number: int, which: int) -> Form:
@@ -209,7 +209,7 @@ class Reader:
         attributes: what ``self.name`` is.
 
     Attributes:
-        calls: modules that were called, with their argument, as often as they were.
+        calls: modules that were called, with their arguments, as often as they were.
     """
 
     def __init__(
@@ -341,8 +341,8 @@ class Reader:
             return over
         if name == "torch.cat" and isinstance(arguments[0], tuple):
             return atom("cat", *map(frozen, arguments[0]))
-        if len(arguments) == 1 and not options:
-            made = called(name, arguments[0])
+        if not options:
+            made = called(name, *arguments)
             if name.startswith(("self.", "slot ", "shared ")):
                 self.calls += made
             return made

@@ -18,8 +18,8 @@ Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
 LEAVES = ("input", "state", "history", "number")
-#: Kinds whose parts have an order.
-_ROWS = ("product", "concat", "combine", "listed")
+#: Kinds that are made of any number of them, in an order.
+_ORDERED = ("product", "concat", "combine", "listed", "apply")
 
 
 class Values:
@@ -73,7 +73,7 @@ class Values:
     def parts(self, value: int) -> tuple[int, ...]:
         """The values that a value is made of."""
         kind, *rest = self.nodes[value]
-        if kind in ("sum", *_ROWS):
+        if kind == "sum" or kind in _ORDERED:
             return rest[-1]  # type: ignore[no-any-return]
         if kind in LEAVES:
             return ()
@@ -103,7 +103,7 @@ class Values:
         parts = tuple(parts)
         if kind == "sum":
             return self.make("sum", tuple(sorted(parts)))
-        if kind in _ROWS:
+        if kind in _ORDERED:
             return self.make(kind, *rest[:-1], parts)
         if kind in LEAVES:
             return self.make(*node)
@@ -128,7 +128,7 @@ class Values:
             return "*".join(parts)
         if kind == "apply":
             owner = rest[0] if rest[1] is None else indexed(rest[0], rest[1])
-            return f"{owner}*{inner}"
+            return f"{owner}*{inner}" if len(parts) == 1 else f"{owner}({inner})"
         if kind == "scaled":
             return f"({rest[0]})*{inner}"
         if kind == "part":

@@ -72,7 +72,7 @@ def _no_operators(formula: Formula, report: Diagnostics) -> None:
                 or tensor in said
                 or not tensor.index.is_Integer
                 or tensor.index > 0
-                or (tensor.index == 0 and _is_start(tensor.argument))
+                or (tensor.index == 0 and any(map(_is_start, tensor.arguments)))
             ):
                 continue
             said.add(tensor)

@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     Learned,
     Listed,
     Members,
+    Mirror,
     Over,
     Part,
     Pointwise,
@@ -85,7 +86,7 @@ class Unroller:
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
-        return self.settle(self.replaced(tensor, block))
+        return self.settle(_replace(tensor, block, self.length))
 
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""
@@ -158,23 +159,28 @@ class Unroller:
                 return tensor
             case State():
                 return self._state(tensor)
+            case Mirror():
+                # The equations read the unknown, the plan reads the stack.
+                kept = self.settle(kept_by(tensor))
+                return tensor if kept is not None and self._merged else kept
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
-                argument = self._shaped(tensor.argument)
-                if argument is None:
+                present = [self._shaped(inner) for inner in tensor.arguments]
+                arguments = [inner for inner in present if inner is not None]
+                if len(arguments) < len(present):
                     return None
                 for named in self._applied.get((tensor.operator, tensor.index), ()):
                     # The same tensor may be there under another name.
-                    if named != tensor and self._is_same(named.argument, argument):
+                    if named != tensor and self._are_same(named.arguments, arguments):
                         return self.settle(named)
                 if (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
-                    and not self._is_start(tensor.operator, argument)
+                    and not self._is_start(tensor.operator, arguments)
                 ):
                     return None
-                return Apply(tensor.operator, tensor.index, argument)
+                return Apply(tensor.operator, tensor.index, *arguments)
             case Scaled():
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
@@ -235,11 +241,11 @@ class Unroller:
         inner = self.settle(tensor)
         return None if isinstance(inner, Filled) else inner
 
-    def _is_start(self, operator: str, argument: Tensor) -> bool:
+    def _is_start(self, operator: str, arguments: Sequence[Tensor]) -> bool:
         """Whether block 0 has an operator: one that a boundary applies to the input."""
-        if isinstance(argument, State):
-            argument = self.definitions[argument]
-        return operator in self._at_start and isinstance(argument, Input)
+        return operator in self._at_start and all(
+            isinstance(inner, Input) or self._is_input(inner) for inner in arguments
+        )
 
     def _state(self, state: State) -> Tensor | None:
         index = int(state.index)
@@ -260,6 +266,12 @@ class Unroller:
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _are_same(self, named: Sequence[Tensor], arguments: Sequence[Tensor]) -> bool:
+        """Whether the arguments in a boundary equation are others, under their names."""
+        return len(named) == len(arguments) and all(
+            map(self._is_same, named, arguments)
+        )
 
     def _is_same(self, named: Tensor, argument: Tensor) -> bool:
         """Whether an argument in a boundary equation is another one, under its name."""
@@ -395,6 +407,10 @@ class Unroller:
             return (self.definitions[tensor],)
         if isinstance(tensor, History):
             return self.definitions[tensor].children
+        if isinstance(tensor, Mirror):
+            kept = self.settle(kept_by(tensor))
+            assert kept is not None
+            return (kept,)
         return tensor.children
 
 
@@ -448,7 +464,7 @@ def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
 
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
-    """The member of a history at an index; a coefficient's number is that of a block."""
+    """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
     return reindexed(
         body,
         lambda value: value.xreplace({K: sympy.Integer(index)}),
@@ -456,11 +472,18 @@ def _replace_k(body: Tensor, index: int) -> Tensor:
     )
 
 
+def kept_by(mirror: Mirror) -> Tensor:
+    """What a block takes off a stack, written out for the block that put it there."""
+    return _replace_k(mirror.body, mirror.block)
+
+
 def newest(tensor: Tensor) -> int:
     """The highest block number in a written-out tensor; 0 for the input."""
     result = 0
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
+    elif isinstance(tensor, Mirror):
+        result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):

@@ -9,7 +9,9 @@ from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
+from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
+from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.model import (
     Flow,
@@ -21,6 +23,7 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.report.stacks import StackRow, stack_rows
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,25 @@ class SharedRow:
 
 
 @dataclass(frozen=True)
+class KeptRow:
+    """What is kept of positions that were seen, where a network goes on by positions.
+
+    Attributes:
+        name: of the operator, or of the piece of the network.
+        blocks: of how many blocks it is; 0 for a piece.
+        what: in words.
+        features: how many numbers of a position, in each block.
+        positions: how many of the last ones, for each of the blocks; None for all.
+    """
+
+    name: str
+    blocks: int
+    what: str
+    features: int
+    positions: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """What `recform summary` prints.
 
@@ -110,6 +132,7 @@ class Summary:
         state: what a block hands on, where the general equations hold.
         borders: blocks that hand on something else, around those with equations of their
             own.
+        stacks: what waits for blocks that read ``X_<L-i>``.
         bound: size of the minimum cut that proves the state minimal.
         partial: whether the cut may have parts of sums.
         ways: one disjoint way from the past to the future for each tensor.
@@ -120,6 +143,9 @@ class Summary:
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
         proof: how it was proved that the blocks compute the equations.
+        generation: what is kept where the network goes on by positions; None where it
+            cannot.
+        generation_kept: all numbers of that, for one example, behind the last position.
     """
 
     name: str
@@ -130,6 +156,7 @@ class Summary:
     orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
     borders: tuple[Border, ...]
+    stacks: tuple[StackRow, ...]
     bound: int
     partial: bool
     ways: tuple[tuple[str, ...], ...]
@@ -140,6 +167,8 @@ class Summary:
     multiply_adds: int
     kept: int
     proof: str
+    generation: tuple[KeptRow, ...] | None = None
+    generation_kept: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
@@ -157,6 +186,11 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
     formula = recurrence.formula
     totals = network.totals
     own = own_blocks(formula)
+    try:
+        seen = kept(network, Diagnostics())
+    except CompileError:
+        seen = None
+    positions = int(network.stem.output.grid[0]) if seen is not None else 0
     return Summary(
         name=formula.name,
         equations=equation_texts(formula),
@@ -173,6 +207,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         ),
         borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
+        stacks=tuple(stack_rows(network)),
         bound=recurrence.bound,
         partial=recurrence.partial,
         ways=recurrence.disjoint,
@@ -186,6 +221,29 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
         proof=proof,
+        generation=None if seen is None else _kept(seen),
+        generation_kept=None
+        if seen is None
+        else sum(k.numbers(positions) for k in seen),
+    )
+
+
+def _kept(seen: Sequence[Kept]) -> tuple[KeptRow, ...]:
+    """What blocks keep, in a line for each operator."""
+    rows: dict[tuple[str, str, int, bool], list[Kept]] = {}
+    for item in seen:
+        memory = item.memory
+        key = (item.name, memory.what, memory.features, memory.positions is None)
+        rows.setdefault(key, []).append(item)
+    return tuple(
+        KeptRow(
+            name,
+            len({item.block for item in found} - {0}),
+            what,
+            features,
+            None if every else tuple(item.memory.positions or 0 for item in found),
+        )
+        for (name, what, features, every), found in rows.items()
     )
 
 
@@ -220,8 +278,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     for number, flow in enumerate(recurrence.flows, 1):
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
         for block, step in _around(recurrence, flow, own):
-            slots = [_at(slot, step, block) for slot in step.outputs]
-            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            slots = [_at(slot, step, block) for slot in step.handed]
+            usual = {_at(slot, pattern, block) for slot in pattern.handed}
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]

@@ -53,6 +53,8 @@ def render(summary: Summary, console: Console | None = None) -> None:
     _state(summary, console)
     if summary.proof:
         console.print(f"Proved: {summary.proof}.")
+    if summary.generation:
+        _generation(summary, console)
     _stages(summary, console)
 
 
@@ -93,11 +95,39 @@ def _state(summary: Summary, console: Console) -> None:
     if most > len(tensors):
         largest = [border for border in summary.borders if len(border.tensors) == most]
         console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
+    for stack in summary.stacks:
+        console.print(Text(f"{stack.text()}."))
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         where = f", in {shared.where}" if shared.where else ""
         said = f"Shared{where}: {shared.name}, {shared.reason}: {calls}."
         console.print(Text(said))
+
+
+def _generation(summary: Summary, console: Console) -> None:
+    """What is kept where the network goes on by positions."""
+    console.print(
+        "\nPosition by position (compile --for generation): "
+        f"{summary.generation_kept:,} numbers of those before, at most."
+    )
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for row in summary.generation or ():
+        of = f" of {row.blocks} blocks" if row.blocks > 1 else ""
+        last = "of all positions"
+        if row.positions is not None:
+            last = f"of the last {', '.join(map(str, _few(row.positions)))}"
+        said = f"{row.what}: {row.features} numbers of each, {last}"
+        table.add_row(Text(f"  {row.name}{of}"), Text(said))
+    console.print(table)
+
+
+def _few(numbers: Sequence[int]) -> list[int | str]:
+    """Numbers of blocks: one for all that have the same, and of many the first ones."""
+    if len(set(numbers)) == 1:
+        return [numbers[0]]
+    return [*numbers[:8], *(["..."] if len(numbers) > 8 else [])]
 
 
 def _wheres(borders: Sequence[Border]) -> str:

@@ -56,8 +56,11 @@ Computed: TypeAlias = Any
 class Untold(LookupError):
     """A check needs the values of a function of which its plugin says nothing."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the plugin says no value of {name}")
+    def __init__(self, function: Operator) -> None:
+        what = f"the plugin says no value of {function.name}"
+        if function.moves:
+            what = f"{function.name} moves tokens, and has no value of a number"
+        super().__init__(what)
 
 
 class Missing(LookupError):
@@ -111,7 +114,7 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, Computed], Computed] = {}
+        self._calls: dict[tuple[str, int | None, tuple[Computed, ...]], Computed] = {}
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Computed] = {}
         self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
@@ -175,16 +178,16 @@ class Evaluator:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                value = self.values[tensor.argument]
+                inner = tuple(self.term(part, tensor) for part in tensor.arguments)
                 # A value that has two names, as the input may, is one argument: torch's
                 # tensors are keys by their identity.
-                key = (tensor.operator, index, value)
+                key = (tensor.operator, index, inner)
                 if key not in self._calls:
                     each = tensor.is_many and not takes_stack(
                         self.formula.operators[tensor.operator],
-                        _LAYOUTS[value.dim() - 1],
+                        _LAYOUTS[inner[0].dim() - 1],
                     )
-                    self._calls[key] = _each(module, value) if each else module(value)
+                    self._calls[key] = _each(module, *inner) if each else module(*inner)
                 return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)
@@ -293,11 +296,21 @@ def function(operator: Operator) -> Callable[[Computed], Computed]:
     Raises:
         Untold: if that is nothing.
     """
+    if operator.moves:
+        return lambda x: _moved(x, operator.moves)
     known = operator.function
     if known is None:
-        raise Untold(operator.name)
+        raise Untold(operator)
     words = _words()
     return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
+
+
+def _moved(x: Computed, by: int) -> Computed:
+    """Tokens some positions later, behind zeros."""
+    moved = x * 0
+    if by < x.shape[1]:
+        moved[:, by:] = x[:, : x.shape[1] - by]
+    return moved
 
 
 @cache

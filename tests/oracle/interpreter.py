@@ -63,7 +63,7 @@ class Flow:
         number: int,
         start: Tensor,
         calls: list[Call],
-        arguments: dict[int, list[Tensor]],
+        arguments: dict[int, list[tuple[Tensor, ...]]],
     ) -> None:
         self.formula, self.net, self.blocks = formula, net, blocks
         self.ordinal, self.start, self.calls = number, start, calls
@@ -79,6 +79,8 @@ class Flow:
             if isinstance(part, e.Apply) and part.index == 0
         }
         self.declared = declared(formula, number, sizes(start))
+        self.stages = stages_of_blocks(formula, number)
+        self.calls_of: dict[tuple[str, int], list[Any]] = {}
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
         self.made: dict[Any, Tensor] = {}
@@ -89,8 +91,28 @@ class Flow:
 
     def output(self) -> Any:
         written = self.written(self.formula.output, len(self.blocks))
+        settled = self.settle(written)
+        self.read_calls(settled)
         with self.inside(len(self.blocks)):
-            return self.value(self.settle(written))
+            return self.value(settled)
+
+    def read_calls(self, output: Any) -> None:
+        """What each operator is called on in its own block, of all that is read."""
+        waiting, seen = [output], {output}
+        while waiting:
+            tensor = waiting.pop()
+            if isinstance(tensor, e.Apply) and self.home(tensor) == tensor.index:
+                key = (tensor.operator, int(tensor.index))
+                self.calls_of.setdefault(key, []).append(tensor.arguments)
+            found = list(tensor.children)
+            if isinstance(tensor, e.State):
+                found = [self.definition(tensor)]
+            elif isinstance(tensor, e.History):
+                members = map(self.settle, self.members(tensor))
+                found = [member for member in members if member is not None]
+            new = [part for part in dict.fromkeys(found) if part not in seen]
+            seen.update(new)
+            waiting += new
 
     @contextmanager
     def inside(self, block: int) -> Iterator[None]:
@@ -148,7 +170,7 @@ class Flow:
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
             return None
         if isinstance(tensor, e.Apply):
-            made = e.Apply(tensor.operator, tensor.index, inner[-1])
+            made = e.Apply(tensor.operator, tensor.index, *inner[2:])
             named = self.under_other_names(made)
             if named is not None and named != tensor:
                 return self.settle(named)
@@ -193,16 +215,17 @@ class Flow:
         """What a boundary equation or the start calls an application, if one does."""
         if applied in self.boundaries:
             return applied
-        if not self.is_input(applied.argument):
+        if not all(map(self.is_input, applied.arguments)):
             return None
         for left in self.boundaries:
             if (
                 isinstance(left, e.Apply)
                 and (left.operator, left.index) == (applied.operator, applied.index)
-                and self.is_input(left.argument)
+                and all(map(self.is_input, left.arguments))
             ):
                 return left
-        named = e.Apply(applied.operator, applied.index, e.Input())
+        inputs = [e.Input()] * len(applied.arguments)
+        named = e.Apply(applied.operator, applied.index, *inputs)
         return named if applied.index == 0 and self.exists(named) else None
 
     def is_input(self, tensor: Any) -> bool:
@@ -223,7 +246,7 @@ class Flow:
         return bool(
             applied.index == 0
             and applied.operator in self.at_start
-            and self.is_input(applied.argument)
+            and all(map(self.is_input, applied.arguments))
         )
 
     def dead(self, coefficient: Any) -> bool:
@@ -249,7 +272,7 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called(module, self.value(tensor.argument))
+                return self.called(module, *self.arguments_of(tensor))
             case e.Scaled():
                 return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
@@ -361,12 +384,55 @@ class Flow:
         value = self.value(right)
         return value.view_as(value)  # type: ignore[no-any-return]
 
-    def called(self, module: nn.Module, value: Tensor) -> Tensor:
-        """A module on a value: it runs once on what was computed once."""
-        key = (id(module), id(value))
+    def arguments_of(self, applied: e.Apply) -> list[Tensor]:
+        """What an operator gets: brought here, if it gets tensors of several stages."""
+        return [
+            self.argument(applied, place, inner)
+            for place, inner in enumerate(applied.arguments)
+        ]
+
+    def argument(self, applied: e.Apply, place: int, given: Any) -> Tensor:
+        """One of the tensors that an operator gets."""
+        index = applied.index
+        if index is sympy.nan or index < 1 or self.home(applied) != index:
+            return self.value(given)  # type: ignore[no-any-return]
+        block = int(index)
+        calls = self.calls_of[applied.operator, block]
+        stages = {self.stage(call[place]) for call in calls}
+        factors, inner = bare(given)
+        value, target = self.value(inner), self.declared[block - 1]
+        if (
+            len(stages) < 2
+            or self.stage(given) == self.stages[block - 1]
+            or sizes(value) == target
+            or spreads(sizes(value), target, product=False)
+        ):
+            return self.value(given)  # type: ignore[no-any-return]
+        self.meetings += 1
+        call = self.find(inner, value, (block,), target)
+        if call is None:
+            raise NoAdapter(f"{applied} has no adapter in front of its argument")
+        return self.times(factors, self.through(call, inner, value))
+
+    def stage(self, tensor: Any) -> int:
+        """The stage of the newest block that made a part."""
+        block = self.newest(tensor)
+        return self.stages[block - 1] if block else -1
+
+    def newest(self, tensor: Any) -> int:
+        """The number of the newest block that made a part."""
+        if isinstance(tensor, e.Apply):
+            return self.home(tensor)
+        if isinstance(tensor, e.State | e.History):
+            return newest(tensor)
+        return max(map(self.newest, tensor.children), default=0)
+
+    def called(self, module: nn.Module, *values: Tensor) -> Tensor:
+        """A module on values: it runs once on what was computed once."""
+        key = (id(module), *map(id, values))
         if key not in self.made:
-            self.made[key] = module(value)
-            self.arguments.setdefault(id(module), []).append(value)
+            self.made[key] = module(*values)
+            self.arguments.setdefault(id(module), []).append(values)
         return self.made[key]
 
     def operator(self, name: str, index: Any) -> Any:
@@ -592,7 +658,7 @@ class Flow:
         """The block in which an operator runs: its owner's, or where its argument is."""
         if applied.index is sympy.nan:
             return self.begun.get(applied, self.block)
-        return max(int(applied.index), newest(applied.argument))
+        return max([int(applied.index), *map(newest, applied.arguments)])
 
 
 def newest(tensor: Any) -> int:
@@ -687,12 +753,20 @@ def declared(
     return shapes
 
 
+def stages_of_blocks(formula: Formula, flow: int) -> list[int]:
+    """For each block of a flow, the number of its stage."""
+    stages = list(enumerate(formula.stages))
+    if formula.scope is Scope.STAGE:
+        stages = stages[flow : flow + 1]
+    return [number for number, stage in stages for _ in range(stage.blocks)]
+
+
 def interpret(
     formula: Formula,
     net: nn.Module,
     images: Tensor,
     calls: list[list[Call]],
-    arguments: dict[int, list[Tensor]],
+    arguments: dict[int, list[tuple[Tensor, ...]]],
 ) -> Tensor:
     """What the network is to return, by the equations.
 

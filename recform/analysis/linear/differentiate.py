@@ -145,7 +145,13 @@ class Differentiator:
             case Scaled():
                 yield from self._scaled(tensor, block)
             case Apply():
-                letter = Letter("operator", tensor.operator, At.of(tensor.index))
+                count, at = len(tensor.arguments), At.of(tensor.index)
+                for slot, child in enumerate(tensor.arguments):
+                    part = (slot, count) if count > 1 else None
+                    letter = Letter("operator", tensor.operator, at, part=part)
+                    yield from self._times(letter, child, block)
+            case Elementwise() if tensor.function.moves:
+                letter = Letter("shift", tensor.name, At(SHARED))
                 yield from self._times(letter, tensor.argument, block)
             case Elementwise():
                 if not self._activations:

@@ -186,6 +186,7 @@ class Softmax(Operator):
     """Shares of the features, which add up to one."""
 
     name = "softmax"
+    positionwise = True
     about = "exp(x) over its sum along the features"
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -200,6 +201,7 @@ class PReLU(Operator):
     """The rectifier whose slope below zero is learned."""
 
     name = "prelu"
+    positionwise = True
     about = "leaky_relu with a learned slope, one for all or one for each channel"
     source = "He et al. (2015)"
     attribute = "prelu"
@@ -228,6 +230,7 @@ class Identity(Operator):
     """What comes in, unchanged."""
 
     name = "identity"
+    positionwise = True
     about = "what comes in, unchanged"
     stacks = True
 

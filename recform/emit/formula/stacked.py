@@ -11,7 +11,7 @@ from recform.blocks import Layout, Shape
 
 def stacks(formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply) -> bool:
     """Whether an operator takes all members of a list as one tensor."""
-    layout = shape(tensor.argument).layout
+    layout = shape(tensor.arguments[0]).layout
     return takes_stack(formula.operators[tensor.operator], layout)
 
 

@@ -17,15 +17,15 @@ from recform.algebra.expr import (
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
+from recform.emit.pipelines import PipelineCode, chain
 from recform.emit.plan.definitions import Assign, Line
 from recform.emit.plan.expressions import Code
 from recform.emit.printer.definitions import fits
 from recform.recurrence.model import Slot, Step
 
-#: Writes an inlined operator, given its argument and a local variable: what is assigned
-#: to that, the expression of the result, and the line of its definition; None for an
-#: operator that is no inlined one.
-Inliner = Callable[[Tensor, str, str], tuple[list[str], str, Line | None] | None]
+#: The code of an inlined operator, and the line of its definition; None for an operator
+#: that is no inlined one.
+Inliner = Callable[[Apply], tuple[PipelineCode, Line | None] | None]
 
 
 class BodyWriter:
@@ -77,8 +77,7 @@ class BodyWriter:
             if self._is_alias(tensor):
                 continue
             if isinstance(tensor, Apply) and inlined is not None:
-                argument = self._writer.show(tensor.argument)
-                written = inlined(tensor, argument, "out")
+                written = inlined(tensor)
                 if written is not None:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
@@ -189,13 +188,15 @@ class BodyWriter:
         return list(dict.fromkeys(found))
 
     def _assign_inlined(
-        self,
-        tensor: Tensor,
-        between: list[str],
-        result: str,
-        defined: Line | None,
+        self, tensor: Apply, code: PipelineCode, defined: Line | None
     ) -> None:
         """An operator whose parts are the step's own."""
+        if len(tensor.arguments) > 1 and not code.nests:
+            for part in tensor.arguments:
+                if part not in self._writer.variables:
+                    self._assign(part)
+        given = self._writer.arguments(tensor)
+        between, result = chain(code, given, "out")
         line = defined or self._line(tensor)
         for text in between:
             self._set("out", text, line)

@@ -197,7 +197,7 @@ class Writer:
     parts: Callable[[Tensor], tuple[Tensor, ...]]
     bare: Callable[[Tensor], Tensor]
     shape: Callable[[Tensor], Shape]
-    operator: Callable[[Apply, str], str]
+    operator: Callable[[Apply], str]
     adapter: Callable[[Tensor, Tensor], str]
     coefficient: Callable[[Tensor], tuple[str, int]]
     stacks: Callable[[Apply], bool] = lambda tensor: True
@@ -226,7 +226,8 @@ class Writer:
             case Apply() if tensor.is_many and not self.stacks(tensor):
                 return self.each(tensor), ATOM
             case Apply():
-                return self.operator(tensor, self.show(tensor.argument)), ATOM
+                inner = ", ".join(self.arguments(tensor))
+                return f"{self.operator(tensor)}({inner})", ATOM
             case Scaled() if tensor.coefficient.has(K):
                 return self.weighted(tensor), PRODUCT
             case Scaled():
@@ -289,10 +290,10 @@ class Writer:
 
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
-        whole = tensor.argument
+        (whole,) = tensor.arguments
         if isinstance(whole, Members) and whole.listed in self.variables:
             whole = whole.listed
-        call = self.operator(tensor, MEMBER)
+        call = f"{self.operator(tensor)}({MEMBER})"
         return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
 
     def weighted(self, tensor: Scaled) -> str:
@@ -323,6 +324,18 @@ class Writer:
 
     def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term of a sum or product, behind its adapter if it has one."""
+        return self.adapt(parent, tensor) or self.spread(parent, tensor)
+
+    def arguments(self, tensor: Apply) -> list[str]:
+        """What an operator is called on, each behind its adapter if it has one."""
+        texts = []
+        for argument in tensor.arguments:
+            adapted = self.adapt(tensor, argument)
+            texts.append(adapted[0] if adapted else self.show(argument))
+        return texts
+
+    def adapt(self, parent: Tensor, tensor: Tensor) -> tuple[str, int] | None:
+        """What is made of a term by its adapter; None if there is none."""
         value, bare = tensor, self.bare(tensor)
         scales: list[Scaled] = []
         while value != bare and isinstance(value, Scaled):
@@ -330,7 +343,7 @@ class Writer:
             value = value.tensor
         attribute = self.adapter(value, parent)
         if not attribute:
-            return self.spread(parent, tensor)
+            return None
         if attribute in self.adapted:
             result = self.adapted[attribute], ATOM
         else:

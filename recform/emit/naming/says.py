@@ -7,6 +7,7 @@ from collections.abc import Callable
 from recform.algebra.expr import Apply, I, L, Over, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
+from recform.algebra.said import equation_texts
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
@@ -45,7 +46,7 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
 
 def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations that a step computes, in lines."""
-    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
+    equations = list(equation_texts(recurrence.formula))
     if step.role != REGULAR:
         equations = _written_out(recurrence, step)
     return [line for text in equations for line in folded(text, 80)]
@@ -60,7 +61,14 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
-    several = {b.left: b.text for b in recurrence.formula.boundaries if b.several}
+    formula = recurrence.formula
+    several = {b.left: b.text for b in formula.boundaries if b.several}
+    if step.role.place is Place.LATE:
+        # Many blocks take it: what has no equation for them is said of all.
+        several = {
+            **{State(e.unknown, step.at): e.text for e in formula.equations},
+            **several,
+        }
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)

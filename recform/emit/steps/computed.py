@@ -25,7 +25,7 @@ from recform.emit.formula.terms import (
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.naming.says import line_marks
-from recform.emit.pipelines import PipelineCode, chain, line_of
+from recform.emit.pipelines import PipelineCode, line_of
 from recform.emit.plan.definitions import (
     Function,
     Line,
@@ -34,7 +34,7 @@ from recform.emit.plan.definitions import (
     Statement,
 )
 from recform.emit.plan.expressions import Code
-from recform.emit.steps.owned import Owned
+from recform.emit.steps.owned import Owned, at_block
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
 
@@ -52,13 +52,6 @@ class Called:
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
     numbers: Mapping[Symbolic, str]
-
-
-def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
-    """``i`` of the block that a coefficient belongs to, from the block of the step."""
-    if tensor.at is sympy.nan:
-        return value
-    return value.xreplace({I: I + (int(tensor.at) - step.at)})
 
 
 class StepForward:
@@ -119,7 +112,7 @@ class StepForward:
             names,
             partial(variable, at=step.at, order=self._recurrence.order),
             line_marks(self._formula, self._step),
-        ).write(step.outputs, self._inline_statements)
+        ).write(step.outputs, self._inlined)
         texts = [self._output(slot, writer, variables) for slot in step.outputs]
         types = ", ".join(map(self._type, step.outputs))
         kind = types if len(texts) == 1 else f"tuple[{types}]"
@@ -150,13 +143,13 @@ class StepForward:
     ) -> Writer:
         step = self._step
 
-        def operator(tensor: Apply, argument: str) -> str:
+        def operator(tensor: Apply) -> str:
             name = tensor.operator
-            if tensor.index is sympy.nan or name in calls:
-                return f"{calls[name]}({argument})"
+            if tensor.index is sympy.nan:
+                return calls[name]
             if int(tensor.index) != step.at:
-                return f"{variables[ModuleSlot(name, int(tensor.index))]}({argument})"
-            return f"{self._called.modules[name]}({argument})"
+                return variables[ModuleSlot(name, int(tensor.index))]
+            return self._called.modules[name]
 
         def adapter(value: Tensor, parent: Tensor) -> str:
             return self._own.adapters.get(Site(value, parent), "")
@@ -178,17 +171,15 @@ class StepForward:
             variables,
         )
 
-    def _inline_statements(
-        self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, Line | None] | None:
-        """The statements of an inlined operator, its result and line; None if it is none."""
-        if not isinstance(tensor, Apply) or tensor.operator not in self._called.inlined:
+    def _inlined(self, tensor: Apply) -> tuple[PipelineCode, Line | None] | None:
+        """The code of an inlined operator, and its line; None if it is none."""
+        if tensor.operator not in self._called.inlined:
             return None
         if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
             return None
         span = self._formula.operators[tensor.operator].span
         line = line_of(span, self._formula.source)
-        return (*chain(self._called.inlined[tensor.operator], argument, local), line)
+        return self._called.inlined[tensor.operator], line
 
     def _coefficient(
         self, tensor: Scaled | Filled, scalars: Mapping[Learned, str]

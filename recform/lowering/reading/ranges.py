@@ -112,7 +112,7 @@ class Ranges(Gathered):
         value = found[0].value
         if not isinstance(value, n.Reference) or value.name != "stage":
             self._fail("RF203", "a sum is by=stage, or over all blocks", value.span)
-        if not self.names.by_stage:
+        if self.names.restarts:
             self._fail(
                 "RF308",
                 "the index starts anew in each stage, so no sum goes over several",

@@ -155,7 +155,10 @@ def test_a_grouped_network_hands_on_a_tensor_for_each_group_and_one_more() -> No
 def test_the_steps_of_groups_are_shared() -> None:
     source = network("attention_residuals_grouped").source
     assert source.count("Step(nn.Module)") == 3
-    assert "nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])" in source
+    assert (
+        "self.stage3 = nn.ModuleList([OpeningStep(), *[Step() for _ in range(3)]])"
+        in source
+    )
 
 
 # ------------------------------------------------------------------------------ LAuReL
