@@ -72,6 +72,11 @@ class Cell(Body):
             for lag in range(1, self.lags[name] + 1)
         )
 
+    @property
+    def handed_on(self) -> tuple[str, ...]:
+        """The unknowns that the next position reads, or somebody outside."""
+        return tuple(n for n in self.unknowns if self.lags[n] or n in self.results)
+
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from; what comes in or is kept is made of nothing."""
         if isinstance(tensor, State) and tensor not in self.definitions:

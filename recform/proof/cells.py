@@ -132,7 +132,7 @@ class _Cell:
                 wanted = Reader({}, {}).text("torch.cumsum(rest_, dim=1)", rest_=rest)
             self._compare(cell.unknowns, [made], [wanted])
             return
-        names = self._handed_on()
+        names = cell.handed_on
         leaves = [*cell.memory, *incoming]
         self._compare(
             names,
@@ -140,11 +140,6 @@ class _Cell:
             self._planned([before(name, 0) for name in names], leaves),
         )
         _Loop(cell, names, self._methods["forward"], self._name).check()
-
-    def _handed_on(self) -> tuple[str, ...]:
-        """What the next position or somebody outside reads."""
-        cell = self._cell
-        return tuple(n for n in cell.unknowns if cell.lags[n] or n in cell.results)
 
     def _compare(
         self, names: Sequence[str], made: Sequence[Value], wanted: Sequence[Value]
@@ -221,6 +216,7 @@ class _Loop:
         if len(self._inputs) != len(cell.incoming):
             raise Misprint(f"{owner} takes {len(self._inputs)} tensors")
         self._variables: dict[str, Form] = {}
+        self._counter = ""
         self._made: list[Form] = []
 
     def check(self) -> None:
@@ -230,8 +226,12 @@ class _Loop:
             self._begin(statement)
         if not isinstance(loop, ast.For):
             raise Unreadable(ast.unparse(loop))
+        self._counter = ast.unparse(loop.target)
+        if (over := ast.unparse(loop.iter)) not in {
+            f"range({name}.shape[1])" for name in self._inputs
+        }:
+            raise Misprint(f"{self._owner} runs over {over}")
         for position in range(1, max(self._cell.lags.values()) + 3):
-            self._enter(loop, position)
             for statement in loop.body:
                 self._run(statement, position)
             outputs = tuple(
@@ -255,18 +255,6 @@ class _Loop:
             raise Misprint(f"{self._owner} begins with {text}")
         self._variables[name] = {}
 
-    def _enter(self, loop: ast.For, position: int) -> None:
-        """What comes in at a position."""
-        over = [f"{name}.unbind(1)" for name in self._inputs]
-        wanted = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
-        if ast.unparse(loop.iter) != wanted:
-            raise Misprint(f"{self._owner} runs over {ast.unparse(loop.iter)}")
-        targets = (
-            loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
-        )
-        for number, target in enumerate(map(ast.unparse, targets)):
-            self._variables[target] = atom("in", number, position)
-
     def _run(self, statement: ast.stmt, position: int) -> None:
         match statement:
             case ast.Assign(targets=[target], value=ast.Call() as step):
@@ -288,7 +276,7 @@ class _Loop:
         """A position gets what is kept, the newest first, and what comes in."""
         if ast.unparse(call.func) != "self.step" or call.keywords:
             raise Unreadable(ast.unparse(call))
-        found = list(map(self._held, call.args))
+        found = [self._held(item, position) for item in call.args]
         wanted = [
             _letter(state.name, position + int(state.index))
             for state in self._cell.memory
@@ -299,9 +287,12 @@ class _Loop:
                 f"{self._owner} gives position {position} {found}, and it is {wanted}"
             )
 
-    def _held(self, node: ast.expr) -> Form:
-        """What a variable is."""
+    def _held(self, node: ast.expr, position: int = 0) -> Form:
+        """What a variable is, or at a position a row of what comes in."""
         name = ast.unparse(node)
+        for number, incoming in enumerate(self._inputs):
+            if position and name == f"{incoming}[:, {self._counter}]":
+                return atom("in", number, position)
         if name not in self._variables:
             raise Misprint(f"{self._owner} reads {name}, which is nothing there")
         return self._variables[name]

@@ -54,6 +54,10 @@ class _CellWriter(ClassWriter):
         """None: what recurs has its letters, whatever their number."""
         return {}
 
+    def _constructor(self) -> None:
+        self._attributes.take("step")  # the method
+        super()._constructor()
+
     def _methods(self) -> tuple[Function, ...]:
         cell = self._body
         if cell.affine is not None:
@@ -64,7 +68,7 @@ class _CellWriter(ClassWriter):
 
     def _scan(self, linear: Affine) -> Function:
         assert linear.rest is not None
-        names = Namespace.forward()
+        names = Namespace.forward({"scan"})
         takes = {given(name): names.new(name) for name in self._body.incoming}
         made, (factor, rest) = self._written((linear.factor, linear.rest), takes, names)
         text = f"scan({factor}, {rest})"
@@ -83,7 +87,7 @@ class _CellWriter(ClassWriter):
             leaf: names.new(_variable(leaf))
             for leaf in (*cell.memory, *map(given, cell.incoming))
         }
-        now = tuple(before(name, 0) for name in self._handed_on())
+        now = tuple(before(name, 0) for name in cell.handed_on)
         # The only value needs no name.
         wanted = (cell.definitions[now[0]],) if len(cell.unknowns) == 1 else now
         made, texts = self._written(wanted, takes, names)
@@ -98,24 +102,18 @@ class _CellWriter(ClassWriter):
             "One position, from what is kept of those before and what comes in.",
         )
 
-    def _handed_on(self) -> tuple[str, ...]:
-        """The unknowns that the next position or somebody outside reads."""
-        cell = self._body
-        return tuple(n for n in cell.unknowns if cell.lags[n] or n in cell.results)
-
     def _loop(self) -> Function:
         cell = self._body
         names = Namespace.forward({"made"})
         inputs = [names.new(name) for name in cell.incoming]
         kept = {state: names.new(_variable(state)) for state in cell.memory}
-        newest = {name: self._newest(name, kept, names) for name in self._handed_on()}
-        each = [names.new(f"{name}_t") for name in inputs]
-        over = [f"{name}.unbind(1)" for name in inputs]
+        newest = {name: self._newest(name, kept, names) for name in cell.handed_on}
+        position = names.new("t")
+        each = [f"{name}[:, {position}]" for name in inputs]
         start = tuple(
             Assign(variable, Code(self._zeros(state, inputs)))
             for state, variable in kept.items()
         )
-        several = f"zip({', '.join(over)}, strict=True)"
         body = [
             Assign(
                 ", ".join(newest.values()),
@@ -125,9 +123,7 @@ class _CellWriter(ClassWriter):
             *self._moved(kept, newest),
             Do(Code(f"made.append({self._result(newest)})")),
         ]
-        loop = Loop(
-            ", ".join(each), Code(over[0] if len(over) == 1 else several), tuple(body)
-        )
+        loop = Loop(position, Code(f"range({inputs[0]}.shape[1])"), tuple(body))
         made = Assign("made", Code("[]"), type="list[Tensor]")
         result = Return(Code("torch.stack(made, dim=1)"))
         return forward((*start, made, loop, result), inputs)
@@ -203,7 +199,7 @@ class _CellWriter(ClassWriter):
 
 def _variable(state: State) -> str:
     """The variable of what comes in or is kept: ``h``, and ``h2`` two positions ago."""
-    if state in map(given, (state.name,)):
+    if state == given(state.name):
         return state.name
     lag = -int(state.index)
     return base_name(state) + (str(lag) if lag > 1 else "")
