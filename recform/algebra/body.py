@@ -27,11 +27,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import output_of, trace
+from recform.algebra.tracing import memories, output_of, trace
 from recform.blocks import (
     Argument,
     Arguments,
     Cost,
+    Memory,
     Misfit,
     Operator,
     Shape,
@@ -106,6 +107,19 @@ class Body(Operator):
         """The shapes inside."""
         (x,) = inputs
         return Inside(self, {Input(): x}, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What its operators keep, in the order of computation."""
+        inside = self.inside(inputs, a)
+        return tuple(
+            found
+            for call in self.calls()
+            for found in memories(
+                self.operators[call.operator],
+                tuple(map(inside.shape, call.arguments)),
+                self.values(a),
+            )
+        )
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
@@ -244,8 +258,8 @@ class Inside:
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.saved
-            if one.saves_input:
-                for argument in call.arguments:
+            for argument, kept in zip(call.arguments, one.saves_inputs, strict=True):
+                if kept:
                     self._keep(argument)
             if one.saves_output:
                 self._keep(call)

@@ -64,7 +64,7 @@ class Cell(Body):
         return self.incoming if len(self.incoming) > 1 else ("x",)
 
     @property
-    def memory(self) -> tuple[State, ...]:
+    def recurrent(self) -> tuple[State, ...]:
         """What is kept from position to position, the newest value of each first."""
         return tuple(
             before(name, lag)
@@ -178,7 +178,9 @@ class Cell(Body):
         return found
 
     def _kept(self, one: Shape, widths: Mapping[str, Size]) -> dict[Tensor, Shape]:
-        return {state: one.with_features(widths[state.name]) for state in self.memory}
+        return {
+            state: one.with_features(widths[state.name]) for state in self.recurrent
+        }
 
     def _misfit(self, code: str, message: str, unknown: str, hint: str) -> Misfit:
         misfit = Misfit(code, message, hint)

@@ -10,10 +10,37 @@ from functools import lru_cache
 import sympy
 
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.symbols import INCOMING, MAX_SIZE
-from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
+from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Kind,
+    Layout,
+    Memory,
+    Misfit,
+    Shape,
+    symbols_in,
+)
 from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that several operators of a network share.
+
+    Attributes:
+        name: what it is.
+        sizes: its own, as the operator has it.
+        operator: the name of the operator.
+        place: where that stands.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    operator: str
+    place: Span
 
 
 @dataclass(frozen=True)
@@ -23,17 +50,25 @@ class Trace:
     Attributes:
         output: the shape of what it makes.
         parameters, multiply_adds: its costs.
-        saves_input: whether the inputs of the pipeline are kept for the backward pass.
+        saves_inputs: of each input of the pipeline, whether it is kept for the backward
+            pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
+        weights: those that are shared with other pipelines.
     """
 
     output: Shape
     parameters: int
     multiply_adds: int
-    saves_input: bool
+    saves_inputs: tuple[bool, ...]
     saves_output: bool
     saved: int
+    weights: tuple[Weight, ...] = ()
+
+    @property
+    def saves_input(self) -> bool:
+        """Whether an input is kept."""
+        return any(self.saves_inputs)
 
 
 def trace(
@@ -52,15 +87,20 @@ def trace(
     values = _entered(inputs, values)
     parameters = multiply_adds = saved = 0
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
-    saves_input = last_saved = False
+    saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
     held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
+    weights: list[Weight] = []
     for step in pipeline.steps:
         y, cost = _one(step, inputs, values)
+        if step.operator.shares:
+            weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
-            saves_input = True
+            every = pipeline.inputs
+            names = every if cost.saves_input is True else cost.saves_input or ()
+            saves_inputs = tuple(name in names for name in every)
         elif cost.saves_input and not last_saved:
             saved += held
         if not cost.passes:
@@ -70,7 +110,34 @@ def trace(
         saved += cost.saves_more
         inputs = (y,)
     (x,) = inputs
-    return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
+    kept = (saves_inputs, last_saved, saved)
+    return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+
+
+def memories(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> tuple[Memory, ...]:
+    """What a pipeline keeps of positions that it has seen; sizes are numbers.
+
+    Raises:
+        Misfit: if it cannot go on by positions; it says which operator, and where.
+    """
+    values = _entered(inputs, values)
+    found: list[Memory] = []
+    for step in pipeline.steps:
+        with _blamed(step):
+            arguments = arguments_of(step, values)
+            found += step.operator.memory_of(inputs, arguments)
+            inputs = (step.operator.shape_of(inputs, arguments),)
+    return tuple(found)
+
+
+def _weight(
+    step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Weight:
+    operator = step.operator
+    sizes = operator.shared(inputs[0], arguments_of(step, values))
+    return Weight(operator.shares, tuple(map(int, sizes)), operator.name, step.span)
 
 
 def _entered(
@@ -84,8 +151,20 @@ def _one(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> tuple[Shape, Cost]:
     with _blamed(step):
+        _require_ids(step, inputs)
         a, operator = arguments_of(step, values), step.operator
         return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
+
+
+def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:
+    """Raises a Misfit where ids come to an operator that reckons with numbers."""
+    for x in inputs:
+        if x.layout is Layout.IDS and not step.operator.takes_ids:
+            raise Misfit(
+                "RF405",
+                f"takes numbers, but gets ids ({x})",
+                hint="`embed` makes tokens of ids: stem embed(c)",
+            )
 
 
 @contextmanager
@@ -106,6 +185,7 @@ def output_of(
     values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
+            _require_ids(step, inputs)
             inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
     (x,) = inputs
     return x
@@ -118,6 +198,9 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
+    stride = sympy.sympify(values.get(STRIDE, 1))
+    if stride.is_number and not stride.is_Integer:
+        _no_stride(step, values[STRIDE])
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)
@@ -128,6 +211,24 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
             value = _put_in(value, pairs, kinds.get(name, Kind.NUMBER), name)
         filled[name] = value
     return Arguments(filled)
+
+
+def _no_stride(step: Step, stride: Symbolic) -> None:
+    """Looks whether an operator is told a stride where the grid becomes finer.
+
+    Raises:
+        Misfit: if it is.
+    """
+    for name, value in step.arguments.items():
+        if STRIDE in symbols_in(value):
+            raise Misfit(
+                "RF404",
+                f"gets s = {stride} for its {name}, and no grid is divided here: "
+                "it becomes finer",
+                argument=name,
+                hint="1/s is how many times finer: upsample(1/s), "
+                "deconv(2, c, stride=1/s)",
+            )
 
 
 @lru_cache(maxsize=4096)

@@ -19,6 +19,7 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
     Several,
@@ -124,6 +125,12 @@ def guarded(cls: type[Operator]) -> Operator:
             made = _checked(f"emit{of}", Emitted, lambda: rule(inputs, a))
             return _sound(self, inputs, a, made)
 
+        def memory_of(
+            self, inputs: tuple[Shape, ...], a: Arguments
+        ) -> tuple[Memory, ...]:
+            rule = super().memory_of
+            return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
+
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
     return Guarded()
@@ -213,7 +220,7 @@ def _sound(
     if more := sorted(read.inputs.difference(operator.inputs)):
         text = f"writes code with {{{more[0]}}}, and has no such input: {made.call}"
         raise Misfit("RF514", text, hint="a mistake of the plugin")
-    sizes = (size for x in inputs for size in x.sizes)
+    sizes = (size for x in inputs for size in (x.features, *x.grid))
     symbols = {str(s) for v in (*sizes, *a.values()) for s in symbols_in(v)}
     own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
     for text in texts:

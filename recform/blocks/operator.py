@@ -118,7 +118,8 @@ class Cost:
         parameters: learned numbers.
         multiply_adds: multiply-accumulate operations (of convolutions and products of
             matrices; element by element work is not counted, as in the paper's table).
-        saves_input: whether autograd keeps the input for the backward pass.
+        saves_input: whether autograd keeps the input for the backward pass; of several
+            inputs, all of them, or the names of those that it keeps.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
         passes: whether the output is a view of the input, and so no memory of its own:
@@ -127,10 +128,25 @@ class Cost:
 
     parameters: int = 0
     multiply_adds: int = 0
-    saves_input: bool = False
+    saves_input: bool | tuple[str, ...] = False
     saves_output: bool = False
     saves_more: int = 0
     passes: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an operator keeps of the positions that it has seen, to go on with the next.
+
+    Attributes:
+        what: in words.
+        features: how many numbers of each of these positions.
+        positions: how many of the last ones; None for all.
+    """
+
+    what: str
+    features: int
+    positions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -235,8 +251,25 @@ class Operator:
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether what it makes has one variance, whatever that of its input.
+    normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
+    #: front of it, and without chance: several tensors may then be stacked, and be one.
+    stacks: bool = False
+    #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
+    takes_ids: bool = False
+    #: What its weight is, if that is one tensor for all operators of the network that say
+    #: so: the first of them makes it, the others have it as their own.
+    shares: str = ""
+    #: Whether it works on each position of tokens by itself.
+    positionwise: bool = False
+    #: Whether its weight has a row for each position: batch x positions x features.
+    tabled: bool = False
+    #: Classes in the place of those of `support` where a network goes on by positions;
+    #: what they keep, they keep by the class `Past`.
+    support_kept: tuple[str, ...] = ()
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -250,6 +283,26 @@ class Operator:
             Misfit: if the input does not fit (only tested for sizes that are numbers).
         """
         return x
+
+    def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+        """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions; all sizes are numbers.
+
+        Raises:
+            Misfit: if a position depends on those behind it, or nobody says that it does
+                not (RF227).
+        """
+        if not (self.elementwise or self.positionwise):
+            raise Misfit(
+                "RF227",
+                "looks at all positions at once, and those behind are not there yet",
+                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                "position depends on those before it alone",
+            )
+        return ()
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
@@ -269,6 +322,15 @@ class Operator:
         """
         (x,) = inputs
         return self.shape(x, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions, of all inputs.
+
+        Raises:
+            Misfit: as :meth:`memory`.
+        """
+        (x,) = inputs
+        return self.memory(x, a)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """What the call costs, of the shapes of all inputs."""
@@ -296,8 +358,12 @@ class Several(Operator):
         """
         return inputs[0]
 
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions."""
+        return self.memory(inputs[0], a)
+
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        """What the call costs for one example; ``saves_input`` is of all inputs."""
+        """What the call costs for one example."""
         return Cost()
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
@@ -336,6 +402,10 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
+    (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -344,4 +414,6 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "streams": "streams (streams x ... x features)",
+    "ids": "ids (a number at each position)",
 }

@@ -90,8 +90,9 @@ def _flows(plan: NetworkPlan) -> list[CalledFlow]:
     shared = {key: f"self.{name}" for key, name in plan.shared.items() if not key.first}
     return [
         CalledFlow(
+            flow,
             rows[number : number + 1] if by_stage else rows,
             {key.name: text for key, text in shared.items() if key.flow == number},
         )
-        for number in range(len(plan.graph.recurrence.flows))
+        for number, flow in enumerate(plan.graph.recurrence.flows)
     ]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.said import equation_texts
+from recform.blocks import Layout
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
@@ -43,9 +44,10 @@ from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
+from recform.emit.plan.tied import tied
 from recform.emit.printer.lines import folded
 from recform.emit.rows.chain import ChainWriter, is_chain
-from recform.emit.setting import Setting
+from recform.emit.setting import Setting, incoming
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
@@ -109,6 +111,7 @@ class NetworkWriter:
         made = {definition.name: definition for definition in self._workshop.made}
         name = self._workshop.function_name
         functions, network = with_rows(self._class(classes), made, name)
+        network = tied(network, self._workshop.made)
         self._workshop.made += [*functions, network]
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
@@ -131,6 +134,7 @@ class NetworkWriter:
         return all(
             len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
             and not isinstance(step.inputs[0], ModuleSlot)
+            and not any(map(is_list, (*step.inputs, *step.outputs)))
             for step in steps
         ) and not any(map(shared_by, steps))
 
@@ -169,7 +173,7 @@ class NetworkWriter:
             tuple(self._parameters(names_read(attributes))),
             attributes,
             methods,
-            start=initialisation(self._network, self._loops.module),
+            start=initialisation(self._network, self._loops),
         )
 
     def _chain(self, stages: StageWriter) -> ChainWriter:
@@ -195,7 +199,11 @@ class NetworkWriter:
         formula = self._formula
         texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = f"Takes N x {self._network.stem.input}, returns N x {self._returns()}."
+        x = self._network.stem.input
+        given = str(x)
+        if x.layout is Layout.IDS:
+            given = f"{x.grid[0]} ids below {x.features}"
+        takes = f"Takes N x {given}, returns N x {self._returns()}."
         return "\n".join([*lines, "", takes])
 
     def _returns(self) -> str:
@@ -309,7 +317,7 @@ class NetworkWriter:
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open((stem.input,)).inputs[0].features
+        return incoming(stem.input)
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""
@@ -363,14 +371,15 @@ class NetworkWriter:
 
     def _scalar_sizes(self, name: str) -> Sequence[str]:
         """The sizes of a scalar with one number a feature."""
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                for tensor, shape in segment.block.shapes.items():
-                    # A number in a sum has no shape of its own: it has that of the sum.
-                    for part in (tensor, *tensor.children):
-                        if any(item.name == name for item in _learned(part)):
-                            more = len(shape.broadcast_view()) - 1
-                            return [str(int(shape.features)), *(["1"] * more)]
+        network = self._network
+        blocks = [s.block for stage in network.stages for s in stage.segments]
+        for block in (*blocks, *network.starts, *network.ends):
+            for tensor, shape in block.shapes.items():
+                # A number in a sum has no shape of its own: it has that of the sum.
+                for part in (tensor, *tensor.children):
+                    if any(item.name == name for item in _learned(part)):
+                        more = len(shape.broadcast_view()) - 1
+                        return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
 
 

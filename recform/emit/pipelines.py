@@ -160,8 +160,9 @@ def _emitted(
         given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
         return f"{{m}}({given})", made, made
     emitted = step.operator.emit_of(inputs, arguments)
-    module = Code(emitted.module) if emitted.module else None
-    layer = Code(emitted.sequential) if emitted.sequential else None
+    marks = (step.operator.shares, step.operator.tabled)
+    module = Code(emitted.module, *marks) if emitted.module else None
+    layer = Code(emitted.sequential, *marks) if emitted.sequential else None
     return emitted.call, module, layer
 
 
@@ -249,7 +250,10 @@ def _symbols_of(inputs: tuple[Shape, ...], arguments: Arguments) -> frozenset[st
     """The symbols of sizes and arguments, which may occur in emitted code."""
     return frozenset(
         str(symbol)
-        for value in [*(n for x in inputs for n in x.sizes), *arguments.values()]
+        for value in [
+            *(size for x in inputs for size in (x.features, *x.grid)),
+            *arguments.values(),
+        ]
         for symbol in symbols_in(value)
     )
 

@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import STRIDE, WIDTH, size
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
-from recform.blocks.shape import Size
+from recform.blocks.shape import Size, as_stride
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
-#: What the sizes of the grid are called.
-GRID = {
-    Layout.IMAGE: ("height", "width"),
-    Layout.PIXELS: ("height", "width"),
-    Layout.TOKENS: ("positions",),
-    Layout.VECTOR: (),
-}
+#: What the sizes of a grid are called, by their number.
+_GRID = ((), ("positions",), ("height", "width"))
 #: The parameters that are a symbol of the formula.
 _SYMBOLS = {
     "channels": WIDTH,
     "features": WIDTH,
     "stride": STRIDE,
+    "scale": SCALE,
     "i": I,
     "depth": L,
 }
@@ -39,10 +36,19 @@ _ORDER = (
     "features",
     "i",
     "depth",
+    "streams",
+    "scale",
     "height",
     "width",
     "positions",
 )
+
+
+def grid_names(shape: Shape) -> tuple[str, ...]:
+    """What the sizes of its grid are called."""
+    if shape.layout is Layout.STREAMS:
+        return ("streams", *_GRID[len(shape.grid) - 1])
+    return _GRID[len(shape.grid)]
 
 
 @dataclass(frozen=True)
@@ -78,7 +84,18 @@ class Setting:
             length: what ``L`` is there; None if it is nothing.
         """
         numbers = dict(zip((t.symbol for t in tables), place.table, strict=False))
-        values = {WIDTH: place.width, STRIDE: place.stride, I: index, L: length}
+        # A grid is divided or becomes finer, never both.
+        stride, scale = (
+            max(1, place.stride),
+            max(1, as_stride(1 / Fraction(place.stride))),
+        )
+        values = {
+            WIDTH: place.width,
+            STRIDE: stride,
+            SCALE: scale,
+            I: index,
+            L: length,
+        }
         known = {symbol: value for symbol, value in values.items() if value is not None}
         return cls(inputs, {**known, **numbers})
 
@@ -87,7 +104,7 @@ class Setting:
         """A class whose constructor takes all sizes."""
         image = any(x.layout is Layout.IMAGE for x in inputs[:1])
         width = "channels" if image else "features"
-        names = {WIDTH: width, STRIDE: "stride", I: "i", L: "depth"}
+        names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", I: "i", L: "depth"}
         values = {symbol: size(name) for symbol, name in names.items()}
         named = (map(size, _sizes(n, x)) for n, x in enumerate(inputs))
         opened = (
@@ -120,7 +137,7 @@ def _sizes(number: int, x: Shape) -> list[str]:
     """
     incoming = "in_channels" if x.layout is Layout.IMAGE else "in_features"
     end = f"_{number + 1}" if number else ""
-    return [f"{name}{end}" for name in (incoming, *GRID[x.layout])]
+    return [f"{name}{end}" for name in (incoming, *grid_names(x))]
 
 
 def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -137,3 +154,13 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
     )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
+
+
+def incoming(shape: Shape) -> Size:
+    """The features of what comes into a network: an argument of its constructor.
+
+    How many ids there are is none: the head makes as many scores.
+    """
+    if shape.layout is Layout.IDS:
+        return shape.features
+    return Setting.open((shape,)).inputs[0].features

@@ -14,6 +14,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -24,6 +25,7 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -172,6 +174,8 @@ def example(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> Example | None:
     """Numbers for which two networks of a depth differ, or None if none are found."""
+    if any(weighs_members(formula) for formula in formulas):
+        return None
     called = functions_in(formulas)
     bodies = [
         _body(formula, depth, name, called)
@@ -226,6 +230,13 @@ _OPERATOR = {
 
 def _takes_several(formula: Formula) -> bool:
     return any(len(pipeline.inputs) != 1 for pipeline in formula.operators.values())
+
+
+def weighs_members(formula: Formula) -> bool:
+    """Whether a formula has what the program below cannot say."""
+    tensors = [formula.output, *(e.right for e in formula.equations)]
+    tensors += [b.right for b in formula.boundaries if b.right is not None]
+    return any(tensor.has(Over, Across) for tensor in tensors)
 
 
 def _number(value: Fraction | float) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,6 +24,9 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -133,6 +137,16 @@ class Evaluator:
                 return part(
                     self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
                 )
+            case Listed():
+                members = [frozen(inner(child)) for child in tensor.children]
+                return self._atoms.value("listed", *members)
+            case Members():
+                return self._atoms.value("members", frozen(inner(tensor.listed)))
+            case Over() | Across():
+                word = "over" if isinstance(tensor, Over) else "across"
+                return self._atoms.value(
+                    word, tensor.kind, frozen(inner(tensor.tensor))
+                )
             case State() | History():
                 # What is not known here has vanished before the start.
                 return {}
@@ -201,9 +215,12 @@ class Evaluator:
     def _weight(self, coefficient: Symbolic, at: Symbolic) -> Symbolic:
         learned = {
             item: sympy.Symbol(
-                item.name
-                if item.index is sympy.nan
-                else f"{item.name}@{self._index(item.index)}",
+                (
+                    item.name
+                    if item.index is sympy.nan
+                    else f"{item.name}@{self._index(item.index)}"
+                )
+                + "@k" * item.of_members,
                 real=True,
             )
             for item in coefficient.atoms(Learned)

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+import sympy
+
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH, parameter
-from recform.algebra.tracing import Trace, trace
-from recform.blocks import Misfit, Shape, symbols_in
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.tracing import Trace, memories, trace
+from recform.blocks import Memory, Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -56,6 +58,31 @@ class PipelineRunner:
             self._memo[key] = self._run(pipeline, inputs, place, where)
         return self._memo[key]
 
+    def memories(
+        self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
+    ) -> tuple[Memory, ...]:
+        """What a pipeline keeps of positions that it has seen; arguments as of `run`.
+
+        Raises:
+            Stuck: after a diagnostic, if it cannot go on by positions (RF227).
+        """
+        try:
+            return memories(pipeline, inputs, self._values(place))
+        except Misfit as misfit:
+            self._misfit(misfit, None)
+            raise Stuck from None
+
+    def _values(self, place: Place) -> dict[Symbolic, Symbolic]:
+        return {
+            WIDTH: place.width,
+            STRIDE: place.stride,
+            SCALE: 1 / sympy.sympify(place.stride),
+            I: place.index,
+            L: place.length,
+            **self._params,
+            **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
+        }
+
     def _run(
         self,
         pipeline: Pipeline,
@@ -63,17 +90,9 @@ class PipelineRunner:
         place: Place,
         where: Where,
     ) -> Trace:
-        values: dict[Symbolic, Symbolic] = {
-            WIDTH: place.width,
-            STRIDE: place.stride,
-            I: place.index,
-            L: place.length,
-            **self._params,
-            **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
-        }
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, inputs, values)
+            made = trace(pipeline, inputs, self._values(place))
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

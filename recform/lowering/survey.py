@@ -9,12 +9,11 @@ from itertools import pairwise
 from recform.algebra.scalars import FUNCTIONS
 from recform.blocks import Library
 from recform.diagnostics import Diagnostics
+from recform.lowering.reading.base import BUILT_IN
 from recform.lowering.sections import Section
 from recform.lowering.twice import is_parameters, on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
-
-_BUILT_IN = {"sum", "prod", "concat", "split", "max", "min", "mean"}
 
 
 @dataclass
@@ -98,7 +97,9 @@ def _operators(
         if isinstance(part, n.Call):
             name = part.function.name
             plain = not part.function.indices
-            if plain and (name in _BUILT_IN or name in FUNCTIONS):
+            if plain and (name in BUILT_IN or name in FUNCTIONS):
+                continue
+            if plain and name == "softmax" and len(part.arguments) == 2:
                 continue
             if name not in found.unknowns and name not in declared:
                 indexed = not plain or any(

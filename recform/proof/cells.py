@@ -133,7 +133,7 @@ class _Cell:
             self._compare(cell.unknowns, [made], [wanted])
             return
         names = cell.handed_on
-        leaves = [*cell.memory, *incoming]
+        leaves = [*cell.recurrent, *incoming]
         self._compare(
             names,
             self._returned("step", leaves),
@@ -279,7 +279,7 @@ class _Loop:
         found = [self._held(item, position) for item in call.args]
         wanted = [
             _letter(state.name, position + int(state.index))
-            for state in self._cell.memory
+            for state in self._cell.recurrent
         ]
         wanted += [atom("in", n, position) for n in range(len(self._inputs))]
         if found != wanted:

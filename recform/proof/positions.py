@@ -32,7 +32,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed
-from recform.blocks.operators.sequence import Shift
+from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 
 #: A product of letters, and a number for each product.

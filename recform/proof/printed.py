@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -24,12 +25,16 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.blocks.shape import Size
 from recform.blocks.symbolic import Symbolic
@@ -48,9 +53,11 @@ from recform.proof.forms import (
     called,
     drawn,
     frozen,
+    listed,
     multiply,
     part,
     same,
+    stacked,
 )
 from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
 from recform.recurrence.model import ModuleSlot, Slot
@@ -288,6 +295,17 @@ class Planned:
                 return result
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
+            case History() | Listed() if is_list(tensor):
+                members = [self._form(part) for part in parts]
+                if is_list(parts[-1]):
+                    return members[0]
+                return listed(members, is_list(parts[0]))
+            case Members():
+                return stacked(self._form(tensor.listed))
+            case Over():
+                return atom("over", tensor.kind, frozen(self._form(tensor.tensor)))
+            case Across():
+                return atom("across", tensor.kind, frozen(self._form(tensor.tensor)))
             case History() if tensor.kind != "concat":
                 return self._combined(tensor, tensor.kind, parts)
             case Concat() | History():
@@ -339,7 +357,7 @@ class Planned:
 
     def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
-        arguments = [self._form(inner) for inner in tensor.arguments]
+        arguments = [self._term(tensor, inner) for inner in tensor.arguments]
         own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
             inlined = self._item.inlined[tensor.operator]

@@ -213,7 +213,7 @@ def _indexed(coefficient: Symbolic, block: int) -> Symbolic:
     """Learned scalars with numbers for their indices."""
     return coefficient.xreplace(
         {
-            item: Learned(item.name, item.index.xreplace({I: sympy.Integer(block)}))
+            item: item.at(item.index.xreplace({I: sympy.Integer(block)}))
             for item in coefficient.atoms(Learned)
             if item.index is not sympy.nan
         }

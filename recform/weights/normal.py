@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     untimed,
 )
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
+from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
 
@@ -114,10 +115,15 @@ class _Letters:
     def _scalar(self, value: Any) -> str:
         met = sorted(value.atoms(Learned), key=self._place)
         table = {
-            item: Learned(_normal(self.scalars, "k", item.name), item.index)
+            item: item.func(_normal(self.scalars, "k", item.name), *item.args[1:])
             for item in met
         }
-        return str(value.xreplace(table))
+        # What a place has is its numbers, whatever they are called.
+        rows = {
+            item: sympy.Symbol(f"({item.row.numbers} at {item.index})")
+            for item in placed(value)
+        }
+        return str(value.xreplace(table).xreplace(rows))
 
     def _place(self, item: Learned) -> tuple[int, str]:
         """The order of the file, where one coefficient has several new scalars."""
@@ -188,6 +194,8 @@ class _Reader:
             self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
+        if any(stage.stride < 1 for stage in formula.stages):
+            adapters["adapter up"] = formula.rise
         if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
         for role, pipeline in (*pieces.items(), *adapters.items()):

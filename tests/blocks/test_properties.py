@@ -43,7 +43,7 @@ window = {
 dense = {
     "kernel": paired(small),
     "stride": small,
-    "dilation": st.integers(1, 3),
+    "dilation": paired(st.integers(1, 3)),
     "padding": maybe(paired(natural)),
     "bias": flags,
 }
@@ -51,7 +51,10 @@ grouped = {"width": maybe(st.sampled_from([1, 2, 4, 6, 12])), "groups": small}
 FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]]] = {
     "conv": (images, {**dense, **grouped}),
     "dwconv": (images, {**dense, "multiplier": small}),
-    "deconv": (images, {**dense, **grouped, "outpad": paired(natural)}),
+    "deconv": (
+        images,
+        {**dense, **grouped, "dilation": st.integers(1, 3), "outpad": paired(natural)},
+    ),
     "pad": (
         images,
         {
@@ -78,6 +81,17 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
     "token": (tokens, {"index": st.integers(0, 25)}),
     "classtoken": (tokens, {}),
     "positions": (tokens, {}),
+    "conv1d": (
+        tokens,
+        {
+            "kernel": small,
+            "dilation": st.integers(1, 3),
+            **grouped,
+            "causal": flags,
+            "bias": flags,
+        },
+    ),
+    "transpose": (tokens, {}),
     "attention": (tokens, {"heads": small, "bias": flags, "causal": flags}),
     "gn": (images, {"groups": small}),
     "softmax": (tokens | images, {}),

@@ -111,8 +111,7 @@ PLACES = [
     ("head avgpool\nX_i = W_i X_<i-1>", "RF104", None),
     ("X_i = exp(1000*i)*X_<i-1> + W_i*X_<i-1>", "RF106", "exp(1000*i)*X_<i-1>"),
     ("X_i = X_<i-1>/(i-1) + W_i*X_<i-1>", "RF211", None),
-    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k*W_i*X_<i-1>", "RF218", "k"),
-    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF218", "k_i"),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF304", "k_i"),
 ]
 
 

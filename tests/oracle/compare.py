@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recform.algebra.formula import Formula
+from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, compile_source, from_text
 from tests.oracle.adapters import Watch, twins
 from tests.oracle.interpreter import flows, identifier, interpret
@@ -36,7 +37,7 @@ def agree(text: str, modes: tuple[bool, ...] = (False, True)) -> Compiled:
     torch.manual_seed(0)
     net = item.module().double()
     shake(net)
-    images = torch.randn(3, *item.formula.input.sizes, dtype=torch.float64)
+    images = random_examples(item.formula.input, 3, dtype=torch.float64)
     for training in modes:
         compare(item, net.train(training), images)
     parameters = sum(p.numel() for p in net.parameters())
@@ -63,9 +64,10 @@ def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) ->
     watch, counts = Watch(), _counted(formula, ours)
     watch.on(flows(formula, ours), operators(formula))
     expected_counts = _counted(formula, theirs)
-    mine = images.clone().requires_grad_()
+    numbers = images.is_floating_point()
+    mine = images.clone().requires_grad_(numbers)
     made = ours(mine)
-    other = images.clone().requires_grad_()
+    other = images.clone().requires_grad_(numbers)
     arguments: dict[int, list[tuple[Tensor, ...]]] = {}
     if not bool(made.isfinite().all()):
         raise Overflow

@@ -27,6 +27,8 @@ NUMBERS = (
     "h_i",
     "tanh(g)",
     "1/(i+1)",
+    "1/(j+1)",
+    "m",
 )
 DECLARED = """\
 scalar p_i = 0.4
@@ -89,7 +91,7 @@ def frames(
         else "input 3\nstem none\nhead none\n"
     ]
     if not staged:
-        lines.append(f"stages 3 x {depth}\n")
+        lines.append(f"stages 3 x {depth}\nconst m = 0.5 per stage\n")
         text = "".join([*lines, OF_IMAGES if grid else OF_VECTORS])
         return Frame(text, depth, grid=grid)
     second = draw(st.integers(1, most))
@@ -98,6 +100,8 @@ def frames(
         stages.append(f"5 x {draw(st.integers(1, 3))}" + (" / 2" if grid else ""))
     lines.append(f"stages {', '.join(stages)}\n")
     restarts = draw(st.booleans())
+    numbers = ("0.5", "0.5" if restarts else "0.7", "0.5" if restarts else "0.3")
+    lines.append(f"const m = ({', '.join(numbers[: len(stages)])}) per stage\n")
     if restarts:
         lines.append("scope stage\n")
         depth = min(int(stage.split()[2]) for stage in stages)
@@ -328,6 +332,7 @@ def split_starts(draw: st.DrawFn, least: int = 1, most: int = 7) -> str:
     """Two unknowns that start with the halves of the input."""
     frame = (
         f"input 4\nstem none\nhead none\nstages 2 x {draw(st.integers(least, most))}\n"
+        "const m = 0.5 per stage\n"
         f"{OF_VECTORS}{DECLARED}"
     )
     writer = Writer(draw, ["X", "Y"], 2)

@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import sympy
@@ -38,8 +38,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": F.leaky_relu,
     "hardswish": F.hardswish,
     "hardsigmoid": F.hardsigmoid,
+    "exp": torch.exp,
+    "reciprocal": torch.reciprocal,
 }
 NUMBERS = {sympy.exp: torch.exp, sympy.tanh: torch.tanh, sympy.log: torch.log}
+#: What looks at the last axis alone, of tokens and vectors.
+ALONE = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Identity)
 #: Whose terms meet in one shape.
 MEETING = e.TensorSum | e.Pointwise | e.Combine
 
@@ -75,6 +79,8 @@ class Flow:
             if isinstance(part, e.Apply) and part.index == 0
         }
         self.declared = declared(formula, number, sizes(start))
+        self.stages = stages_of_blocks(formula, number)
+        self.calls_of: dict[tuple[str, int], list[Any]] = {}
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
         self.made: dict[Any, Tensor] = {}
@@ -85,8 +91,28 @@ class Flow:
 
     def output(self) -> Any:
         written = self.written(self.formula.output, len(self.blocks))
+        settled = self.settle(written)
+        self.read_calls(settled)
         with self.inside(len(self.blocks)):
-            return self.value(self.settle(written))
+            return self.value(settled)
+
+    def read_calls(self, output: Any) -> None:
+        """What each operator is called on in its own block, of all that is read."""
+        waiting, seen = [output], {output}
+        while waiting:
+            tensor = waiting.pop()
+            if isinstance(tensor, e.Apply) and self.home(tensor) == tensor.index:
+                key = (tensor.operator, int(tensor.index))
+                self.calls_of.setdefault(key, []).append(tensor.arguments)
+            found = list(tensor.children)
+            if isinstance(tensor, e.State):
+                found = [self.definition(tensor)]
+            elif isinstance(tensor, e.History):
+                members = map(self.settle, self.members(tensor))
+                found = [member for member in members if member is not None]
+            new = [part for part in dict.fromkeys(found) if part not in seen]
+            seen.update(new)
+            waiting += new
 
     @contextmanager
     def inside(self, block: int) -> Iterator[None]:
@@ -135,6 +161,10 @@ class Flow:
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
                 return tensor if any(m is not None for m in members) else None
+        if isinstance(tensor, e.Over):
+            inner = self.settle(tensor.tensor)
+            there = inner is not None and inner.is_many
+            return e.Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
@@ -159,10 +189,13 @@ class Flow:
         return tensor.func(*kind, *left)
 
     def members(self, history: e.History) -> list[Any]:
-        return [
-            history.body.xreplace({e.K: sympy.Integer(index)})
-            for index in range(history.first, int(history.last) + 1)
-        ]
+        last = int(history.last)
+        indices = range(history.first, last + 1)
+        if history.kind == "stages":
+            counts = [stage.blocks for stage in self.formula.stages]
+            ends = [0, *accumulate(counts)]
+            indices = [k for k in indices if k in ends or k == last]
+        return [history.body.xreplace({e.K: sympy.Integer(k)}) for k in indices]
 
     def definition(self, state: e.State) -> Any:
         """What an unknown is at an index; None before the start."""
@@ -239,7 +272,7 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called(module, *map(self.value, tensor.arguments))
+                return self.called(module, *self.arguments_of(tensor))
             case e.Scaled():
                 return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
@@ -255,7 +288,69 @@ class Flow:
                 return whole.chunk(tensor.parts, dim=axis(whole))[tensor.which]
             case e.History():
                 return self.history(tensor)
+            case e.Over():
+                return total(self.each(tensor.tensor))
+            case e.Across():
+                return self.across(tensor.kind, self.value(tensor.tensor))
         raise TypeError(type(tensor).__name__)
+
+    # -- sums over members, one member after the other
+
+    def each(self, tensor: Any) -> list[Any]:
+        """What an expression is for each member of the sum that it stands in."""
+        match tensor:
+            case e.Members():
+                found = [self.settle(member) for member in self.members(tensor.listed)]
+                return [self.value(member) for member in found if member is not None]
+            case e.Over():
+                scores = torch.stack(self.each(tensor.tensor))
+                weights = torch.exp(scores - scores.amax(0))
+                return list(weights / weights.sum(0))
+            case e.Apply():
+                self.begun.setdefault(tensor, self.block)
+                module = self.operator(tensor.operator, tensor.index)
+                return self.called_on_each(module, self.each(tensor.argument))
+            case e.Scaled():
+                values = self.each(tensor.tensor)
+                number = self.number(tensor.coefficient)
+                if not tensor.coefficient.has(e.K):
+                    return [number * value for value in values]
+                return [n * value for n, value in zip(number, values, strict=True)]
+        columns = [
+            self.each(part) if part.is_many else None for part in tensor.children
+        ]
+        count = next(len(column) for column in columns if column is not None)
+        result = []
+        for n in range(count):
+            parts = [
+                self.value(part) if column is None else column[n]
+                for part, column in zip(tensor.children, columns, strict=True)
+            ]
+            result.append(self.of_one(tensor, parts))
+        return result
+
+    def of_one(self, tensor: Any, parts: list[Any]) -> Any:
+        match tensor:
+            case e.Elementwise():
+                return FUNCTIONS[tensor.name](parts[0])
+            case e.Across():
+                return self.across(tensor.kind, parts[0])
+            case e.Part():
+                return parts[0].chunk(tensor.parts, dim=axis(parts[0]))[tensor.which]
+        return joined(kind_of(tensor), parts)
+
+    def across(self, kind: str, value: Tensor) -> Tensor:
+        if kind == "sum":
+            return value.sum(axis(value), keepdim=True)
+        return (value**2).sum(axis(value), keepdim=True) ** 0.5
+
+    def called_on_each(self, module: nn.Module, values: list[Tensor]) -> list[Tensor]:
+        """A module on all members; once, if it looks at no more than one position."""
+        leaves = [m for m in module.modules() if next(m.children(), None) is None]
+        if values[0].dim() < 4 and all(isinstance(m, ALONE) for m in leaves):
+            return list(self.called(module, torch.stack(values)))
+        # A call for a sum is one of its own, on what the block may call it on as well.
+        return [self.called(module, value.view_as(value)) for value in values]
 
     def state(self, state: e.State) -> Any:
         index = int(state.index)
@@ -288,6 +383,49 @@ class Flow:
         """
         value = self.value(right)
         return value.view_as(value)  # type: ignore[no-any-return]
+
+    def arguments_of(self, applied: e.Apply) -> list[Tensor]:
+        """What an operator gets: brought here, if it gets tensors of several stages."""
+        return [
+            self.argument(applied, place, inner)
+            for place, inner in enumerate(applied.arguments)
+        ]
+
+    def argument(self, applied: e.Apply, place: int, given: Any) -> Tensor:
+        """One of the tensors that an operator gets."""
+        index = applied.index
+        if index is sympy.nan or index < 1 or self.home(applied) != index:
+            return self.value(given)  # type: ignore[no-any-return]
+        block = int(index)
+        calls = self.calls_of[applied.operator, block]
+        stages = {self.stage(call[place]) for call in calls}
+        factors, inner = bare(given)
+        value, target = self.value(inner), self.declared[block - 1]
+        if (
+            len(stages) < 2
+            or self.stage(given) == self.stages[block - 1]
+            or sizes(value) == target
+            or spreads(sizes(value), target, product=False)
+        ):
+            return self.value(given)  # type: ignore[no-any-return]
+        self.meetings += 1
+        call = self.find(inner, value, (block,), target)
+        if call is None:
+            raise NoAdapter(f"{applied} has no adapter in front of its argument")
+        return self.times(factors, self.through(call, inner, value))
+
+    def stage(self, tensor: Any) -> int:
+        """The stage of the newest block that made a part."""
+        block = self.newest(tensor)
+        return self.stages[block - 1] if block else -1
+
+    def newest(self, tensor: Any) -> int:
+        """The number of the newest block that made a part."""
+        if isinstance(tensor, e.Apply):
+            return self.home(tensor)
+        if isinstance(tensor, e.State | e.History):
+            return newest(tensor)
+        return max(map(self.newest, tensor.children), default=0)
 
     def called(self, module: nn.Module, *values: Tensor) -> Tensor:
         """A module on values: it runs once on what was computed once."""
@@ -578,6 +716,10 @@ def joined(kind: str, parts: list[Any]) -> Any:
     return stacked.amax(0) if kind == "max" else stacked.amin(0)
 
 
+def total(parts: list[Any]) -> Any:
+    return sum(parts[1:], start=parts[0])
+
+
 def concat(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts, dim=axis(parts[0]))
 
@@ -609,6 +751,14 @@ def declared(
             shape = (*shape[:-1], stage.width)
         shapes += [shape] * stage.blocks
     return shapes
+
+
+def stages_of_blocks(formula: Formula, flow: int) -> list[int]:
+    """For each block of a flow, the number of its stage."""
+    stages = list(enumerate(formula.stages))
+    if formula.scope is Scope.STAGE:
+        stages = stages[flow : flow + 1]
+    return [number for number, stage in stages for _ in range(stage.blocks)]
 
 
 def interpret(

@@ -57,7 +57,7 @@ class Field:
     _unfit: str = ""
 
     def __post_init__(self) -> None:
-        self._atoms = Atoms(self.gain, self.most)
+        self._atoms = Atoms(self.gain, self.most, self.written.normed)
         self._products = Products(self._atoms)
         # The oldest first, so that nothing nests deeper than its equation.
         for state in self.written.states:

@@ -76,8 +76,10 @@ class Written:
         blocks: how many are written out.
         length: how many the network has (``L`` in coefficients).
         gate: a number for all gates, or None.
+        normed: operators that make one variance of all that they get.
 
     Attributes:
+        normed: as given.
         gates: the numbers of all gates that were met, by their letters.
         joined: whether features are put side by side.
         definitions: what each unknown and each history is.
@@ -86,8 +88,14 @@ class Written:
     """
 
     def __init__(
-        self, formula: Formula, blocks: int, length: int, gate: float | None
+        self,
+        formula: Formula,
+        blocks: int,
+        length: int,
+        gate: float | None,
+        normed: frozenset[str] = frozenset(),
     ) -> None:
+        self.normed = normed
         self.blocks = blocks
         self._formula = formula
         self._length = length
@@ -256,7 +264,7 @@ class Written:
         """A tensor as a sum, with operators applied to each term of a sum.
 
         An operator of a sum with a number in it is left whole: what the number adds
-        is no term.
+        is no term. So is one that divides by the size of the sum.
         """
         match tensor:
             case TensorSum():
@@ -288,8 +296,9 @@ class Written:
 
     def _is_whole(self, tensor: Apply, block: int) -> bool:
         """Whether an operator is no sum of what it makes of the terms of its input."""
-        several = len(tensor.arguments) != 1
-        return several or self._adds_number(tensor.arguments[0], block)
+        if len(tensor.arguments) != 1 or tensor.operator in self.normed:
+            return True
+        return self._adds_number(tensor.arguments[0], block)
 
     def _adds_number(self, tensor: Tensor, block: int) -> bool:
         """Whether a number is a term of a tensor, and no term for itself."""

@@ -26,9 +26,11 @@ class Linear(Operator):
     """A learned affine map of the features."""
 
     name = "linear"
+    positionwise = True
     about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True
+    stacks = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),

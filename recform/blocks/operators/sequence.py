@@ -1,102 +1,94 @@
-"""What is done along the positions of tokens, and the matrices that recur there."""
+"""Along the positions of tokens: convolutions, and positions as features."""
 
 from __future__ import annotations
 
+from recform.blocks.code import code
 from recform.blocks.operator import (
-    FUNCTION_INPUT,
+    Argument,
     Arguments,
     Cost,
     Emitted,
-    Misfit,
+    Kind,
+    Memory,
     Operator,
-    Several,
+    Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.operators.window import divides
+from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.support import template
 
 
-class Shift(Operator):
-    """The token of the position before, in the place of each."""
+class TokenConv(Operator):
+    """A one-dimensional convolution that keeps the positions."""
 
-    name = "shift"
-    about = "each position gets the token of the one before; the first gets zeros"
-    elementwise = True
-    moves = 1
+    name = "conv1d"
+    mixes = True
+    about = "convolution along the positions of tokens, of which as many come out"
+    source = "van den Oord et al. (2016), WaveNet, section 2.1"
+    attribute = "conv"
+    weights = (Weights("conv", ("TokenConv",)),)
+    support = (template("token_conv"),)
+    support_kept = (template("token_conv_kept"),)
+    arguments = (
+        Argument("kernel", Kind.SIZE, about="positions that it reads"),
+        Argument("width", Kind.SIZE, None, "output features; as many as come in"),
+        Argument("dilation", Kind.SIZE, 1, "distance between these positions"),
+        Argument("groups", Kind.SIZE, 1, "parts of the features that do not mix"),
+        Argument("causal", Kind.FLAG, False, "no position sees those behind it"),
+        Argument("bias", Kind.FLAG, False, "adds a learned number to each feature"),
+    )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
-        if x != FUNCTION_INPUT:
-            require_layout(x, Layout.TOKENS)
-        return x
+        require_layout(x, Layout.TOKENS)
+        width = _width(x, a)
+        divides(a.groups, x.features, "input features")
+        divides(a.groups, width, "output features")
+        return x.with_features(width)
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        self.shape(x, a)
-        return Cost()
+        width, positions = int(_width(x, a)), int(x.grid[0])
+        weights = width * (int(x.features) // int(a.groups)) * int(a.kernel)
+        rim = (int(a.kernel) - 1) * int(a.dilation)
+        return Cost(
+            parameters=weights + (width if a.bias else 0),
+            multiply_adds=weights * positions,
+            # The input with zeros around, which is a copy of it.
+            saves_more=(positions + rim) * int(x.features),
+        )
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        rim = (int(a.kernel) - 1) * int(a.dilation)
+        if rim and not a.causal:
+            return super().memory(x, a)
+        return (Memory("what it reads", int(x.features), rim),) if rim else ()
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted("F.pad({x}, (0, 0, 1, -1))")
+        parts = [code(x.features), code(_width(x, a)), code(a.kernel)]
+        parts += [f"dilation={code(a.dilation)}"] if a.dilation != 1 else []
+        parts += [f"groups={code(a.groups)}"] if a.groups != 1 else []
+        parts += ["bias=True"] if a.bias else []
+        parts += ["causal=True"] if a.causal else []
+        return Emitted("{m}({x})", f"TokenConv({', '.join(parts)})")
 
 
-class Outer(Several):
-    """The products of all features of two tensors, a matrix a position."""
-
-    name = "outer"
-    about = "the matrix x y^T at each position, its rows one after the other"
-    inputs = ("x", "y")
-
-    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
-        x, y = _side_by_side(inputs)
-        return x.with_features(x.features * y.features)
-
-    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        # Products element by element are not counted.
-        return Cost(saves_input=True)
-
-    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
-        return Emitted('torch.einsum("...i,...j->...ij", {x}, {y}).flatten(-2)')
+def _width(x: Shape, a: Arguments) -> Size:
+    return x.features if a["width"] is None else a.width
 
 
-class MatVec(Several):
-    """A matrix times a vector, at each position."""
+class Transpose(Operator):
+    """Positions as features, and features as positions."""
 
-    name = "matvec"
-    about = "the matrix x, its rows one after the other, times the vector y"
-    inputs = ("x", "y")
+    name = "transpose"
+    about = "positions of tokens as their features, and features as positions"
+    source = "Tolstikhin et al. (2021), MLP-Mixer, Eq. (1)"
+    support = (template("permute"),)
 
-    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
-        x, y = _side_by_side(inputs)
-        if isinstance(x.features, int) and isinstance(y.features, int):
-            if x.features % y.features:
-                raise Misfit(
-                    "RF402",
-                    f"takes a matrix with rows of {y.features}, which do not divide "
-                    f"{x.features} features",
-                    hint="outer(v, k) is a matrix with rows as wide as k",
-                )
-            return x.with_features(x.features // y.features)
-        return x.with_features(x.features / y.features)
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        require_layout(x, Layout.TOKENS)
+        return Shape(Layout.TOKENS, x.grid[0], (x.features,))
 
-    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
-        return Cost(multiply_adds=inputs[0].elements, saves_input=True)
+    # A view that products of matrices copy, as that of `tokens`.
 
-    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
-        rows = "{x}.unflatten(-1, (-1, {y}.shape[-1]))"
-        return Emitted(f'torch.einsum("...ij,...j->...i", {rows}, {{y}})')
-
-
-def _side_by_side(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
-    """Two tensors with features at the same positions.
-
-    Raises:
-        Misfit: if they are none.
-    """
-    x, y = inputs
-    for shape in inputs:
-        require_layout(shape, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
-    known = all(isinstance(size, int) for size in (*x.grid, *y.grid))
-    if x.layout is not y.layout or (known and x.grid != y.grid):
-        raise Misfit("RF401", f"takes two tensors of one grid, but gets {x} and {y}")
-    return x, y
-
-
-#: What a formula with positions says by ``X_<i-1,t-1>``.
-SHIFT = Shift()
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        return Emitted("{x}.transpose(1, 2)", layer="Permute(0, 2, 1)")

@@ -151,6 +151,13 @@ ENTRIES = {
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wid_i*X_<i-1>",
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wide_i*X_<i-1>",
     ),
+    "RF227": Entry(
+        "a network that cannot go on by positions",
+        "`--for generation` has a network make one position after the other, and keep what "
+        "it needs of those before. So it takes tokens or ids, and no position depends on "
+        "those behind it.",
+        command="recform compile net.rf --for generation",
+    ),
     "RF229": Entry(
         "a position that cannot be read",
         "With `times positions` an equation is for all tokens: it reads the same position "

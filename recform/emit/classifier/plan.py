@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sympy import sympify
+
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
-from recform.algebra.symbols import INCOMING, STRIDE, WIDTH, parameter
+from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
@@ -262,6 +264,7 @@ def _filled(formula: Formula, piece: Piece, step: Step, x: Shape) -> Arguments:
     values: dict[Any, Any] = {
         WIDTH: piece.width,
         STRIDE: piece.stride,
+        SCALE: 1 / sympify(piece.stride),
         INCOMING: piece.input.features,
         **{parameter(p.name): p.value for p in formula.params if p.free},
     }

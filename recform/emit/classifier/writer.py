@@ -30,7 +30,7 @@ from recform.emit.classifier.plan import (
     stem_parts,
 )
 from recform.emit.classifier.row import RowWriter
-from recform.emit.initialise import rule_call
+from recform.emit.initialise import rule_calls
 from recform.emit.naming.names import claim_of, is_inline
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import NetworkWriter
@@ -399,7 +399,7 @@ class ClassifierWriter(NetworkWriter):
         given = tuple(Argument(Code(name)) for name in (NUM_CLASSES, "global_pool"))
         start = Case(
             "isinstance(classifier, nn.Linear)",
-            (rule_call(rule, "classifier.weight"),),
+            rule_calls(rule, "classifier.weight"),
         )
         body = (
             Do(Make("super().reset_classifier", given)),

@@ -319,7 +319,7 @@ class ClassWriter:
             self._called,
             lambda value, parent: "",
             self._coefficient,
-            variables,
+            variables=variables,
         )
 
     def _called(self, tensor: Apply) -> str:

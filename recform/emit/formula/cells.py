@@ -85,7 +85,7 @@ class _CellWriter(ClassWriter):
         names = Namespace.forward()
         takes = {
             leaf: names.new(_variable(leaf))
-            for leaf in (*cell.memory, *map(given, cell.incoming))
+            for leaf in (*cell.recurrent, *map(given, cell.incoming))
         }
         now = tuple(before(name, 0) for name in cell.handed_on)
         # The only value needs no name.
@@ -106,7 +106,7 @@ class _CellWriter(ClassWriter):
         cell = self._body
         names = Namespace.forward({"made"})
         inputs = [names.new(name) for name in cell.incoming]
-        kept = {state: names.new(_variable(state)) for state in cell.memory}
+        kept = {state: names.new(_variable(state)) for state in cell.recurrent}
         newest = {name: self._newest(name, kept, names) for name in cell.handed_on}
         position = names.new("t")
         each = [f"{name}[:, {position}]" for name in inputs]

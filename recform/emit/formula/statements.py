@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Input,
+    Over,
+    Part,
+    State,
+    Tensor,
+    is_list,
+)
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
@@ -73,7 +82,7 @@ class BodyWriter:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
                 pass
-            elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
+            elif uses.get(tensor, 0) > 1 or _is_named(tensor):
                 self._assign(tensor)
             for value, attribute in adapted.pop(tensor, ()):
                 self._adapt(value, attribute)
@@ -139,9 +148,14 @@ class BodyWriter:
         if isinstance(tensor, Input):
             self._writer.variables[tensor] = "x"
             return True
+        parts = self._step.parts(tensor)
+        if is_list(tensor) and is_list(parts[-1]):
+            # No stage was finished: the list is the one that there was.
+            self._writer.variables[tensor] = self._writer.show(parts[-1])
+            return True
         if not isinstance(tensor, State):
             return False
-        (right,) = self._step.parts(tensor)
+        (right,) = parts
         if self._writer.adapter(self._step.bare(right), tensor):
             return False
         if right in self._writer.variables:
@@ -181,7 +195,7 @@ class BodyWriter:
             for part in tensor.arguments:
                 if part not in self._writer.variables:
                     self._assign(part)
-        given = [self._writer.show(part) for part in tensor.arguments]
+        given = self._writer.arguments(tensor)
         between, result = chain(code, given, "out")
         line = defined or self._line(tensor)
         for text in between:
@@ -218,8 +232,13 @@ class BodyWriter:
                 name = self._names.new(self._name_of(named))
                 self._writer.variables[part] = name
                 targets.append(name)
-            axis = self._writer.shape(tensor.tensor).feature_axis
+            axis = self._writer.axis(tensor.tensor)
             value = self._writer.show(tensor.tensor, ATOM)
             call = f"{value}.chunk({tensor.parts}, dim={axis})"
             self._set(", ".join(targets), call, self._line(tensor))
         return True
+
+
+def _is_named(tensor: Tensor) -> bool:
+    """Whether a tensor has a variable, however often it is read."""
+    return isinstance(tensor, State) or (isinstance(tensor, Over) and tensor.is_many)

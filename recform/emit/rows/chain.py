@@ -39,7 +39,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Argument, Code, Make, at
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.emit.rows.containers import BLOCK, NEXT, Part, fold, is_nested
-from recform.emit.setting import Setting, ordered
+from recform.emit.setting import Setting, incoming, ordered
 from recform.emit.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow
@@ -164,7 +164,7 @@ class ChainWriter:
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open((stem.input,)).inputs[0].features
+        return incoming(stem.input)
 
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""

@@ -8,10 +8,11 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, Tensor
+from recform.algebra.expr import Apply, Filled, I, K, L, Learned, Scaled, Tensor
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.stacked import slot_type, stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import (
     ATOM,
@@ -33,7 +34,7 @@ from recform.emit.plan.definitions import (
     Statement,
 )
 from recform.emit.plan.expressions import Code
-from recform.emit.steps.owned import Owned
+from recform.emit.steps.owned import Owned, at_block
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
 
@@ -51,13 +52,6 @@ class Called:
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
     numbers: Mapping[Symbolic, str]
-
-
-def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
-    """``i`` of the block that a coefficient belongs to, from the block of the step."""
-    if tensor.at is sympy.nan:
-        return value
-    return value.xreplace({I: I + (int(tensor.at) - step.at)})
 
 
 class StepForward:
@@ -108,7 +102,9 @@ class StepForward:
             parameters.append(Parameter(name, self._type(slot)))
             variables[slot] = name
         for scalar in self._own.scalars:
-            scalars[Learned(scalar, step.at)] = self._called.modules[scalar]
+            members = (K,) if self._formula.scalars[scalar].members else ()
+            owned = Learned(scalar, sympy.Integer(step.at), *members)
+            scalars[owned] = self._called.modules[scalar]
         writer = self._writer(variables, calls, scalars)
         statements = BodyWriter(
             step,
@@ -128,7 +124,9 @@ class StepForward:
         return "Tensor" if name in self._formula.scalars else "nn.Module"
 
     def _type(self, slot: Slot) -> str:
-        return self._kind(slot.name) if isinstance(slot, ModuleSlot) else "Tensor"
+        return (
+            self._kind(slot.name) if isinstance(slot, ModuleSlot) else slot_type(slot)
+        )
 
     def _output(self, slot: Slot, writer: Writer, variables: Mapping[Slot, str]) -> str:
         if isinstance(slot, ModuleSlot):
@@ -163,7 +161,14 @@ class StepForward:
             return self._own.blocks[0].shapes[tensor]
 
         return Writer(
-            step.parts, step.bare, shape, operator, adapter, coefficient, variables
+            step.parts,
+            step.bare,
+            shape,
+            operator,
+            adapter,
+            coefficient,
+            partial(stacks, self._formula, shape),
+            variables,
         )
 
     def _inlined(self, tensor: Apply) -> tuple[PipelineCode, Line | None] | None:

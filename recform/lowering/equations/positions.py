@@ -43,7 +43,7 @@ from recform.algebra.symbols import INCOMING
 from recform.algebra.typeset import indexed
 from recform.blocks import Argument, Arguments, Kind, symbols_in
 from recform.blocks.identifiers import identifier
-from recform.blocks.operators.sequence import Shift
+from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.reading.base import Reported

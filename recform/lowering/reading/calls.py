@@ -8,7 +8,7 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import Apply, Elementwise, Tensor, untimed
+from recform.algebra.expr import Across, Apply, Elementwise, Tensor, untimed
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
 from recform.diagnostics import Label, closest
 from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
@@ -23,6 +23,9 @@ class Calls(Ranges):
     def _call(self, expr: n.Call) -> Value:
         name = expr.function.name
         indexed = bool(expr.function.indices)
+        if name == "softmax" and not indexed and len(expr.arguments) == 2:
+            # Of one argument it is the operator, across the features.
+            return self._softmax(expr)
         if not indexed and name not in self.names.operators:
             if name in ("sum", "prod"):
                 return self._repeated(expr)
@@ -35,10 +38,31 @@ class Calls(Ranges):
                     expr.span,
                     hint="A_0, B_0 = split(input, 2)",
                 )
+            if name in ("dot", "norm"):
+                return self._across(expr)
             known = self.names.library.elementwise(name)
             if known is not None or name in sc.FUNCTIONS:
                 return self._function(expr)
         return self._application(expr)
+
+    def _across(self, expr: n.Call) -> Value:
+        """``dot(q_i, X)`` and ``norm(X)``: one number a position."""
+        name, arguments = expr.function.name, self._arguments(expr)
+        wanted = {"dot": 2, "norm": 1}[name]
+        if len(arguments) != wanted:
+            takes = "two tensors" if wanted > 1 else "one tensor"
+            self._fail(
+                "RF203", f"{name} takes {takes}, not {len(arguments)}", expr.span
+            )
+        values = [(self.value(argument), argument.span) for argument in arguments]
+        for value, place in values:
+            vector = isinstance(value, Scalar) and wanted > 1
+            if not isinstance(value, Tensor) and not vector:
+                self._fail("RF206", f"{name} takes tensors", place)
+        made = self._multiply(values)
+        if not isinstance(made, Tensor):
+            self._fail("RF206", f"{name} takes a tensor", expr.span)
+        return Across("sum" if name == "dot" else "norm", made)
 
     def _function(self, expr: n.Call) -> Value:
         name = expr.function.name

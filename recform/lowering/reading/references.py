@@ -16,11 +16,13 @@ from recform.algebra.expr import (
     State,
     Tensor,
     at_time,
+    mirrored,
     untimed,
 )
 from recform.algebra.operators import OperatorRef, Scalar
+from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST
-from recform.blocks.operators.sequence import SHIFT
+from recform.blocks.operators.positions import SHIFT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
@@ -46,9 +48,20 @@ class References(Indices):
                 return plain
         if self.names.positions and len(expr.indices) == 2:
             return self._at_position(expr)
+        if name in self.names.each_member:
+            return self._member_scalar(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
+        if mirrored(index) is not None:
+            self._fail(
+                "RF316",
+                f"{name} is no unknown, and only unknowns are taken from the block "
+                f"{expr.indices[0].span.text}",
+                expr.span,
+                hint=f"write {name}_i, which is of the block itself, "
+                f"or {name} for one that all blocks share",
+            )
         if name in self.names.operators:
             owner = name if time is None else at_time(name, time)
             self.used.setdefault(owner, expr.span)
@@ -79,6 +92,9 @@ class References(Indices):
                 hint=f"they stand in brackets: {expr.span.text}({', '.join(inputs)})",
             )
         return operator
+
+    def _member_scalar(self, expr: n.Reference) -> Value:
+        raise NotImplementedError
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
@@ -140,7 +156,27 @@ class References(Indices):
             return Scalar(value)
         if name in sc.CONSTANTS and name not in self.names.all():
             return Scalar(sc.CONSTANTS[name])
+        known = self._indexing or name in self.names.all()
+        if name in self.names.placed and not known:
+            return Scalar(self._placed(expr))
         return None
+
+    def _placed(self, expr: n.Reference) -> Symbolic:
+        """A number of the block: that of its stage, its own, or its place in its stage."""
+        row = self.names.placed[expr.name]
+        if not self.names.restarts:
+            return Placed(row)
+        if row.growth:
+            return I
+        if len(set(row.values)) > 1:
+            self._fail(
+                "RF218",
+                f"{expr.name} has a number for each stage or block, and with scope stage "
+                "an equation is one for all",
+                expr.span,
+                hint="with scope network an equation reads the number of its block",
+            )
+        return row.at(1)
 
     def _learned(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> Value:
         name = expr.name
@@ -196,14 +232,12 @@ class References(Indices):
         name = expr.name
         if self._indexing:
             self._no_index(expr)
-        if name in self.names.placed:
+        if name in self.names.placed and expr.indices:
             self._fail(
-                "RF218",
-                f"{name} has a number for each stage or block, and an equation is one "
-                "for all",
+                "RF304",
+                f"{name} has no index: it is the number of the block that reads it",
                 expr.span,
-                hint="such a number stands in the arguments of operators: "
-                f"W = conv({name}, c) > bn",
+                hint=f"write {name}",
             )
         if self.names.library.elementwise(name) or name in BUILT_IN:
             self._fail(

@@ -125,7 +125,7 @@ class Sizes:
 
     def adapter(self, adapter: Adapter) -> int:
         """How many parameters an adapter has."""
-        pipeline = self._formula.adapter
+        pipeline = self._formula.adapter_of(adapter.bridge.stride)
         assert pipeline is not None
         bridge = adapter.bridge
         place = Place(int(bridge.target.features), bridge.stride)
@@ -168,10 +168,7 @@ def adapters(blocks: Iterable[Block], block: Block) -> tuple[Adapter, ...]:
     several = list(blocks)
     groups: dict[object, list[Site]] = {}
     for site in block.sites:
-        targets = []
-        for other in several:
-            bridge = other.sites.get(site)
-            targets.append(bridge.target if bridge else other.shapes.get(site.parent))
+        targets = [other.arrives(site) for other in several]
         key = (site.value, block.sites[site].target, tuple(targets))
         groups.setdefault(key, []).append(site)
     return tuple(
