@@ -128,7 +128,9 @@ class _Cell:
             (made,) = self._returned("forward", incoming)
             factor, rest = self._planned([linear.factor, linear.rest], incoming)
             wanted: Value = called("scan", factor, rest)
-            if linear.factor == Filled(sympy.S.One):
+            if "scan_on" in ast.unparse(self._methods["forward"]):
+                wanted = called("scan_on", factor, rest, Module("self.past"))
+            elif linear.factor == Filled(sympy.S.One):
                 wanted = Reader({}, {}).text("torch.cumsum(rest_, dim=1)", rest_=rest)
             self._compare(cell.unknowns, [made], [wanted])
             return
@@ -221,11 +223,21 @@ class _Loop:
 
     def check(self) -> None:
         """Runs as many positions as it takes until all that is kept was made by others."""
-        *start, loop, end = self._forward.body
+        loops = [s for s in self._forward.body if isinstance(s, ast.For)]
+        if len(loops) != 1:
+            raise Misprint(f"{self._owner} has {len(loops)} loops")
+        (loop,) = loops
+        place = self._forward.body.index(loop)
+        start, (*kept, end) = (
+            self._forward.body[:place],
+            self._forward.body[place + 1 :],
+        )
+        if kept:
+            self._goes_on(start.pop(len(self._cell.recurrent)), start, kept.pop())
+        if kept:
+            raise Misprint(f"{self._owner} does more than it should")
         for statement in start:
             self._begin(statement)
-        if not isinstance(loop, ast.For):
-            raise Unreadable(ast.unparse(loop))
         self._counter = ast.unparse(loop.target)
         if (over := ast.unparse(loop.iter)) not in {
             f"range({name}.shape[1])" for name in self._inputs
@@ -244,6 +256,20 @@ class _Loop:
             self._made.clear()
         if ast.unparse(end) != "return torch.stack(made, dim=1)":
             raise Misprint(f"{self._owner} ends with {ast.unparse(end)}")
+
+    def _goes_on(
+        self, first: ast.stmt, start: Sequence[ast.stmt], last: ast.stmt
+    ) -> None:
+        """What was kept is in the place of zeros, and what is there at last is kept."""
+        kept = [ast.unparse(statement).partition(" = ")[0] for statement in start]
+        names = ", ".join(kept[: len(self._cell.recurrent)])
+        for statement, wanted in (
+            (first, f"({names},) = self.past.last({names})"),
+            (last, f"self.past.keep({names})"),
+        ):
+            text = f"if self.past is not None:\n    {wanted}"
+            if ast.dump(statement) != ast.dump(ast.parse(text).body[0]):
+                raise Misprint(f"{self._owner} goes on by {ast.unparse(statement)}")
 
     def _begin(self, statement: ast.stmt) -> None:
         text = ast.unparse(statement)

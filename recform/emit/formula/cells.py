@@ -19,6 +19,8 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
+    Branch,
+    Case,
     Class,
     Do,
     Function,
@@ -61,18 +63,26 @@ class _CellWriter(ClassWriter):
     def _methods(self) -> tuple[Function, ...]:
         cell = self._body
         if cell.affine is not None:
-            return (self._scan(cell.affine),)
-        return self._step(), self._loop()
+            return (self._scan(cell.affine, going=False),)
+        return self._step(), self._loop(going=False)
+
+    def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
+        """The values of the last positions are kept, and are what the next begin with."""
+        if self._body.affine is not None:
+            return (self._scan(self._body.affine, going=True),)
+        return (*methods[:-1], self._loop(going=True))
 
     # -- linear: all positions at once
 
-    def _scan(self, linear: Affine) -> Function:
+    def _scan(self, linear: Affine, *, going: bool) -> Function:
         assert linear.rest is not None
-        names = Namespace.forward({"scan"})
+        names = Namespace.forward({"scan", "scan_on"})
         takes = {given(name): names.new(name) for name in self._body.incoming}
         made, (factor, rest) = self._written((linear.factor, linear.rest), takes, names)
         text = f"scan({factor}, {rest})"
-        if linear.factor == Filled(sympy.S.One):
+        if going:
+            text = f"scan_on({factor}, {rest}, self.past)"
+        elif linear.factor == Filled(sympy.S.One):
             text = f"torch.cumsum({rest}, dim=1)"
         result = Return(Code(text), self._line(self._body.output))
         return forward((*made, result), list(takes.values()))
@@ -102,7 +112,7 @@ class _CellWriter(ClassWriter):
             "One position, from what is kept of those before and what comes in.",
         )
 
-    def _loop(self) -> Function:
+    def _loop(self, *, going: bool) -> Function:
         cell = self._body
         names = Namespace.forward({"made"})
         inputs = [names.new(name) for name in cell.incoming]
@@ -110,10 +120,17 @@ class _CellWriter(ClassWriter):
         newest = {name: self._newest(name, kept, names) for name in cell.handed_on}
         position = names.new("t")
         each = [f"{name}[:, {position}]" for name in inputs]
-        start = tuple(
+        start: list[Statement] = [
             Assign(variable, Code(self._zeros(state, inputs)))
             for state, variable in kept.items()
-        )
+        ]
+        end: list[Statement] = []
+        if going:
+            each_kept = ", ".join(kept.values())
+            one = each_kept if len(kept) > 1 else f"({each_kept},)"
+            last = Assign(one, Code(f"self.past.last({each_kept})"))
+            start.append(_if_going(last))
+            end.append(_if_going(Do(Code(f"self.past.keep({each_kept})"))))
         body = [
             Assign(
                 ", ".join(newest.values()),
@@ -126,7 +143,7 @@ class _CellWriter(ClassWriter):
         loop = Loop(position, Code(f"range({inputs[0]}.shape[1])"), tuple(body))
         made = Assign("made", Code("[]"), type="list[Tensor]")
         result = Return(Code("torch.stack(made, dim=1)"))
-        return forward((*start, made, loop, result), inputs)
+        return forward((*start, made, loop, *end, result), inputs)
 
     def _newest(self, name: str, kept: dict[State, str], names: Namespace) -> str:
         """The variable of a new value: that of the last one, where nothing is older."""
@@ -195,6 +212,11 @@ class _CellWriter(ClassWriter):
         statements = BodyWriter(step, writer, names, self._named, self._line)
         made = statements.write((), self._inlined_code)
         return made, [writer.show(tensor) for tensor in wanted]
+
+
+def _if_going(statement: Statement) -> Branch:
+    """Something that is done only where a network goes on by positions."""
+    return Branch((Case("self.past is not None", (statement,)),))
 
 
 def _variable(state: State) -> str:
