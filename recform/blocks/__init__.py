@@ -17,10 +17,11 @@ from recform.blocks.operator import (
     Memory,
     Misfit,
     Operator,
+    Several,
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, Stride
 
 __all__ = [
     "Argument",
@@ -34,7 +35,9 @@ __all__ = [
     "Memory",
     "Misfit",
     "Operator",
+    "Several",
     "Shape",
+    "Stride",
     "Weights",
     "code",
     "fraction",

@@ -18,6 +18,7 @@ IMAGE = """
 stem       conv(3, c) > bn > relu
 head       avgpool > linear(classes)
 adapter    conv(1, c, stride=s) > bn
+adapter up upsample(1/s) > conv(1, c) > bn
 transition conv(1, c, stride=s) > bn > relu
 """
 

@@ -18,7 +18,8 @@ from recform.blocks.operator import Operator
 #: The modules of recform's own operators, one a family.
 _FAMILIES = (
     *("activation", "attention", "convolution", "ids", "linear", "norm"),
-    *("padding", "pooling", "rearrange", "regularise", "sequence", "tokens"),
+    *("padding", "pooling", "positions", "rearrange", "regularise", "sequence"),
+    *("streams", "tokens"),
 )
 
 

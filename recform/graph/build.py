@@ -140,7 +140,7 @@ class _NetworkFollower:
         self, pipeline: Pipeline, x: Shape, place: Place, kept: bool
     ) -> tuple[Piece, bool]:
         """A pipeline outside the blocks, and whether autograd keeps its output."""
-        trace = self._runner.run(pipeline, x, place, None)
+        trace = self._runner.run(pipeline, (x,), place, None)
         for weight in trace.weights:
             self._share(weight)
         saved = trace.saved
@@ -185,15 +185,15 @@ class _NetworkFollower:
         """The modules of the network itself, for the flow that was followed last."""
         modules = []
         for (name, index), module in self._flows.modules.items():
-            if module.input is None or (index is not None and index != 0):
+            if module.inputs is None or (index is not None and index != 0):
                 continue
             pipeline = self._formula.operators[name]
-            trace = self._runner.run(pipeline, module.input, module.place, None)
+            trace = self._runner.run(pipeline, module.inputs, module.place, None)
             modules.append(
                 SharedModule(
                     name,
                     index,
-                    module.input,
+                    module.inputs,
                     module.place.width,
                     module.place.stride,
                     Totals(parameters=trace.parameters if index is None else 0),

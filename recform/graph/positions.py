@@ -133,13 +133,13 @@ class _Follower:
 
     def _piece(self, name: str, piece: Piece) -> Iterator[Kept]:
         place = Place(piece.width, piece.stride, table=piece.table)
-        yield from self._of(name, 0, piece.pipeline, piece.input, place)
+        yield from self._of(name, 0, piece.pipeline, (piece.input,), place)
 
     def _outside(self, block: Block) -> Iterator[Kept]:
         for name, module in block.calls.items():
-            if module.input is not None:
+            if module.inputs is not None:
                 pipeline = self._formula.operators[name]
-                yield from self._of(name, 0, pipeline, module.input, module.place)
+                yield from self._of(name, 0, pipeline, module.inputs, module.place)
 
     def _block(self, step: Step, block: Block, number: int) -> Iterator[Kept]:
         self._check(step)
@@ -150,21 +150,26 @@ class _Follower:
             own = block.calls.get(name)
             stage = self._formula.stages[0]
             place = own.place if own is not None else Place(stage.width, 1, number)
-            x = block.shapes[tensor.argument]
+            inputs = tuple(block.shapes[part] for part in tensor.arguments)
             if tensor.index is not sympy.nan:
                 index = int(tensor.index) + number - step.at
                 place = Place(
                     place.width, place.stride, index, place.length, place.table
                 )
-            yield from self._of(name, 1, self._formula.operators[name], x, place)
+            yield from self._of(name, 1, self._formula.operators[name], inputs, place)
         adapter = self._formula.adapter
         for bridge in block.sites.values():
             if adapter is not None:
                 place = Place(int(bridge.target.features), bridge.stride)
-                yield from self._of("adapter", 1, adapter, bridge.source, place)
+                yield from self._of("adapter", 1, adapter, (bridge.source,), place)
 
     def _of(
-        self, name: str, block: int, pipeline: Pipeline, x: Shape, place: Place
+        self,
+        name: str,
+        block: int,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
     ) -> Iterator[Kept]:
-        for memory in self._runner.memories(pipeline, x, place):
+        for memory in self._runner.memories(pipeline, inputs, place):
             yield Kept(name, block, memory)

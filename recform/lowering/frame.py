@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TypeVar
 
 import sympy
@@ -11,7 +12,7 @@ import sympy
 from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
-from recform.blocks import Layout, Shape
+from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import names_in
@@ -22,7 +23,10 @@ from recform.syntax import nodes as n
 
 MAX_BLOCKS = 100_000
 MAX_WIDTH = 65_536
+MAX_STRIDE = 64
 MAX_TIMES = 64
+#: What stands for a number of times where the second index is the position of a token.
+POSITIONS = "positions"
 _IDS = "the number of ids that there are"
 #: The setting that stands for the `input` line: sizes with an x between them, as text.
 INPUT = "input"
@@ -158,9 +162,9 @@ class FrameReader:
         for stage in item.stages:
             width = self.whole(stage.width, "a stage's width", MAX_WIDTH)
             blocks = self.whole(stage.blocks, "a stage's number of blocks", MAX_BLOCKS)
-            stride: int | None = 1
+            stride: Stride | None = 1
             if stage.stride is not None:
-                stride = self.whole(stage.stride, "a stage's stride", 64)
+                stride = self._stride(stage.stride)
             if width and blocks and stride:
                 result.append(StageSpec(width, blocks, stride, stage.span))
         if sum(stage.blocks for stage in result) > MAX_BLOCKS:
@@ -170,6 +174,19 @@ class FrameReader:
                 item.span,
             )
         return tuple(result)
+
+    def _stride(self, expr: n.Expr) -> Stride | None:
+        """A whole number, or one over a whole number, for a grid that becomes finer."""
+        what = "a stage's stride"
+        value = ScalarReader(self.values, Diagnostics(), what).read(expr)
+        if (
+            isinstance(value, sympy.Rational)
+            and value.p == 1
+            and 1 < value.q <= MAX_STRIDE
+        ):
+            self.structural |= params_in(expr, self._section.params)
+            return Fraction(1, int(value.q))
+        return self.whole(expr, what, MAX_STRIDE)
 
     def starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
         """The first block of every stage, as the index counts them."""
@@ -196,12 +213,24 @@ class FrameReader:
             return Scope.NETWORK
 
     def times(self, found: Survey) -> int:
-        """How far the second index runs; 0 where there is none."""
+        """How far the second index runs; 0 where there is none, or it has no end."""
         item = self._section.single["times"]
         assert isinstance(item, n.Times)
-        if not found.timed:
+        if not found.timed or self.over_positions():
             return 0
         return self.whole(item.count, "the number of times", MAX_TIMES) or 1
+
+    def over_positions(self) -> bool:
+        """Whether a second index is the position of a token: ``times positions``."""
+        item = self._section.single["times"]
+        assert isinstance(item, n.Times)
+        count = item.count
+        return (
+            isinstance(count, n.Reference)
+            and count.name == POSITIONS
+            and not count.indices
+            and POSITIONS not in {*self._section.params, *self._section.consts}
+        )
 
 
 def with_sizes(

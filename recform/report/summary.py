@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
@@ -23,15 +23,24 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.report.stacks import StackRow, stack_rows
 
 
 @dataclass(frozen=True)
 class StateRow:
-    """One tensor (or module) that a block hands on."""
+    """One tensor (or module, or list of tensors) that a block hands on.
+
+    Attributes:
+        what: typeset.
+        kind: in words.
+        reason: who reads it.
+        tensors: how many tensors it is behind the last block.
+    """
 
     what: str
     kind: str
     reason: str
+    tensors: int = 1
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,7 @@ class Summary:
         state: what a block hands on, where the general equations hold.
         borders: blocks that hand on something else, around those with equations of their
             own.
+        stacks: what waits for blocks that read ``X_<L-i>``.
         bound: size of the minimum cut that proves the state minimal.
         partial: whether the cut may have parts of sums.
         ways: one disjoint way from the past to the future for each tensor.
@@ -146,6 +156,7 @@ class Summary:
     orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
     borders: tuple[Border, ...]
+    stacks: tuple[StackRow, ...]
     bound: int
     partial: bool
     ways: tuple[tuple[str, ...], ...]
@@ -196,6 +207,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         ),
         borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
+        stacks=tuple(stack_rows(network)),
         bound=recurrence.bound,
         partial=recurrence.partial,
         ways=recurrence.disjoint,
@@ -240,7 +252,8 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
     rows = []
     for slot in recurrence.state:
         text = show(slot, pattern.at, pattern.absolute)
-        rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
+        reason, tensors = recurrence.reasons[slot], _tensors(slot, recurrence)
+        rows.append(StateRow(text, _kind(slot), reason, tensors))
     return rows
 
 
@@ -265,8 +278,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     for number, flow in enumerate(recurrence.flows, 1):
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
         for block, step in _around(recurrence, flow, own):
-            slots = [_at(slot, step, block) for slot in step.outputs]
-            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            slots = [_at(slot, step, block) for slot in step.handed]
+            usual = {_at(slot, pattern, block) for slot in pattern.handed}
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]
@@ -297,6 +310,19 @@ def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
             yield SharedRow(row.name, row.calls, row.reason, where)
 
 
+def _tensors(slot: Slot, recurrence: Recurrence) -> int:
+    """How many tensors a slot of the state is behind the last block; 0 for a module."""
+    if isinstance(slot, ModuleSlot):
+        return 0
+    if not isinstance(slot, History) or not is_list(slot):
+        return 1
+    longest = max(flow.length for flow in recurrence.flows)
+    last = int(slot.last) + longest - recurrence.pattern.at
+    if slot.kind == "finished":
+        return sum(slot.first <= end < last for end in recurrence.formula.ends)
+    return last - slot.first + 1
+
+
 def _at(slot: Slot, step: Step, block: int) -> Slot:
     """What a step hands on, for another block that takes it."""
     if isinstance(slot, ModuleSlot):
@@ -309,6 +335,8 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
+    if is_list(slot):
+        return "list"
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 

@@ -60,24 +60,31 @@ def render(summary: Summary, console: Console | None = None) -> None:
 
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
-    noun = "tensor" if len(tensors) == 1 else "tensors"
+    lists = sum(row.kind == "list" for row in tensors)
+    counted = [
+        f"{count} {noun}{'s' * (count != 1)}"
+        for count, noun in ((len(tensors) - lists, "tensor"), (lists, "list"))
+        if count or (noun == "tensor" and not lists)
+    ]
     but = ""
     if summary.borders:
         but = f", but for {_wheres(summary.borders)}"
-    console.print(f"\nState: {len(tensors)} {noun} from block to block{but}.")
+    console.print(f"\nState: {' and '.join(counted)} from block to block{but}.")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
     for row in summary.state:
-        early = ", formed early" if row.kind == "formed early" else ""
-        table.add_row(Text(f"  {row.what}"), Text(row.reason + early))
+        grown = f"; at the end {row.tensors} tensors" if row.tensors > 1 else ""
+        more = {"formed early": ", formed early", "list": grown}.get(row.kind, "")
+        table.add_row(Text(f"  {row.what}"), Text(row.reason + more))
     console.print(table)
     proof = "; ".join(" > ".join(way) for way in summary.ways)
     over = " and the parts of their sums" if summary.partial else ""
     console.print(
         Text(
             f"Minimal: a minimum cut between two blocks has size {summary.bound}, over "
-            f"the tensors that the equations name{over}. "
+            f"the tensors that the equations name{over}"
+            f"{', a list being one' * bool(lists)}. "
             f"Ways that share no tensor: {proof}."
         )
     )
@@ -88,6 +95,8 @@ def _state(summary: Summary, console: Console) -> None:
     if most > len(tensors):
         largest = [border for border in summary.borders if len(border.tensors) == most]
         console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
+    for stack in summary.stacks:
+        console.print(Text(f"{stack.text()}."))
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         where = f", in {shared.where}" if shared.where else ""

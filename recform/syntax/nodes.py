@@ -252,7 +252,7 @@ class Const(Node):
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """``scalar k_i = 0.5 per channel``; learned, starting at the value."""
+    """``scalar k_i = 0.5 per channel``, ``vector q_i = 0``; learned from this start."""
 
     target: Reference
     value: Expr
@@ -299,7 +299,7 @@ class Times(Node):
 
 @dataclass(frozen=True)
 class Pipeline(Node):
-    """``stem``, ``head``, ``adapter`` or ``transition`` with a flow."""
+    """``stem``, ``head``, ``adapter``, ``adapter up`` or ``transition`` with a flow."""
 
     role: str
     flow: Flow

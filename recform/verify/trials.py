@@ -80,6 +80,8 @@ class Trial:
     @cached_property
     def blocks(self) -> int:
         """How many blocks show every case: those of the file, if they are enough."""
+        if self.formula.relative:
+            return self.own  # its last blocks are in a network of any depth
         reach = reach_of(self.formula)
         return max(self.own, BLOCKS, reach.order + reach.absolute + 3)
 
@@ -113,13 +115,12 @@ class Trial:
 
 def started(formula: Formula, blocks: int, parts: Parts) -> Iterator[tuple[str, float]]:
     """How the learned scalars of a new module differ from what the file says."""
-    import torch
-
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with suppress(Missing):
                 value = parts.scalar(name, index).detach().float()
-                expected = torch.full_like(value, scalar.start)
+                start = scalar.numbers(value.numel(), index, blocks)
+                expected = value.new_tensor(start).view_as(value)
                 what = f"the start of {name}" + (f"_{index}" if index else "")
                 yield what, error_of(value, expected)
 
@@ -177,7 +178,7 @@ def _steps(formula: Formula, blocks: int) -> list[tuple[int, int]] | None:
     """For each step how often it stands in a row and in all, as far as that matters."""
     try:
         made = recurrence.build(twin.flat(formula, blocks), Diagnostics())
-    except CompileError:
+    except (CompileError, twin.NoTwin):
         return None
     rows: dict[int, tuple[int, int]] = {}
     for step, runs in groupby(made.flows[0].runs, key=lambda run: run.step):

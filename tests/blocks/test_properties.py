@@ -119,7 +119,7 @@ def test_what_fits_here_fits_in_torch(
         assume(False)
         raise
     with torch.device("meta"):
-        parameters, run, _ = build(name, x, a)
+        parameters, run, _ = build(name, (x,), a)
         counter = FlopCounterMode(display=False)
         with counter:
             result = run(torch.empty(2, *x.sizes))
@@ -144,7 +144,7 @@ def test_what_does_not_fit_here_does_not_fit_in_torch(
         operator(name).shape(x, a)
     except Misfit:
         try:
-            _, run, _ = build(name, x, a)
+            _, run, _ = build(name, (x,), a)
             result = run(torch.zeros(2, *x.sizes))
         except (RuntimeError, ValueError):
             return

@@ -19,6 +19,7 @@ TORCHVISION = (
     *("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0"),
     *("googlenet", "inception_v3", "vit_b_16"),
     *("regnet_x_400mf", "regnet_y_400mf", "convnext_tiny"),
+    *("efficientnet_v2_s", "mnasnet1_0", "mobilenet_v3_small"),
 )
 TIMM = (
     *("seresnet50", "resnet50d", "resnetv2_50", "mobilenetv1_100"),
@@ -33,6 +34,7 @@ ELSEWHERE = {
         ("torchvision", FOUND, TORCHVISION),
         ("timm", FOUND, TIMM),
         ("timm", f"{FOUND}; some keys are named differently", RENAMED),
+        ("torchvision", f"{FOUND}; named as in the paper", ("squeezenet1_1",)),
     )
     for file in files
 }

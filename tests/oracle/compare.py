@@ -68,7 +68,7 @@ def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) ->
     mine = images.clone().requires_grad_(numbers)
     made = ours(mine)
     other = images.clone().requires_grad_(numbers)
-    arguments: dict[int, list[Tensor]] = {}
+    arguments: dict[int, list[tuple[Tensor, ...]]] = {}
     if not bool(made.isfinite().all()):
         raise Overflow
     expected = interpret(formula, theirs, other, watch.calls, arguments)
@@ -178,15 +178,17 @@ def is_leaf(module: nn.Module) -> bool:
     return next(module.children(), None) is None
 
 
-def _repeated(net: nn.Module, arguments: dict[int, list[Tensor]]) -> dict[str, int]:
+def _repeated(
+    net: nn.Module, arguments: dict[int, list[tuple[Tensor, ...]]]
+) -> dict[str, int]:
     """By how much fewer calls do, as arguments of two names are equal to the last bit."""
     fewer: dict[str, int] = {}
     for name, module in net.named_modules():
         given = arguments.get(id(module), [])
-        distinct: list[Tensor] = []
-        for value in given:
-            if not any(torch.equal(value, other) for other in distinct):
-                distinct.append(value)
+        distinct: list[tuple[Tensor, ...]] = []
+        for values in given:
+            if not any(all(map(torch.equal, values, others)) for others in distinct):
+                distinct.append(values)
         if len(distinct) < len(given):
             for inner, part in module.named_modules():
                 if is_leaf(part):

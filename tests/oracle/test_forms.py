@@ -74,6 +74,13 @@ FORMS = {
     "L alone": FLAT + "X_i = X_<i-1> - X_<i-2>/L + L",
     "same weights twice": FLAT + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
     "same weights twice, staged": STAGED + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "same weights twice, stages in a row": FRAME + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "one module on two blocks": FRAME + "X_i = (1 + W_i)*X_<i-1> - 0.5*W_i*X_<i-2>",
+    "one module on three blocks": FRAME.replace("4 x 3", "4 x 3, 5 x 1 / 2")
+    + "X_i = W_i*X_<i-1> + W_i*(0.5*X_<i-2>) + relu(W_i*tanh(X_<i-3>))",
+    "one module on a sum": FRAME
+    + "X_i = X_<i-1> + W_i*(X_<i-1> + X_<i-2>) + W_i*(X_<i-3> - X_<i-2>)",
+    "a second call, stages in a row": FRAME + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
     "second call": FLAT + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
     "module of an earlier block": FLAT + "X_i = X_<i-1> + W_<i-2>*X_<i-1>",
     "shared over depth": FLAT + "X_i = relu(W*X_<i-1> + U*X_0)",

@@ -37,10 +37,13 @@ ENTRIES = {
     ),
     "RF406": Entry(
         "one module, two shapes",
-        "A module is called on two shapes. An adapter stands in front of a term, never "
-        "inside an operator; `scope stage` counts the index anew in each stage.",
-        "stages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
-        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+        "A module is called on two shapes. What a block's own operator gets from older "
+        "stages is brought to the shape of the block; a module of all blocks has one "
+        "shape. `scope stage` counts the index anew in each stage.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
+        "X_i = X_<i-1> + U_i*W*X_<i-1>",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
+        "X_i = X_<i-1> + U_i*W*X_<i-1>",
     ),
     "RF407": Entry(
         "no adapter",

@@ -8,7 +8,6 @@ for each position is read from the row on that comes next.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 
 from recform.emit.naming.namespace import fail
@@ -88,9 +87,9 @@ def _by_rows(made: Definition, tables: tuple[str, ...]) -> Definition:
 
 def _step_by_rows(step: StepPlan, tables: tuple[str, ...]) -> StepPlan:
     """What a step is held against, read likewise."""
-    inlined: Mapping[str, tuple[str, ...]] = {
-        name: tuple(_read(call, tables) for call in calls)
-        for name, calls in step.printed.inlined.items()
+    inlined = {
+        name: replace(each, calls=tuple(_read(call, tables) for call in each.calls))
+        for name, each in step.printed.inlined.items()
     }
     return replace(step, printed=replace(step.printed, inlined=inlined))
 

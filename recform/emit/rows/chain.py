@@ -118,7 +118,7 @@ class ChainWriter:
         given = self._formula.names.get(role)
         own = Naming(role + ("{}" if origin.number else ""))
         path = (given or own).at(origin.number)
-        here = Setting.at(piece.input, piece, self._formula.tables)
+        here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
             here = here.taking(self._incoming(piece))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
@@ -147,7 +147,7 @@ class ChainWriter:
             name = self._workshop.name("Transition")
             title = f"transition {piece.pipeline.text}"
             code = self._workshop.pipeline_class(
-                name, piece.pipeline, piece.input, title
+                name, piece.pipeline, (piece.input,), title
             )
             self._transitions = name, code.parameters
         module = made_at(*self._transitions, here)
@@ -279,7 +279,7 @@ class ChainWriter:
             members = [part for _, part in group]
             start, end = end, end + len(members)
             calls, cuts = code.calls[start:end], code.cuts[start:end]
-            between, result = chain(replace(code, calls=calls, cuts=cuts), "x", "x")
+            between, result = chain(replace(code, calls=calls, cuts=cuts), ("x",), "x")
             line = self._line(members[0])
             made += (Assign("x", Code(text), line) for text in between)
             if end == len(parts):

@@ -12,7 +12,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import usage
 from recform.lowering.flows.pipelines import PipelineReader
-from recform.lowering.sections import Section, statement_text
+from recform.lowering.sections import RISE, Section, statement_text
 from recform.lowering.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -29,7 +29,7 @@ class NetworkFlows:
         report: gets RF2xx.
 
     Attributes:
-        frame: stem, head, adapter and transition, by role.
+        frame: stem, head, adapters and transition, by role.
         operators: those that the equations name.
         structural: names of parameters that decide how the network is built.
     """
@@ -53,8 +53,10 @@ class NetworkFlows:
             report,
         )
         self.frame: dict[str, Pipeline] = {}
-        for role in ("stem", "head", "adapter", "transition"):
-            item = section.single[role]
+        for role in ("stem", "head", "adapter", RISE, "transition"):
+            item = section.single.get(role)
+            if item is None:
+                continue  # tokens and vectors have no grid that could become finer
             assert isinstance(item, n.Pipeline)
             self.frame[role] = self._reader.read(role, item.flow)
         self.frame["head"] = _knowing(self.frame["head"], shape)
