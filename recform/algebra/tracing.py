@@ -107,8 +107,9 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
-    if not sympy.sympify(values.get(STRIDE, 1)).is_Integer:
-        _no_stride(step, values[STRIDE])
+    stride = sympy.sympify(values.get(STRIDE, 1))
+    if stride.is_Rational and not stride.is_Integer:
+        _no_stride(step, stride)
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)
