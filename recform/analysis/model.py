@@ -188,7 +188,9 @@ def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
     """
     deep = at_depth(formula, depth)
     if deep is None:
-        ranges = [b for b in formula.boundaries if b.rule is not None and b.rule.relative]
+        ranges = [
+            b for b in formula.boundaries if b.rule is not None and b.rule.relative
+        ]
         report.error(
             "RF315",
             f"with {depth} blocks, a range does not begin and end at a block",

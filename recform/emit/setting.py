@@ -82,7 +82,10 @@ class Setting:
         """
         numbers = dict(zip((t.symbol for t in tables), place.table, strict=False))
         # A grid is divided or becomes finer, never both.
-        stride, scale = max(1, place.stride), max(1, as_stride(1 / Fraction(place.stride)))
+        stride, scale = (
+            max(1, place.stride),
+            max(1, as_stride(1 / Fraction(place.stride))),
+        )
         values = {
             WIDTH: place.width,
             STRIDE: stride,

@@ -42,7 +42,11 @@ def warn_of_widths(
     last = formula.equations[-1]
     several = len({untimed(equation.unknown) for equation in formula.equations}) > 1
     made_by = _operator(last.right)
-    if any(map(_speaks_of_width, formula.operators.values())) if several else not made_by:
+    if (
+        any(map(_speaks_of_width, formula.operators.values()))
+        if several
+        else not made_by
+    ):
         return
     for spec, stage in zip(formula.stages, stages, strict=True):
         block = stage.segments[-1].block

@@ -151,7 +151,11 @@ class FrameReader:
         """A whole number, or one over a whole number, for a grid that becomes finer."""
         what = "a stage's stride"
         value = ScalarReader(self.values, Diagnostics(), what).read(expr)
-        if isinstance(value, sympy.Rational) and value.p == 1 and 1 < value.q <= MAX_STRIDE:
+        if (
+            isinstance(value, sympy.Rational)
+            and value.p == 1
+            and 1 < value.q <= MAX_STRIDE
+        ):
             self.structural |= params_in(expr, self._section.params)
             return Fraction(1, int(value.q))
         return self.whole(expr, what, MAX_STRIDE)

@@ -58,7 +58,9 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     lists.keep(0, shapes)
     for segment in (segment for stage in stages for segment in stage.segments):
         step = network.recurrence.steps[segment.step]
-        made = _Inside(step, segment.block, f"block {segment.first}").check(segment.inputs)
+        made = _Inside(step, segment.block, f"block {segment.first}").check(
+            segment.inputs
+        )
         # Of blocks that are alike without a stack, two show what all of them get.
         count = segment.count if flow.stacks else min(segment.count, 2)
         for block in range(segment.first, segment.first + count):

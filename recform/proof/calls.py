@@ -192,9 +192,7 @@ def _read(node: ast.stmt, sizes: Mapping[str, int]) -> Iterator[_Done]:
                 yield _Call(container, place, *_parts(inside, name))
                 for statement in behind:
                     yield from _read(statement, sizes)
-        case ast.AnnAssign(
-            target=ast.Name(id=name), value=ast.List(elts=values)
-        ):
+        case ast.AnnAssign(target=ast.Name(id=name), value=ast.List(elts=values)):
             yield _List(name, [ast.unparse(value) for value in values])
         case ast.Expr(
             value=ast.Call(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import sympy
 
-from recform.algebra.expr import I, Apply, L, State, Tensor, has_mirror, subtensors
+from recform.algebra.expr import Apply, I, L, State, Tensor, has_mirror, subtensors
 from recform.algebra.formula import Boundary, Formula
 from recform.algebra.reindex import reindexed
 from recform.proof.indices import lag_of
@@ -36,7 +36,9 @@ class Stated:
         for boundary in formula.boundaries:
             if isinstance(boundary.left, State):
                 key = (boundary.left.name, int(boundary.left.index))
-                self._own[key] = _of_block(boundary, length) if skips else boundary.right
+                self._own[key] = (
+                    _of_block(boundary, length) if skips else boundary.right
+                )
             else:
                 self.inner.append((boundary.left, boundary.right))
         # Unknowns that are one application, by the operator; those of one block by the

@@ -163,7 +163,9 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
         for block in range(int(first), int(last) + 1):
             left = State(name, sympy.Integer(block))
             right = at_block(rule.right, block, length)
-            if any(isinstance(part, State) and _is_late(part, left) for part in walk(right)):
+            if any(
+                isinstance(part, State) and _is_late(part, left) for part in walk(right)
+            ):
                 return None
             if left not in own:
                 kept.append(replace(boundary, left=left, right=right))

@@ -17,7 +17,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-
 import sympy
 
 from recform.algebra.expr import (
@@ -57,7 +56,9 @@ from recform.recurrence.steps import Writer
 
 def is_stacked(formula: Formula) -> bool:
     """Whether blocks of a network read ``X_<L-i>``."""
-    return any(b.rule is not None and has_mirror(b.rule.right) for b in formula.boundaries)
+    return any(
+        b.rule is not None and has_mirror(b.rule.right) for b in formula.boundaries
+    )
 
 
 class Stacked:
@@ -210,6 +211,3 @@ def _stacks(model: Writer, steps: Sequence[Step]) -> list[Stack]:
         popped = sorted(int(mirror.index) for mirror in mirrors)
         stacks.append(Stack(body, shift, kept, tuple(popped)))
     return stacks
-
-
-

@@ -46,7 +46,10 @@ class Lists(Generic[T]):
         Raises:
             Unkept: if nothing is there.
         """
-        return [*handed[: step.carried], *(items.pop() for items in self._of(step, block))]
+        return [
+            *handed[: step.carried],
+            *(items.pop() for items in self._of(step, block)),
+        ]
 
     def alike(self, step: Step, block: int) -> int | None:
         """How many blocks in a row would take the same; None if they take nothing.
@@ -55,7 +58,9 @@ class Lists(Generic[T]):
             Unkept: if nothing is there.
         """
         counts = [
-            next((n for n, i in enumerate(reversed(items)) if i != items[-1]), len(items))
+            next(
+                (n for n, i in enumerate(reversed(items)) if i != items[-1]), len(items)
+            )
             for items in self._of(step, block)
         ]
         return min(counts, default=None)
@@ -68,7 +73,9 @@ class Lists(Generic[T]):
             assert isinstance(slot, Mirror)
             items = self._items.get((slot.body, slot.shift))
             if not items:
-                raise Unkept(f"block {block} takes {slot} off a stack with nothing on it")
+                raise Unkept(
+                    f"block {block} takes {slot} off a stack with nothing on it"
+                )
             found.append(items)
         return found
 

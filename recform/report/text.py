@@ -86,8 +86,8 @@ def _state(summary: Summary, console: Console) -> None:
     if most > len(tensors):
         largest = [border for border in summary.borders if len(border.tensors) == most]
         console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
-    for row in summary.stacks:
-        console.print(Text(f"{row.text()}."))
+    for stack in summary.stacks:
+        console.print(Text(f"{stack.text()}."))
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         where = f", in {shared.where}" if shared.where else ""

@@ -24,7 +24,6 @@ from recform.recurrence.reach import reach_of
 from recform.verify import passes
 from recform.verify.evaluate import Computed, Evaluator, Missing, Unknown, Untold
 from recform.verify.linear import by_input, by_older_blocks, path_numbers
-from recform.verify.twin import NoTwin
 from recform.verify.trials import (
     CLOSE,
     Make,
@@ -35,6 +34,7 @@ from recform.verify.trials import (
     settled,
     start_of,
 )
+from recform.verify.twin import NoTwin
 
 if TYPE_CHECKING:
     import torch

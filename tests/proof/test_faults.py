@@ -431,7 +431,10 @@ PLANTED: dict[str, tuple[str, Fault]] = {
     ),
     "another value on a stack": ("skips", kept(lambda k: {**k, 2: 1 - k[2]})),
     "no such value for a stack": ("skips", kept(lambda k: {**k, 2: 5})),
-    "values of later blocks": ("skips", kept(lambda k: {b + 1: n for b, n in k.items()})),
+    "values of later blocks": (
+        "skips",
+        kept(lambda k: {b + 1: n for b, n in k.items()}),
+    ),
     "stacks swapped": ("skips", flowed(stacks=_bodies_swapped)),
     "no stacks": ("skips", flowed(stacks=lambda _: ())),
     "off another stack": ("skips", stepped(_other_stack, "late")),

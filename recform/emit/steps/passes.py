@@ -147,9 +147,7 @@ def _rows(network: NetworkGraph, stage: int) -> Iterator[tuple[_Row, int]]:
         first += segment.count
 
 
-def _apart(
-    row: _Row, first: int, flow: Flow, lists: Sequence[str]
-) -> Iterator[_Row]:
+def _apart(row: _Row, first: int, flow: Flow, lists: Sequence[str]) -> Iterator[_Row]:
     """Blocks of a row that put the same on stacks."""
 
     def keeps(block: int) -> tuple[tuple[str, int], ...]:
@@ -190,9 +188,7 @@ def _names(network: NetworkGraph, step: Step) -> tuple[str, ...]:
     return tuple(names.new(variable(s, step.at, order)) for s in step.handed)
 
 
-def _aside(
-    network: NetworkGraph, step: Step, others: Sequence[str]
-) -> tuple[str, ...]:
+def _aside(network: NetworkGraph, step: Step, others: Sequence[str]) -> tuple[str, ...]:
     """A variable for each value that a block makes for stacks alone."""
     names, order = Namespace.forward(set(others)), network.recurrence.order
     slots = step.outputs[len(step.handed) :]

@@ -275,9 +275,7 @@ class EquationReader:
                     made = at_block(part, block, self._length)
                     reader.spans.setdefault(made, reader.spans[part])
             state = State(left.name, sympy.Integer(block))
-            self._boundaries.append(
-                Boundary(state, here, item.span, _text(item), rule)
-            )
+            self._boundaries.append(Boundary(state, here, item.span, _text(item), rule))
 
     def _copy(
         self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation

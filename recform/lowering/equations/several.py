@@ -16,6 +16,7 @@ from recform.lowering.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 
+
 def is_several(left: n.Reference) -> bool:
     """Whether a left side names several blocks."""
     if len(left.indices) != 1:
@@ -131,7 +132,11 @@ class SeveralReader:
         ends = [self._whole(end, left) for end in written]
         # Of a short network, a range that is said in L may have no block.
         least = ends[0] - 1 if any(end.has(L) for end in written) else ends[0]
-        if not all(end.is_Integer for end in ends) or not 1 <= ends[0] or ends[1] < least:
+        if (
+            not all(end.is_Integer for end in ends)
+            or not ends[0] >= 1
+            or ends[1] < least
+        ):
             self._fail(
                 "a range on the left side goes from one block, counted from 1, "
                 "to a later one",

@@ -209,7 +209,9 @@ class Overview(Sketch):
         found: dict[Slot, dict[Carried, None]] = {slot: {} for slot in slots}
         made = self._made(bundle, step, node)
         for block in range(bundle.first, bundle.first + bundle.count):
-            for slot, carried in zip(slots, self.lists.given(step, block, ()), strict=True):
+            for slot, carried in zip(
+                slots, self.lists.given(step, block, ()), strict=True
+            ):
                 found[slot][carried] = None
             self.lists.keep(block, made)
         return {slot: list(several) for slot, several in found.items()}

@@ -21,7 +21,11 @@ class Loop(nn.Module):
 
     def __init__(self, channels: int, widths: list[int], classes: int) -> None:
         super().__init__()
-        self.down, self.ups, self.merged = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        self.down, self.ups, self.merged = (
+            nn.ModuleList(),
+            nn.ModuleList(),
+            nn.ModuleList(),
+        )
         for width in widths:
             self.down.append(double(channels, width))
             channels = width
@@ -65,7 +69,9 @@ def theirs(key: str, levels: int) -> str:
     return f"{where}.{int(number) - 1}.{kind}"
 
 
-@pytest.mark.parametrize(("levels", "size"), [(2, (6, 10)), (3, (12, 8)), (5, (16, 32))])
+@pytest.mark.parametrize(
+    ("levels", "size"), [(2, (6, 10)), (3, (12, 8)), (5, (16, 32))]
+)
 def test_it_is_the_loop(levels: int, size: tuple[int, int]) -> None:
     widths = [4 * 2**n for n in range(levels)]
     down = [f"{w} x 1" + " / 2" * bool(n) for n, w in enumerate(widths)]
