@@ -95,7 +95,9 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
         elif index.has(L):
             from_end = max(from_end, _from_end(index))
     tail = _tail(formula, order, from_end, report or Diagnostics())
-    early = not (formula.scope is Scope.NETWORK and any(s.stride < 1 for s in formula.stages))
+    early = not (
+        formula.scope is Scope.NETWORK and any(s.stride < 1 for s in formula.stages)
+    )
     return Reach(order, absolute, from_end, tail, partial=early, early=early)
 
 

@@ -260,9 +260,7 @@ class Shapes:
             return along
         finer = (Fraction(1, n) for n in range(2, 65))
         return next(
-            r
-            for r in (*range(1, 1000), *finer)
-            if divided(source, r)[1:] == target[1:]
+            r for r in (*range(1, 1000), *finer) if divided(source, r)[1:] == target[1:]
         )
 
 

@@ -81,7 +81,11 @@ def drawn_up(seed: int) -> str:
     levels = chance.randint(1, 3)
     strides = [chance.choice([2, 2, 3]) for _ in range(levels)]
     counts = [chance.randint(1, 2) for _ in range(2 * levels + 1)]
-    steps = ["", *(f" / {s}" for s in strides), *(f" / (1/{s})" for s in reversed(strides))]
+    steps = [
+        "",
+        *(f" / {s}" for s in strides),
+        *(f" / (1/{s})" for s in reversed(strides)),
+    ]
     stages = ", ".join(
         f"{chance.randint(2, 4)} x {count}{step}"
         for count, step in zip(counts, steps, strict=True)
@@ -207,7 +211,9 @@ def test_stages_that_go_up() -> None:
         net = item.module().eval()
         with torch.no_grad():
             y = net(torch.randn(1, channels, 2 * high, 3 * wide))
-        assert tuple(y.shape[1:]) == Shapes(item, (channels, 2 * high, 3 * wide)).output()
+        assert (
+            tuple(y.shape[1:]) == Shapes(item, (channels, 2 * high, 3 * wide)).output()
+        )
     assert compared > DRAWN // 2
 
 
