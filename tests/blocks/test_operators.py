@@ -32,6 +32,8 @@ CALLS: list[tuple[str, Shape, dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": (3, 1), "padding": (0, 1), "stride": 2}),
     ("dwconv", IMAGE, {"kernel": 3}),
     ("dwconv", IMAGE, {"kernel": (5, 1), "stride": 2, "multiplier": 3, "bias": True}),
+    ("wsconv", IMAGE, {"kernel": 3, "width": 12, "stride": 2, "groups": 4}),
+    ("wsconv", IMAGE, {"kernel": (1, 3), "bias": False, "gamma": 1.7, "gain": 0.5}),
     ("deconv", IMAGE, {"kernel": 3}),
     ("deconv", IMAGE, {"kernel": 4, "width": 6, "stride": 2}),
     ("deconv", IMAGE, {"kernel": (2, 3), "stride": 2, "groups": 2, "bias": True}),
@@ -143,12 +145,15 @@ def test_what_autograd_keeps(name: str, x: Shape, given: dict[str, Any]) -> None
     parameters, run, _ = build(name, x, a)
     value = torch.randn(2, *x.sizes, requires_grad=True)
     own = {p.data_ptr() for p in parameters}
+    # What is made of kernels does not grow with the batch either.
+    kernels = {p.shape for p in parameters if p.dim() == 4}
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         words = tensor.element_size() // 4 if tensor.element_size() >= 4 else 1
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
-        if (tensor.dim() > 1 or tensor.shape == (2,)) and tensor.data_ptr() not in own:
+        grows = tensor.shape not in kernels and tensor.data_ptr() not in own
+        if (tensor.dim() > 1 or tensor.shape == (2,)) and grows:
             kept[tensor.data_ptr()] = tensor.numel() * words
         return tensor
 
