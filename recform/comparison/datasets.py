@@ -182,11 +182,10 @@ def over_data(results: Results, alpha: float, baseline: str) -> OverData | None:
     )
 
 
-def steady(
-    values: npt.NDArray[np.float64], scale: float
-) -> npt.NDArray[np.float64]:
-    """The same without what only the last bits tell apart: decimals added up in another
-    order are the same mean, and two steps of the same size are a tie.
+def steady(values: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+    """The same without what only the last bits tell apart.
+
+    Decimals added up in another order are the same mean, and steps of one size a tie.
 
     Args:
         values: of scores, or differences of some.

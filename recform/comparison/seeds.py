@@ -215,13 +215,10 @@ def flipped(
     if abs(seen) < 1e-9 * np.max(np.abs(values)):
         return 1.0  # every other way is as far from zero
 
-    def told(sample: npt.NDArray[np.float64], axis: int) -> npt.NDArray[np.float64]:
-        # Shares of what was seen: a mean that is the same but for the last bits is a tie.
-        return np.round(np.mean(sample, axis=axis) / seen, 9)
-
     found = stats.permutation_test(
         (np.asarray(values),),
-        told,
+        # Shares of what was seen: a mean that is the same but for the last bits is a tie.
+        lambda sample, axis: np.round(np.mean(sample, axis=axis) / seen, 9),
         permutation_type="samples",
         vectorized=True,
         n_resamples=np.inf,
