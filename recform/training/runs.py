@@ -30,12 +30,15 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import UnionType
-from typing import Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import reason, write_whole
 from recform.training.recipe import Recipe, to_toml
 from recform.version import __version__
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: The packages whose versions a run keeps.
 _PACKAGES = ("torchvision", "accelerate", "numpy")
@@ -187,13 +190,11 @@ class Run:
         Raises:
             CompileError: if another one does (RF809), or there can be no folder (RF503).
         """
-        from filelock import FileLock, Timeout
-
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.file(".lock"))
-            lock.acquire(timeout=0)
-        except Timeout:
+            lock = self._lock()
+        except OSError as error:
+            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
+        if lock is None:
             report = Diagnostics()
             report.error(
                 "RF809",
@@ -201,12 +202,29 @@ class Run:
                 hint="wait for it, or give this run another name: --name NAME",
             )
             raise CompileError(report) from None
-        except OSError as error:
-            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
         try:
             yield
         finally:
             lock.release()
+
+    def free(self) -> bool:
+        """Whether no process writes to the folder."""
+        lock = self._lock()
+        if lock is not None:
+            lock.release()
+        return lock is not None
+
+    def _lock(self) -> FileLock | None:
+        """The folder for this process alone; None if another one has it."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(self.file(".lock"))
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
 
 
 def _refuse(message: str, hint: str) -> NoReturn:

@@ -110,7 +110,8 @@ ENTRIES = {
     ),
     "RF818": Entry(
         "a checkpoint that cannot be read",
-        "A file of the last checkpoint is broken, or of another version. Nothing was changed.",
+        "A file of the last checkpoint is broken, or of another version, or it has weights in "
+        "shards and this run has none, or the other way round. Nothing was changed.",
         command="mkdir -p runs/a/checkpoint/step-0000000001; "
         "echo > runs/a/checkpoint/step-0000000001/progress.json; "
         "recform train net.rf --name a > out.txt",
