@@ -86,7 +86,7 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
             raise
         shutil.rmtree(forming, ignore_errors=True)
         said = (reason(error).splitlines() or [type(error).__name__])[0][:200]
-        if "iostream" in said:
+        if "iostream" in said or "enforce fail" in said:
             said = "torch cannot write a file; the disk may be full"
         report = Diagnostics()
         report.error(

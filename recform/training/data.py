@@ -96,6 +96,9 @@ def load(asked: Asked) -> Data:
         refuse("RF805", f"{kind} needs a path", f"--data {kind}:PATH")
     if colon and not needs:
         refuse("RF805", f"{kind} takes no argument", f"--data {kind}")
+    if not asked.name.isprintable():
+        text = f"{asked.name!a} cannot be printed on one line"
+        refuse("RF805", text, "rename the file, or give a link to it")
     try:
         return KINDS[kind](asked)
     except MemoryError:

@@ -214,6 +214,9 @@ def test_a_class_that_only_the_test_set_has(tmp_path: Path) -> None:
 
 def test_names_of_data() -> None:
     assert refused("digit").hint == "did you mean 'digits'?"
+    for name in ("npz:a\nb", "npz:\udcff.npz"):
+        item = refused(name)
+        assert (item.code, item.message.isascii()) == ("RF805", True)
     for name in ("npz", "npz:", "text:", "imagefolder", "digits:x", "", "cifar10:x"):
         assert refused(name).code == "RF805"
 

@@ -214,10 +214,11 @@ def test_a_result_that_says_more_is_not_made_again(
     assert path.read_bytes() == before
 
 
+@pytest.mark.usefixtures("pictures")
 def test_names_are_no_markup(complete: Path, tmp_path: Path) -> None:
     shutil.copytree(complete / "run", tmp_path / "[red]a[")
     (tmp_path / "tiny.rf").write_text(TINY)
-    data = tmp_path / "[b]"
+    data = tmp_path / r"[b]$\nothing$\u7db2"
     images = np.zeros((20, 8, 8), np.uint8)
     np.savez(data, x_train=images, y_train=np.arange(20) % 2,
              x_test=images, y_test=np.arange(20) % 2)  # fmt: skip
