@@ -84,6 +84,14 @@ def test_boundary_equations_show_in_the_derivative_by_the_input() -> None:
     assert [row and row.right for row in rows] == ["W_1", "W_2*W_1"]
 
 
+def test_what_lies_before_the_start_is_what_the_file_says() -> None:
+    """Leapfrog starts at rest: dX_1/dX_0 is 2 - 1 + W_1, and not 2 + W_1."""
+    text = "X_i = 2*X_<i-1> - X_<i-2> + W_i*X_<i-1>\nX_<-1> = "
+    for before, row in (("input", "1 + W_1"), ("0.5*input", "3/2 + W_1")):
+        found = by_input(linear(FLAT + text + before), 1)
+        assert found is not None and found.right == row
+
+
 # -- closed forms as numbers
 
 #: The recurrences once more: w(d) is the operator of block i - d, x(d) its tensor.

@@ -155,6 +155,7 @@ class ClassWriter:
             in_order(map(self._typed, parameters)),
             tuple(self._made),
             methods,
+            going=self._going(methods),
         )
         output = self._inside.shape(self._body.output)
         return made, BodyCode(self._name, parameters, output)
@@ -310,6 +311,10 @@ class ClassWriter:
         made = statements.write((), self._inlined_code)
         result = Return(Code(writer.show(body.output)), self._line(body.output))
         return (forward((*made, result), takes),)
+
+    def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
+        """Those of them that are others where a network goes on by positions, and all."""
+        return ()
 
     def _writer(self, variables: dict[Slot, str]) -> Writer:
         """Writes the tensors of the body."""
