@@ -72,7 +72,9 @@ class PipelineCode:
     def is_module(self) -> bool:
         """Whether it is one module, which takes what the pipeline takes."""
         given = ", ".join(f"{{{name}}}" for name in self.inputs)
-        return self.calls == tuple(f"self.{name}({given})" for name, _ in self.modules[:1])
+        return self.calls == tuple(
+            f"self.{name}({given})" for name, _ in self.modules[:1]
+        )
 
     @property
     def nests(self) -> bool:

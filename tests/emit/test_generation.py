@@ -21,7 +21,17 @@ LAYER = (
     f"{SIGNAL}times positions\nU = linear(c)\nW = linear(c)\n"
     "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L\n"
 )
+ATTEND = (
+    f"{FRAME}Q = linear(c)\nK = linear(c/2)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, K_i*X_<i-1>)\nA = attend(2, 1, causal=true"
+)
 TEXTS = {
+    "separate keys": f"{ATTEND})",
+    "rotary positions": f"{ATTEND}, rotary=100, qknorm=true)",
+    "a window": f"{ATTEND}, rotary=100, window=3)",
+    "a window of one": f"{ATTEND}, window=1)",
+    "a cap in a window": f"{ATTEND}, rotary=100, softcap=5, window=2 + i)",
+    "a cap": f"{ATTEND}, rotary=100, softcap=5)",
     "attention": f"{FRAME}A = ln > attention(2, causal=true)\n"
     "X_i = X_<i-1> + A_i*X_<i-1>",
     "convolutions": f"{SIGNAL}W = conv1d(3, c, dilation=2^(i-1), causal=true) > relu\n"
@@ -101,6 +111,9 @@ def test_steps_make_what_a_whole_pass_makes(name: str) -> None:
             "modern/wavenet",
             {"width": 4, "depth": 5, "cycle": 3, "levels": 11, "skip": 6, "length": 17},
         ),
+        ("modern/llama", {"width": 16, "inner": 20, "classes": 5, "length": 9}),
+        ("modern/gemma2", {"width": 16, "inner": 20, "length": 9, "window": 3}),
+        ("modern/resformer", {"width": 16, "classes": 5, "length": 9}),
     ],
 )
 def test_examples(file: str, sizes: dict[str, int]) -> None:
@@ -120,6 +133,7 @@ def test_what_is_kept_is_what_the_summary_says() -> None:
     for file, sizes in (
         ("gpt_small", {"width": 16, "depth": 3, "length": 9}),
         ("wavenet", {"width": 4, "depth": 5, "cycle": 3, "length": 40}),
+        ("gemma2", {"width": 16, "inner": 20, "length": 9, "window": 3}),
     ):
         text = (EXAMPLES / "modern" / f"{file}.rf").read_text()
         _, going, x, make = pair(text, **sizes)
@@ -153,6 +167,10 @@ def test_a_table_of_positions_ends() -> None:
 
 
 REFUSED = {
+    "attention on several tensors": (
+        FRAME + "A = attend(2)\nX_i = X_<i-1> + A_i(X_<i-1>, X_<i-1>, X_<i-1>)",
+        "attend(2)",
+    ),
     "attention to what is behind": (
         FRAME + "A = attention(2)\nX_i = X_<i-1> + A_i*X_<i-1>",
         "attention(2)",
