@@ -49,8 +49,7 @@ def emit(
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
     code = printed(plans)
     tree = ast.parse(code)
-    for plan in plans:
-        check(plan, tree)
+    check(plans, tree, base_class() if timm else "")
     used = reads(tree)
     parts: list[str] = []
     for name, text in reversed(support.items()):

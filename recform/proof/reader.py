@@ -1,0 +1,723 @@
+"""Reads the Python of a generated file: what it makes of names, by running it on them.
+
+Constructors make parts, with numbers as they are; forward passes make forms. What a
+library makes or computes is a node with its name and its arguments.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from recform.proof.forms import Form, Made, Table, Unreadable, add, drawn
+from recform.proof.library import NUMBERS, is_made, plain
+from recform.proof.parts import (
+    Hole,
+    Instance,
+    Leaf,
+    Name,
+    Part,
+    Pieces,
+    Row,
+    Value,
+    call,
+    tensor,
+)
+
+#: Options of a call, by name.
+Options: TypeAlias = Mapping[str, Value]
+
+#: Stands for the argument in the code of an operator or a function.
+INPUT = "input_"
+CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
+#: What a module can be asked for that the proof does not look at.
+_UNSEEN = ("modules", "named_modules", "parameters", "named_parameters")
+_CONTAINERS = ("nn.Sequential", "nn.ModuleList", "nn.ModuleDict")
+
+
+@dataclass(frozen=True)
+class Method(Part):
+    """A function of the file.
+
+    Attributes:
+        function: its code.
+        owner: the object that it is of, if there is one.
+        kind: the class in which it stands then.
+    """
+
+    function: ast.FunctionDef
+    owner: Instance | None = None
+    kind: ast.ClassDef | None = None
+
+    def on(self, world: Any, arguments: Sequence[Value]) -> Value:
+        return world.body(self, arguments, {})
+
+
+@dataclass(frozen=True)
+class Asked(Part):
+    """A method that every module has."""
+
+    name: str
+    owner: Value
+
+
+@dataclass
+class Said:
+    """What two readers have in common.
+
+    Attributes:
+        table: of all forms.
+        layers: of functions that a module stands for, by what makes the module.
+        makers: functions of libraries that make modules, besides classes.
+    """
+
+    table: Table = field(default_factory=Table)
+    layers: dict[Any, ast.expr] = field(default_factory=dict)
+    makers: set[str] = field(default_factory=set)
+
+
+class File:
+    """A generated file, and what has been run of it.
+
+    Args:
+        said: in common with who compares.
+        definitions: its classes and functions, by name.
+        scalars: for each class the attributes that are learned scalars, with the names
+            by which their numbers are drawn.
+        blocks: for the classes of blocks what a call of one makes; they are not looked into.
+
+    Attributes:
+        calls: how often each module was called.
+        made: the modules and parameters that it has made.
+        learned: how many learned scalars it has made.
+    """
+
+    def __init__(
+        self,
+        said: Said,
+        definitions: Mapping[str, ast.ClassDef | ast.FunctionDef],
+        scalars: Mapping[str, Mapping[str, str]],
+        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
+    ) -> None:
+        self.said, self.table = said, said.table
+        self.definitions, self.scalars, self.blocks = definitions, scalars, blocks
+        self.calls: Counter[Made | Hole] = Counter()
+        self.made: list[Made] = []
+        self.learned = 0
+        self._instances: list[Instance] = []
+        self._called: list[Instance] = []
+
+    @property
+    def idle(self) -> list[Instance]:
+        """Objects that nobody has asked for anything."""
+        called = {id(item) for item in self._called}
+        return [
+            item
+            for item in self._instances
+            if "" not in item.attributes and id(item) not in called
+        ]
+
+    # -- what runs
+
+    def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
+        """What a module of a library makes of values."""
+        if isinstance(part, Made):
+            if part.make[0] == "nn.Identity":
+                return arguments[0]
+            if part.make[0] == "nn.Dropout":
+                return self.dropped(arguments[0], part.make[1])
+            if (layer := self.said.layers.get(part.make)) is not None:
+                return Reader(self, {INPUT: arguments[0]}).value(layer)
+        self.calls[part] += 1
+        return self.table.atom("call", part, *map(self.stands, arguments))
+
+    def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
+        """What an object of a class of the file makes of values."""
+        if instance.kind.name in self.blocks:
+            self._called.append(instance)
+            return self.blocks[instance.kind.name](instance, arguments)
+        forward = self.attribute(instance, "forward")
+        return self.body(forward, arguments, {})
+
+    def dropped(self, x: Value, rate: Value) -> Value:
+        """Dropout, which is nothing at a rate of 0."""
+        return self.table.atom("dropout", self.stands(x), rate) if rate else x
+
+    def stands(self, value: Value) -> Any:
+        """A value that stands in a node."""
+        if isinstance(value, Leaf):
+            value = tensor(self, value)
+        if isinstance(value, tuple):
+            return tuple(map(self.stands, value))
+        if isinstance(value, Pieces):
+            return ("pieces", value.whole, value.number)
+        return self.table.frozen(value)
+
+    def body(
+        self, method: Method, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        """What a function returns; of a generator all that it yields."""
+        names = self.bound(method.function, arguments, options, method.owner)
+        reader = Reader(self, names, method.kind)
+        result = reader.run(method.function.body)
+        return result if reader.yielded is None else tuple(reader.yielded)
+
+    def called_method(
+        self, instance: Instance, name: str, arguments: Sequence[Value]
+    ) -> Value:
+        """What a method of an object makes."""
+        return call(self, self.attribute(instance, name), arguments)
+
+    # -- objects
+
+    def instance(
+        self, kind: ast.ClassDef, arguments: Sequence[Value], options: Options
+    ) -> Instance:
+        """An object of a class; its constructor runs when something is asked of it."""
+        constructor = self._method(self._line(kind), "__init__")
+        given: Mapping[str, Value] = {}
+        if constructor is not None:
+            given = self.bound(constructor.function, arguments, options)
+        elif arguments or options:
+            raise Unreadable(f"{kind.name} takes no arguments")
+        made = Instance(kind, given)
+        self._instances.append(made)
+        return made
+
+    def attribute(self, instance: Instance, name: str) -> Value:
+        """An attribute, a method, or a field of the class."""
+        self._construct(instance)
+        if name in instance.attributes:
+            return instance.attributes[name]
+        method = self._method(self._line(instance.kind), name, instance)
+        if method is not None:
+            return method
+        for kind in self._line(instance.kind):
+            for node in kind.body:
+                if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]
+                    return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
+        if name in (*_UNSEEN, "children", "get_submodule"):
+            return Asked(name, instance)
+        return Name(f"self.{name}")
+
+    def set(self, instance: Instance, name: str, value: Value) -> None:
+        """Gives an object an attribute; a learned scalar is a number."""
+        drawn_by = self.scalars.get(instance.kind.name, {}).get(name)
+        if drawn_by is not None:
+            if not isinstance(value, Leaf):
+                raise Unreadable(f"{name} is no parameter")
+            self.made.remove(value.made)
+            self.learned += 1
+            value = drawn(drawn_by)
+        instance.attributes[name] = value
+
+    def _construct(self, instance: Instance) -> None:
+        if "" in instance.attributes:
+            return
+        instance.attributes[""] = None
+        constructor = self._method(self._line(instance.kind), "__init__")
+        if constructor is not None:
+            names = {**instance.given, "self": instance}
+            Reader(self, names, constructor.kind).run(constructor.function.body)
+
+    def _line(self, kind: ast.ClassDef) -> list[ast.ClassDef]:
+        """A class and those of the file that it derives from."""
+        line = [kind]
+        for base in kind.bases:
+            above = self.definitions.get(ast.unparse(base))
+            if isinstance(above, ast.ClassDef):
+                line += self._line(above)
+        return line
+
+    def _method(
+        self, line: Sequence[ast.ClassDef], name: str, owner: Instance | None = None
+    ) -> Method | None:
+        for kind in line:
+            for node in kind.body:
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    return Method(node, owner, kind)
+        return None
+
+    def bound(
+        self,
+        function: ast.FunctionDef,
+        arguments: Sequence[Value],
+        options: Options,
+        owner: Instance | None = None,
+    ) -> dict[str, Value]:
+        """What the parameters of a function are in a call.
+
+        Raises:
+            Unreadable: if they do not fit.
+        """
+        names = [item.arg for item in function.args.args]
+        bound: dict[str, Value] = {}
+        if names[:1] == ["self"]:
+            names = names[1:]
+            bound["self"] = owner
+        if len(arguments) > len(names) or function.args.vararg or function.args.kwarg:
+            raise Unreadable(f"{function.name} gets {len(arguments)} arguments")
+        reader = Reader(self, {})
+        defaults = function.args.defaults
+        late = names[len(names) - len(defaults) :]
+        for name, default in zip(late, defaults, strict=True):
+            bound[name] = reader.value(default)
+        bound |= zip(names, arguments, strict=False)
+        bound |= options
+        if missing := [n for n in names if n not in bound]:
+            raise Unreadable(f"{function.name} gets no {missing[0]}")
+        if more := [n for n in options if n not in names]:
+            raise Unreadable(f"{function.name} has no {more[0]}")
+        return bound
+
+    def above(
+        self, instance: Instance, kind: ast.ClassDef | None, name: str
+    ) -> Method | None:
+        """The method of what a class of the file derives from, if that is of the file."""
+        line = self._line(instance.kind)
+        behind = line.index(kind) + 1 if kind in line else 0
+        return self._method(line[behind:], name, instance)
+
+
+def _targets(node: ast.stmt) -> list[ast.expr]:
+    match node:
+        case ast.Assign():
+            return node.targets
+        case ast.AnnAssign():
+            return [node.target]
+    return []
+
+
+class _Returned(Exception):
+    """A function returns."""
+
+    def __init__(self, value: Value) -> None:
+        super().__init__()
+        self.value = value
+
+
+class Reader:
+    """Reads the statements of one function.
+
+    Args:
+        file: where it stands.
+        names: what variables are; it grows with what is assigned.
+        kind: the class that the function is a method of, if it is one.
+
+    Attributes:
+        yielded: what it has shown so far, if it is a generator.
+    """
+
+    def __init__(
+        self, file: File, names: dict[str, Value], kind: ast.ClassDef | None = None
+    ) -> None:
+        self._file, self._table, self._kind = file, file.table, kind
+        self._names = names
+        self.yielded: list[Value] | None = None
+
+    # -- statements
+
+    def run(self, statements: Sequence[ast.stmt]) -> Value:
+        """Runs statements; returns what they return.
+
+        Raises:
+            Unreadable: if there is something that no generated file has.
+        """
+        try:
+            for statement in statements:
+                self._run(statement)
+        except _Returned as returned:
+            return returned.value
+        return None
+
+    def _run(self, node: ast.stmt) -> None:
+        match node:
+            case ast.Expr(value=ast.Constant()) | ast.Pass():
+                return
+            case ast.Expr(value=ast.Yield(value=ast.expr() as made)):
+                self.yielded = [*(self.yielded or []), self.value(made)]
+            case ast.Expr():
+                self.value(node.value)
+            case ast.Assign(targets=[target]):
+                self._assign(target, self.value(node.value))
+            case ast.AnnAssign(value=ast.expr() as made):
+                self._assign(node.target, self.value(made))
+            case ast.AugAssign(target=ast.Name(id=name)):
+                made = self._operated(
+                    node, node.op, self._names[name], self.value(node.value)
+                )
+                self._names[name] = made
+            case ast.Return():
+                raise _Returned(None if node.value is None else self.value(node.value))
+            case ast.If():
+                for item in node.body if self._holds(node.test) else node.orelse:
+                    self._run(item)
+            case ast.For(orelse=[]):
+                for item in self._each(self.value(node.iter)):
+                    self._assign(node.target, item)
+                    for inner in node.body:
+                        self._run(inner)
+            case _:
+                raise Unreadable(ast.unparse(node))
+
+    def _assign(self, target: ast.AST, value: Value) -> None:
+        match target:
+            case ast.Name():
+                self._names[target.id] = value
+            case ast.Attribute(value=ast.Name(id="self")):
+                self._file.set(self._names["self"], target.attr, value)
+            case ast.Tuple():
+                pieces = self._each(value, len(target.elts))
+                if len(pieces) != len(target.elts):
+                    raise Unreadable(f"{ast.unparse(target)} is {len(pieces)} values")
+                for name, piece in zip(target.elts, pieces, strict=True):
+                    self._assign(name, piece)
+            case _:
+                raise Unreadable(ast.unparse(target))
+
+    def _each(self, value: Value, count: int = 0) -> Sequence[Value]:
+        """What a loop runs through, or a tuple takes."""
+        match value:
+            case Row():
+                return [item for _, item in value.items]
+            case Pieces():
+                return [
+                    self._table.atom("part", value.number, k, value.whole)
+                    for k in range(value.number)
+                ]
+            case tuple() | range():
+                return value
+            case dict() if count:  # a tensor along its first axis
+                return [
+                    self._table.atom("item", self._file.stands(value), k)
+                    for k in range(count)
+                ]
+        raise Unreadable(f"a loop through {value}")
+
+    def _holds(self, test: ast.expr) -> bool:
+        value = self.value(test)
+        if isinstance(value, dict | Part):
+            raise Unreadable(f"if {ast.unparse(test)}")
+        return bool(value)
+
+    # -- expressions
+
+    def value(self, node: ast.AST) -> Value:
+        """The value of an expression.
+
+        Raises:
+            Unreadable: if there is something that no generated file has.
+        """
+        match node:
+            case ast.Constant():
+                return node.value
+            case ast.Name(id=name):
+                return self._names.get(name, Name(name))
+            case ast.Attribute():
+                return self._attribute(self.value(node.value), node.attr)
+            case ast.Call():
+                return self._call(node)
+            case ast.BinOp():
+                return self._operation(node)
+            case ast.UnaryOp(op=ast.USub()):
+                return self._table.multiply(-1, self._number(node.operand))
+            case ast.UnaryOp(op=ast.Not()):
+                return not self._holds(node.operand)
+            case ast.Subscript():
+                return self._item(self.value(node.value), node.slice)
+            case ast.Tuple() | ast.List():
+                return tuple(self._elements(node.elts))
+            case ast.ListComp() | ast.GeneratorExp():
+                return tuple(self._comprehension(node, list(node.generators)))
+            case ast.JoinedStr():
+                return "".join(
+                    str(self.value(part.value))
+                    if isinstance(part, ast.FormattedValue)
+                    else str(self.value(part))
+                    for part in node.values
+                )
+            case ast.IfExp():
+                return self.value(node.body if self._holds(node.test) else node.orelse)
+            case ast.BoolOp():
+                return self._either(node)
+            case ast.Compare(ops=[how], comparators=[other]):
+                return self._compared(
+                    node, how, self.value(node.left), self.value(other)
+                )
+            case ast.Dict():
+                return None  # what is said of levels
+        return self._other(node)
+
+    def _other(self, node: ast.AST) -> Form:
+        """What is of its own kind, with all that is in it."""
+        parts: list[Any] = [type(node).__name__]
+        for name, field_ in ast.iter_fields(node):
+            for item in field_ if isinstance(field_, list) else [field_]:
+                if isinstance(item, ast.expr):
+                    parts += (name, self._file.stands(self.value(item)))
+                elif isinstance(item, ast.AST):
+                    parts += (name, ast.dump(item))
+                else:
+                    parts += (name, item)
+        return self._table.atom(*parts)
+
+    def _number(self, node: ast.AST) -> Value:
+        """A form or a number; a parameter is a form."""
+        value = self.value(node)
+        return tensor(self._file, value) if isinstance(value, Leaf) else value
+
+    def _elements(self, nodes: Sequence[ast.expr]) -> list[Value]:
+        found: list[Value] = []
+        for node in nodes:
+            if isinstance(node, ast.Starred):
+                found += self._each(self.value(node.value))
+            else:
+                found.append(self.value(node))
+        return found
+
+    def _comprehension(
+        self, node: ast.ListComp | ast.GeneratorExp, loops: list[ast.comprehension]
+    ) -> list[Value]:
+        if not loops:
+            return [self.value(node.elt)]
+        loop, rest = loops[0], loops[1:]
+        if loop.ifs:
+            raise Unreadable(ast.unparse(node))
+        inner = Reader(self._file, dict(self._names))
+        found: list[Value] = []
+        for item in self._each(self.value(loop.iter)):
+            inner._assign(loop.target, item)
+            found += inner._comprehension(node, rest)
+        return found
+
+    def _either(self, node: ast.BoolOp) -> bool:
+        wanted = isinstance(node.op, ast.Or)
+        return (
+            wanted if any(self._holds(n) is wanted for n in node.values) else not wanted
+        )
+
+    def _compared(self, node: ast.Compare, how: ast.cmpop, a: Value, b: Value) -> Value:
+        known = not any(isinstance(item, dict | Part) for item in (a, b))
+        if known and type(how) in _COMPARED:
+            return _COMPARED[type(how)](a, b)
+        return self._other(node)
+
+    def _attribute(self, held: Value, name: str) -> Value:
+        match held:
+            case Instance():
+                return self._file.attribute(held, name)
+            case Row() if name in ("children", "values", *_UNSEEN):
+                return Asked(name, held)
+            case Name():
+                text = f"{held.text}.{name}"
+                return CONSTANTS.get(text) or Name(text)
+        return self._table.atom("attribute", name, self._file.stands(held))
+
+    def _operation(self, node: ast.BinOp) -> Value:
+        """A row of operators, from its left end: a long sum nests as deep as it is long."""
+        row = [node]
+        while isinstance(row[-1].left, ast.BinOp):
+            row.append(row[-1].left)
+        made = self._number(row[-1].left)
+        for item in reversed(row):
+            made = self._operated(item, item.op, made, self._number(item.right))
+        return made
+
+    def _operated(
+        self, node: ast.AST, how: ast.operator, left: Value, right: Value
+    ) -> Value:
+        numbers = isinstance(left, int | float) and isinstance(right, int | float)
+        match how:
+            case ast.Add() if isinstance(left, tuple | str):
+                return left + right
+            case ast.Add():
+                return add(left, right)
+            case ast.Sub():
+                return add(left, right, -1)
+            case ast.Mult():
+                return self._table.multiply(left, right)
+            case ast.Div() if isinstance(right, float | int):
+                return (
+                    left / right if numbers else self._table.multiply(1 / right, left)
+                )
+            case ast.FloorDiv() if numbers:
+                return left // right
+            case ast.Mod() if numbers:
+                return left % right
+            case ast.Pow() if numbers:
+                return left**right
+        stands = self._file.stands
+        return self._table.atom(type(how).__name__, stands(left), stands(right))
+
+    def _item(self, held: Value, place: ast.expr) -> Value:
+        match held:
+            case Pieces():
+                which = self.value(place)
+                return self._table.atom("part", held.number, int(which), held.whole)
+            case Row():
+                return held.at(self._place(place))
+            case tuple():
+                return held[self._place(place)]
+        items = place.elts if isinstance(place, ast.Tuple) else [place]
+        found = tuple(map(self._axis, items))
+        if isinstance(place, ast.Tuple) and all(axis is None for axis in found):
+            return (
+                held  # all of each axis, or one of size one: a gate spreads over a grid
+            )
+        return self._table.atom("item", self._file.stands(held), found)
+
+    def _place(self, node: ast.expr) -> Any:
+        if isinstance(node, ast.Slice):
+            ends = [
+                None if e is None else self.value(e) for e in (node.lower, node.upper)
+            ]
+            return slice(*ends)
+        return self.value(node)
+
+    def _axis(self, node: ast.expr) -> Any:
+        """What is taken of an axis; None for all of it, and for a new one."""
+        if not isinstance(node, ast.Slice):
+            return self._file.stands(self.value(node))
+        ends = tuple(
+            None if end is None else self._file.stands(self.value(end))
+            for end in (node.lower, node.upper, node.step)
+        )
+        return (
+            None
+            if ends in ((None, None, None), (None, None, 1.0))
+            else ("slice", *ends)
+        )
+
+    # -- calls
+
+    def _call(self, node: ast.Call) -> Value:
+        match node.func:
+            case ast.Attribute(value=ast.Call(func=ast.Name(id="super")), attr=name):
+                above = self._file.above(self._names["self"], self._kind, name)
+                if above is None:
+                    return None
+                function: Value = above
+            case ast.Attribute():
+                held = self.value(node.func.value)
+                if isinstance(held, Instance | Row | Name):
+                    function = self._attribute(held, node.func.attr)
+                else:  # a method of what an expression makes
+                    return self._method(node, held, node.func.attr)
+            case _:
+                function = self.value(node.func)
+        arguments = self._elements(node.args)
+        options = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+        return self.called(function, arguments, options)
+
+    def _method(self, node: ast.Call, held: Value, name: str) -> Value:
+        arguments = self._elements(node.args)
+        if name == "chunk" and isinstance(arguments[0], int):
+            return Pieces(self._file.stands(held), arguments[0])
+        options = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+        return self._library(f".{name}", [held, *arguments], options)
+
+    def called(
+        self, function: Value, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        """What a call makes."""
+        match function:
+            case Method():
+                return self._file.body(function, arguments, options)
+            case Asked():
+                return self._asked(function, arguments)
+            case Name():
+                return self._named(function.text, arguments, options)
+        if options:
+            raise Unreadable(f"a module gets {', '.join(options)}")
+        return call(self._file, function, arguments)
+
+    def _asked(self, asked: Asked, arguments: Sequence[Value]) -> Value:
+        match asked:
+            case Asked(name="get_submodule", owner=Instance() as held):
+                value: Value = held
+                for name in str(arguments[0]).split("."):
+                    if isinstance(value, Row):
+                        value = value.at(name)
+                    else:
+                        value = self._file.attribute(value, name)
+                return value
+            case Asked(name="children" | "values", owner=Row() as row):
+                return tuple(item for _, item in row.items)
+        return ()
+
+    def _named(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
+        """What a name makes that is no variable: of the file, of Python, of a library."""
+        defined = self._file.definitions.get(name)
+        if isinstance(defined, ast.ClassDef):
+            return self._file.instance(defined, arguments, options)
+        if isinstance(defined, ast.FunctionDef):
+            return self._file.body(Method(defined), arguments, options)
+        match name, *arguments:
+            case ["range", *ends]:
+                return range(*ends)
+            case ["OrderedDict" | "tuple" | "list" as kind, tuple() as items]:
+                return Row(tuple(items)) if kind == "OrderedDict" else items
+            case ["len", (tuple() | Row()) as held]:
+                return len(self._each(held))
+            case ["enumerate", (tuple() | Row()) as held]:
+                return tuple(enumerate(self._each(held)))
+            case ["zip", *rows]:
+                return tuple(zip(*map(self._each, rows), strict=False))
+        if name in _CONTAINERS:
+            return _container(name, arguments)
+        return self._library(name, arguments, options)
+
+    def _library(
+        self, name: str, arguments: Sequence[Value], options: Options
+    ) -> Value:
+        if name.startswith("nn.functional."):
+            name = f"F.{name.removeprefix('nn.functional.')}"
+        short = name.removeprefix("torch.").removeprefix("math.")
+        if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
+            return NUMBERS[short](*arguments)
+        stands = self._file.stands
+        if name == "F.dropout":
+            return self._file.dropped(arguments[0], stands(arguments[1]))
+        if name == "torch.cat" and isinstance(arguments[0], tuple):
+            return self._table.atom("cat", *map(stands, arguments[0]))
+        parts, more = plain(
+            name,
+            [stands(item) for item in arguments],
+            {key: stands(item) for key, item in options.items()},
+        )
+        named = tuple(sorted(more.items()))
+        if is_made(name) or name in self._file.said.makers:
+            made = Made((name, *parts, *named))
+            self._file.made.append(made)
+            return Leaf(made)
+        return self._table.atom("call", name, *parts, *named)
+
+
+def _container(name: str, arguments: Sequence[Value]) -> Row:
+    match arguments:
+        case [Row() as row]:
+            return row
+        case [tuple() as items] if name != "nn.Sequential":
+            if name == "nn.ModuleDict":
+                return Row(tuple(items))
+            arguments = items
+    return Row(tuple((str(number), item) for number, item in enumerate(arguments)))
+
+
+_COMPARED: dict[type, Callable[[Any, Any], bool]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Is: operator.is_,
+    ast.IsNot: operator.is_not,
+    ast.In: lambda a, b: a in b,
+    ast.NotIn: lambda a, b: a not in b,
+}

@@ -1,0 +1,239 @@
+"""The two sides of the comparison: the code, and what the formula says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import sympy
+
+from recform.algebra.expr import I, L, Tensor
+from recform.algebra.formula import Pipeline
+from recform.algebra.symbols import STRIDE, WIDTH, parameter
+from recform.blocks import Shape
+from recform.graph.model import NetworkGraph, Place, Segment
+from recform.proof.forms import Made, Unreadable, drawn
+from recform.proof.match import Unlike, matched, shown
+from recform.proof.parts import Instance, Part, Value, call
+from recform.proof.plan import Misprint, Printed
+from recform.proof.reader import File, Said
+from recform.proof.wanted import Coefficients, Follower, Line, Numbers
+from recform.recurrence.model import ModuleSlot, Slot
+
+#: What Python says of code that does not run.
+_BROKEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of the network.
+
+    Attributes:
+        number: as the formula counts.
+        segment: what is alike in it and in others.
+        length: how many blocks its flow has.
+    """
+
+    number: int
+    segment: Segment
+    length: int
+
+
+class Sides:
+    """A place of the network on both sides.
+
+    Args:
+        graph: the network with shapes.
+        printed: its source.
+        blocks: for the classes of blocks what a call of one makes.
+        what: the place, in words.
+    """
+
+    def __init__(
+        self,
+        graph: NetworkGraph,
+        printed: Printed,
+        blocks: Mapping[str, Callable[[Instance, Sequence[Value]], Value]],
+        what: str,
+    ) -> None:
+        self.graph, self.printed, self.what = graph, printed, what
+        self.formula = graph.recurrence.formula
+        said = Said()
+        self.table = said.table
+        self.code = File(said, printed.definitions, printed.scalars, blocks)
+        self.said = File(said, {}, {}, {})
+        self._free: Numbers = {
+            parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
+            for p in self.formula.params
+            if p.free
+        }
+
+    # -- what the formula says
+
+    def line(
+        self, pipeline: Pipeline | None, x: Shape, place: Place, **more: int
+    ) -> Part:
+        """A pipeline at a place; ``i`` and ``L`` are what they are there, if anything."""
+        assert pipeline is not None
+        symbols = (table.symbol for table in self.formula.tables)
+        numbers = dict(zip(symbols, place.table, strict=False))
+        named = {{"i": I, "L": L}[name]: value for name, value in more.items()}
+        named |= {WIDTH: place.width, STRIDE: place.stride}
+        return Line(self.said, pipeline, x, {**self._free, **named, **numbers})
+
+    def block(
+        self,
+        block: Block,
+        slots: Mapping[Slot, Value],
+        shared: Callable[[str], Value],
+    ) -> list[Value]:
+        """What a block hands on, by its step.
+
+        Args:
+            block: the block.
+            slots: what it gets.
+            shared: what the network owns, by its name.
+        """
+        step = self.graph.recurrence.steps[block.segment.step]
+        own: dict[str, Value] = {}
+
+        def value(name: str, index: Any) -> Value:
+            if index is sympy.nan:
+                return shared(name)
+            slot = ModuleSlot(name, int(index))
+            if slot in slots:
+                return slots[slot]
+            if name not in own:
+                own[name] = self._own(block, name)
+            return own[name]
+
+        numbers = Coefficients(
+            {L: block.length},
+            lambda scalar: value(scalar.name, scalar.index),
+            (I, block.number - step.at),
+        )
+        follower = Follower(
+            self.said,
+            step.parts,
+            {slot: made for slot, made in slots.items() if isinstance(slot, Tensor)},
+            lambda tensor: value(tensor.operator, tensor.index),
+            numbers,
+            step.bare,
+            self._adapters(block),
+        )
+        for tensor in step.body:
+            follower.form(tensor)
+        return [
+            value(slot.name, slot.index)
+            if isinstance(slot, ModuleSlot)
+            else follower.form(slot)
+            for slot in step.outputs
+        ]
+
+    def _own(self, block: Block, name: str) -> Value:
+        """An operator of a block; a learned scalar as a number."""
+        if name in self.formula.scalars:
+            self.said.learned += 1
+            return drawn(name)
+        module = block.segment.block.calls[name]
+        assert module.input is not None
+        pipeline = self.formula.operators[name]
+        more = {"i": block.number, "L": module.place.length}
+        return self.line(pipeline, module.input, module.place, **more)
+
+    def _adapters(self, block: Block) -> dict[Any, tuple[str, Part]]:
+        """The adapters of a block, by their places."""
+        names = self.printed.steps[block.segment.step].adapters
+        made: dict[str, Part] = {}
+        for site, bridge in block.segment.block.sites.items():
+            if names[site] not in made:
+                place = Place(int(bridge.target.features), bridge.stride)
+                more = {"i": block.number, "L": block.length}
+                made[names[site]] = self.line(
+                    self.formula.adapter, bridge.source, place, **more
+                )
+        sites = block.segment.block.sites
+        return {site: (names[site], made[names[site]]) for site in sites}
+
+    # -- both
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Says where code is that does not run.
+
+        Raises:
+            Misprint: if it does not.
+        """
+        try:
+            yield
+        except Unreadable as unreadable:
+            raise Misprint(f"{self.what}: {unreadable}") from None
+        except _BROKEN as broken:
+            raise Misprint(f"{self.what}: {type(broken).__name__} {broken}") from None
+
+    def handed(self, value: Value) -> Any:
+        """What is handed on, as it is compared: a module by what it does."""
+        if not isinstance(value, Part):
+            return value
+        before = self.code.calls.copy(), self.said.calls.copy()
+        made = call(self.code, value, [self.table.atom("what it gets")])
+        self.code.calls, self.said.calls = before
+        return made
+
+    def compare(self, rows: Sequence[tuple[str, Value, Value]]) -> None:
+        """Compares values, and which modules have made them.
+
+        Args:
+            rows: what each is called, what the code makes, and what it should.
+
+        Raises:
+            Misprint: if they differ.
+        """
+        one = tuple(code for _, code, _ in rows)
+        other = tuple(wanted for _, _, wanted in rows)
+        try:
+            found = matched(one, other)
+        except Unlike as unlike:
+            name, code, wanted = self._first(rows, unlike)
+            text = f"{shown(code)}, and it is {shown(wanted)}"
+            raise Misprint(f"{self.what} makes {name} as {text}") from None
+        self._counted(found)
+
+    def _first(
+        self, rows: Sequence[tuple[str, Value, Value]], all_: Unlike
+    ) -> tuple[str, Value, Value]:
+        """The first row in which the two sides differ, and what in it does."""
+        for name, code, wanted in rows:
+            try:
+                matched(code, wanted)
+            except Unlike as unlike:
+                return name, unlike.one, unlike.other
+        return "modules", all_.one, all_.other
+
+    def _counted(self, found: Mapping[Made, Made]) -> None:
+        """Each module runs as often as it should, and none is there that does not."""
+        calls = {
+            found.get(part, part) if isinstance(part, Made) else part: times
+            for part, times in self.code.calls.items()
+        }
+        wanted = self.said.calls
+        for part in [*calls, *wanted]:
+            times, right = calls.get(part, 0), wanted.get(part, 0)
+            if times != right:
+                text = shown(part) if isinstance(part, Made) else part.name
+                raise Misprint(
+                    f"{self.what} runs {text} {times} times, and it is {right}"
+                )
+        for made in self.code.made:  # learned scalars are counted
+            if made not in found and not self._learns_nothing(made):
+                raise Misprint(f"{self.what} has {shown(made)}, which nobody runs")
+        for instance in self.code.idle:
+            raise Misprint(f"{self.what} has {instance.kind.name}, which nobody runs")
+        if self.code.learned != self.said.learned:
+            raise Misprint(f"{self.what} has {self.code.learned} learned scalars")
+
+    def _learns_nothing(self, made: Made) -> bool:
+        known = made.make in self.code.said.layers
+        return known or made.make[0] in ("nn.Identity", "nn.Dropout")
