@@ -8,16 +8,23 @@ from collections.abc import Mapping, Sequence
 from recform.diagnostics import Diagnostics
 from recform.emit.plan.definitions import Class, Role
 from recform.emit.plan.network import NetworkPlan
+from recform.graph.model import NetworkGraph
 from recform.proof import FAULT
 from recform.proof.plan import Misprint, Printed
 from recform.proof.printed import check_printed
 
 
-def check(plans: Sequence[NetworkPlan], tree: ast.Module, base: str = "") -> None:
-    """Holds the source of a file against the plans of its networks.
+def check(
+    networks: Sequence[NetworkGraph],
+    plans: Sequence[NetworkPlan],
+    tree: ast.Module,
+    base: str = "",
+) -> None:
+    """Holds the source of a file against its networks.
 
     Args:
-        plans: the networks.
+        networks: from the graph stage.
+        plans: of their code.
         tree: the source, with all of their definitions in it.
         base: the source of what they derive from, if that is no part of it.
 
@@ -30,14 +37,14 @@ def check(plans: Sequence[NetworkPlan], tree: ast.Module, base: str = "") -> Non
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
-    for plan in plans:
+    for network, plan in zip(networks, plans, strict=True):
         steps = tuple(step.printed for step in plan.steps)
         printed = Printed(plan.network.name, definitions, steps, plan.stages, scalars)
         try:
-            check_printed(plan.graph, printed)
+            check_printed(network, printed)
         except Misprint as misprint:
             report = Diagnostics()
-            span = plan.graph.recurrence.formula.equations[0].span
+            span = network.recurrence.formula.equations[0].span
             report.error("RF901", misprint.message, span, hint=FAULT)
             report.check()
 

@@ -49,7 +49,7 @@ def emit(
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
     code = printed(plans)
     tree = ast.parse(code)
-    check(plans, tree, base_class() if timm else "")
+    check(networks, plans, tree, base_class() if timm else "")
     used = reads(tree)
     parts: list[str] = []
     for name, text in reversed(support.items()):

@@ -62,7 +62,7 @@ def key_of(part: Any) -> Hashable:
         case tuple():
             return tuple(map(key_of, part))
         case frozenset():
-            return frozenset((node.key, factor) for node, factor in part)
+            return tuple(sorted((node.key, factor) for node, factor in part))
     return part  # type: ignore[no-any-return]
 
 

@@ -110,16 +110,31 @@ class _Match:
                 odd[0] += [node for _, _, node in mine]
                 odd[1] += [node for _, _, node in theirs]
                 continue
-            for (f, _, m), (g, _, n) in zip(mine, theirs, strict=True):
-                if not math.isclose(f, g, rel_tol=1e-7):
+            for factor, _, node in mine:
+                like = [
+                    row for row in theirs if math.isclose(factor, row[0], rel_tol=1e-7)
+                ]
+                if not like:
                     raise Unlike(whole, other)
-                pairs.append((m, n))
+                # One whose modules are known already, if there is one.
+                taken = next((row for row in like if self._fits(node, row[2])), like[0])
+                theirs.remove(taken)
+                pairs.append((node, taken[2]))
         if any(odd):
             # One term that is another one: what in them differs says more.
             if len(odd[0]) == len(odd[1]) == 1:
                 return [(odd[0][0], odd[1][0])]
             raise Unlike(whole, other)
         return pairs
+
+    def _fits(self, one: Node, other: Node) -> bool:
+        """Whether two calls are of modules that may be one."""
+        pairs = zip(one.parts, other.parts, strict=False)
+        return all(
+            self._here.get(a, b) is b and self._there.get(b, a) is a
+            for a, b in pairs
+            if isinstance(a, Made) and isinstance(b, Made)
+        )
 
 
 def _keys(*values: Any) -> Callable[[Node], Hashable]:
@@ -154,7 +169,7 @@ def _keyed(
         case tuple():
             return tuple(_keyed(item, keys, kinds) for item in part)
         case frozenset():
-            return frozenset((keys[node], factor) for node, factor in part)
+            return tuple(sorted((hash(keys[node]), factor) for node, factor in part))
     return part  # type: ignore[no-any-return]
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import math
 import operator
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -92,7 +91,7 @@ class File:
         blocks: for the classes of blocks what a call of one makes; they are not looked into.
 
     Attributes:
-        calls: how often each module was called.
+        calls: of modules, as often as they were.
         made: the modules and parameters that it has made.
         learned: how many learned scalars it has made.
     """
@@ -106,7 +105,7 @@ class File:
     ) -> None:
         self.said, self.table = said, said.table
         self.definitions, self.scalars, self.blocks = definitions, scalars, blocks
-        self.calls: Counter[Made | Hole] = Counter()
+        self.calls: Form = {}
         self.made: list[Made] = []
         self.learned = 0
         self._instances: list[Instance] = []
@@ -133,8 +132,9 @@ class File:
                 return self.dropped(arguments[0], part.make[1])
             if (layer := self.said.layers.get(part.make)) is not None:
                 return Reader(self, {INPUT: arguments[0]}).value(layer)
-        self.calls[part] += 1
-        return self.table.atom("call", part, *map(self.stands, arguments))
+        node = self.table.node("call", part, *map(self.stands, arguments))
+        self.calls[node] = self.calls.get(node, 0) + 1
+        return {node: 1.0}
 
     def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
         """What an object of a class of the file makes of values."""
@@ -450,7 +450,8 @@ class Reader:
                     node, how, self.value(node.left), self.value(other)
                 )
             case ast.Dict():
-                return None  # what is said of levels
+                keys = (self.value(key) for key in node.keys if key is not None)
+                return tuple(zip(keys, map(self.value, node.values), strict=True))
         return self._other(node)
 
     def _other(self, node: ast.AST) -> Form:
@@ -685,6 +686,8 @@ class Reader:
             return self._file.dropped(arguments[0], stands(arguments[1]))
         if name == "torch.cat" and isinstance(arguments[0], tuple):
             return self._table.atom("cat", *map(stands, arguments[0]))
+        if name == ".flatten" and (whole := _pooled(arguments)) is not None:
+            return self._table.atom(*whole)
         parts, more = plain(
             name,
             [stands(item) for item in arguments],
@@ -696,6 +699,17 @@ class Reader:
             self._file.made.append(made)
             return Leaf(made)
         return self._table.atom("call", name, *parts, *named)
+
+
+def _pooled(arguments: Sequence[Value]) -> tuple[Any, ...] | None:
+    """A mean or a maximum over a grid that is kept and flattened, as one that is not."""
+    match arguments:
+        case [dict() as pooled, 1] if list(pooled.values()) == [1.0]:
+            (node,) = pooled
+            match node.parts:
+                case ("call", ".mean" | ".amax", _, _, ("keepdim", True)):
+                    return tuple(node.parts[:-1])
+    return None
 
 
 def _container(name: str, arguments: Sequence[Value]) -> Row:

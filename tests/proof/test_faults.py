@@ -521,7 +521,7 @@ PRINTED: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_code_says_the_plan(name: str) -> None:
     plan, code = written(name)
-    check([plan], ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code))
 
 
 @pytest.mark.parametrize("fault", PRINTED)
@@ -536,7 +536,7 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        check([plan], ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))
 
 
 def test_nothing_is_written_that_is_not_proved(
