@@ -55,6 +55,8 @@ class _Match:
 
     def _pair(self, a: Any, b: Any) -> Iterable[tuple[Any, Any]]:
         """What has to be equal for two values to be."""
+        if a is b:
+            return ()
         match a, b:
             case Node(), Node():
                 if (a, b) in self._seen:
@@ -186,6 +188,8 @@ def _nodes(values: Iterable[Any]) -> list[Node]:
                     rest += item.parts
             case tuple() | frozenset():
                 rest += item
+            case Made():
+                rest += item.make
             case dict():
                 rest += item
     return sorted(found, key=lambda node: node.number)

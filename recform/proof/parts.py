@@ -29,8 +29,12 @@ class Part:
     """Something that can be called."""
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
-        """What it makes of values."""
-        raise NotImplementedError
+        """What it makes of values.
+
+        Raises:
+            Unreadable: if it is nothing that a generated file calls.
+        """
+        raise Unreadable(f"{self} is called")
 
 
 @dataclass(frozen=True)
@@ -112,10 +116,15 @@ class Instance(Part):
 
 @dataclass(frozen=True)
 class Pieces:
-    """What `chunk` makes: equal parts of a form."""
+    """What `chunk` makes: equal parts of a form along an axis."""
 
     whole: Any
     number: int
+    axis: Any
+
+    def part(self, table: Table, which: int) -> Form:
+        """One of them."""
+        return table.atom("part", self.axis, self.number, which, self.whole)
 
 
 def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:

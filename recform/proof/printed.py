@@ -115,6 +115,8 @@ class _Network(Sides):
         self.found: list[Instance] = []
         self._wanted: list[tuple[str, Any]] = []
         self._given: list[Any] = []
+        self._run: set[int] = set()
+        self._takes = list(map(read_by, graph.recurrence.steps))
         self._shared: dict[tuple[str, int, bool], Value] = {}
 
     def check(self) -> None:
@@ -135,6 +137,7 @@ class _Network(Sides):
         rows = [
             (name, code, wanted)
             for code, (name, wanted) in zip(self._given, self._wanted, strict=True)
+            if code != wanted
         ]
         self.compare([*rows, ("the output", made, result)])
 
@@ -158,11 +161,12 @@ class _Network(Sides):
             raise Misprint(f"{self.what} calls a block too many")
         block = self.blocks[number]
         name = self.printed.steps[block.segment.step].name
-        if instance.kind.name != name or any(instance is item for item in self.found):
+        if instance.kind.name != name or id(instance) in self._run:
             raise Misprint(
                 f"{self.what} calls a {instance.kind.name} as block {block.number}, "
                 f"and it is a {name} of its own"
             )
+        self._run.add(id(instance))
         self.found.append(instance)
         self._given.append(tuple(map(self.handed, arguments)))
         made = self._outputs(block, number)
@@ -213,7 +217,7 @@ class _Network(Sides):
             slots = dict(zip(step.inputs, state, strict=True))
             return self.block(block, slots, lambda name: self._owned(name, flow))
         given = [self._owned(name, flow) for name in printed.handed]
-        given += [state[number] for number in read_by(step)]
+        given += [state[number] for number in self._takes[block.segment.step]]
         what = f"what block {block.number} gets"
         self._wanted.append((what, tuple(map(self.handed, given))))
         self.blocks.append(block)
@@ -229,6 +233,7 @@ class _Network(Sides):
     ) -> list[Value]:
         """What is computed before the first block, or behind the last one."""
         # The end is written as that of a short network.
+        ends = self.graph.starts if step.role == START else self.graph.ends
         behind = 0 if step.role == START else flow.length - (step.at - 1)
 
         def value(name: str, index: Any) -> Value:
@@ -246,7 +251,7 @@ class _Network(Sides):
                 lambda scalar: value(scalar.name, scalar.index),
                 (I, behind),
             ),
-            step.bare,
+            ends[number].shapes.__getitem__,
         )
         for tensor in step.body:
             follower.form(tensor)

@@ -155,7 +155,7 @@ class File:
         if isinstance(value, tuple):
             return tuple(map(self.stands, value))
         if isinstance(value, Pieces):
-            return ("pieces", value.whole, value.number)
+            return ("pieces", value.whole, value.number, value.axis)
         return self.table.frozen(value)
 
     def body(
@@ -386,10 +386,7 @@ class Reader:
             case Row():
                 return [item for _, item in value.items]
             case Pieces():
-                return [
-                    self._table.atom("part", value.number, k, value.whole)
-                    for k in range(value.number)
-                ]
+                return [value.part(self._table, k) for k in range(value.number)]
             case tuple() | range():
                 return value
             case dict() if count:  # a tensor along its first axis
@@ -558,8 +555,7 @@ class Reader:
     def _item(self, held: Value, place: ast.expr) -> Value:
         match held:
             case Pieces():
-                which = self.value(place)
-                return self._table.atom("part", held.number, int(which), held.whole)
+                return held.part(self._table, int(self.value(place)))
             case Row():
                 return held.at(self._place(place))
             case tuple():
@@ -617,9 +613,10 @@ class Reader:
 
     def _method(self, node: ast.Call, held: Value, name: str) -> Value:
         arguments = self._elements(node.args)
-        if name == "chunk" and isinstance(arguments[0], int):
-            return Pieces(self._file.stands(held), arguments[0])
         options = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+        if name == "chunk" and isinstance(arguments[0], int):
+            axis = self._file.stands(options.get("dim", 0))
+            return Pieces(self._file.stands(held), arguments[0], axis)
         return self._library(f".{name}", [held, *arguments], options)
 
     def called(
@@ -685,7 +682,8 @@ class Reader:
         if name == "F.dropout":
             return self._file.dropped(arguments[0], stands(arguments[1]))
         if name == "torch.cat" and isinstance(arguments[0], tuple):
-            return self._table.atom("cat", *map(stands, arguments[0]))
+            axis = stands(options.get("dim", 0))
+            return self._table.atom("cat", axis, *map(stands, arguments[0]))
         if name == ".flatten" and (whole := _pooled(arguments)) is not None:
             return self._table.atom(*whole)
         parts, more = plain(

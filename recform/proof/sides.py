@@ -64,6 +64,7 @@ class Sides:
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars, blocks)
         self.said = File(said, {}, {}, {})
+        self._handed: dict[Part, Value] = {}
         self._free: Numbers = {
             parameter(p.name): int(p.value) if p.value.is_Integer else float(p.value)
             for p in self.formula.params
@@ -120,6 +121,7 @@ class Sides:
             {slot: made for slot, made in slots.items() if isinstance(slot, Tensor)},
             lambda tensor: value(tensor.operator, tensor.index),
             numbers,
+            block.segment.block.shapes.__getitem__,
             step.bare,
             self._adapters(block),
         )
@@ -177,10 +179,12 @@ class Sides:
         """What is handed on, as it is compared: a module by what it does."""
         if not isinstance(value, Part):
             return value
-        before = self.code.calls.copy(), self.said.calls.copy()
-        made = call(self.code, value, [self.table.atom("what it gets")])
-        self.code.calls, self.said.calls = before
-        return made
+        if value not in self._handed:
+            before = self.code.calls.copy(), self.said.calls.copy()
+            made = call(self.code, value, [self.table.atom("what it gets")])
+            self._handed[value] = made
+            self.code.calls, self.said.calls = before
+        return self._handed[value]
 
     def compare(self, rows: Sequence[tuple[str, Value, Value]]) -> None:
         """Compares values, and which modules have made them.

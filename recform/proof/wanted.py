@@ -40,7 +40,7 @@ from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.proof.forms import Form, Term, Unreadable, add, drawn
-from recform.proof.parts import Part, Value, call
+from recform.proof.parts import Part, Pieces, Value, call
 from recform.proof.reader import INPUT, File, Reader
 
 #: Stands for the module in the code of an operator.
@@ -117,13 +117,13 @@ class Definition(Part):
     ) -> None:
         self._body = body
         values = body.values(arguments)
-        inside = Inside(body, x, arguments)
+        self._inside = Inside(body, x, arguments)
         symbols = {k: v for k, v in free.items() if k not in values}
         self._lines: dict[tuple[str, Symbolic], Line] = {}
         for item in body.calls():
             key = (item.operator, item.index)
             if key not in self._lines:
-                shape = inside.shape(item.argument)
+                shape = self._inside.shape(item.argument)
                 pipeline = body.operators[item.operator]
                 self._lines[key] = Line(file, pipeline, shape, {**symbols, **values})
         scalars = {name: drawn(f"scalar {k}") for k, name in enumerate(body.scalars)}
@@ -141,6 +141,7 @@ class Definition(Part):
             {Input(): value},
             lambda tensor: self._lines[tensor.operator, tensor.index],
             self._numbers,
+            self._inside.shape,
         )
         return follower.all(body.tensors, [body.output])[0]
 
@@ -189,6 +190,7 @@ class Follower:
         known: what is there at the start.
         module: of an application.
         numbers: of coefficients.
+        shape: of a tensor.
         bare: a term without its coefficient, as far as an adapter looks.
         adapters: what stands in front of terms.
     """
@@ -200,12 +202,13 @@ class Follower:
         known: dict[Tensor, Value],
         module: Callable[[Apply], Value],
         numbers: Coefficients,
+        shape: Callable[[Tensor], Shape],
         bare: Callable[[Tensor], Tensor] = lambda term: term,
         adapters: Mapping[Site, tuple[str, Part]] | None = None,
     ) -> None:
         self._file, self._table, self._parts = file, file.table, parts
         self._known, self._module, self._numbers = known, module, numbers
-        self._bare, self._adapters = bare, adapters or {}
+        self._shape, self._bare, self._adapters = shape, bare, adapters or {}
         self._adapted: dict[tuple[str, Tensor], Value] = {}
 
     def all(self, body: Iterable[Tensor], wanted: Sequence[Tensor]) -> list[Value]:
@@ -246,15 +249,20 @@ class Follower:
                 return self._combined(tensor, tensor.kind, parts)
             case Concat() | History():
                 forms = (self._file.stands(self.form(part)) for part in parts)
-                return self._table.atom("cat", *forms)
+                axis = self._axis(tensor)
+                return self._table.atom("cat", axis, *forms)
             case Elementwise():
                 emitted = tensor.function.emit(FUNCTION_INPUT, Arguments({}))
                 names = {INPUT: self.form(tensor.argument)}
                 return Reader(self._file, names).value(_parsed(emitted.call))
             case Share():
                 whole = self._file.stands(self.form(tensor.tensor))
-                return self._table.atom("part", tensor.parts, tensor.which, whole)
+                pieces = Pieces(whole, tensor.parts, self._axis(tensor))
+                return pieces.part(self._table, tensor.which)
         raise Unreadable(f"{tensor} is read, and is not there")
+
+    def _axis(self, tensor: Tensor) -> float:
+        return float(self._shape(tensor).feature_axis)
 
     def _sum(self, parent: Tensor, parts: Sequence[Tensor]) -> Term:
         result: Term = 0.0
