@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 from recform.proof.forms import Form, Made, Table, Unreadable, form
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any
+#: Options of a call, by name.
+Options: TypeAlias = Mapping[str, Value]
 
 
 class World(Protocol):
@@ -112,6 +114,32 @@ class Instance(Part):
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         return world.run(self, arguments)
+
+
+@dataclass(frozen=True)
+class Method(Part):
+    """A function of the file.
+
+    Attributes:
+        function: its code.
+        owner: the object that it is of, if there is one.
+        kind: the class in which it stands then.
+    """
+
+    function: ast.FunctionDef
+    owner: Instance | None = None
+    kind: ast.ClassDef | None = None
+
+    def on(self, world: Any, arguments: Sequence[Value]) -> Value:
+        return world.body(self, arguments, {})
+
+
+@dataclass(frozen=True)
+class Asked(Part):
+    """A method that every module has."""
+
+    name: str
+    owner: Value
 
 
 @dataclass(frozen=True)

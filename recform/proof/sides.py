@@ -14,11 +14,11 @@ from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import STRIDE, WIDTH, parameter
 from recform.blocks import Shape
 from recform.graph.model import NetworkGraph, Place, Segment
+from recform.proof.file import File, Said
 from recform.proof.forms import Made, Unreadable, drawn
 from recform.proof.match import Unlike, matched, shown
 from recform.proof.parts import Instance, Part, Value, call
 from recform.proof.plan import Misprint, Printed
-from recform.proof.reader import File, Said
 from recform.proof.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot
 

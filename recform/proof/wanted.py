@@ -39,9 +39,10 @@ from recform.blocks import Arguments, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
+from recform.proof.file import File
 from recform.proof.forms import Form, Term, Unreadable, add, drawn
 from recform.proof.parts import Part, Pieces, Value, call
-from recform.proof.reader import INPUT, File, Reader
+from recform.proof.reader import INPUT, Reader
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"

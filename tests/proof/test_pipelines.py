@@ -14,6 +14,8 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
@@ -24,6 +26,7 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
+from tests.oracle.search import search
 
 INLINE = """
 input 3 x 8 x 8
@@ -344,3 +347,99 @@ def test_changes_of_the_code_are_found(name: str, timm: bool) -> None:
     every = [item for change in CHANGES.values() for item in changed(tree, change)]
     some = every[:: len(every) // 12]
     assert [text for text, other in some if is_right(name, timm, other())] == []
+
+
+# ------------------------------------------------------------------- random pipelines
+
+_OPERATORS = (
+    *("conv(3, c)", "conv(1, cin)", "conv(3, 2*c, groups=2)", "dwconv(3)", "bn"),
+    *("relu", "gelu", "prelu", "elu(0.5)", "SE(2)", "SE", "Gate", "dropout(0.2)"),
+    *("avgpool(3, stride=1, padding=1)", "maxpool(3, stride=1, padding=1)"),
+    *("conv(3, c, dilation=2, bias=true)", "droppath(0.1)", "identity"),
+)
+_LABELS = ("", "", "", "", "a", "b", '"a-b"', '"box.x"', '"box.y"')
+
+
+@st.composite
+def pipelines(draw: st.DrawFn) -> str:
+    """Operators with labels, in brackets, or both."""
+    parts = []
+    count = draw(st.integers(1, 4))
+    labels = draw(st.lists(st.sampled_from(_LABELS), min_size=count, max_size=count))
+    for place, label in enumerate(labels):
+        label = label if labels.index(label) == place else ""
+        flow = draw(st.sampled_from(_OPERATORS))
+        if draw(st.integers(0, 3)) == 0:
+            more = draw(st.lists(st.sampled_from(_OPERATORS), max_size=2))
+            flow = f"({' > '.join([flow, *more])})"
+        parts.append(f"{label}: {flow}" if label else flow)
+    return " > ".join(parts)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> str:
+    """Networks of such pipelines, under names of all kinds."""
+    names = draw(
+        st.sampled_from(
+            (
+                *("", 'names W = "."', 'names stem = ".", head = "."'),
+                'names stages = "body", stem = "body.0", W = "."',
+                'names stages = "features.{}", step = "part{}"',
+                'names W = "convs", adapter = "down"',
+            )
+        )
+    )
+    few = ", 8 x 2 / 2" if draw(st.booleans()) else ""
+    adapter = draw(st.sampled_from(("conv(1, c, stride=s)", "avgpool(s) > conv(1, c)")))
+    right = draw(
+        st.sampled_from(
+            (
+                "X_<i-1> + W_i*X_<i-1>",
+                "relu(U_i*W_i*X_<i-1> + X_<i-1>)",
+                "X_<i-1> + r_i*W_i*X_<i-1> - 0.5*U_i*X_<i-1>",
+                "concat(W_i*X_<i-1>, U*X_<i-1>)" if not few else "U_i*X_<i-1>",
+            )
+        )
+    )
+    lines = [
+        "input 3 x 8 x 8",
+        f"stages 4 x 2{few}",
+        f"stem conv(3, c) > {draw(pipelines())}",
+        f"head {draw(pipelines())} > avgpool > linear(3)",
+        f"adapter {adapter}",
+        "scalar r_i = 0.2" if "r_i" in right else "",
+        names,
+        "SE(x, ratio=1) = x*sigmoid(G*x)",
+        "where G = globalpool > conv(1, cin/ratio) > silu > conv(1, cin)",
+        "Gate(x) = k*x + tanh(A*x) - A*tanh(x)",
+        "where A = conv(3, cin) > bn",
+        "where scalar k = 1",
+        f"W = {draw(pipelines())} > conv(3, c, stride=s)",
+        f"U = {draw(pipelines())} > conv(1, c)" if "U" in right else "",
+        f"X_i = {right}",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def proved(text: str) -> str:
+    """What came of a file: it may be refused, but never for what was written of it."""
+    try:
+        networks = compile_source(from_text(text))
+        assert networks[0].source
+        return "proved"
+    except CompileError as error:
+        codes = sorted({item.code for item in error.diagnostics})
+        assert "RF901" not in codes, error
+        return f"refused {' '.join(codes)}"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(files())
+def test_random_pipelines_are_proved(text: str) -> None:
+    event(proved(text))
+
+
+@pytest.mark.long
+def test_many_random_pipelines_are_proved() -> None:
+    counts = search(files(), proved, 600)
+    assert counts["proved"] >= 150, counts
