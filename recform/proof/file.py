@@ -32,11 +32,15 @@ class Said:
         table: of all forms.
         layers: of functions that a module stands for, by what makes the module.
         makers: functions of libraries that make modules, besides classes.
+        defaults: of the arguments of classes that operators bring.
+        positions: how many positions of tokens show how a recurrence over them goes on.
     """
 
     table: Table = field(default_factory=Table)
     layers: dict[Any, ast.expr] = field(default_factory=dict)
     makers: set[str] = field(default_factory=set)
+    defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    positions: int = 0
 
 
 class File:
@@ -53,6 +57,9 @@ class File:
         calls: of modules, as often as they were.
         made: the modules and parameters that it has made.
         learned: how many learned scalars it has made.
+        popped: the lists from which something was taken.
+        ties: modules whose weight is said to be that of another one.
+        shares: modules that have one weight, by what that is.
     """
 
     def __init__(
@@ -67,6 +74,9 @@ class File:
         self.calls: Form = {}
         self.made: list[Made] = []
         self.learned = 0
+        self.ties: list[tuple[Value, Value]] = []
+        self.shares: dict[str, list[Made]] = {}
+        self.popped: list[list[Value]] = []
         self._instances: list[Instance] = []
         self._called: list[Instance] = []
 
@@ -103,6 +113,11 @@ class File:
         forward = self.attribute(instance, "forward")
         return self.body(forward, arguments, {})
 
+    def positions(self, x: Value) -> list[Value]:
+        """The first positions of tokens: as many as show how they go on."""
+        count = self.said.positions
+        return [self.table.atom("position", k, self.stands(x)) for k in range(count)]
+
     def dropped(self, x: Value, rate: Value) -> Value:
         """Dropout, which is nothing at a rate of 0."""
         return self.table.atom("dropout", self.stands(x), rate) if rate else x
@@ -111,7 +126,7 @@ class File:
         """A value that stands in a node."""
         if isinstance(value, Leaf):
             value = tensor(self, value)
-        if isinstance(value, tuple):
+        if isinstance(value, tuple | list):
             return tuple(map(self.stands, value))
         if isinstance(value, Pieces):
             return ("pieces", value.whole, value.number, value.axis)
@@ -160,7 +175,7 @@ class File:
             for node in kind.body:
                 if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]
                     return Reader(self, {}).value(node.value)  # type: ignore[attr-defined]
-        if name in (*UNSEEN, "children", "get_submodule"):
+        if name in (*UNSEEN, "children", "get_submodule", "get_parameter"):
             return Asked(name, instance)
         return Name(f"self.{name}")
 

@@ -9,7 +9,7 @@ what depends on the block have a value that is drawn by their name, the same on 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import Any, TypeAlias
 
 
@@ -98,6 +98,8 @@ class Table:
     def frozen(self, value: Any) -> Any:
         """A value that can stand in a node; factors to nine digits."""
         match value:
+            case dict() if not value:
+                return 0.0
             case dict():
                 return self.node(
                     "sum", frozenset((n, _rounded(f)) for n, f in value.items())
@@ -109,6 +111,23 @@ class Table:
             case tuple() | list():
                 return tuple(map(self.frozen, value))
         return value
+
+    def listed(self, parts: Sequence[Any], grown: bool) -> Any:
+        """A list of forms; if it has grown, the first of them is the list that there was."""
+        if not grown:
+            return list(parts)
+        before, *more = parts
+        if isinstance(before, list):
+            return [*before, *more]
+        ends = tuple(map(self.frozen, more))
+        if kind_of(before) == "listed":
+            (node,) = before
+            return self.atom(*node.parts, *ends)
+        return self.atom("listed", ("*", self.frozen(before)), *ends)
+
+    def stacked(self, value: Any) -> Form:
+        """All members of a list, as one tensor."""
+        return self.atom("stack", self.frozen(value))
 
     def multiply(self, a: Any, b: Any) -> Term:
         """A product of forms and numbers; the factors are collected in front of it."""
@@ -133,6 +152,14 @@ class Table:
         return {self.node("product", tuple(members)): factor}
 
 
+def kind_of(value: Any) -> Any:
+    """The kind of a form that is one node; None for any other value."""
+    if isinstance(value, dict) and list(value.values()) == [1.0]:
+        (node,) = value
+        return node.parts[0]
+    return None
+
+
 def _rounded(number: float) -> float:
     return float(f"{number:.9g}")
 
@@ -147,7 +174,7 @@ def _scale(item: Form) -> float:
     return scale if rows[0] >= rows[1] else -scale
 
 
-def add(a: Any, b: Any, sign: float = 1.0) -> Term:
+def add(a: Any, b: Any, sign: int = 1) -> Term:
     """A sum of forms and numbers."""
     if isinstance(a, float | int) and isinstance(b, float | int):
         return a + sign * b

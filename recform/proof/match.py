@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from recform.proof.forms import Made, Node, key_of
@@ -69,7 +69,7 @@ class _Match:
                 ):
                     return self._row(a.make, b.make, a, b)
                 raise Unlike(a, b)
-            case tuple(), tuple():
+            case ((tuple() | list()), (tuple() | list())):
                 return self._row(a, b, a, b)
             case dict(), dict():
                 return self._sum(a.items(), b.items(), a, b)
@@ -84,7 +84,7 @@ class _Match:
         return ()
 
     def _row(
-        self, a: tuple[Any, ...], b: tuple[Any, ...], whole: Any, other: Any
+        self, a: Sequence[Any], b: Sequence[Any], whole: Any, other: Any
     ) -> Iterable[tuple[Any, Any]]:
         if len(a) != len(b):
             raise Unlike(whole, other)
@@ -186,7 +186,7 @@ def _nodes(values: Iterable[Any]) -> list[Node]:
                 if item not in found:
                     found.add(item)
                     rest += item.parts
-            case tuple() | frozenset():
+            case tuple() | list() | frozenset():
                 rest += item
             case Made():
                 rest += item.make

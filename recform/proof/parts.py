@@ -155,6 +155,13 @@ class Pieces:
         return table.atom("part", self.axis, self.number, which, self.whole)
 
 
+@dataclass(frozen=True)
+class Each:
+    """A list of what is made of each member of another one, as made of all at once."""
+
+    form: Value
+
+
 def call(world: World, part: Value, arguments: Sequence[Value]) -> Value:
     """What a part makes of values.
 

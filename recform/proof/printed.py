@@ -22,6 +22,7 @@ from recform.proof.plan import Misprint, Printed
 from recform.proof.sides import Block, Sides
 from recform.proof.wanted import Coefficients, Follower
 from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step, read_by
+from recform.recurrence.stacks import Lists
 
 
 def check_printed(graph: NetworkGraph, printed: Printed) -> None:
@@ -82,8 +83,18 @@ def _check_block(
         else sides.table.atom("slot", number)
         for number, slot in enumerate(step.inputs)
     }
-    wanted = sides.block(block, slots, lambda name: outside(name, f"shared {name}"))
     handed = printed.steps[block.segment.step].handed
+
+    def shared(name: str) -> Value:
+        if name in handed:
+            return outside(name, f"shared {name}")
+        # It learns nothing: it is written where it is called.
+        flow = next(
+            n for n, group in enumerate(graph.shared) if name in (m.name for m in group)
+        )
+        return sides.owned(name, flow)
+
+    wanted = sides.block(block, slots, shared)
     given = [outside(name, f"shared {name}") for name in handed]
     given += [slots[step.inputs[number]] for number in read_by(step)]
     with sides.running():
@@ -132,6 +143,8 @@ class _Network(Sides):
             network = self.code.instance(kind, (), {})  # type: ignore[arg-type]
             made = self.code.called_method(network, "forward", [x])
             self._check_stages(network)
+        if any(self.code.popped):
+            raise Misprint("values stay on a list, and no block takes them")
         if len(self.found) < len(self.blocks):
             raise Misprint(f"{self.what} calls {len(self.found)} blocks")
         rows = [
@@ -196,18 +209,24 @@ class _Network(Sides):
             state: Sequence[Value] = self._ends(
                 flow, number, flow.start, {Input(): x}, flow.initial
             )
+            lists = Lists[Value](flow)
+            lists.keep(0, state)
             for segment in (s for stage in stages for s in stage.segments):
+                step = graph.recurrence.steps[segment.step]
                 for k in range(segment.count):
                     block = Block(segment.first + k, segment, flow.length)
-                    state = self._next(block, number, state)
-            held = dict(zip(flow.end.inputs, state, strict=True))
+                    given = lists.given(step, block.number, state)
+                    state = self._next(block, number, given)
+                    lists.keep(block.number, state)
+            given = lists.given(flow.end, flow.length + 1, state)
+            held = dict(zip(flow.end.inputs, given, strict=True))
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
         self.said.learned += len(graph.recurrence.shared_scalars)
         return self._piece(graph.head, x)
 
     def _piece(self, piece: Piece, x: Value) -> Value:
         place = Place(piece.width, piece.stride, table=piece.table)
-        return call(self.said, self.line(piece.pipeline, piece.input, place), [x])
+        return call(self.said, self.line(piece.pipeline, (piece.input,), place), [x])
 
     def _next(self, block: Block, flow: int, state: Sequence[Value]) -> Sequence[Value]:
         """What a block hands on."""
@@ -268,17 +287,5 @@ class _Network(Sides):
             return drawn(name)
         key = (name, flow, first)
         if key not in self._shared:
-            self._shared[key] = self._made(name, flow, first)
+            self._shared[key] = self.owned(name, flow, first=first)
         return self._shared[key]
-
-    def _made(self, name: str, flow: int, first: bool) -> Value:
-        length = self.graph.recurrence.flows[flow].length
-        pipeline = self.formula.operators[name]
-        if first:
-            module = self.graph.starts[flow].calls[name]
-            assert module.input is not None
-            place = Place(module.place.width, 1)
-            return self.line(pipeline, module.input, place, i=0, L=length)
-        shared = next(m for m in self.graph.shared[flow] if m.name == name)
-        place = Place(shared.width, shared.stride)
-        return self.line(pipeline, shared.input, place, L=length)

@@ -12,10 +12,11 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recform.proof.forms import Form, Made, Unreadable, add
+from recform.proof.forms import Form, Made, Unreadable, add, kind_of
 from recform.proof.library import NUMBERS, is_made, plain
 from recform.proof.parts import (
     Asked,
+    Each,
     Instance,
     Leaf,
     Method,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from recform.proof.file import File
 
 #: Stands for the argument in the code of an operator or a function.
-INPUT = "input_"
+INPUT = "input_x"
 CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
 _CONTAINERS = ("nn.Sequential", "nn.ModuleList", "nn.ModuleDict")
 
@@ -118,6 +119,8 @@ class Reader:
         match target:
             case ast.Name():
                 self._names[target.id] = value
+            case ast.Attribute(attr="weight", value=ast.expr() as module):
+                self._file.ties.append((self.value(module), value))
             case ast.Attribute(value=ast.Name(id="self")):
                 self._file.set(self._names["self"], target.attr, value)
             case ast.Tuple():
@@ -136,7 +139,7 @@ class Reader:
                 return [item for _, item in value.items]
             case Pieces():
                 return [value.part(self._table, k) for k in range(value.number)]
-            case tuple() | range():
+            case tuple() | list() | range():
                 return value
             case dict() if count:  # a tensor along its first axis
                 return [
@@ -164,6 +167,10 @@ class Reader:
                 return node.value
             case ast.Name(id=name):
                 return self._names.get(name, Name(name))
+            case ast.Attribute(attr="weight", value=ast.expr() as module) if isinstance(
+                held := self.value(module), Leaf
+            ):
+                return held
             case ast.Attribute():
                 return self._attribute(self.value(node.value), node.attr)
             case ast.Call():
@@ -176,10 +183,18 @@ class Reader:
                 return not self._holds(node.operand)
             case ast.Subscript():
                 return self._item(self.value(node.value), node.slice)
-            case ast.Tuple() | ast.List():
+            case ast.Tuple():
                 return tuple(self._elements(node.elts))
+            case ast.List(elts=[ast.Starred(value=older), *more]):
+                before = self.value(older)
+                if isinstance(before, dict | list):
+                    members = [before, *self._elements(more)]
+                    return self._table.listed(members, grown=True)
+                return self._elements(node.elts)
+            case ast.List():
+                return self._elements(node.elts)
             case ast.ListComp() | ast.GeneratorExp():
-                return tuple(self._comprehension(node, list(node.generators)))
+                return self._comprehension(node, list(node.generators))
             case ast.JoinedStr():
                 return "".join(
                     str(self.value(part.value))
@@ -229,15 +244,22 @@ class Reader:
 
     def _comprehension(
         self, node: ast.ListComp | ast.GeneratorExp, loops: list[ast.comprehension]
-    ) -> list[Value]:
+    ) -> Any:
         if not loops:
             return [self.value(node.elt)]
         loop, rest = loops[0], loops[1:]
         if loop.ifs:
             raise Unreadable(ast.unparse(node))
         inner = Reader(self._file, dict(self._names))
+        whole = self.value(loop.iter)
+        if isinstance(whole, dict):
+            # What is made of each member is made of all of them at once.
+            is_list = kind_of(whole) in ("slot", "listed")
+            member = self._table.stacked(whole) if is_list else whole
+            inner._assign(loop.target, member)
+            return Each(inner.value(node.elt))
         found: list[Value] = []
-        for item in self._each(self.value(loop.iter)):
+        for item in self._each(whole):
             inner._assign(loop.target, item)
             found += inner._comprehension(node, rest)
         return found
@@ -280,7 +302,7 @@ class Reader:
     ) -> Value:
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         match how:
-            case ast.Add() if isinstance(left, tuple | str):
+            case ast.Add() if isinstance(left, tuple | list | str):
                 return left + right
             case ast.Add():
                 return add(left, right)
@@ -307,7 +329,7 @@ class Reader:
                 return held.part(self._table, int(self.value(place)))
             case Row():
                 return held.at(self._place(place))
-            case tuple():
+            case tuple() | list():
                 return held[self._place(place)]
         items = place.elts if isinstance(place, ast.Tuple) else [place]
         found = tuple(map(self._axis, items))
@@ -363,6 +385,19 @@ class Reader:
     def _method(self, node: ast.Call, held: Value, name: str) -> Value:
         arguments = self._elements(node.args)
         options = {k.arg: self.value(k.value) for k in node.keywords if k.arg}
+        match held, name, arguments:
+            case list(), "append", [value]:
+                held.append(value)
+                return None
+            case list(), "pop", []:
+                self._file.popped.append(held)
+                return held.pop()
+            case ((int() | float()), "view", _):
+                return held  # axes of size one: a number for each member
+            case dict(), "unbind", [1]:
+                return self._file.positions(held)
+            case _, "new_zeros", _:
+                return 0.0
         if name == "chunk" and isinstance(arguments[0], int):
             axis = self._file.stands(options.get("dim", 0))
             return Pieces(self._file.stands(held), arguments[0], axis)
@@ -385,9 +420,11 @@ class Reader:
 
     def _asked(self, asked: Asked, arguments: Sequence[Value]) -> Value:
         match asked:
-            case Asked(name="get_submodule", owner=Instance() as held):
+            case Asked(
+                name="get_submodule" | "get_parameter", owner=Instance() as held
+            ):
                 value: Value = held
-                for name in str(arguments[0]).split("."):
+                for name in str(arguments[0]).removesuffix(".weight").split("."):
                     if isinstance(value, Row):
                         value = value.at(name)
                     else:
@@ -407,17 +444,45 @@ class Reader:
         match name, *arguments:
             case ["range", *ends]:
                 return range(*ends)
-            case ["OrderedDict" | "tuple" | "list" as kind, tuple() as items]:
+            case [
+                "OrderedDict" | "tuple" | "list" as kind,
+                (tuple() | list()) as items,
+            ]:
                 return Row(tuple(items)) if kind == "OrderedDict" else items
-            case ["len", (tuple() | Row()) as held]:
+            case ["len", (tuple() | list() | Row()) as held]:
                 return len(self._each(held))
-            case ["enumerate", (tuple() | Row()) as held]:
+            case ["enumerate", (tuple() | list() | Row()) as held]:
                 return tuple(enumerate(self._each(held)))
+            case ["Past.rows", rows, _]:
+                return rows
+            case ["torch.zeros_like", _]:
+                return 0.0
             case ["zip", *rows]:
                 return tuple(zip(*map(self._each, rows), strict=False))
         if name in _CONTAINERS:
             return _container(name, arguments)
         return self._library(name, arguments, options)
+
+    def _over(self, name: str, arguments: Sequence[Value], options: Options) -> Value:
+        """What is made over the members of a list, or across features; else None."""
+        table, stands = self._table, self._file.stands
+        match name, [*arguments], dict(options):
+            case "torch.stack", [Each() as each], {**rest} if not rest:
+                return each.form
+            case "torch.stack", [value], {**rest} if not rest:
+                return table.stacked(value)
+            case "torch.tensordot", [(int() | float()) as number, whole], {"dims": 1}:
+                return table.atom("over", "sum", stands(table.multiply(number, whole)))
+            case "torch.softmax", [value], {"dim": 0}:
+                return table.atom("over", "softmax", stands(value))
+            case ".sum", [value], {"dim": 0, **rest} if not rest:
+                return table.atom("over", "sum", stands(value))
+            case ".sum", [value], {"dim": int() as axis, "keepdim": True}:
+                return table.atom("across", "sum", stands(axis), stands(value))
+            case "torch.linalg.vector_norm", [value], {"dim": int() as axis, **rest}:
+                if rest == {"keepdim": True}:
+                    return table.atom("across", "norm", stands(axis), stands(value))
+        return None
 
     def _library(
         self, name: str, arguments: Sequence[Value], options: Options
@@ -427,6 +492,9 @@ class Reader:
         short = name.removeprefix("torch.").removeprefix("math.")
         if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
             return NUMBERS[short](*arguments)
+        over = self._over(name, arguments, options)
+        if over is not None:
+            return over
         stands = self._file.stands
         if name == "F.dropout":
             return self._file.dropped(arguments[0], stands(arguments[1]))
@@ -439,6 +507,7 @@ class Reader:
             name,
             [stands(item) for item in arguments],
             {key: stands(item) for key, item in options.items()},
+            self._file.said.defaults.get(name, {}),
         )
         named = tuple(sorted(more.items()))
         if is_made(name) or name in self._file.said.makers:
@@ -463,7 +532,7 @@ def _container(name: str, arguments: Sequence[Value]) -> Row:
     match arguments:
         case [Row() as row]:
             return row
-        case [tuple() as items] if name != "nn.Sequential":
+        case [(tuple() | list()) as items] if name != "nn.Sequential":
             if name == "nn.ModuleDict":
                 return Row(tuple(items))
             arguments = items

@@ -9,15 +9,16 @@ from typing import Any
 
 import sympy
 
+from recform.algebra.cell import Cell
 from recform.algebra.expr import I, L, Tensor
-from recform.algebra.formula import Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH, parameter
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
 from recform.graph.model import NetworkGraph, Place, Segment
 from recform.proof.file import File, Said
 from recform.proof.forms import Made, Unreadable, drawn
 from recform.proof.match import Unlike, matched, shown
-from recform.proof.parts import Instance, Part, Value, call
+from recform.proof.parts import Instance, Leaf, Part, Value, call
 from recform.proof.plan import Misprint, Printed
 from recform.proof.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot
@@ -41,6 +42,17 @@ class Block:
     length: int
 
 
+def _positions(formula: Formula) -> int:
+    """As many positions as it takes until all that is kept was made by others."""
+    cells = (
+        step.operator
+        for pipeline in formula.operators.values()
+        for step in pipeline.steps
+        if isinstance(step.operator, Cell)
+    )
+    return 2 + max((max(cell.lags.values()) for cell in cells), default=0)
+
+
 class Sides:
     """A place of the network on both sides.
 
@@ -60,7 +72,7 @@ class Sides:
     ) -> None:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
-        said = Said()
+        said = Said(positions=_positions(self.formula))
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars, blocks)
         self.said = File(said, {}, {}, {})
@@ -74,7 +86,11 @@ class Sides:
     # -- what the formula says
 
     def line(
-        self, pipeline: Pipeline | None, x: Shape, place: Place, **more: int
+        self,
+        pipeline: Pipeline | None,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        **more: int,
     ) -> Part:
         """A pipeline at a place; ``i`` and ``L`` are what they are there, if anything."""
         assert pipeline is not None
@@ -82,7 +98,21 @@ class Sides:
         numbers = dict(zip(symbols, place.table, strict=False))
         named = {{"i": I, "L": L}[name]: value for name, value in more.items()}
         named |= {WIDTH: place.width, STRIDE: place.stride}
-        return Line(self.said, pipeline, x, {**self._free, **named, **numbers})
+        named[SCALE] = 1 / sympy.sympify(place.stride)
+        return Line(self.said, pipeline, inputs, {**self._free, **named, **numbers})
+
+    def owned(self, name: str, flow: int, *, first: bool = False) -> Part:
+        """An operator of the network: one without an index, or one of block 0."""
+        length = self.graph.recurrence.flows[flow].length
+        pipeline = self.formula.operators[name]
+        if first:
+            module = self.graph.starts[flow].calls[name]
+            assert module.inputs is not None
+            place = Place(module.place.width, 1)
+            return self.line(pipeline, module.inputs, place, i=0, L=length)
+        shared = next(m for m in self.graph.shared[flow] if m.name == name)
+        place = Place(shared.width, shared.stride)
+        return self.line(pipeline, shared.inputs, place, L=length)
 
     def block(
         self,
@@ -140,10 +170,10 @@ class Sides:
             self.said.learned += 1
             return drawn(name)
         module = block.segment.block.calls[name]
-        assert module.input is not None
+        assert module.inputs is not None
         pipeline = self.formula.operators[name]
         more = {"i": block.number, "L": module.place.length}
-        return self.line(pipeline, module.input, module.place, **more)
+        return self.line(pipeline, module.inputs, module.place, **more)
 
     def _adapters(self, block: Block) -> dict[Any, tuple[str, Part]]:
         """The adapters of a block, by their places."""
@@ -154,7 +184,10 @@ class Sides:
                 place = Place(int(bridge.target.features), bridge.stride)
                 more = {"i": block.number, "L": block.length}
                 made[names[site]] = self.line(
-                    self.formula.adapter, bridge.source, place, **more
+                    self.formula.adapter_of(bridge.stride),
+                    (bridge.source,),
+                    place,
+                    **more,
                 )
         sites = block.segment.block.sites
         return {site: (names[site], made[names[site]]) for site in sites}
@@ -219,6 +252,9 @@ class Sides:
 
     def _counted(self, found: Mapping[Made, Made]) -> None:
         """Nothing is there that does not run."""
+        wanted = {frozenset(group) for group in self.said.shares.values() if group[1:]}
+        if _groups(self.code.ties, found) != wanted:
+            raise Misprint(f"{self.what} has other weights in common")
         for made in self.code.made:  # learned scalars are counted
             if made not in found and not self._learns_nothing(made):
                 raise Misprint(f"{self.what} has {shown(made)}, which nobody runs")
@@ -230,3 +266,16 @@ class Sides:
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers
         return known or made.make[0] in ("nn.Identity", "nn.Dropout")
+
+
+def _groups(
+    ties: Sequence[tuple[Value, Value]], found: Mapping[Made, Made]
+) -> set[frozenset[Made]]:
+    """Modules that have one weight; each has that of the first."""
+    groups: dict[Made, set[Made]] = {}
+    for module, owner in ties:
+        if not isinstance(module, Leaf) or not isinstance(owner, Leaf):
+            raise Misprint("what has a weight in common is no module")
+        first, other = (found.get(part.made, part.made) for part in (owner, module))
+        groups.setdefault(first, {first}).add(other)
+    return set(map(frozenset, groups.values()))

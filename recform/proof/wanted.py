@@ -13,8 +13,10 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.body import Body, Inside
+from recform.algebra.body import Body
+from recform.algebra.cell import Cell, before, given
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,11 +25,15 @@ from recform.algebra.expr import (
     History,
     Input,
     Learned,
+    Listed,
+    Members,
+    Over,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.expr import (
     Part as Share,
@@ -41,6 +47,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.proof.file import File
 from recform.proof.forms import Form, Term, Unreadable, add, drawn
+from recform.proof.library import defaults_of
 from recform.proof.parts import Part, Pieces, Value, call
 from recform.proof.reader import INPUT, Reader
 
@@ -51,9 +58,11 @@ Numbers = Mapping[Symbolic, Any]
 
 
 @lru_cache(maxsize=4096)
-def _parsed(code: str) -> ast.expr:
+def _parsed(code: str, inputs: tuple[str, ...] = ("x",)) -> ast.expr:
     """An expression, with names in the place of ``{x}`` and ``{m}``."""
-    text = code.replace("{x}", INPUT).replace("{m}", _MODULE)
+    text = code.replace("{m}", _MODULE)
+    for name in inputs:
+        text = text.replace(f"{{{name}}}", f"input_{name}")
     return ast.parse(text, mode="eval").body
 
 
@@ -63,88 +72,155 @@ class Line(Part):
     Args:
         file: what is made is of.
         pipeline: the operators.
-        x: the shape that comes in.
+        inputs: the shapes that come in.
         numbers: what its symbols are.
     """
 
     def __init__(
-        self, file: File, pipeline: Pipeline, x: Shape, numbers: Numbers
+        self,
+        file: File,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        numbers: Numbers,
     ) -> None:
         self._links: list[Part] = []
-        numbers = {**numbers, INCOMING: x.features}
+        if inputs:
+            numbers = {**numbers, INCOMING: inputs[0].features}
         for step in pipeline.steps:
             arguments = arguments_of(step, numbers)
-            if isinstance(step.operator, Body):
-                link: Part = Definition(file, step.operator, x, arguments, numbers)
-            else:
-                link = Link(file, step, x, arguments)
-            self._links.append(link)
-            x = step.operator.shape(x, arguments)
+            kind = (
+                Recurrence
+                if isinstance(step.operator, Cell)
+                else Definition
+                if isinstance(step.operator, Body)
+                else Link
+            )
+            self._links.append(kind(file, step, inputs, arguments, numbers))
+            inputs = (step.operator.shape_of(inputs, arguments),)
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
-        (value,) = arguments
         for link in self._links:
-            value = link.on(world, [value])
+            arguments = [link.on(world, arguments)]
+        (value,) = arguments
         return value
 
 
 class Link(Part):
     """An operator of the library."""
 
-    def __init__(self, file: File, step: Step, x: Shape, arguments: Arguments) -> None:
-        emitted = step.operator.emit(x, arguments)
-        self._call = _parsed(emitted.call)
+    def __init__(
+        self,
+        file: File,
+        step: Step,
+        inputs: tuple[Shape, ...],
+        arguments: Arguments,
+        numbers: Numbers,
+    ) -> None:
+        operator = step.operator
+        emitted = operator.emit_of(inputs, arguments)
+        self._inputs = operator.inputs
+        self._call = _parsed(emitted.call, self._inputs)
         self._module: Value = None
+        file.said.defaults |= map(defaults_of, operator.support)
         reader = Reader(file, {})
         if emitted.module:
             made = _parsed(emitted.module)
             if isinstance(made, ast.Call):
                 file.said.makers.add(ast.unparse(made.func))
             self._module = reader.value(made)
+            if operator.shares:
+                file.shares.setdefault(operator.shares, []).append(self._module.made)
         elif emitted.layer:
             reader.value(_parsed(emitted.layer))
             file.said.layers[file.made.pop().make] = self._call
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
-        (value,) = arguments
-        return Reader(world, {INPUT: value, _MODULE: self._module}).value(self._call)
+        named = (f"input_{name}" for name in self._inputs)
+        names = {**dict(zip(named, arguments, strict=True)), _MODULE: self._module}
+        return Reader(world, names).value(self._call)
 
 
 class Definition(Part):
     """A definition by equations, with its operators and learned scalars."""
 
     def __init__(
-        self, file: File, body: Body, x: Shape, arguments: Arguments, free: Numbers
+        self,
+        file: File,
+        step: Step,
+        inputs: tuple[Shape, ...],
+        arguments: Arguments,
+        numbers: Numbers,
     ) -> None:
+        body = step.operator
+        assert isinstance(body, Body)
         self._body = body
-        values = body.values(arguments)
-        self._inside = Inside(body, x, arguments)
-        symbols = {k: v for k, v in free.items() if k not in values}
+        values = {**numbers, **body.values(arguments)}
+        self._shape = body.inside(inputs, arguments).shape
         self._lines: dict[tuple[str, Symbolic], Line] = {}
         for item in body.calls():
             key = (item.operator, item.index)
             if key not in self._lines:
-                shape = self._inside.shape(item.argument)
+                shapes = tuple(map(self._shape, item.arguments))
                 pipeline = body.operators[item.operator]
-                self._lines[key] = Line(file, pipeline, shape, {**symbols, **values})
+                self._lines[key] = Line(file, pipeline, shapes, values)
         scalars = {name: drawn(f"scalar {k}") for k, name in enumerate(body.scalars)}
         file.learned += len(scalars)
-        self._numbers = Coefficients(
-            {**free, **values}, lambda scalar: scalars[scalar.name]
-        )
+        self._numbers = Coefficients(values, lambda scalar: scalars[scalar.name])
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         (value,) = arguments
-        body = self._body
-        follower = Follower(
+        follower = self._follower(world, {Input(): value})
+        return follower.all(self._body.tensors, [self._body.output])[0]
+
+    def _follower(self, world: Any, known: dict[Tensor, Value]) -> Follower:
+        return Follower(
             world,
-            body.parts,
-            {Input(): value},
+            self._body.parts,
+            known,
             lambda tensor: self._lines[tensor.operator, tensor.index],
             self._numbers,
-            self._inside.shape,
+            self._shape,
         )
-        return follower.all(body.tensors, [body.output])[0]
+
+
+class Recurrence(Definition):
+    """A recurrence over positions, followed through the first of them."""
+
+    def on(self, world: Any, arguments: Sequence[Value]) -> Value:
+        cell = self._body
+        assert isinstance(cell, Cell)
+        incoming = list(map(given, cell.incoming))
+        linear = cell.affine
+        if linear is not None and linear.rest is not None:
+            known = dict(zip(incoming, arguments, strict=True))
+            wanted = (linear.factor, linear.rest)
+            factor, rest = map(self._follower(world, known).form, wanted)
+            if linear.factor == Filled(sympy.S.One):
+                return _run(world, "torch.cumsum({x}, dim=1)", x=rest)
+            return _run(world, "scan({f}, {x})", f=factor, x=rest)
+        inputs = [world.positions(argument) for argument in arguments]
+        past: list[dict[str, Value]] = []
+        made = []
+        for position, now in enumerate(zip(*inputs, strict=True)):
+            known = dict(zip(incoming, now, strict=True))
+            for state in cell.recurrent:
+                then = position + int(state.index)
+                known[state] = past[then][state.name] if then >= 0 else 0.0
+            follower = self._follower(world, known)
+            values = {name: follower.form(before(name, 0)) for name in cell.unknowns}
+            past.append(values)
+            results = [values[name] for name in cell.results]
+            beside = results[0]
+            if len(results) > 1:
+                beside = _run(world, "torch.cat({x}, dim=-1)", x=tuple(results))
+            made.append(beside)
+        return _run(world, "torch.stack({x}, dim=1)", x=made)
+
+
+def _run(file: File, code: str, **values: Value) -> Value:
+    """What an expression makes of values, by their names in braces."""
+    names = {f"input_{name}": value for name, value in values.items()}
+    return Reader(file, names).value(_parsed(code, tuple(values)))
 
 
 class Coefficients:
@@ -230,8 +306,8 @@ class Follower:
             case State():
                 return self._term(tensor, parts[0])
             case Apply():
-                argument = self.form(tensor.argument)
-                return call(self._file, self._module(tensor), [argument])
+                arguments = [self._term(tensor, inner) for inner in tensor.arguments]
+                return call(self._file, self._module(tensor), arguments)
             case Scaled():
                 number = self._numbers.of(tensor)
                 return self._table.multiply(number, self.form(tensor.tensor))
@@ -246,6 +322,20 @@ class Follower:
                 return result
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
+            case History() | Listed() if is_list(tensor):
+                members = list(map(self.form, parts))
+                if is_list(parts[-1]):
+                    return members[0]
+                return self._table.listed(members, is_list(parts[0]))
+            case Members():
+                return self._table.stacked(self.form(tensor.listed))
+            case Over():
+                inner = self._file.stands(self.form(tensor.tensor))
+                return self._table.atom("over", tensor.kind, inner)
+            case Across():
+                inner = self._file.stands(self.form(tensor.tensor))
+                axis = self._axis(tensor.tensor)
+                return self._table.atom("across", tensor.kind, axis, inner)
             case History() if tensor.kind != "concat":
                 return self._combined(tensor, tensor.kind, parts)
             case Concat() | History():
@@ -258,12 +348,14 @@ class Follower:
                 return Reader(self._file, names).value(_parsed(emitted.call))
             case Share():
                 whole = self._file.stands(self.form(tensor.tensor))
-                pieces = Pieces(whole, tensor.parts, self._axis(tensor))
+                pieces = Pieces(whole, tensor.parts, self._axis(tensor.tensor))
                 return pieces.part(self._table, tensor.which)
         raise Unreadable(f"{tensor} is read, and is not there")
 
     def _axis(self, tensor: Tensor) -> float:
-        return float(self._shape(tensor).feature_axis)
+        """The axis of the features; members of a list stand in front of the batch."""
+        axis = self._shape(tensor).feature_axis
+        return float(axis + 1 if axis > 0 and tensor.is_many else axis)
 
     def _sum(self, parent: Tensor, parts: Sequence[Tensor]) -> Term:
         result: Term = 0.0
