@@ -19,6 +19,8 @@ def check(
     plans: Sequence[NetworkPlan],
     tree: ast.Module,
     base: str = "",
+    *,
+    going: bool = False,
 ) -> None:
     """Holds the source of a file against its networks.
 
@@ -26,6 +28,7 @@ def check(
         networks: from the graph stage.
         plans: of their code.
         tree: the source, with all of their definitions in it.
+        going: whether they go on by positions.
         base: the source of what they derive from, if that is no part of it.
 
     Raises:
@@ -39,7 +42,9 @@ def check(
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
     for network, plan in zip(networks, plans, strict=True):
         steps = tuple(step.printed for step in plan.steps)
-        printed = Printed(plan.network.name, definitions, steps, plan.stages, scalars)
+        printed = Printed(
+            plan.network.name, definitions, steps, plan.stages, scalars, going
+        )
         try:
             check_printed(network, printed)
         except Misprint as misprint:

@@ -54,7 +54,7 @@ def emit(
         plans = list(map(keeping, plans))
     code = printed(plans)
     tree = ast.parse(code)
-    check(networks, plans, tree, base_class() if timm else "")
+    check(networks, plans, tree, base_class() if timm else "", going=generation)
     used = reads(tree)
     parts: list[str] = []
     for name, text in reversed(support.items()):

@@ -23,6 +23,9 @@ from recform.proof.parts import (
 )
 from recform.proof.reader import INPUT, UNSEEN, Reader
 
+#: What a module keeps of the positions before, where a network goes on by them.
+PAST = Hole("past")
+
 
 @dataclass
 class Said:
@@ -33,6 +36,7 @@ class Said:
         layers: of functions that a module stands for, by what makes the module.
         makers: functions of libraries that make modules, besides classes.
         defaults: of the arguments of classes that operators bring.
+        going: whether the network goes on by positions.
         positions: how many positions of tokens show how a recurrence over them goes on.
     """
 
@@ -41,6 +45,7 @@ class Said:
     makers: set[str] = field(default_factory=set)
     defaults: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     positions: int = 0
+    going: bool = False
 
 
 class File:
@@ -116,7 +121,18 @@ class File:
     def positions(self, x: Value) -> list[Value]:
         """The first positions of tokens: as many as show how they go on."""
         count = self.said.positions
-        return [self.table.atom("position", k, self.stands(x)) for k in range(count)]
+        whole = self.stands(x)
+        return [self.table.atom("item", whole, (None, float(k))) for k in range(count)]
+
+    def last(self, values: Sequence[Value]) -> list[Value]:
+        """What was kept where a network goes on by positions, in the place of values."""
+        stood = tuple(map(self.stands, values))
+        return [self.table.atom("kept", k, *stood) for k in range(len(values))]
+
+    def keep(self, values: Sequence[Value]) -> None:
+        """Keeps values for the positions that come next."""
+        node = self.table.node("keep", *map(self.stands, values))
+        self.calls[node] = self.calls.get(node, 0) + 1
 
     def dropped(self, x: Value, rate: Value) -> Value:
         """Dropout, which is nothing at a rate of 0."""
@@ -171,6 +187,8 @@ class File:
         method = self._method(self._line(instance.kind), name, instance)
         if method is not None:
             return method
+        if name == "past" and self.said.going:
+            return PAST
         for kind in self._line(instance.kind):
             for node in kind.body:
                 if name in map(ast.unparse, _targets(node)) and node.value is not None:  # type: ignore[attr-defined]

@@ -50,6 +50,7 @@ class Printed:
         scalars: for each class the attributes that are learned scalars, in the order of
             the formula or of the definition; those of steps and of the network with
             their names there.
+        going: whether it goes on by positions.
     """
 
     name: str
@@ -57,3 +58,4 @@ class Printed:
     steps: tuple[PrintedStep, ...]
     stages: tuple[str, ...]
     scalars: Mapping[str, Mapping[str, str]]
+    going: bool = False

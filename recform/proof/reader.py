@@ -17,6 +17,7 @@ from recform.proof.library import NUMBERS, is_made, plain
 from recform.proof.parts import (
     Asked,
     Each,
+    Hole,
     Instance,
     Leaf,
     Method,
@@ -271,6 +272,8 @@ class Reader:
         )
 
     def _compared(self, node: ast.Compare, how: ast.cmpop, a: Value, b: Value) -> Value:
+        if b is None and isinstance(how, ast.Is | ast.IsNot):
+            return (a is None) == isinstance(how, ast.Is)
         known = not any(isinstance(item, dict | Part) for item in (a, b))
         if known and type(how) in _COMPARED:
             return _COMPARED[type(how)](a, b)
@@ -394,8 +397,10 @@ class Reader:
                 return held.pop()
             case ((int() | float()), "view", _):
                 return held  # axes of size one: a number for each member
-            case dict(), "unbind", [1]:
-                return self._file.positions(held)
+            case Hole(), "last", values:
+                return self._file.last(values)
+            case Hole(), "keep", values:
+                return self._file.keep(values)
             case _, "new_zeros", _:
                 return 0.0
         if name == "chunk" and isinstance(arguments[0], int):
@@ -442,6 +447,8 @@ class Reader:
         if isinstance(defined, ast.FunctionDef):
             return self._file.body(Method(defined), arguments, options)
         match name, *arguments:
+            case ["range", dict() as length] if _is_length(length):
+                return range(self._file.said.positions)
             case ["range", *ends]:
                 return range(*ends)
             case [
@@ -515,6 +522,16 @@ class Reader:
             self._file.made.append(made)
             return Leaf(made)
         return self._table.atom("call", name, *parts, *named)
+
+
+def _is_length(value: Form) -> bool:
+    """Whether this is how many positions there are: ``x.shape[1]``."""
+    if kind_of(value) != "item":
+        return False
+    (node,) = value
+    _, held, place = node.parts
+    (shape,) = held.parts[1] if held.parts[0] == "sum" else ((held, 1.0),)
+    return bool(shape[0].parts[:2] == ("attribute", "shape") and place == (1.0,))
 
 
 def _pooled(arguments: Sequence[Value]) -> tuple[Any, ...] | None:

@@ -72,7 +72,7 @@ class Sides:
     ) -> None:
         self.graph, self.printed, self.what = graph, printed, what
         self.formula = graph.recurrence.formula
-        said = Said(positions=_positions(self.formula))
+        said = Said(positions=_positions(self.formula), going=printed.going)
         self.table = said.table
         self.code = File(said, printed.definitions, printed.scalars, blocks)
         self.said = File(said, {}, {}, {})

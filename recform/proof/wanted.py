@@ -45,7 +45,7 @@ from recform.blocks import Arguments, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
-from recform.proof.file import File
+from recform.proof.file import PAST, File
 from recform.proof.forms import Form, Term, Unreadable, add, drawn
 from recform.proof.library import defaults_of
 from recform.proof.parts import Part, Pieces, Value, call
@@ -195,25 +195,39 @@ class Recurrence(Definition):
             known = dict(zip(incoming, arguments, strict=True))
             wanted = (linear.factor, linear.rest)
             factor, rest = map(self._follower(world, known).form, wanted)
+            if world.said.going:
+                return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
             if linear.factor == Filled(sympy.S.One):
                 return _run(world, "torch.cumsum({x}, dim=1)", x=rest)
             return _run(world, "scan({f}, {x})", f=factor, x=rest)
-        inputs = [world.positions(argument) for argument in arguments]
-        past: list[dict[str, Value]] = []
+        return self._looped(world, cell, list(map(world.positions, arguments)))
+
+    def _looped(
+        self, world: File, cell: Cell, inputs: Sequence[Sequence[Value]]
+    ) -> Value:
+        """One position after the other; before the first one there are zeros."""
+        kept: Sequence[Value] = [0.0 for _ in cell.recurrent]
+        if world.said.going:
+            kept = world.last(kept)
+        past = dict(zip(cell.recurrent, kept, strict=True))
         made = []
-        for position, now in enumerate(zip(*inputs, strict=True)):
-            known = dict(zip(incoming, now, strict=True))
-            for state in cell.recurrent:
-                then = position + int(state.index)
-                known[state] = past[then][state.name] if then >= 0 else 0.0
-            follower = self._follower(world, known)
+        for now in zip(*inputs, strict=True):
+            given_ = zip(map(given, cell.incoming), now, strict=True)
+            follower = self._follower(world, {**past, **dict(given_)})
             values = {name: follower.form(before(name, 0)) for name in cell.unknowns}
-            past.append(values)
+            past = {
+                state: values[state.name]
+                if state.index == -1
+                else past[before(state.name, -int(state.index) - 1)]
+                for state in cell.recurrent
+            }
             results = [values[name] for name in cell.results]
             beside = results[0]
             if len(results) > 1:
                 beside = _run(world, "torch.cat({x}, dim=-1)", x=tuple(results))
             made.append(beside)
+        if world.said.going:
+            world.keep(list(past.values()))
         return _run(world, "torch.stack({x}, dim=1)", x=made)
 
 
