@@ -152,7 +152,7 @@ PLANTED: dict[str, tuple[str, Callable[[Formula], Formula]]] = {
 def test_what_is_right_is_proved(name: str) -> None:
     proof_of(network(name))
     plan, code = written(name)
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code))
 
 
 @pytest.mark.parametrize("fault", PLANTED)
@@ -215,7 +215,7 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))
 
 
 #: The same for a network that goes on by positions.
@@ -240,7 +240,7 @@ GOING: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_what_goes_on_is_proved(name: str) -> None:
     plan, code = written(name, going=True)
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code), going=True)
 
 
 @pytest.mark.parametrize("fault", GOING)
@@ -251,4 +251,4 @@ def test_a_fault_in_what_goes_on_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited), going=True)

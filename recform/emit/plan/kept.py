@@ -20,7 +20,7 @@ from recform.emit.plan.definitions import (
     Return,
 )
 from recform.emit.plan.expressions import Code
-from recform.emit.plan.network import NetworkPlan, StepPlan
+from recform.emit.plan.network import NetworkPlan
 from recform.emit.plan.rewrite import rewritten
 
 #: What the generated class calls a pass through the next positions, and what it keeps.
@@ -40,8 +40,7 @@ def keeping(plan: NetworkPlan) -> NetworkPlan:
         if tables[made.name] or (isinstance(made, Class) and made.going):
             _free(made, (PAST,), plan)
     definitions = tuple(_by_rows(made, tables[made.name]) for made in plan.definitions)
-    steps = tuple(_step_by_rows(step, tables.get(step.name, ())) for step in plan.steps)
-    plan = replace(plan, definitions=definitions, steps=steps)
+    plan = replace(plan, definitions=definitions)
     network = plan.network
     network = replace(network, methods=(*network.methods, _step()))
     return replace(plan, definitions=(*definitions[:-1], network))
@@ -92,15 +91,6 @@ def _by_rows(made: Definition, tables: tuple[str, ...]) -> Definition:
     methods = tuple(rewritten(method, read) for method in made.methods)
     field = Assign(PAST, Code("None"), type="Past | None")
     return replace(made, methods=methods, fields=(field, *made.fields))
-
-
-def _step_by_rows(step: StepPlan, tables: tuple[str, ...]) -> StepPlan:
-    """What a step is held against, read likewise."""
-    inlined = {
-        name: replace(each, calls=tuple(_read(call, tables) for call in each.calls))
-        for name, each in step.printed.inlined.items()
-    }
-    return replace(step, printed=replace(step.printed, inlined=inlined))
 
 
 def _read(text: str, tables: tuple[str, ...]) -> str:
