@@ -11,7 +11,8 @@ import pytest
 
 import recform
 from recform.algebra.affine import Affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Apply, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
 from recform.diagnostics import CompileError
