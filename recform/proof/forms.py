@@ -251,10 +251,8 @@ class Reader:
                 return listed([self.value(older), *map(self.value, more)], True)
             case ast.List() if node.elts:
                 return self._row(node)
-            case ast.ListComp(
-                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[]) as loop]
-            ):
-                return self._each(node.elt, name, self.value(loop.iter))
+            case ast.ListComp(generators=[ast.comprehension(ifs=[]) as loop]):
+                return self._each(node.elt, loop)
             case ast.Tuple() | ast.List():
                 return tuple(map(self.value, node.elts))
         return atom(type(node).__name__, *map(frozen, self._children(node)))
@@ -265,10 +263,29 @@ class Reader:
         tensors = all(isinstance(part, dict) for part in parts)
         return listed(parts, False) if tensors else parts
 
-    def _each(self, made: ast.expr, name: str, whole: Value) -> Value:
+    def _each(self, made: ast.expr, loop: ast.comprehension) -> Value:
         """What is made of each member, as made of all members at once."""
-        member = stacked(whole) if _is_list(whole) else whole
-        reader = Reader({**self.names, name: member}, self.attributes)
+        match loop.target, loop.iter:
+            case ast.Name() as target, whole:
+                pairs = [(target, whole)]
+            case (
+                ast.Tuple(elts=targets),
+                ast.Call(
+                    func=ast.Name(id="zip"),
+                    args=lists,
+                    keywords=[
+                        ast.keyword(arg="strict", value=ast.Constant(value=True))
+                    ],
+                ),
+            ):
+                pairs = list(zip(targets, lists, strict=True))
+            case _:
+                raise Unreadable(ast.unparse(loop.iter))
+        names = dict(self.names)
+        for target, whole in pairs:
+            held = self.value(whole)
+            names[ast.unparse(target)] = stacked(held) if _is_list(held) else held
+        reader = Reader(names, self.attributes)
         value = reader.value(made)
         self.calls += reader.calls
         return Each(frozen(value), value)

@@ -14,6 +14,7 @@ W = linear(c) > tanh
 U = linear(c)
 N = ln
 S = linear(c) > tanh
+B = bilinear
 """
 TOKENS = VECTORS.replace("input 4", "input 3 x 4")
 IMAGES = """\
@@ -24,6 +25,7 @@ W = conv(1, c) > bn > tanh
 U = conv(1, c) > bn
 N = ln
 S = conv(1, c)
+B = bilinear
 """
 DECLARED = """\
 scalar p_i = 0.4
@@ -61,6 +63,8 @@ class Sums:
             f"W_i*{name}_k",
             f"S*{name}_k",
             f"tanh({name}_k)",
+            f"B_i({name}_k, {self.names[0]}_<i-1>)",
+            f"B_i({self.names[0]}_<i-1>, W_i*{name}_k)",
         )
 
     def score(self) -> str:

@@ -290,11 +290,20 @@ class Writer:
 
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
-        (whole,) = tensor.arguments
-        if isinstance(whole, Members) and whole.listed in self.variables:
-            whole = whole.listed
-        call = f"{self.operator(tensor)}({MEMBER})"
-        return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
+        many = dict.fromkeys(part for part in tensor.arguments if part.is_many)
+        numbers = [""] if len(many) == 1 else [str(n + 1) for n in range(len(many))]
+        names = {part: f"{MEMBER}{n}" for part, n in zip(many, numbers, strict=True)}
+        inner = ", ".join(names.get(p) or self.show(p) for p in tensor.arguments)
+        lists = ", ".join(map(self.members, many))
+        over = lists if len(many) == 1 else f"zip({lists}, strict=True)"
+        call = f"{self.operator(tensor)}({inner})"
+        return f"torch.stack([{call} for {', '.join(names.values())} in {over}])"
+
+    def members(self, tensor: Tensor) -> str:
+        """What runs over the members: their list, where it has a name."""
+        if isinstance(tensor, Members) and tensor.listed in self.variables:
+            return self.show(tensor.listed)
+        return self.show(tensor)
 
     def weighted(self, tensor: Scaled) -> str:
         """A number for each member times it."""
