@@ -39,6 +39,7 @@ from recform.algebra.expr import (
 )
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
+from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.shape import Layout
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Slot
@@ -61,7 +62,7 @@ MEMBER = "member"
 
 def is_inverse(tensor: Tensor) -> bool:
     """Whether a tensor is one over another, as a product with it is written."""
-    return isinstance(tensor, Elementwise) and tensor.name == "reciprocal"
+    return isinstance(tensor, Elementwise) and tensor.function is RECIPROCAL
 
 
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
