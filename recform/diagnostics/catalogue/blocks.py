@@ -102,4 +102,19 @@ ENTRIES = {
         "stages 8 x 4\nscalar a_<i,k> = 1/(i-k)\n"
         "X_i = W_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)",
     ),
+    "RF315": Entry(
+        "a range that ends between blocks",
+        "The ends of a range are said in L, and with the number of blocks that there are "
+        "they come out as no whole number.",
+        "stages 8 x 5\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<L/2+1..L> = W_i*X_<i-1>",
+        "stages 8 x 5\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<floor(L/2)+1..L> = W_i*X_<i-1>",
+    ),
+    "RF316": Entry(
+        "a block counted from the other end",
+        "`X_<L-i>` is what the block has made that is as far from the start as this one is "
+        "from the end. It stands in the equation of a range of late blocks, for which that "
+        "one comes before, and only unknowns have it.",
+        "stages 8 x 4\nX_i = X_<L-i> + W_i*X_<i-1>",
+        "stages 8 x 4\nX_i = W_i*X_<i-1>\nX_<L/2+1..L> = X_<L-i> + W_i*X_<i-1>",
+    ),
 }
