@@ -267,6 +267,7 @@ class Reader:
 
     def _each(self, made: ast.expr, loop: ast.comprehension) -> Value:
         """What is made of each member, as made of all members at once."""
+        pairs: list[tuple[ast.expr, ast.expr]]
         match loop.target, loop.iter:
             case ast.Name() as target, whole:
                 pairs = [(target, whole)]
@@ -284,9 +285,9 @@ class Reader:
             case _:
                 raise Unreadable(ast.unparse(loop.iter))
         names = dict(self.names)
-        for target, whole in pairs:
-            held = self.value(whole)
-            names[ast.unparse(target)] = stacked(held) if _is_list(held) else held
+        for name, over in pairs:
+            held = self.value(over)
+            names[ast.unparse(name)] = stacked(held) if _is_list(held) else held
         reader = Reader(names, self.attributes)
         value = reader.value(made)
         self.calls += reader.calls

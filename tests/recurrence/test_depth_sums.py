@@ -129,7 +129,7 @@ X_i = T_i*sum(k, 0, i-1, sigmoid(N_i*X_k)*X_k)
         ),
         ("X_i = T_i*X_<i-1> + softmax(k, X_<i-1>)", "RF313"),
         ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, softmax(k, b_i)*X_k)", "RF313"),
-        ("scalar c_<i,i> = 1\nX_i = T_i*X_<i-1>", "RF313"),
+        ("scalar g_<i,i> = 1\nX_i = T_i*X_<i-1>", "RF313"),
         (
             "scalar a_<i,i> = 1\nX_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)",
             "RF313",
@@ -145,7 +145,7 @@ X_i = T_i*sum(k, 0, i-1, sigmoid(N_i*X_k)*X_k)
             "RF314",
         ),
         (
-            "scalar c_<i,k> = log(k)\nX_i = T_i*X_<i-1> + sum(k, 0, i-1, c_<i,k>*X_k)",
+            "scalar g_<i,k> = log(k)\nX_i = T_i*X_<i-1> + sum(k, 0, i-1, g_<i,k>*X_k)",
             "RF211",
         ),
         ("X_i = X_<i-1>/T_i", "RF205"),
