@@ -14,7 +14,7 @@ import sympy
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Pointwise, State, Tensor
-from recform.blocks import Arguments, Cost, Layout, Misfit, Shape, symbols_in
+from recform.blocks import Arguments, Cost, Layout, Memory, Misfit, Shape, symbols_in
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template
@@ -36,7 +36,7 @@ class Cell(Body):
     """Unknowns that need what they were at the positions before.
 
     Its state is what a network keeps that takes one position after the other: the values
-    of :attr:`memory`. Before the first position they are zeros.
+    of :attr:`recurrent`. Before the first position they are zeros.
 
     Attributes:
         incoming: names of the tensors that come in.
@@ -57,6 +57,11 @@ class Cell(Body):
     def support(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a linear one runs."""
         return () if self.affine is None else (template("scan"),)
+
+    @property
+    def support_kept(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a linear one runs that goes on by positions."""
+        return () if self.affine is None else (template("scan_kept"),)
 
     @property
     def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
@@ -110,6 +115,16 @@ class Cell(Body):
                 saves_more=kept,
             )
         return self._costs[key]
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """The values that the next position needs, and what its operators keep."""
+        inside = self.inside(inputs, a)
+        own = (
+            Memory(f"what {name} was", int(inside.shape(before(name, 1)).features), lag)
+            for name, lag in self.lags.items()
+            if lag
+        )
+        return (*super().memory_of(inputs, a), *own)
 
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Recurring:
         """The shapes inside: of one position, or of all of them if it is linear.

@@ -41,6 +41,15 @@ TEXTS = {
     "X_i = X_<i-1> + W_i*X_<i-1>",
     "parts of blocks": f"{FRAME}W = positions > attention(2, causal=true)\n"
     'X_i = X_<i-1> + W_i*X_<i-1>\nnames stem = ".", W = ".", head = "."',
+    "keys and values of their own": f"{FRAME}A = attend(4, 2, causal=true, rotary=10000)\n"
+    "Q = linear(c)\nK = linear(c/2)\nV = linear(c/2)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "windows, caps and norms": f"{FRAME}"
+    "A = attend(2, causal=true, window=3, softcap=5, qknorm=true)\n"
+    "B = attend(2, causal=true, window=1)\nK = linear(c)\n"
+    "X_i = X_<i-1> + A_i(X_<i-1>, K_i*X_<i-1>, X_<i-1>) + B_i(X_0, X_0, X_<i-1>)",
+    "the token before": f"{SIGNAL}W = shift > linear(c)\n"
+    "X_i = X_<i-1> + shift(W_i*shift(X_<i-1>))*sigmoid(X_<i-1>)",
     "widths": "input 12 of 7\nstages 8 x 2, 12 x 2\nhead ln > linear(5)\n"
     "A = attention(2, causal=true) > linear(c)\nX_i = X_<i-1> + A_i*X_<i-1>",
 }
@@ -76,9 +85,22 @@ def test_steps_make_what_a_whole_pass_makes(name: str) -> None:
     torch.testing.assert_close(going(x), expected)
 
 
+SMALL = {"vocabulary": 11, "length": 9, "depth": 3}
+BYTES = ("gru", "lstm", "rnn", "mingru", "linear_attention")
+WORDS = ("llama", "gemma2", "palm", "resformer")
+
+
 @pytest.mark.parametrize(
     ("file", "sizes"),
     [
+        *((f"modern/{name}", SMALL) for name in BYTES),
+        ("modern/diagonal_ssm", {**SMALL, "n": 2}),
+        ("modern/denseformer", SMALL),
+        ("modern/attention_residuals", SMALL),
+        *(
+            (f"modern/{name}", {"width": 16, "depth": 2, "length": 20, "classes": 11})
+            for name in WORDS
+        ),
         ("zoo/gpt2", {"width": 128, "depth": 2, "vocabulary": 11, "length": 9}),
         ("modern/gpt_small", {"width": 16, "depth": 3, "vocabulary": 11, "length": 9}),
         (

@@ -7,6 +7,7 @@ from recform.blocks.operator import (
     Arguments,
     Cost,
     Emitted,
+    Memory,
     Misfit,
     Operator,
     Several,
@@ -32,6 +33,9 @@ class Shift(Operator):
         self.shape(x, a)
         return Cost()
 
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        return (Memory("the token before", int(x.features), 1),)
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("F.pad({x}, (0, 0, 1, -1))")
 
@@ -40,6 +44,7 @@ class Outer(Several):
     """The products of all features of two tensors, a matrix a position."""
 
     name = "outer"
+    positionwise = True
     about = "the matrix x y^T at each position, its rows one after the other"
     inputs = ("x", "y")
 
@@ -59,6 +64,7 @@ class MatVec(Several):
     """A matrix times a vector, at each position."""
 
     name = "matvec"
+    positionwise = True
     about = "the matrix x, its rows one after the other, times the vector y"
     inputs = ("x", "y")
 

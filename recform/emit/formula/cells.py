@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import sympy
@@ -47,6 +48,11 @@ class _CellWriter(ClassWriter):
     """Writes the class of one recurrence."""
 
     _body: Cell
+
+    def write(self) -> tuple[Class, BodyCode]:
+        """The class, and what makes it."""
+        made, code = super().write()
+        return replace(made, recurs=True), code
 
     def _inlinable(
         self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]

@@ -172,6 +172,7 @@ class Class:
         fields: what stands in the class itself.
         checks: what the constructor looks at first.
         start: what it does to the attributes at last.
+        recurs: whether it is a recurrence over positions.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Class:
     fields: tuple[Assign, ...] = ()
     checks: tuple[Statement, ...] = ()
     start: tuple[Statement, ...] = ()
+    recurs: bool = False
 
 
 Definition: TypeAlias = Class | Function
