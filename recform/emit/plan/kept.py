@@ -87,7 +87,9 @@ def _kept(made: Class) -> Class:
     }
 
     def change(node: object) -> object:
-        return replace(node, text=_changed(node.text, tables)) if _is(node) else node
+        if isinstance(node, Code):
+            return replace(node, text=_changed(node.text, tables))
+        return node
 
     methods = tuple(
         rewritten(_recurring(method) if made.recurs else method, change)
@@ -97,10 +99,6 @@ def _kept(made: Class) -> Class:
         return made
     field = Assign(PAST, Code("None"), type="Past | None")
     return replace(made, methods=methods, fields=(field, *made.fields))
-
-
-def _is(node: object) -> bool:
-    return isinstance(node, Code)
 
 
 def _recurring(method: Function) -> Function:
