@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
+from recform.emit.plan.kept import without_past
 from recform.emit.plan.network import NetworkPlan
 from recform.proof import FAULT
 from recform.proof.calls import CalledFlow, check_calls
@@ -25,6 +26,7 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     Raises:
         CompileError: RF901, if it says something else.
     """
+    tree = without_past(tree)
     holders = _holders(plan)
     made = [
         (segment.step, [next(holders) for _ in range(segment.count)])

@@ -13,7 +13,7 @@ from recform.emit.naming.names import argument_names
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.definitions import Definition, Function
-from recform.emit.plan.kept import keeping, without_past
+from recform.emit.plan.kept import keeping
 from recform.emit.plan.merge import common
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
@@ -55,7 +55,7 @@ def emit(
     code = printed(plans)
     tree = ast.parse(code)
     for plan in plans:
-        check(plan, without_past(tree) if generation else tree)
+        check(plan, tree)
     used = reads(tree)
     parts: list[str] = []
     for name, text in reversed(support.items()):

@@ -17,6 +17,10 @@ from recform.diagnostics import CompileError
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
 SIGNAL = "input 12 x 3\nstages 8 x 4\nhead linear(2)\n"
+LAYER = (
+    f"{SIGNAL}times positions\nU = linear(c)\nW = linear(c)\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L\n"
+)
 TEXTS = {
     "attention": f"{FRAME}A = ln > attention(2, causal=true)\n"
     "X_i = X_<i-1> + A_i*X_<i-1>",
@@ -50,6 +54,18 @@ TEXTS = {
     "X_i = X_<i-1> + A_i(X_<i-1>, K_i*X_<i-1>, X_<i-1>) + B_i(X_0, X_0, X_<i-1>)",
     "the token before": f"{SIGNAL}W = shift > linear(c)\n"
     "X_i = X_<i-1> + shift(W_i*shift(X_<i-1>))*sigmoid(X_<i-1>)",
+    "a recurrence": f"{LAYER}H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)",
+    "two positions back": f"{LAYER}"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-2>) - 0.5*H_<i,t-1>",
+    "several unknowns": f"{LAYER}C_<i,t> = 0.5*C_<i,t-1> + tanh(W_i*H_<i,t-1>)\n"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + C_<i,t>)",
+    "a linear recurrence": f"{LAYER}scalar k_i = 0.5 per channel\n"
+    "H_<i,t> = sigmoid(k_i)*H_<i,t-1> + U_i*X_<i-1,t>",
+    "a gated one": f"{LAYER}H_<i,t> = sigmoid(W_i*X_<i-1,t>)*H_<i,t-1> + U_i*X_<i-1,t>",
+    "matrices": f"{LAYER}S_<i,t> = S_<i,t-1> + outer(U_i*X_<i-1,t>, W_i*X_<i-1,t>)\n"
+    "H_<i,t> = matvec(S_<i,t>, X_<i-1,t>)",
+    "a recurrence that all blocks share": f"{LAYER}"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + W*H_<i,t-1>)",
     "widths": "input 12 of 7\nstages 8 x 2, 12 x 2\nhead ln > linear(5)\n"
     "A = attention(2, causal=true) > linear(c)\nX_i = X_<i-1> + A_i*X_<i-1>",
 }

@@ -57,7 +57,8 @@ class Outer(Several):
         return Cost(saves_input=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
-        return Emitted('torch.einsum("...i,...j->...ij", {x}, {y}).flatten(-2)')
+        made = 'torch.einsum("...i,...j->...ij", {x}, {y})'
+        return Emitted(f"torch.flatten({made}, -2)")
 
 
 class MatVec(Several):

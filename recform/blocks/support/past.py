@@ -32,22 +32,22 @@ class Past:
         self.kept, self.at = self._next, self.at + self._new
         return made
 
-    def before(self, place: int = 0) -> Tensor | None:
-        """What was kept where the next tensors are to be kept; None before any pass."""
-        return self.kept[len(self._next) + place] if self.at else None
-
-    def keep(self, *tensors: Tensor) -> None:
-        """Keeps tensors for the next pass."""
-        self._next.extend(tensors)
-
     def join(self, new: Tensor, most: int | None = None) -> Tensor:
         """New positions behind those that were kept; ``most`` are kept now, or all."""
-        before = self.before()
-        whole = new if before is None else torch.cat((before, new), 1)
-        self.keep(whole[:, 0 if most is None else max(0, whole.shape[1] - most) :])
+        turn = len(self._next)
+        whole = torch.cat((self.kept[turn], new), 1) if self.at else new
+        first = 0 if most is None else max(0, whole.shape[1] - most)
+        self._next.append(whole[:, first:])
         return whole
 
-    # In the forward pass, where there is a past, or none
+    def last(self, *start: Tensor) -> tuple[Tensor, ...]:
+        """The values that a module has kept, or those that it starts with."""
+        turn = len(self._next)
+        return tuple(self.kept[turn : turn + len(start)]) if self.at else start
+
+    def keep(self, *values: Tensor) -> None:
+        """Keeps values for the next pass."""
+        self._next += values
 
     @staticmethod
     def rows(table: Tensor, past: "Past | None") -> Tensor:
@@ -67,25 +67,3 @@ class Past:
         if not past.at:
             x = F.pad(x, (0, 0, 1, 0))
         return past.join(x, 1)[:, :-1]
-
-    @staticmethod
-    def sums(x: Tensor, past: "Past | None") -> Tensor:
-        """The sums of each position and those before it."""
-        made = torch.cumsum(x, dim=1)
-        if past is not None:
-            before = past.before()
-            made = made if before is None else made + before
-            past.keep(made[:, -1:])
-        return made
-
-    @staticmethod
-    def first(zeros: Tensor, place: int, past: "Past | None") -> Tensor:
-        """What a recurrence begins with, of several tensors that it keeps."""
-        before = None if past is None else past.before(place)
-        return zeros if before is None else before
-
-    @staticmethod
-    def last(past: "Past | None", *tensors: Tensor) -> None:
-        """Keeps what a recurrence ends with."""
-        if past is not None:
-            past.keep(*tensors)

@@ -1,14 +1,15 @@
 """A plan whose network can go on by positions: what it has seen is kept, not run again.
 
 Most operators work on each position by itself, and need no other code. Those that look
-back have classes that keep what they need (`Operator.support_kept`). What looks back in the
-code of the network itself is said by the class `Past`, each time in the place of what the
-plan had: a table with a row for each position, the token before, a recurrence.
+back have classes that keep what they need (`Operator.support_kept`), and recurrences have
+methods that do (`Class.going`). What else looks back in the code of the network, a table
+with a row for each position or the token before, is said by the class `Past`.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -17,12 +18,9 @@ from recform.emit.plan.definitions import (
     Assign,
     Class,
     Definition,
-    Do,
     Function,
-    Loop,
     Parameter,
     Return,
-    Statement,
 )
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.network import NetworkPlan
@@ -34,7 +32,6 @@ _HELD = f"self.{PAST}"
 #: Calls of the plan, and what they are where something is kept.
 _CALLS = {
     "F.pad({x}, (0, 0, 1, -1))": f"Past.shift({{x}}, {_HELD})",
-    "torch.cumsum({x}, dim=1)": f"Past.sums({{x}}, {_HELD})",
 }
 
 
@@ -91,32 +88,11 @@ def _kept(made: Class) -> Class:
             return replace(node, text=_changed(node.text, tables))
         return node
 
-    methods = tuple(
-        rewritten(_recurring(method) if made.recurs else method, change)
-        for method in made.methods
-    )
+    methods = tuple(rewritten(method, change) for method in made.going or made.methods)
     if methods == made.methods:
         return made
     field = Assign(PAST, Code("None"), type="Past | None")
     return replace(made, methods=methods, fields=(field, *made.fields))
-
-
-def _recurring(method: Function) -> Function:
-    """The loop of a recurrence: it begins with what is kept, and keeps what it ends with."""
-    if not any(isinstance(item, Loop) for item in method.body):
-        return method
-    body: list[Statement] = []
-    names: list[str] = []
-    for statement in method.body:
-        if isinstance(statement, Assign) and not statement.type:
-            assert isinstance(statement.value, Code)
-            text = f"Past.first({statement.value.text}, {len(names)}, {_HELD})"
-            names.append(statement.target)
-            statement = replace(statement, value=Code(text))
-        elif isinstance(statement, Return):
-            body.append(Do(Code(f"Past.last({', '.join([_HELD, *names])})")))
-        body.append(statement)
-    return replace(method, body=tuple(body))
 
 
 # ----------------------------------------------------------------------------- the code
@@ -154,8 +130,6 @@ def _edits(
                     opening, _, closing = new.partition("{x}")
                     yield start, first, opening
                     yield last, end, closing
-            if isinstance(node.func, ast.Name) and node.func.id == "scan":
-                yield end - 1, end - 1, f", {_HELD}"
 
 
 def _extent(node: ast.expr) -> tuple[int, int]:
@@ -163,14 +137,12 @@ def _extent(node: ast.expr) -> tuple[int, int]:
 
 
 class _Plain(ast.NodeTransformer):
-    """Takes away again what is kept: the code of the plan, which is held against it."""
+    """Puts back what the plan had in the place of calls of `Past`."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        if node.args and ast.unparse(node.args[-1]) == _HELD:
-            node.args.pop()
         called = ast.unparse(node.func)
-        if called in ("Past.rows", "Past.first"):
+        if called == "Past.rows":
             return node.args[0]
         for old, new in _CALLS.items():
             if new.startswith(f"{called}("):
@@ -178,13 +150,11 @@ class _Plain(ast.NodeTransformer):
                 return ast.parse(made, mode="eval").body
         return node
 
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        is_last = ast.unparse(node).startswith("Past.last(")
-        return None if is_last else self.generic_visit(node)
-
 
 def without_past(tree: ast.Module) -> ast.Module:
-    """The source of a network that keeps nothing, of one that does."""
-    changed = _Plain().visit(ast.parse(ast.unparse(tree)))
+    """The source of a network, with what the plan had in the place of calls of `Past`."""
+    if not any(isinstance(n, ast.Name) and n.id == "Past" for n in ast.walk(tree)):
+        return tree
+    changed = _Plain().visit(copy.deepcopy(tree))
     assert isinstance(changed, ast.Module)
     return changed
