@@ -120,7 +120,7 @@ class Body(Operator):
                 found += memories(pipeline, shapes, self.values(a))
             elif isinstance(tensor, Elementwise):
                 x = inside.shape(tensor.argument)
-                found += tensor.function.memory(x, Arguments({}))
+                found += tensor.function.memory_of((x,), Arguments({}))
         return tuple(found)
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:

@@ -181,7 +181,7 @@ class _Follower:
         for tensor in step.body:
             if isinstance(tensor, Elementwise):
                 x = block.shapes[tensor.argument]
-                memories = tensor.function.memory(x, Arguments({}))
+                memories = tensor.function.memory_of((x,), Arguments({}))
                 self._single(tensor, memories)
                 yield from (Kept(tensor.name, 1, memory) for memory in memories)
             if not isinstance(tensor, Apply):

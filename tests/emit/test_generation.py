@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ import recform
 from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.emit.checked import check
+from recform.emit.module import module_names, printed
+from recform.emit.network import plan_network
+from recform.emit.plan.kept import keeping
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
@@ -227,3 +233,20 @@ def test_verify_tries_it() -> None:
     assert check.detail.startswith("12 positions, ")
     other = recform.compile(REFUSED["positions as features"][0]).verify()
     assert not any("position by position" in check.claim for check in other)
+
+
+def test_the_proof_sees_the_rest_of_what_is_written() -> None:
+    """Calls of `Past` stand for what the plan had there, and for nothing else."""
+    graph = recform.compile(TEXTS["the token before"]).graph
+    plan = keeping(plan_network(graph, module_names([graph])))
+    code = printed([plan])
+    check(plan, ast.parse(code))
+    for old, new in (
+        (r"Past\.shift\(x_prev, self\.past\)", "x_prev"),
+        (r"Past\.shift\(x_prev", "Past.rows(x_prev"),
+        (r"torch\.sigmoid\(x_prev\)", "torch.sigmoid(Past.shift(x_prev, self.past))"),
+    ):
+        edited = re.sub(old, new, code, count=1)
+        assert edited != code, code
+        with pytest.raises(CompileError, match="RF901"):
+            check(plan, ast.parse(edited))
