@@ -61,12 +61,13 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
             case Mirror():
                 return Mirror(part.body, new(part.index), part.shift, part.length)
             case Apply():
-                return Apply(part.operator, new(part.index), visit(part.argument))
+                inner = map(visit, part.arguments)
+                return Apply(part.operator, new(part.index), *inner)
             case History():
                 return History(part.kind, part.body, part.first, new(part.last))
             case Scaled() | Filled():
                 learned = {
-                    item: Learned(item.name, new(item.index))
+                    item: item.at(new(item.index))
                     for item in part.coefficient.atoms(Learned)
                 }
                 value, at = coefficient(part.coefficient.xreplace(learned), part.at)

@@ -23,7 +23,7 @@ from recform.analysis.paths.distribution import (
     paths,
 )
 from recform.analysis.stability.characteristic import Stability, stability
-from recform.analysis.variance.variance import Moments, Unknown, moments
+from recform.analysis.variance.variance import Growth, Moments, Unknown, growth, moments
 from recform.diagnostics import Diagnostics
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
 
@@ -61,6 +61,7 @@ class FlowAnalysis:
         paths: through them.
         moments: variances with the assumed gain; None if they are not followed.
         random: variances with a gain of 1; None likewise.
+        growth: variances where norms work; None if no operator has one, or likewise.
         unfollowed: why they are not followed; empty if they are.
         ablations: what deleting blocks does.
         swapped: what swapping two does.
@@ -70,6 +71,7 @@ class FlowAnalysis:
     paths: tuple[Paths, ...]
     moments: Moments | None
     random: Moments | None
+    growth: Growth | None
     unfollowed: str
     ablations: tuple[Ablation, ...]
     swapped: Ablation | None
@@ -233,7 +235,7 @@ def _equal_blocks(
 
 def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
     found: list[Moments | None] = [None, None]
-    unfollowed = ""
+    unfollowed, normed = "", None
     try:
         random = moments(linear.formula, flow.length, 1.0, asked.gate)
         found = [random, random]
@@ -241,6 +243,7 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
             found[0] = moments(
                 linear.formula, flow.length, asked.gain, asked.gate, random
             )
+        normed = growth(linear.formula, random, flow.length)
     except Unknown as reason:
         unfollowed = str(reason)
     return FlowAnalysis(
@@ -251,6 +254,7 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
         ),
         moments=found[0],
         random=found[1],
+        growth=normed,
         unfollowed=unfollowed,
         ablations=tuple(
             deletion(linear, flow.length, (block,)) for block in asked.delete

@@ -30,6 +30,14 @@ adapter    linear(c)
 transition linear(c)
 """
 
+#: For ids.
+IDS = """
+stem       embed(c) > positions
+head       ln > unembed(stem)
+adapter    linear(c)
+transition linear(c)
+"""
+
 #: For a vector.
 VECTOR = """
 stem       linear(c)

@@ -10,6 +10,7 @@ from recform.diagnostics import Diagnostics
 from recform.emit.plan.network import NetworkPlan
 from recform.proof import FAULT
 from recform.proof.calls import CalledFlow, check_calls
+from recform.proof.cells import check_cells
 from recform.proof.plan import Misprint
 from recform.proof.printed import check_printed
 
@@ -33,6 +34,7 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     steps = [step.printed for step in plan.steps]
     try:
         check_printed(tree, plan.network.name, steps, made)
+        check_cells(tree, plan.graph.recurrence.formula, steps, plan.network.name)
         if not plan.single and (forward := _forward(tree, plan.network.name)):
             check_calls(forward, _flows(plan))
     except Misprint as misprint:

@@ -10,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.emit.formula.stacked import stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.naming.names import base_name, variable
@@ -29,7 +30,7 @@ from recform.emit.plan.expressions import Code
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.emit.steps.passes import Pass, passes, stack_names
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import START, Flow, Slot, Step
+from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,9 @@ class ForwardWriter:
     def _called(self, item: Pass, block: str, number: int) -> tuple[Statement, ...]:
         """The call of a block, and what it puts on stacks."""
         shared = (
-            f"self.{self._has.shared[Shared(name, number)]}" for name in item.shared
+            f"self.{attribute}"
+            for name in item.shared
+            if (attribute := self._has.shared.get(Shared(name, number)))
         )
         arguments = ", ".join([*shared, *item.takes])
         call = Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
@@ -218,10 +221,15 @@ class ForwardWriter:
             else network.ends[number].shapes
         )
 
-        def operator(tensor: Apply, argument: str) -> str:
+        def operator(tensor: Apply) -> str:
             first = tensor.index is not sympy.nan and int(tensor.index) == 0
-            module = self._has.shared[Shared(tensor.operator, number, first)]
-            return f"self.{module}({argument})"
+            return f"self.{self._has.shared[Shared(tensor.operator, number, first)]}"
+
+        def scalar(item: Learned) -> str:
+            if item.index is sympy.nan:
+                return f"self.{self._has.shared[Shared(item.name, number)]}"
+            # The last blocks hand theirs on.
+            return variables[ModuleSlot(item.name, int(item.index))]
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
@@ -229,10 +237,7 @@ class ForwardWriter:
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
-            names = {
-                item: f"self.{self._has.shared[Shared(item.name, number)]}"
-                for item in value.atoms(Learned)
-            }
+            names = {item: scalar(item) for item in value.atoms(Learned)}
             numbers = {L: sympy.Integer(flow.length)}
             if tensor.at is not sympy.nan:
                 numbers[I] = tensor.at + behind
@@ -247,6 +252,7 @@ class ForwardWriter:
             operator,
             lambda value, parent: "",
             coefficient,
+            partial(stacks, self._formula, shapes.__getitem__),
             variables,
         )
 

@@ -385,11 +385,8 @@ def _starts(formula: Formula) -> tuple[str, ...]:
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     notes = ["operators of one name and block are the same in both"]
-    for name in untold(formulas):
-        notes.append(
-            f"the plugin says no value of {name}: it was taken for any function, and not "
-            "tried on numbers"
-        )
+    for why in untold(formulas):
+        notes.append(f"{why}: it was taken for any function, and not tried on numbers")
     if _same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")

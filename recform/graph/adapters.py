@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
 from recform.blocks import Shape, Stride
 from recform.diagnostics import Diagnostics, Label
@@ -73,7 +73,7 @@ class BlockAdapters:
             finer = stride is not None and stride < 1
             self._report.error(
                 "RF407",
-                f"this term is {source}, but the sum is {target}, "
+                f"this term is {source}, but {_needs(site.parent)} {target}, "
                 f"and the file has no adapter{' for a finer grid' * finer}",
                 span(value),
                 hint="adapter up upsample(1/s) > conv(1, c) > bn"
@@ -91,7 +91,7 @@ class BlockAdapters:
             )
             raise Stuck(site.parent, (value, site.parent))
         where = Place(int(target.features), stride, 0, self._length)
-        trace = self._runner.run(pipeline, source, where, partial(span, value))
+        trace = self._runner.run(pipeline, (source,), where, partial(span, value))
         if trace.output != target:
             self._report.error(
                 "RF401",
@@ -113,6 +113,13 @@ class BlockAdapters:
             saved.keep_inside((value, target), trace.saved)
 
 
+def _needs(parent: Tensor) -> str:
+    """What a term does not fit."""
+    if isinstance(parent, Apply):
+        return f"{parent.operator} is called on"
+    return "the sum is"
+
+
 def count_apart(
     stages: list[StageGraph], formula: Formula, runner: PipelineRunner
 ) -> list[StageGraph]:
@@ -126,8 +133,7 @@ def count_apart(
     for stage in stages:
         for segment in stage.segments:
             for site in sites[segment.step]:
-                bridge = segment.block.sites.get(site)
-                shape = bridge.target if bridge else segment.block.shapes[site.parent]
+                shape = segment.block.arrives(site)
                 targets.setdefault((segment.step, site), []).append(shape)
     result = []
     for stage in stages:
@@ -170,7 +176,7 @@ def _more(
         adapter = formula.adapter_of(bridge.stride)
         if len(group) > 1 and adapter is not None:
             place = Place(int(bridge.target.features), bridge.stride)
-            trace = runner.run(adapter, bridge.source, place, None)
+            trace = runner.run(adapter, (bridge.source,), place, None)
             one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
             more += one.times(len(group) - 1)
     return more

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field, replace
 from recform.algebra.expr import Input, Tensor
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.graph.coefficients import of_places
 from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck
@@ -191,10 +193,13 @@ class FlowFollower:
             given = carried.first(taken.carried)
             given = given.with_more(waiting.given(taken, index, ()))
             block, after = self._block(taken, given, place, stage.number, None, False)
+            block = replace(block, numbers=of_places(taken, index))
             count = 1
             if not starts and self._alike(after) == self._alike(carried):
                 count = self._numbered.alike(index, blocks.stop - 1, length)
                 count = count if more is None else min(count, more)
+                others = range(index + 1, index + count)
+                count = 1 + _alike(others, taken, block.numbers)
             waiting.keep(index, after.apart())
             for other in range(index + 1, index + count):
                 waiting.given(taken, other, ())
@@ -246,7 +251,10 @@ class FlowFollower:
             "differ in shape",
             "a history that grows with every block makes each wider",
         )
-        if not self._numbered.alone:
+        if self._numbered.lists:
+            what = "weigh another number of earlier blocks"
+            hint = "a network so deep needs `scope stage`, with a list for each stage"
+        elif not self._numbered.alone:
             what = "have a size of their own"
             hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
         self._report.error(
@@ -317,6 +325,14 @@ class FlowFollower:
             if key[1] is None:
                 self.modules[key] = module
         return block, _handed_on(shapes, block)
+
+
+def _alike(blocks: range, step: Step, numbers: tuple[Symbolic, ...]) -> int:
+    """How many blocks in a row have the numbers of the one before by their place."""
+    if not numbers:
+        return len(blocks)
+    others = (n for n, b in enumerate(blocks) if of_places(step, b) != numbers)
+    return next(others, len(blocks))
 
 
 def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:

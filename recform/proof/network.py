@@ -11,6 +11,7 @@ from recform.graph.model import NetworkGraph
 from recform.proof.adapters import Misfit, check_shapes
 from recform.proof.equations import Equations
 from recform.proof.execute import Different, Held, Machine, Unknown
+from recform.proof.positions import Differs, check_positions
 from recform.proof.shift import reach_of, shifted
 from recform.proof.values import Values
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
@@ -88,6 +89,10 @@ def proof_of(network: NetworkGraph) -> Proof:
         Refuted: if they do not.
     """
     recurrence = network.recurrence
+    try:
+        check_positions(recurrence.formula)
+    except Differs as differs:
+        raise Refuted(differs.message) from None
     by_stage = recurrence.formula.scope is Scope.STAGE
     proofs = []
     for number, flow in enumerate(recurrence.flows):

@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     I,
     State,
     Tensor,
+    is_list,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -21,6 +22,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
+from recform.recurrence.lists import check_lists
 from recform.recurrence.model import (
     END,
     PATTERN,
@@ -121,6 +123,7 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     if output is None:
         report.error("RF305", "nothing is left of the output", formula.output_span)
     report.check()
+    check_lists(formula, unroller, length, report)
 
 
 def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
@@ -301,7 +304,9 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
                     continue
                 seen.add(user)
                 lag = model.time(user) - pattern.at
-                if model.anchored(user) and lag > 0:
+                if is_list(user):
+                    stack.append(user)
+                elif model.anchored(user) and lag > 0:
                     readers.setdefault(lag, []).append(_label(user))
                 elif not model.anchored(user):
                     stack.append(user)
@@ -331,7 +336,7 @@ def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
 def _early(pattern: Step) -> tuple[str, ...]:
     texts = []
     for tensor in pattern.handed:
-        if isinstance(tensor, ModuleSlot | State | Apply):
+        if isinstance(tensor, ModuleSlot | State | Apply) or is_list(tensor):
             continue
         texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
     return tuple(texts)

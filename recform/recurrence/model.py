@@ -156,6 +156,19 @@ class Step:
         """What the block gets."""
         return frozenset(self.inputs)
 
+    @cached_property
+    def coefficients(self) -> tuple[Scaled | Filled, ...]:
+        """Every coefficient of the step; numbers in sums are no tensors of the body."""
+        found = dict.fromkeys(
+            part
+            for tensor in self.body
+            for part in (tensor, *self.parts(tensor))
+            if isinstance(part, Scaled | Filled)
+            and part not in self.taken
+            and (isinstance(part, Filled) or part in self.computed)
+        )
+        return tuple(found)
+
     def bare(self, term: Tensor) -> Tensor:
         """A term without its coefficient: what an adapter adapts.
 

@@ -17,12 +17,16 @@ from recform.algebra.expr import (
     Apply,
     Elementwise,
     Filled,
+    History,
     Input,
+    Listed,
+    Members,
     Mirror,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
     subtensors,
 )
 from recform.algebra.formula import Formula
@@ -88,6 +92,8 @@ class Written:
                 return self._time[tensor]
             if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
                 own = int(tensor.index)
+            elif isinstance(tensor, History) and tensor.kind == "finished":
+                own = int(tensor.last)
             elif isinstance(tensor, Scaled | Filled):
                 own = max((slot.index for slot in scalars_in(tensor)), default=0)
             below = [self.time(part) for part in self.unroller.parts(tensor)]
@@ -95,9 +101,14 @@ class Written:
         return self._time[tensor]
 
     def anchored(self, tensor: Tensor) -> bool:
-        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
-        return isinstance(tensor, State | Input | Mirror) or (
-            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        """Whether a tensor belongs to one block: unknowns, and operators of a block.
+
+        A list does: it grows as soon as its new member is there.
+        """
+        return (
+            isinstance(tensor, State | Input | Mirror)
+            or (is_list(tensor) and isinstance(tensor, History))
+            or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
         )
 
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
@@ -220,9 +231,9 @@ def costs(tensor: Tensor) -> bool:
 def is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 
-    Sums and multiples are, if the block has the number; functions and operators are
-    computed once.
+    Sums and multiples are, if the block has the number, and so are the members of a list,
+    put together; functions and operators are computed once.
     """
     if isinstance(tensor, Scaled):
         return not scalars_in(tensor)
-    return isinstance(tensor, TensorSum)
+    return isinstance(tensor, TensorSum | Members | Listed)

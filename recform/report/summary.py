@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
 from recform.blocks import Stride
+from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
+from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.model import (
     Flow,
@@ -28,11 +30,19 @@ from recform.report.stacks import StackRow, stack_rows
 
 @dataclass(frozen=True)
 class StateRow:
-    """One tensor (or module) that a block hands on."""
+    """One tensor (or module, or list of tensors) that a block hands on.
+
+    Attributes:
+        what: typeset.
+        kind: in words.
+        reason: who reads it.
+        tensors: how many tensors it is behind the last block.
+    """
 
     what: str
     kind: str
     reason: str
+    tensors: int = 1
 
 
 @dataclass(frozen=True)
@@ -97,6 +107,25 @@ class SharedRow:
 
 
 @dataclass(frozen=True)
+class KeptRow:
+    """What is kept of positions that were seen, where a network goes on by positions.
+
+    Attributes:
+        name: of the operator, or of the piece of the network.
+        blocks: of how many blocks it is; 0 for a piece.
+        what: in words.
+        features: how many numbers of a position, in each block.
+        positions: how many of the last ones, for each of the blocks; None for all.
+    """
+
+    name: str
+    blocks: int
+    what: str
+    features: int
+    positions: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """What `recform summary` prints.
 
@@ -119,6 +148,9 @@ class Summary:
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
         proof: how it was proved that the blocks compute the equations.
+        generation: what is kept where the network goes on by positions; None where it
+            cannot.
+        generation_kept: all numbers of that, for one example, behind the last position.
     """
 
     name: str
@@ -140,6 +172,8 @@ class Summary:
     multiply_adds: int
     kept: int
     proof: str
+    generation: tuple[KeptRow, ...] | None = None
+    generation_kept: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
@@ -157,6 +191,11 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
     formula = recurrence.formula
     totals = network.totals
     own = own_blocks(formula)
+    try:
+        seen = kept(network, Diagnostics())
+    except CompileError:
+        seen = None
+    positions = int(network.stem.output.grid[0]) if seen is not None else 0
     return Summary(
         name=formula.name,
         equations=equation_texts(formula),
@@ -187,6 +226,29 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
         proof=proof,
+        generation=None if seen is None else _kept(seen),
+        generation_kept=None
+        if seen is None
+        else sum(k.numbers(positions) for k in seen),
+    )
+
+
+def _kept(seen: Sequence[Kept]) -> tuple[KeptRow, ...]:
+    """What blocks keep, in a line for each operator."""
+    rows: dict[tuple[str, str, int, bool], list[Kept]] = {}
+    for item in seen:
+        memory = item.memory
+        key = (item.name, memory.what, memory.features, memory.positions is None)
+        rows.setdefault(key, []).append(item)
+    return tuple(
+        KeptRow(
+            name,
+            len({item.block for item in found} - {0}),
+            what,
+            features,
+            None if every else tuple(item.memory.positions or 0 for item in found),
+        )
+        for (name, what, features, every), found in rows.items()
     )
 
 
@@ -195,7 +257,8 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
     rows = []
     for slot in recurrence.state:
         text = show(slot, pattern.at, pattern.absolute)
-        rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
+        reason, tensors = recurrence.reasons[slot], _tensors(slot, recurrence)
+        rows.append(StateRow(text, _kind(slot), reason, tensors))
     return rows
 
 
@@ -252,6 +315,19 @@ def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
             yield SharedRow(row.name, row.calls, row.reason, where)
 
 
+def _tensors(slot: Slot, recurrence: Recurrence) -> int:
+    """How many tensors a slot of the state is behind the last block; 0 for a module."""
+    if isinstance(slot, ModuleSlot):
+        return 0
+    if not isinstance(slot, History) or not is_list(slot):
+        return 1
+    longest = max(flow.length for flow in recurrence.flows)
+    last = int(slot.last) + longest - recurrence.pattern.at
+    if slot.kind == "finished":
+        return sum(slot.first <= end < last for end in recurrence.formula.ends)
+    return last - slot.first + 1
+
+
 def _at(slot: Slot, step: Step, block: int) -> Slot:
     """What a step hands on, for another block that takes it."""
     if isinstance(slot, ModuleSlot):
@@ -264,6 +340,8 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
+    if is_list(slot):
+        return "list"
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 

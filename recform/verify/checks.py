@@ -159,7 +159,12 @@ def measured(
         expected = passes.run(network, naive, start, training=training)
         found += passes.differences(ours, expected, ordered=False)
     worst = passes.worst_of(found)
-    what = passes.compared(len(expected.gradients), len(expected.buffers), len(starts))
+    what = passes.compared(
+        len(expected.gradients),
+        len(expected.buffers),
+        len(starts),
+        by_input=expected.by_input is not None,
+    )
     if not worst.error <= CLOSE:
         what = f"{worst.what} differs"
 

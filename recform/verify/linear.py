@@ -220,7 +220,9 @@ def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with torch.no_grad(), suppress(Missing):
-                parts.scalar(name, index).fill_(scalar.start)
+                value = parts.scalar(name, index)
+                start = scalar.numbers(value.numel(), index, blocks)
+                value.copy_(value.new_tensor(start).view_as(value))
 
 
 def _weighted(law: Linear, blocks: int, *, size: bool = False) -> list[float]:

@@ -66,6 +66,12 @@ stages 4 x 2, 6 x 3 / 2
 W = conv(3, c, stride=s)
 X_i = relu(X_<i-1> + W_i*X_<i-1>) - 0.5*X_<i-2>
 """
+BROUGHT = """
+input 3 x 8 x 8
+stages 4 x 2, 5 x 1 / 2, 6 x 3 / 2
+W = conv(3, c, stride=s)
+X_i = X_<i-1> + W_i*X_<i-1> - W_i*(0.5*X_<i-2>)
+"""
 PAIR = """
 input 6
 stages 6 x 9
@@ -103,11 +109,22 @@ X_i = X_<i-1> + tanh(Y_i)
 X_<L/2+1..L> = tanh(Y_i) + X_<L-i> - Y_<L+1-i>
 output X_L
 """
+TWO_INPUTS = """
+input 6
+stages 6 x 9
+W = linear(c)
+B = bilinear(c)
+D = bilinear > tanh
+names D = "."
+X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
+"""
 FORMULAS = {
     "long": LONG,
+    "two inputs": TWO_INPUTS,
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
+    "brought": BROUGHT,
     "pair": PAIR,
     "dense": DENSE,
     "shared": SHARED,
@@ -234,7 +251,19 @@ def _inputs_first(step: Step) -> tuple[Tensor, ...]:
 
 def _less_owner(tensor: Tensor) -> Tensor | None:
     if isinstance(tensor, Apply):
-        return Apply(tensor.operator, tensor.index - 1, tensor.argument)
+        return Apply(tensor.operator, tensor.index - 1, *tensor.arguments)
+    return None
+
+
+def _other_way_round(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *reversed(tensor.arguments))
+    return None
+
+
+def _one_input(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *tensor.arguments[:1] * 2)
     return None
 
 
@@ -353,6 +382,11 @@ def _no_adapter(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     return sites
 
 
+def _no_adapter_inside(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    del sites[next(site for site in sites if isinstance(site.parent, Apply))]
+    return sites
+
+
 def _other_target(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     site, bridge = next(iter(sites.items()))
     return {**sites, site: replace(bridge, target=bridge.target.with_features(5))}
@@ -372,6 +406,8 @@ def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 
 
 PLANTED: dict[str, tuple[str, Fault]] = {
+    "inputs the other way round": ("two inputs", stepped(rewritten(_other_way_round))),
+    "one input for both": ("two inputs", stepped(rewritten(_one_input))),
     "outputs swapped": (
         "long",
         stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
@@ -439,6 +475,9 @@ PLANTED: dict[str, tuple[str, Fault]] = {
     "no stacks": ("skips", flowed(stacks=lambda _: ())),
     "off another stack": ("skips", stepped(_other_stack, "late")),
     "an adapter is missing": ("adapted", adapted(_no_adapter)),
+    "an adapter inside is missing": ("brought", adapted(_no_adapter_inside)),
+    "an adapter inside for another shape": ("brought", adapted(_other_target)),
+    "an adapter inside too many": ("brought", adapted(_superfluous)),
     "an adapter for another shape": ("adapted", adapted(_other_target)),
     "an adapter on another term": ("adapted", adapted(_other_term)),
     "an adapter too many": ("adapted", adapted(_superfluous)),
@@ -485,6 +524,22 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"self, x_prev: Tensor, wx_prev: Tensor",
         "self, wx_prev: Tensor, x_prev: Tensor",
     ),
+    "inputs the other way round": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"self.B(\2, \1)",
+    ),
+    "one input for both": ("two inputs", r"self\.B\((.*?), .*?\)\)", r"self.B(\1, \1)"),
+    "parts of two inputs the other way round": (
+        "two inputs",
+        r"self\.bilinear\((.*?), (.*?)\)",
+        r"self.bilinear(\2, \1)",
+    ),
+    "an input of several twice": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"0.5 * self.B(\1, \2) + 0.5 * self.B(\2, \1)",
+    ),
     "another sign": ("long", r"wx - 0", "wx + 0"),
     "another number": ("long", r"0\.5 \* wx_prev", "0.25 * wx_prev"),
     "an operator twice": ("long", r"= self\.W\(x_prev\)", "= self.W(self.W(x_prev))"),
@@ -500,6 +555,17 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
+    "no adapter inside": ("brought", r"self\.shortcut_x_prev2\(x_prev2\)", "x_prev2"),
+    "another adapter inside": (
+        "brought",
+        r"self\.shortcut_x_prev2\(",
+        "self.shortcut(",
+    ),
+    "an adapter around": (
+        "brought",
+        r"self\.W\(self\.shortcut\(x_prev\)\)",
+        "self.shortcut(self.W(x_prev))",
+    ),
     "another adapter": ("adapted", r"self\.shortcut_x_prev2\(", "self.shortcut("),
     "the adapter of another value": (
         "adapted",

@@ -32,7 +32,7 @@ CONV = Weights("conv", ("nn.Conv2d",))
 
 _BIAS = Argument("bias", Kind.FLAG, False, "adds a learned number to each channel")
 _DILATION = Argument(
-    "dilation", Kind.SIZE, 1, "distance between the positions that the kernel reads"
+    "dilation", Kind.WINDOW, 1, "distance between the positions that the kernel reads"
 )
 
 
@@ -54,7 +54,8 @@ class _Conv(Operator):
         """The padding: as given, or what keeps the grid at stride 1 (odd kernels)."""
         if a["padding"] is not None:
             return a.padding
-        return joined(*(a.dilation * (k - 1) // 2 for k in pair(a.kernel)))
+        sides = zip(pair(a.kernel), pair(a.dilation), strict=True)
+        return joined(*(d * (k - 1) // 2 for k, d in sides))
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
@@ -68,8 +69,9 @@ class _Conv(Operator):
                 hint="say padding=...",
                 argument="kernel",
             )
-        sides = zip(x.grid, pair(a.kernel), pair(self.padding(a)), strict=True)
-        grid = tuple(window(n, k, a.stride, p, a.dilation) for n, k, p in sides)
+        axes = map(pair, (a.kernel, self.padding(a), a.dilation))
+        sides = zip(x.grid, *axes, strict=True)
+        grid = tuple(window(n, k, a.stride, p, d) for n, k, p, d in sides)
         check_grid(grid, x)
         return Shape(Layout.IMAGE, width, grid)
 

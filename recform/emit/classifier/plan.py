@@ -254,7 +254,7 @@ def walk(piece: Piece, formula: Formula) -> Iterator[Row]:
     x = piece.input
     for step in piece.pipeline.steps:
         arguments = _filled(formula, piece, step, x)
-        y = step.operator.shape(x, arguments)
+        y = step.operator.shape_of((x,), arguments)
         yield step, x, y, arguments
         x = y
 
@@ -275,7 +275,7 @@ def _is_function(step: Step, x: Shape, arguments: Arguments) -> bool:
     """Whether an operator has no module, nor a place in a container."""
     if isinstance(step.operator, Body) or is_nested(step.label):
         return False
-    return not step.operator.emit(x, arguments).module
+    return not step.operator.emit_of((x,), arguments).module
 
 
 def _with(step: Step, argument: str, keyword: str) -> Step:

@@ -30,7 +30,7 @@ class Kind(Enum):
     def of(cls, parameter: str, tables: Mapping[str, Table]) -> Kind:
         """The kind of a constructor's parameter."""
         if parameter in tables:
-            return cls.TABLE
+            return cls.INDEX if tables[parameter].counts else cls.TABLE
         if parameter.endswith("stride"):
             return cls.STRIDE
         if parameter == "scale":
@@ -46,7 +46,7 @@ class Column:
         kind: what they are.
         values: one for each segment; of an index, the first block of each.
         runs: whether they are counted on within a segment.
-        table: which constant of the file they are.
+        table: which constant of the file they are, or the count of a stage.
     """
 
     kind: Kind
@@ -89,7 +89,7 @@ class Columns:
         for column, wanted in self._wanted.items():
             if column.constant:
                 continue
-            if column.kind is Kind.TABLE:
+            if column.table:
                 # A constant of the file has its name in all classes.
                 self._names[column] = column.table
                 continue

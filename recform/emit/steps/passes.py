@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from recform.algebra.expr import Mirror, Tensor
+from recform.algebra.expr import Mirror, Tensor, is_list
 from recform.emit.naming.names import base_name, variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph
@@ -76,8 +76,13 @@ class _Row:
 
     @property
     def steady(self) -> bool:
-        """Whether a block hands on as many values as it takes from the block before."""
-        return self.step.carried == len(self.step.handed)
+        """Whether a block hands on as many values as it takes, of the same types."""
+        step = self.step
+        taken, made = (
+            [is_list(slot) for slot in slots]
+            for slots in (step.inputs[: step.carried], step.handed)
+        )
+        return taken == made
 
 
 def stack_names(flow: Flow, names: Namespace) -> tuple[str, ...]:

@@ -225,7 +225,7 @@ def _warn_of_settings(
                 what = f"nobody uses this name: there is no {key}"
                 report.warning("RF222", what, place)
     kinds = {
-        weights.kind
+        name
         for formula in formulas
         for pipeline in (
             *(formula.stem, formula.head, formula.transition),
@@ -235,6 +235,7 @@ def _warn_of_settings(
         if pipeline is not None
         for step in every_step(pipeline)
         for weights in step.operator.weights
+        for name in (weights.kind, step.label.rpartition(".")[2])
     }
     for part in parts:
         for key, setting in part.settings["init"].items():

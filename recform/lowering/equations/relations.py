@@ -190,9 +190,21 @@ class EquationReader:
             return
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
+            if reader.names.positions:
+                position = self._times.position(left)
+                if position is not None:
+                    alone = replace(left, indices=left.indices[:1])
+                    with reader.at(self._times.letter(left), position):
+                        self._one(alone, right, item)
+                return
             for copy in self._times.copies(left):
                 self._copy(copy, left.indices[0], right, item)
             return
+        self._one(left, right, item)
+
+    def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
+        """The equation, or boundary equation, of a left side with one index."""
+        reader = self._reader
         if isinstance(left, n.Reference) and is_several(left):
             found = SeveralReader(reader, self._starts, self._length, self._report)
             self._several(*found.blocks(left, right), left, right, item)
@@ -333,6 +345,11 @@ class EquationReader:
             )
             return
         for left, part in zip(item.left, parts, strict=True):
+            shift = shift_on_left(left)
+            if shift is not None:
+                assert isinstance(left, n.Reference)
+                self._add(left.name, part, shift, item)
+                continue
             target = reader.tensor(left)
             if isinstance(target, State) and target.has(L) and not target.has(I):
                 self._last(left, target)
@@ -340,7 +357,7 @@ class EquationReader:
             if not isinstance(target, State) or target.has(I):
                 self._report.error(
                     "RF217",
-                    "split is for boundary equations: A_0, B_0 = ...",
+                    "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
                     left.span,
                 )
                 return

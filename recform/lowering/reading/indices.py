@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned, mirrored
+from recform.algebra.expr import I, L, Learned, T, mirrored
 from recform.algebra.operators import Scalar
 from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
@@ -113,3 +113,36 @@ class Indices(Base):
         if time < -MAX_OFFSET:
             self._fail("RF106", "this index is out of all reason", expr.span)
         return time
+
+    def _behind(self, expr: n.Expr | n.Range) -> int:
+        """How many positions a second index lies behind the one that is computed."""
+        letter = self._time or "t"
+        wanted = f"a second index is {letter}, {letter}-1, {letter}-2, ..."
+        if isinstance(expr, n.Range):
+            self._fail("RF229", f"{wanted}, and no range", expr.span)
+        if not self._time:
+            self._fail(
+                "RF229",
+                f"only an equation that has {letter} on its left side knows positions",
+                expr.span,
+                hint="without a second index an unknown is meant at all positions",
+            )
+        distance = T - self._value_of_index(expr)
+        if not distance.is_Integer:
+            self._fail(
+                "RF229",
+                wanted,
+                expr.span,
+                hint=f"with `times positions` {letter} is the position of a token, of "
+                "which no number is known",
+            )
+        if distance < 0:
+            self._fail(
+                "RF229",
+                "a position does not know what comes behind it",
+                expr.span,
+                hint=wanted,
+            )
+        if distance > MAX_OFFSET:
+            self._fail("RF106", "this index is out of all reason", expr.span)
+        return int(distance)
