@@ -140,7 +140,11 @@ def test_it_is_that_of_x_transformers(depth: int) -> None:
     """
     package = pytest.importorskip("x_transformers")
     judge = package.Encoder(
-        dim=WIDTH, depth=depth, heads=HEADS, attn_dim_head=WIDTH // HEADS, unet_skips=True
+        dim=WIDTH,
+        depth=depth,
+        heads=HEADS,
+        attn_dim_head=WIDTH // HEADS,
+        unet_skips=True,
     ).double()
     text = re.sub("input .*", f"input 6 x {WIDTH}", FILE.read_text())
     text = re.sub("stages .*", f"stages {WIDTH} x depth", text)
