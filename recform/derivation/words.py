@@ -177,8 +177,8 @@ def _named(item: Letter, back: int) -> str:
 
 
 def _check(item: Letter) -> None:
-    """Only what begins a network is split, and activations have been left out."""
-    if item.kind not in ("operator", "gate", "gain", "embed"):
+    """Activations have been left out."""
+    if item.kind not in ("operator", "gate", "gain", "shift", "embed", "project"):
         raise TypeError(item.kind)
     if item.at.base not in (BLOCK, SHARED):
         raise TypeError(item.text())

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import sympy
 
 from recform.algebra.body import every_step
-from recform.algebra.formula import InitRule, Pipeline, Step
+from recform.algebra.expr import K
+from recform.algebra.formula import InitRule, MemberStarts, Pipeline, Step
 from recform.blocks import Operator
+from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.terms import coefficient_text
 from recform.emit.naming.namespace import Loops
 from recform.emit.plan.definitions import Assign, Branch, Case, Do, Loop, Statement
 from recform.emit.plan.expressions import Code
@@ -109,7 +114,7 @@ def _steps(network: NetworkGraph) -> Iterator[Step]:
         *formula.operators.values(),
     ]
     if any(s.block.sites for stage in network.stages for s in stage.segments):
-        pipelines.append(formula.adapter)
+        pipelines += [formula.adapter, formula.rise]
     if network.transitions:
         pipelines.append(formula.transition)
     for pipeline in pipelines:
@@ -127,6 +132,45 @@ def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
         return Code(f"nn.Parameter(torch.tensor([{start!r}]))")
     comma = "," if len(sizes) == 1 else ""
     return Code(f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))")
+
+
+def member_parameter(
+    starts: MemberStarts, first: int, names: Mapping[Symbolic, str]
+) -> Code:
+    """The expression of a learned number for each member of a sum.
+
+    Args:
+        starts: how they start.
+        first: the index of the first member.
+        names: what stands for ``i`` and ``L``.
+    """
+    at = {symbol: parsed(text) for symbol, text in names.items()}
+    behind = coefficient_text(starts.last.xreplace(at) + 1, {}, torch=False)
+    count = coefficient_text(starts.last.xreplace(at) + 1 - first, {}, torch=False)
+    k = {K: sympy.Symbol("k")}
+
+    def start(value: Symbolic) -> str:
+        value = value.xreplace({**at, **k})
+        return (
+            repr(float(value))
+            if value.is_number
+            else coefficient_text(value, {}, torch=False)
+        )
+
+    general = start(starts.value)
+    if not starts.own and starts.value.is_number:
+        return Code(f"nn.Parameter(torch.full(({count},), {general}))")
+    text = general
+    for place, value in reversed(starts.own):
+        where = coefficient_text(place.xreplace(at), {}, torch=False)
+        text = f"{start(value)} if k == {where} else {text}"
+    ends = f"{first}, {behind}" if first else behind
+    return Code(f"nn.Parameter(torch.tensor([{text} for k in range({ends})]))")
+
+
+def parsed(text: str) -> Symbolic:
+    """A name or a number that code says, as a symbol or a number."""
+    return sympy.Integer(text) if text.isdigit() else sympy.Symbol(text, integer=True)
 
 
 def rule_calls(rule: InitRule, weight: str) -> tuple[Do, ...]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
-from recform.blocks import Shape
+from recform.blocks import Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 
@@ -37,7 +37,7 @@ class Bridge:
 
     source: Shape
     target: Shape
-    stride: int
+    stride: Stride
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Place:
     """
 
     width: int
-    stride: int
+    stride: Stride
     index: int = 0
     length: int = 0
     table: tuple[int | float, ...] = ()
@@ -94,11 +94,11 @@ class Module:
 
     Attributes:
         place: its ``c``, ``s``, ``i`` and ``L``.
-        input: what it is first called on; None if nobody has called it yet.
+        inputs: what it is first called on; None if nobody has called it yet.
     """
 
     place: Place
-    input: Shape | None
+    inputs: tuple[Shape, ...] | None
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Segment:
     count: int
     stage: int
     width: int
-    stride: int
+    stride: Stride
     inputs: tuple[Shape | None, ...]
     block: Block
 
@@ -190,7 +190,7 @@ class Piece:
     input: Shape
     output: Shape
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
     table: tuple[int | float, ...] = ()
 
@@ -202,16 +202,16 @@ class SharedModule:
     Attributes:
         name: the operator letter.
         index: None, or 0.
-        input: the shape that it is called on.
+        inputs: the shapes that it is called on.
         width, stride: what ``c`` and ``s`` are for it.
         totals: costs of its parameters.
     """
 
     name: str
     index: int | None
-    input: Shape
+    inputs: tuple[Shape, ...]
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
 
 

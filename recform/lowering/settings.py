@@ -39,8 +39,12 @@ RULES: dict[str, tuple[tuple[str, float], ...]] = {
 }
 _MODES = ("fan_in", "fan_out")
 _BY_FANS = ("kaiming", "xavier")
-#: As torchvision initialises ResNets; norms are left as torch makes them (ones, zeros).
-DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
+#: As torchvision initialises ResNets, and GPT-2 its embedding, which a head may share;
+#: norms are left as torch makes them (ones, zeros).
+DEFAULT_INIT = {
+    "conv": InitRule("kaiming_normal", mode="fan_out"),
+    "embed": InitRule("normal", (("std", 0.02),)),
+}
 
 
 def name_rules(

@@ -43,7 +43,7 @@ window = {
 dense = {
     "kernel": paired(small),
     "stride": small,
-    "dilation": st.integers(1, 3),
+    "dilation": paired(st.integers(1, 3)),
     "padding": maybe(paired(natural)),
     "bias": flags,
 }
@@ -52,7 +52,10 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
     "conv": (images, {**dense, **grouped}),
     "wsconv": (images, {**dense, **grouped}),
     "dwconv": (images, {**dense, "multiplier": small}),
-    "deconv": (images, {**dense, **grouped, "outpad": paired(natural)}),
+    "deconv": (
+        images,
+        {**dense, **grouped, "dilation": st.integers(1, 3), "outpad": paired(natural)},
+    ),
     "pad": (
         images,
         {
@@ -79,6 +82,17 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
     "token": (tokens, {"index": st.integers(0, 25)}),
     "classtoken": (tokens, {}),
     "positions": (tokens, {}),
+    "conv1d": (
+        tokens,
+        {
+            "kernel": small,
+            "dilation": st.integers(1, 3),
+            **grouped,
+            "causal": flags,
+            "bias": flags,
+        },
+    ),
+    "transpose": (tokens, {}),
     "attention": (tokens, {"heads": small, "bias": flags, "causal": flags}),
     "gn": (images, {"groups": small}),
     "softmax": (tokens | images, {}),
@@ -106,7 +120,7 @@ def test_what_fits_here_fits_in_torch(
         assume(False)
         raise
     with torch.device("meta"):
-        parameters, run, _ = build(name, x, a)
+        parameters, run, _ = build(name, (x,), a)
         counter = FlopCounterMode(display=False)
         with counter:
             result = run(torch.empty(2, *x.sizes))
@@ -131,7 +145,7 @@ def test_what_does_not_fit_here_does_not_fit_in_torch(
         operator(name).shape(x, a)
     except Misfit:
         try:
-            _, run, _ = build(name, x, a)
+            _, run, _ = build(name, (x,), a)
             result = run(torch.zeros(2, *x.sizes))
         except (RuntimeError, ValueError):
             return

@@ -83,7 +83,7 @@ class Shapes:
                 waiting.append(self.left(self.right(tensor)))
             if isinstance(tensor, e.Apply) and newest(tensor) == tensor.index:
                 key = (tensor.operator, int(tensor.index))
-                self.calls.setdefault(key, set()).add(tensor.argument)
+                self.calls.setdefault(key, set()).update(tensor.arguments)
             waiting += tensor.children
 
     def written(self, tensor: Any, block: int) -> Any:
@@ -177,7 +177,7 @@ class Shapes:
         if isinstance(tensor, e.Scaled):
             return e.Scaled(tensor.coefficient, kept[0])
         if isinstance(tensor, e.Apply):
-            return e.Apply(tensor.operator, tensor.index, kept[0])
+            return e.Apply(tensor.operator, tensor.index, *kept)
         return tensor.func(*others, *kept)
 
     def right(self, state: Any) -> Any:
@@ -218,14 +218,15 @@ class Shapes:
             case e.State():
                 return self.unknown(tensor)
             case e.Apply():
+                (argument,) = tensor.arguments
                 index = int(tensor.index)
                 stage = self.stage_of_block[index]
                 calls = self.calls[tensor.operator, index]
-                x, older = self.shape(tensor.argument), self.stage(tensor.argument)
+                x, older = self.shape(argument), self.stage(argument)
                 target = self.declared(stage)
                 if len(set(map(self.stage, calls))) > 1:
                     # Rule 8.
-                    self.bring(tensor.argument, target, stage)
+                    self.bring(argument, target, stage)
                     x, older = target, stage
                 along = self.stride(x, target, older, stage)
                 self.strides[tensor.operator, index] = along

@@ -59,4 +59,18 @@ ENTRIES = {
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > bn > relu\n"
         "X_i = W_i*X_<i-1>",
     ),
+    "RF409": Entry(
+        "no embedding to share",
+        "`unembed` scores ids by the matrix of `embed` in the stem. So it stands in the "
+        "head of a network that takes ids, behind tokens of that width.",
+        f"input 64 of 256\nstages 16 x 1, 32 x 1\nhead ln > unembed(stem)\n{ONE}",
+        f"input 64 of 256\nstages 16 x 1, 32 x 1\nhead ln > linear(256)\n{ONE}",
+    ),
+    "RF410": Entry(
+        "ids in the blocks",
+        "Ids are names of tokens, and blocks reckon with numbers: the stem makes tokens "
+        "of them.",
+        f"input 64 of 256\nstages 16 x 2\nstem none\n{ONE}",
+        f"input 64 of 256\nstages 16 x 2\nstem embed(c)\n{ONE}",
+    ),
 }

@@ -342,7 +342,9 @@ class ClassifierWriter(NetworkWriter):
         behind = None
         if self._behind is not None:
             piece = self._behind
-            code = self._workshop.code(piece.pipeline, Setting.at(piece.input, piece))
+            code = self._workshop.code(
+                piece.pipeline, Setting.at((piece.input,), piece)
+            )
             behind = piece, code
         writer = LevelWriter(
             self._network,
@@ -376,7 +378,7 @@ class ClassifierWriter(NetworkWriter):
         yield from self._own_classifier()
 
     def _calls(self, code: PipelineCode, around: str) -> tuple[Statement, ...]:
-        between, result = chain(code, "x", "x")
+        between, result = chain(code, ("x",), "x")
         line = self._workshop.line(self._head.pipeline.span)
         made = (Assign("x", Code(text), line) for text in between)
         return (*made, Return(Code(around.replace("{x}", result)), line))

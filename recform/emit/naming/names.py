@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     History,
     Input,
+    Listed,
+    Members,
+    Mirror,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -180,9 +185,13 @@ def base_name(tensor: Tensor) -> str:
             return "x"
         case State():
             return identifier(tensor.name).lower()
+        case Mirror():
+            return f"{base_name(tensor.body)}_skip"
         case Apply():
-            inner = base_name(tensor.argument)
-            if len(inner) > 3:
+            inner = "".join(base_name(part) for part in tensor.arguments[:1])
+            if len(tensor.arguments) > 1:
+                inner = "_out"
+            elif len(inner) > 3:
                 inner = "_" + inner if len(inner) < 9 else "_out"
             return identifier(tensor.operator).lower() + inner
         case TensorSum():
@@ -192,7 +201,18 @@ def base_name(tensor: Tensor) -> str:
             return "partial"
         case History():
             inner = base_name(tensor.body)
-            return f"{inner}s" if tensor.kind == "concat" else f"{inner}_{tensor.kind}"
+            if tensor.kind == "finished":
+                return f"{inner}_ends"
+            many = tensor.kind in ("concat", "list")
+            return f"{inner}s" if many else f"{inner}_{tensor.kind}"
+        case Listed():
+            return f"{base_name(tensor.children[-1])}s"
+        case Members():
+            return f"{base_name(tensor.listed)}_stack"
+        case Over():
+            return "weights" if tensor.kind == "softmax" else "mixed"
+        case Across():
+            return "score" if tensor.kind == "sum" else "norm"
         case Elementwise():
             return f"{tensor.name}_{base_name(tensor.argument)}"[:16].rstrip("_")
         case Scaled():
@@ -219,6 +239,8 @@ def variable(slot: Slot, at: int, order: int) -> str:
     if isinstance(slot, ModuleSlot):
         return f"{identifier(slot.name).lower()}_module{aged(at - slot.index)}"
     name = base_name(slot)
+    if isinstance(slot, Mirror):
+        return name
     born = newest(slot)
     if isinstance(slot, State):
         born = int(slot.index)

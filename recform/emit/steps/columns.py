@@ -23,7 +23,8 @@ class Kind(Enum):
     INDEX = 1
     DEPTH = 2
     STRIDE = 3
-    TABLE = 4
+    SCALE = 4
+    TABLE = 5
 
     @classmethod
     def of(cls, parameter: str, tables: Mapping[str, Table]) -> Kind:
@@ -32,6 +33,8 @@ class Kind(Enum):
             return cls.INDEX if tables[parameter].counts else cls.TABLE
         if parameter.endswith("stride"):
             return cls.STRIDE
+        if parameter == "scale":
+            return cls.SCALE
         return {"i": cls.INDEX, "depth": cls.DEPTH}.get(parameter, cls.CHANNELS)
 
 

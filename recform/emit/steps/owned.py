@@ -131,10 +131,10 @@ class Owned:
         settings = []
         for segment in self.segments:
             module = segment.block.calls[name]
-            assert module.input is not None
+            assert module.inputs is not None
             tables, length = self._formula.tables, module.place.length
             settings.append(
-                Setting.at(module.input, module.place, tables, segment.first, length)
+                Setting.at(module.inputs, module.place, tables, segment.first, length)
             )
         return self._column(parameter, settings)
 
@@ -199,7 +199,7 @@ class Owned:
         """The numbers of an adapter's parameter; None if it is free."""
         settings = [
             Setting.at(
-                bridge.source,
+                (bridge.source,),
                 Place(int(bridge.target.features), bridge.stride),
                 (),
                 segment.first,
@@ -250,9 +250,14 @@ class Owned:
         of_index = any(reads_index(value) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
         self.has_numbers = any(value.has(I) for value in coefficients) or of_length
-        if of_index:
+        starts = [
+            found
+            for name in self.scalars
+            if (found := self._formula.scalars[name].members) is not None
+        ]
+        if of_index or starts:
             self.columns.add(self.index(), "i")
-        if of_length:
+        if of_length or any(found.has(L) for found in starts):
             self.columns.add(self.depth(), "depth")
         for tensor in self._step.coefficients:
             for item in placed(at_block(tensor.coefficient, tensor, self._step)):
@@ -270,6 +275,13 @@ class Owned:
                 Kind.INDEX, values, runs, name if name in self._tables else ""
             )
         return Column(Kind.TABLE, values, table=name)
+
+    def first_member(self, name: str) -> int:
+        """The index of the first member that a learned scalar has a number for."""
+        found = self._formula.scalars[name].members
+        assert found is not None
+        last = found.last.xreplace({I: sympy.Integer(self.segments[0].first)})
+        return int(last) + 1 - self.blocks[0].scalars[name]
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""

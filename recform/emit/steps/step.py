@@ -24,7 +24,7 @@ from recform.emit.formula.terms import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.initialise import scalar_parameter
+from recform.emit.initialise import member_parameter, scalar_parameter
 from recform.emit.naming.names import ADAPTER, as_named, is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.naming.says import step_equations, step_title
@@ -61,7 +61,7 @@ from recform.emit.steps.columns import Column, Kind
 from recform.emit.steps.computed import Called, StepForward
 from recform.emit.steps.owned import BlockClasses, Owned, at_block, reads_index
 from recform.graph.model import Bridge, NetworkGraph, Segment
-from recform.proof.plan import Place, PrintedStep
+from recform.proof.plan import Inlined, Place, PrintedStep
 from recform.recurrence.model import read_by, shared_by
 
 
@@ -169,7 +169,7 @@ class _StepWriter:
             takes=read_by(self._step),
             scalars=frozenset(self._formula.scalars),
             modules=self._module_names,
-            inlined={name: code.calls for name, code in self._inline.items()},
+            inlined={k: Inlined(c.inputs, c.calls) for k, c in self._inline.items()},
             adapters=self._own.adapters,
             functions={t.name: function_call(t.function).text for t in functions},
             numbers=_with(attributes, Role.NUMBER, Role.KEPT),
@@ -183,6 +183,7 @@ class _StepWriter:
         own = self._own
         body = [t for t in self._step.body if not isinstance(t, State)]
         alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
+        alone = alone and all(len(t.children) == 1 for t in body)
         return alone and not own.bridges and not own.scalars and self._single
 
     def _is_operator(self) -> bool:
@@ -197,9 +198,9 @@ class _StepWriter:
         """What makes the module of an operator that is all of a block."""
         (name,) = self._own.operators()
         module = segment.block.calls[name]
-        assert module.input is not None
+        assert module.inputs is not None
         place, tables = module.place, self._formula.tables
-        here = Setting.at(module.input, place, tables, place.index, place.length)
+        here = Setting.at(module.inputs, place, tables, place.index, place.length)
         pipeline = self._formula.operators[name]
         parts, _ = pipeline_parts(pipeline, here, self._workshop)
         assert parts[0].made is not None
@@ -301,17 +302,20 @@ class _StepWriter:
 
     def _place(self, name: str, arguments: Mapping[str, str]) -> Setting:
         """What comes into an operator, and what c, s, i and L are, as the step says."""
-        shape = self._own.blocks[0].calls[name].input
-        assert shape is not None
-        open_ = Setting.open(shape)
+        inputs = self._own.blocks[0].calls[name].inputs
+        assert inputs is not None
+        open_ = Setting.open(inputs)
 
         def said(symbol: Symbolic) -> Symbolic:
             return _symbol(arguments.get(str(symbol), str(symbol)))
 
         values = {key: said(symbol) for key, symbol in open_.values.items()}
         values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
-        x = Shape(shape.layout, said(open_.x.features), tuple(map(said, open_.x.grid)))
-        return Setting(x, values)
+        places = (
+            Shape(x.layout, said(x.features), tuple(map(said, x.grid)))
+            for x in open_.inputs
+        )
+        return Setting(tuple(places), values)
 
     def _argument(self, name: str, parameter: str) -> str:
         if parameter in self._own.free:
@@ -337,6 +341,11 @@ class _StepWriter:
             shape = next(iter(self._own.blocks[0].shapes.values()))
             view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
             made = scalar_parameter(scalar.start, view)
+        if scalar.members is not None:
+            numbers = {I: self._own.index(), L: self._own.depth()}
+            texts = {symbol: self._text(column) for symbol, column in numbers.items()}
+            first = self._own.first_member(name)
+            made = member_parameter(scalar.members, first, texts)
         return Attribute(attribute, made, Role.SCALAR)
 
     def _numbers(self) -> Iterator[Attribute]:
