@@ -45,6 +45,20 @@ def test_equation_12_and_its_recurrence() -> None:
     assert found.closed.latex.endswith(r"1 + \sum_{k=1}^{i} \prod_{j=0}^{k-1} W_{L-j}")
 
 
+def test_operators_of_several_inputs_have_a_letter_for_each() -> None:
+    two = "input 8\nW = linear(c)\nB = bilinear(c)\n"
+    found = jacobian(f"{two}X_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-2>)")
+    assert found.recurrence.text() == (
+        "dX_L/dX_<L-i> = dX_L/dX_<L-i+1>*(1 + B^1_<L-i+1>*W_<L-i+1>) "
+        "+ dX_L/dX_<L-i+2>*B^2_<L-i+2>"
+    )
+    assert found.written[1].right == "1 + B^1_L*W_L"
+    assert "B^{2}_{L-i+2}" in found.recurrence.latex.replace(" ", "")
+    # Both by one tensor: two letters, not twice one.
+    found = jacobian(f"{two}X_i = X_<i-1> + B_i(X_<i-1>, X_<i-1>)")
+    assert found.written[1].right == "1 + B^1_L + B^2_L"
+
+
 def test_equation_9() -> None:
     found = jacobian("X_i = (1+W_i)*X_<i-1>")
     assert found.written[2].right == "1 + W_L + W_<L-1> + W_L*W_<L-1>"

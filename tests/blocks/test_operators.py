@@ -126,6 +126,10 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("attend", (TOKENS,) * 3, {"heads": 2, "dropout": 0.3, "softcap": 5.0}),
     ("bilinear", (VECTOR, Shape.of((3,))), {"width": 5}),
     ("bilinear", (TOKENS, Shape.of((5, 2))), {"bias": False}),
+    ("shift", TOKENS, {}),
+    ("outer", (VECTOR, Shape.of((3,))), {}),
+    ("outer", (TOKENS, Shape.of((5, 2))), {}),
+    ("matvec", (Shape.of((5, 6)), Shape.of((5, 2))), {}),
     ("flatten", IMAGE, {}),
     ("flatten", TOKENS, {}),
     ("flatten", PIXELS, {}),
@@ -217,8 +221,7 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
         # Angles and masks are of odd sizes here, and of no example either.
         each = tensor.shape == (2,) or (tensor.dim() > 1 and tensor.shape[0] % 2 == 0)
-        made_anew = tensor.shape not in kernels and tensor.data_ptr() not in own
-        if each and made_anew:
+        if each and tensor.shape not in kernels and tensor.data_ptr() not in own:
             kept[tensor.data_ptr()] = tensor.numel() * words
         return tensor
 
