@@ -65,7 +65,8 @@ def trials(
             cannot be read.
     """
     found = []
-    for name in data:
+    # A data set counts once, in whatever words.
+    for name in {_absolute(name): name for name in data}.values():
         for entry in entries:
             here = replace(wanted, data=name)
             plan = _plan(entry, here)

@@ -111,6 +111,12 @@ def command(
     with common.diagnosed(form):
         _known(output, ending)
         _asked([*(files or []), *(modules or [])], results or [])
+        for package in _PACKAGES:
+            need(package, "compare", "RF857", _INSTALL)
+        from recform.comparison.compare import Asked, compare
+        from recform.comparison.report.content import document
+
+        asked = Asked(alpha, baseline)
         report = Diagnostics()
         if results:
             study = _read(results, lower, report)
@@ -129,13 +135,9 @@ def command(
                 trials.Machine(
                     device.value, precision.value, compiled, deterministic, jobs, ray
                 ),
+                asked,
                 report,
             )
-        for package in _PACKAGES:
-            need(package, "compare", "RF857", _INSTALL)
-        from recform.comparison.compare import Asked, compare
-        from recform.comparison.report.content import document
-
         options: dict[str, Any] = {
             "module": modules,
             "results": results,
@@ -160,7 +162,7 @@ def command(
             "output": output,
         }
         study = _reproducible(study, files or [], options)
-        found = compare(study.results, Asked(alpha, baseline), report)
+        found = compare(study.results, asked, report)
         common.show(report, form)
         if output is not None:
             common.write_whole(output, _written(study, found, ending), ending)
