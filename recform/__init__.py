@@ -63,6 +63,7 @@ def compile(
     *,
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
+    generation: bool = False,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -74,6 +75,8 @@ def compile(
             class that derives from :class:`recform.blocks.Operator`.
         timm: whether the module gets the interface of timm's models, which image
             classifiers can have.
+        generation: whether the module can go on by positions (`step`), and keeps what it
+            has seen of those before: of networks whose positions see none behind.
         params: values for the file's parameters.
 
     Returns:
@@ -86,7 +89,8 @@ def compile(
     from recform.compiler import choose, compile_source, source_of
 
     source, folder = source_of(formula)
-    compiled = compile_source(source, params, folder, plugins, network, timm=timm)
+    forms = {"timm": timm, "generation": generation}
+    compiled = compile_source(source, params, folder, plugins, network, **forms)
     return choose(compiled, network)
 
 
@@ -98,13 +102,15 @@ def load(
     *,
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
+    generation: bool = False,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    return compile(formula, network, plugins=plugins, timm=timm, **params).module()
+    forms = {"timm": timm, "generation": generation}
+    return compile(formula, network, plugins=plugins, **forms, **params).module()
 
 
 @_to_the_point

@@ -40,6 +40,7 @@ class Compiled:
         warnings: what compiles but is probably not meant.
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
+        generation: whether it can go on by positions, and keeps what it has seen.
     """
 
     graph: NetworkGraph
@@ -48,6 +49,7 @@ class Compiled:
     warnings: tuple[Diagnostic, ...] = ()
     used: tuple[Source, ...] = ()
     timm: bool = False
+    generation: bool = False
 
     @property
     def recurrence(self) -> Recurrence:
@@ -178,7 +180,7 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.timm)
+        return emit(graphs, first.settings, first.timm, first.generation)
 
 
 @contextmanager

@@ -47,6 +47,7 @@ def compile_source(
     network: str | None = None,
     *,
     timm: bool = False,
+    generation: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -58,11 +59,14 @@ def compile_source(
         network: the only one that is compiled; what is wrong in the equations of others
             does not matter.
         timm: whether the classes get the interface of timm's models.
+        generation: whether the classes can go on by positions.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
-            interface is no image classifier (RF521).
+            interface is no image classifier (RF521), or one that is to go on by positions
+            cannot (RF227).
     """
+    from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
     from recform.lowering.checks.unused import warn_unused
     from recform.lowering.frame import with_sizes
@@ -80,11 +84,14 @@ def compile_source(
     # Where there are mistakes, these would be noise.
     warn_unused(file, source, formulas, report, network)
     warn_of_shared_statistics(formulas, report)
+    if generation:
+        for made, _ in networks:
+            kept(made, report)
     if timm:
         _check_classifiers(made for made, _ in networks)
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     return tuple(
-        Compiled(made, found, shown, report.warnings, file.used, timm)
+        Compiled(made, found, shown, report.warnings, file.used, timm, generation)
         for made, found in networks
     )
 

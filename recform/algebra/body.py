@@ -27,11 +27,12 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import output_of, trace
+from recform.algebra.tracing import memories, output_of, trace
 from recform.blocks import (
     Argument,
     Arguments,
     Cost,
+    Memory,
     Misfit,
     Operator,
     Shape,
@@ -92,15 +93,33 @@ class Body(Operator):
         """The shape of the output; sizes may be symbols."""
         key = (x, tuple(a.items()))
         if key not in self._shapes:
-            self._shapes[key] = Inside(self, x, a).shape(self.output)
+            self._shapes[key] = self.inside((x,), a).shape(self.output)
         return self._shapes[key]
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """The costs of all its operators."""
         key = (x, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = Inside(self, x, a).cost()
+            self._costs[key] = self.inside((x,), a).cost()
         return self._costs[key]
+
+    def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
+        """The shapes inside."""
+        (x,) = inputs
+        return Inside(self, {Input(): x}, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What its operators keep, in the order of computation."""
+        inside = self.inside(inputs, a)
+        return tuple(
+            found
+            for call in self.calls()
+            for found in memories(
+                self.operators[call.operator],
+                tuple(map(inside.shape, call.arguments)),
+                self.values(a),
+            )
+        )
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
@@ -122,13 +141,16 @@ def every_step(pipeline: Pipeline, seen: set[Body] | None = None) -> Iterator[St
 
 
 class Inside:
-    """The shapes inside a body, for one input."""
+    """The shapes inside a body, for what comes in."""
 
-    def __init__(self, body: Body, x: Shape, a: Arguments) -> None:
+    def __init__(
+        self, body: Body, incoming: Mapping[Tensor, Shape], a: Arguments
+    ) -> None:
         self._body = body
-        self._x = x
         self._values = body.values(a)
-        self._known: dict[Tensor, Shape] = {}
+        self._known: dict[Tensor, Shape] = dict(incoming)
+        # Who keeps it for a gradient keeps no more than there is.
+        self._incoming = frozenset(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -145,13 +167,12 @@ class Inside:
 
     def _made(self, tensor: Tensor) -> Shape:
         match tensor:
-            case Input():
-                return self._x
             case State():
                 return self.shape(self._body.definitions[tensor])
             case Apply():
                 pipeline = self._body.operators[tensor.operator]
-                return output_of(pipeline, self.shape(tensor.argument), self._values)
+                inputs = tuple(map(self.shape, tensor.arguments))
+                return output_of(pipeline, inputs, self._values)
             case Scaled():
                 return self.shape(tensor.tensor)
             case Elementwise():
@@ -166,7 +187,7 @@ class Inside:
 
     def _met(self, tensor: Tensor) -> Shape:
         """The shape of a sum or product, over which gates spread."""
-        parts = [p for p in tensor.children if not isinstance(p, Filled)]
+        parts = self._terms(tensor)
         shapes = [self.shape(part) for part in parts]
         spreads = partial(Shape.spreads_over, product=isinstance(tensor, Pointwise))
         full = next(
@@ -181,6 +202,10 @@ class Inside:
                     "inside a definition there are no adapters: give both one shape",
                 )
         return full
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        """The terms or factors that have a shape."""
+        return [part for part in tensor.children if not isinstance(part, Filled)]
 
     def _joined(self, tensor: Concat) -> Shape:
         shapes = [self.shape(part) for part in tensor.children]
@@ -226,27 +251,32 @@ class Inside:
         parameters = multiply_adds = inside = 0
         owned: set[tuple[str, object]] = set()
         for call in self._body.calls():
-            x = self.shape(call.argument)
-            one = trace(self._body.operators[call.operator], x, self._values)
+            inputs = tuple(map(self.shape, call.arguments))
+            one = trace(self._body.operators[call.operator], inputs, self._values)
             if (call.operator, call.index) not in owned:
                 owned.add((call.operator, call.index))
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.saved
-            if one.saves_input:
-                self._keep(call.argument)
+            for argument, kept in zip(call.arguments, one.saves_inputs, strict=True):
+                if kept:
+                    self._keep(argument)
             if one.saves_output:
                 self._keep(call)
         for tensor in self._body.tensors:
             self._function(tensor)
         parameters += self._scalars()
         output = self._root(self._body.output)
-        saved = {k: v for k, v in self._keeps.items() if k not in (Input(), output)}
+        saved = {
+            kept: size
+            for kept, size in self._keeps.items()
+            if kept != output and kept not in self._incoming
+        }
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
-            saves_input=Input() in self._keeps,
-            saves_output=output in self._keeps and output != Input(),
+            saves_input=not self._incoming.isdisjoint(self._keeps),
+            saves_output=output in self._keeps and output not in self._incoming,
             saves_more=inside + sum(saved.values()),
         )
 
@@ -291,12 +321,8 @@ class Inside:
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers: a name or a part of a tensor is only a view."""
-        while isinstance(tensor, State | Part):
-            tensor = (
-                self._body.definitions[tensor]
-                if isinstance(tensor, State)
-                else tensor.tensor
-            )
+        while isinstance(tensor, State | Part) and (parts := self._body.parts(tensor)):
+            (tensor,) = parts
         return tensor
 
 

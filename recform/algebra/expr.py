@@ -28,6 +28,8 @@ from recform.blocks.symbolic import Symbolic
 I = sympy.Symbol("i", integer=True, positive=True)  # noqa: E741
 #: The number of blocks (of the network, or of the stage with `scope stage`).
 L = sympy.Symbol("L", integer=True, positive=True)
+#: The position among the tokens, with ``times positions``.
+T = sympy.Symbol("t", integer=True, positive=True)
 #: The position in an accumulated history.
 K = sympy.Symbol("_k", integer=True)
 
@@ -69,13 +71,16 @@ def word(name: object) -> str:
 class Learned(sympy.Expr):
     """A learned scalar ``k_i``; stands in coefficients.
 
-    Args: name, index (an expression; ``NaN`` for a scalar without an index).
+    Args: name, index (an expression; ``NaN`` for a scalar without an index), and for
+    ``a_<i,k>`` :data:`K`: a number for each member of a sum.
     """
 
     is_commutative = True
 
-    def __new__(cls, name: str, index: Symbolic = sympy.nan) -> Learned:
-        return super().__new__(cls, Str(str(name)), sympy.sympify(index))  # type: ignore[no-any-return]
+    def __new__(
+        cls, name: str, index: Symbolic = sympy.nan, *member: Symbolic
+    ) -> Learned:
+        return super().__new__(cls, Str(str(name)), sympy.sympify(index), *member)  # type: ignore[no-any-return]
 
     @property
     def name(self) -> str:
@@ -84,6 +89,15 @@ class Learned(sympy.Expr):
     @property
     def index(self) -> Symbolic:
         return self.args[1]
+
+    @property
+    def of_members(self) -> bool:
+        """Whether it is a number for each member of a sum: ``a_<i,k>``."""
+        return len(self.args) > 2
+
+    def at(self, index: Symbolic) -> Learned:
+        """The same of another block."""
+        return Learned(self.name, index, *self.args[2:])
 
 
 class Tensor(sympy.Expr):
@@ -134,6 +148,11 @@ class Tensor(sympy.Expr):
         """The tensors that this one is made from, in the author's order."""
         return tuple(arg for arg in self.args if isinstance(arg, Tensor))
 
+    @cached_property
+    def is_many(self) -> bool:
+        """Whether it is made of all members of a list, and is one tensor for each."""
+        return any(child.is_many for child in self.children)
+
     def _sympystr(self, printer: object) -> str:
         from recform.algebra.typeset import plain
 
@@ -162,14 +181,61 @@ class State(Tensor):
         return self.args[1]
 
 
+class Mirror(Tensor):
+    """``X_<L-i>`` in the plan: a tensor of an older block, which a stack has kept.
+
+    The formula says it with a :class:`State`. In the plan of block ``index`` it is what
+    that block takes off the stack; so it reads the same in all blocks that do.
+
+    Attributes:
+        body: what was kept, with :data:`K` for the number of its block.
+        index: the block that takes it.
+        shift: ``c`` of ``X_<L+c-i>``.
+        length: what L is.
+    """
+
+    def __new__(
+        cls, body: Tensor, index: Symbolic, shift: Symbolic, length: Symbolic
+    ) -> Mirror:
+        numbers = map(sympy.sympify, (index, shift, length))
+        return super().__new__(cls, body, *numbers)
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """A block does not make it: it has no parts."""
+        return ()
+
+    @property
+    def body(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+    @property
+    def index(self) -> Symbolic:
+        return self.args[1]
+
+    @property
+    def shift(self) -> int:
+        return int(self.args[2])
+
+    @property
+    def length(self) -> int:
+        return int(self.args[3])
+
+    @property
+    def block(self) -> int:
+        """The number of the block whose tensor it is; below 1 for the start."""
+        return int(self.length + self.shift - self.index)
+
+
 class Apply(Tensor):
-    """``W_i*X``: the operator of block ``index`` applied to a tensor.
+    """``W_i*X``, ``A_i(Q, K, V)``: the operator of block ``index`` applied to tensors.
 
     The index is ``NaN`` for an operator without one, which all blocks share.
     """
 
-    def __new__(cls, operator: str | Str, index: Symbolic, argument: Tensor) -> Apply:
-        return super().__new__(cls, Str(str(operator)), sympy.sympify(index), argument)
+    def __new__(cls, operator: str | Str, index: Symbolic, *arguments: Tensor) -> Apply:
+        index = sympy.sympify(index)
+        return super().__new__(cls, Str(str(operator)), index, *arguments)
 
     @property
     def operator(self) -> str:
@@ -180,8 +246,9 @@ class Apply(Tensor):
         return self.args[1]
 
     @property
-    def argument(self) -> Tensor:
-        return self.args[2]  # type: ignore[no-any-return]
+    def arguments(self) -> tuple[Tensor, ...]:
+        """What it is applied to, in the order that the operator says."""
+        return self.args[2:]  # type: ignore[no-any-return]
 
 
 class Scaled(Tensor):
@@ -300,11 +367,17 @@ class Elementwise(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
 
+#: Kinds of histories whose members stay apart.
+LISTS = ("list", "stages", "finished")
+
+
 class History(Tensor):
     """``concat``, ``sum``, ``max`` or ``min`` of a body over a growing range of indices.
 
     Attributes:
-        kind: how the bodies are put together.
+        kind: how the bodies are put together. In a ``list`` they stay apart; a list by
+            ``stages`` has the last member and those at the ends of stages before it; and
+            ``finished`` are those at the ends of stages before the last index.
         body: a tensor in :data:`K` (and not in ``i``).
         first: the first index, a number.
         last: the last one, ``i - d`` or ``L - d``.
@@ -331,6 +404,57 @@ class History(Tensor):
     @property
     def last(self) -> Symbolic:
         return self.args[3]
+
+
+class Listed(Tensor):
+    """What a list is made of: its new member, behind the list that there was, if any."""
+
+
+class Members(Tensor):
+    """All members of a list at once: what is made of them is made of each."""
+
+    is_many = True
+
+    def __new__(cls, listed: History | Listed) -> Members:
+        return super().__new__(cls, listed)
+
+    @property
+    def listed(self) -> History | Listed:
+        return self.args[0]  # type: ignore[no-any-return]
+
+
+class Over(Tensor):
+    """Over the members of a list: their ``sum``, or each one's share by ``softmax``."""
+
+    def __new__(cls, kind: str | Str, tensor: Tensor) -> Over:
+        return super().__new__(cls, Str(str(kind)), tensor)
+
+    @property
+    def kind(self) -> str:
+        return word(self.args[0])
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[1]  # type: ignore[no-any-return]
+
+    @property
+    def is_many(self) -> bool:  # type: ignore[override]
+        return self.kind == "softmax"
+
+
+class Across(Tensor):
+    """Across the features: their ``sum`` or ``norm``, one number a position."""
+
+    def __new__(cls, kind: str | Str, tensor: Tensor) -> Across:
+        return super().__new__(cls, Str(str(kind)), tensor)
+
+    @property
+    def kind(self) -> str:
+        return word(self.args[0])
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[1]  # type: ignore[no-any-return]
 
 
 class Part(Tensor):
@@ -395,11 +519,41 @@ def _replaced(
     return memo[tensor]
 
 
+def is_list(tensor: object) -> bool:
+    """Whether this is a list, and no tensor."""
+    return isinstance(tensor, Listed) or (
+        isinstance(tensor, History) and tensor.kind in LISTS
+    )
+
+
+def list_of(tensor: Tensor) -> History | Listed | None:
+    """The list that a tensor is made of, a tensor for each member; None for one tensor."""
+    if isinstance(tensor, Members):
+        return tensor.listed
+    found = (list_of(child) for child in tensor.children if child.is_many)
+    return next(found, None) if tensor.is_many else None
+
+
 def offset(index: Symbolic) -> int | None:
-    """The number ``n`` of an index ``i + n``, or None for an index without ``i``."""
+    """The number ``n`` of an index ``i + n``, or None for one that is counted otherwise."""
     if not getattr(index, "free_symbols", None) or I not in index.free_symbols:
         return None
-    return int(index - I)
+    step = index - I
+    return int(step) if step.is_Integer else None
+
+
+def mirrored(index: Symbolic) -> int | None:
+    """The number ``c`` of an index ``L + c - i``, or None for any other index."""
+    shift = index - L + I
+    return int(shift) if shift.is_Integer and index.has(I) else None
+
+
+def has_mirror(tensor: Tensor) -> bool:
+    """Whether a tensor of a formula reads ``X_<L-i>``."""
+    return any(
+        isinstance(part, State) and mirrored(part.index) is not None
+        for part in subtensors(tensor)
+    )
 
 
 def signed(sign: int, term: Tensor) -> Tensor:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from recform.algebra.expr import Tensor
+import sympy
+
+from recform.algebra.expr import I, K, L, Tensor, has_mirror
 from recform.algebra.labels import Naming
-from recform.blocks import Arguments, Library, Operator, Shape
+from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.source import Source, Span
 
@@ -54,6 +56,11 @@ class Pipeline:
     text: str
     span: Span | None = field(compare=False, default=None)
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tensors that it takes: those of its first operator."""
+        return self.steps[0].operator.inputs if self.steps else ("x",)
+
 
 @dataclass(frozen=True)
 class StageSpec:
@@ -61,7 +68,7 @@ class StageSpec:
 
     width: int
     blocks: int
-    stride: int
+    stride: Stride
     span: Span | None = field(compare=False, default=None)
 
 
@@ -75,6 +82,7 @@ class Table:
             constructor's argument.
         by_block: whether each block has a number, rather than each stage.
         values: in the order of the stages, or of all blocks.
+        counts: whether it is the number of each block within its stage.
     """
 
     name: str
@@ -82,6 +90,7 @@ class Table:
     by_block: bool
     values: tuple[int | float, ...]
     span: Span = field(compare=False)
+    counts: bool = False
 
     @property
     def argument(self) -> str:
@@ -96,6 +105,37 @@ class Table:
 
 
 @dataclass(frozen=True)
+class MemberStarts:
+    """How the numbers of ``scalar a_<i,k> = 0`` start, one for each member of a sum.
+
+    Attributes:
+        value: in ``i``, ``L`` and :data:`recform.algebra.expr.K`.
+        own: what single members have instead, by their index: ``scalar a_<i,i> = 1``.
+        last: the index of the sum's last member, in ``i``.
+    """
+
+    value: Symbolic
+    own: tuple[tuple[Symbolic, Symbolic], ...]
+    last: Symbolic
+
+    def has(self, symbol: sympy.Symbol) -> bool:
+        """Whether a start depends on a symbol."""
+        return any(
+            value.has(symbol) for value in (self.value, *dict(self.own).values())
+        )
+
+    def numbers(self, block: int, length: int, count: int) -> list[float]:
+        """The first values of a block that has so many members."""
+        at = {I: sympy.Integer(block), L: sympy.Integer(length)}
+        last = int(self.last.xreplace(at))
+        own = {int(place.xreplace(at)): value for place, value in self.own}
+        return [
+            float(own.get(k, self.value).xreplace({**at, K: sympy.Integer(k)}))
+            for k in range(last + 1 - count, last + 1)
+        ]
+
+
+@dataclass(frozen=True)
 class LearnedScalar:
     """``scalar k_i = 0.5 per channel``.
 
@@ -104,6 +144,7 @@ class LearnedScalar:
         indexed: whether each block has one of its own.
         start: its first value.
         per_feature: one for each feature rather than one for all.
+        members: how it starts, if it is one for each member of a sum.
     """
 
     name: str
@@ -111,6 +152,13 @@ class LearnedScalar:
     start: float
     per_feature: bool
     span: Span = field(compare=False)
+    members: MemberStarts | None = None
+
+    def numbers(self, count: int, block: int | None, length: int) -> list[float]:
+        """The first values, so many of them, of a block in a network of so many."""
+        if self.members is None or block is None:
+            return [self.start] * count
+        return self.members.numbers(block, length, count)
 
 
 @dataclass(frozen=True)
@@ -139,12 +187,15 @@ class Equation:
         right: in ``i``.
         span: the whole equation.
         text: as it stands in the file (spaces folded).
+        beside: the texts of unknowns that recur together with this one, and that nobody
+            else reads: there is no equation for them.
     """
 
     unknown: str
     right: Tensor
     span: Span = field(compare=False)
     text: str = ""
+    beside: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,10 +205,18 @@ class Rule:
     Attributes:
         right: in ``i``.
         opens: whether it is for the first block of every stage, ``X_<first> = right``.
+        ends: of a range, its first and its last block, which may be said in ``L``.
     """
 
     right: Tensor
     opens: bool
+    ends: tuple[Symbolic, Symbolic] | None = None
+
+    @property
+    def relative(self) -> bool:
+        """Whether it says other things in a network of another depth."""
+        ends = self.ends is not None and any(end.has(L) for end in self.ends)
+        return ends or has_mirror(self.right)
 
 
 @dataclass(frozen=True)
@@ -193,6 +252,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
+        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
+            stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -206,6 +267,8 @@ class Formula:
             where they stand first.
         spans: where each subexpression of an equation first stands.
         library: the operators that its file may name.
+        said: of unknowns that recur over positions, what the file says of them; in the
+            equations an operator is in the place of that.
     """
 
     name: str
@@ -215,6 +278,7 @@ class Formula:
     stem: Pipeline
     head: Pipeline
     adapter: Pipeline | None
+    rise: Pipeline | None
     transition: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
@@ -230,12 +294,28 @@ class Formula:
     init: Mapping[str, InitRule]
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
+    said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
+
+    @property
+    def relative(self) -> bool:
+        """Whether its equations say other things in a network of another depth."""
+        return any(b.rule is not None and b.rule.relative for b in self.boundaries)
 
     @property
     def lengths(self) -> tuple[int, ...]:
         """How many blocks the index runs through, each time that it starts anew."""
         counts = tuple(stage.blocks for stage in self.stages)
         return counts if self.scope is Scope.STAGE else (sum(counts),)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """The blocks behind which a stage is finished and another one follows; and 0."""
+        counts = [stage.blocks for stage in self.stages]
+        return tuple(sum(counts[:number]) for number in range(len(counts)))
+
+    def adapter_of(self, stride: Stride) -> Pipeline | None:
+        """The adapter for a term whose grid a stride divides; None for ``none``."""
+        return self.rise if stride < 1 else self.adapter
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

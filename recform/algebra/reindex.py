@@ -14,7 +14,10 @@ from recform.algebra.expr import (
     Apply,
     Filled,
     History,
+    I,
+    L,
     Learned,
+    Mirror,
     Scaled,
     State,
     Tensor,
@@ -55,13 +58,16 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
         match part:
             case State():
                 return State(part.name, new(part.index))
+            case Mirror():
+                return Mirror(part.body, new(part.index), part.shift, part.length)
             case Apply():
-                return Apply(part.operator, new(part.index), visit(part.argument))
+                inner = map(visit, part.arguments)
+                return Apply(part.operator, new(part.index), *inner)
             case History():
                 return History(part.kind, part.body, part.first, new(part.last))
             case Scaled() | Filled():
                 learned = {
-                    item: Learned(item.name, new(item.index))
+                    item: item.at(new(item.index))
                     for item in part.coefficient.atoms(Learned)
                 }
                 value, at = coefficient(part.coefficient.xreplace(learned), part.at)
@@ -71,3 +77,23 @@ def reindexed(tensor: Tensor, index: Index, coefficient: Coefficient) -> Tensor:
         return rebuilt(part, visit)
 
     return visit(tensor)
+
+
+def numbered(tensor: Tensor, block: int, length: int) -> Tensor:
+    """A tensor whose indices are those of one block; its coefficients stay.
+
+    Args:
+        tensor: of a formula.
+        block: what ``i`` is in them.
+        length: what ``L`` is; 0 where that is not known.
+    """
+    numbers = {I: sympy.Integer(block)} | ({L: sympy.Integer(length)} if length else {})
+    return reindexed(
+        tensor, lambda index: index.xreplace(numbers), lambda value, at: (value, at)
+    )
+
+
+def at_block(tensor: Tensor, block: int, length: int) -> Tensor:
+    """The same with the number of the block in its coefficients as well."""
+    made: Tensor = numbered(tensor, block, length).xreplace({I: sympy.Integer(block)})
+    return made

@@ -8,7 +8,8 @@ from recform.algebra.typeset import plain
 
 def equation_texts(formula: Formula) -> tuple[str, ...]:
     """The equations; one for several times stands once."""
-    return tuple(dict.fromkeys(equation.text for equation in formula.equations))
+    texts = ((*equation.beside, equation.text) for equation in formula.equations)
+    return tuple(dict.fromkeys(text for group in texts for text in group))
 
 
 def boundary_texts(formula: Formula) -> tuple[str, ...]:

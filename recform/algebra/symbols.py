@@ -10,6 +10,8 @@ from recform.blocks.symbolic import Symbolic
 #: The width of the stage and the stride of the block.
 WIDTH = sympy.Symbol("c", integer=True, positive=True)
 STRIDE = sympy.Symbol("s", integer=True, positive=True)
+#: ``1/s``: how many times finer the grid becomes, where it does.
+SCALE = sympy.Symbol("scale", integer=True, positive=True)
 #: The features that come into the pipeline.
 INCOMING = sympy.Symbol("cin", integer=True, positive=True)
 SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
@@ -17,6 +19,7 @@ SYMBOLS = {"c": WIDTH, "s": STRIDE, "cin": INCOMING, "i": I, "L": L}
 #: What the constructors of generated classes call the numbers of a place.
 GENERATED = (
     *("in_channels", "in_features", "channels", "features", "stride", "i", "depth"),
+    "scale",
     *("height", "width", "positions"),
 )
 
@@ -25,6 +28,11 @@ FIRST = "first"
 
 #: The largest width, kernel, stride ... that is taken seriously.
 MAX_SIZE = 1_000_000
+
+
+def told(value: Symbolic) -> Symbolic:
+    """An argument of an operator as it is kept: ``1/s`` is a number of its own."""
+    return SCALE if value == 1 / STRIDE else value
 
 
 def parameter(name: str) -> Symbolic:

@@ -10,10 +10,37 @@ from functools import lru_cache
 import sympy
 
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.symbols import INCOMING, MAX_SIZE
-from recform.blocks import Arguments, Cost, Kind, Misfit, Shape, symbols_in
+from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Kind,
+    Layout,
+    Memory,
+    Misfit,
+    Shape,
+    symbols_in,
+)
 from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
+from recform.source import Span
+
+
+@dataclass(frozen=True)
+class Weight:
+    """A weight that several operators of a network share.
+
+    Attributes:
+        name: what it is.
+        sizes: its own, as the operator has it.
+        operator: the name of the operator.
+        place: where that stands.
+    """
+
+    name: str
+    sizes: tuple[int, ...]
+    operator: str
+    place: Span
 
 
 @dataclass(frozen=True)
@@ -23,42 +50,57 @@ class Trace:
     Attributes:
         output: the shape of what it makes.
         parameters, multiply_adds: its costs.
-        saves_input: whether the input of the pipeline is kept for the backward pass.
+        saves_inputs: of each input of the pipeline, whether it is kept for the backward
+            pass.
         saves_output: whether its output is.
         saved: numbers in between that are kept.
+        weights: those that are shared with other pipelines.
     """
 
     output: Shape
     parameters: int
     multiply_adds: int
-    saves_input: bool
+    saves_inputs: tuple[bool, ...]
     saves_output: bool
     saved: int
+    weights: tuple[Weight, ...] = ()
+
+    @property
+    def saves_input(self) -> bool:
+        """Whether an input is kept."""
+        return any(self.saves_inputs)
 
 
-def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> Trace:
-    """A pipeline on a shape whose sizes are numbers.
+def trace(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Trace:
+    """A pipeline on shapes whose sizes are numbers.
 
     Args:
         pipeline: the operators.
-        x: what comes in.
-        values: what its symbols stand for (``cin`` is the features of ``x``).
+        inputs: what comes in.
+        values: what its symbols stand for (``cin`` is the features of the first input).
 
     Raises:
         Misfit: if an operator does not fit; it says which one, and where it stands.
     """
-    values = {**values, INCOMING: x.features}
+    values = _entered(inputs, values)
     parameters = multiply_adds = saved = 0
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
-    saves_input = last_saved = False
+    saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
-    held = x.elements  # of what comes in, or of all that it is a view of
+    held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
+    weights: list[Weight] = []
     for step in pipeline.steps:
-        y, cost = _one(step, x, values)
+        y, cost = _one(step, inputs, values)
+        if step.operator.shares:
+            weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
         if cost.saves_input and first:
-            saves_input = True
+            every = pipeline.inputs
+            names = every if cost.saves_input is True else cost.saves_input or ()
+            saves_inputs = tuple(name in names for name in every)
         elif cost.saves_input and not last_saved:
             saved += held
         if not cost.passes:
@@ -66,16 +108,63 @@ def trace(pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]) -> 
             pending = y.elements if cost.saves_output else 0
             last_saved, first, held = cost.saves_output, False, y.elements
         saved += cost.saves_more
-        x = y
-    return Trace(x, parameters, multiply_adds, saves_input, last_saved, saved)
+        inputs = (y,)
+    (x,) = inputs
+    kept = (saves_inputs, last_saved, saved)
+    return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+
+
+def memories(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> tuple[Memory, ...]:
+    """What a pipeline keeps of positions that it has seen; sizes are numbers.
+
+    Raises:
+        Misfit: if it cannot go on by positions; it says which operator, and where.
+    """
+    values = _entered(inputs, values)
+    found: list[Memory] = []
+    for step in pipeline.steps:
+        with _blamed(step):
+            arguments = arguments_of(step, values)
+            found += step.operator.memory_of(inputs, arguments)
+            inputs = (step.operator.shape_of(inputs, arguments),)
+    return tuple(found)
+
+
+def _weight(
+    step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Weight:
+    operator = step.operator
+    sizes = operator.shared(inputs[0], arguments_of(step, values))
+    return Weight(operator.shares, tuple(map(int, sizes)), operator.name, step.span)
+
+
+def _entered(
+    inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> dict[Symbolic, Symbolic]:
+    """The values of symbols, with the features of what comes in."""
+    return {**values, INCOMING: inputs[0].features} if inputs else dict(values)
 
 
 def _one(
-    step: Step, x: Shape, values: Mapping[Symbolic, Symbolic]
+    step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> tuple[Shape, Cost]:
     with _blamed(step):
-        arguments = arguments_of(step, values)
-        return step.operator.shape(x, arguments), step.operator.cost(x, arguments)
+        _require_ids(step, inputs)
+        a, operator = arguments_of(step, values), step.operator
+        return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
+
+
+def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:
+    """Raises a Misfit where ids come to an operator that reckons with numbers."""
+    for x in inputs:
+        if x.layout is Layout.IDS and not step.operator.takes_ids:
+            raise Misfit(
+                "RF405",
+                f"takes numbers, but gets ids ({x})",
+                hint="`embed` makes tokens of ids: stem embed(c)",
+            )
 
 
 @contextmanager
@@ -90,13 +179,15 @@ def _blamed(step: Step) -> Iterator[None]:
 
 
 def output_of(
-    pipeline: Pipeline, x: Shape, values: Mapping[Symbolic, Symbolic]
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Shape:
     """The shape that a pipeline makes; sizes may be symbols."""
-    values = {**values, INCOMING: x.features}
+    values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
-            x = step.operator.shape(x, arguments_of(step, values))
+            _require_ids(step, inputs)
+            inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
+    (x,) = inputs
     return x
 
 
@@ -107,6 +198,9 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
         Misfit: if an argument comes out as a number that the operator does not take.
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
+    stride = sympy.sympify(values.get(STRIDE, 1))
+    if stride.is_number and not stride.is_Integer:
+        _no_stride(step, values[STRIDE])
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)
@@ -117,6 +211,24 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
             value = _put_in(value, pairs, kinds.get(name, Kind.NUMBER), name)
         filled[name] = value
     return Arguments(filled)
+
+
+def _no_stride(step: Step, stride: Symbolic) -> None:
+    """Looks whether an operator is told a stride where the grid becomes finer.
+
+    Raises:
+        Misfit: if it is.
+    """
+    for name, value in step.arguments.items():
+        if STRIDE in symbols_in(value):
+            raise Misfit(
+                "RF404",
+                f"gets s = {stride} for its {name}, and no grid is divided here: "
+                "it becomes finer",
+                argument=name,
+                hint="1/s is how many times finer: upsample(1/s), "
+                "deconv(2, c, stride=1/s)",
+            )
 
 
 @lru_cache(maxsize=4096)

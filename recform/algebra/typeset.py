@@ -12,6 +12,7 @@ import sympy
 from sympy.printing.latex import greek_letters_set, translate
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -20,13 +21,19 @@ from recform.algebra.expr import (
     History,
     Input,
     K,
+    L,
     Learned,
+    Listed,
+    Members,
+    Mirror,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    list_of,
     time_of,
     untimed,
 )
@@ -45,9 +52,9 @@ def latex(tensor: Tensor) -> str:
     return _Latex().show(tensor)
 
 
-def indexed(name: str, index: Symbolic) -> str:
+def indexed(name: str, index: Symbolic, *member: Symbolic) -> str:
     """A name with its index in the language of the files: ``X_<i-1>``, ``X_<i,2>``."""
-    return _Plain().index(name, index)
+    return _Plain().index(name, index, *member)
 
 
 def plain_scalar(expr: Symbolic) -> str:
@@ -85,8 +92,8 @@ class _Plain:
     def bracket(self, text: str) -> str:
         return f"({text})"
 
-    def index(self, name: str, index: Symbolic) -> str:
-        text = self.indices(name, index)
+    def index(self, name: str, index: Symbolic, member: Symbolic = None) -> str:
+        text = self.indices(name, index, member)
         name = untimed(name)
         if not text:
             return name
@@ -94,11 +101,16 @@ class _Plain:
             f"{name}_{text}" if len(text) == 1 or text.isdigit() else f"{name}_<{text}>"
         )
 
-    def indices(self, name: str, index: Symbolic) -> str:
-        """The indices of a name, block first and time second."""
+    def learned(self, item: Learned) -> str:
+        """A learned scalar; one for each member of a sum has its variable behind."""
+        return self.index(item.name, *item.args[1:])
+
+    def indices(self, name: str, index: Symbolic, member: Symbolic = None) -> str:
+        """The indices of a name: block, time, member of a sum."""
         block = "" if index is sympy.nan else self.number(index)
         time = time_of(name)
         parts = [block, "" if time is None else str(time)]
+        parts.append("" if member is None else self.number(member))
         text = ",".join(part for part in parts if part)
         return text.replace(" ", "").replace("_k", "k")
 
@@ -110,9 +122,7 @@ class _Plain:
 
     def scalar(self, value: Symbolic) -> tuple[str, int]:
         learned = sorted(value.atoms(Learned), key=str)
-        names = {
-            item: sympy.Symbol(self.index(item.name, item.index)) for item in learned
-        }
+        names = {item: sympy.Symbol(self.learned(item)) for item in learned}
         names[K] = sympy.Symbol("k")
         level = _SUM if value.is_Add else _PRODUCT if not value.is_Atom else _ATOM
         return self.expression(value.xreplace(names)), level
@@ -135,9 +145,16 @@ class _Plain:
                 return "input", _ATOM
             case State():
                 return self.index(tensor.name, tensor.index), _ATOM
+            case Mirror():
+                whole = L if tensor.index.free_symbols else tensor.length
+                where = {K: whole + tensor.shift - tensor.index}
+                return self.write(tensor.body.xreplace(where))
             case Apply():
                 operator = self.index(tensor.operator, tensor.index)
-                return f"{operator}{self.times}{self.factor(tensor.argument)}", _PRODUCT
+                if len(tensor.arguments) != 1:
+                    return self.applied(operator, tensor), _ATOM
+                inner = self.factor(tensor.arguments[0])
+                return f"{operator}{self.times}{inner}", _PRODUCT
             case Scaled():
                 return self.scale(tensor), _PRODUCT
             case Filled():
@@ -155,6 +172,14 @@ class _Plain:
                 return self.call(tensor.name, self.show(tensor.argument)), _ATOM
             case History():
                 return self.history(tensor), _ATOM
+            case Listed():
+                return f"[{', '.join(map(self.show, tensor.children))}]", _ATOM
+            case Members():
+                return self.member(tensor.listed), _PRODUCT
+            case Over():
+                return self.over(tensor), _ATOM
+            case Across():
+                return self.across(tensor), _ATOM
             case Part():
                 inner = self.call("split", self.show(tensor.tensor), str(tensor.parts))
                 return f"{inner}[{tensor.which}]", _ATOM
@@ -164,6 +189,10 @@ class _Plain:
         """The argument of an operator: products of tensors need brackets there."""
         level = _ATOM if isinstance(tensor, Pointwise | Scaled) else _PRODUCT
         return self.show(tensor, level)
+
+    def applied(self, operator: str, tensor: Apply) -> str:
+        """An operator of several tensors."""
+        return operator + self.bracket(", ".join(map(self.show, tensor.arguments)))
 
     def scale(self, tensor: Scaled) -> str:
         inner = self.show(tensor.tensor, _PRODUCT)
@@ -187,13 +216,44 @@ class _Plain:
         return text
 
     def history(self, tensor: History) -> str:
-        last = self.number(tensor.last).replace(" ", "")
+        end = tensor.last - 1 if tensor.kind == "finished" else tensor.last
+        last = self.number(end).replace(" ", "")
         body = tensor.body
         if isinstance(body, State) and body.index == K:
             time = time_of(body.name)
             ends = f"{tensor.first}..{last}" + ("" if time is None else f",{time}")
             return self.call(tensor.kind, f"{untimed(body.name)}_<{ends}>")
         return self.call(tensor.kind, "k", str(tensor.first), last, self.show(body))
+
+    def over(self, tensor: Over) -> str:
+        inner = self.show(tensor.tensor)
+        if tensor.kind == "softmax":
+            return self.call("softmax", "k", inner)
+        listed = list_of(tensor.tensor)
+        if not isinstance(listed, History):
+            return self.call("sum", inner)
+        last = self.number(listed.last).replace(" ", "")
+        by = ["by=stage"] if listed.kind == "stages" else []
+        return self.call("sum", "k", str(listed.first), last, inner, *by)
+
+    def member(self, listed: Tensor) -> str:
+        """Any member of a list; of one that is put together here, the list."""
+        if isinstance(listed, History):
+            return self.show(listed.body, _PRODUCT)
+        return self.show(listed)
+
+    def across(self, tensor: Across) -> str:
+        inner = tensor.tensor
+        if tensor.kind == "norm":
+            return self.call("norm", self.show(inner))
+        match inner:
+            case Pointwise():
+                *others, last = map(self.show, inner.children)
+                return self.call("dot", self.times.join(others), last)
+            case Scaled():
+                factor, _ = self.scalar(inner.coefficient)
+                return self.call("dot", factor, self.show(inner.tensor))
+        return self.call("dot", "1", self.show(inner))
 
 
 class _Latex(_Plain):
@@ -202,8 +262,8 @@ class _Latex(_Plain):
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"
 
-    def index(self, name: str, index: Symbolic) -> str:
-        text = self.indices(name, index)
+    def index(self, name: str, index: Symbolic, member: Symbolic = None) -> str:
+        text = self.indices(name, index, member)
         name = latex_name(untimed(name))
         return f"{name}_{{{text}}}" if text else name
 

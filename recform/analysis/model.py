@@ -23,9 +23,9 @@ from recform.analysis.paths.distribution import (
     paths,
 )
 from recform.analysis.stability.characteristic import Stability, stability
-from recform.analysis.variance.variance import Moments, Unknown, moments
+from recform.analysis.variance.variance import Growth, Moments, Unknown, growth, moments
 from recform.diagnostics import Diagnostics
-from recform.recurrence.regimes import own_blocks, regimes, stretched
+from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class FlowAnalysis:
         paths: through them.
         moments: variances with the assumed gain; None if they are not followed.
         random: variances with a gain of 1; None likewise.
+        growth: variances where norms work; None if no operator has one, or likewise.
         unfollowed: why they are not followed; empty if they are.
         ablations: what deleting blocks does.
         swapped: what swapping two does.
@@ -70,6 +71,7 @@ class FlowAnalysis:
     paths: tuple[Paths, ...]
     moments: Moments | None
     random: Moments | None
+    growth: Growth | None
     unfollowed: str
     ablations: tuple[Ablation, ...]
     swapped: Ablation | None
@@ -150,6 +152,8 @@ def analyse(
     if asked.depth is not None and formula.scope is Scope.NETWORK:
         (flow,) = flows(formula, asked.depth)
         formula = stretched(formula, [stage.first for stage in flow.stages])
+    if asked.depth is not None:
+        formula = _of_depth(formula, asked.depth, report)
     plain = linearise(formula, report, activations=False)
     shown = linearise(formula, report, activations=True) if asked.activations else plain
     own = own_blocks(formula)
@@ -166,7 +170,7 @@ def analyse(
             row
             for length in range(1, 4)
             if length <= max(f.length for f in flows(formula, asked.depth))
-            and (row := by_input(shown, length)) is not None
+            and (row := _short(shown, length)) is not None
         ),
         stability=stability(plain, None if own else report),
         invariants=invariants(formula),
@@ -176,6 +180,38 @@ def analyse(
         own=own,
         regimes=_equal_blocks(formula, asked, report) if own else (),
     )
+
+
+def _of_depth(formula: Formula, depth: int, report: Diagnostics) -> Formula:
+    """The network with so many blocks.
+
+    Raises:
+        CompileError: RF315, if its equations have none.
+    """
+    deep = at_depth(formula, depth)
+    if deep is None:
+        ranges = [
+            b for b in formula.boundaries if b.rule is not None and b.rule.relative
+        ]
+        report.error(
+            "RF315",
+            f"with {depth} blocks, a range does not begin and end at a block",
+            ranges[0].span,
+            hint="ask for another depth; floor(L/2) is a block for every L",
+        )
+        report.check()
+    assert deep is not None
+    return deep
+
+
+def _short(linear: Linear, length: int) -> Formulas | None:
+    """The derivative of a short network by its input."""
+    formula = at_depth(linear.formula, length)
+    if formula is None:
+        return None
+    if formula is not linear.formula:
+        linear = linearise(formula, Diagnostics(), activations=linear.activations)
+    return by_input(linear, length)
 
 
 def _equal_blocks(
@@ -199,7 +235,7 @@ def _equal_blocks(
 
 def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
     found: list[Moments | None] = [None, None]
-    unfollowed = ""
+    unfollowed, normed = "", None
     try:
         random = moments(linear.formula, flow.length, 1.0, asked.gate)
         found = [random, random]
@@ -207,6 +243,7 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
             found[0] = moments(
                 linear.formula, flow.length, asked.gain, asked.gate, random
             )
+        normed = growth(linear.formula, random, flow.length)
     except Unknown as reason:
         unfollowed = str(reason)
     return FlowAnalysis(
@@ -217,6 +254,7 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
         ),
         moments=found[0],
         random=found[1],
+        growth=normed,
         unfollowed=unfollowed,
         ablations=tuple(
             deletion(linear, flow.length, (block,)) for block in asked.delete

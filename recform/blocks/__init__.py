@@ -14,12 +14,14 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
+    Several,
     Weights,
     require_layout,
 )
-from recform.blocks.shape import Layout, Shape
+from recform.blocks.shape import Layout, Shape, Stride
 
 __all__ = [
     "Argument",
@@ -30,9 +32,12 @@ __all__ = [
     "Kind",
     "Layout",
     "Library",
+    "Memory",
     "Misfit",
     "Operator",
+    "Several",
     "Shape",
+    "Stride",
     "Weights",
     "code",
     "fraction",

@@ -20,7 +20,7 @@ def function_cost(function: Operator, x: Shape) -> Cost:
         Misfit: if its rule fails; it says which operator it is of.
     """
     try:
-        return function.cost(x, Arguments({}))
+        return function.cost_of((x,), Arguments({}))
     except Misfit as misfit:
         misfit.operator = function.name
         raise
@@ -28,4 +28,4 @@ def function_cost(function: Operator, x: Shape) -> Cost:
 
 def function_call(function: Operator) -> Template:
     """Its code."""
-    return template(function.emit(FUNCTION_INPUT, Arguments({})).call)
+    return template(function.emit_of((FUNCTION_INPUT,), Arguments({})).call)

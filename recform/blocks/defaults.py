@@ -18,6 +18,7 @@ IMAGE = """
 stem       conv(3, c) > bn > relu
 head       avgpool > linear(classes)
 adapter    conv(1, c, stride=s) > bn
+adapter up upsample(1/s) > conv(1, c) > bn
 transition conv(1, c, stride=s) > bn > relu
 """
 
@@ -25,6 +26,14 @@ transition conv(1, c, stride=s) > bn > relu
 TOKENS = """
 stem       linear(c)
 head       avgpool > linear(classes)
+adapter    linear(c)
+transition linear(c)
+"""
+
+#: For ids.
+IDS = """
+stem       embed(c) > positions
+head       ln > unembed(stem)
 adapter    linear(c)
 transition linear(c)
 """

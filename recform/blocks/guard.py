@@ -19,8 +19,10 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Memory,
     Misfit,
     Operator,
+    Several,
     Weights,
 )
 from recform.blocks.shape import Shape
@@ -49,8 +51,7 @@ def faults(cls: type[Operator]) -> Iterator[str]:
         yield f"has the name {name!r}, which a formula cannot use"
     if not isinstance(getattr(cls, "about", None), str):
         yield "has no `about`, a line that says what it does"
-    if cls.emit is Operator.emit:
-        yield "has no `emit`, which gives its code"
+    yield from _input_faults(cls)
     for argument in cls.arguments:
         if type(argument) is not Argument:
             yield f"has the argument {argument!r}, which is no Argument"
@@ -66,6 +67,24 @@ def faults(cls: type[Operator]) -> Iterator[str]:
     for text in cls.support:
         if not _CLASS.match(text) or not _parses(text):
             yield "has a `support` text that is no `class Name(nn.Module): ...`"
+
+
+def _input_faults(cls: type[Operator]) -> Iterator[str]:
+    """What is wrong with the inputs that an operator names, and with the rules of them."""
+    several = issubclass(cls, Several)
+    if several and cls.emit_of is Several.emit_of:
+        yield "has no `emit_of`, which gives its code"
+    if not several and cls.emit is Operator.emit:
+        yield "has no `emit`, which gives its code"
+    given: object = cls.inputs
+    names = [str(name) for name in given] if isinstance(given, tuple) else ["m"]
+    sound = all(_NAME.fullmatch(name) and name != "m" for name in names)
+    if not sound or len(set(names)) < len(names):
+        yield f"has the inputs {cls.inputs!r}, which are no tuple of different names"
+    elif several and len(names) < 2:
+        yield f"has the inputs {given!r}: a Several takes two tensors or more"
+    elif not several and given != ("x",):
+        yield f"has the inputs {given!r}, which only a Several has"
 
 
 def _function_faults(cls: type[Operator]) -> Iterator[str]:
@@ -89,18 +108,28 @@ def guarded(cls: type[Operator]) -> Operator:
 
     A class is one operator, so that formulas that were compiled apart have the same.
     """
+    of = "_of" if issubclass(cls, Several) else ""  # what its author has written
 
     class Guarded(cls):  # type: ignore[misc, valid-type]
-        def shape(self, x: Shape, a: Arguments) -> Shape:
-            return _checked("shape", Shape, lambda: super(Guarded, self).shape(x, a))
+        def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+            rule = super().shape_of
+            return _checked(f"shape{of}", Shape, lambda: rule(inputs, a))
 
-        def cost(self, x: Shape, a: Arguments) -> Cost:
-            made = _checked("cost", Cost, lambda: super(Guarded, self).cost(x, a))
-            return _counted(made)
+        def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+            rule = super().cost_of
+            made = _checked(f"cost{of}", Cost, lambda: rule(inputs, a))
+            return _counted(made, f"cost{of}")
 
-        def emit(self, x: Shape, a: Arguments) -> Emitted:
-            made = _checked("emit", Emitted, lambda: super(Guarded, self).emit(x, a))
-            return _sound(self, x, a, made)
+        def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+            rule = super().emit_of
+            made = _checked(f"emit{of}", Emitted, lambda: rule(inputs, a))
+            return _sound(self, inputs, a, made)
+
+        def memory_of(
+            self, inputs: tuple[Shape, ...], a: Arguments
+        ) -> tuple[Memory, ...]:
+            rule = super().memory_of
+            return _checked(f"memory{of}", tuple, lambda: rule(inputs, a))
 
     Guarded.__name__ = Guarded.__qualname__ = cls.__name__
     Guarded.__doc__ = cls.__doc__
@@ -116,10 +145,10 @@ def tried(operator: Operator) -> None:
     a = Arguments({})
     for sizes in ((8,), (4, 8), (8, 4, 4)):
         x = Shape.of(sizes)
-        if operator.shape(x, a) != x:
+        if operator.shape_of((x,), a) != x:
             raise Misfit("RF514", "is elementwise and changes the shape")
-        operator.cost(x, a)
-    made = operator.emit(FUNCTION_INPUT, a)
+        operator.cost_of((x,), a)
+    made = operator.emit_of((FUNCTION_INPUT,), a)
     if made.module:
         raise Misfit("RF514", "is elementwise and has a module")
     if "{x}" not in made.call:
@@ -147,7 +176,7 @@ def _checked(rule: str, kind: type[_T], call: Callable[[], object]) -> _T:
     return result
 
 
-def _counted(cost: Cost) -> Cost:
+def _counted(cost: Cost, rule: str) -> Cost:
     """A cost whose numbers count something.
 
     Raises:
@@ -158,21 +187,23 @@ def _counted(cost: Cost) -> Cost:
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
             raise Misfit(
                 "RF514",
-                f"gives {value!r} for `{name}` in `cost`, and not a whole number of at "
+                f"gives {value!r} for `{name}` in `{rule}`, and not a whole number of at "
                 "least 0",
                 hint="a mistake of the plugin",
             )
     return cost
 
 
-def _sound(operator: Operator, x: Shape, a: Arguments, made: Emitted) -> Emitted:
+def _sound(
+    operator: Operator, inputs: tuple[Shape, ...], a: Arguments, made: Emitted
+) -> Emitted:
     """Code that can be parsed, with a place for its module and no unknown names.
 
     Raises:
         Misfit: if it can't, or if there is none.
     """
     try:
-        template(made.call)
+        read = template(made.call)
         texts = [text for text in (made.call, made.module, made.layer) if text]
         changing = [text for text in texts if in_place(text)]
     except ValueError as error:
@@ -186,7 +217,11 @@ def _sound(operator: Operator, x: Shape, a: Arguments, made: Emitted) -> Emitted
         )
     if made.module and not operator.attribute.isidentifier():
         raise Misfit("RF514", "has a module, and no `attribute` to keep it under")
-    symbols = {str(s) for v in (*x.sizes, *a.values()) for s in symbols_in(v)}
+    if more := sorted(read.inputs.difference(operator.inputs)):
+        text = f"writes code with {{{more[0]}}}, and has no such input: {made.call}"
+        raise Misfit("RF514", text, hint="a mistake of the plugin")
+    sizes = (size for x in inputs for size in (x.features, *x.grid))
+    symbols = {str(s) for v in (*sizes, *a.values()) for s in symbols_in(v)}
     own = {found[1] for text in operator.support if (found := _CLASS.match(text))}
     for text in texts:
         _known(text, symbols | own)

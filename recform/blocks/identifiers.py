@@ -95,8 +95,8 @@ def nearest_label(text: str, otherwise: str) -> str:
 
 
 def support_name(text: str) -> str:
-    """The name of the class that a text defines; empty if it is none."""
-    match = re.match(r"class ([A-Za-z_]\w*)\(nn\.\w+\):", text)
+    """The name of the class or function that a text defines; empty if it is none."""
+    match = re.match(r"(?:class|def) ([A-Za-z_]\w*)(?:\(nn\.\w+\):|\()", text)
     return match.group(1) if match else ""
 
 

@@ -17,8 +17,9 @@ from recform.blocks.operator import Operator
 
 #: The modules of recform's own operators, one a family.
 _FAMILIES = (
-    *("activation", "attention", "convolution", "linear", "norm", "padding"),
-    *("pooling", "rearrange", "regularise", "tokens"),
+    *("activation", "attention", "convolution", "ids", "linear", "norm"),
+    *("padding", "pooling", "positions", "rearrange", "regularise", "sequence"),
+    *("streams", "tokens"),
 )
 
 

@@ -118,7 +118,8 @@ class Cost:
         parameters: learned numbers.
         multiply_adds: multiply-accumulate operations (of convolutions and products of
             matrices; element by element work is not counted, as in the paper's table).
-        saves_input: whether autograd keeps the input for the backward pass.
+        saves_input: whether autograd keeps the input for the backward pass; of several
+            inputs, all of them, or the names of those that it keeps.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
         passes: whether the output is a view of the input, and so no memory of its own:
@@ -127,10 +128,25 @@ class Cost:
 
     parameters: int = 0
     multiply_adds: int = 0
-    saves_input: bool = False
+    saves_input: bool | tuple[str, ...] = False
     saves_output: bool = False
     saves_more: int = 0
     passes: bool = False
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What an operator keeps of the positions that it has seen, to go on with the next.
+
+    Attributes:
+        what: in words.
+        features: how many numbers of each of these positions.
+        positions: how many of the last ones; None for all.
+    """
+
+    what: str
+    features: int
+    positions: int | None = None
 
 
 @dataclass(frozen=True)
@@ -138,7 +154,8 @@ class Emitted:
     """The code of a call.
 
     Attributes:
-        call: an expression with ``{x}`` for the input and ``{m}`` for the module.
+        call: an expression with ``{x}`` for the input (the name of each in braces, where
+            there are several) and ``{m}`` for the module.
         module: the expression that makes the module (or an nn.Parameter), or an empty
             string for a function.
         layer: of a function, the module that does the same, for nn.Sequential; an empty
@@ -212,6 +229,8 @@ class Operator:
 
     #: The name in formula files.
     name: str
+    #: The tensors that it takes, in the order in which an equation gives them.
+    inputs: tuple[str, ...] = ("x",)
     #: In the order in which they may be given without their names.
     arguments: tuple[Argument, ...] = ()
     #: One line for the reference.
@@ -223,14 +242,34 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: By how many positions an elementwise operator moves each token; zeros come in front.
+    #: It is a linear map then, and no function of numbers.
+    moves: int = 0
     #: What an elementwise operator computes (with its defaults); None if nobody said it.
     #: Then it is used all the same, and what would need it says so.
     function: Function | None = None
     #: Whether its weights make each feature of all features that come in (of one group,
     #: where it has groups).
     mixes: bool = False
+    #: Whether what it makes has one variance, whatever that of its input.
+    normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
+    #: front of it, and without chance: several tensors may then be stacked, and be one.
+    stacks: bool = False
+    #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
+    takes_ids: bool = False
+    #: What its weight is, if that is one tensor for all operators of the network that say
+    #: so: the first of them makes it, the others have it as their own.
+    shares: str = ""
+    #: Whether it works on each position of tokens by itself.
+    positionwise: bool = False
+    #: Whether its weight has a row for each position: batch x positions x features.
+    tabled: bool = False
+    #: Classes in the place of those of `support` where a network goes on by positions;
+    #: what they keep, they keep by the class `Past`.
+    support_kept: tuple[str, ...] = ()
     #: Which `init` settings its weights follow.
     weights: tuple[Weights, ...] = ()
     #: Source of classes that its module needs, each `class Name(nn.Module): ...`; the
@@ -245,11 +284,89 @@ class Operator:
         """
         return x
 
+    def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
+        """The sizes of the weight that is shared, where ``shares`` says that one is."""
+        return ()
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions; all sizes are numbers.
+
+        Raises:
+            Misfit: if a position depends on those behind it, or nobody says that it does
+                not (RF227).
+        """
+        if not (self.elementwise or self.positionwise):
+            raise Misfit(
+                "RF227",
+                "looks at all positions at once, and those behind are not there yet",
+                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                "position depends on those before it alone",
+            )
+        return ()
+
     def cost(self, x: Shape, a: Arguments) -> Cost:
         """What the call costs for one example; all sizes are numbers here."""
         return Cost()
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        """The code, for sizes that may be symbols."""
+        raise NotImplementedError
+
+    # The compiler asks with all that comes in, whatever the number of inputs.
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        """The shape of the output, of the shapes of all inputs.
+
+        Raises:
+            Misfit: if an input does not fit.
+        """
+        (x,) = inputs
+        return self.shape(x, a)
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions, of all inputs.
+
+        Raises:
+            Misfit: as :meth:`memory`.
+        """
+        (x,) = inputs
+        return self.memory(x, a)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What the call costs, of the shapes of all inputs."""
+        (x,) = inputs
+        return self.cost(x, a)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        """The code, of the shapes of all inputs."""
+        (x,) = inputs
+        return self.emit(x, a)
+
+
+class Several(Operator):
+    """Base of the operators of several inputs.
+
+    A subclass names its ``inputs``, and overrides the rules that take all their shapes. In
+    its code each input stands as its name in braces: ``{m}({q}, {k}, {v})``.
+    """
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        """The shape of the output; that of the first input, unless a subclass says more.
+
+        Raises:
+            Misfit: if an input does not fit.
+        """
+        return inputs[0]
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """What it keeps where a network goes on by positions."""
+        return self.memory(inputs[0], a)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """What the call costs for one example."""
+        return Cost()
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, for sizes that may be symbols."""
         raise NotImplementedError
 
@@ -285,6 +402,10 @@ _MENDS: dict[tuple[object, object], str] = {
     (Layout.PIXELS, Layout.IMAGE): f"write image > {CALL}",
     (Layout.PIXELS, Layout.TOKENS): f"write tokens > {CALL}",
     (Layout.PIXELS, Layout.VECTOR): f"write avgpool > {CALL}",
+    (Layout.STREAMS, Layout.IMAGE): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.TOKENS): "`merge` and `read` make one tensor of streams",
+    (Layout.STREAMS, Layout.VECTOR): "`merge` and `read` make one tensor of streams",
+    (Layout.TOKENS, Layout.IDS): "`input 64 of 256` takes ids: a number each, of 256",
     (Layout.VECTOR, Layout.IMAGE): "it belongs before what makes a vector of the image",
 }
 
@@ -293,4 +414,6 @@ _ARTICLE = {
     "pixels": "pixels (height x width x channels)",
     "tokens": "tokens (positions x features)",
     "vector": "a vector",
+    "streams": "streams (streams x ... x features)",
+    "ids": "ids (a number at each position)",
 }

@@ -9,25 +9,43 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
+from fractions import Fraction
 from typing import TypeAlias
 
 from recform.blocks.symbolic import Symbolic
 
 #: An integer, or a SymPy expression.
 Size: TypeAlias = Symbolic
+#: What divides a grid. 1/2, for one that is twice as fine, is a fraction; a whole number
+#: never is.
+Stride: TypeAlias = int | Fraction
+
+
+def as_stride(value: int | Fraction) -> Stride:
+    """A stride in its one form."""
+    return value if value != int(value) else int(value)
 
 
 class Layout(Enum):
     """What the axes of a tensor are, the batch axis left out.
 
     IMAGE is channels x height x width, PIXELS is height x width x channels, TOKENS is
-    positions x features, VECTOR is features alone.
+    positions x features, VECTOR is features alone. STREAMS are several tensors of one of
+    the last three: streams x ... x features. IDS is positions alone: a whole number each,
+    which names a token of so many as the features say.
     """
 
     IMAGE = "image"
     PIXELS = "pixels"
     TOKENS = "tokens"
     VECTOR = "vector"
+    STREAMS = "streams"
+    IDS = "ids"
+
+    @property
+    def features_last(self) -> bool:
+        """Whether the features stand behind a grid."""
+        return self in (Layout.TOKENS, Layout.PIXELS, Layout.STREAMS)
 
 
 @dataclass(frozen=True)
@@ -36,8 +54,10 @@ class Shape:
 
     Attributes:
         layout: what the axes mean.
-        features: channels of an image, width of a token or a vector.
-        grid: height and width of an image or of pixels, the number of tokens, or nothing.
+        features: channels of an image, width of a token or a vector; of ids, how many
+            tokens they may name.
+        grid: height and width of an image or of pixels, the number of tokens, or nothing;
+            of streams, how many there are and the grid of each.
     """
 
     layout: Layout
@@ -56,7 +76,9 @@ class Shape:
     @property
     def sizes(self) -> tuple[Size, ...]:
         """The sizes in the order of the axes, without the batch."""
-        if self.feature_axis == -1:
+        if self.layout is Layout.IDS:
+            return self.grid
+        if self.layout.features_last:
             return (*self.grid, self.features)
         return (self.features, *self.grid)
 
@@ -71,12 +93,12 @@ class Shape:
     @property
     def feature_axis(self) -> int:
         """The axis of the features in a batch, as torch counts it."""
-        return -1 if self.layout in (Layout.TOKENS, Layout.PIXELS) else 1
+        return -1 if self.layout.features_last else 1
 
     @property
     def grid_axes(self) -> tuple[int, ...]:
         """The axes of the grid in a batch."""
-        first = 1 if self.feature_axis == -1 else 2
+        first = 1 if self.layout.features_last else 2
         return tuple(range(first, first + len(self.grid)))
 
     @property
@@ -88,11 +110,22 @@ class Shape:
         """The same grid with other features."""
         return replace(self, features=features)
 
-    def staged(self, width: int, stride: int) -> Shape:
+    def in_streams(self, n: Size) -> Shape:
+        """That of n streams, each of which has this shape."""
+        return Shape(Layout.STREAMS, self.features, (n, *self.grid))
+
+    @property
+    def one_stream(self) -> Shape:
+        """That of one of the streams."""
+        each = self.grid[1:]
+        layout = (Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)[len(each)]
+        return Shape(layout, self.features, each)
+
+    def staged(self, width: int, stride: Stride) -> Shape:
         """The shape that a block of this width and stride makes from this one."""
         return self.downsampled(stride).with_features(width)
 
-    def downsampled(self, stride: int) -> Shape:
+    def downsampled(self, stride: Stride) -> Shape:
         """The shape after a stride, if its grid is one that strides divide."""
         if not self.is_divided:
             return self
@@ -124,14 +157,14 @@ class Shape:
             shape.layout is self.layout and shape.grid == self.grid for shape in made
         )
 
-    def stride_to(self, target: Shape, behind: int = 1) -> int | None:
+    def stride_to(self, target: Shape, behind: Stride = 1) -> Stride | None:
         """The stride that leads from this grid to another; None if there is none.
 
         Args:
             target: has the other grid.
             behind: the stride that the stages between have. It is taken where it leads
                 there, for then it does so in images of every size; otherwise the
-                smallest that does.
+                smallest that does, or for a finer grid how often it is in the other.
         """
         if self.layout is not target.layout or len(self.grid) != len(target.grid):
             return None
@@ -139,9 +172,10 @@ class Shape:
             return 1 if self.grid == target.grid else None
         if not all(target.grid):
             return None
-        sizes = zip(self.grid, target.grid, strict=True)
+        sizes = [*zip(self.grid, target.grid, strict=True)]
         least = max(-(-int(mine) // int(other)) for mine, other in sizes)
-        for stride in (behind, least):
+        finer = min(int(other) // int(mine) for mine, other in sizes)
+        for stride in (behind, least, Fraction(1, max(finer, 1))):
             if self.downsampled(stride).grid == target.grid:
                 return stride
         return None
@@ -153,4 +187,6 @@ class Shape:
         return (-1,)
 
     def __str__(self) -> str:
+        if self.layout is Layout.IDS:
+            return f"{self.grid[0]} of {self.features}"
         return " x ".join(str(size) for size in self.sizes)

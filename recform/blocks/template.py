@@ -1,4 +1,4 @@
-"""Emitted calls as expressions: where the input stands, and what may stand there.
+"""Emitted calls as expressions: where the inputs stand, and what may stand there.
 
 A call such as ``{x} * torch.sigmoid({x})`` is Python, and is read as Python: how often
 it computes its input and where brackets are needed is found out, not assumed.
@@ -7,12 +7,14 @@ it computes its input and where brackets are needed is found out, not assumed.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-#: What stands for the input and the module while a call is read.
-_INPUT, _MODULE = "input_of_the_call", "module_of_the_call"
+#: What stands for ``{x}`` and ``{m}`` while a call is read.
+_PLACE, _END = re.compile(r"\{([A-Za-z]\w*)\}"), "_of_the_call"
+_MODULE = f"m{_END}"
 #: Expressions that need no brackets anywhere.
 _ATOMS = (ast.Name, ast.Attribute, ast.Call, ast.Subscript)
 #: Expressions that compute each of their parts once, in any case.
@@ -33,14 +35,16 @@ class Template:
     """A call that has been read.
 
     Attributes:
-        text: with ``{x}`` for the input.
-        once: whether the input is computed exactly once, whatever stands for it.
-        open: whether any expression can stand for the input, without brackets.
+        text: with the names of the inputs in braces: ``{x}``.
+        inputs: those names, each once.
+        once: whether each input is computed exactly once, whatever stands for it.
+        open: whether any expression can stand for an input, without brackets.
         atom: whether the call needs no brackets anywhere.
         sum: whether it may stand, as it is, where a sum may.
     """
 
     text: str
+    inputs: frozenset[str]
     once: bool
     open: bool
     atom: bool
@@ -67,15 +71,20 @@ def template(call: str) -> Template:
     """
     tree = parsed(call)
     paths = list(_paths(tree, ()))
-    if len(paths) != call.count("{x}"):
-        raise ValueError("it has {x} where no expression can stand")
+    inputs = [name for name in _PLACE.findall(call) if name != "m"]
+    if len(paths) != len(inputs):
+        name = inputs[0] if len(set(inputs)) == 1 else "an input"
+        shown = f"{{{name}}}" if len(set(inputs)) == 1 else name
+        raise ValueError(f"it has {shown} where no expression can stand")
     if isinstance(tree, _NO_TENSORS):
         raise ValueError("it is no tensor")
     if any(isinstance(node, ast.NamedExpr) for node in ast.walk(tree)):
         raise ValueError("it sets a variable")
     return Template(
         call,
-        once=len(paths) == 1 and all(isinstance(node, _STRICT) for node in paths[0]),
+        frozenset(inputs),
+        once=0 < len(paths) == len(set(inputs))
+        and all(isinstance(node, _STRICT) for path in paths for node in path),
         open=all(_is_open(path, call) for path in paths),
         atom=isinstance(tree, _ATOMS),
         sum=isinstance(tree, (*_ATOMS, ast.BinOp, ast.UnaryOp))
@@ -93,7 +102,7 @@ def parsed(call: str) -> ast.expr:
     Raises:
         ValueError: if it is no expression of one line.
     """
-    text = call.replace("{x}", _INPUT).replace("{m}", _MODULE)
+    text = _as_names(call)
     try:
         # In brackets a comment would swallow the last of them.
         for form in (f"({text})", text):
@@ -105,17 +114,30 @@ def parsed(call: str) -> ast.expr:
         raise ValueError("it is no Python expression of one line") from None
 
 
+def _as_names(call: str) -> str:
+    return _PLACE.sub(rf"\1{_END}", call)
+
+
+def _is_input(node: ast.AST) -> bool:
+    named = isinstance(node, ast.Name) and node.id.endswith(_END)
+    return named and node.id != _MODULE  # type: ignore[attr-defined]
+
+
 def is_atom(expression: str) -> bool:
     """Whether an expression needs no brackets anywhere."""
     return isinstance(ast.parse(expression, mode="eval").body, _ATOMS)
 
 
 def _paths(node: ast.AST, above: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, ...]]:
-    """What each place of the input is inside of, from the outside in."""
-    if isinstance(node, ast.Name) and node.id == _INPUT:
+    """What each place of an input is inside of, from the outside in."""
+    if _is_input(node):
         yield above
     for child in ast.iter_child_nodes(node):
         yield from _paths(child, (*above, node))
+
+
+#: An input alone in brackets.
+_ALONE = re.compile(r"\(\{[A-Za-z]\w*\}\)")
 
 
 def _is_open(path: tuple[ast.AST, ...], call: str) -> bool:
@@ -124,8 +146,10 @@ def _is_open(path: tuple[ast.AST, ...], call: str) -> bool:
         return True
     parent = path[-1]
     if isinstance(parent, ast.Call):
-        return not (isinstance(parent.func, ast.Name) and parent.func.id == _INPUT)
-    return isinstance(parent, ast.keyword) or call.count("({x})") == call.count("{x}")
+        return not _is_input(parent.func)
+    return isinstance(parent, ast.keyword) or len(_ALONE.findall(call)) == len(
+        _PLACE.findall(call.replace("{m}", ""))
+    )
 
 
 # ----------------------------------------------------------------------------------- names
@@ -146,7 +170,7 @@ def in_place(call: str) -> bool:
         function = node.func
         if isinstance(function, ast.Attribute) and _is_changing(function.attr):
             first = [function.value, *node.args[:1]]
-            if any(isinstance(v, ast.Name) and v.id == _INPUT for v in first):
+            if any(map(_is_input, first)):
                 return True
     return False
 
@@ -163,7 +187,7 @@ def free_names(call: str) -> list[ast.Name]:
         ValueError: if it is no expression of one line.
     """
     found = list(_free(parsed(call), frozenset()))
-    return [name for name in found if name.id not in (_INPUT, _MODULE)]
+    return [name for name in found if not name.id.endswith(_END)]
 
 
 def _free(node: ast.AST, bound: frozenset[str]) -> Iterator[ast.Name]:
@@ -195,13 +219,13 @@ def renamed(call: str, names: Mapping[str, str]) -> str:
     """A call with other names in the place of some that it reads from around it."""
     # While a call is read, longer names stand for {x} and {m}; so places are counted
     # in that text, and it is turned back at the end.
-    data = call.replace("{x}", _INPUT).replace("{m}", _MODULE).encode()
+    data = _as_names(call).encode()
     for name in reversed(_placed(call)):
         if name.id in names:
             assert name.end_col_offset is not None
             new = names[name.id].encode()
             data = data[: name.col_offset] + new + data[name.end_col_offset :]
-    return data.decode().replace(_INPUT, "{x}").replace(_MODULE, "{m}")
+    return re.sub(rf"\b(\w+){_END}\b", r"{\1}", data.decode())
 
 
 def _placed(call: str) -> list[ast.Name]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 from recform.modules import need_torch
@@ -38,8 +39,7 @@ def ablate(
     torch.manual_seed(0)
     network = whole.module().eval()
     parts = parts_of(whole, network)
-    sizes = [int(size) for size in whole.formula.input.sizes]
-    images = torch.randn(8, *sizes)
+    images = random_examples(whole.formula.input, 8)
     names = list(whole.formula.operators)
     with torch.no_grad():
         expected = network(images)

@@ -128,6 +128,7 @@ def compiled(
     network: str | None = None,
     *,
     timm: bool = False,
+    generation: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -139,7 +140,8 @@ def compiled(
     values = parse_settings(settings or [])
     source, folder = source_of(file)
     plugins = _PLUGINS.get()
-    return compile_source(source, values, folder, plugins, network, timm=timm)
+    forms = {"timm": timm, "generation": generation}
+    return compile_source(source, values, folder, plugins, network, **forms)
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:

@@ -16,7 +16,8 @@ from collections.abc import Iterable, Mapping
 import sympy
 
 from recform.algebra.expr import I, L, Learned, time_of, untimed
-from recform.algebra.typeset import plain_scalar
+from recform.algebra.placed import placed
+from recform.algebra.typeset import indexed, plain_scalar
 from recform.analysis.linear.words import BLOCK, SHARED, Letter, Polynomial
 from recform.analysis.linear.words import Word as Product
 from recform.blocks.symbolic import Symbolic
@@ -176,8 +177,8 @@ def _named(item: Letter, back: int) -> str:
 
 
 def _check(item: Letter) -> None:
-    """Only what begins a network is split, and activations have been left out."""
-    if item.kind not in ("operator", "gate", "gain", "embed"):
+    """Activations have been left out."""
+    if item.kind not in ("operator", "gate", "gain", "shift", "embed", "project"):
         raise TypeError(item.kind)
     if item.at.base not in (BLOCK, SHARED):
         raise TypeError(item.text())
@@ -217,6 +218,10 @@ def _gains(
             else:
                 number, rest = rest.as_independent(*own, as_Add=False)
             named = {x: sympy.Symbol(plain_scalar(x)) for x in own[2:]}
+            # k of each block, as a_i is.
+            named |= {
+                x: sympy.Symbol(indexed(x.row.name, x.index)) for x in placed(rest)
+            }
             shown = PLAIN.scalar(rest.xreplace(named))
             gains[-1] = tuple(sorted((*gains[-1], f"[{shown}]")))
         result.append((gains, number))

@@ -10,6 +10,7 @@ from recform.diagnostics import Diagnostics
 from recform.emit.plan.network import NetworkPlan
 from recform.proof import FAULT
 from recform.proof.calls import CalledFlow, check_calls
+from recform.proof.cells import check_cells
 from recform.proof.plan import Misprint
 from recform.proof.printed import check_printed
 
@@ -33,6 +34,7 @@ def check(plan: NetworkPlan, tree: ast.Module) -> None:
     steps = [step.printed for step in plan.steps]
     try:
         check_printed(tree, plan.network.name, steps, made)
+        check_cells(tree, plan.graph.recurrence.formula, steps, plan.network.name)
         if not plan.single and (forward := _forward(tree, plan.network.name)):
             check_calls(forward, _flows(plan))
     except Misprint as misprint:
@@ -88,8 +90,9 @@ def _flows(plan: NetworkPlan) -> list[CalledFlow]:
     shared = {key: f"self.{name}" for key, name in plan.shared.items() if not key.first}
     return [
         CalledFlow(
+            flow,
             rows[number : number + 1] if by_stage else rows,
             {key.name: text for key, text in shared.items() if key.flow == number},
         )
-        for number in range(len(plan.graph.recurrence.flows))
+        for number, flow in enumerate(plan.graph.recurrence.flows)
     ]

@@ -8,15 +8,17 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, Learned, Tensor
+from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.emit.formula.stacked import stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.naming.names import variable
+from recform.emit.naming.names import base_name, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
     Assign,
+    Do,
     Function,
     Line,
     Loop,
@@ -26,9 +28,9 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
-from recform.emit.steps.passes import Pass, passes
+from recform.emit.steps.passes import Pass, passes, stack_names
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import START, Flow, Slot, Step
+from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ class ForwardWriter:
     def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
         """The blocks of a flow; and the expression of its output."""
         names = Namespace.forward({"x"})
+        unknowns = {base_name(State(e.unknown, 0)) for e in self._formula.equations}
+        lists = stack_names(flow, Namespace.forward({"x", *unknowns}))
         writer = self._writer(flow.start, number, {})
         start = BodyWriter(
             flow.start, writer, names, self._name_of(flow.start), self._line
@@ -130,7 +134,7 @@ class ForwardWriter:
             made += self._run_single(flow, number)
             final = ["x"]
         else:
-            final = self._loop(made, flow, number, initial)
+            final = self._loop(made, flow, number, initial, lists)
         # What went into the loop is not needed any more: its names serve again.
         behind, result = self._end(
             flow, number, final, Namespace.forward({"x", *final})
@@ -155,20 +159,30 @@ class ForwardWriter:
         return tail.write(()), end.show(flow.output)
 
     def _loop(
-        self, made: list[Statement], flow: Flow, number: int, initial: list[str]
+        self,
+        made: list[Statement],
+        flow: Flow,
+        number: int,
+        initial: list[str],
+        lists: tuple[str, ...],
     ) -> list[str]:
         """Adds the calls of the blocks; returns where the last state is."""
         stages = range(len(self._has.stages))
         numbers = [number] if self._formula.scope is Scope.STAGE else list(stages)
-        start, calls = passes(self._network, numbers, initial)
-        known = dict(zip(start, initial, strict=True))
-        read = (name for name in calls[0].takes if name != known[name])
-        new = [(name, known[name]) for name in read]
+        start, calls = passes(self._network, numbers, initial, flow, lists)
+        known = dict(zip(start, initial, strict=False))
+        read = (name for name in calls[0].takes if name in known)
+        new = [(name, known[name]) for name in read if name != known[name]]
         if new:
             targets, texts = (", ".join(column) for column in zip(*new, strict=True))
             made.append(Assign(targets, Code(texts)))
+        for stack, name in zip(flow.stacks, lists, strict=True):
+            first = initial[stack.kept[0]] if 0 in stack.kept else ""
+            # Where it has a name by now, it is not computed again.
+            first = next((named for named, text in new if text == first), first)
+            made.append(Assign(name, Code(f"[{first}]"), type="list[Tensor]"))
         made += self._run(calls, flow, number)
-        return list(calls[-1].makes)
+        return list(calls[-1].makes)[: len(flow.end.inputs)]
 
     def _run_single(self, flow: Flow, number: int) -> Iterator[Statement]:
         """The blocks of a flow, each of which takes what the one before makes."""
@@ -182,18 +196,22 @@ class ForwardWriter:
         for item in calls:
             stage = f"self.{self._has.stages[item.stage]}"
             if item.alone:
-                yield self._called(item, f"{stage}{item.one}", number)
+                yield from self._called(item, f"{stage}{item.one}", number)
             else:
-                call = self._called(item, "block", number)
-                yield Loop("block", Code(f"{stage}{item.several}"), (call,))
+                made = self._called(item, "block", number)
+                yield Loop("block", Code(f"{stage}{item.several}"), made)
 
-    def _called(self, item: Pass, block: str, number: int) -> Assign:
-        """The call of a block."""
+    def _called(self, item: Pass, block: str, number: int) -> tuple[Statement, ...]:
+        """The call of a block, and what it puts on stacks."""
         shared = (
-            f"self.{self._has.shared[Shared(name, number)]}" for name in item.shared
+            f"self.{attribute}"
+            for name in item.shared
+            if (attribute := self._has.shared.get(Shared(name, number)))
         )
         arguments = ", ".join([*shared, *item.takes])
-        return Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
+        call = Assign(", ".join(item.makes), Code(f"{block}({arguments})"))
+        kept = (Do(Code(f"{name}.append({value})")) for name, value in item.keeps)
+        return (call, *kept)
 
     def _writer(self, step: Step, number: int, variables: dict[Slot, str]) -> Writer:
         network = self._network
@@ -203,10 +221,15 @@ class ForwardWriter:
             else network.ends[number].shapes
         )
 
-        def operator(tensor: Apply, argument: str) -> str:
+        def operator(tensor: Apply) -> str:
             first = tensor.index is not sympy.nan and int(tensor.index) == 0
-            module = self._has.shared[Shared(tensor.operator, number, first)]
-            return f"self.{module}({argument})"
+            return f"self.{self._has.shared[Shared(tensor.operator, number, first)]}"
+
+        def scalar(item: Learned) -> str:
+            if item.index is sympy.nan:
+                return f"self.{self._has.shared[Shared(item.name, number)]}"
+            # The last blocks hand theirs on.
+            return variables[ModuleSlot(item.name, int(item.index))]
 
         flow = self._recurrence.flows[number]
         # The end is written as that of a short network.
@@ -214,10 +237,7 @@ class ForwardWriter:
 
         def coefficient(tensor: Tensor) -> tuple[str, int]:
             value = tensor.coefficient
-            names = {
-                item: f"self.{self._has.shared[Shared(item.name, number)]}"
-                for item in value.atoms(Learned)
-            }
+            names = {item: scalar(item) for item in value.atoms(Learned)}
             numbers = {L: sympy.Integer(flow.length)}
             if tensor.at is not sympy.nan:
                 numbers[I] = tensor.at + behind
@@ -232,6 +252,7 @@ class ForwardWriter:
             operator,
             lambda value, parent: "",
             coefficient,
+            partial(stacks, self._formula, shapes.__getitem__),
             variables,
         )
 

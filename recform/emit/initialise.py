@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import sympy
 
 from recform.algebra.body import every_step
-from recform.algebra.formula import InitRule, Pipeline
+from recform.algebra.expr import K
+from recform.algebra.formula import InitRule, MemberStarts, Pipeline, Step
 from recform.blocks import Operator
-from recform.emit.plan.definitions import Branch, Case, Do, Loop, Statement
+from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.terms import coefficient_text
+from recform.emit.naming.namespace import Loops
+from recform.emit.plan.definitions import Assign, Branch, Case, Do, Loop, Statement
 from recform.emit.plan.expressions import Code
 from recform.graph.model import NetworkGraph
 
@@ -15,8 +21,8 @@ from recform.graph.model import NetworkGraph
 _RULES = {
     "kaiming_normal": "kaiming_normal_({w}, mode={mode!r}, nonlinearity='relu')",
     "kaiming_uniform": "kaiming_uniform_({w}, mode={mode!r}, nonlinearity='relu')",
-    "xavier_normal": "xavier_normal_({w})",
-    "xavier_uniform": "xavier_uniform_({w})",
+    "xavier_normal": "xavier_normal_({w}{, gain})",
+    "xavier_uniform": "xavier_uniform_({w}{, gain})",
     "normal": "normal_({w}, std={std})",
     "trunc_normal": "trunc_normal_({w}, std={std})",
     "constant": "constant_({w}, {value})",
@@ -25,46 +31,72 @@ _RULES = {
 }
 
 
-def initialisation(network: NetworkGraph, module: str) -> tuple[Statement, ...]:
+def initialisation(network: NetworkGraph, loops: Loops) -> tuple[Statement, ...]:
     """The loop over the modules that a network's constructor ends with.
 
     Args:
         network: the whole.
-        module: the variable of the loop.
+        loops: the variables of the loop.
     """
     rules = network.recurrence.formula.init
     present = _weights(network)
-    started: dict[Do, list[str]] = {}
-    for kind, rule in rules.items():
-        for key in present:
-            if key[0] == kind and rule.rule != "torch":
-                call = rule_call(rule, f"{module}.{key[1]}")
-                started.setdefault(call, []).extend(present[key])
-    cases = [
-        Case(f"isinstance({module}, {_either(classes)})", (call,))
-        for call, classes in started.items()
-    ]
+    kinds = {kind for kind, _, label in present if not label}
+    labelled = [key for key in rules if key not in kinds]
+    module = loops.module
+    cases: dict[tuple[str, tuple[Do, ...]], list[str]] = {}
+    # What has a label is told by it, whatever is said of its kind.
+    for key in [*labelled, *(key for key in rules if key in kinds)]:
+        rule = rules[key]
+        condition = f'{loops.label} == "{key}"' if key in labelled else ""
+        for (kind, attribute, label), classes in present.items():
+            if key == (label if condition else kind) and rule.rule != "torch":
+                calls = rule_calls(rule, f"{module}.{attribute}")
+                cases.setdefault((condition, calls), []).extend(classes)
     if not cases:
         return ()
-    return (Loop(module, Code("self.modules()"), (Branch(tuple(cases)),)),)
+    branch = Branch(
+        tuple(
+            Case(
+                f"isinstance({module}, {_either(list(dict.fromkeys(classes)))})"
+                + (f" and {condition}" if condition else ""),
+                calls,
+            )
+            for (condition, calls), classes in cases.items()
+        )
+    )
+    if not any(condition for condition, _ in cases):
+        return (Loop(module, Code("self.modules()"), (branch,)),)
+    last = Assign(loops.label, Code(f'{loops.name}.rpartition(".")[2]'))
+    over = Code("self.named_modules()")
+    return (Loop(f"{loops.name}, {module}", over, (last, branch)),)
 
 
 def _either(classes: list[str]) -> str:
     return classes[0] if len(classes) == 1 else f"({', '.join(classes)})"
 
 
-def _weights(network: NetworkGraph) -> dict[tuple[str, str], list[str]]:
-    """The classes that hold weights, by their kind and attribute."""
-    found: dict[tuple[str, str], list[str]] = {}
-    for operator in used_operators(network):
-        for weights in operator.weights:
-            classes = found.setdefault((weights.kind, weights.name), [])
-            classes += [name for name in weights.modules if name not in classes]
+def _weights(network: NetworkGraph) -> dict[tuple[str, str, str], list[str]]:
+    """The classes that hold weights, by their kind and attribute, and by their label."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for step in _steps(network):
+        for weights in step.operator.weights:
+            for label in dict.fromkeys(("", step.label.rpartition(".")[2])):
+                classes = found.setdefault((weights.kind, weights.name, label), [])
+                classes += [name for name in weights.modules if name not in classes]
     return found
 
 
 def used_operators(network: NetworkGraph) -> list[Operator]:
     """The operators of all pipelines that the network may run, each once."""
+    found: list[Operator] = []
+    for step in _steps(network):
+        if step.operator not in found:
+            found.append(step.operator)
+    return found
+
+
+def _steps(network: NetworkGraph) -> Iterator[Step]:
+    """The operators of all pipelines that the network may run, where they stand."""
     formula = network.recurrence.formula
     pipelines: list[Pipeline | None] = [
         formula.stem,
@@ -72,15 +104,12 @@ def used_operators(network: NetworkGraph) -> list[Operator]:
         *formula.operators.values(),
     ]
     if any(s.block.sites for stage in network.stages for s in stage.segments):
-        pipelines.append(formula.adapter)
+        pipelines += [formula.adapter, formula.rise]
     if network.transitions:
         pipelines.append(formula.transition)
-    found: list[Operator] = []
     for pipeline in pipelines:
-        for step in every_step(pipeline) if pipeline is not None else ():
-            if step.operator not in found:
-                found.append(step.operator)
-    return found
+        if pipeline is not None:
+            yield from every_step(pipeline)
 
 
 def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
@@ -95,9 +124,54 @@ def scalar_parameter(start: float, sizes: Sequence[str] = ()) -> Code:
     return Code(f"nn.Parameter(torch.full(({', '.join(sizes)}{comma}), {start!r}))")
 
 
-def rule_call(rule: InitRule, weight: str) -> Do:
-    """The statement that starts a weight."""
-    text = _RULES[rule.rule].format(
-        w=weight, mode=rule.mode, **{k: repr(v) for k, v in rule.numbers}
-    )
-    return Do(Code(f"nn.init.{text}".replace("'", '"')))
+def member_parameter(
+    starts: MemberStarts, first: int, names: Mapping[Symbolic, str]
+) -> Code:
+    """The expression of a learned number for each member of a sum.
+
+    Args:
+        starts: how they start.
+        first: the index of the first member.
+        names: what stands for ``i`` and ``L``.
+    """
+    at = {symbol: parsed(text) for symbol, text in names.items()}
+    behind = coefficient_text(starts.last.xreplace(at) + 1, {}, torch=False)
+    count = coefficient_text(starts.last.xreplace(at) + 1 - first, {}, torch=False)
+    k = {K: sympy.Symbol("k")}
+
+    def start(value: Symbolic) -> str:
+        value = value.xreplace({**at, **k})
+        return (
+            repr(float(value))
+            if value.is_number
+            else coefficient_text(value, {}, torch=False)
+        )
+
+    general = start(starts.value)
+    if not starts.own and starts.value.is_number:
+        return Code(f"nn.Parameter(torch.full(({count},), {general}))")
+    text = general
+    for place, value in reversed(starts.own):
+        where = coefficient_text(place.xreplace(at), {}, torch=False)
+        text = f"{start(value)} if k == {where} else {text}"
+    ends = f"{first}, {behind}" if first else behind
+    return Code(f"nn.Parameter(torch.tensor([{text} for k in range({ends})]))")
+
+
+def parsed(text: str) -> Symbolic:
+    """A name or a number that code says, as a symbol or a number."""
+    return sympy.Integer(text) if text.isdigit() else sympy.Symbol(text, integer=True)
+
+
+def rule_calls(rule: InitRule, weight: str) -> tuple[Do, ...]:
+    """The statements that start a weight."""
+    numbers = {name: repr(value) for name, value in rule.numbers}
+    gain = numbers.pop("gain", "1.0")
+    more = "" if gain == "1.0" else f", gain={gain}"
+    template = _RULES[rule.rule].replace("{, gain}", more)
+    text = template.format(w=weight, mode=rule.mode, **numbers)
+    calls = [Do(Code(f"nn.init.{text}".replace("'", '"')))]
+    if more and more not in text:
+        # torch has no gain for these.
+        calls.append(Do(Code(f"{weight}.data.mul_({gain})")))
+    return tuple(calls)

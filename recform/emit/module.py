@@ -13,6 +13,7 @@ from recform.emit.naming.names import argument_names
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.definitions import Definition, Function
+from recform.emit.plan.kept import keeping
 from recform.emit.plan.merge import common
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
@@ -26,6 +27,7 @@ def emit(
     networks: list[NetworkGraph],
     settings: tuple[tuple[str, str], ...] = (),
     timm: bool = False,
+    generation: bool = False,
 ) -> str:
     """The source of a module with these networks.
 
@@ -33,11 +35,12 @@ def emit(
         networks: of one file, in its order.
         settings: parameters that were set, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
+        generation: whether they can go on by positions; all take tokens or ids then.
 
     Raises:
         CompileError: RF901, if what was written is not what was planned.
     """
-    support = support_classes(networks)
+    support = support_classes(networks, generation=generation)
     names = module_names(networks, [*support, *([BASE] if timm else [])])
     plan_one = plan_classifier if timm else plan_network
     plans = [
@@ -47,6 +50,8 @@ def emit(
         for network in networks
     ]
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
+    if generation:
+        plans = list(map(keeping, plans))
     code = printed(plans)
     tree = ast.parse(code)
     for plan in plans:
@@ -66,6 +71,7 @@ def emit(
     named = (PurePath(plugin).name for plugin in formula.library.plugins)
     options += "".join(f" --plugin {name}" for name in named)
     options += " --timm" if timm else ""
+    options += " --for generation" if generation else ""
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"

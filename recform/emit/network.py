@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
+from recform.algebra.said import equation_texts
+from recform.blocks import Layout
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
@@ -42,9 +44,10 @@ from recform.emit.plan.network import NetworkPlan, StepPlan
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, Shared, transition
 from recform.emit.plan.rows import with_rows
 from recform.emit.plan.tidy import tidied
+from recform.emit.plan.tied import tied
 from recform.emit.printer.lines import folded
 from recform.emit.rows.chain import ChainWriter, is_chain
-from recform.emit.setting import Setting
+from recform.emit.setting import Setting, incoming
 from recform.emit.steps.operators import BlockWriter
 from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
@@ -108,6 +111,7 @@ class NetworkWriter:
         made = {definition.name: definition for definition in self._workshop.made}
         name = self._workshop.function_name
         functions, network = with_rows(self._class(classes), made, name)
+        network = tied(network, self._workshop.made)
         self._workshop.made += [*functions, network]
         kept = {self._formula.name, *(step.name for step in self._steps)}
         kept |= {name for name, _ in self._piece_classes.values()}
@@ -130,6 +134,7 @@ class NetworkWriter:
         return all(
             len(read_by(step)) == len(step.inputs) == len(step.outputs) == 1
             and not isinstance(step.inputs[0], ModuleSlot)
+            and not any(map(is_list, (*step.inputs, *step.outputs)))
             for step in steps
         ) and not any(map(shared_by, steps))
 
@@ -146,7 +151,7 @@ class NetworkWriter:
         """Makes what the pieces around the blocks need, before any other class."""
         network = self._network
         for piece in [network.stem, *network.transitions[:1], network.head]:
-            pipeline_parts(piece.pipeline, Setting.open(piece.input), self._workshop)
+            pipeline_parts(piece.pipeline, Setting.open((piece.input,)), self._workshop)
 
     # -- the network
 
@@ -168,7 +173,7 @@ class NetworkWriter:
             tuple(self._parameters(names_read(attributes))),
             attributes,
             methods,
-            start=initialisation(self._network, self._loops.module),
+            start=initialisation(self._network, self._loops),
         )
 
     def _chain(self, stages: StageWriter) -> ChainWriter:
@@ -192,11 +197,13 @@ class NetworkWriter:
 
     def _title(self) -> str:
         formula = self._formula
-        texts = [e.text for e in formula.equations] + [
-            b.text for b in formula.boundaries
-        ]
+        texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        takes = f"Takes N x {self._network.stem.input}, returns N x {self._returns()}."
+        x = self._network.stem.input
+        given = str(x)
+        if x.layout is Layout.IDS:
+            given = f"{x.grid[0]} ids below {x.features}"
+        takes = f"Takes N x {given}, returns N x {self._returns()}."
         return "\n".join([*lines, "", takes])
 
     def _returns(self) -> str:
@@ -225,7 +232,7 @@ class NetworkWriter:
                 continue
             name = self._workshop.name(kind.value.capitalize())
             title = f"{kind.value} {pipeline.text}"
-            code = self._workshop.pipeline_class(name, pipeline, piece.input, title)
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
             self._piece_classes[kind] = name, code
 
     def _inlines(self, kind: Kind) -> bool:
@@ -305,18 +312,20 @@ class NetworkWriter:
 
     def _setting(self, origin: Origin, piece: Piece) -> Setting:
         """Where a piece stands; what the network itself gets is left open."""
-        here = Setting.at(piece.input, piece, self._formula.tables)
+        here = Setting.at((piece.input,), piece, self._formula.tables)
         return here.taking(self._incoming(piece)) if origin == STEM else here
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open(stem.input).x.features
+        return incoming(stem.input)
 
     def _owned(self, classes: BlockClasses) -> Iterator[Attribute]:
         """Modules and scalars that all blocks share."""
         by_stage = self._formula.scope is Scope.STAGE
         for number, group in enumerate(self._network.shared):
             for module in group:
+                if module.name in classes.functions:
+                    continue
                 if by_stage and len(self._network.shared) > 1:
                     base = place_of(self._formula, module.name)
                     attribute = self._attributes.new(f"{base}_{number + 1}")
@@ -326,7 +335,7 @@ class NetworkWriter:
                     )
                 place = Place(module.width, module.stride)
                 length = self._recurrence.flows[number].length
-                here = Setting.at(module.input, place, length=length)
+                here = Setting.at(module.inputs, place, length=length)
                 key = Shared(module.name, number)
                 yield self._shared_module(classes, key, attribute, here)
             yield from self._start_modules(number, classes)
@@ -347,10 +356,10 @@ class NetworkWriter:
         for name, module in block.calls.items():
             base = place_of(self._formula, name)
             attribute = self._attributes.new(f"{base}_0{stage}")
-            assert module.input is not None
+            assert module.inputs is not None
             place = Place(module.place.width, 1)
             length = self._recurrence.flows[number].length
-            here = Setting.at(module.input, place, (), 0, length)
+            here = Setting.at(module.inputs, place, (), 0, length)
             key = Shared(name, number, first=True)
             yield self._shared_module(classes, key, attribute, here)
 
@@ -364,14 +373,15 @@ class NetworkWriter:
 
     def _scalar_sizes(self, name: str) -> Sequence[str]:
         """The sizes of a scalar with one number a feature."""
-        for stage in self._network.stages:
-            for segment in stage.segments:
-                for tensor, shape in segment.block.shapes.items():
-                    # A number in a sum has no shape of its own: it has that of the sum.
-                    for part in (tensor, *tensor.children):
-                        if any(item.name == name for item in _learned(part)):
-                            more = len(shape.broadcast_view()) - 1
-                            return [str(int(shape.features)), *(["1"] * more)]
+        network = self._network
+        blocks = [s.block for stage in network.stages for s in stage.segments]
+        for block in (*blocks, *network.starts, *network.ends):
+            for tensor, shape in block.shapes.items():
+                # A number in a sum has no shape of its own: it has that of the sum.
+                for part in (tensor, *tensor.children):
+                    if any(item.name == name for item in _learned(part)):
+                        more = len(shape.broadcast_view()) - 1
+                        return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
 
 

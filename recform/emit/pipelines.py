@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Protocol
 
@@ -36,7 +36,7 @@ from recform.source import Source, Span
 class Bodies(Protocol):
     """Writes the classes of definitions by equations."""
 
-    def make(self, body: Body, x: Shape, arguments: Arguments) -> Make:
+    def make(self, body: Body, inputs: tuple[Shape, ...], arguments: Arguments) -> Make:
         """What makes the module of a definition."""
 
 
@@ -46,11 +46,12 @@ class PipelineCode:
 
     Attributes:
         modules: attribute names and the expressions that make them.
-        calls: one for each operator, with ``{x}`` for its input.
+        calls: one for each operator, with the names of its inputs in braces.
         cuts: whether what follows an operator is better a statement of its own.
         parameters: symbols that the expressions use, in the order of a constructor.
         stored: those of them that the calls use, by the attributes that keep them.
         output: the symbolic shape of the result.
+        inputs: the names of those that the first operator takes; the others take ``x``.
     """
 
     modules: tuple[tuple[str, Expression], ...]
@@ -59,12 +60,19 @@ class PipelineCode:
     parameters: tuple[str, ...]
     stored: tuple[tuple[str, str], ...]
     output: Shape
+    inputs: tuple[str, ...] = ("x",)
 
     @property
     def sequential(self) -> bool:
         """Whether it is modules alone, so that nn.Sequential can hold it."""
         modules = tuple(f"self.{name}({{x}})" for name, _ in self.modules)
-        return bool(modules) and self.calls == modules
+        return bool(modules) and self.calls == modules and self.inputs == ("x",)
+
+    @property
+    def nests(self) -> bool:
+        """Whether any expressions can stand for its inputs."""
+        first = template(self.calls[0]) if self.calls else None
+        return first is None or (first.once and first.open)
 
     @property
     def ends_in_module(self) -> bool:
@@ -97,7 +105,7 @@ def write_pipeline(
         ]
         (container,) = fold(parts)  # what stands beside it, nobody would call
         return assembled([container], x, names)
-    return assembled(fold(parts), x, names)
+    return replace(assembled(fold(parts), x, names), inputs=pipeline.inputs)
 
 
 def pipeline_parts(
@@ -109,13 +117,15 @@ def pipeline_parts(
         The parts, and the (symbolic) shape of the result.
     """
     parts: list[Part] = []
-    x = here.x
-    table = {**here.values, INCOMING: x.features}
+    inputs = here.inputs
+    table = dict(here.values)
+    if inputs:
+        table[INCOMING] = inputs[0].features
     for step in pipeline.steps:
         arguments = Arguments({k: put_in(v, table) for k, v in step.arguments.items()})
         try:
-            call, made, layer = _emitted(step, x, arguments, bodies)
-            y = step.operator.shape(x, arguments)
+            call, made, layer = _emitted(step, inputs, arguments, bodies)
+            y = step.operator.shape_of(inputs, arguments)
         except Misfit as misfit:
             # The library's own rules never do this on symbols; those of a plugin may.
             raise _unwritten(step, misfit) from misfit
@@ -133,23 +143,26 @@ def pipeline_parts(
                 layer=layer,
                 cut=_ends(step),
                 span=step.span,
-                symbols=_symbols_of(x, arguments),
+                symbols=_symbols_of(inputs, arguments),
             )
         )
-        x = y
+        inputs = (y,)
+    (x,) = inputs
     return parts, x
 
 
 def _emitted(
-    step: Step, x: Shape, arguments: Arguments, bodies: Bodies
+    step: Step, inputs: tuple[Shape, ...], arguments: Arguments, bodies: Bodies
 ) -> tuple[str, Expression | None, Expression | None]:
     """The call of an operator, what makes its module, and what stands for it in a row."""
     if isinstance(step.operator, Body):
-        made = bodies.make(step.operator, x, arguments)
-        return "{m}({x})", made, made
-    emitted = step.operator.emit(x, arguments)
-    module = Code(emitted.module) if emitted.module else None
-    layer = Code(emitted.sequential) if emitted.sequential else None
+        made = bodies.make(step.operator, inputs, arguments)
+        given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
+        return f"{{m}}({given})", made, made
+    emitted = step.operator.emit_of(inputs, arguments)
+    marks = (step.operator.shares, step.operator.tabled)
+    module = Code(emitted.module, *marks) if emitted.module else None
+    layer = Code(emitted.sequential, *marks) if emitted.sequential else None
     return emitted.call, module, layer
 
 
@@ -233,11 +246,14 @@ def _ends(step: Step) -> bool:
     return step.operator.elementwise or not step.operator.attribute
 
 
-def _symbols_of(x: Shape, arguments: Arguments) -> frozenset[str]:
+def _symbols_of(inputs: tuple[Shape, ...], arguments: Arguments) -> frozenset[str]:
     """The symbols of sizes and arguments, which may occur in emitted code."""
     return frozenset(
         str(symbol)
-        for value in [*x.sizes, *arguments.values()]
+        for value in [
+            *(size for x in inputs for size in (x.features, *x.grid)),
+            *arguments.values(),
+        ]
         for symbol in symbols_in(value)
     )
 
@@ -251,16 +267,30 @@ def _kind(step: Step) -> str:
     return kind
 
 
-def chain(code: PipelineCode, start: str, local: str) -> tuple[list[str], str]:
+def chain(
+    code: PipelineCode, start: Sequence[str], local: str
+) -> tuple[list[str], str]:
     """The calls of a pipeline: nested into each other, with statements between.
+
+    Args:
+        code: of the pipeline.
+        start: what comes in, an expression for each input; several are names, unless the
+            code takes any (:attr:`PipelineCode.nests`).
+        local: a variable.
 
     Returns:
         What is assigned to ``local``, one after the other, and the result.
     """
     between: list[str] = []
-    expression = start
     depth = 0
-    for number, call in enumerate(code.calls):
+    calls = list(code.calls)
+    if len(start) == 1:
+        (expression,) = start
+    else:
+        expression, depth = calls[0], 1
+        for name, text in zip(code.inputs, start, strict=True):
+            expression = expression.replace(f"{{{name}}}", text)
+    for number, call in enumerate(calls[depth:], depth):
         long = depth > 3 or (depth > 1 and code.cuts[number - 1])
         after_methods = number > 0 and ")." in code.calls[number - 1]
         if (depth and (long or after_methods)) or not _can_stand(expression, call):
@@ -289,15 +319,15 @@ def _can_stand(expression: str, call: str) -> bool:
 
 def applied(code: PipelineCode, line: Line | None) -> tuple[Statement, ...]:
     """The statements that put what a pipeline makes of ``x`` in its place."""
-    between, result = chain(code, "x", "x")
+    between, result = chain(code, ("x",), "x")
     return tuple(Assign("x", Code(text), line) for text in (*between, result))
 
 
 def returned(
-    code: PipelineCode, line: Line | None, x: str = "x"
+    code: PipelineCode, line: Line | None, *start: str
 ) -> tuple[Statement, ...]:
-    """The statements that return what a pipeline makes of an expression."""
-    between, result = chain(code, x, "x")
+    """The statements that return what a pipeline makes of expressions."""
+    between, result = chain(code, start, "x")
     made = (Assign("x", Code(text), line) for text in between)
     return (*made, Return(Code(result), line))
 

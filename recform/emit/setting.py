@@ -7,27 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Table
-from recform.algebra.symbols import STRIDE, WIDTH, size
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, size
 from recform.blocks import Layout, Shape
-from recform.blocks.shape import Size
+from recform.blocks.shape import Size, as_stride
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Piece, Place
 
-#: What the sizes of the grid are called.
-GRID = {
-    Layout.IMAGE: ("height", "width"),
-    Layout.PIXELS: ("height", "width"),
-    Layout.TOKENS: ("positions",),
-    Layout.VECTOR: (),
-}
+#: What the sizes of a grid are called, by their number.
+_GRID = ((), ("positions",), ("height", "width"))
 #: The parameters that are a symbol of the formula.
 _SYMBOLS = {
     "channels": WIDTH,
     "features": WIDTH,
     "stride": STRIDE,
+    "scale": SCALE,
     "i": I,
     "depth": L,
 }
@@ -39,10 +36,19 @@ _ORDER = (
     "features",
     "i",
     "depth",
+    "streams",
+    "scale",
     "height",
     "width",
     "positions",
 )
+
+
+def grid_names(shape: Shape) -> tuple[str, ...]:
+    """What the sizes of its grid are called."""
+    if shape.layout is Layout.STREAMS:
+        return ("streams", *_GRID[len(shape.grid) - 1])
+    return _GRID[len(shape.grid)]
 
 
 @dataclass(frozen=True)
@@ -50,19 +56,19 @@ class Setting:
     """Where a class is made, or where the code of a pipeline stands.
 
     Attributes:
-        x: the shape that comes in.
+        inputs: the shapes that come in.
         values: what ``c``, ``s``, ``i``, ``L`` and the constants per stage or block are,
             by their symbols; what is open there is missing, or None. Both may hold the
             symbols of a class that is written.
     """
 
-    x: Shape
+    inputs: tuple[Shape, ...]
     values: Mapping[Symbolic, Size]
 
     @classmethod
     def at(
         cls,
-        x: Shape,
+        inputs: tuple[Shape, ...],
         place: Place | Piece,
         tables: Sequence[Table] = (),
         index: Size | None = None,
@@ -71,42 +77,67 @@ class Setting:
         """A place of the network.
 
         Args:
-            x: the shape that comes in there.
+            inputs: the shapes that come in there.
             place: has the width, the stride, and the constants per stage or block.
             tables: these constants.
             index: what ``i`` is there; None if it is nothing.
             length: what ``L`` is there; None if it is nothing.
         """
         numbers = dict(zip((t.symbol for t in tables), place.table, strict=False))
-        values = {WIDTH: place.width, STRIDE: place.stride, I: index, L: length}
+        # A grid is divided or becomes finer, never both.
+        stride, scale = (
+            max(1, place.stride),
+            max(1, as_stride(1 / Fraction(place.stride))),
+        )
+        values = {
+            WIDTH: place.width,
+            STRIDE: stride,
+            SCALE: scale,
+            I: index,
+            L: length,
+        }
         known = {symbol: value for symbol, value in values.items() if value is not None}
-        return cls(x, {**known, **numbers})
+        return cls(inputs, {**known, **numbers})
 
     @classmethod
-    def open(cls, shape: Shape) -> Setting:
+    def open(cls, inputs: tuple[Shape, ...]) -> Setting:
         """A class whose constructor takes all sizes."""
-        image = shape.layout is Layout.IMAGE
+        image = any(x.layout is Layout.IMAGE for x in inputs[:1])
         width = "channels" if image else "features"
-        names = {WIDTH: width, STRIDE: "stride", I: "i", L: "depth"}
-        incoming = size(f"in_{width}")
-        grid = tuple(map(size, GRID[shape.layout]))
+        names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", I: "i", L: "depth"}
         values = {symbol: size(name) for symbol, name in names.items()}
-        return cls(Shape(shape.layout, incoming, grid), values)
+        named = (map(size, _sizes(n, x)) for n, x in enumerate(inputs))
+        opened = (
+            Shape(x.layout, features, tuple(grid))
+            for x, (features, *grid) in zip(inputs, named, strict=True)
+        )
+        return cls(tuple(opened), values)
 
     def taking(self, features: Size) -> Setting:
         """The same place, with other features that come in."""
-        return Setting(Shape(self.x.layout, features, self.x.grid), self.values)
+        return Setting((self.inputs[0].with_features(features),), self.values)
 
     def value(self, parameter: str) -> Size:
         """What a parameter of a constructor is; None where it is open."""
-        if parameter in ("in_channels", "in_features"):
-            return self.x.features
+        if parameter in ("in_channels", "in_features") and self.inputs:
+            return self.inputs[0].features
         if parameter in _SYMBOLS:
             return self.values.get(_SYMBOLS[parameter])
-        sizes = dict(zip(GRID[self.x.layout], self.x.grid, strict=True))
-        if parameter in sizes:
-            return sizes[parameter]
+        for number, x in enumerate(self.inputs):
+            sizes = dict(zip(_sizes(number, x), (x.features, *x.grid), strict=True))
+            if parameter in sizes:
+                return sizes[parameter]
         return next((v for s, v in self.values.items() if str(s) == parameter), None)
+
+
+def _sizes(number: int, x: Shape) -> list[str]:
+    """What the sizes of an input are called; those of the first one have no number.
+
+    No name of a file ends in an underscore and a number: that would be an index.
+    """
+    incoming = "in_channels" if x.layout is Layout.IMAGE else "in_features"
+    end = f"_{number + 1}" if number else ""
+    return [f"{name}{end}" for name in (incoming, *grid_names(x))]
 
 
 def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
@@ -123,3 +154,13 @@ def ordered(used: set[str], own: Sequence[str] = ()) -> tuple[str, ...]:
     )
     last = ["stride"] if "stride" in used else []
     return (*known, *extra, *last)
+
+
+def incoming(shape: Shape) -> Size:
+    """The features of what comes into a network: an argument of its constructor.
+
+    How many ids there are is none: the head makes as many scores.
+    """
+    if shape.layout is Layout.IDS:
+        return shape.features
+    return Setting.open((shape,)).inputs[0].features

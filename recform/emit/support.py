@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from recform.blocks.identifiers import support_name
+from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.emit.initialise import used_operators
 from recform.graph.model import NetworkGraph
 
+#: The class that holds what is kept of positions.
+PAST = "Past"
 
-def support_classes(networks: list[NetworkGraph]) -> dict[str, str]:
+
+def support_classes(
+    networks: list[NetworkGraph], *, generation: bool = False
+) -> dict[str, str]:
     """Name and source of the classes that the operators of these networks need.
+
+    Args:
+        networks: of one file.
+        generation: whether they keep what they have seen of positions.
 
     Raises:
         CompileError: if a network has the name of one (RF209), or two operators bring
@@ -17,10 +27,16 @@ def support_classes(networks: list[NetworkGraph]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     owners: dict[str, str] = {}
+    if generation:
+        found[PAST] = template("past")
+        owners[PAST] = "generation"
     report = Diagnostics()
     for network in networks:
         for operator in used_operators(network):
-            for text in operator.support:
+            texts = operator.support
+            if generation and operator.support_kept:
+                texts = operator.support_kept
+            for text in texts:
                 name = support_name(text)
                 owner = owners.setdefault(name, operator.name)
                 if found.setdefault(name, text) != text:

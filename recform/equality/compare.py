@@ -67,6 +67,8 @@ class Verdict:
         numbered: whether boundary equations of a network stand behind its first block.
         own: for networks that are not equal, or not known to be, what is known of the
             depth that the files have.
+        any_depth: whether what is said holds for any number of blocks; where equations
+            are said in L, and are not the same, they are those of the files.
     """
 
     names: tuple[str, str]
@@ -81,6 +83,7 @@ class Verdict:
     notes: tuple[str, ...]
     numbered: tuple[bool, bool] = (False, False)
     own: OwnDepth | None = None
+    any_depth: bool = True
 
     @property
     def equal(self) -> bool:
@@ -140,6 +143,7 @@ def compare(left: Formula, right: Formula) -> Verdict:
         _notes(formulas),
         _numbered(formulas),
         own,
+        not any(formula.relative for formula in formulas),
     )
 
 
@@ -162,8 +166,15 @@ def _same_equations(left: Formula, right: Formula) -> bool:
         == {renamed[e.unknown]: named(e.right) for e in right.equations}
         and {b.left: b.right for b in left.boundaries}
         == {named(b.left): named(b.right) for b in right.boundaries}
+        and _relative_ends(left) == _relative_ends(right)
         and left.output == named(right.output)
     )
+
+
+def _relative_ends(formula: Formula) -> set[object]:
+    """The ranges that are other ones in a network of another depth."""
+    rules = [b.rule for b in formula.boundaries if b.rule is not None]
+    return {rule.ends for rule in rules if rule.relative}
 
 
 def _same(left: Formula, right: Formula) -> Verdict:
@@ -331,13 +342,16 @@ def _starts(formula: Formula) -> tuple[str, ...]:
 
 def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     notes = ["operators of one name and block are the same in both"]
-    for name in untold(formulas):
-        notes.append(
-            f"the plugin says no value of {name}: it was taken for any function, and not "
-            "tried on numbers"
-        )
+    for why in untold(formulas):
+        notes.append(f"{why}: it was taken for any function, and not tried on numbers")
     if _same_equations(*formulas):
         return tuple(notes)
+    notes += [
+        f"what {formula.name} says in L is said of {formula.lengths[0]} blocks, "
+        "as its file has"
+        for formula in formulas
+        if formula.relative
+    ]
     notes.append("all tensors of the equations have one shape")
     if any(map(changes_shape, formulas)):
         notes.append(

@@ -14,6 +14,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -24,6 +25,7 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -79,10 +81,9 @@ def fitting(vectors):
     return zip(*vectors)
 
 
-def op(name, x):
+def op(name, {takes}):
     """The operator of a block{kind}."""
-    rows = matrix(name, len(x))
-    y = [sum(a * b for a, b in zip(row, x)) for row in rows]
+    {made}
     return Made({applied})
 
 
@@ -173,6 +174,8 @@ def example(
     formulas: tuple[Formula, Formula], depth: int, *, linear: bool
 ) -> Example | None:
     """Numbers for which two networks of a depth differ, or None if none are found."""
+    if any(weighs_members(formula) for formula in formulas):
+        return None
     called = functions_in(formulas)
     bodies = [
         _body(formula, depth, name, called)
@@ -193,6 +196,7 @@ def example(
             kind=": a matrix"
             if linear
             else ": a matrix, and the square of each number",
+            **_OPERATOR[any(_takes_several(formula) for formula in formulas)],
             applied="y" if linear else "[a + a * a for a in y]",
             functions=functions,
             bodies="\n\n".join(bodies),
@@ -205,6 +209,34 @@ def example(
             first, second = (tuple(map(_number, values)) for values in outputs)
             return Example(depth, seed, linear, (first, second), program)
     return None
+
+
+#: What an operator takes and makes: one vector, or vectors with a matrix for each.
+_OPERATOR = {
+    False: {
+        "takes": "x",
+        "made": "rows = matrix(name, len(x))\n"
+        "    y = [sum(a * b for a, b in zip(row, x)) for row in rows]",
+    },
+    True: {
+        "takes": "*inputs",
+        "made": "y = [0] * WIDTH\n"
+        "    for n, x in enumerate(inputs):\n"
+        '        rows = matrix(f"{name} {n}", len(x))\n'
+        "        y = [s + sum(a * b for a, b in zip(row, x)) for s, row in zip(y, rows)]",
+    },
+}
+
+
+def _takes_several(formula: Formula) -> bool:
+    return any(len(pipeline.inputs) != 1 for pipeline in formula.operators.values())
+
+
+def weighs_members(formula: Formula) -> bool:
+    """Whether a formula has what the program below cannot say."""
+    tensors = [formula.output, *(e.right for e in formula.equations)]
+    tensors += [b.right for b in formula.boundaries if b.right is not None]
+    return any(tensor.has(Over, Across) for tensor in tensors)
 
 
 def _number(value: Fraction | float) -> str:
@@ -258,7 +290,8 @@ def _body(
                 return known(tensor)
             case Apply():
                 index = "" if tensor.index is sympy.nan else f"_{tensor.index}"
-                return f'op("{tensor.operator}{index}", {write(tensor.argument)})'
+                given = ", ".join(map(write, tensor.arguments))
+                return f'op("{tensor.operator}{index}", {given})'
             case Elementwise():
                 return f'each("{called[tensor.function]}", {write(tensor.argument)})'
             case Scaled():

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
+from recform.blocks import Stride
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
     parts = [
         ("stem", left.stem, right.stem),
         ("adapter", left.adapter, right.adapter),
+        ("adapter up", left.rise, right.rise),
         ("transition", left.transition, right.transition),
         ("head", left.head, right.head),
     ]
@@ -81,15 +83,22 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
 def changes_shape(formula: Formula) -> bool:
     """Whether terms are adapted between blocks: widths differ, or there is a stride."""
     widths = {stage.width for stage in formula.stages}
-    return len(widths) > 1 or any(stage.stride > 1 for stage in formula.stages)
+    return len(widths) > 1 or any(stage.stride != 1 for stage in formula.stages)
 
 
 def _sizes(formula: Formula) -> tuple[str, str, str]:
     stages = [
-        f"{stage.width} x {stage.blocks}" + f" / {stage.stride}" * (stage.stride > 1)
+        f"{stage.width} x {stage.blocks}" + _divided(stage.stride)
         for stage in formula.stages
     ]
     return str(formula.input), formula.scope.value, ", ".join(stages)
+
+
+def _divided(stride: Stride) -> str:
+    """How a stage says its stride: `` / 2``, `` / (1/2)``."""
+    if stride == 1:
+        return ""
+    return f" / {stride}" if stride > 1 else f" / ({stride})"
 
 
 def _text(pipeline: Pipeline | None) -> str:

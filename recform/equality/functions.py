@@ -55,8 +55,8 @@ def functions_in(formulas: Iterable[Formula]) -> Mapping[Operator, str]:
 
 
 def untold(formulas: Iterable[Formula]) -> tuple[str, ...]:
-    """The names of those of which the operator does not say what they compute."""
-    unknown = (f.name for f in functions_in(formulas) if f.function is None)
+    """Of each whose operator does not say what it computes: a sentence."""
+    unknown = (str(Untold(f)) for f in functions_in(formulas) if f.function is None)
     return tuple(dict.fromkeys(unknown))
 
 
@@ -71,7 +71,7 @@ def program(formulas: Iterable[Formula]) -> str:
     for function, name in functions_in(formulas).items():
         known = function.function
         if known is None:
-            raise Untold(function.name)
+            raise Untold(function)
         needed |= {word.name for word in known.words}
         lines.append(f'    "{name}": lambda a: {_text(known)},\n')
     helpers = [text for word, text in _HELPERS.items() if word in needed]

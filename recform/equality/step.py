@@ -12,7 +12,7 @@ from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
 from recform.equality.kept import MADE, Kept, Relation, delay_of, kind_of, parts_of
 from recform.equality.laws import together
-from recform.equality.terms import Atoms, Value, plus, scaled
+from recform.equality.terms import Atoms, Value, frozen, plus, scaled
 from recform.equality.values import Evaluator
 
 
@@ -202,4 +202,6 @@ class _Next:
         body = self.value(tensor.body.xreplace({K: tensor.last}))
         if tensor.kind == "sum":
             return plus(before, body)
+        if tensor.kind == "list":
+            return self._atoms.value("listed", frozen(before), frozen(body))
         return together(self._atoms, tensor.kind, [before, body])

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,6 +24,9 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -45,6 +49,7 @@ from recform.equality.laws import function, multiplied, together
 from recform.equality.terms import (
     ONE,
     Atoms,
+    Key,
     Monomial,
     Value,
     cleaned,
@@ -132,22 +137,48 @@ class Evaluator:
                 return part(
                     self._atoms, inner(tensor.tensor), tensor.parts, tensor.which
                 )
+            case Listed():
+                members = [frozen(inner(child)) for child in tensor.children]
+                return self._atoms.value("listed", *members)
+            case Members():
+                return self._atoms.value("members", frozen(inner(tensor.listed)))
+            case Over() | Across():
+                word = "over" if isinstance(tensor, Over) else "across"
+                return self._atoms.value(
+                    word, tensor.kind, frozen(inner(tensor.tensor))
+                )
             case State() | History():
                 # What is not known here has vanished before the start.
                 return {}
         raise TypeError(type(tensor).__name__)
 
     def _apply(self, tensor: Apply, known: Known) -> Value:
+        """What an operator makes; a linear one of several is a sum of one for each."""
         key = ("apply", tensor.operator, self._index(tensor.index))
-        argument = self.value(tensor.argument, known)
-        if is_number(self._atoms, argument) and not (self._linear and not argument):
-            # Of equal features alone an operator makes what depends on how many they are.
-            width = self._width(tensor.argument, known)
-            like = self._like(tensor.argument, known)
-            filled = filling(self._atoms, argument, width, like)
-            return self._atoms.value(*key, frozen(filled))
         if not self._linear:
-            return self._atoms.value(*key, frozen(argument))
+            given = (frozen(self._given(part, known)) for part in tensor.arguments)
+            return self._atoms.value(*key, *given)
+        several = len(tensor.arguments) > 1
+        return plus(
+            *(
+                self._linearly((*key, slot) if several else key, part, known)
+                for slot, part in enumerate(tensor.arguments)
+            )
+        )
+
+    def _given(self, tensor: Tensor, known: Known) -> Value:
+        """What an operator gets; it sees how many equal features there are."""
+        argument = self.value(tensor, known)
+        if not is_number(self._atoms, argument):
+            return argument
+        width, like = self._width(tensor, known), self._like(tensor, known)
+        return filling(self._atoms, argument, width, like)
+
+    def _linearly(self, key: Key, tensor: Tensor, known: Known) -> Value:
+        """What a linear operator makes of one of its inputs."""
+        argument = self.value(tensor, known)
+        if argument and is_number(self._atoms, argument):
+            return self._atoms.value(*key, frozen(self._given(tensor, known)))
         return plus(
             *(
                 scaled(
@@ -184,9 +215,12 @@ class Evaluator:
     def _weight(self, coefficient: Symbolic, at: Symbolic) -> Symbolic:
         learned = {
             item: sympy.Symbol(
-                item.name
-                if item.index is sympy.nan
-                else f"{item.name}@{self._index(item.index)}",
+                (
+                    item.name
+                    if item.index is sympy.nan
+                    else f"{item.name}@{self._index(item.index)}"
+                )
+                + "@k" * item.of_members,
                 real=True,
             )
             for item in coefficient.atoms(Learned)

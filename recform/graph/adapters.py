@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
+from recform.blocks import Shape, Stride
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
 from recform.graph.partial import Stuck
@@ -49,7 +49,7 @@ class BlockAdapters:
         self,
         site: Site,
         bridge: tuple[Shape, Shape],
-        behind: int,
+        behind: Stride,
         saved: Saved,
         span: Callable[[Tensor], Span],
     ) -> None:
@@ -67,17 +67,20 @@ class BlockAdapters:
         """
         source, target = bridge
         value = site.value
-        pipeline = self._formula.adapter
+        stride = source.stride_to(target, behind)
+        pipeline = self._formula.adapter_of(stride or 1)
         if pipeline is None:
+            finer = stride is not None and stride < 1
             self._report.error(
                 "RF407",
-                f"this term is {source}, but the sum is {target}, "
-                "and the file has no adapter",
+                f"this term is {source}, but {_needs(site.parent)} {target}, "
+                f"and the file has no adapter{' for a finer grid' * finer}",
                 span(value),
-                hint="adapter conv(1, c, stride=s) > bn",
+                hint="adapter up upsample(1/s) > conv(1, c) > bn"
+                if finer
+                else "adapter conv(1, c, stride=s) > bn",
             )
             raise Stuck(site.parent, (value, site.parent))
-        stride = source.stride_to(target, behind)
         if stride is None:
             self._report.error(
                 "RF401",
@@ -88,7 +91,7 @@ class BlockAdapters:
             )
             raise Stuck(site.parent, (value, site.parent))
         where = Place(int(target.features), stride, 0, self._length)
-        trace = self._runner.run(pipeline, source, where, partial(span, value))
+        trace = self._runner.run(pipeline, (source,), where, partial(span, value))
         if trace.output != target:
             self._report.error(
                 "RF401",
@@ -110,6 +113,13 @@ class BlockAdapters:
             saved.keep_inside((value, target), trace.saved)
 
 
+def _needs(parent: Tensor) -> str:
+    """What a term does not fit."""
+    if isinstance(parent, Apply):
+        return f"{parent.operator} is called on"
+    return "the sum is"
+
+
 def count_apart(
     stages: list[StageGraph], formula: Formula, runner: PipelineRunner
 ) -> list[StageGraph]:
@@ -123,8 +133,7 @@ def count_apart(
     for stage in stages:
         for segment in stage.segments:
             for site in sites[segment.step]:
-                bridge = segment.block.sites.get(site)
-                shape = bridge.target if bridge else segment.block.shapes[site.parent]
+                shape = segment.block.arrives(site)
                 targets.setdefault((segment.step, site), []).append(shape)
     result = []
     for stage in stages:
@@ -162,12 +171,12 @@ def _more(
         groups.setdefault(key, set()).add(tuple(targets[segment.step, site]))
         bridges[key] = bridge
     more = Totals()
-    adapter = formula.adapter
     for key, group in groups.items():
+        bridge = bridges[key]
+        adapter = formula.adapter_of(bridge.stride)
         if len(group) > 1 and adapter is not None:
-            bridge = bridges[key]
             place = Place(int(bridge.target.features), bridge.stride)
-            trace = runner.run(adapter, bridge.source, place, None)
+            trace = runner.run(adapter, (bridge.source,), place, None)
             one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
             more += one.times(len(group) - 1)
     return more

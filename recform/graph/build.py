@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from recform.algebra.formula import Formula, Pipeline, Scope
-from recform.blocks import Shape
-from recform.diagnostics import CompileError, Diagnostics
+from recform.algebra.tracing import Weight
+from recform.blocks import Layout, Shape
+from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
 from recform.graph.coefficients import check
 from recform.graph.flow import FlowFollower
@@ -58,6 +59,7 @@ class _NetworkFollower:
         self._flows = FlowFollower(recurrence, self._runner, report)
         # How far it came, for a picture of a network whose shapes do not meet.
         self._stem: Piece | None = None
+        self._weights: dict[str, Weight] = {}
 
     def partial(self, stuck: Stuck) -> Partial:
         """The network up to the place where it could not be followed."""
@@ -83,6 +85,7 @@ class _NetworkFollower:
             formula.stem, formula.input, Place(first.width, 1), False
         )
         self._stem = stem
+        self._numbers(stem)
         stages: list[StageGraph] = []
         transitions: list[Piece] = []
         shared: list[tuple[SharedModule, ...]] = []
@@ -137,7 +140,9 @@ class _NetworkFollower:
         self, pipeline: Pipeline, x: Shape, place: Place, kept: bool
     ) -> tuple[Piece, bool]:
         """A pipeline outside the blocks, and whether autograd keeps its output."""
-        trace = self._runner.run(pipeline, x, place, None)
+        trace = self._runner.run(pipeline, (x,), place, None)
+        for weight in trace.weights:
+            self._share(weight)
         saved = trace.saved
         if trace.saves_input and not kept:
             saved += x.elements
@@ -148,19 +153,47 @@ class _NetworkFollower:
         sizes = (place.width, place.stride, totals, place.table)
         return Piece(pipeline, x, trace.output, *sizes), after
 
+    def _numbers(self, stem: Piece) -> None:
+        """Raises Stuck, after a diagnostic, where ids go into the blocks."""
+        if stem.output.layout is Layout.IDS:
+            self._report.error(
+                "RF410",
+                f"the stem leaves ids ({stem.output}) as they are, and blocks reckon "
+                "with numbers",
+                stem.pipeline.span or self._formula.equations[0].span,
+                hint="`embed` makes tokens of them: stem embed(c) > positions",
+            )
+            raise Stuck
+
+    def _share(self, weight: Weight) -> None:
+        """Raises Stuck, after a diagnostic, where a shared weight has two sizes."""
+        first = self._weights.setdefault(weight.name, weight)
+        if first.sizes != weight.sizes:
+            mine, theirs = (" x ".join(map(str, w.sizes)) for w in (weight, first))
+            self._report.error(
+                "RF409",
+                f"{weight.operator} shares the matrix of {first.operator}, which is "
+                f"{theirs}, and would need one of {mine}",
+                weight.place,
+                others=[Label(first.place, f"this is {theirs}")],
+                hint="linear(width) in front of it makes the width of the embedding, or "
+                "a linear in its place is a matrix of its own",
+            )
+            raise Stuck
+
     def _shared(self) -> tuple[SharedModule, ...]:
         """The modules of the network itself, for the flow that was followed last."""
         modules = []
         for (name, index), module in self._flows.modules.items():
-            if module.input is None or (index is not None and index != 0):
+            if module.inputs is None or (index is not None and index != 0):
                 continue
             pipeline = self._formula.operators[name]
-            trace = self._runner.run(pipeline, module.input, module.place, None)
+            trace = self._runner.run(pipeline, module.inputs, module.place, None)
             modules.append(
                 SharedModule(
                     name,
                     index,
-                    module.input,
+                    module.inputs,
                     module.place.width,
                     module.place.stride,
                     Totals(parameters=trace.parameters if index is None else 0),

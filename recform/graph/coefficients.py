@@ -8,8 +8,9 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.expr import Filled, I, L, Learned, Scaled, Tensor
+from recform.algebra.expr import Filled, I, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.placed import function, placed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import StageGraph
@@ -60,7 +61,7 @@ def _coefficients(
             if part in step.taken or not part.coefficient.has(I):
                 continue
             for value in _numeric(part.coefficient):
-                yield part, sympy.lambdify((I, L), value, modules="math")
+                yield part, function(value)
 
 
 def _numeric(value: Symbolic) -> list[Symbolic]:
@@ -110,3 +111,18 @@ def _report(
         span,
         hint="1/(i+1) and log(i+1) have one in every block",
     )
+
+
+def of_places(step: Step, block: int) -> tuple[Symbolic, ...]:
+    """What a step's coefficients have by the place of a block that takes it.
+
+    A number that grows with the blocks counts without them, so that two blocks in a row
+    with equal numbers can be made in one loop.
+    """
+    found: list[Symbolic] = []
+    for part in step.coefficients:
+        for item in placed(part.coefficient):
+            shift = 0 if part.at is sympy.nan else int(part.at) - step.at
+            here = block + shift - item.behind
+            found.append(item.row.at(here) - item.row.growth * block)
+    return tuple(found)

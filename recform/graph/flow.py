@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import Input, Tensor
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.graph.coefficients import of_places
 from recform.graph.model import Block, Module, Place, Segment, StageGraph, Totals
 from recform.graph.numbered import numbered, unnumbered, without_number
 from recform.graph.partial import Stuck
@@ -15,6 +18,7 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
 from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.stacks import Lists
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
@@ -39,6 +43,24 @@ class _Carried:
     @property
     def shapes(self) -> tuple[Shape | None, ...]:
         return tuple(i if isinstance(i, Shape) else None for i in self.items)
+
+    def with_more(self, others: Sequence[_Carried]) -> _Carried:
+        """This, and the one item of each of some others."""
+        more = [self, *others]
+        return _Carried(
+            tuple(item for each in more for item in each.items),
+            tuple(kept for each in more for kept in each.kept),
+            tuple(stage for each in more for stage in each.stages),
+        )
+
+    def first(self, count: int) -> _Carried:
+        """The first of the items."""
+        return _Carried(self.items[:count], self.kept[:count], self.stages[:count])
+
+    def apart(self) -> list[_Carried]:
+        """The items, each by itself."""
+        rows = zip(self.items, self.kept, self.stages, strict=True)
+        return [_Carried((item,), (kept,), (stage,)) for item, kept, stage in rows]
 
 
 @dataclass
@@ -83,6 +105,7 @@ class FlowFollower:
         self.modules: dict[tuple[str, int | None], Module] = {}
         self.scalars: dict[str, int] = {}
         self.followed: list[list[Segment]] = []
+        self._waiting: Lists[_Carried]
         self.block: BlockShapes | None = None
 
     def flow(
@@ -110,6 +133,8 @@ class FlowFollower:
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
         start, carried = self._block(flow.start, nothing, place, before, shape, kept)
+        self._waiting = Lists[_Carried](flow)
+        self._waiting.keep(0, carried.apart())
         stages = []
         first = 1
         for number in which:
@@ -122,6 +147,7 @@ class FlowFollower:
             first = end
             stages.append(self._stage(stage, carried))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
+        carried = carried.first(flow.end.carried)
         behind, after = self._block(flow.end, carried, place, which[-1], None, False)
         self._no_adapters(start, formula.equations[0].span, "in front of the first")
         self._no_adapters(behind, formula.output_span, "behind the last")
@@ -162,13 +188,23 @@ class FlowFollower:
             table = self.table(stage.number, index)
             stride = self._strides.of_stage[stage.number] if starts else 1
             place = Place(width, stride, index, length, table)
-            block, after = self._block(
-                self._recurrence.steps[step], carried, place, stage.number, None, False
-            )
+            taken, waiting = self._recurrence.steps[step], self._waiting
+            more = waiting.alike(taken, index)
+            given = carried.first(taken.carried)
+            given = given.with_more(waiting.given(taken, index, ()))
+            block, after = self._block(taken, given, place, stage.number, None, False)
+            block = replace(block, numbers=of_places(taken, index))
             count = 1
             if not starts and self._alike(after) == self._alike(carried):
                 count = self._numbered.alike(index, blocks.stop - 1, length)
-            inputs = carried.shapes
+                count = count if more is None else min(count, more)
+                others = range(index + 1, index + count)
+                count = 1 + _alike(others, taken, block.numbers)
+            waiting.keep(index, after.apart())
+            for other in range(index + 1, index + count):
+                waiting.given(taken, other, ())
+                waiting.keep(other, after.apart())
+            inputs = given.shapes
             self._add(
                 stage.segments,
                 Segment(step, index, count, stage.number, width, stride, inputs, block),
@@ -215,7 +251,10 @@ class FlowFollower:
             "differ in shape",
             "a history that grows with every block makes each wider",
         )
-        if not self._numbered.alone:
+        if self._numbered.lists:
+            what = "weigh another number of earlier blocks"
+            hint = "a network so deep needs `scope stage`, with a list for each stage"
+        elif not self._numbered.alone:
             what = "have a size of their own"
             hint = "only rates may depend on i in more blocks, as in droppath(0.2*i/L)"
         self._report.error(
@@ -286,6 +325,14 @@ class FlowFollower:
             if key[1] is None:
                 self.modules[key] = module
         return block, _handed_on(shapes, block)
+
+
+def _alike(blocks: range, step: Step, numbers: tuple[Symbolic, ...]) -> int:
+    """How many blocks in a row have the numbers of the one before by their place."""
+    if not numbers:
+        return len(blocks)
+    others = (n for n, b in enumerate(blocks) if of_places(step, b) != numbers)
+    return next(others, len(blocks))
 
 
 def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from recform.algebra.expr import Tensor
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
-from recform.blocks import Shape
+from recform.blocks import Shape, Stride
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 
 
@@ -18,7 +19,7 @@ class Site:
     Attributes:
         value: the term, without its coefficient.
         parent: the sum or product that it is a term of (the unknown itself where the
-            whole right side is adapted).
+            whole right side is adapted, the application where an argument is).
     """
 
     value: Tensor
@@ -36,7 +37,7 @@ class Bridge:
 
     source: Shape
     target: Shape
-    stride: int
+    stride: Stride
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Place:
     """
 
     width: int
-    stride: int
+    stride: Stride
     index: int = 0
     length: int = 0
     table: tuple[int | float, ...] = ()
@@ -93,11 +94,11 @@ class Module:
 
     Attributes:
         place: its ``c``, ``s``, ``i`` and ``L``.
-        input: what it is first called on; None if nobody has called it yet.
+        inputs: what it is first called on; None if nobody has called it yet.
     """
 
     place: Place
-    input: Shape | None
+    inputs: tuple[Shape, ...] | None
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,7 @@ class Block:
         scalars: for each learned scalar that the block owns and that has one number a
             feature, how many.
         totals: costs.
+        numbers: what its coefficients have by its place.
     """
 
     shapes: Mapping[Tensor, Shape]
@@ -120,6 +122,17 @@ class Block:
     outputs: tuple[Shape | None, ...]
     scalars: Mapping[str, int]
     totals: Totals
+    numbers: tuple[Symbolic, ...] = ()
+
+    def arrives(self, site: Site) -> Shape:
+        """What comes to a place, behind the adapter if one stands there.
+
+        Where none is needed a term has the shape of its sum, and an argument its own.
+        """
+        if site in self.sites:
+            return self.sites[site].target
+        argument = isinstance(site.parent, Apply)
+        return self.shapes[site.value if argument else site.parent]
 
 
 @dataclass(frozen=True)
@@ -141,7 +154,7 @@ class Segment:
     count: int
     stage: int
     width: int
-    stride: int
+    stride: Stride
     inputs: tuple[Shape | None, ...]
     block: Block
 
@@ -177,7 +190,7 @@ class Piece:
     input: Shape
     output: Shape
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
     table: tuple[int | float, ...] = ()
 
@@ -189,16 +202,16 @@ class SharedModule:
     Attributes:
         name: the operator letter.
         index: None, or 0.
-        input: the shape that it is called on.
+        inputs: the shapes that it is called on.
         width, stride: what ``c`` and ``s`` are for it.
         totals: costs of its parameters.
     """
 
     name: str
     index: int | None
-    input: Shape
+    inputs: tuple[Shape, ...]
     width: int
-    stride: int
+    stride: Stride
     totals: Totals
 
 

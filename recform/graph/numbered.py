@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L
+from recform.algebra.expr import I, L, Members
 from recform.algebra.formula import Formula
 from recform.algebra.symbols import parameter
 from recform.blocks import Kind, symbols_in
@@ -22,10 +22,12 @@ class Numbered:
     Attributes:
         alone: whether they are rates and nothing else. Blocks look alike then, as long as
             no rate comes out as 0 or 1 (:attr:`recform.blocks.Kind.RATE`).
+        lists: whether a block reads a list, which is longer in the next one.
         rates: these, as functions of ``i`` and ``L``.
     """
 
     alone: bool
+    lists: bool
     rates: tuple[Callable[[int, int], float], ...]
 
     def alike(self, first: int, last: int, length: int) -> int:
@@ -48,7 +50,8 @@ def numbered(formula: Formula) -> Numbered:
     values = {parameter(p.name): p.value for p in formula.params if p.free}
     tables = {table.symbol for table in formula.tables if table.by_block}
     rates = []
-    alone = True
+    lists = any(equation.right.has(Members) for equation in formula.equations)
+    alone = not lists
     for pipeline in formula.operators.values():
         for step in pipeline.steps:
             kinds = {
@@ -62,7 +65,7 @@ def numbered(formula: Formula) -> Numbered:
                     rates.append(_function(value, values))
                 else:
                     alone = False
-    return Numbered(alone, tuple(rates))
+    return Numbered(alone, lists, tuple(rates))
 
 
 def _function(

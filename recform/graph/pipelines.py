@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TypeAlias
 
+import sympy
+
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
-from recform.algebra.symbols import STRIDE, WIDTH, parameter
-from recform.algebra.tracing import Trace, trace
-from recform.blocks import Misfit, Shape, symbols_in
+from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
+from recform.algebra.tracing import Trace, memories, trace
+from recform.blocks import Memory, Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -29,16 +31,20 @@ class PipelineRunner:
         self._report = report
         self._tables = formula.tables
         self._params = {parameter(p.name): p.value for p in formula.params if p.free}
-        self._memo: dict[tuple[str, Span | None, Shape, Place], Trace] = {}
+        self._memo: dict[tuple[str, Span | None, tuple[Shape, ...], Place], Trace] = {}
 
     def run(
-        self, pipeline: Pipeline, x: Shape, place: Place, where: Where = None
+        self,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        where: Where = None,
     ) -> Trace:
-        """The pipeline on a shape.
+        """The pipeline on shapes.
 
         Args:
             pipeline: the operators.
-            x: the shape that comes in.
+            inputs: the shapes that come in.
             place: what its symbols stand for.
             where: finds the place in the formula that applies it, for diagnostics.
 
@@ -47,23 +53,46 @@ class PipelineRunner:
         """
         if not uses(pipeline, I):
             place = replace(place, index=0)
-        key = (pipeline.name, pipeline.span, x, place)
+        key = (pipeline.name, pipeline.span, inputs, place)
         if key not in self._memo:
-            self._memo[key] = self._run(pipeline, x, place, where)
+            self._memo[key] = self._run(pipeline, inputs, place, where)
         return self._memo[key]
 
-    def _run(self, pipeline: Pipeline, x: Shape, place: Place, where: Where) -> Trace:
-        values: dict[Symbolic, Symbolic] = {
+    def memories(
+        self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
+    ) -> tuple[Memory, ...]:
+        """What a pipeline keeps of positions that it has seen; arguments as of `run`.
+
+        Raises:
+            Stuck: after a diagnostic, if it cannot go on by positions (RF227).
+        """
+        try:
+            return memories(pipeline, inputs, self._values(place))
+        except Misfit as misfit:
+            self._misfit(misfit, None)
+            raise Stuck from None
+
+    def _values(self, place: Place) -> dict[Symbolic, Symbolic]:
+        return {
             WIDTH: place.width,
             STRIDE: place.stride,
+            SCALE: 1 / sympy.sympify(place.stride),
             I: place.index,
             L: place.length,
             **self._params,
             **dict(zip((t.symbol for t in self._tables), place.table, strict=False)),
         }
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
+        where: Where,
+    ) -> Trace:
         self._check_tables(pipeline, place)
         try:
-            made = trace(pipeline, x, values)
+            made = trace(pipeline, inputs, self._values(place))
         except Misfit as misfit:
             self._misfit(misfit, where)
             raise Stuck from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from recform.algebra.expr import Part, State, Tensor
 from recform.blocks import Shape
@@ -18,6 +18,7 @@ class Saved:
         before: inputs that autograd keeps already.
         known: shapes of the tensors of the block, as far as they were found.
         sites: where adapters stand, as far as they were found.
+        count: how many tensors a tensor is, made of a list.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Saved:
         before: frozenset[Tensor],
         known: Mapping[Tensor, Shape],
         sites: Mapping[Site, Bridge],
+        count: Callable[[Tensor], int],
     ) -> None:
         self._step = step
         self._before = before
         self._known = known
         self._sites = sites
+        self._count = count
         self._elements: dict[object, int] = {}
 
     def keep(self, tensor: Tensor, shape: Shape, *, adapted: bool = False) -> None:
@@ -45,7 +48,7 @@ class Saved:
         root = self._root(tensor)
         if root is not tensor and root in self._known:
             shape = self._known[root]
-        self._elements.setdefault(root, shape.elements)
+        self._elements.setdefault(root, shape.elements * self._count(root))
 
     def keep_inside(self, call: object, elements: int) -> None:
         """Notes what is kept between the operators of a pipeline, for one call of it."""

@@ -23,18 +23,26 @@ class ScalarSizes:
         step: what the block computes.
         shared: sizes of the scalars that all blocks share; those of this one are added.
         report: gets RF406.
+        count: how many tensors a tensor is, made of a list.
 
     Attributes:
-        own: sizes of the scalars that the block owns and that have one number a feature.
+        own: sizes of the scalars that the block owns and that have one number a feature,
+            or one for each member of a sum.
     """
 
     def __init__(
-        self, formula: Formula, step: Step, shared: dict[str, int], report: Diagnostics
+        self,
+        formula: Formula,
+        step: Step,
+        shared: dict[str, int],
+        report: Diagnostics,
+        count: Callable[[Tensor], int],
     ) -> None:
         self._formula = formula
         self._step = step
         self._shared = shared
         self._report = report
+        self._count = count
         self.own: dict[str, int] = {}
 
     def parameters(self) -> int:
@@ -83,8 +91,20 @@ class ScalarSizes:
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]
     ) -> None:
         """How many numbers the learned scalars of a coefficient have here."""
-        for item in sorted(tensor.coefficient.atoms(Learned), key=str):
+        learned = sorted(tensor.coefficient.atoms(Learned), key=str)
+        kinds = [self._formula.scalars[item.name] for item in learned]
+        if any(s.members for s in kinds) and any(s.per_feature for s in kinds):
+            self._report.error(
+                "RF314",
+                "a number for each member and one for each channel make no coefficient",
+                span(tensor),
+                hint="multiply by one after the other: a_<i,k>*(q_i*Y_k)",
+            )
+            raise Stuck(tensor, (tensor, *tensor.children))
+        for item in learned:
             scalar = self._formula.scalars[item.name]
+            if scalar.members:
+                self.own[item.name] = self._count(tensor)
             if scalar.per_feature:
                 table = self.own if scalar.indexed else self._shared
                 before = table.setdefault(item.name, int(shape.features))

@@ -13,6 +13,7 @@ from functools import partial
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -20,16 +21,22 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
+    list_of,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape
+from recform.blocks import Misfit, Shape, Stride
 from recform.blocks.applied import function_cost
+from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.adapters import BlockAdapters
 from recform.graph.model import Block, Module, Place, Site, Totals
@@ -40,7 +47,7 @@ from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages, newest
 from recform.recurrence.build import relative
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import END, ModuleSlot, Step
 from recform.recurrence.unroll import leading
 from recform.source import Span
 
@@ -91,7 +98,9 @@ class BlockShapes:
         self.adapters = BlockAdapters(
             self.formula, self.place.length, self.runner, self.report
         )
-        self.saved = Saved(self.step, self.kept, self.known, self.adapters.sites)
+        self.saved = Saved(
+            self.step, self.kept, self.known, self.adapters.sites, self.count
+        )
 
     def block(self) -> Block:
         """Everything about the block.
@@ -105,7 +114,9 @@ class BlockShapes:
                 self.shape(tensor)
         for tensor in self.step.body:
             self.shape(tensor)
-        scalars = ScalarSizes(self.formula, self.step, self.scalars, self.report)
+        scalars = ScalarSizes(
+            self.formula, self.step, self.scalars, self.report, self.count
+        )
         scalars.measure(self.shape, self.adapters.sites, self.saved, self.span)
         outputs = tuple(
             None if isinstance(slot, ModuleSlot) else self.shape(slot)
@@ -125,14 +136,30 @@ class BlockShapes:
             totals=self._totals + self.adapters.totals + saved,
         )
 
+    def count(self, tensor: Tensor) -> int:
+        """How many tensors a tensor of the block is: one for each member of a list."""
+        listed = tensor if is_list(tensor) else list_of(tensor)
+        if isinstance(listed, Listed):
+            *before, _ = listed.children
+            return 1 + sum(map(self.count, before))
+        if not isinstance(listed, History):
+            return 1
+        # The end is written as that of a short network.
+        behind = self.step.role == END
+        last = int(listed.last) + self.place.index + behind - self.step.at
+        if listed.kind == "finished":
+            return sum(listed.first <= end < last for end in self.formula.ends)
+        return last - listed.first + 1
+
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
             return
         x = next(self.shape(s) for s in self.step.outputs if isinstance(s, Tensor))
         place = replace(self.place, stride=1)
-        self.calls[name] = Module(place, x)
         pipeline = self.formula.operators[name]
-        made = self.runner.run(pipeline, x, place, None)
+        inputs = (x,) * len(pipeline.inputs)
+        self.calls[name] = Module(place, inputs)
+        made = self.runner.run(pipeline, inputs, place, None)
         self._totals += Totals(made.parameters)
 
     # -- shapes
@@ -162,6 +189,17 @@ class BlockShapes:
                 return self._function(tensor)
             case Part():
                 return self._part(tensor)
+            case Members():
+                return self.shape(tensor.listed)
+            case History() | Listed() if is_list(tensor):
+                return self._list(tensor)
+            case Over():
+                return self._over(tensor)
+            case Across():
+                inner = self.shape(tensor.tensor)
+                if tensor.kind == "norm":
+                    self.saved.keep(tensor.tensor, inner)
+                return inner.with_features(1)
             case History():
                 if tensor.kind == "concat":
                     return self._concat(tensor, self.step.parts(tensor))
@@ -279,8 +317,18 @@ class BlockShapes:
         raise Stuck(parent, (a, b))
 
     def _adapt(self, parent: Tensor, term: Tensor, target: Shape) -> None:
+        """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
+        if parent.is_many:
+            self.report.error(
+                "RF401",
+                f"this puts {source} and {target} together for each member of a sum, "
+                "and there are no adapters for that",
+                self.span(term),
+                hint="give both one shape, or sum first what has one",
+            )
+            raise Stuck(parent, (value, parent))
         site = Site(value, parent)
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
@@ -290,53 +338,90 @@ class BlockShapes:
     # -- operators
 
     def _apply(self, tensor: Apply) -> Shape:
-        x = self.shape(tensor.argument)
+        given = tuple(map(self.shape, tensor.arguments))
+        inputs = self._arguments(tensor, given)
+        adapted = inputs != given
         name = tensor.operator
         pipeline = self.formula.operators[name]
         own = tensor.index is not sympy.nan and int(tensor.index) == self.step.at
         index = None if tensor.index is sympy.nan else int(tensor.index)
         module = self.calls.get(name) if own else self.modules.get((name, index))
-        before = module.input if module is not None else None
+        before = module.inputs if module is not None else None
         if module is None:
             # What all blocks share is of no stage, and has none of its numbers.
             table = self.place.table if index is not None else ()
-            stride = self._stride(tensor.argument)
-            module = Module(replace(self.place, stride=stride, table=table), x)
-        elif module.input is None:
-            module = Module(module.place, x)
+            stride = 1 if adapted else self._stride(tensor.arguments)
+            module = Module(replace(self.place, stride=stride, table=table), inputs)
+        elif module.inputs is None:
+            module = Module(module.place, inputs)
         if own:
             self.calls[name] = module
         else:
             self.modules[name, index] = module
         place = module.place
-        if before is not None and before.features != x.features:
+        if before is not None and _features(before) != _features(inputs):
+            there, here = (" and ".join(map(str, xs)) for xs in (before, inputs))
             self.report.error(
                 "RF406",
-                f"{name} is one module, but is called on {before} and on {x}",
+                f"{name} is one module, but is called on {there} and on {here}",
                 self.span(tensor),
-                hint="an adapter stands in front of a term, never inside an operator; "
-                "count the index anew in each stage, with a transition between them: "
-                "scope stage",
+                hint="only what a block's own operator gets from older stages is brought "
+                "to the shape of the block; count the index anew in each stage, with a "
+                "transition between them: scope stage",
             )
-            raise Stuck(tensor, (tensor.argument, tensor))
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor))
         try:
-            trace = self.runner.run(pipeline, x, place, partial(self.span, tensor))
+            where = partial(self.span, tensor)
+            trace = self.runner.run(pipeline, inputs, place, where)
         except Stuck:
-            raise Stuck(tensor, (tensor.argument, tensor)) from None
+            raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
-        self._totals += Totals(learned, trace.multiply_adds)
-        if trace.saves_input:
-            self.saved.keep(tensor.argument, x)
+        self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
+        each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
+        for argument, shape, own_shape, kept in each:
+            if kept:
+                self.saved.keep(argument, shape, adapted=shape != own_shape)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output)
-        self.saved.keep_inside(tensor, trace.saved)
+        self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
         return trace.output
 
-    def _stride(self, argument: Tensor) -> int:
-        """Rule 4: the stride ``s`` of an operator brings its argument to the stage."""
+    def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Rule 8: the shapes in which arguments come to their operator.
+
+        A module that the block calls on tensors of several stages has one shape, that of
+        the block; where all are of one older stage, its stride brings them here.
+        """
+        calls = [
+            t for t in self.step.body if isinstance(t, Apply) and _alike(t, tensor)
+        ]
         declared = self._declared()
-        x = self.shape(argument)
-        if declared is not None:
+        if declared is None or tensor.index != self.step.at:
+            return given
+        result = list(given)
+        for place, (argument, x) in enumerate(
+            zip(tensor.arguments, given, strict=True)
+        ):
+            stages = {self.stages.of(call.arguments[place]) for call in calls}
+            if (
+                len(stages) > 1
+                and self.stages.of(argument) != self.stage
+                and x != declared
+                and not x.spreads_over(declared)
+            ):
+                self._adapt(tensor, argument, declared)
+                result[place] = declared
+        return tuple(result)
+
+    def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
+        """Rule 4: the stride ``s`` of an operator brings its argument to the stage.
+
+        It is that of the first one, where there are several.
+        """
+        declared = self._declared()
+        if declared is not None and arguments:
+            argument, *_ = arguments
+            x = self.shape(argument)
             stride = x.stride_to(declared, self.stages.behind(argument, self.stage))
             if stride is not None:
                 return stride
@@ -358,6 +443,30 @@ class BlockShapes:
                 raise Stuck(tensor, (parts[0], part))
         features = sum(int(shape.features) for shape in shapes)
         return shapes[0].with_features(features)
+
+    def _list(self, listed: History | Listed) -> Shape:
+        """The shape of each member of a list."""
+        *before, member = self.step.parts(listed)
+        shape = self.shape(member)
+        if before and self.shape(before[0]) != shape:
+            body = listed.body if isinstance(listed, History) else member
+            self.report.error(
+                "RF401",
+                f"the members of one sum have different shapes: "
+                f"{self.shape(before[0])} and {shape}",
+                self.span(body),
+                hint="`scope stage` starts the index anew in each stage, "
+                "with a transition between them",
+            )
+            raise Stuck(listed, (before[0], member))
+        return shape
+
+    def _over(self, tensor: Over) -> Shape:
+        """The shape of a sum over members, or of the share of each."""
+        shape = self.shape(tensor.tensor)
+        if tensor.kind == "softmax":
+            self.saved.keep(tensor, shape)
+        return shape
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
@@ -399,6 +508,16 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
+
+
+def _features(inputs: tuple[Shape, ...]) -> list[Size]:
+    """What a module is made for: its features, whatever the grid."""
+    return [x.features for x in inputs]
+
+
+def _alike(one: Apply, other: Apply) -> bool:
+    """Whether two applications are calls of one module."""
+    return (one.operator, one.index) == (other.operator, other.index)
 
 
 def _never(shape: Shape, target: Shape) -> bool:

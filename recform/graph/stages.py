@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, History, Input, State, Tensor
+from recform.algebra.expr import Apply, Filled, History, Input, Mirror, State, Tensor
 from recform.algebra.formula import Formula, Scope
+from recform.blocks import Stride
+from recform.blocks.shape import as_stride
 from recform.recurrence.model import Step
 
 
@@ -20,7 +22,7 @@ class Strides:
         of_stage: in order; 1 for a stage whose transition makes the stride.
     """
 
-    of_stage: tuple[int, ...]
+    of_stage: tuple[Stride, ...]
 
     @staticmethod
     def of(formula: Formula) -> Strides:
@@ -33,7 +35,7 @@ class Strides:
             )
         )
 
-    def between(self, older: int, newer: int) -> int:
+    def between(self, older: int, newer: int) -> Stride:
         """The stride from a block of one stage to a block of a later one.
 
         Args:
@@ -41,7 +43,7 @@ class Strides:
                 before it.
             newer: the number of the later one.
         """
-        return math.prod(self.of_stage[older + 1 : newer + 1])
+        return as_stride(math.prod(self.of_stage[older + 1 : newer + 1]))
 
 
 class TensorStages:
@@ -78,7 +80,7 @@ class TensorStages:
         """Notes that the block brings what is all older to its own stage."""
         self._of[tensor] = self.stage
 
-    def behind(self, tensor: Tensor, stage: int) -> int:
+    def behind(self, tensor: Tensor, stage: int) -> Stride:
         """The stride from the block of a tensor to those of a stage."""
         return self._strides.between(self.of(tensor), stage)
 
@@ -95,6 +97,8 @@ def newest(tensor: Tensor) -> int:
     """The newest block that made a part of a written-out tensor, its scalars aside."""
     if isinstance(tensor, State):
         return int(tensor.index)
+    if isinstance(tensor, Mirror):
+        return tensor.block
     if isinstance(tensor, History):
         return int(tensor.last)
     own = 0

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, L, untimed
-from recform.algebra.formula import LearnedScalar
+from recform.algebra.expr import I, K, L, untimed
+from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -36,8 +36,14 @@ class DeclarationReader:
         self._frame = frame
         self._report = report
 
-    def constants(self) -> tuple[dict[str, Symbolic], set[str]]:
-        """The values of constants by name, and which have the index ``i``."""
+    def constants(
+        self, places: Mapping[str, Symbolic]
+    ) -> tuple[dict[str, Symbolic], set[str]]:
+        """The values of constants by name, and which have the index ``i``.
+
+        Args:
+            places: more that those with an index may read.
+        """
         values: dict[str, Symbolic] = {}
         indexed: set[str] = set()
         for name, item in self._section.consts.items():
@@ -49,7 +55,7 @@ class DeclarationReader:
                 if not self._is_index_i(item.target):
                     continue
                 indexed.add(name)
-                names["i"] = I
+                names = {**places, **names, "i": I}
             value = ScalarReader(names, self._report, "a constant").read(item.value)
             # After a mistake the name is known all the same.
             values[name] = sympy.S.One if value is None else value
@@ -67,13 +73,31 @@ class DeclarationReader:
             and index.name not in ("i", "L")
         )
 
-    def scalars(self, each_time: frozenset[str]) -> dict[str, LearnedScalar]:
+    def each_member(self, found: Survey) -> frozenset[str]:
+        """Learned scalars with a number for each member of a sum: ``scalar a_<i,k> = 0``."""
+        if found.timed:
+            return frozenset()
+        scalars = self._section.scalars.items()
+        return frozenset(name for name, s in scalars if len(s.target.indices) == 2)
+
+    def scalars(
+        self, each_time: frozenset[str], each_member: frozenset[str]
+    ) -> dict[str, LearnedScalar]:
         """The learned scalars by name.
 
         Args:
             each_time: those that have a time instead of a block.
+            each_member: those with a number for each member of a sum.
         """
         result = {}
+        for item in self._section.starts.values():
+            if item.target.name not in each_member:
+                self._report.error(
+                    "RF313",
+                    f"{item.target.span.text} is one of many that nothing declares",
+                    item.span,
+                    hint=f"scalar {item.target.name}_<i,k> = 0 declares all of them",
+                )
         for name, item in self._section.scalars.items():
             indexed = bool(item.target.indices) and name not in each_time
             if indexed and not self._is_index_i(item.target):
@@ -84,23 +108,60 @@ class DeclarationReader:
                     "a learned scalar is `per channel` or one for all",
                     item.span,
                 )
-            self._frame.structural |= params_in(item.value, self._section.params)
-            reader = ScalarReader(self._frame.values, self._report, "a scalar's start")
-            value = reader.read(item.value)
-            if isinstance(value, bool):
+            if name in each_member:
+                if item.per is not None:
+                    self._report.error(
+                        "RF313",
+                        f"{name} has a number for each member of a sum, "
+                        "and cannot have one for each channel as well",
+                        item.span,
+                    )
+                result[name] = LearnedScalar(
+                    name, True, 0.0, False, item.span, self._starts(item)
+                )
+                continue
+            start = float(self._number(self._start(item, {}), item))
+            result[name] = LearnedScalar(
+                name, indexed, start, item.per is not None, item.span
+            )
+        return result
+
+    def _start(self, item: n.Scalar, more: Mapping[str, Symbolic]) -> Symbolic:
+        """What a declaration says that a scalar starts at; None after a diagnostic."""
+        self._frame.structural |= params_in(item.value, self._section.params)
+        names = {**self._frame.values, **more}
+        return ScalarReader(names, self._report, "a scalar's start").read(item.value)
+
+    def _starts(self, item: n.Scalar) -> MemberStarts:
+        """How the numbers of ``a_<i,k>`` start; the last member is not known yet."""
+        variable = item.target.indices[1]
+        assert isinstance(variable, n.Reference)
+        block = {"i": I, "L": L}
+        own: list[tuple[Symbolic, Symbolic]] = []
+        for other in self._section.starts.values():
+            if other.target.name != item.target.name:
+                continue
+            if not self._is_of_block(other.target):
+                continue
+            index = other.target.indices[1]
+            place = None
+            if not isinstance(index, n.Range):
+                place = ScalarReader(block, self._report, "an index").read(index)
+            value = self._start(other, block)
+            if place is not None and value is not None:
+                own.append((place, self._number(value, other)))
+        value = self._start(item, {**block, variable.name: K})
+        return MemberStarts(self._number(value, item), tuple(own), I)
+
+    def _number(self, value: Symbolic, item: n.Scalar) -> Symbolic:
+        """A start that is a number; after a mistake the name is known all the same."""
+        if value is None or isinstance(value, bool):
+            if value is not None:
                 self._report.error(
                     "RF212", "a scalar starts at a number", item.value.span
                 )
-                value = None
-            result[name] = LearnedScalar(
-                name,
-                indexed,
-                # After a mistake the name is known all the same.
-                0.0 if value is None else float(value),
-                item.per is not None,
-                item.span,
-            )
-        return result
+            return sympy.S.Zero
+        return value
 
     def used(
         self, reader: Reader, scalars: Mapping[str, LearnedScalar]
@@ -111,6 +172,10 @@ class DeclarationReader:
             for name in reader.used
             if untimed(name) in scalars
         }
+        for name, (_, last) in reader.ends.items():
+            starts = used[name].members
+            assert starts is not None
+            used[name] = replace(used[name], members=replace(starts, last=last))
         for member, name in reader.members.items():
             if name in used:
                 self._report.error(
@@ -121,6 +186,17 @@ class DeclarationReader:
                 )
             used[member] = replace(scalars[name], name=member, indexed=False)
         return used
+
+    def _is_of_block(self, target: n.Reference) -> bool:
+        """Whether the first index is ``i``, with a report if it is not."""
+        if isinstance(first := target.indices[0], n.Reference) and first.name == "i":
+            return True
+        self._report.error(
+            "RF304",
+            f"a declaration has the index i: {target.name}_<i,...>",
+            target.span,
+        )
+        return False
 
     def _is_index_i(self, target: n.Reference) -> bool:
         index = target.indices[0]

@@ -11,6 +11,7 @@ from recform.algebra.expr import Combine, Concat, I, Input, L, State, Tensor, Te
 from recform.algebra.operators import OperatorRef
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
+from recform.lowering.reading.members import Range
 from recform.lowering.sorts import MAX_TERMS, Names, Reader, Value
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -36,6 +37,9 @@ class FiniteReader(Reader):
                 return Input()
             if expr.name in self.names.unknowns:
                 return State(expr.name, sympy.nan)
+            number = self.names.numbers.get(expr.name, sympy.S.One)
+            if self._indexing and number.is_Symbol and expr.name not in self._bound:
+                self._no_index(expr)
         if expr.name == self.tensor_name:
             self._fail("RF304", f"{expr.name} has no index here", expr.span)
         value = super()._reference(expr)
@@ -86,23 +90,16 @@ class FiniteReader(Reader):
             )
         return value
 
-    def _history(
-        self,
-        kind: str,
-        variable: str,
-        body: n.Expr,
-        low: Symbolic,
-        high: Symbolic,
-        span: Span,
-    ) -> Tensor:
+    def _history(self, kind: str, over: Range, body: n.Expr, span: Span) -> Tensor:
         """A range in a definition is finite: all its members, side by side."""
+        low, high = over.first, over.last
         if not high.is_Integer or high < low:
             self._fail("RF308", "a range in a definition ends at a number", span)
         if high - low + 1 > MAX_TERMS:
             self._fail("RF106", f"this range has more than {MAX_TERMS} members", span)
         members = []
         for number in range(int(low), int(high) + 1):
-            with self.binding(variable, sympy.Integer(number)):
+            with self.binding(over.variable, sympy.Integer(number)):
                 members.append(self.tensor(body))
         if len(members) == 1:
             return members[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import TypeVar
 
 import sympy
@@ -11,7 +12,7 @@ import sympy
 from recform.algebra.formula import Param, Scope, StageSpec
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE
-from recform.blocks import Shape
+from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import names_in
@@ -22,7 +23,11 @@ from recform.syntax import nodes as n
 
 MAX_BLOCKS = 100_000
 MAX_WIDTH = 65_536
+MAX_STRIDE = 64
 MAX_TIMES = 64
+#: What stands for a number of times where the second index is the position of a token.
+POSITIONS = "positions"
+_IDS = "the number of ids that there are"
 #: The setting that stands for the `input` line: sizes with an x between them, as text.
 INPUT = "input"
 
@@ -75,12 +80,21 @@ class FrameReader:
         assert isinstance(item, n.Input)
         given = self._settings.get(INPUT)
         sizes: list[int | None]
+        kinds = None if item.kinds is None else self.whole(item.kinds, _IDS, MAX_SIZE)
+        ids = item.kinds is not None
         if given is not None:
             # `with_sizes` left digits only.
-            found = [sympy.Integer(size) for size in str(given).split("x")]
+            text, of, many = str(given).partition("of")
+            found = [sympy.Integer(size) for size in text.split("x")]
             sizes = [self._whole(v, "the input", MAX_SIZE, item.span) for v in found]
+            if of:
+                kinds = self._whole(sympy.Integer(many), _IDS, MAX_SIZE, item.span)
+            # How many ids come in says nothing of how many there are.
+            ids = bool(of) or (ids and len(sizes) == 1)
         else:
             sizes = [self.whole(size, "the input", MAX_SIZE) for size in item.sizes]
+        if ids:
+            return self._ids(sizes, kinds, item)
         if len(sizes) > 3:
             self._report.error(
                 "RF212",
@@ -92,6 +106,22 @@ class FrameReader:
         if any(size is None for size in sizes):
             return None
         return Shape.of(tuple(size for size in sizes if size is not None))
+
+    def _ids(
+        self, sizes: list[int | None], kinds: int | None, item: n.Input
+    ) -> Shape | None:
+        """So many ids, of so many that there are; None after a diagnostic."""
+        if len(sizes) > 1:
+            self._report.error(
+                "RF212",
+                "ids have one size, and behind `of` stands how many there are",
+                item.span,
+                hint="for example: input 64 of 256",
+            )
+            return None
+        if sizes[0] is None or kinds is None:
+            return None
+        return Shape(Layout.IDS, kinds, (sizes[0],))
 
     def whole(self, expr: n.Expr, what: str, limit: int, least: int = 1) -> int | None:
         """A whole number of the frame, or None after a diagnostic."""
@@ -132,9 +162,9 @@ class FrameReader:
         for stage in item.stages:
             width = self.whole(stage.width, "a stage's width", MAX_WIDTH)
             blocks = self.whole(stage.blocks, "a stage's number of blocks", MAX_BLOCKS)
-            stride: int | None = 1
+            stride: Stride | None = 1
             if stage.stride is not None:
-                stride = self.whole(stage.stride, "a stage's stride", 64)
+                stride = self._stride(stage.stride)
             if width and blocks and stride:
                 result.append(StageSpec(width, blocks, stride, stage.span))
         if sum(stage.blocks for stage in result) > MAX_BLOCKS:
@@ -144,6 +174,19 @@ class FrameReader:
                 item.span,
             )
         return tuple(result)
+
+    def _stride(self, expr: n.Expr) -> Stride | None:
+        """A whole number, or one over a whole number, for a grid that becomes finer."""
+        what = "a stage's stride"
+        value = ScalarReader(self.values, Diagnostics(), what).read(expr)
+        if (
+            isinstance(value, sympy.Rational)
+            and value.p == 1
+            and 1 < value.q <= MAX_STRIDE
+        ):
+            self.structural |= params_in(expr, self._section.params)
+            return Fraction(1, int(value.q))
+        return self.whole(expr, what, MAX_STRIDE)
 
     def starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
         """The first block of every stage, as the index counts them."""
@@ -170,12 +213,24 @@ class FrameReader:
             return Scope.NETWORK
 
     def times(self, found: Survey) -> int:
-        """How far the second index runs; 0 where there is none."""
+        """How far the second index runs; 0 where there is none, or it has no end."""
         item = self._section.single["times"]
         assert isinstance(item, n.Times)
-        if not found.timed:
+        if not found.timed or self.over_positions():
             return 0
         return self.whole(item.count, "the number of times", MAX_TIMES) or 1
+
+    def over_positions(self) -> bool:
+        """Whether a second index is the position of a token: ``times positions``."""
+        item = self._section.single["times"]
+        assert isinstance(item, n.Times)
+        count = item.count
+        return (
+            isinstance(count, n.Reference)
+            and count.name == POSITIONS
+            and not count.indices
+            and POSITIONS not in {*self._section.params, *self._section.consts}
+        )
 
 
 def with_sizes(
@@ -183,20 +238,23 @@ def with_sizes(
 ) -> dict[str, _Given | str]:
     """Settings whose `input`, a tuple or a text, is spelled in one way: ``3x32x32``.
 
+    Ids are a text, ``64of256``.
+
     Args:
         settings: as they were given.
-        report: gets RF504 where the input is no one to three whole numbers.
+        report: gets RF504 where the input is no one to three whole numbers, and no ids.
     """
     if INPUT not in settings:
         return dict(settings)
     value = settings[INPUT]
     sizes = value if isinstance(value, tuple | list) else str(value).split("x")
     text = "x".join(str(size).strip() for size in sizes)
-    if not re.fullmatch(r"[0-9]{1,9}(x[0-9]{1,9}){0,2}", text):
+    text = re.sub(r"\s+of\s+", "of", text)
+    if not re.fullmatch(r"[0-9]{1,9}((x[0-9]{1,9}){0,2}|of[0-9]{1,9})", text):
         report.error(
             "RF504",
             f"{str(value)[:40]!r} is not the sizes of an input",
-            hint="one to three whole numbers, such as 3x32x32",
+            hint="one to three whole numbers, such as 3x32x32; or ids, 64of256",
         )
     return {**settings, INPUT: text}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import sympy
+
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
+from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
@@ -16,10 +19,11 @@ from recform.lowering.checks.clashes import check_names
 from recform.lowering.constructor import Fix, free_params, hides, symbols_of
 from recform.lowering.declarations import DeclarationReader
 from recform.lowering.equations.output import read_output
+from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.lowering.frame import INPUT, FrameReader
-from recform.lowering.sections import Section, layout_defaults, sections
+from recform.lowering.sections import RISE, Section, layout_defaults, sections
 from recform.lowering.settings import init_rules, name_rules
 from recform.lowering.sorts import Names, Reader
 from recform.lowering.survey import Survey, survey
@@ -104,30 +108,40 @@ class _Lowering:
         shape = self._frame.input()
         if shape is None:
             return None
+        is_said = RISE in section.single
         section.add_defaults(layout_defaults(shape.layout.value))
         stages = self._frame.stages()
         tables = TableReader(section, self._frame.values, stages, report)
         self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
-        numbers, indexed = declarations.constants()
-        each_time = declarations.each_time(found)
-        scalars = declarations.scalars(each_time)
+        restarts = self._frame.scope() is Scope.STAGE
+        count = I if restarts else Placed(tables.rows[COUNT])
+        numbers, indexed = declarations.constants({COUNT: count})
+        positions = self._frame.over_positions()
+        each_time = frozenset() if positions else declarations.each_time(found)
+        each_member = declarations.each_member(found)
+        scalars = declarations.scalars(each_time, each_member)
         constants = {k: v for k, v in numbers.items() if not v.has(I)}
         values = {**constants, **tables.symbols, **self._frame.values}
         flows = NetworkFlows(section, found, shape, values, report)
         self._frame.structural |= flows.structural
         frame, operators = flows.frame, flows.operators
+        if not self._rises(stages, frame, is_said):
+            frame.pop(RISE, None)
         names = Names(
             section.library,
             frozenset(found.unknowns),
-            frozenset(found.operators),
+            {name: pipeline.inputs for name, pipeline in operators.items()},
             {name: scalar.indexed for name, scalar in scalars.items()},
             {**numbers, **self._frame.values},
             frozenset(indexed),
             self._frame.times(found),
-            frozenset(found.timed),
+            frozenset() if positions else frozenset(found.timed),
             each_time,
-            frozenset(name for name, item in section.consts.items() if item.per),
+            tables.rows,
+            positions,
+            each_member,
+            restarts,
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
@@ -141,7 +155,11 @@ class _Lowering:
         unknowns = equations_reader.unknowns
         output = read_output(section, reader, equations, unknowns, report)
         rules = name_rules(section, found, self._counts(stages), report)
-        init = init_rules(section, self._frame.values, report)
+        # Where each stage has a number of blocks of its own, there is no L of all.
+        length = sympy.Integer(self._frame.length(stages))
+        known = self._frame.values if restarts else {**self._frame.values, "L": length}
+        pipelines = [*frame.values(), *operators.values()]
+        init = init_rules(section, pipelines, known, report)
         if not equations and not report.has_errors:
             report.error(
                 "RF215",
@@ -153,11 +171,28 @@ class _Lowering:
             return None
         used = [name for name in reader.used if untimed(name) in operators]
         needed = symbols_of([*frame.values(), *(operators[untimed(n)] for n in used)])
+        rights = [b.rule.right if b.rule else b.right for b in boundaries]
+        sides = [*(e.right for e in equations), *filter(None, rights), output[0]]
+        placed = names_in(sides) - {COUNT}
         every = [*frame.values(), *operators.values()]
         free = free_params(params, every, self._frame.structural)
         if hides(params, free, section.library, report):
             return None
         fix = Fix({p.name: p.value for p in params if not p.free or p.name not in free})
+        network = over_positions(
+            Lowered(
+                tuple(equations),
+                {name: fix(operators[untimed(name)]) for name in used},
+                declarations.used(reader, scalars),
+                {},
+            ),
+            boundaries,
+            output[0],
+            reader.spans,
+            report,
+        )
+        if network is None:
+            return None
         made = Formula(
             name=section.name,
             source=self._source,
@@ -166,13 +201,16 @@ class _Lowering:
             stem=fix(frame["stem"]),
             head=fix(frame["head"]),
             adapter=_unless_empty(fix(frame["adapter"])),
+            rise=_unless_empty(fix(frame[RISE])) if RISE in frame else None,
             transition=_unless_empty(fix(frame["transition"])),
             stages=stages,
             scope=self._frame.scope(),
-            operators={name: fix(operators[untimed(name)]) for name in used},
-            scalars=declarations.used(reader, scalars),
-            tables=tuple(t for t in tables.tables if t.symbol in needed),
-            equations=tuple(equations),
+            operators=network.operators,
+            scalars=network.scalars,
+            tables=tuple(
+                t for t in tables.tables if t.symbol in needed or t.name in placed
+            ),
+            equations=network.equations,
             boundaries=tuple(boundaries),
             output=output[0],
             output_span=output[1],
@@ -180,6 +218,7 @@ class _Lowering:
             name_spans={**found.operators, **_spans(section.settings["names"])},
             init=init,
             spans=reader.spans,
+            said=network.said,
             library=section.library,
         )
         check_numbers(made, reader, report)
@@ -210,17 +249,31 @@ class _Lowering:
     def _complete(self, found: Survey) -> None:
         section = self._section
         section.add_defaults(defaults.FRAME)
-        if "head" not in section.single:
+        given = section.single["input"]
+        ids = isinstance(given, n.Input) and given.kinds is not None
+        if "head" not in section.single and not ids:
             section.add_defaults(defaults.PARAMS)
         shared = found.shared or found.called_twice or found.grows or bool(found.timed)
         scope = section.single["scope"]
         flat = (
             shared and isinstance(scope, n.Scope) and scope.where != Scope.STAGE.value
         )
-        given = section.single["input"]
         if isinstance(given, n.Input) and len(given.sizes) != 3:
             flat = True
         section.add_defaults(defaults.FLAT_STAGES if flat else defaults.STAGES)
+
+    def _rises(
+        self,
+        stages: tuple[StageSpec, ...],
+        frame: Mapping[str, Pipeline],
+        is_said: bool,
+    ) -> bool:
+        """Whether terms may be brought to a finer grid.
+
+        A file that has no adapters has none of these either, unless it says one.
+        """
+        finer = any(stage.stride < 1 for stage in stages)
+        return finer and (is_said or bool(frame["adapter"].steps))
 
     def _counts(self, stages: tuple[StageSpec, ...]) -> dict[str, int]:
         """How many there are of what a `names` statement may name by a list."""

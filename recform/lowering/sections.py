@@ -19,6 +19,9 @@ from recform.syntax.parse import parse
 
 _N = TypeVar("_N", bound=n.Node)
 
+#: The statement for the adapter of terms whose grid is too coarse.
+RISE = "adapter up"
+
 
 @dataclass
 class Section:
@@ -41,6 +44,7 @@ class Section:
     params: dict[str, n.Param] = field(default_factory=dict)
     consts: dict[str, n.Const] = field(default_factory=dict)
     scalars: dict[str, n.Scalar] = field(default_factory=dict)
+    starts: dict[str, n.Scalar] = field(default_factory=dict)
     definitions: dict[str, n.Relation] = field(default_factory=dict)
     equations: list[n.Relation] = field(default_factory=list)
     settings: dict[str, dict[str, n.Setting]] = field(
@@ -206,6 +210,9 @@ class _Collector:
             case n.Const():
                 name = item.target.name
                 self._once(section.consts, name, item, f"the constant {name}")
+            case n.Scalar() if _is_of_one_member(item.target):
+                text = item.target.span.text
+                self._once(section.starts, text, item, f"the start of {text}")
             case n.Scalar():
                 name = item.target.name
                 self._once(section.scalars, name, item, f"the scalar {name}")
@@ -252,6 +259,14 @@ class _Collector:
         table[key] = item
 
 
+def _is_of_one_member(target: n.Reference) -> bool:
+    """Whether this is ``a_<i,i>`` or ``a_<i,0>``: how one of the ``a_<i,k>`` starts."""
+    if len(target.indices) != 2:
+        return False
+    member = target.indices[1]
+    return not isinstance(member, n.Reference) or member.name == "i"
+
+
 def _keyword(item: n.Statement) -> str:
     if isinstance(item, n.Pipeline):
         return item.role
@@ -271,4 +286,5 @@ def layout_defaults(layout: str) -> str:
         "image": defaults.IMAGE,
         "tokens": defaults.TOKENS,
         "vector": defaults.VECTOR,
+        "ids": defaults.IDS,
     }[layout]

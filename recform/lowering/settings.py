@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from recform.algebra.formula import InitRule
+from recform.algebra.body import every_step
+from recform.algebra.formula import InitRule, Pipeline
 from recform.algebra.labels import Naming
 from recform.algebra.scalars import ScalarReader
 from recform.blocks.identifiers import nearest_label
@@ -25,10 +26,10 @@ _NUMBER = re.compile(r"\{\d{0,3}\}")
 
 #: The rules of an `init` statement: the numbers that each takes, and their defaults.
 RULES: dict[str, tuple[tuple[str, float], ...]] = {
-    "kaiming_normal": (),
-    "kaiming_uniform": (),
-    "xavier_normal": (),
-    "xavier_uniform": (),
+    "kaiming_normal": (("gain", 1.0),),
+    "kaiming_uniform": (("gain", 1.0),),
+    "xavier_normal": (("gain", 1.0),),
+    "xavier_uniform": (("gain", 1.0),),
     "normal": (("std", 0.02),),
     "trunc_normal": (("std", 0.02),),
     "constant": (("value", 0.0),),
@@ -38,8 +39,12 @@ RULES: dict[str, tuple[tuple[str, float], ...]] = {
 }
 _MODES = ("fan_in", "fan_out")
 _BY_FANS = ("kaiming", "xavier")
-#: As torchvision initialises ResNets; norms are left as torch makes them (ones, zeros).
-DEFAULT_INIT = {"conv": InitRule("kaiming_normal", mode="fan_out")}
+#: As torchvision initialises ResNets, and GPT-2 its embedding, which a head may share;
+#: norms are left as torch makes them (ones, zeros).
+DEFAULT_INIT = {
+    "conv": InitRule("kaiming_normal", mode="fan_out"),
+    "embed": InitRule("normal", (("std", 0.02),)),
+}
 
 
 def name_rules(
@@ -184,19 +189,33 @@ def _is_attribute(text: str) -> bool:
 
 
 def init_rules(
-    section: Section, values: Mapping[str, Symbolic], report: Diagnostics
+    section: Section,
+    pipelines: Iterable[Pipeline],
+    values: Mapping[str, Symbolic],
+    report: Diagnostics,
 ) -> dict[str, InitRule]:
-    """How weights start, by the kind of operator that owns them."""
+    """How weights start, by the kind of operator that owns them, or by its label.
+
+    Args:
+        section: the statements.
+        pipelines: those that have labels.
+        values: what may stand in numbers, by name.
+        report: gets RF20x and RF210.
+    """
     flat = {
         weights.kind: weights.flat
         for name in section.library.names
         for weights in section.library.operators[name].weights
     }
     kinds = sorted(flat)
+    for pipeline in pipelines:
+        for step in every_step(pipeline):
+            for weights in step.operator.weights:
+                flat.setdefault(step.label.rpartition(".")[2], weights.flat)
     rules = dict(DEFAULT_INIT)
     for key, setting in section.settings["init"].items():
-        if key not in kinds:
-            guess = closest(key, kinds)
+        if key not in flat:
+            guess = closest(key, sorted(flat))
             report.error(
                 "RF201",
                 f"there are no weights of {key!r}",
@@ -242,12 +261,14 @@ def _init_rule(
     numbers = dict(RULES[name])
     mode = "fan_in" if name.startswith("kaiming") else ""
     slots = list(numbers)
-    for position, item in enumerate(arguments):
+    position = 0
+    for item in arguments:
         value = item.value if isinstance(item, n.Keyword) else item
         if isinstance(value, n.Reference) and value.name in _MODES and mode:
             mode = value.name
             continue
         slot = item.name if isinstance(item, n.Keyword) else _at(slots, position)
+        position += 1
         number = ScalarReader(values, report, f"{name}'s argument").read(value)
         if number is None:
             return None

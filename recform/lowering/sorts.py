@@ -17,6 +17,7 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import (
+    Elementwise,
     Filled,
     K,
     Part,
@@ -40,6 +41,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
 from recform.lowering.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
 from recform.lowering.reading.calls import Calls
+from recform.lowering.reading.members import Range
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -101,14 +103,21 @@ class Reader(Calls):
         for direction, factor in expr.factors:
             value = self.value(factor)
             if direction < 0:
-                if not isinstance(value, Scalar):
-                    kind = "a tensor" if isinstance(value, Tensor) else "an operator"
-                    self._fail("RF205", f"{kind} is no divisor", factor.span)
-                if value.value == 0:
-                    raise ZeroDivisionError
-                value = Scalar(1 / value.value)
+                value = self._inverse(value, factor)
             factors.append((value, factor.span))
         return self._multiply(factors)
+
+    def _inverse(self, divisor: Value, factor: n.Expr) -> Value:
+        """1 over a number or a tensor."""
+        if isinstance(divisor, Tensor):
+            inverse = self.names.library.elementwise("reciprocal")
+            assert inverse is not None
+            return Elementwise(inverse, divisor)
+        if not isinstance(divisor, Scalar):
+            self._fail("RF205", "an operator is no divisor", factor.span)
+        if divisor.value == 0:
+            raise ZeroDivisionError
+        return Scalar(1 / divisor.value)
 
     def _multiply(self, factors: list[tuple[Value, Span]]) -> Value:
         """Each operator applies to the next tensor on its right."""
@@ -199,11 +208,12 @@ class Reader(Calls):
             )
         return self._multiply([(base, expr.base.span)] * int(times))
 
-    def _body(self, body: n.Expr) -> Value:
+    def _body(self, body: n.Expr, over: Range) -> Value:
         reader = _HistoryReader(
-            self.names, self.report, self.spans, self.used, self.members
+            self.names, self.report, self.spans, self.used, self.members, self.ends
         )
         reader._bound, reader._time = self._bound, self._time
+        reader._over = over
         return reader.value(body)
 
 

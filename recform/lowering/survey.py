@@ -9,12 +9,11 @@ from itertools import pairwise
 from recform.algebra.scalars import FUNCTIONS
 from recform.blocks import Library
 from recform.diagnostics import Diagnostics
+from recform.lowering.reading.base import BUILT_IN
 from recform.lowering.sections import Section
-from recform.lowering.twice import on_two_blocks
+from recform.lowering.twice import is_parameters, on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
-
-_BUILT_IN = {"sum", "prod", "concat", "split", "max", "min", "mean"}
 
 
 @dataclass
@@ -98,7 +97,9 @@ def _operators(
         if isinstance(part, n.Call):
             name = part.function.name
             plain = not part.function.indices
-            if plain and (name in _BUILT_IN or name in FUNCTIONS):
+            if plain and (name in BUILT_IN or name in FUNCTIONS):
+                continue
+            if plain and name == "softmax" and len(part.arguments) == 2:
                 continue
             if name not in found.unknowns and name not in declared:
                 indexed = not plain or any(
@@ -153,7 +154,7 @@ def _sharing(exprs: list[n.Expr], found: Survey) -> None:
                 isinstance(part, n.Reference)
                 and part.name in found.operators
                 and not part.indices
-                and not _called_with_parameters(expr, part)
+                and not _called_with_parameters(expr, part, found)
             ):
                 found.shared = True
             if isinstance(part, n.Call) and part.function.name == "concat":
@@ -195,11 +196,13 @@ def _meets_own_output(part: n.Product, found: Survey) -> bool:
     return False
 
 
-def _called_with_parameters(expr: n.Expr, reference: n.Reference) -> bool:
+def _called_with_parameters(
+    expr: n.Expr, reference: n.Reference, found: Survey
+) -> bool:
     """Whether the name is the F of ``F(X, theta_i)``, whose index is that of theta."""
     for part in _walk(expr):
         if isinstance(part, n.Call) and part.function is reference:
-            return len(part.arguments) > 1
+            return any(is_parameters(a, found.unknowns) for a in part.arguments)
     return False
 
 

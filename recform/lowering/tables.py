@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import sympy
 
 from recform.algebra.formula import StageSpec, Table
+from recform.algebra.placed import COUNT, Row, starts
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.blocks.identifiers import identifier, is_taken
@@ -14,6 +15,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.definitions import every_name
 from recform.lowering.sections import Section
+from recform.source import Span
 from recform.syntax import nodes as n
 
 _PER = ("stage", "block")
@@ -32,6 +34,7 @@ class TableReader:
         tables: in the order of the file; those with mistakes are left out.
         symbols: what stands for each of them, by name; those with mistakes are known too,
             so that a use of one is no second mistake.
+        rows: the numbers of all blocks, by name.
         structural: names of parameters that stand in them.
     """
 
@@ -48,6 +51,7 @@ class TableReader:
         self._report = report
         self.structural: set[str] = set()
         self.symbols: dict[str, Symbolic] = {}
+        self.rows = {COUNT: Row.count([stage.blocks for stage in stages])}
         found = []
         # What arguments are called already, or could want to be.
         self._taken = {*section.params, *section.consts}
@@ -60,7 +64,15 @@ class TableReader:
             if table is not None:
                 found.append(table)
                 self.symbols[name] = table.symbol
+        if COUNT not in self._taken:
+            found.append(self._count(section.equations[0].span))
+            self.symbols[COUNT] = found[-1].symbol
         self.tables = tuple(found)
+
+    def _count(self, span: Span) -> Table:
+        """The number of a block within its stage, as operators read it."""
+        counts = [n + 1 for stage in self._stages for n in range(stage.blocks)]
+        return Table(COUNT, size(COUNT), True, tuple(counts), span, counts=True)
 
     def _table(self, name: str, item: n.Const) -> Table | None:
         if item.per not in _PER or item.target.indices or name in SYMBOLS:
@@ -97,6 +109,10 @@ class TableReader:
         natural = all(value.is_Integer and value > 0 for value in read)
         numbers = tuple(int(v) if v.is_Integer else float(v) for v in read)
         shown = self._argument(name, item.per)
+        counts = [1] * blocks
+        if item.per == "stage":
+            counts = [stage.blocks for stage in self._stages]
+        self.rows[name] = Row(name, shown, starts(counts), tuple(read))
         symbol = size(shown) if natural else sympy.Symbol(shown, real=True)
         return Table(name, symbol, item.per == "block", numbers, item.span)
 

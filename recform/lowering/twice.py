@@ -14,6 +14,22 @@ from recform.syntax import nodes as n
 _Index = frozenset[tuple[str, int]] | str
 #: As many blocks as a sum has terms: ``sum(k, 1, 2, W_i*X_<i-k>)``.
 _SEVERAL = "several"
+#: What papers call the parameters of a block: ``F(X, theta_i)``.
+_PARAMETERS = ("theta", "\u03b8", "omega", "\u03c9", "Theta", "w")
+
+
+def is_parameters(argument: n.Expr | n.Keyword, known: Collection[str]) -> bool:
+    """Whether an argument is ``theta_i``: a name that means nothing but its index.
+
+    Args:
+        argument: of a call.
+        known: the names that mean something.
+    """
+    return (
+        isinstance(argument, n.Reference)
+        and argument.name in _PARAMETERS
+        and argument.name not in known
+    )
 
 
 def on_two_blocks(
@@ -45,7 +61,7 @@ class _Calls:
     def calls(
         self, expr: n.Expr, behind: Sequence[n.Expr]
     ) -> Iterator[tuple[str, frozenset[_Index]]]:
-        """Each operator with the blocks that made its argument, counted from its own.
+        """Each operator with the blocks that made its arguments, counted from its own.
 
         Args:
             expr: in which operators stand.
@@ -66,10 +82,15 @@ class _Calls:
             case n.Call():
                 values = [a for a in expr.arguments if not isinstance(a, n.Keyword)]
                 if expr.function.name in self._operators and values:
-                    owner = expr.function
-                    if len(values) > 1 and isinstance(values[1], n.Reference):
-                        owner = values[1]  # the theta_i of F(X, theta_i)
-                    yield expr.function.name, self._ages(owner, values[:1])
+                    owner, ages = expr.function, frozenset[_Index]()
+                    for value in values:
+                        if is_parameters(value, self._unknowns):
+                            assert isinstance(value, n.Reference)
+                            owner = value
+                    for value in values:
+                        if value is not owner:
+                            ages |= self._ages(owner, (value,))
+                    yield expr.function.name, ages
                 repeated = expr.function.name in ("sum", "prod")
                 if repeated and values and isinstance(values[0], n.Reference):
                     self._variables.add(values[0].name)

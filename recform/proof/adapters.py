@@ -7,24 +7,32 @@ wrong shape leaves two shapes that do not meet.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     Filled,
     History,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.formula import Scope
 from recform.blocks import Shape
+from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site
 from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.stacks import Lists
 
 
 class Misfit(Exception):
@@ -52,14 +60,22 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
     """
     by_stage = network.recurrence.formula.scope is Scope.STAGE
     stages = network.stages[number : number + 1] if by_stage else network.stages
+    lists = Lists[Shape | None](flow)
     shapes = _Inside(flow.start, network.starts[number], "the start").check()
+    lists.keep(0, shapes)
     for segment in (segment for stage in stages for segment in stage.segments):
         step = network.recurrence.steps[segment.step]
-        where = f"block {segment.first}"
-        _agree(segment.inputs, shapes, where)
-        shapes = _Inside(step, segment.block, where).check(segment.inputs)
-        if segment.count > 1:
-            _agree(segment.inputs, shapes, f"block {segment.first + 1}")
+        made = _Inside(step, segment.block, f"block {segment.first}").check(
+            segment.inputs
+        )
+        # Of blocks that are alike without a stack, two show what all of them get.
+        count = segment.count if flow.stacks else min(segment.count, 2)
+        for block in range(segment.first, segment.first + count):
+            given = tuple(lists.given(step, block, shapes))
+            _agree(segment.inputs, given, f"block {block}")
+            shapes = made
+            lists.keep(block, shapes)
+    shapes = tuple(lists.given(flow.end, flow.length + 1, shapes))
     _Inside(flow.end, network.ends[number], "the output").check(shapes)
 
 
@@ -108,7 +124,13 @@ class _Inside:
     def _check(self, tensor: Tensor) -> None:
         shape = self._shape(tensor)
         parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
-        if isinstance(tensor, Concat) or (
+        if is_list(tensor):
+            if any(self._shape(part) != shape for part in parts):
+                raise self._misfit(f"the members of {tensor} have different shapes")
+        elif isinstance(tensor, Across):
+            if shape != self._shape(parts[0]).with_features(1):
+                raise self._misfit(f"{tensor} is {shape}, and no number a position")
+        elif isinstance(tensor, Concat) or (
             isinstance(tensor, History) and tensor.kind == "concat"
         ):
             shapes = list(map(self._shape, parts))
@@ -119,23 +141,37 @@ class _Inside:
             terms = [self._meets(part, tensor, shape) for part in parts]
             if terms and not shape.is_made_of(terms):
                 raise self._misfit(f"{tensor} is {shape}, which none of its terms is")
-        elif isinstance(tensor, Scaled | Elementwise) and shape != self._shape(
-            parts[0]
-        ):
+        elif isinstance(
+            tensor, Scaled | Elementwise | Members | Over
+        ) and shape != self._shape(parts[0]):
             raise self._misfit(f"{tensor} is {shape}, and what it is of is not")
         elif isinstance(tensor, Part):
             whole = self._shape(parts[0])
             if shape.with_features(int(shape.features) * tensor.parts) != whole:
                 raise self._misfit(f"{tensor} is {shape}, a part of {whole}")
         elif isinstance(tensor, Apply) and tensor.operator in self._block.calls:
-            made_for = self._block.calls[tensor.operator].input
+            made_for = self._block.calls[tensor.operator].inputs
             own = tensor.index == self._step.at
-            argument = self._shape(tensor.argument)
-            if own and made_for and made_for.features != argument.features:
-                raise self._misfit(f"{tensor} is made for {made_for}, gets {argument}")
+            given = [self._arrives(inner, tensor) for inner in tensor.arguments]
+            if own and made_for and _features(made_for) != _features(given):
+                wanted, gets = (" and ".join(map(str, xs)) for xs in (made_for, given))
+                raise self._misfit(f"{tensor} is made for {wanted}, gets {gets}")
 
     def _meets(self, part: Tensor, parent: Tensor, shape: Shape) -> Shape:
         """The shape of a term, behind its adapter: that of its sum, or a gate for it."""
+        arrives = self._arrives(part, parent)
+        product = isinstance(parent, Pointwise)
+        spread = not isinstance(parent, State) and arrives.spreads_over(
+            shape, product=product
+        )
+        if arrives != shape and not spread:
+            raise self._misfit(
+                f"{self._step.bare(part)} is {arrives}, and {parent} is {shape}"
+            )
+        return arrives
+
+    def _arrives(self, part: Tensor, parent: Tensor) -> Shape:
+        """The shape of a part, behind its adapter if it has one."""
         value = self._step.bare(part)
         arrives = self._shape(value)
         site = Site(value, parent)
@@ -149,10 +185,8 @@ class _Inside:
                     f"which is {arrives}"
                 )
             arrives = target
-        product = isinstance(parent, Pointwise)
-        spread = not isinstance(parent, State) and arrives.spreads_over(
-            shape, product=product
-        )
-        if arrives != shape and not spread:
-            raise self._misfit(f"{value} is {arrives}, and {parent} is {shape}")
         return arrives
+
+
+def _features(inputs: Iterable[Shape]) -> list[Size]:
+    return [x.features for x in inputs]

@@ -26,7 +26,7 @@ def scalars(coefficient: Symbolic) -> tuple[Learned, ...]:
 def _owned(coefficient: Symbolic, owners: tuple[int, ...]) -> Symbolic:
     return coefficient.xreplace(
         {
-            scalar: Learned(scalar.name, owner)
+            scalar: scalar.at(sympy.Integer(owner))
             for scalar, owner in zip(scalars(coefficient), owners, strict=True)
         }
     )

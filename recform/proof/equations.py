@@ -11,6 +11,8 @@ from collections.abc import Iterable
 import sympy
 
 from recform.algebra.expr import (
+    LISTS,
+    Across,
     Apply,
     Combine,
     Concat,
@@ -22,6 +24,8 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -31,7 +35,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.blocks.symbolic import Symbolic
-from recform.proof.coefficients import number
+from recform.proof.coefficients import number, scalars
 from recform.proof.indices import place, written
 from recform.proof.stated import Stated
 from recform.proof.values import Node, Values
@@ -106,10 +110,12 @@ class Equations:
         is_history = isinstance(self._stated.right(name, index), History)
         return bool(is_history and kind == "history" and rest[-1] == index)
 
-    def applied(self, operator: str, owner: int | None, argument: int) -> int:
-        """What an operator makes of a value; the unknown that is that, if one is."""
-        made = self.values.make("apply", operator, owner, argument)
-        newest = self._newest(argument) if owner is None else owner
+    def applied(
+        self, operator: str, owner: int | None, arguments: tuple[int, ...]
+    ) -> int:
+        """What an operator makes of values; the unknown that is that, if one is."""
+        made = self.values.make("apply", operator, owner, arguments)
+        newest = max([0, *map(self._newest, arguments)]) if owner is None else owner
         for key in self._stated.applications(operator, newest):
             if not self._is_busy(*key):
                 self.state(*key)
@@ -140,6 +146,11 @@ class Equations:
             made = self._state(rest[0], rest[1])
         elif kind == "history":
             history, body, first, last = rest
+            if history in LISTS:
+                before = self.history(history, body, first, last - 1)
+                found = self._longer(history, body, first, last, before)
+                assert found is not None
+                return self.made[found]
             before = self.history(history, body, first, last - 1)
             member = self.value(body, 0, last)
             assert before is not None and member is not None
@@ -251,6 +262,17 @@ class Equations:
             case History():
                 last = self._index(tensor.last, block, k)
                 return self.history(tensor.kind, tensor.body, tensor.first, last)
+            case Members():
+                listed = self.value(tensor.listed, block, k)
+                return None if listed is None else values.make("members", listed)
+            case Over() | Across():
+                inner = self._shaped(tensor.tensor, block, k)
+                if inner is None:
+                    return None
+                if isinstance(tensor, Over) and not values.is_many(inner):
+                    return None
+                word = "over" if isinstance(tensor, Over) else "across"
+                return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _index(self, index: Symbolic, block: int, k: int) -> int:
@@ -282,30 +304,35 @@ class Equations:
         owner = None if shared else self._index(tensor.index, block, k)
         if owner is not None and owner < 0:
             return None
-        argument = self._shaped(tensor.argument, block, k)
-        if argument is None:
+        found = [self._shaped(inner, block, k) for inner in tensor.arguments]
+        arguments = tuple(inner for inner in found if inner is not None)
+        if len(arguments) < len(found):
             return None
         for left, right in self._stated.inner:
             # An argument of which only a part is there may be what a boundary names.
             if (
                 isinstance(left, Apply)
                 and (left.operator, left.index) == (tensor.operator, owner)
-                and self._shaped(left.argument, 0, 0) == argument
+                and len(left.arguments) == len(arguments)
+                and all(
+                    self._shaped(there, 0, 0) == here
+                    for there, here in zip(left.arguments, arguments, strict=True)
+                )
             ):
                 return None if right is None else self.value(right, 0)
         # Block 0 has the operators that a boundary equation applies to the input.
-        is_input = self.values.nodes[argument] == INPUT
+        is_input = all(self.values.nodes[inner] == INPUT for inner in arguments)
         if owner == 0 and not (is_input and tensor.operator in self._stated.at_start):
             return None
         if (tensor, block) in self._defining:
-            return self.values.make("apply", tensor.operator, owner, argument)
-        return self.applied(tensor.operator, owner, argument)
+            return self.values.make("apply", tensor.operator, owner, arguments)
+        return self.applied(tensor.operator, owner, arguments)
 
     def _scaled(self, tensor: Scaled | Filled, block: int, k: int) -> int | None:
         coefficient = tensor.coefficient
-        if coefficient.has(K):
+        if any(s.index.has(K) for s in scalars(coefficient)) or _reads(coefficient, K):
             learned = {
-                item: Learned(item.name, self._index(item.index, block, k))
+                item: item.at(sympy.Integer(self._index(item.index, block, k)))
                 for item in coefficient.atoms(Learned)
                 if item.index is not sympy.nan
             }
@@ -355,8 +382,10 @@ class Equations:
     def history(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
         """What is put together of a growing range, a member more each time.
 
-        It has a name as soon as it has two members.
+        It has a name as soon as it has two members; a list has one with its first.
         """
+        if kind in LISTS:
+            return self._list(kind, body, first, last)
         key = (kind, body, first)
         known = last
         while known >= first and (*key, known) not in self._histories:
@@ -371,3 +400,49 @@ class Equations:
                 result = self._name(("history", *key, index), made)
             self._histories[*key, index] = result
         return result
+
+    def _list(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
+        """The members that there are; what is nothing at the start is none of them."""
+        if kind == "stages":
+            before = self._list("finished", body, first, last)
+            member = self._shaped(body, 0, last)
+            if last in self.formula.ends:
+                return self._list("finished", body, first, last + 1)
+            parts = [part for part in (before, member) if part is not None]
+            return (
+                before if member is None else self.values.make("listed", tuple(parts))
+            )
+        key = (kind, body, first)
+        known = last
+        while known >= first and (*key, known) not in self._histories:
+            known -= 1
+        result = self._histories.get((*key, known))
+        for index in range(max(known, first - 1) + 1, last + 1):
+            result = self._longer(kind, body, first, index, result)
+            self._histories[*key, index] = result
+        return result
+
+    def _longer(
+        self, kind: str, body: Tensor, first: int, index: int, before: int | None
+    ) -> int | None:
+        """A list at an index, from what it was at the one before."""
+        member = None
+        if kind == "list":
+            member = self._shaped(body, 0, index)
+        elif index - 1 >= first and index - 1 in self.formula.ends:
+            member = self._shaped(body, 0, index - 1)
+        if member is None and (before is None or kind == "list"):
+            return before
+        begin = first
+        if kind == "list":
+            begin = index if before is None else self.values.nodes[before][-2]
+        parts = tuple(part for part in (before, member) if part is not None)
+        made = self.values.make("listed", parts) if member is not None else before
+        assert made is not None
+        return self._name(("history", kind, body, begin, index), made)
+
+
+def _reads(coefficient: Symbolic, symbol: sympy.Symbol) -> bool:
+    """Whether a number in a coefficient is a symbol, outside of learned scalars."""
+    learned = dict.fromkeys(coefficient.atoms(Learned), sympy.S.One)
+    return bool(coefficient.xreplace(learned).has(symbol))

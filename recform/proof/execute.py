@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -15,12 +16,16 @@ from recform.algebra.expr import (
     History,
     Input,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.proof.coefficients import Number, number
 from recform.proof.equations import INPUT, Equations
@@ -171,6 +176,14 @@ class _Frame:
                 return values.make("part", tensor.parts, tensor.which, inner)
             case History():
                 return self._history(tensor)
+            case Members():
+                return values.make("members", self.value(tensor.listed))
+            case Listed():
+                return values.make("listed", tuple(self.parts(tensor)))
+            case Over() | Across():
+                inner = self.value(tensor.tensor)
+                word = "over" if isinstance(tensor, Over) else "across"
+                return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _state(self, state: State) -> int:
@@ -180,7 +193,10 @@ class _Frame:
         return self._checked(("state", state.name, index), right, wanted)
 
     def _history(self, history: History) -> int:
-        made = self.values.together(history.kind, tuple(self.parts(history)))
+        parts = tuple(self.parts(history))
+        made = self.values.together(history.kind, parts)
+        if history.kind == "finished" and is_list(self.step.parts(history)[-1]):
+            (made,) = parts  # no stage was finished
         last = int(history.last)
         if last > self.step.absolute:
             last += self.block - self.step.at
@@ -198,8 +214,8 @@ class _Frame:
         owner = None
         if tensor.index is not sympy.nan:
             _, owner = self.module(tensor.operator, int(tensor.index))
-        argument = self.value(tensor.argument)
-        made = self.equations.applied(tensor.operator, owner, argument)
+        arguments = tuple(map(self.value, tensor.arguments))
+        made = self.equations.applied(tensor.operator, owner, arguments)
         self.calls.append(made)
         return made
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import ast
 import math
 import zlib
-from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 #: A part of a form: its kind, and what tells it from others of its kind.
@@ -54,6 +54,14 @@ class Module:
 
 
 @dataclass(frozen=True)
+class Each:
+    """A list of what is made of each member of another one, as made of all at once."""
+
+    value: Hashable
+    form: Any = field(compare=False)
+
+
+@dataclass(frozen=True)
 class Pieces:
     """What `chunk` makes: equal parts of a form."""
 
@@ -62,7 +70,7 @@ class Pieces:
 
 
 #: What an expression is.
-Value: TypeAlias = "Term | str | Module | Pieces | tuple[Value, ...] | None"
+Value: TypeAlias = "Term | str | Module | Pieces | Each | tuple[Value, ...] | None"
 
 
 def drawn(name: str) -> float:
@@ -145,14 +153,39 @@ def _whole(value: Value) -> int:
     raise Unreadable(f"{value} is no number")
 
 
-def called(module: str, argument: Value) -> Form:
-    """What a module makes of a value."""
-    return atom("call", module, frozen(argument))
+def called(module: str, *arguments: Value) -> Form:
+    """What a module makes of values."""
+    return atom("call", module, *map(frozen, arguments))
 
 
 def part(whole: Value, number: int, which: int) -> Form:
     """One of the equal parts of a value."""
     return atom("part", number, which, frozen(whole))
+
+
+def listed(parts: Sequence[Value], grown: bool) -> Form:
+    """A list of forms; if it has grown, the first of them is the list that there was."""
+    if not grown:
+        return atom("listed", *map(frozen, parts))
+    before, *more = parts
+    if isinstance(before, dict) and len(before) == 1:
+        ((key, _),) = before.items()
+        if key[0] == "listed":
+            return atom(*key, *map(frozen, more))
+    return atom("listed", ("*", frozen(before)), *map(frozen, more))
+
+
+def stacked(value: Value) -> Form:
+    """All members of a list, as one tensor."""
+    return atom("stack", frozen(value))
+
+
+def _is_list(value: Value) -> bool:
+    """Whether a value is a list, and no tensor made of its members."""
+    if not isinstance(value, dict) or len(value) != 1:
+        return False
+    ((key, _),) = value.items()
+    return key[0] in ("slot", "listed")
 
 
 def same(a: Value, b: Value) -> bool:
@@ -176,7 +209,7 @@ class Reader:
         attributes: what ``self.name`` is.
 
     Attributes:
-        calls: modules that were called, with their argument, as often as they were.
+        calls: modules that were called, with their arguments, as often as they were.
     """
 
     def __init__(
@@ -203,6 +236,8 @@ class Reader:
                 return self.names.get(node.id, Module(node.id))
             case ast.Attribute(value=ast.Name(id="self")):
                 return self.attributes.get(node.attr, Module(f"self.{node.attr}"))
+            case ast.Attribute(value=ast.Name(id=name)) if name in self.names:
+                return atom("attribute", node.attr, frozen(self.names[name]))
             case ast.Attribute():
                 name = ast.unparse(node)
                 return CONSTANTS.get(name) or Module(name)
@@ -214,9 +249,31 @@ class Reader:
                 return self._call(node)
             case ast.Subscript():
                 return self._item(node)
+            case ast.List(elts=[ast.Starred(value=older), *more]):
+                return listed([self.value(older), *map(self.value, more)], True)
+            case ast.List() if node.elts:
+                return self._row(node)
+            case ast.ListComp(
+                generators=[ast.comprehension(target=ast.Name(id=name), ifs=[]) as loop]
+            ):
+                return self._each(node.elt, name, self.value(loop.iter))
             case ast.Tuple() | ast.List():
                 return tuple(map(self.value, node.elts))
         return atom(type(node).__name__, *map(frozen, self._children(node)))
+
+    def _row(self, node: ast.List) -> Value:
+        """A list: of tensors, or of numbers, which are arguments of something."""
+        parts = tuple(map(self.value, node.elts))
+        tensors = all(isinstance(part, dict) for part in parts)
+        return listed(parts, False) if tensors else parts
+
+    def _each(self, made: ast.expr, name: str, whole: Value) -> Value:
+        """What is made of each member, as made of all members at once."""
+        member = stacked(whole) if _is_list(whole) else whole
+        reader = Reader({**self.names, name: member}, self.attributes)
+        value = reader.value(made)
+        self.calls += reader.calls
+        return Each(frozen(value), value)
 
     def _children(self, node: ast.AST) -> list[Value]:
         return [
@@ -245,6 +302,8 @@ class Reader:
                 return multiply(left, right)
             case ast.Div() if isinstance(right, float | int):
                 return multiply(1.0 / right, left)
+            case ast.Div():
+                return multiply(left, atom("inverse", frozen(right)))
             case ast.Pow() if isinstance(left, float) and isinstance(right, float):
                 power: float = left**right
                 return power
@@ -262,6 +321,12 @@ class Reader:
         ):
             arguments.insert(0, held)
             name = f".{node.func.attr}"
+        elif (
+            isinstance(node.func, ast.Attribute)
+            and node.func.attr == "view"
+            and isinstance(held, float)
+        ):
+            return held  # axes of size one: a number for each member
         else:
             function = self.value(node.func)
             if not isinstance(function, Module):
@@ -273,10 +338,13 @@ class Reader:
         short = name.removeprefix("torch.").removeprefix("math.")
         if short in NUMBERS and all(isinstance(a, float | int) for a in arguments):
             return float(NUMBERS[short](*arguments))
+        over = _over(name, arguments, dict(options))
+        if over is not None:
+            return over
         if name == "torch.cat" and isinstance(arguments[0], tuple):
             return atom("cat", *map(frozen, arguments[0]))
-        if len(arguments) == 1 and not options:
-            made = called(name, arguments[0])
+        if not options:
+            made = called(name, *arguments)
             if name.startswith(("self.", "slot ", "shared ")):
                 self.calls += made
             return made
@@ -290,6 +358,29 @@ class Reader:
         if isinstance(node.slice, ast.Tuple):
             return held  # axes of size one: a gate spreads over a grid
         return atom("item", frozen(held), ast.unparse(node.slice))
+
+
+def _over(
+    name: str, arguments: Sequence[Value], options: Mapping[str | None, Hashable]
+) -> Value:
+    """What is made over the members of a list, or across features; None if it is neither."""
+    first = arguments[0] if arguments else None
+    kept = {key: value for key, value in options.items() if key != "dim"}
+    match name, len(arguments):
+        case "torch.stack", 1 if not options:
+            return first.form if isinstance(first, Each) else stacked(first)
+        case "torch.tensordot", 2 if options == {"dims": 1.0}:
+            if isinstance(first, float | int):
+                return atom("over", "sum", frozen(multiply(first, arguments[1])))
+        case "torch.softmax", 1 if options == {"dim": 0.0}:
+            return atom("over", "softmax", frozen(first))
+        case ".sum", 1 if options == {"dim": 0.0}:
+            return atom("over", "sum", frozen(first))
+        case ".sum", 1 if kept == {"keepdim": True} and options["dim"] != 0.0:
+            return atom("across", "sum", frozen(first))
+        case "torch.linalg.vector_norm", 1 if kept == {"keepdim": True}:
+            return atom("across", "norm", frozen(first))
+    return None
 
 
 def _is_plain(node: ast.AST) -> bool:

@@ -31,7 +31,8 @@ def lag_of(right: Apply, block: int = 0) -> int:
         return block - place(right.index)[1]
     lags = [
         place(part.index if isinstance(part, State) else part.last)
-        for part in subtensors(right.argument)
+        for inner in right.arguments
+        for part in subtensors(inner)
         if isinstance(part, State | History)
     ]
     if block:

@@ -11,9 +11,11 @@ from recform.graph.model import NetworkGraph
 from recform.proof.adapters import Misfit, check_shapes
 from recform.proof.equations import Equations
 from recform.proof.execute import Different, Held, Machine, Unknown
+from recform.proof.positions import Differs, check_positions
 from recform.proof.shift import reach_of, shifted
 from recform.proof.values import Values
 from recform.recurrence.model import Flow, Recurrence, Slot, Step
+from recform.recurrence.stacks import Lists, Unkept
 
 FAULT = (
     "this is a fault of recform and not of the formula; nothing was written. "
@@ -87,6 +89,10 @@ def proof_of(network: NetworkGraph) -> Proof:
         Refuted: if they do not.
     """
     recurrence = network.recurrence
+    try:
+        check_positions(recurrence.formula)
+    except Differs as differs:
+        raise Refuted(differs.message) from None
     by_stage = recurrence.formula.scope is Scope.STAGE
     proofs = []
     for number, flow in enumerate(recurrence.flows):
@@ -99,8 +105,8 @@ def proof_of(network: NetworkGraph) -> Proof:
         proofs.append(prove_flow(recurrence, flow, rows))
         try:
             check_shapes(network, flow, number)
-        except Misfit as misfit:
-            raise Refuted(misfit.message) from None
+        except (Misfit, Unkept) as fault:
+            raise Refuted(fault.message) from None
     return Proof(sum(p.blocks for p in proofs), sum(p.followed for p in proofs))
 
 
@@ -134,19 +140,30 @@ class _Follower:
         self._machine = Machine(self._equations)
         self._reach = reach_of(recurrence.formula)
         self._held: list[Held] = []
+        self._lists = Lists[Held](flow)
         self._followed = 0
 
     def follow(self) -> Proof:
         """Follows all blocks, from the boundary to the output."""
+        try:
+            return self._all()
+        except Unkept as unkept:
+            raise Refuted(unkept.message) from None
+
+    def _all(self) -> Proof:
         flow = self._flow
         self._held = self._run(flow.start, 0, flow.initial)
+        self._lists.keep(0, self._held)
         block = 1
         for number, first, last in self._rows:
             if first != block:
                 raise Refuted(f"behind block {block - 1} comes block {first}")
             while block <= last:
                 before = self._held
-                self._held = self._run(self._recurrence.steps[number], block)
+                step = self._recurrence.steps[number]
+                self._held = self._lists.given(step, block, before)
+                self._held = self._run(step, block)
+                self._lists.keep(block, self._held)
                 self._followed += 1
                 block += 1
                 if self._repeats(before, first, block):
@@ -154,6 +171,7 @@ class _Follower:
                     block = last + 1
         if block != flow.length + 1:
             raise Refuted(f"there are {block - 1} blocks, and not {flow.length}")
+        self._lists.close()
         self._end()
         return Proof(flow.length, self._followed)
 
@@ -165,6 +183,8 @@ class _Follower:
         a value that a block computes and a later one again was seen then.
         """
         reach = self._reach
+        if self._flow.stacks:
+            return False  # what a block takes off is of another age in each
         if block - 1 <= max(reach.settled, first + reach.order):
             return False
         return shifted(self._values, before, 1, reach.named) == self._held
@@ -207,6 +227,7 @@ class _Follower:
     def _end(self) -> None:
         """Compares what is made of the last state with the equations' output."""
         flow = self._flow
+        self._held = self._lists.given(flow.end, flow.length + 1, self._held)
         behind = flow.length - (flow.end.at - 1)
         (made,) = self._run(flow.end, flow.length + 1, [flow.output], behind)
         wanted = self._equations.output()

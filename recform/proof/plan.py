@@ -43,6 +43,19 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Inlined:
+    """An operator whose parts are the block's own.
+
+    Attributes:
+        inputs: the names of what the first call takes; the others take ``x``.
+        calls: in order, with the names of their inputs in braces.
+    """
+
+    inputs: tuple[str, ...]
+    calls: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class PrintedStep:
     """A step of the plan, and how the printer calls what is in it.
 
@@ -53,7 +66,7 @@ class PrintedStep:
         takes: the numbers of the step's inputs that follow; it reads no others.
         scalars: the learned scalars of the formula.
         modules: the expression of each operator and learned scalar of the block.
-        inlined: for operators whose parts are the block's own, the calls in order.
+        inlined: the operators whose parts are the block's own.
         adapters: the attribute in front of each term that has one.
         functions: the code of each function, with ``{x}`` for its argument.
         numbers: the attributes that are numbers, which may depend on the block.
@@ -68,7 +81,7 @@ class PrintedStep:
     takes: tuple[int, ...]
     scalars: frozenset[str]
     modules: Mapping[str, str]
-    inlined: Mapping[str, tuple[str, ...]]
+    inlined: Mapping[str, Inlined]
     adapters: Mapping[Site, str]
     functions: Mapping[str, str]
     numbers: tuple[str, ...]

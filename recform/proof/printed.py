@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -24,12 +25,16 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.blocks.shape import Size
 from recform.blocks.symbolic import Symbolic
@@ -48,14 +53,16 @@ from recform.proof.forms import (
     called,
     drawn,
     frozen,
+    listed,
     multiply,
     part,
     same,
+    stacked,
 )
 from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
 from recform.recurrence.model import ModuleSlot, Slot
 
-#: Stands for the argument in the code of an operator or a function.
+#: Stands for an argument in the code of an operator or a function.
 ARGUMENT = "argument_"
 
 
@@ -110,7 +117,7 @@ def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
             if constructor is not None:
                 attributes = _attributes(item, constructor, numbers)
             written, calls = _written(item, methods["forward"], attributes)
-            plan = _Planned(item, block, place.length, attributes)
+            plan = Planned(item, block, place.length, attributes)
             planned = plan.outputs()
             if more := calls - plan.calls():
                 raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
@@ -164,7 +171,7 @@ def _written(
             case ast.Expr():
                 continue
             case ast.Assign(targets=[target]):
-                _assign(reader, target, reader.value(statement.value))
+                assign(reader, target, reader.value(statement.value))
             case ast.Return(value=ast.expr() as made):
                 nodes = made.elts if isinstance(made, ast.Tuple) else [made]
                 results = [_module(reader.value(node)) for node in nodes]
@@ -178,7 +185,8 @@ def _module(value: Value) -> Value:
     return value.name if isinstance(value, Module) else value
 
 
-def _assign(reader: Reader, target: ast.AST, value: Value) -> None:
+def assign(reader: Reader, target: ast.AST, value: Value) -> None:
+    """Gives a variable a value, or several the parts of one."""
     if isinstance(target, ast.Name):
         reader.names[target.id] = value
         return
@@ -190,7 +198,7 @@ def _assign(reader: Reader, target: ast.AST, value: Value) -> None:
                 piece = value[number]
             else:
                 raise Unreadable(ast.unparse(target))
-            _assign(reader, name, piece)
+            assign(reader, name, piece)
         return
     raise Unreadable(ast.unparse(target))
 
@@ -209,7 +217,7 @@ def _held(item: PrintedStep, number: int, slot: Slot) -> Value:
     return drawn(place) if slot.name in item.scalars else Module(place)
 
 
-class _Planned:
+class Planned:
     """A step of the plan as forms, for one block."""
 
     def __init__(
@@ -287,6 +295,17 @@ class _Planned:
                 return result
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
+            case History() | Listed() if is_list(tensor):
+                members = [self._form(part) for part in parts]
+                if is_list(parts[-1]):
+                    return members[0]
+                return listed(members, is_list(parts[0]))
+            case Members():
+                return stacked(self._form(tensor.listed))
+            case Over():
+                return atom("over", tensor.kind, frozen(self._form(tensor.tensor)))
+            case Across():
+                return atom("across", tensor.kind, frozen(self._form(tensor.tensor)))
             case History() if tensor.kind != "concat":
                 return self._combined(tensor, tensor.kind, parts)
             case Concat() | History():
@@ -338,14 +357,19 @@ class _Planned:
 
     def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
-        argument = self._form(tensor.argument)
-        own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
+        arguments = [self._term(tensor, inner) for inner in tensor.arguments]
+        own = tensor.index is sympy.nan or int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
-            for call in self._item.inlined[tensor.operator]:
-                code = call.replace("{x}", ARGUMENT)
-                argument = reader.text(code, **{ARGUMENT: argument})
-            return argument
-        made = called(self._place_of(tensor.operator, tensor.index), argument)
+            inlined = self._item.inlined[tensor.operator]
+            inputs = inlined.inputs
+            for code in inlined.calls:
+                for name in inputs:
+                    code = code.replace(f"{{{name}}}", f"{ARGUMENT}{name}")
+                names = [f"{ARGUMENT}{name}" for name in inputs]
+                given = dict(zip(names, arguments, strict=True))
+                inputs, arguments = ("x",), [reader.text(code, **given)]
+            return arguments[0]
+        made = called(self._place_of(tensor.operator, tensor.index), *arguments)
         reader.calls += made
         return made
 

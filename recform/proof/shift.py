@@ -57,6 +57,8 @@ def reach_of(formula: Formula) -> Reach:
     parts = [part for tensor in tensors for part in subtensors(tensor)]
     named = [n for part in parts for symbol, n in _indices(part) if symbol is None]
     named += [part.first for part in parts if isinstance(part, History)]
+    if any(isinstance(part, History) and part.kind == "stages" for part in parts):
+        named.append(formula.ends[-1] + 1)
     return Reach(order, max([0, *named]))
 
 

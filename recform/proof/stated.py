@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from recform.algebra.expr import Apply, State, Tensor, subtensors
-from recform.algebra.formula import Formula
+import sympy
+
+from recform.algebra.expr import Apply, I, L, State, Tensor, has_mirror, subtensors
+from recform.algebra.formula import Boundary, Formula
+from recform.algebra.reindex import reindexed
 from recform.proof.indices import lag_of
 
 
@@ -26,10 +29,16 @@ class Stated:
         self._rights = {e.unknown: e.right for e in formula.equations}
         self._own: dict[tuple[str, int], Tensor | None] = {}
         self.inner: list[tuple[Tensor, Tensor | None]] = []
+        # Where blocks read X_<L-i>, those that share an equation share its coefficients.
+        skips = any(
+            has_mirror(b.rule.right) for b in formula.boundaries if b.rule is not None
+        )
         for boundary in formula.boundaries:
             if isinstance(boundary.left, State):
                 key = (boundary.left.name, int(boundary.left.index))
-                self._own[key] = boundary.right
+                self._own[key] = (
+                    _of_block(boundary, length) if skips else boundary.right
+                )
             else:
                 self.inner.append((boundary.left, boundary.right))
         # Unknowns that are one application, by the operator; those of one block by the
@@ -77,3 +86,15 @@ class Stated:
             if 0 < newest + lag <= self._length:
                 yield name, newest + lag
         yield from self._numbered.get((operator, newest), ())
+
+
+def _of_block(boundary: Boundary, length: int) -> Tensor | None:
+    """The right side of one block of an equation for several, with ``i`` in coefficients."""
+    if boundary.rule is None:
+        return boundary.right
+    numbers = {I: boundary.left.index, L: sympy.Integer(length)}
+    return reindexed(
+        boundary.rule.right,
+        lambda index: index.xreplace(numbers),
+        lambda value, at: (value, at),
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, TypeAlias
 
+from recform.algebra.expr import LISTS
 from recform.algebra.typeset import indexed
 from recform.proof.coefficients import Number
 
@@ -17,6 +18,8 @@ Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
 LEAVES = ("input", "state", "history", "number")
+#: Kinds that are made of any number of them, in an order.
+_ORDERED = ("product", "concat", "combine", "listed", "apply")
 
 
 class Values:
@@ -52,6 +55,8 @@ class Values:
             return self.sum(parts)
         if kind == "concat":
             return self.make("concat", parts)
+        if kind in LISTS:
+            return self.make("listed", parts)
         return self.make("combine", kind, parts)
 
     def scale(self, number: Number, inner: int | None) -> int:
@@ -68,11 +73,18 @@ class Values:
     def parts(self, value: int) -> tuple[int, ...]:
         """The values that a value is made of."""
         kind, *rest = self.nodes[value]
-        if kind in ("sum", "product", "concat", "combine"):
+        if kind == "sum" or kind in _ORDERED:
             return rest[-1]  # type: ignore[no-any-return]
         if kind in LEAVES:
             return ()
         return (rest[-1],)
+
+    def is_many(self, value: int) -> bool:
+        """Whether a value is one for each member of a list."""
+        kind, *rest = self.nodes[value]
+        if kind == "members" or (kind == "over" and rest[0] == "sum"):
+            return bool(kind == "members")
+        return any(map(self.is_many, self.parts(value)))
 
     def within(self, values: Iterable[int]) -> tuple[int, ...]:
         """These values and all in them, as far as names; the newest first."""
@@ -91,7 +103,7 @@ class Values:
         parts = tuple(parts)
         if kind == "sum":
             return self.make("sum", tuple(sorted(parts)))
-        if kind in ("product", "concat", "combine"):
+        if kind in _ORDERED:
             return self.make(kind, *rest[:-1], parts)
         if kind in LEAVES:
             return self.make(*node)
@@ -116,9 +128,10 @@ class Values:
             return "*".join(parts)
         if kind == "apply":
             owner = rest[0] if rest[1] is None else indexed(rest[0], rest[1])
-            return f"{owner}*{inner}"
+            return f"{owner}*{inner}" if len(parts) == 1 else f"{owner}({inner})"
         if kind == "scaled":
             return f"({rest[0]})*{inner}"
         if kind == "part":
             return f"part {rest[1] + 1} of {rest[0]} of {inner}"
-        return f"{kind if kind == 'concat' else rest[0]}({inner})"
+        plain = kind in ("concat", "listed", "members")
+        return f"{kind if plain else rest[0]}({inner})"

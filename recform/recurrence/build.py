@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     I,
     State,
     Tensor,
+    is_list,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -21,6 +22,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.blind import warn_if_blind
 from recform.recurrence.check import check, walk
+from recform.recurrence.lists import check_lists
 from recform.recurrence.model import (
     END,
     PATTERN,
@@ -38,6 +40,8 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import move
 from recform.recurrence.reach import Reach, reach_of
+from recform.recurrence.shifts import is_moved, moved
+from recform.recurrence.stacked import Stacked, is_stacked
 from recform.recurrence.state import Cut
 from recform.recurrence.steps import Writer
 from recform.recurrence.unroll import Unroller
@@ -62,14 +66,20 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     for length in dict.fromkeys(min(blocks, reach.length) for blocks in lengths):
         _complete(formula, length, report)
     warn_if_blind(formula, report)
-    reach, model, pattern = _regular(formula, reach)
-    builder = _Builder(formula, reach, pattern)
-    flows = tuple(map(builder.flow, lengths))
-    cut = model.cuts[reach.regular]
+    if is_stacked(formula):
+        stacked = Stacked(formula, reach)
+        model, pattern, steps = stacked.model, stacked.pattern, stacked.steps
+        flows = tuple(stacked.flow for _ in lengths)
+    else:
+        reach, model, pattern = _regular(formula, reach)
+        builder = _Builder(formula, reach, pattern)
+        flows = tuple(map(builder.flow, lengths))
+        steps = builder.steps
+    cut = model.cuts[pattern.at]
     return Recurrence(
         formula=formula,
         order=reach.order,
-        steps=tuple(builder.steps),
+        steps=tuple(steps),
         flows=flows,
         pattern=pattern,
         reasons=_reasons(pattern, model),
@@ -113,6 +123,7 @@ def _complete(formula: Formula, length: int, report: Diagnostics) -> None:
     if output is None:
         report.error("RF305", "nothing is left of the output", formula.output_span)
     report.check()
+    check_lists(formula, unroller, length, report)
 
 
 def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
@@ -137,8 +148,8 @@ def _is_repeated(step: Step, behind: Step, unroller: Unroller) -> bool:
     """Whether the next block computes the same, a block later, in whatever order."""
 
     def later(slot: Slot) -> Slot | None:
-        moved = _moved(slot, 1, step.absolute)
-        return unroller.unnamed(moved) if isinstance(moved, Tensor) else moved
+        after = moved(slot, 1, step.absolute)
+        return unroller.unnamed(after) if isinstance(after, Tensor) else after
 
     made = {later(tensor): tensor for tensor in step.body}
     return (
@@ -146,9 +157,9 @@ def _is_repeated(step: Step, behind: Step, unroller: Unroller) -> bool:
         and tuple(map(later, step.outputs)) == behind.outputs
         and made.keys() == set(behind.body)
         and all(
-            tuple(map(later, step.parts(tensor))) == behind.parts(moved)
-            for moved, tensor in made.items()
-            if isinstance(moved, Tensor)
+            tuple(map(later, step.parts(tensor))) == behind.parts(after)
+            for after, tensor in made.items()
+            if isinstance(after, Tensor)
         )
     )
 
@@ -223,7 +234,7 @@ class _Builder:
             distance = known.at - step.at
             if known.role == REGULAR:
                 continue
-            if not _is_moved(known, step, distance):
+            if not is_moved(known, step, distance):
                 continue
             if distance < 0:
                 opens = {known.at, step.at} <= self._starts()
@@ -236,33 +247,6 @@ class _Builder:
         """The first block of every stage, if the index runs through all of them."""
         counts = [stage.blocks for stage in self._formula.stages]
         return {1 + sum(counts[:number]) for number in range(len(counts))}
-
-
-def _is_moved(known: Step, step: Step, distance: int, absolute: int = -1 << 30) -> bool:
-    """Whether a step is another one, so many blocks later or earlier.
-
-    Blocks up to ``absolute`` are those blocks, wherever a step stands.
-    """
-    mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
-    theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
-    sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
-    if sizes[0] != sizes[1] or len(mine) != len(theirs):
-        return False
-    return all(
-        _moved(here, distance) == there
-        for here, there in zip(mine, theirs, strict=True)
-    ) and all(
-        tuple(_moved(part, distance) for part in step.parts(here)) == known.parts(there)
-        for here, there in zip(step.body, known.body, strict=True)
-    )
-
-
-def _moved(slot: Slot, distance: int, absolute: int = -1 << 30) -> Slot:
-    """A slot some blocks later; what is of blocks up to ``absolute`` stays."""
-    if isinstance(slot, ModuleSlot):
-        here = slot.index <= absolute
-        return slot if here else ModuleSlot(slot.name, slot.index + distance)
-    return move(slot, distance, absolute)
 
 
 # ------------------------------------------------------------------------- what is said
@@ -305,7 +289,7 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
         for part in model.parts(tensor):
             users.setdefault(part, []).append(tensor)
     reasons: dict[Slot, str] = {}
-    for slot in pattern.outputs:
+    for slot in pattern.handed:
         if isinstance(slot, ModuleSlot):
             reasons[slot] = "a later block runs it"
             continue
@@ -318,7 +302,9 @@ def _reasons(pattern: Step, model: Writer) -> dict[Slot, str]:
                     continue
                 seen.add(user)
                 lag = model.time(user) - pattern.at
-                if model.anchored(user) and lag > 0:
+                if is_list(user):
+                    stack.append(user)
+                elif model.anchored(user) and lag > 0:
                     readers.setdefault(lag, []).append(_label(user))
                 elif not model.anchored(user):
                     stack.append(user)
@@ -347,8 +333,8 @@ def _ways(cut: Cut, pattern: Step) -> tuple[tuple[str, ...], ...]:
 
 def _early(pattern: Step) -> tuple[str, ...]:
     texts = []
-    for tensor in pattern.outputs:
-        if isinstance(tensor, ModuleSlot | State | Apply):
+    for tensor in pattern.handed:
+        if isinstance(tensor, ModuleSlot | State | Apply) or is_list(tensor):
             continue
         texts.append(plain(relative(tensor, pattern.at, pattern.absolute)))
     return tuple(texts)

@@ -72,7 +72,7 @@ def _no_operators(formula: Formula, report: Diagnostics) -> None:
                 or tensor in said
                 or not tensor.index.is_Integer
                 or tensor.index > 0
-                or (tensor.index == 0 and _is_start(tensor.argument))
+                or (tensor.index == 0 and any(map(_is_start, tensor.arguments)))
             ):
                 continue
             said.add(tensor)
@@ -160,7 +160,15 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
         elif isinstance(tensor, Scaled | Filled):
             for item in tensor.coefficient.atoms(Learned):
                 step = offset(item.index)
-                if step is not None and step > 0:
+                if item.of_members and step:
+                    k = indexed(item.name, I, K)
+                    report.error(
+                        "RF313",
+                        f"block i has weights of its own: {k}",
+                        span_in(formula, tensor, equation),
+                        hint="those of another block are for another number of members",
+                    )
+                elif step is not None and step > 0:
                     report.error(
                         "RF303",
                         f"block i cannot use the scalar {item.name} of a later block",
@@ -256,14 +264,9 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
     by_name = {equation.unknown: equation for equation in formula.equations}
     needs: dict[str, dict[str, None]] = {name: {} for name in by_name}
     for equation in formula.equations:
-        for tensor in walk(equation.right):
-            if (
-                isinstance(tensor, State)
-                and offset(tensor.index) == 0
-                and tensor.name in by_name
-                and tensor.name != equation.unknown
-            ):
-                needs[equation.unknown][tensor.name] = None
+        for name in _needed_here(equation.right):
+            if name in by_name and name != equation.unknown:
+                needs[equation.unknown][name] = None
     try:
         TopologicalSorter(needs).prepare()
         return
@@ -281,6 +284,16 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
         others=[Label(other.span, "") for other in others],
         hint="take one of them from the block before",
     )
+
+
+def _needed_here(right: Tensor) -> Iterator[str]:
+    """The unknowns that an equation reads of its own block, in a history as well."""
+    for tensor in walk(right):
+        if isinstance(tensor, State) and offset(tensor.index) == 0:
+            yield tensor.name
+        elif isinstance(tensor, History) and offset(tensor.last) == 0:
+            newest = tensor.body.xreplace({K: tensor.last})
+            yield from _needed_here(newest)
 
 
 def _boundary(

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Mirror, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 
 
@@ -33,7 +33,8 @@ class Place(Enum):
     """Where in a row of blocks a step is taken.
 
     FRONT and BACK are counted from the first and from the last block; OPENING is the first
-    block of several stages; PATTERN is the regular step, met again in another row.
+    block of several stages; PATTERN is the regular step, met again in another row; LATE is
+    that of the blocks that take from stacks.
     """
 
     REGULAR = "regular"
@@ -43,6 +44,7 @@ class Place(Enum):
     FRONT = "front"
     BACK = "back"
     PATTERN = "pattern"
+    LATE = "late"
     OPEN = "not said yet"
 
 
@@ -112,6 +114,7 @@ class Step:
             for a sum of which a part was formed early, the sum with that part in
             brackets.
         role: where it is taken.
+        aside: how many of the outputs, the last ones, are for stacks alone.
         aliases: inputs that are the same tensor as another one in this place.
     """
 
@@ -122,6 +125,12 @@ class Step:
     definitions: Mapping[Tensor, Tensor] = field(compare=False)
     role: Role = field(compare=False, default=REGULAR)
     absolute: int = field(compare=False, default=0)
+    aside: int = 0
+
+    @property
+    def handed(self) -> tuple[Slot, ...]:
+        """The outputs that the next block gets."""
+        return self.outputs[: len(self.outputs) - self.aside]
 
     @cached_property
     def computed(self) -> frozenset[Tensor]:
@@ -129,9 +138,36 @@ class Step:
         return frozenset(self.body)
 
     @cached_property
+    def popped(self) -> tuple[int, ...]:
+        """The numbers of the inputs that the block takes off stacks; the last ones."""
+        return tuple(
+            number
+            for number, slot in enumerate(self.inputs)
+            if isinstance(slot, Mirror) and slot.index == self.at
+        )
+
+    @property
+    def carried(self) -> int:
+        """How many inputs come from the block before."""
+        return len(self.inputs) - len(self.popped)
+
+    @cached_property
     def taken(self) -> frozenset[Slot]:
         """What the block gets."""
         return frozenset(self.inputs)
+
+    @cached_property
+    def coefficients(self) -> tuple[Scaled | Filled, ...]:
+        """Every coefficient of the step; numbers in sums are no tensors of the body."""
+        found = dict.fromkeys(
+            part
+            for tensor in self.body
+            for part in (tensor, *self.parts(tensor))
+            if isinstance(part, Scaled | Filled)
+            and part not in self.taken
+            and (isinstance(part, Filled) or part in self.computed)
+        )
+        return tuple(found)
 
     def bare(self, term: Tensor) -> Tensor:
         """A term without its coefficient: what an adapter adapts.
@@ -209,6 +245,24 @@ class Run:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Tensors of older blocks that wait for younger ones: the last in is the first out.
+
+    Attributes:
+        body: what is kept, with ``k`` for the number of its block.
+        shift: ``c`` of ``X_<L+c-i>``.
+        kept: for each block that puts its value there, the place of that among its
+            outputs; the start is block 0.
+        popped: the blocks that take one off.
+    """
+
+    body: Tensor
+    shift: int
+    kept: Mapping[int, int]
+    popped: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Flow:
     """How the blocks of the network, or of one stage, follow each other.
 
@@ -219,7 +273,8 @@ class Flow:
         runs: in order; ``step`` indexes :attr:`Recurrence.steps`.
         final: what the last block hands on.
         output: what is made of it, with its body.
-        output_body: what is computed after the last block.
+        end: what is computed after the last block.
+        stacks: what waits for blocks that are as far from the end as its own is in.
     """
 
     length: int
@@ -229,6 +284,7 @@ class Flow:
     final: tuple[Slot, ...]
     output: Tensor
     end: Step
+    stacks: tuple[Stack, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -299,4 +355,4 @@ class Recurrence:
     @property
     def state(self) -> tuple[Slot, ...]:
         """What a block hands on in the long run."""
-        return self.pattern.outputs
+        return self.pattern.handed

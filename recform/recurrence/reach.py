@@ -91,8 +91,16 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
             absolute = max(absolute, int(index))
         elif index.has(L):
             from_end = max(from_end, _from_end(index))
+    if any(is_by_stage(part) for e in formula.equations for part in walk(e.right)):
+        # From behind the first block of the last stage on, all blocks are alike.
+        absolute = max(absolute, formula.ends[-1] + 1)
     tail = _tail(formula, order, from_end, report or Diagnostics())
     return Reach(order, absolute, from_end, tail)
+
+
+def is_by_stage(tensor: Tensor) -> bool:
+    """Whether this is a list by stages, which grows where a stage is finished."""
+    return isinstance(tensor, History) and tensor.kind == "stages"
 
 
 def order_of(right: Tensor) -> int:

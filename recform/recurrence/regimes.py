@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, State, Tensor
-from recform.algebra.formula import Boundary, Equation, Formula
+from recform.algebra.expr import I, L, State, Tensor, has_mirror
+from recform.algebra.formula import Boundary, Equation, Formula, Rule
+from recform.algebra.reindex import at_block
 from recform.recurrence.check import walk
 from recform.recurrence.reach import numbers_in, order_of
 from recform.recurrence.unroll import Unroller, newest
@@ -96,7 +97,7 @@ def within(formula: Formula, own: Sequence[Boundary]) -> Formula | None:
     """
     rules: dict[str, Boundary] = {}
     for boundary in own:
-        if boundary.rule is None:
+        if boundary.rule is None or has_mirror(boundary.rule.right):
             return None
         rules[_name(boundary)] = boundary
     return replace(
@@ -133,6 +134,47 @@ def stretched(formula: Formula, starts: Sequence[int]) -> Formula:
             if left not in given:
                 boundaries.append(replace(boundary, left=left, right=right))
     return replace(formula, boundaries=tuple(boundaries))
+
+
+def at_depth(formula: Formula, length: int) -> Formula | None:
+    """The equations of a network of another depth; None if they have no such network.
+
+    What is said in ``L`` is said of other blocks there: ``X_<L/2+1..L> = ...``.
+
+    Args:
+        formula: the network.
+        length: how many blocks the index runs through.
+    """
+    if not formula.relative:
+        return formula
+    made: dict[tuple[str, Rule], Boundary] = {}
+    kept: list[Boundary] = []
+    for boundary in formula.boundaries:
+        if boundary.rule is not None and boundary.rule.ends is not None:
+            made.setdefault((_name(boundary), boundary.rule), boundary)
+        else:
+            kept.append(boundary)
+    own = {boundary.left for boundary in kept}
+    for (name, rule), boundary in made.items():
+        assert rule.ends is not None
+        first, last = (end.xreplace({L: sympy.Integer(length)}) for end in rule.ends)
+        if not (first.is_Integer and last.is_Integer and last <= length):
+            return None
+        for block in range(int(first), int(last) + 1):
+            left = State(name, sympy.Integer(block))
+            right = at_block(rule.right, block, length)
+            if any(
+                isinstance(part, State) and _is_late(part, left) for part in walk(right)
+            ):
+                return None
+            if left not in own:
+                kept.append(replace(boundary, left=left, right=right))
+    return replace(formula, boundaries=tuple(kept))
+
+
+def _is_late(state: State, left: State) -> bool:
+    """Whether an unknown is not there when a block computes another one."""
+    return bool(state.index > left.index or state == left)
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import (
     Filled,
+    Mirror,
     State,
     Tensor,
 )
@@ -14,7 +15,7 @@ from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
 from recform.recurrence.moves import move
 from recform.recurrence.repeats import Repeats
 from recform.recurrence.state import Border, Cut, smallest
-from recform.recurrence.written import End, is_cheap, tensors
+from recform.recurrence.written import End, Kept, is_cheap, tensors
 
 #: What a block computes, in its order; a sum with the parts that were formed early.
 _Body = dict[Tensor, Tensor | None]
@@ -56,7 +57,7 @@ class Writer(Repeats):
             )
             steps.append(step)
             self._done.update(dict.fromkeys(step.body))
-            inputs = step.outputs
+            inputs = step.handed
         return [*steps, self._last(inputs)]
 
     def _taken(
@@ -89,10 +90,13 @@ class Writer(Repeats):
         """A step of the block's own: what is due here, and what later blocks need of it."""
         carried = tensors(inputs)
         modules = tuple(slot for slot in inputs if isinstance(slot, ModuleSlot))
-        have: set[Tensor] = set(carried)
+        popped = tuple(tensor for tensor in targets if isinstance(tensor, Mirror))
+        kept = [tensor.children[0] for tensor in targets if isinstance(tensor, Kept)]
+        have: set[Tensor] = {*carried, *popped}
         body: _Body = {}
-        for tensor in targets:
-            self._compute(tensor, have, body)
+        for tensor in (*targets, *kept):
+            if not isinstance(tensor, Kept):
+                self._compute(tensor, have, body)
         self._done.update(dict.fromkeys(body))
         everything = dict.fromkeys([*carried, *body, *self._past(block), *self._done])
         border = Border(
@@ -107,7 +111,12 @@ class Writer(Repeats):
             self._compute(tensor, have, body)
             assert self.time(tensor) <= block
         following = self._modules(block, waiting, outputs)
-        return self._made(block, inputs, (*outputs, *following), body)
+        # What is put on a stack comes out, whether or not the next block wants it.
+        aside = [tensor for tensor in dict.fromkeys(kept) if tensor not in outputs]
+        made = self._made(
+            block, (*inputs, *popped), (*outputs, *following, *aside), body
+        )
+        return replace(made, aside=len(aside))
 
     def _last(self, inputs: tuple[Slot, ...]) -> Step:
         """What is computed after the last block."""

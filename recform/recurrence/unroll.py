@@ -7,11 +7,13 @@ own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import sympy
 
 from recform.algebra.expr import (
+    LISTS,
+    Across,
     Apply,
     Combine,
     Concat,
@@ -23,6 +25,10 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
+    Listed,
+    Members,
+    Mirror,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -63,6 +69,7 @@ class Unroller:
             if isinstance(left := boundary.left, Apply):
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
+        self._ends = set(formula.ends)
         self._at_start = {
             part.operator
             for boundary in formula.boundaries
@@ -79,7 +86,7 @@ class Unroller:
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:
         """A tensor of the formula, written out for a block; None if it vanishes."""
-        return self.settle(self.replaced(tensor, block))
+        return self.settle(_replace(tensor, block, self.length))
 
     def output(self, tensor: Tensor, length: int | None = None) -> Tensor | None:
         """The output expression, for the last block, or if another one is the last."""
@@ -152,23 +159,28 @@ class Unroller:
                 return tensor
             case State():
                 return self._state(tensor)
+            case Mirror():
+                # The equations read the unknown, the plan reads the stack.
+                kept = self.settle(kept_by(tensor))
+                return tensor if kept is not None and self._merged else kept
             case Apply():
                 if tensor.index is not sympy.nan and tensor.index < 0:
                     return None
-                argument = self._shaped(tensor.argument)
-                if argument is None:
+                present = [self._shaped(inner) for inner in tensor.arguments]
+                arguments = [inner for inner in present if inner is not None]
+                if len(arguments) < len(present):
                     return None
                 for named in self._applied.get((tensor.operator, tensor.index), ()):
                     # The same tensor may be there under another name.
-                    if named != tensor and self._is_same(named.argument, argument):
+                    if named != tensor and self._are_same(named.arguments, arguments):
                         return self.settle(named)
                 if (
                     tensor.index is not sympy.nan
                     and tensor.index == 0
-                    and not self._is_start(tensor.operator, argument)
+                    and not self._is_start(tensor.operator, arguments)
                 ):
                     return None
-                return Apply(tensor.operator, tensor.index, argument)
+                return Apply(tensor.operator, tensor.index, *arguments)
             case Scaled():
                 inner = self.settle(tensor.tensor)
                 if inner is None or _dead_scalar(tensor.coefficient):
@@ -205,7 +217,23 @@ class Unroller:
                     None if inner is None else Part(inner, tensor.parts, tensor.which)
                 )
             case History():
+                if tensor.kind in LISTS:
+                    return self._list(tensor)
                 return self._history(tensor)
+            case Members():
+                listed = self.settle(tensor.listed)
+                return None if listed is None else Members(listed)
+            case Listed():
+                parts = self._present(tensor)
+                return Listed(*parts) if parts else None
+            case Over():
+                inner = self._shaped(tensor.tensor)
+                # Without members there is no sum, whatever else stands in it.
+                there = inner is not None and inner.is_many
+                return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
+            case Across():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else Across(tensor.kind, inner)
         raise TypeError(type(tensor).__name__)
 
     def _shaped(self, tensor: Tensor) -> Tensor | None:
@@ -213,11 +241,11 @@ class Unroller:
         inner = self.settle(tensor)
         return None if isinstance(inner, Filled) else inner
 
-    def _is_start(self, operator: str, argument: Tensor) -> bool:
+    def _is_start(self, operator: str, arguments: Sequence[Tensor]) -> bool:
         """Whether block 0 has an operator: one that a boundary applies to the input."""
-        if isinstance(argument, State):
-            argument = self.definitions[argument]
-        return operator in self._at_start and isinstance(argument, Input)
+        return operator in self._at_start and all(
+            isinstance(inner, Input) or self._is_input(inner) for inner in arguments
+        )
 
     def _state(self, state: State) -> Tensor | None:
         index = int(state.index)
@@ -238,6 +266,12 @@ class Unroller:
                 self._names[settled] = state
         self.definitions[state] = settled
         return state
+
+    def _are_same(self, named: Sequence[Tensor], arguments: Sequence[Tensor]) -> bool:
+        """Whether the arguments in a boundary equation are others, under their names."""
+        return len(named) == len(arguments) and all(
+            map(self._is_same, named, arguments)
+        )
 
     def _is_same(self, named: Tensor, argument: Tensor) -> bool:
         """Whether an argument in a boundary equation is another one, under its name."""
@@ -308,12 +342,74 @@ class Unroller:
             before = result
         return before
 
+    def _list(self, history: History) -> Tensor | None:
+        """A list, from its first member that is there on; None if there is none."""
+        last = int(history.last)
+        if history.kind == "list":
+            return self._grown(history, history.first, last, lambda index: index)
+        if history.kind == "finished":
+            return self._finished(history, last)
+        if last in self._ends:
+            return self._finished(history, last + 1)
+        before = self._finished(history, last)
+        member = self._shaped(_replace_k(history.body, last))
+        parts = [part for part in (before, member) if part is not None]
+        return Listed(*parts) if member is not None else before
+
+    def _finished(self, history: History, last: int) -> Tensor | None:
+        """The members at the ends of stages before an index."""
+        finished = History("finished", history.body, history.first, last)
+        return self._grown(
+            finished,
+            history.first + 1,
+            last,
+            lambda index: index - 1 if index - 1 in self._ends else None,
+        )
+
+    def _grown(
+        self,
+        history: History,
+        first: int,
+        last: int,
+        new: Callable[[int], int | None],
+    ) -> History | None:
+        """A list as it grows from index to index.
+
+        Args:
+            history: of the kind and the body.
+            first, last: the indices.
+            new: the member that comes to it at an index, if one does.
+        """
+        before: History | None = None
+        for index in range(first, last + 1):
+            number = new(index)
+            member = (
+                None
+                if number is None
+                else self._shaped(_replace_k(history.body, number))
+            )
+            if member is None and (before is None or history.kind == "list"):
+                continue
+            start = history.first
+            if history.kind == "list":
+                start = index if before is None else before.first
+            here = History(history.kind, history.body, start, index)
+            if here not in self.definitions:
+                parts = [part for part in (before, member) if part is not None]
+                self.definitions[here] = Listed(*parts)
+            before = here
+        return before
+
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from."""
         if isinstance(tensor, State):
             return (self.definitions[tensor],)
         if isinstance(tensor, History):
             return self.definitions[tensor].children
+        if isinstance(tensor, Mirror):
+            kept = self.settle(kept_by(tensor))
+            assert kept is not None
+            return (kept,)
         return tensor.children
 
 
@@ -367,7 +463,7 @@ def _number(index: Symbolic, block: int, length: int | None) -> Symbolic:
 
 
 def _replace_k(body: Tensor, index: int) -> Tensor:
-    """The member of a history at an index; a coefficient's number is that of a block."""
+    """A tensor in ``k`` at an index; a coefficient's number is that of a block."""
     return reindexed(
         body,
         lambda value: value.xreplace({K: sympy.Integer(index)}),
@@ -375,11 +471,18 @@ def _replace_k(body: Tensor, index: int) -> Tensor:
     )
 
 
+def kept_by(mirror: Mirror) -> Tensor:
+    """What a block takes off a stack, written out for the block that put it there."""
+    return _replace_k(mirror.body, mirror.block)
+
+
 def newest(tensor: Tensor) -> int:
     """The highest block number in a written-out tensor; 0 for the input."""
     result = 0
     if isinstance(tensor, State | Apply) and tensor.index is not sympy.nan:
         result = int(tensor.index)
+    elif isinstance(tensor, Mirror):
+        result = tensor.block
     elif isinstance(tensor, History):
         result = int(tensor.last)
     elif isinstance(tensor, Scaled | Filled):

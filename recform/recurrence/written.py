@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import sympy
 
@@ -16,11 +17,16 @@ from recform.algebra.expr import (
     Apply,
     Elementwise,
     Filled,
+    History,
     Input,
+    Listed,
+    Members,
+    Mirror,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
     subtensors,
 )
 from recform.algebra.formula import Formula
@@ -67,7 +73,12 @@ class Written:
         )
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """What a tensor is made from, sums with the parts that are formed early."""
+        """What a tensor is made from, sums with the parts that are formed early.
+
+        What a block takes off a stack comes to it by itself.
+        """
+        if isinstance(tensor, Mirror):
+            return ()
         if tensor in self.early:
             return self.early[tensor].children
         return self.unroller.parts(tensor)
@@ -76,11 +87,13 @@ class Written:
         """The block that makes a tensor at the earliest; 0 is before the first block."""
         if tensor not in self._time:
             own = 0
-            if isinstance(tensor, State):
+            if isinstance(tensor, State | Mirror):
                 self._time[tensor] = max(0, int(tensor.index))
                 return self._time[tensor]
             if isinstance(tensor, Apply) and tensor.index is not sympy.nan:
                 own = int(tensor.index)
+            elif isinstance(tensor, History) and tensor.kind == "finished":
+                own = int(tensor.last)
             elif isinstance(tensor, Scaled | Filled):
                 own = max((slot.index for slot in scalars_in(tensor)), default=0)
             below = [self.time(part) for part in self.unroller.parts(tensor)]
@@ -88,9 +101,14 @@ class Written:
         return self._time[tensor]
 
     def anchored(self, tensor: Tensor) -> bool:
-        """Whether a tensor belongs to one block: unknowns, and operators of a block."""
-        return isinstance(tensor, State | Input) or (
-            isinstance(tensor, Apply) and tensor.index is not sympy.nan
+        """Whether a tensor belongs to one block: unknowns, and operators of a block.
+
+        A list does: it grows as soon as its new member is there.
+        """
+        return (
+            isinstance(tensor, State | Input | Mirror)
+            or (is_list(tensor) and isinstance(tensor, History))
+            or (isinstance(tensor, Apply) and tensor.index is not sympy.nan)
         )
 
     def _parts_or_end(self, tensor: Tensor) -> tuple[Tensor, ...]:
@@ -104,12 +122,25 @@ class Written:
                 groups.setdefault(self.time(tensor), []).append(tensor)
         for tensor in self._constant():
             groups.setdefault(0, []).append(tensor)
+        for mirror in self.mirrors:
+            kept = Kept(mirror, *self._kept(mirror))
+            groups.setdefault(max(0, mirror.block), []).append(kept)
         rank = {e.unknown: n for n, e in enumerate(self.formula.equations)}
         for items in groups.values():
             items.sort(
                 key=lambda t: rank.get(t.name, 0) if isinstance(t, State) else len(rank)
             )
         return groups
+
+    @property
+    def mirrors(self) -> list[Mirror]:
+        """What blocks take off stacks, in the order in which it was put there."""
+        found = [tensor for tensor in self.live if isinstance(tensor, Mirror)]
+        return sorted(found, key=lambda m: m.block)
+
+    def _kept(self, mirror: Mirror) -> tuple[Tensor, ...]:
+        """The tensor that a block takes off a stack, as it is called where it is made."""
+        return self.unroller.parts(mirror)
 
     def _constant(self) -> list[Tensor]:
         """Tensors of the start that several blocks read: computed once, before them.
@@ -173,6 +204,18 @@ class End(Tensor):
     """Reads the output after the last block."""
 
 
+class Kept(End):
+    """Reads what a block puts on a stack: the second argument, for the first.
+
+    The first is what a later block makes of it, which is no part.
+    """
+
+    @cached_property
+    def children(self) -> tuple[Tensor, ...]:
+        """What is put there."""
+        return (self.args[1],)
+
+
 def tensors(slots: Iterable[Slot]) -> list[Tensor]:
     """The slots that hold tensors, and not modules."""
     return [slot for slot in slots if isinstance(slot, Tensor)]
@@ -188,9 +231,9 @@ def costs(tensor: Tensor) -> bool:
 def is_cheap(tensor: Tensor) -> bool:
     """Whether a tensor may be formed again from its terms, rather than be carried.
 
-    Sums and multiples are, if the block has the number; functions and operators are
-    computed once.
+    Sums and multiples are, if the block has the number, and so are the members of a list,
+    put together; functions and operators are computed once.
     """
     if isinstance(tensor, Scaled):
         return not scalars_in(tensor)
-    return isinstance(tensor, TensorSum)
+    return isinstance(tensor, TensorSum | Members | Listed)

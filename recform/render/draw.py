@@ -44,7 +44,7 @@ def diagram(subject: Subject, request: Request) -> Diagram:
         count = _blocks(request, paths.MAX_BLOCKS)
         return paths.of_formula(subject, count, direction)
     if view is View.unrolled:
-        count = _blocks(request, unrolled.MAX_BLOCKS, 3)
+        count = _blocks(request, unrolled.MAX_BLOCKS, unrolled.usual(subject))
         return unrolled.of_pattern(subject, count, direction)
     if request.block is None:
         return step.of_pattern(subject, direction)

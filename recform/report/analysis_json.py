@@ -158,6 +158,15 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
             for found in (item.random, item.moments)
             if found is not None
         ],
+        "variance_with_norms": None
+        if item.growth is None
+        else {
+            "operators": list(item.growth.normed),
+            "blocks": item.growth.blocks,
+            "variance": _finite(item.growth.variance),
+            "terms": _shares(item.growth.shares),
+            "last_block": item.growth.last,
+        },
         "variance_unknown": item.unfollowed or None,
         "deleted": [
             {"block": found.blocks[0], "left": list(found.left.counts)}

@@ -14,7 +14,7 @@ from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.paths.distribution import Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
-from recform.analysis.variance.variance import Moments
+from recform.analysis.variance.variance import Growth, Moments
 from recform.recurrence.regimes import in_blocks, ranges, runs
 
 #: Tables of paths have at most so many rows; more are summed up.
@@ -215,6 +215,8 @@ def _stability(analysis: Analysis, console: Console) -> None:
         for moments in both[: 1 if analysis.asked.gain == 1 else 2]:
             if moments is not None:
                 _moments(moments, item.flow.name, console)
+        if item.growth is not None:
+            _growth(item.growth, item.flow.name, console)
         if item.unfollowed:
             _line(f"variances are not followed: {item.unfollowed}", console)
 
@@ -289,6 +291,20 @@ def _moments(found: Moments, name: str, console: Console) -> None:
             else f"; all of a block multiplied by {found.scale:.4g} {keeps} 1"
         )
         _line(f"  no initial gain above 0 {keeps} 1{more}{scale}", console)
+
+
+def _growth(found: Growth, name: str, console: Console) -> None:
+    where = "" if name == "network" else f" of {name}"
+    _line(
+        f"where norms work (variance 1 behind {', '.join(found.normed)}): after "
+        f"{found.blocks} blocks{where} the variance is {_variance(found.variance)} "
+        "for an input of variance 1",
+        console,
+    )
+    for share in found.shares:
+        _line(f"  {share.term} has {_variance(share.variance)}", console)
+    if found.last is not None:
+        _line(f"  the last block is {100 * found.last:.3g}% of the stream", console)
 
 
 def _grown(found: Moments) -> str:

@@ -221,6 +221,8 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
         assumptions.append(
             "E1, E2, ... put their part into its place in a concatenation"
         )
+    if any(letter.kind == "project" for letter in linear.letters):
+        assumptions.append("P1, P2, ... take their part of a split")
     if any("[" in name for f in formulas for m in f.series.moves for name in m.gains):
         assumptions.append("weights in [...] stay as they are")
     return Backward(

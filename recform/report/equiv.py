@@ -21,7 +21,8 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.frame and verdict.answer in (ANY, LINEAR):
         result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
-        result.append("For any operators, linear or not, and any number of blocks.")
+        depth = ", and any number of blocks" if verdict.any_depth else ""
+        result.append(f"For any operators, linear or not{depth}.")
     if verdict.relations:
         result.append(
             "\nProof: this holds at every block, by induction"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
+from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
+from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
 from recform.recurrence.model import (
     Flow,
@@ -21,15 +23,24 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.moves import move
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
+from recform.report.stacks import StackRow, stack_rows
 
 
 @dataclass(frozen=True)
 class StateRow:
-    """One tensor (or module) that a block hands on."""
+    """One tensor (or module, or list of tensors) that a block hands on.
+
+    Attributes:
+        what: typeset.
+        kind: in words.
+        reason: who reads it.
+        tensors: how many tensors it is behind the last block.
+    """
 
     what: str
     kind: str
     reason: str
+    tensors: int = 1
 
 
 @dataclass(frozen=True)
@@ -91,6 +102,25 @@ class SharedRow:
 
 
 @dataclass(frozen=True)
+class KeptRow:
+    """What is kept of positions that were seen, where a network goes on by positions.
+
+    Attributes:
+        name: of the operator, or of the piece of the network.
+        blocks: of how many blocks it is; 0 for a piece.
+        what: in words.
+        features: how many numbers of a position, in each block.
+        positions: how many of the last ones, for each of the blocks; None for all.
+    """
+
+    name: str
+    blocks: int
+    what: str
+    features: int
+    positions: tuple[int, ...] | None
+
+
+@dataclass(frozen=True)
 class Summary:
     """What `recform summary` prints.
 
@@ -102,6 +132,7 @@ class Summary:
         state: what a block hands on, where the general equations hold.
         borders: blocks that hand on something else, around those with equations of their
             own.
+        stacks: what waits for blocks that read ``X_<L-i>``.
         bound: size of the minimum cut that proves the state minimal.
         partial: whether the cut may have parts of sums.
         ways: one disjoint way from the past to the future for each tensor.
@@ -112,6 +143,9 @@ class Summary:
         parameters, multiply_adds, kept: totals; ``kept`` is the number of activations
             (numbers, for one example) that autograd keeps for the backward pass.
         proof: how it was proved that the blocks compute the equations.
+        generation: what is kept where the network goes on by positions; None where it
+            cannot.
+        generation_kept: all numbers of that, for one example, behind the last position.
     """
 
     name: str
@@ -122,6 +156,7 @@ class Summary:
     orders: tuple[Reached, ...]
     state: tuple[StateRow, ...]
     borders: tuple[Border, ...]
+    stacks: tuple[StackRow, ...]
     bound: int
     partial: bool
     ways: tuple[tuple[str, ...], ...]
@@ -132,6 +167,8 @@ class Summary:
     multiply_adds: int
     kept: int
     proof: str
+    generation: tuple[KeptRow, ...] | None = None
+    generation_kept: int | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
@@ -149,6 +186,11 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
     formula = recurrence.formula
     totals = network.totals
     own = own_blocks(formula)
+    try:
+        seen = kept(network, Diagnostics())
+    except CompileError:
+        seen = None
+    positions = int(network.stem.output.grid[0]) if seen is not None else 0
     return Summary(
         name=formula.name,
         equations=equation_texts(formula),
@@ -165,6 +207,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         ),
         borders=tuple(_borders(recurrence, own)) if own else (),
         state=tuple(_state(recurrence)),
+        stacks=tuple(stack_rows(network)),
         bound=recurrence.bound,
         partial=recurrence.partial,
         ways=recurrence.disjoint,
@@ -178,6 +221,29 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         multiply_adds=totals.multiply_adds,
         kept=totals.saved,
         proof=proof,
+        generation=None if seen is None else _kept(seen),
+        generation_kept=None
+        if seen is None
+        else sum(k.numbers(positions) for k in seen),
+    )
+
+
+def _kept(seen: Sequence[Kept]) -> tuple[KeptRow, ...]:
+    """What blocks keep, in a line for each operator."""
+    rows: dict[tuple[str, str, int, bool], list[Kept]] = {}
+    for item in seen:
+        memory = item.memory
+        key = (item.name, memory.what, memory.features, memory.positions is None)
+        rows.setdefault(key, []).append(item)
+    return tuple(
+        KeptRow(
+            name,
+            len({item.block for item in found} - {0}),
+            what,
+            features,
+            None if every else tuple(item.memory.positions or 0 for item in found),
+        )
+        for (name, what, features, every), found in rows.items()
     )
 
 
@@ -186,7 +252,8 @@ def _state(recurrence: Recurrence) -> list[StateRow]:
     rows = []
     for slot in recurrence.state:
         text = show(slot, pattern.at, pattern.absolute)
-        rows.append(StateRow(text, _kind(slot), recurrence.reasons[slot]))
+        reason, tensors = recurrence.reasons[slot], _tensors(slot, recurrence)
+        rows.append(StateRow(text, _kind(slot), reason, tensors))
     return rows
 
 
@@ -211,8 +278,8 @@ def _borders(recurrence: Recurrence, own: Sequence[int]) -> Iterator[Border]:
     for number, flow in enumerate(recurrence.flows, 1):
         found: list[tuple[tuple[str, ...], tuple[str, ...], list[int]]] = []
         for block, step in _around(recurrence, flow, own):
-            slots = [_at(slot, step, block) for slot in step.outputs]
-            usual = {_at(slot, pattern, block) for slot in pattern.outputs}
+            slots = [_at(slot, step, block) for slot in step.handed]
+            usual = {_at(slot, pattern, block) for slot in pattern.handed}
             if block == flow.length or set(slots) == usual:
                 continue
             is_module = [isinstance(slot, ModuleSlot) for slot in slots]
@@ -243,6 +310,19 @@ def _shared(recurrence: Recurrence, own: Sequence[int]) -> Iterator[SharedRow]:
             yield SharedRow(row.name, row.calls, row.reason, where)
 
 
+def _tensors(slot: Slot, recurrence: Recurrence) -> int:
+    """How many tensors a slot of the state is behind the last block; 0 for a module."""
+    if isinstance(slot, ModuleSlot):
+        return 0
+    if not isinstance(slot, History) or not is_list(slot):
+        return 1
+    longest = max(flow.length for flow in recurrence.flows)
+    last = int(slot.last) + longest - recurrence.pattern.at
+    if slot.kind == "finished":
+        return sum(slot.first <= end < last for end in recurrence.formula.ends)
+    return last - slot.first + 1
+
+
 def _at(slot: Slot, step: Step, block: int) -> Slot:
     """What a step hands on, for another block that takes it."""
     if isinstance(slot, ModuleSlot):
@@ -255,6 +335,8 @@ def _kind(slot: Slot) -> str:
         return "module"
     if isinstance(slot, State):
         return "unknown"
+    if is_list(slot):
+        return "list"
     return "operator's output" if isinstance(slot, Apply) else "formed early"
 
 

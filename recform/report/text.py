@@ -53,29 +53,38 @@ def render(summary: Summary, console: Console | None = None) -> None:
     _state(summary, console)
     if summary.proof:
         console.print(f"Proved: {summary.proof}.")
+    if summary.generation:
+        _generation(summary, console)
     _stages(summary, console)
 
 
 def _state(summary: Summary, console: Console) -> None:
     tensors = [row for row in summary.state if row.kind != "module"]
-    noun = "tensor" if len(tensors) == 1 else "tensors"
+    lists = sum(row.kind == "list" for row in tensors)
+    counted = [
+        f"{count} {noun}{'s' * (count != 1)}"
+        for count, noun in ((len(tensors) - lists, "tensor"), (lists, "list"))
+        if count or (noun == "tensor" and not lists)
+    ]
     but = ""
     if summary.borders:
         but = f", but for {_wheres(summary.borders)}"
-    console.print(f"\nState: {len(tensors)} {noun} from block to block{but}.")
+    console.print(f"\nState: {' and '.join(counted)} from block to block{but}.")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(style="cyan", no_wrap=True)
     table.add_column()
     for row in summary.state:
-        early = ", formed early" if row.kind == "formed early" else ""
-        table.add_row(Text(f"  {row.what}"), Text(row.reason + early))
+        grown = f"; at the end {row.tensors} tensors" if row.tensors > 1 else ""
+        more = {"formed early": ", formed early", "list": grown}.get(row.kind, "")
+        table.add_row(Text(f"  {row.what}"), Text(row.reason + more))
     console.print(table)
     proof = "; ".join(" > ".join(way) for way in summary.ways)
     over = " and the parts of their sums" if summary.partial else ""
     console.print(
         Text(
             f"Minimal: a minimum cut between two blocks has size {summary.bound}, over "
-            f"the tensors that the equations name{over}. "
+            f"the tensors that the equations name{over}"
+            f"{', a list being one' * bool(lists)}. "
             f"Ways that share no tensor: {proof}."
         )
     )
@@ -86,11 +95,39 @@ def _state(summary: Summary, console: Console) -> None:
     if most > len(tensors):
         largest = [border for border in summary.borders if len(border.tensors) == most]
         console.print(f"Largest state: {most} tensors, behind {_wheres(largest)}.")
+    for stack in summary.stacks:
+        console.print(Text(f"{stack.text()}."))
     for shared in summary.shared:
         calls = ", ".join(shared.calls)
         where = f", in {shared.where}" if shared.where else ""
         said = f"Shared{where}: {shared.name}, {shared.reason}: {calls}."
         console.print(Text(said))
+
+
+def _generation(summary: Summary, console: Console) -> None:
+    """What is kept where the network goes on by positions."""
+    console.print(
+        "\nPosition by position (compile --for generation): "
+        f"{summary.generation_kept:,} numbers of those before, at most."
+    )
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column()
+    for row in summary.generation or ():
+        of = f" of {row.blocks} blocks" if row.blocks > 1 else ""
+        last = "of all positions"
+        if row.positions is not None:
+            last = f"of the last {', '.join(map(str, _few(row.positions)))}"
+        said = f"{row.what}: {row.features} numbers of each, {last}"
+        table.add_row(Text(f"  {row.name}{of}"), Text(said))
+    console.print(table)
+
+
+def _few(numbers: Sequence[int]) -> list[int | str]:
+    """Numbers of blocks: one for all that have the same, and of many the first ones."""
+    if len(set(numbers)) == 1:
+        return [numbers[0]]
+    return [*numbers[:8], *(["..."] if len(numbers) > 8 else [])]
 
 
 def _wheres(borders: Sequence[Border]) -> str:

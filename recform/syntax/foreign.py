@@ -31,18 +31,13 @@ _ASSIGNED = re.compile(
 )
 _SIZES = re.compile(r"(stages|input)\s*=\s*(?=\d+\s*[x×])")
 
-_EMPTY = re.compile(r"[(|]\s*\||\|\s*(?:\)|$)|^paths\s*\|")
-_INNERMOST = re.compile(r"\(([^()]*)\)")
-#: Characters that no formula has.
-_HELD = 0xE000
-
 
 def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
     """Whether a statement is of another notation; if so, it was reported.
 
     Args:
         statement: one statement, whose brackets match.
-        report: gets RF120 to RF123.
+        report: gets RF120 to RF122.
         library: the operators that are called by their names.
     """
     whole = statement.text_without_comments
@@ -80,14 +75,6 @@ def answered(statement: Span, report: Diagnostics, library: Library) -> bool:
             ("RF122", f"`{name} = ...` defines an operator, and this is a number"),
             found.span(),
             declared,
-        )
-    elif text.startswith("paths") and (found := _EMPTY.search(text)):
-        _told(
-            report,
-            statement,
-            ("RF123", "this alternative is empty"),
-            found.span(),
-            "paths " + _without_empty(text.removeprefix("paths")),
         )
     else:
         return False
@@ -141,30 +128,3 @@ def _below(text: str, library: Library) -> str:
         return f"{name}_{inner}" if inner.isalnum() else f"{name}_<{inner}>"
 
     return _BRACKETS.sub(index, text)
-
-
-# ------------------------------------------------------------- alternatives of paths
-
-
-def _without_empty(route: str) -> str:
-    """A route in which what may be left out has a `?`: `(skip|)` is `(skip)?`."""
-    held: list[str] = []
-
-    def hold(found: re.Match[str]) -> str:
-        held.append(_either(found.group(1)) or found.group())
-        return chr(_HELD + len(held) - 1)
-
-    # From the innermost group outwards, one character for a group that is done.
-    while (shorter := _INNERMOST.sub(hold, route)) != route:
-        route = shorter
-    route = _either(route) or route
-    for number in reversed(range(len(held))):
-        route = route.replace(chr(_HELD + number), held[number])
-    return route
-
-
-def _either(text: str) -> str:
-    """The alternatives that are not empty, if one is and not all are."""
-    alternatives = text.split("|")
-    kept = [item.strip() for item in alternatives if item.strip()]
-    return f"({' | '.join(kept)})?" if 0 < len(kept) < len(alternatives) else ""

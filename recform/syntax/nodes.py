@@ -252,7 +252,7 @@ class Const(Node):
 
 @dataclass(frozen=True)
 class Scalar(Node):
-    """``scalar k_i = 0.5 per channel``; learned, starting at the value."""
+    """``scalar k_i = 0.5 per channel``, ``vector q_i = 0``; learned from this start."""
 
     target: Reference
     value: Expr
@@ -261,9 +261,10 @@ class Scalar(Node):
 
 @dataclass(frozen=True)
 class Input(Node):
-    """``input 3 x 32 x 32``."""
+    """``input 3 x 32 x 32``, or ``input 64 of 256``: so many ids, of so many tokens."""
 
     sizes: tuple[Expr, ...]
+    kinds: Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ class Times(Node):
 
 @dataclass(frozen=True)
 class Pipeline(Node):
-    """``stem``, ``head``, ``adapter`` or ``transition`` with a flow."""
+    """``stem``, ``head``, ``adapter``, ``adapter up`` or ``transition`` with a flow."""
 
     role: str
     flow: Flow

@@ -23,6 +23,7 @@ KEYWORDS = (
     "param",
     "const",
     "scalar",
+    "vector",
     "input",
     "stages",
     "scope",

@@ -79,8 +79,12 @@ class _ToNodes:
         per = None if children[3] is None else str(children[3])
         return n.Scalar(span, children[0], children[2], per)
 
+    def vector(self, span: Span, children: list[Built]) -> n.Scalar:
+        return n.Scalar(span, children[0], children[2], "feature")
+
     def input(self, span: Span, children: list[Built]) -> n.Input:
-        return n.Input(span, tuple(_nodes(children)))
+        *sizes, kinds = children
+        return n.Input(span, tuple(_nodes(sizes)), kinds)
 
     def stages(self, span: Span, children: list[Built]) -> n.Stages:
         return n.Stages(span, tuple(children))
@@ -102,7 +106,8 @@ class _ToNodes:
         return n.Pipeline(span, "head", children[0])
 
     def adapter(self, span: Span, children: list[Built]) -> n.Pipeline:
-        return n.Pipeline(span, "adapter", children[0])
+        up, flow = children
+        return n.Pipeline(span, "adapter" if up is None else "adapter up", flow)
 
     def transition(self, span: Span, children: list[Built]) -> n.Pipeline:
         return n.Pipeline(span, "transition", children[0])
@@ -141,7 +146,8 @@ class _ToNodes:
         return n.Paths(span, children[0])
 
     def either(self, span: Span, children: list[Built]) -> n.Node:
-        return n.Either(span, tuple(children)) if len(children) > 1 else children[0]
+        # What is left out is a run of no moves.
+        return n.Either(span, tuple(child or n.Run(span, ()) for child in children))
 
     def run(self, span: Span, children: list[Built]) -> n.Node:
         return n.Run(span, tuple(children)) if len(children) > 1 else children[0]

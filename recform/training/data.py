@@ -123,7 +123,7 @@ def as_vectors(data: Data) -> Data:
 
 
 def as_numbers(data: Data) -> Data:
-    """The same for a network that takes a token as a number."""
+    """The same for a network that takes a token as a number, its id."""
     return _each(data, Windows, one_hot=False)
 
 
@@ -336,7 +336,7 @@ def _text(asked: Asked) -> Data:
         refuse(
             "RF807",
             "text is positions x tokens, and the network takes none",
-            "input 64 x 256: a byte is a token, as a vector with a one",
+            "input 64 of 256: a byte is an id; or 64 x 256, a vector with a one",
         )
     content = asked.file.read_bytes()
     text = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())

@@ -13,12 +13,13 @@ from rich.console import Console
 from sympy import Rational
 from torch import nn
 
+from recform.blocks import Layout
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.frame import with_sizes
 from recform.training import checkpoint, runs
 from recform.training.curves import curves
-from recform.training.data import Asked, Data, as_vectors, load, refuse
+from recform.training.data import Asked, Data, as_numbers, as_vectors, load, refuse
 from recform.training.engine import Diverged, Plan, Stopped, Training
 from recform.training.folder import CorruptImage
 from recform.training.locate import origin
@@ -81,10 +82,16 @@ def of_formula(compiling: Callable[[dict[str, Any]], Compiled], wanted: Wanted) 
             the two do not fit (RF807).
     """
     compiled = compiling(dict(wanted.settings))
-    data = _data(wanted, compiled.formula.input.sizes)
+    x = compiled.formula.input
+    # Of text, ids say as much as vectors with a one.
+    sizes = (*x.grid, x.features) if x.layout is Layout.IDS else x.sizes
+    data = _data(wanted, sizes)
     subject = fitted(compiling, wanted.settings, data)
-    if len(subject.compiled.formula.input.sizes) == 1:
+    layout = subject.compiled.formula.input.layout
+    if layout is Layout.VECTOR:
         data = as_vectors(data)
+    elif layout is Layout.IDS:
+        data = as_numbers(data)
     return _plan(subject, data, wanted)
 
 

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.training.data import Data, Sizes, as_numbers, refuse
@@ -263,10 +264,10 @@ def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> For
         if name in {p.name for p in compiled.formula.params} and name not in settings
     }
     compiled = _again(compiling, settings, wanted, compiled, data)
-    shape = taken(compiled.formula.input.sizes, data.shape)
+    shape = taken(compiled.formula.input, data.shape)
     # Often the classes are in the input, too: tokens.
-    if compiled.formula.input.sizes != shape and "input" not in settings:
-        wanted["input"] = "x".join(map(str, shape))
+    if compiled.formula.input != shape and "input" not in settings:
+        wanted["input"] = str(shape).replace(" ", "")
         compiled = _again(compiling, settings, wanted, compiled, data)
     _check(compiled, data, settings)
     return Formula(compiled)
@@ -292,24 +293,28 @@ def _again(
         )
 
 
-def taken(sizes: Sizes, shape: Sizes) -> Sizes:
-    """The input of a network for examples of a shape: a vector has all of their numbers."""
-    if len(sizes) == 1 and len(shape) == 3:
-        return (shape[0] * shape[1] * shape[2],)
-    return shape
+def taken(x: Shape, shape: Sizes) -> Shape:
+    """The input of a network for examples of a shape.
+
+    A vector has all of their numbers, and ids are of as many as a token has features.
+    """
+    if x.layout is Layout.VECTOR and len(shape) == 3:
+        return Shape.of((shape[0] * shape[1] * shape[2],))
+    if x.layout is Layout.IDS and len(shape) == 2:
+        return Shape(Layout.IDS, shape[1], shape[:1])
+    return Shape.of(shape)
 
 
 def _check(compiled: Compiled, data: Data, settings: Mapping[str, Any]) -> None:
     """Raises a CompileError if a network cannot be trained on the data (RF807, RF819)."""
     if not compiled.graph.totals.parameters:
         refuse("RF819", f"{compiled.name} has nothing to learn")
-    sizes, made = compiled.formula.input.sizes, compiled.graph.output.sizes
-    if sizes != taken(sizes, data.shape):
+    x, made = compiled.formula.input, compiled.graph.output.sizes
+    if x != taken(x, data.shape):
         have = " x ".join(map(str, data.shape))
-        want = " x ".join(map(str, sizes))
         refuse(
             "RF807",
-            f"{compiled.name} takes {want}, and {data.name} has {have}",
+            f"{compiled.name} takes {x}, and {data.name} has {have}",
             "leave out --set input",
         )
     wanted: Sizes = (data.classes,)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from recform.blocks import Shape
+from recform.blocks.examples import random_examples
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.naming.owners import plain_graph
@@ -28,9 +30,9 @@ def emitted(compiled: Compiled) -> Check:
             f"{totals.parameters:,} parameters, {totals.multiply_adds:,} multiply-adds"
         )
         return Check(CLAIM, None, f"too large to be run by the way: {size}")
-    candidate, sizes = small
+    candidate, shape = small
     try:
-        return _by_equations(compiled, candidate, sizes)
+        return _by_equations(compiled, candidate, shape)
     except Missing as error:
         return Check(CLAIM, None, f"nobody reads {error}: the network has none")
     except Untold as error:
@@ -39,13 +41,13 @@ def emitted(compiled: Compiled) -> Check:
         return Check(CLAIM, None, error.diagnostics[0].message)
 
 
-def _by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -> Check:
+def _by_equations(compiled: Compiled, tried: Compiled, shape: Shape) -> Check:
     """A network against its equations.
 
     Args:
         compiled: the network of the file.
         tried: it, or one with thinner stages.
-        sizes: of the examples.
+        shape: of the examples.
 
     Raises:
         Missing: if the module lacks an operator that the equations name.
@@ -61,10 +63,9 @@ def _by_equations(compiled: Compiled, tried: Compiled, sizes: tuple[int, ...]) -
     blocks = depths(compiled)
     widths = " x ".join(str(stage.width) for stage in tried.formula.stages)
     thin = "" if tried is compiled else f", widths {widths}"
-    images = " x ".join(map(str, sizes))
-    where = f"{blocks}{thin}, examples of {images}: "
+    where = f"{blocks}{thin}, examples of {shape}: "
     holds, detail = settled(
-        lambda _: measured(network, naive, examples(sizes), starts, where), 1
+        lambda _: measured(network, naive, examples(shape), starts, where), 1
     )
     return Check(CLAIM, holds, detail)
 
@@ -75,9 +76,9 @@ def depths(compiled: Compiled) -> str:
     return f"{' and '.join(lengths)} blocks"
 
 
-def examples(sizes: tuple[int, ...]) -> torch.Tensor:
+def examples(shape: Shape) -> torch.Tensor:
     """Some random examples."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(3, *sizes, dtype=torch.float64, generator=generator)
+    return random_examples(shape, 3, generator, dtype=torch.float64)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -22,8 +23,12 @@ from recform.algebra.expr import (
     Filled,
     I,
     Input,
+    K,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -32,15 +37,18 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Operator
+from recform.blocks import Layout, Operator
 from recform.blocks.function import NUMBERS
 from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.stacked import takes_stack
 from recform.recurrence.unroll import Unroller
 
 if TYPE_CHECKING:
     import torch
 
 
+#: How the axes of an example are read, by how many there are with the batch.
+_LAYOUTS = {2: Layout.VECTOR, 3: Layout.TOKENS, 4: Layout.IMAGE}
 #: What is computed: a tensor of torch's, or a plain number where a term has no tensor.
 Computed: TypeAlias = Any
 
@@ -48,8 +56,11 @@ Computed: TypeAlias = Any
 class Untold(LookupError):
     """A check needs the values of a function of which its plugin says nothing."""
 
-    def __init__(self, name: str) -> None:
-        super().__init__(f"the plugin says no value of {name}")
+    def __init__(self, function: Operator) -> None:
+        what = f"the plugin says no value of {function.name}"
+        if function.moves:
+            what = f"{function.name} moves tokens, and has no value of a number"
+        super().__init__(what)
 
 
 class Missing(LookupError):
@@ -103,7 +114,7 @@ class Evaluator:
                 gives another tensor a name, so that one can differentiate by it.
         """
         self.formula, self.length, self.parts = formula, length, parts
-        self._calls: dict[tuple[str, int | None, Computed], Computed] = {}
+        self._calls: dict[tuple[str, int | None, tuple[Computed, ...]], Computed] = {}
         self.unroller = Unroller(formula, length)
         self.values: dict[Tensor, Computed] = {}
         self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
@@ -167,25 +178,40 @@ class Evaluator:
             case Apply():
                 index = None if tensor.index is sympy.nan else int(tensor.index)
                 module = self.parts.operator(tensor.operator, index)
-                value = self.values[tensor.argument]
+                inner = tuple(self.term(part, tensor) for part in tensor.arguments)
                 # A value that has two names, as the input may, is one argument: torch's
                 # tensors are keys by their identity.
-                key = (tensor.operator, index, value)
+                key = (tensor.operator, index, inner)
                 if key not in self._calls:
-                    self._calls[key] = module(value)
+                    each = tensor.is_many and not takes_stack(
+                        self.formula.operators[tensor.operator],
+                        _LAYOUTS[inner[0].dim() - 1],
+                    )
+                    self._calls[key] = _each(module, *inner) if each else module(*inner)
                 return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)
-                return number * self.values[tensor.tensor]
+                value = self.values[tensor.tensor]
+                if tensor.coefficient.has(K):
+                    number = number.view(-1, *[1] * (value.dim() - 1))
+                return number * value
+            case Members():
+                import torch
+
+                return torch.stack(self.values[tensor.listed])
+            case Over() | Across():
+                return _gathered(tensor, self.values[tensor.tensor])
             case Filled():
                 return self.number(tensor.coefficient, tensor.at)
             case Elementwise():
                 return function(tensor.function)(self.values[tensor.argument])
             case Part():
                 inner = self.values[tensor.tensor]
-                return inner.chunk(tensor.parts, dim=_axis(inner))[tensor.which]
+                axis = _axis(inner, many=tensor.is_many)
+                return inner.chunk(tensor.parts, dim=axis)[tensor.which]
         values = [self.term(part, tensor) for part in self.made_of(tensor)]
-        return _joined(tensor if definition is None else definition, values)
+        whole = tensor if definition is None else definition
+        return _joined(whole, values, many=tensor.is_many)
 
     def number(self, coefficient: Symbolic, at: Symbolic = sympy.nan) -> Computed:
         """A coefficient; learned scalars are parameters of the module."""
@@ -213,17 +239,37 @@ class Evaluator:
         return made(*(self.number(item) for item in learned))
 
 
-def _joined(tensor: Tensor, values: list[Computed]) -> Computed:
+def _each(module: Callable[[Computed], Computed], members: Computed) -> Computed:
+    """What a module makes of each member of a list, one after the other."""
+    import torch
+
+    return torch.stack([module(member) for member in members])
+
+
+def _gathered(tensor: Over | Across, value: torch.Tensor) -> torch.Tensor:
+    """What is made over the members of a list, or across the features."""
+    if isinstance(tensor, Over):
+        return value.softmax(0) if tensor.kind == "softmax" else value.sum(0)
+    axis = _axis(value, many=tensor.is_many)
+    squares = value * value if tensor.kind == "norm" else value
+    total = squares.sum(axis, keepdim=True)
+    return total.sqrt() if tensor.kind == "norm" else total
+
+
+def _joined(tensor: Tensor, values: list[Computed], *, many: bool = False) -> Computed:
     """Several tensors as one: a sum, a product, a maximum, side by side."""
     import torch
 
     match tensor:
+        case Listed():
+            lists = (value if isinstance(value, list) else [value] for value in values)
+            return [member for each in lists for member in each]
         case TensorSum():
             return reduce(add, values)
         case Pointwise():
-            return reduce(mul, _spread(values))
+            return reduce(mul, _spread(values, many=many))
         case Combine():
-            stacked = torch.stack(values)
+            stacked = torch.stack(torch.broadcast_tensors(*values))
             if tensor.kind == "mean":
                 return stacked.mean(0)
             return stacked.amax(0) if tensor.kind == "max" else stacked.amin(0)
@@ -232,11 +278,14 @@ def _joined(tensor: Tensor, values: list[Computed]) -> Computed:
     raise Unknown(str(tensor))
 
 
-def _spread(values: list[torch.Tensor]) -> list[torch.Tensor]:
-    """Vectors get the axes of the images that they scale."""
-    rank = max(value.dim() for value in values)
+def _spread(values: list[torch.Tensor], *, many: bool) -> list[torch.Tensor]:
+    """Vectors get the axes of the images that they scale.
+
+    Where a factor has an axis for the members of a list, it stands in front of the batch.
+    """
+    rank = max(value.dim() for value in values) - many
     return [
-        value[:, :, None, None] if (value.dim(), rank) == (2, 4) else value
+        value[..., None, None] if rank == 4 and value.dim() in (2, 2 + many) else value
         for value in values
     ]
 
@@ -247,11 +296,21 @@ def function(operator: Operator) -> Callable[[Computed], Computed]:
     Raises:
         Untold: if that is nothing.
     """
+    if operator.moves:
+        return lambda x: _moved(x, operator.moves)
     known = operator.function
     if known is None:
-        raise Untold(operator.name)
+        raise Untold(operator)
     words = _words()
     return lambda x: known.fold(x, float, lambda word, parts: words[word](*parts))
+
+
+def _moved(x: Computed, by: int) -> Computed:
+    """Tokens some positions later, behind zeros."""
+    moved = x * 0
+    if by < x.shape[1]:
+        moved[:, by:] = x[:, : x.shape[1] - by]
+    return moved
 
 
 @cache
@@ -287,6 +346,6 @@ def _words() -> Mapping[str, Callable[..., Computed]]:
     }
 
 
-def _axis(value: torch.Tensor) -> int:
+def _axis(value: torch.Tensor, *, many: bool = False) -> int:
     """The axis of the features: the last one of tokens, else the one after examples."""
-    return -1 if value.dim() == 3 else 1
+    return -1 if value.dim() - many == 3 else 1 + many

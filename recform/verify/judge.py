@@ -119,5 +119,6 @@ def _compared(seen: Observation) -> str:
     gradients = _of(_of(seen.tensors, "training"), "gradient")
     buffers = _of(_of(seen.tensors, "training"), "buffer")
     starts = _of(seen.tensors, "start")
-    what = passes.compared(len(gradients) - 1, len(buffers), 0)
+    by_input = gradients.pop("the input", None) is not None
+    what = passes.compared(len(gradients), len(buffers), 0, by_input=by_input)
     return f"{len(starts)} start values, {what}, and eval after it"

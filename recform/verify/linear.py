@@ -154,10 +154,12 @@ def _detached(value: Computed) -> Computed:
 
 def path_numbers(trial: Trial) -> tuple[bool | None, str]:
     """The output as a polynomial in the gain of the blocks, read off at many gains."""
-    law = linearise(twin.inactive(twin.linear(trial.formula, 1, 1)), Diagnostics())
+    made = twin.linear(trial.formula, trial.own, 1)
+    law = linearise(twin.inactive(made), Diagnostics())
     if any(letter.kind in ("gate", "gain") for letter in law.letters):
         return None, "products with tensors have no polynomial in the gain"
-    return settled(partial(_path_numbers, trial), trial.blocks, 1)
+    least = trial.own if trial.formula.relative else 1
+    return settled(partial(_path_numbers, trial), trial.blocks, least)
 
 
 def _path_numbers(trial: Trial, blocks: int) -> Measured:
@@ -218,7 +220,9 @@ def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with torch.no_grad(), suppress(Missing):
-                parts.scalar(name, index).fill_(scalar.start)
+                value = parts.scalar(name, index)
+                start = scalar.numbers(value.numel(), index, blocks)
+                value.copy_(value.new_tensor(start).view_as(value))
 
 
 def _weighted(law: Linear, blocks: int, *, size: bool = False) -> list[float]:

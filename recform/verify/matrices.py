@@ -108,6 +108,8 @@ class Matrices:
             assert letter.part is not None
             which, count = letter.part
             return Stack(value.whole().chunk(count)[which])
+        if letter.kind == "shift":
+            raise Missing(letter.name)  # The matrices are those of vectors.
         if (letter, at) not in self._known:
             self._known[letter, at] = self._factor(letter, at)
         factor = self._known[letter, at]
@@ -122,8 +124,8 @@ class Matrices:
         evaluator = self._evaluator
         if letter.kind == "operator":
             module = evaluator.parts.operator(letter.name, at)
-            (weight,) = [p for p in module.parameters() if p.dim() == 2]
-            return weight.detach()
+            weights = [p for p in module.parameters() if p.dim() == 2]
+            return weights[letter.part[0] if letter.part else 0].detach()
 
         def value(tensor: Tensor) -> torch.Tensor:
             return torch.as_tensor(
@@ -211,7 +213,7 @@ def _indexed(coefficient: Symbolic, block: int) -> Symbolic:
     """Learned scalars with numbers for their indices."""
     return coefficient.xreplace(
         {
-            item: Learned(item.name, item.index.xreplace({I: sympy.Integer(block)}))
+            item: item.at(item.index.xreplace({I: sympy.Integer(block)}))
             for item in coefficient.atoms(Learned)
             if item.index is not sympy.nan
         }

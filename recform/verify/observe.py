@@ -105,7 +105,8 @@ def _pass(
 
     network.train(training)
     network.zero_grad(set_to_none=True)
-    leaf = images.detach().clone().requires_grad_()
+    leaf = images.detach().clone()
+    leaf.requires_grad_(leaf.is_floating_point())
     given = leaf * 1
     before = {key: value.detach().clone() for key, value in network.named_parameters()}
     torch.manual_seed(SEED)

@@ -82,7 +82,9 @@ def run(
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train(training)
     network.zero_grad(set_to_none=True)
-    start = start.detach().clone().requires_grad_()
+    start = start.detach().clone()
+    # Ids have no gradient.
+    start.requires_grad_(start.is_floating_point())
     torch.manual_seed(SEED)
     with _watched(network) as calls:
         output = compute(start * 1)
@@ -136,7 +138,7 @@ def _seed(
 
     calls[name] += 1
     values = [value for value in arguments if isinstance(value, torch.Tensor)]
-    size = float(values[0].detach().abs().mean()) if values else 0.0
+    size = float(values[0].detach().double().abs().mean()) if values else 0.0
     # Rounding differs with the order of terms, so that not all digits count.
     digits = round(math.frexp(size)[0] * 2**20) if math.isfinite(size) else 0
     torch.default_generator.manual_seed(zlib.crc32(f"{name} {digits}".encode()))
@@ -198,11 +200,15 @@ def gradients(
         yield Difference(f"the gradient of {name}", error)
 
 
-def compared(parameters: int, buffers: int, starts: int) -> str:
-    """What was compared, in words."""
+def compared(
+    parameters: int, buffers: int, starts: int, *, by_input: bool = True
+) -> str:
+    """What was compared, in words; ids have no gradient."""
     words = ["forward in eval", f"one training pass with seed {SEED}"]
-    many = f"gradients of {parameters} parameters and of the input"
-    words.append(many if parameters else "the gradient of the input")
+    many = [f"gradients of {parameters} parameters"] if parameters else []
+    if by_input:
+        many.append("of the input" if parameters else "the gradient of the input")
+    words += [" and ".join(many)] if many else []
     words += [f"{buffers} buffers"] if buffers else []
     words += [f"{starts} start values"] if starts else []
     return ", ".join(words)

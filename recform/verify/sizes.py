@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 from recform.algebra.formula import Formula
-from recform.blocks import Shape
-from recform.blocks.shape import Size
+from recform.blocks import Layout, Shape
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics
 
@@ -19,25 +18,24 @@ PARAMETERS, WORK = 3_000_000, 100_000_000
 _LEAST = 16
 
 
-def smaller_images(compiled: Compiled) -> tuple[int, ...]:
-    """The sizes of the smallest images for which the emitted code is the same."""
-    sizes = tuple(int(size) for size in compiled.formula.input.sizes)
-    if compiled.graph.totals.multiply_adds <= WORK or len(sizes) != 3:
-        return sizes
+def smaller_images(compiled: Compiled) -> Shape:
+    """The smallest examples for which the emitted code is the same."""
+    x = compiled.formula.input
+    if compiled.graph.totals.multiply_adds <= WORK or x.layout is not Layout.IMAGE:
+        return x
     wanted = _code(compiled)
     for part in (8, 4, 2):
-        grid = [size // part for size in sizes[1:]]
-        if min(grid) < _LEAST:
+        shape = replace(x, grid=tuple(size // part for size in x.grid))
+        if min(shape.grid) < _LEAST:
             continue
-        shape = Shape.of((sizes[0], *grid))
         other = _compiled(replace(compiled.formula, input=shape))
         if other is not None and _code(other) == wanted:
-            return (sizes[0], *grid)
-    return sizes
+            return shape
+    return x
 
 
-def thinner(compiled: Compiled) -> tuple[Compiled, tuple[int, ...]] | None:
-    """The network, or one with thinner stages; and the sizes of its images.
+def thinner(compiled: Compiled) -> tuple[Compiled, Shape] | None:
+    """The network, or one with thinner stages; and what its examples are.
 
     None if none is small enough.
     """
@@ -45,10 +43,10 @@ def thinner(compiled: Compiled) -> tuple[Compiled, tuple[int, ...]] | None:
         totals = candidate.graph.totals
         if totals.parameters > PARAMETERS:
             continue
-        sizes = smaller_images(candidate)
-        work = totals.multiply_adds * _product(sizes)
-        if work <= WORK * _product(candidate.formula.input.sizes):
-            return candidate, sizes
+        shape = smaller_images(candidate)
+        work = totals.multiply_adds * shape.elements
+        if work <= WORK * candidate.formula.input.elements:
+            return candidate, shape
     return None
 
 
@@ -71,13 +69,6 @@ def _compiled(formula: Formula) -> Compiled | None:
         return compile_formula(formula, Diagnostics())
     except CompileError:
         return None
-
-
-def _product(sizes: Iterable[Size]) -> int:
-    result = 1
-    for size in sizes:
-        result *= int(size)
-    return result
 
 
 def _code(compiled: Compiled) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from recform import recurrence
 from recform.algebra.formula import Formula
+from recform.blocks.examples import random_examples
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
@@ -79,6 +80,8 @@ class Trial:
     @cached_property
     def blocks(self) -> int:
         """How many blocks show every case: those of the file, if they are enough."""
+        if self.formula.relative:
+            return self.own  # its last blocks are in a network of any depth
         reach = reach_of(self.formula)
         return max(self.own, BLOCKS, reach.order + reach.absolute + 3)
 
@@ -112,13 +115,12 @@ class Trial:
 
 def started(formula: Formula, blocks: int, parts: Parts) -> Iterator[tuple[str, float]]:
     """How the learned scalars of a new module differ from what the file says."""
-    import torch
-
     for name, scalar in formula.scalars.items():
         for index in range(1, blocks + 1) if scalar.indexed else [None]:
             with suppress(Missing):
                 value = parts.scalar(name, index).detach().float()
-                expected = torch.full_like(value, scalar.start)
+                start = scalar.numbers(value.numel(), index, blocks)
+                expected = value.new_tensor(start).view_as(value)
                 what = f"the start of {name}" + (f"_{index}" if index else "")
                 yield what, error_of(value, expected)
 
@@ -176,7 +178,7 @@ def _steps(formula: Formula, blocks: int) -> list[tuple[int, int]] | None:
     """For each step how often it stands in a row and in all, as far as that matters."""
     try:
         made = recurrence.build(twin.flat(formula, blocks), Diagnostics())
-    except CompileError:
+    except (CompileError, twin.NoTwin):
         return None
     rows: dict[int, tuple[int, int]] = {}
     for step, runs in groupby(made.flows[0].runs, key=lambda run: run.step):
@@ -202,14 +204,15 @@ def start_of(formula: Formula, count: int = 3) -> torch.Tensor:
     import torch
 
     torch.manual_seed(0)
-    sizes = [int(size) for size in formula.input.sizes]
-    return torch.randn(count, *sizes, dtype=torch.float64)
+    return random_examples(formula.input, count, dtype=torch.float64)
 
 
 def nudged(value: torch.Tensor) -> torch.Tensor:
-    """A tensor with other last digits."""
+    """A tensor with other last digits; ids have none."""
     import torch
 
+    if not value.is_floating_point():
+        return value
     generator = torch.Generator().manual_seed(2)
     change = torch.randn(value.shape, dtype=value.dtype, generator=generator)
     return value * (1 + 1e-15 * change)

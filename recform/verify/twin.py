@@ -13,12 +13,24 @@ from functools import partial
 from recform import graph, recurrence
 from recform.algebra.expr import Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
+from recform.algebra.symbols import STRIDE, WIDTH
+from recform.algebra.tracing import output_of
 from recform.analysis.linear.forms import without_activations
-from recform.blocks import Shape
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Emitted,
+    Layout,
+    Misfit,
+    Several,
+    Shape,
+    code,
+)
 from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
 from recform.recurrence.check import walk
+from recform.recurrence.regimes import at_depth
 from recform.source import Source
 from recform.syntax.parse import parse
 
@@ -28,6 +40,10 @@ GRID = 6
 WIDE = 128
 
 
+class NoTwin(Exception):
+    """A network of which a twin of some depth cannot be made; it says why."""
+
+
 def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
     """The network with so many blocks of one shape, the operators as in the file.
 
@@ -35,14 +51,20 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
         formula: the network.
         blocks: how many blocks.
         width: their width; the file's first one if left out.
+
+    Raises:
+        NoTwin: if its equations have no such network.
     """
     width = width or formula.stages[0].width
-    sizes = formula.input.sizes
+    sizes = _taken(formula).sizes
     wide = width * _parts(formula)
     image = len(sizes) == 3
     shape = Shape.of((wide, GRID, GRID) if image else (*sizes[:-1], wide))
+    deep = at_depth(formula, blocks)
+    if deep is None:
+        raise NoTwin(f"the equations have no network of {blocks} blocks")
     return replace(
-        formula,
+        deep,
         input=shape,
         stem=Pipeline("stem", (), "none"),
         head=Pipeline("head", (), "none"),
@@ -73,27 +95,43 @@ def quick(formula: Formula, blocks: int) -> Callable[[int], Formula]:
     parts = _parts(formula)
     for wide in [*thin, width]:
         # A stem may make something else of the input.
-        for sizes in _sizes(formula.input.sizes, wide * parts):
-            make = partial(_shaped, formula, wide, sizes)
+        for shape in _shapes(formula, wide, wide * parts):
+            make = partial(_shaped, formula, wide, shape)
             if _meets(make(blocks)):
                 return make
     return partial(flat, formula)
 
 
-def _shaped(
-    formula: Formula, width: int, sizes: tuple[Size, ...], blocks: int
-) -> Formula:
-    return replace(flat(formula, blocks, width), input=Shape.of(sizes))
+def _taken(formula: Formula) -> Shape:
+    """What blocks may take of the input of their network: of ids, tokens."""
+    x = formula.input
+    return replace(x, layout=Layout.TOKENS) if x.layout is Layout.IDS else x
 
 
-def _sizes(sizes: tuple[Size, ...], features: int) -> list[tuple[Size, ...]]:
+def _shaped(formula: Formula, width: int, shape: Shape, blocks: int) -> Formula:
+    return replace(flat(formula, blocks, width), input=shape)
+
+
+def _shapes(formula: Formula, width: int, features: int) -> list[Shape]:
     """What the blocks may take, the likeliest first."""
-    tokens = (GRID, features)
+    sizes = _taken(formula).sizes
+    vector, tokens = Shape.of((features,)), Shape.of((GRID, features))
+    if (n := _streams(formula, width)) is not None:
+        return [tokens.in_streams(n), vector.in_streams(n)]
     if len(sizes) == 3:
-        return [(features, GRID, GRID), tokens]
+        return [Shape.of((features, GRID, GRID)), tokens]
     if len(sizes) == 2:
-        return [tokens, (*sizes[:-1], features)]
-    return [(features,)]
+        return [tokens, Shape.of((*sizes[:-1], features))]
+    return [vector]
+
+
+def _streams(formula: Formula, width: int) -> Size | None:
+    """How many streams the stem makes; None if it makes none."""
+    try:
+        made = output_of(formula.stem, (formula.input,), {WIDTH: width, STRIDE: 1})
+    except Misfit:
+        return None
+    return made.grid[0] if made.layout is Layout.STREAMS else None
 
 
 def _meets(formula: Formula) -> bool:
@@ -107,15 +145,16 @@ def _meets(formula: Formula) -> bool:
 
 
 def linear(formula: Formula, blocks: int, width: int) -> Formula:
-    """The network with a matrix for each operator, on vectors."""
-    matrix = _matrix()
+    """The network with a matrix for each input of each operator, on vectors."""
     return replace(
         flat(formula, blocks, width),
         input=Shape.of((width * _parts(formula),)),
         operators={
-            name: replace(matrix, name=name, text=f"{name} = linear(c, bias=false)")
-            for name in formula.operators
+            name: _matrix(name, pipeline.inputs)
+            for name, pipeline in formula.operators.items()
         },
+        # A matrix does not do what was said of positions.
+        said={},
     )
 
 
@@ -151,7 +190,15 @@ def _parts(formula: Formula) -> int:
     )
 
 
-def _matrix() -> Pipeline:
+def _matrix(name: str, inputs: tuple[str, ...]) -> Pipeline:
+    pipeline = replace(_linear(), name=name, text=f"{name} = linear(c, bias=false)")
+    if len(inputs) == 1:
+        return pipeline
+    (step,) = pipeline.steps
+    return replace(pipeline, steps=(replace(step, operator=_Matrices(inputs)),))
+
+
+def _linear() -> Pipeline:
     source = Source(
         "<twin>", "input 2\nstages 2 x 1\nW = linear(c, bias=false)\nX_i = W_i*X_<i-1>"
     )
@@ -159,3 +206,40 @@ def _matrix() -> Pipeline:
     file = parse(source, report, None)
     (formula,) = lower(file, source, {}, report)
     return formula.operators["W"]
+
+
+class _Matrices(Several):
+    """A matrix for each input, and the sum of what they make."""
+
+    name = "matrices"
+    about = "a sum of matrices times tensors"
+    attribute = "matrices"
+    support = (
+        '''\
+class Matrices(nn.Module):
+    """A matrix for each input, and the sum of what they make."""
+
+    def __init__(self, width: int, *features: int) -> None:
+        super().__init__()
+        made = (nn.Linear(size, width, bias=False) for size in features)
+        self.parts = nn.ModuleList(made)
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return sum(part(x) for part, x in zip(self.parts, inputs, strict=True))
+''',
+    )
+
+    def __init__(self, inputs: tuple[str, ...]) -> None:
+        self.inputs = inputs
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        return inputs[0].with_features(a.width)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        numbers = sum(int(x.features) for x in inputs) * int(a.width)
+        return Cost(parameters=numbers, multiply_adds=numbers, saves_input=True)
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        sizes = ", ".join(map(code, (a.width, *(x.features for x in inputs))))
+        given = ", ".join(f"{{{name}}}" for name in self.inputs)
+        return Emitted(f"{{m}}({given})", f"Matrices({sizes})")

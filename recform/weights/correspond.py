@@ -15,13 +15,19 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from recform.blocks import Shape
+from recform.blocks.examples import empty_examples
+
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A tensor: what it was computed of, or the parameter that it is."""
+    """A tensor: what it was computed of, or the parameter that it is.
+
+    A parameter that several modules share has several names.
+    """
 
     inputs: tuple[_Node, ...] = ()
-    name: str = ""
+    names: tuple[str, ...] = ()
 
 
 class _Trace(TorchFunctionMode):
@@ -30,7 +36,10 @@ class _Trace(TorchFunctionMode):
     def __init__(self, leaves: dict[str, Tensor]) -> None:
         super().__init__()
         # Torch's tensors are keys by their identity.
-        self._nodes = {tensor: _Node(name=name) for name, tensor in leaves.items()}
+        names: dict[Tensor, list[str]] = {}
+        for name, tensor in leaves.items():
+            names.setdefault(tensor, []).append(name)
+        self._nodes = {t: _Node(names=tuple(called)) for t, called in names.items()}
 
     def __torch_function__(
         self,
@@ -65,7 +74,7 @@ class NotFollowed(Exception):
     """A module does not run on the meta device; the text says why."""
 
 
-def parameters_met(module: nn.Module, shape: tuple[int, ...]) -> list[str]:
+def parameters_met(module: nn.Module, shape: Shape) -> list[str]:
     """The entries of a state_dict, in the order in which the result leads to them.
 
     Args:
@@ -79,7 +88,7 @@ def parameters_met(module: nn.Module, shape: tuple[int, ...]) -> list[str]:
     trace = _Trace(leaves)
     # Two examples: what is normalised over the batch wants more than one number.
     with torch.device("meta"), torch.no_grad():
-        x = torch.empty(2, *shape)
+        x = empty_examples(shape, 2)
         try:
             with trace:
                 result = module.eval()(x)
@@ -92,17 +101,14 @@ def _names(result: _Node) -> Iterator[str]:
     stack, seen = [result], {result}
     while stack:
         node = stack.pop()
-        if node.name:
-            yield node.name
+        yield from node.names
         for part in reversed(node.inputs):
             if part not in seen:
                 seen.add(part)
                 stack.append(part)
 
 
-def correspondence(
-    first: nn.Module, second: nn.Module, shape: tuple[int, ...]
-) -> dict[str, str]:
+def correspondence(first: nn.Module, second: nn.Module, shape: Shape) -> dict[str, str]:
     """For each entry of the first module's state_dict the same one of the second.
 
     Args:

@@ -27,6 +27,7 @@ from recform.algebra.expr import (
     untimed,
 )
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Scope, Step
+from recform.algebra.placed import placed
 from recform.algebra.symbols import SYMBOLS, parameter
 from recform.blocks import Shape
 
@@ -103,7 +104,8 @@ class _Letters:
                 return f"{name}[{tensor.index}]"
             case Apply():
                 name = _normal(self.operators, "F", tensor.operator)
-                return f"{name}[{tensor.index}]({self.show(tensor.argument)})"
+                inner = ", ".join(map(self.show, tensor.arguments))
+                return f"{name}[{tensor.index}]({inner})"
         parts = [
             self.show(arg) if isinstance(arg, Tensor) else self._scalar(arg)
             for arg in tensor.args
@@ -113,10 +115,15 @@ class _Letters:
     def _scalar(self, value: Any) -> str:
         met = sorted(value.atoms(Learned), key=self._place)
         table = {
-            item: Learned(_normal(self.scalars, "k", item.name), item.index)
+            item: item.func(_normal(self.scalars, "k", item.name), *item.args[1:])
             for item in met
         }
-        return str(value.xreplace(table))
+        # What a place has is its numbers, whatever they are called.
+        rows = {
+            item: sympy.Symbol(f"({item.row.numbers} at {item.index})")
+            for item in placed(value)
+        }
+        return str(value.xreplace(table).xreplace(rows))
 
     def _place(self, item: Learned) -> tuple[int, str]:
         """The order of the file, where one coefficient has several new scalars."""
@@ -187,6 +194,8 @@ class _Reader:
             self._row(f"t{number}", f"{values} {per}", shown)
         pieces = {"stem": formula.stem, "head": formula.head}
         adapters = {"adapter": formula.adapter}
+        if any(stage.stride < 1 for stage in formula.stages):
+            adapters["adapter up"] = formula.rise
         if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
         for role, pipeline in (*pieces.items(), *adapters.items()):

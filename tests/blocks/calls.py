@@ -24,10 +24,10 @@ def arguments(name: str, given: dict[str, Any]) -> Arguments:
 
 
 def build(
-    name: str, x: Shape, a: Arguments
-) -> tuple[list[nn.Parameter], Callable[[Tensor], Any], Any]:
+    name: str, inputs: tuple[Shape, ...], a: Arguments
+) -> tuple[list[nn.Parameter], Callable[..., Any], Any]:
     """The emitted module's parameters, a function that runs the call, the module."""
-    emitted = operator(name).emit(x, a)
+    emitted = operator(name).emit_of(inputs, a)
     scope: dict[str, Any] = {
         "torch": torch,
         "nn": nn,
@@ -38,10 +38,14 @@ def build(
     for text in operator(name).support:
         exec(text, scope)
     module = eval(emitted.module, scope) if emitted.module else None
-    call = emitted.call.replace("{x}", "value").replace("{m}", "module")
+    call = emitted.call.replace("{m}", "module")
+    names = operator(name).inputs
+    for item in names:
+        call = call.replace(f"{{{item}}}", f"value_{item}")
 
-    def run(value: Tensor) -> Any:
-        return eval(call, {**scope, "module": module, "value": value})
+    def run(*values: Tensor) -> Any:
+        given = zip((f"value_{item}" for item in names), values, strict=True)
+        return eval(call, {**scope, "module": module, **dict(given)})
 
     if isinstance(module, nn.Parameter):
         return [module], run, module

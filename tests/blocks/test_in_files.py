@@ -10,6 +10,7 @@ from torch import nn
 
 import recform
 from recform.blocks import standard
+from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
 from tests.oracle.compare import agree
@@ -64,9 +65,31 @@ output X_L
 """
 
 
+LANGUAGE = """
+input  12 of 7
+stem   embed(c) > conv1d(3, causal=true)
+stages 8 x 3
+head   ln > unembed(stem)
+A = ln > transpose > linear > transpose > conv1d(2, c, dilation=2^(i-1), groups=2)
+M = rmsnorm > attention(2, causal=true)
+Y_i = X_<i-1> + A_i*X_<i-1>
+X_i = Y_i + M_i*Y_i
+output X_L
+"""
+#: A network that can go on by positions.
+CAUSAL = """
+input  12 of 7
+stages 8 x 3
+A = positions > attention(2, causal=true)
+C = conv1d(3, causal=true)
+X_i = X_<i-1> + A_i*X_<i-1> + C_i*X_<i-1>
+"""
+WRITTEN = {"transformer": TRANSFORMER, "language": LANGUAGE}
+
+
 def file(name: str) -> str:
-    if name == "transformer":
-        return TRANSFORMER
+    if name in WRITTEN:
+        return WRITTEN[name]
     frame = IMAGES
     if name == "tokens and back":
         frame = frame.replace("12 x 12", "6 x 6").replace("16 x 2 / 2", "16 x 2")
@@ -74,7 +97,7 @@ def file(name: str) -> str:
     return f"{frame}{head}W = {BODIES[name]}\n{ONE}"
 
 
-FILES = [*BODIES, "transformer"]
+FILES = [*BODIES, *WRITTEN]
 
 
 def test_the_files_use_every_operator() -> None:
@@ -87,8 +110,7 @@ def test_the_files_use_every_operator() -> None:
 def test_shapes_parameters_and_gradients(name: str) -> None:
     compiled = recform.compile(file(name))
     net = compiled.module()
-    sizes = [int(size) for size in compiled.formula.input.sizes]
-    out = net(torch.randn(3, *sizes))
+    out = net(random_examples(compiled.formula.input, 3))
     assert tuple(out.shape[1:]) == tuple(map(int, compiled.graph.output.sizes))
     (out * torch.randn_like(out)).sum().backward()
     assert not [n for n, p in net.named_parameters() if p.grad is None]
@@ -96,17 +118,18 @@ def test_shapes_parameters_and_gradients(name: str) -> None:
     assert compiled.graph.totals.parameters == parameters
 
 
-@pytest.mark.parametrize("name", ["pixels", "transformer"])
+@pytest.mark.parametrize("name", ["pixels", "transformer", "language"])
 def test_torch_export(name: str) -> None:
     compiled = recform.compile(file(name))
     net = compiled.module().eval()
-    x = torch.randn(2, *[int(size) for size in compiled.formula.input.sizes])
+    x = random_examples(compiled.formula.input, 2)
     program = torch.export.export(net, (x,))
     torch.testing.assert_close(program.module()(x), net(x))
 
 
 @pytest.mark.parametrize(
-    "name", ["inverted", "ceilings", "tokens and back", "pixels and back", "norms"]
+    "name",
+    ["inverted", "ceilings", "tokens and back", "pixels and back", "norms", "language"],
 )
 def test_against_the_oracle(name: str) -> None:
     text = re.sub(r" > (dropout|droppath)\([^)]*\)", "", file(name))
@@ -121,6 +144,7 @@ def sources() -> list[str]:
         blocks = ', W = "."' if "W =" in plain else ', A = ".", M = "."'
         inlined = f'{plain}\nnames stem = ".", head = "."{blocks}'
         texts += [recform.compile(text).source for text in (plain, inlined)]
+    texts.append(recform.compile(CAUSAL, generation=True).source)
     return texts
 
 

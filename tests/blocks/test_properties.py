@@ -43,7 +43,7 @@ window = {
 dense = {
     "kernel": paired(small),
     "stride": small,
-    "dilation": st.integers(1, 3),
+    "dilation": paired(st.integers(1, 3)),
     "padding": maybe(paired(natural)),
     "bias": flags,
 }
@@ -51,7 +51,10 @@ grouped = {"width": maybe(st.sampled_from([1, 2, 4, 6, 12])), "groups": small}
 FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]]] = {
     "conv": (images, {**dense, **grouped}),
     "dwconv": (images, {**dense, "multiplier": small}),
-    "deconv": (images, {**dense, **grouped, "outpad": paired(natural)}),
+    "deconv": (
+        images,
+        {**dense, **grouped, "dilation": st.integers(1, 3), "outpad": paired(natural)},
+    ),
     "pad": (
         images,
         {
@@ -78,6 +81,17 @@ FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]
     "token": (tokens, {"index": st.integers(0, 25)}),
     "classtoken": (tokens, {}),
     "positions": (tokens, {}),
+    "conv1d": (
+        tokens,
+        {
+            "kernel": small,
+            "dilation": st.integers(1, 3),
+            **grouped,
+            "causal": flags,
+            "bias": flags,
+        },
+    ),
+    "transpose": (tokens, {}),
     "attention": (tokens, {"heads": small, "bias": flags, "causal": flags}),
     "gn": (images, {"groups": small}),
     "softmax": (tokens | images, {}),
@@ -105,7 +119,7 @@ def test_what_fits_here_fits_in_torch(
         assume(False)
         raise
     with torch.device("meta"):
-        parameters, run, _ = build(name, x, a)
+        parameters, run, _ = build(name, (x,), a)
         counter = FlopCounterMode(display=False)
         with counter:
             result = run(torch.empty(2, *x.sizes))
@@ -130,7 +144,7 @@ def test_what_does_not_fit_here_does_not_fit_in_torch(
         operator(name).shape(x, a)
     except Misfit:
         try:
-            _, run, _ = build(name, x, a)
+            _, run, _ = build(name, (x,), a)
             result = run(torch.zeros(2, *x.sizes))
         except (RuntimeError, ValueError):
             return

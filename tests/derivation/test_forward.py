@@ -457,11 +457,66 @@ def test_a_module_on_two_blocks_gets_blocks_of_one_shape(
 
 
 def test_the_recursion_is_there_whatever_the_frame() -> None:
-    found = derived("stages 4 x 2, 8 x 2 / 2\npaths pass* skip*")
+    frame = "stages 4 x 2, 8 x 2 / 2\nadapter none\n"
+    found = derived(f"{frame}paths pass* skip*")
     assert found.file.splitlines()[-1] == "X_i = (1 + W_i)*X_<i-1> - W_i*X_<i-2>"
     (warning,) = unbuildable(found, {}, None, "<derived>")
     assert warning.code == "RF644"
-    assert "W is one module, but is called on" in warning.message
+    assert "and the file has no adapter" in warning.message
+
+
+STAGES = [
+    "",
+    "input 3 x 8 x 8\nstages 4 x 3, 5 x 2 / 2\n",
+    "input 3 x 8 x 8\nstages 4 x 1, 5 x 1 / 2, 6 x 2 / 2\n",
+    "input 3 x 8 x 8\nscope stage\nstages 4 x 3, 5 x 2 / 2\n",
+]
+
+
+@pytest.mark.parametrize("frame", STAGES)
+@pytest.mark.parametrize(
+    "route",
+    [
+        "pass* skip*",
+        "(pass | skip pass)*",
+        "(pass | skip pass)*(skip |)",
+        "(pass | skip skip pass)*",
+        "pass* (skip pass)?",
+    ],
+)
+def test_paths_end_in_a_network(frame: str, route: str) -> None:
+    found = derived(f"{frame}paths {route}")
+    assert not unbuildable(found, {}, None, "<derived>")
+    has_the_paths(found)
+
+
+#: Paths over a row of single blocks: some path leads to every block.
+whole = st.recursive(
+    st.sampled_from(["skip", "pass", "U"]),
+    lambda inner: st.one_of(
+        st.tuples(inner, inner).map(lambda p: f"({p[0]} {p[1]})"),
+        st.tuples(inner, inner).map(lambda p: f"({p[0]} | {p[1]})"),
+        st.tuples(inner, st.sampled_from("*?+")).map("".join),
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.sampled_from(STAGES), whole, st.sampled_from(["({} | pass)*", "{} pass*"]))
+@settings(max_examples=12, deadline=None)
+def test_random_paths_end_in_a_network(frame: str, route: str, form: str) -> None:
+    found = derived(f"{frame}paths {form.format(f'({route})')}")
+    if not any(d.code == "RF642" for d in found.warnings):
+        assert not unbuildable(found, {}, None, "<derived>")
+        has_the_paths(found)
+
+
+def has_the_paths(found: Derived) -> None:
+    """The network that is built of a derived file has the paths that were wanted."""
+    (network,) = compile_source(from_text(found.file))
+    formulas = backward(network.formula).formulas
+    (again,) = [f for f in formulas if f.source == f.target == "X"]
+    assert equal(again.series, found.reports[0].found.wanted.series)
 
 
 def test_depths_without_a_path_are_told_and_the_others_shown() -> None:

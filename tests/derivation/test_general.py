@@ -306,6 +306,8 @@ ROUTES = [
     "(pass{1,2} skip{2,})?",
     "(skip | pass)* pass (skip | pass) | (pass?)*",
     "(pass+ | skip)+",
+    "(pass | skip pass)*(skip|)",
+    "(|skip pass||pass{2})+",
 ]
 
 

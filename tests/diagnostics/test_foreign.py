@@ -96,22 +96,6 @@ def test_the_hint_has_what_mends_it(wrong: str, said: str, mended: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "hint"),
-    [
-        ("paths (skip|)* pass", "paths (skip)?* pass"),
-        ("paths pass (|skip)", "paths pass (skip)?"),
-        ("paths skip|", "paths (skip)?"),
-        ("paths (pass (skip|) ||skip)*", "paths (pass (skip)? | skip)?*"),
-    ],
-)
-def test_an_empty_alternative(wrong: str, hint: str, tmp_path: Path) -> None:
-    (found,) = mistakes(wrong)
-    assert (found.code, found.hint) == ("RF123", f"write {hint}")
-    answer = run(tmp_path, "derive", "-", text=hint)
-    assert "RF1" not in answer.stderr
-
-
-@pytest.mark.parametrize(
     "text",
     [
         "G[x] = x*sigmoid[x]\nW = conv(3, c) > G\n" + ONE,

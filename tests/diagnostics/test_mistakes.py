@@ -20,6 +20,9 @@ from tests.warm import recform
 ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 
 
+TWO = "input 4\nstages 4 x 2\nW = linear(c)\nB = bilinear\n"
+
+
 def mistakes(text: str) -> tuple[Diagnostic, ...]:
     with pytest.raises(CompileError) as caught:
         compile_source(from_text(text, "net.rf"))
@@ -60,6 +63,32 @@ PLACES = [
     ),
     ("W = a': conv(3, c)\n" + ONE, "RF212", "a'"),
     ("X_i = relu(W_i)", "RF206", "W_i"),
+    (TWO + "X_i = B_i*X_<i-1>", "RF220", "B_i"),
+    (TWO + "X_i = X_<i-1> + 2*B_<i-1>*X_<i-1>", "RF220", "B_<i-1>"),
+    (TWO + "X_i = B_i(X_<i-1>)", "RF203", "B_i(X_<i-1>)"),
+    (TWO + "X_i = B_i(X_<i-1>, X_<i-2>, X_0)", "RF203", "B_i(X_<i-1>, X_<i-2>, X_0)"),
+    (TWO + "X_i = B_i(X_<i-1>, 2)", "RF206", "2"),
+    (TWO + "X_i = B_i(X_<i-1>, W_i)", "RF206", "W_i"),
+    (TWO + "X_i = W_i(X_<i-1>, X_<i-2>)", "RF203", "W_i(X_<i-1>, X_<i-2>)"),
+    (TWO + "X_i = bilinear*X_<i-1>", "RF201", "bilinear"),
+    ("input 4\nstages 4 x 2\nW = linear(c) > bilinear\n" + ONE, "RF221", "bilinear"),
+    ("input 4\nstages 4 x 2\nstem bilinear\n" + ONE, "RF221", "bilinear"),
+    (
+        "input 4\nstages 4 x 2\nB = (bilinear > tanh)\nX_i = B_i(X_0, X_0)",
+        "RF221",
+        None,
+    ),
+    (
+        'input 4\nstages 4 x 2\nB = "a.b": bilinear > tanh\nX_i = B_i(X_0, X_0)',
+        "RF221",
+        "bilinear",
+    ),
+    (
+        "input 6 x 4\nstages 4 x 2\nB = bilinear\nP = token(0)\n"
+        "X_i = X_<i-1> + B_i(X_<i-1>, P*X_<i-1>)",
+        "RF401",
+        "bilinear",
+    ),
     ("X_i = X_i + W_i*X_<i-1>", "RF301", "X_i"),
     ("X_i = W_i*X_<i+1>", "RF301", "X_<i+1>"),
     ("X_i = W_<i+1>*X_<i-1>", "RF303", "W_<i+1>*X_<i-1>"),
@@ -82,8 +111,7 @@ PLACES = [
     ("head avgpool\nX_i = W_i X_<i-1>", "RF104", None),
     ("X_i = exp(1000*i)*X_<i-1> + W_i*X_<i-1>", "RF106", "exp(1000*i)*X_<i-1>"),
     ("X_i = X_<i-1>/(i-1) + W_i*X_<i-1>", "RF211", None),
-    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k*W_i*X_<i-1>", "RF218", "k"),
-    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF218", "k_i"),
+    ("stages 8 x 2\nconst k = 3 per stage\nX_i = k_i*W_i*X_<i-1>", "RF304", "k_i"),
 ]
 
 

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-import torch
 
 from recform.blocks import Argument, defaults, standard
+from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.lowering.flows.operator_calls import usage
 
@@ -42,6 +42,7 @@ def default_texts() -> str:
             defaults.FLAT_STAGES,
         ),
         ("For tokens:", defaults.TOKENS + defaults.FLAT_STAGES),
+        ("For ids:", defaults.IDS + defaults.FLAT_STAGES),
         ("For a vector:", defaults.VECTOR + defaults.FLAT_STAGES),
         ("An operator of an image network:", f"\nW = {defaults.IMAGE_BLOCK}\n"),
         ("An operator of the others:", f"\nW = {defaults.VECTOR_BLOCK}\n"),
@@ -79,7 +80,7 @@ def test_example(number: int) -> None:
     for compiled in compile_source(from_text(BLOCKS[number])):
         assert not compiled.warnings
         network = compiled.module()
-        images = torch.randn(2, *[int(n) for n in compiled.formula.input.sizes])
+        images = random_examples(compiled.formula.input, 2)
         network(images).sum().backward()
         missing = [n for n, p in network.named_parameters() if p.grad is None]
         assert not missing

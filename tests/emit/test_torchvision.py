@@ -48,6 +48,9 @@ SLOW = [
     "regnet_x_400mf",
     "regnet_y_400mf",
     "convnext_tiny",
+    "efficientnet_v2_s",
+    "mnasnet1_0",
+    "mobilenet_v3_small",
 ]
 #: Of these the names and sizes are compared always, the numbers in a long search: they
 #: have up to 138 million parameters.
@@ -103,6 +106,26 @@ def test_the_formula_of_swin_gives_its_names() -> None:
             torch.manual_seed(1)
             outputs.append(network.train(training)(x))
         torch.testing.assert_close(*outputs, rtol=0, atol=1e-12)
+
+
+def fire(key: str) -> str:
+    """Which parameter of ours, named as in the paper, is one of torchvision's."""
+    first, place, rest = key.split(".", 2)
+    if rest in ("weight", "bias"):
+        return f"{'conv1' if first == 'features' else 'conv10'}.{rest}"
+    number = 2 + (3, 4, 6, 7, 9, 10, 11, 12).index(int(place))
+    # Those behind a pool are a part of their block.
+    return f"fire{number}.{'fire.' if number in (4, 6) else ''}{rest}"
+
+
+@pytest.mark.slow
+def test_squeezenet_has_the_names_of_its_paper() -> None:
+    torch.manual_seed(0)
+    there = theirs("squeezenet1_1").double().eval()
+    here = ours("squeezenet1_1").double().eval()
+    here.load_state_dict({fire(k): v for k, v in there.state_dict().items()})
+    x = torch.randn(2, 3, 65, 65, dtype=torch.float64)
+    torch.testing.assert_close(here(x), there(x), rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from recform.blocks import Layout
 from recform.compiler import Compiled, compile_source, read
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -31,7 +32,10 @@ def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
 
 
 def batch(path: Path, compiled: Compiled, device: str = "cpu") -> torch.Tensor:
-    sizes = [int(size) for size in compiled.formula.input.sizes]
+    x = compiled.formula.input
+    sizes = [int(size) for size in x.sizes]
+    if x.layout is Layout.IDS:
+        return torch.randint(int(x.features), (2, *sizes), device=device)
     if len(sizes) == 3 and path.parent.name in SMALLER:
         limit = LARGER.get(path.stem, SMALLER[path.parent.name])
         sizes[1:] = [min(size, limit) for size in sizes[1:]]

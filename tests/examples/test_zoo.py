@@ -105,14 +105,65 @@ def test_gpt_is_torchs_pre_norm_transformer() -> None:
         value.copy_(weights[mine])
     ids = torch.randint(0, 11, (3, 8))
     with torch.no_grad():
-        x = weights["stem.fc.weight"].T[ids] + weights["stem.pos_embedding"]
+        x = weights["wte.weight"][ids] + weights["wpe"]
         mask = nn.Transformer.generate_square_subsequent_mask(8, dtype=torch.float64)
         y = theirs(x, mask=mask, is_causal=True)
-        y = F.layer_norm(
-            y, (128,), weights["head.ln.weight"], weights["head.ln.bias"]
-        ) @ (weights["head.fc.weight"].T)
-        one_hot = F.one_hot(ids, 11).double()
-        torch.testing.assert_close(ours(one_hot), y)
+        y = F.layer_norm(y, (128,), weights["ln_f.weight"], weights["ln_f.bias"])
+        torch.testing.assert_close(ours(ids), y @ weights["wte.weight"].T)
+
+
+#: What parameters of transformers' GPT2LMHeadModel are called here (docs/zoo.md).
+GPT2_KEYS = (
+    ("transformer.h.", "blocks."),
+    ("transformer.", ""),
+    ("wpe.weight", "wpe"),
+    (".attn.c_attn.", ".A.attention.in_proj_"),
+    (".attn.c_proj.", ".A.attention.out_proj."),
+    (".ln_1.", ".norm.ln."),
+    (".ln_2.", ".norm2.ln."),
+    (".mlp.c_fc.", ".M.fc1."),
+    (".mlp.c_proj.", ".M.fc2."),
+)
+
+
+def of_transformers(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """A state_dict of GPT2LMHeadModel as that of examples/zoo/gpt2.rf."""
+    made = {}
+    for name, value in state.items():
+        # Their Conv1D has a matrix as it is multiplied, the transpose of nn.Linear's.
+        if ".c_" in name and name.endswith("weight"):
+            value = value.T
+        for old, new in GPT2_KEYS:
+            name = name.replace(old, new)
+        made[name] = value[None] if name == "wpe" else value
+    return made
+
+
+def test_gpt_takes_the_weights_of_transformers() -> None:
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    sizes = {"n_embd": 128, "n_layer": 2, "n_head": 2, "n_positions": 8}
+    config = transformers.GPT2Config(
+        vocab_size=11, bos_token_id=0, eos_token_id=0, **sizes
+    )
+    theirs = transformers.GPT2LMHeadModel(config).double().eval()
+    assert theirs.lm_head.weight is theirs.transformer.wte.weight
+    ours = small_gpt()
+    given = of_transformers(theirs.state_dict())
+    assert ours.lm_head.weight is ours.wte.weight
+    assert set(given) == set(ours.state_dict())
+    ours.load_state_dict(given)
+    assert ours.lm_head.weight is ours.wte.weight
+    ids = torch.randint(0, 11, (3, 8))
+    made, wanted = ours(ids), theirs(ids).logits
+    torch.testing.assert_close(made, wanted, rtol=1e-10, atol=1e-10)
+    for logits in (made, wanted):
+        F.cross_entropy(logits.flatten(0, 1), ids.roll(-1, 1).flatten()).backward()
+    grads = {n: p.grad for n, p in theirs.named_parameters() if p.grad is not None}
+    mine = {n: p.grad for n, p in ours.named_parameters()}
+    for name, value in of_transformers(grads).items():
+        torch.testing.assert_close(mine[name], value, rtol=1e-9, atol=1e-12)
+    assert len(mine) == len(grads)
 
 
 def test_stochastic_depth_drops_later_blocks_more_often() -> None:

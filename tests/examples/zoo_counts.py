@@ -146,10 +146,10 @@ def polynet(functions: int) -> int:
 
 
 def gpt2(width: int, depth: int, vocabulary: int, length: int) -> int:
-    """torch's pre-norm layers between an embedding, positions and the last map."""
+    """torch's pre-norm layers between an embedding, which is the last map, and positions."""
     with torch.device("meta"):
         layer = nn.TransformerEncoderLayer(width, 1, 4 * width, norm_first=True)
-    ends = 2 * vocabulary * width + length * width + norm(width)
+    ends = vocabulary * width + length * width + norm(width)
     return depth * held(layer) + ends
 
 

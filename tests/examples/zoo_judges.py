@@ -19,6 +19,7 @@ TORCHVISION = (
     *("mobilenet_v2", "shufflenet_v2_x1_0", "efficientnet_b0"),
     *("googlenet", "inception_v3", "vit_b_16"),
     *("regnet_x_400mf", "regnet_y_400mf", "convnext_tiny"),
+    *("efficientnet_v2_s", "mnasnet1_0", "mobilenet_v3_small"),
 )
 TIMM = (
     *("seresnet50", "resnet50d", "resnetv2_50", "mobilenetv1_100"),
@@ -33,6 +34,7 @@ ELSEWHERE = {
         ("torchvision", FOUND, TORCHVISION),
         ("timm", FOUND, TIMM),
         ("timm", f"{FOUND}; some keys are named differently", RENAMED),
+        ("torchvision", f"{FOUND}; named as in the paper", ("squeezenet1_1",)),
     )
     for file in files
 }
@@ -42,7 +44,6 @@ LEFT_OUT = {
         preact_bottleneck(111) - preact_bottleneck(111, normalised=False),
         "normalisations",
     ),
-    "GPT2Small": (50257 * 768, "the last map, which is the embedding there"),
     "ShuffleNet1": (576 * 1000, "the classifier"),
     "ShuffleNet2": (800 * 1000, "the classifier"),
     "ShuffleNet3": (960 * 1000, "the classifier"),
@@ -56,7 +57,7 @@ WRITTEN_BY = {
     "MomentumResNet101": "torchvision's ResNet-101",
     "ResNetRS50": "timm's module",
     "ALBERTBase": "torch's layers",
-    "GPT2Small": "torch's layers",
+    "GPT2Small": "transformers (its weights load, logits equal); torch's layers",
 }
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recform.algebra.formula import Formula
+from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, compile_source, from_text
 from tests.oracle.adapters import Watch, twins
 from tests.oracle.interpreter import flows, identifier, interpret
@@ -36,7 +37,7 @@ def agree(text: str, modes: tuple[bool, ...] = (False, True)) -> Compiled:
     torch.manual_seed(0)
     net = item.module().double()
     shake(net)
-    images = torch.randn(3, *item.formula.input.sizes, dtype=torch.float64)
+    images = random_examples(item.formula.input, 3, dtype=torch.float64)
     for training in modes:
         compare(item, net.train(training), images)
     parameters = sum(p.numel() for p in net.parameters())
@@ -63,10 +64,11 @@ def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) ->
     watch, counts = Watch(), _counted(formula, ours)
     watch.on(flows(formula, ours), operators(formula))
     expected_counts = _counted(formula, theirs)
-    mine = images.clone().requires_grad_()
+    numbers = images.is_floating_point()
+    mine = images.clone().requires_grad_(numbers)
     made = ours(mine)
-    other = images.clone().requires_grad_()
-    arguments: dict[int, list[Tensor]] = {}
+    other = images.clone().requires_grad_(numbers)
+    arguments: dict[int, list[tuple[Tensor, ...]]] = {}
     if not bool(made.isfinite().all()):
         raise Overflow
     expected = interpret(formula, theirs, other, watch.calls, arguments)
@@ -176,15 +178,17 @@ def is_leaf(module: nn.Module) -> bool:
     return next(module.children(), None) is None
 
 
-def _repeated(net: nn.Module, arguments: dict[int, list[Tensor]]) -> dict[str, int]:
+def _repeated(
+    net: nn.Module, arguments: dict[int, list[tuple[Tensor, ...]]]
+) -> dict[str, int]:
     """By how much fewer calls do, as arguments of two names are equal to the last bit."""
     fewer: dict[str, int] = {}
     for name, module in net.named_modules():
         given = arguments.get(id(module), [])
-        distinct: list[Tensor] = []
-        for value in given:
-            if not any(torch.equal(value, other) for other in distinct):
-                distinct.append(value)
+        distinct: list[tuple[Tensor, ...]] = []
+        for values in given:
+            if not any(all(map(torch.equal, values, others)) for others in distinct):
+                distinct.append(values)
         if len(distinct) < len(given):
             for inner, part in module.named_modules():
                 if is_leaf(part):

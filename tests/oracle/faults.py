@@ -56,6 +56,8 @@ def _in_forward(function: ast.FunctionDef) -> Iterator[Fault]:
                 )
             case ast.BinOp(op=ast.Mult()):
                 yield "a factor lost", lambda n=node: _become(n, n.right)
+            case ast.Call(func=ast.Attribute(value=ast.Name("self")), args=[_, _]):
+                yield "two inputs swapped", lambda n=node: n.args.reverse()
             case ast.Call(func=ast.Attribute(attr="maximum")):
                 yield "min for max", lambda n=node: setattr(n.func, "attr", "minimum")
             case ast.Call(func=ast.Attribute(value=ast.Name("self")), args=[_]):

@@ -27,6 +27,8 @@ NUMBERS = (
     "h_i",
     "tanh(g)",
     "1/(i+1)",
+    "1/(j+1)",
+    "m",
 )
 DECLARED = """\
 scalar p_i = 0.4
@@ -36,7 +38,8 @@ scalar h_i = 0.6 per channel
 const a_i = 1/(i+2)
 """
 
-#: Operators of vectors, which are quick; C takes what `concat` makes, S is shared.
+#: Operators of vectors, which are quick; C takes what `concat` makes, S is shared, B takes
+#: two tensors.
 OF_VECTORS = """\
 W = linear(c) > tanh
 U = linear(c)
@@ -44,6 +47,7 @@ G = linear(c) > sigmoid
 C = linear(c)
 S = linear(c) > tanh
 Q(x) = x*sigmoid(A*x) where A = linear(cin)
+B = bilinear(c) > tanh
 """
 OF_IMAGES = """\
 W = conv(1, c, stride=s) > bn > tanh
@@ -64,12 +68,14 @@ class Frame:
         depth: the number of blocks that an index runs through at least.
         stages: how many there are.
         restarts: whether the index starts anew in each.
+        grid: whether tensors are images.
     """
 
     text: str
     depth: int
     stages: int = 1
     restarts: bool = False
+    grid: bool = False
 
 
 @st.composite
@@ -85,21 +91,24 @@ def frames(
         else "input 3\nstem none\nhead none\n"
     ]
     if not staged:
-        lines.append(f"stages 3 x {depth}\n")
-        return Frame("".join([*lines, OF_IMAGES if grid else OF_VECTORS]), depth)
+        lines.append(f"stages 3 x {depth}\nconst m = 0.5 per stage\n")
+        text = "".join([*lines, OF_IMAGES if grid else OF_VECTORS])
+        return Frame(text, depth, grid=grid)
     second = draw(st.integers(1, most))
     stages = [f"3 x {depth}", f"4 x {second}" + (" / 2" if grid else "")]
     if draw(st.integers(0, 3)) == 0:
         stages.append(f"5 x {draw(st.integers(1, 3))}" + (" / 2" if grid else ""))
     lines.append(f"stages {', '.join(stages)}\n")
     restarts = draw(st.booleans())
+    numbers = ("0.5", "0.5" if restarts else "0.7", "0.5" if restarts else "0.3")
+    lines.append(f"const m = ({', '.join(numbers[: len(stages)])}) per stage\n")
     if restarts:
         lines.append("scope stage\n")
         depth = min(int(stage.split()[2]) for stage in stages)
     if grid and draw(st.booleans()):
         lines.append("adapter conv(1, c, stride=s)\n")
     lines.append(OF_IMAGES if grid else OF_VECTORS)
-    return Frame("".join(lines), depth, len(stages), restarts)
+    return Frame("".join(lines), depth, len(stages), restarts, grid)
 
 
 @dataclass
@@ -114,6 +123,7 @@ class Writer:
         fixed: the last block with an equation for a range that starts at 1: blocks up to
             there may be read everywhere by their numbers.
         current: unknowns that the block has already made.
+        pairs: whether there is an operator of two tensors.
     """
 
     draw: st.DrawFn
@@ -122,6 +132,7 @@ class Writer:
     histories: int = 1
     fixed: int = 0
     current: list[str] = field(default_factory=list)
+    pairs: bool = False
 
     def one(self, *choices: str) -> str:
         return self.draw(st.sampled_from(choices))
@@ -188,7 +199,15 @@ class Writer:
             return f"{letter}_i*{letter}_i*({argument})"
         if self.often(6):
             letter = "Q"
+        if self.pairs and self.often(4):
+            return self.pair(argument)
         return f"{letter}_i*({argument})"
+
+    def pair(self, argument: str) -> str:
+        """An operator of two tensors, in this order or the other way round."""
+        other = self.one(self.state(), "X_0", "input", f"tanh({self.state()})")
+        given = self.one(f"{argument}, {other}", f"{other}, {argument}")
+        return self.one("B_i", "B_i", "B_<i-1>", "B") + f"({given})"
 
     def tensor(self, depth: int = 2) -> str:
         """Any expression."""
@@ -295,6 +314,7 @@ def recurrences(
     frame = draw(frames(least, most, staged=staged, images=images))
     unknowns = list("XYZ")[: draw(st.sampled_from((1, 1, 2, 2, 3)))]
     writer = Writer(draw, unknowns, draw(st.sampled_from((1, 2, 2, 3, 4))), histories)
+    writer.pairs = not frame.grid
     if len(unknowns) == 1 and frame.depth > 2 and writer.often(5):
         writer.fixed = draw(st.integers(1, 2))
     lines = [frame.text, DECLARED]
@@ -312,6 +332,7 @@ def split_starts(draw: st.DrawFn, least: int = 1, most: int = 7) -> str:
     """Two unknowns that start with the halves of the input."""
     frame = (
         f"input 4\nstem none\nhead none\nstages 2 x {draw(st.integers(least, most))}\n"
+        "const m = 0.5 per stage\n"
         f"{OF_VECTORS}{DECLARED}"
     )
     writer = Writer(draw, ["X", "Y"], 2)

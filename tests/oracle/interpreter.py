@@ -12,7 +12,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any
 
 import sympy
@@ -38,8 +38,12 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "leaky_relu": F.leaky_relu,
     "hardswish": F.hardswish,
     "hardsigmoid": F.hardsigmoid,
+    "exp": torch.exp,
+    "reciprocal": torch.reciprocal,
 }
 NUMBERS = {sympy.exp: torch.exp, sympy.tanh: torch.tanh, sympy.log: torch.log}
+#: What looks at the last axis alone, of tokens and vectors.
+ALONE = (nn.Linear, nn.LayerNorm, nn.RMSNorm, nn.Identity)
 #: Whose terms meet in one shape.
 MEETING = e.TensorSum | e.Pointwise | e.Combine
 
@@ -59,7 +63,7 @@ class Flow:
         number: int,
         start: Tensor,
         calls: list[Call],
-        arguments: dict[int, list[Tensor]],
+        arguments: dict[int, list[tuple[Tensor, ...]]],
     ) -> None:
         self.formula, self.net, self.blocks = formula, net, blocks
         self.ordinal, self.start, self.calls = number, start, calls
@@ -75,6 +79,8 @@ class Flow:
             if isinstance(part, e.Apply) and part.index == 0
         }
         self.declared = declared(formula, number, sizes(start))
+        self.stages = stages_of_blocks(formula, number)
+        self.calls_of: dict[tuple[str, int], list[Any]] = {}
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
         self.made: dict[Any, Tensor] = {}
@@ -85,8 +91,28 @@ class Flow:
 
     def output(self) -> Any:
         written = self.written(self.formula.output, len(self.blocks))
+        settled = self.settle(written)
+        self.read_calls(settled)
         with self.inside(len(self.blocks)):
-            return self.value(self.settle(written))
+            return self.value(settled)
+
+    def read_calls(self, output: Any) -> None:
+        """What each operator is called on in its own block, of all that is read."""
+        waiting, seen = [output], {output}
+        while waiting:
+            tensor = waiting.pop()
+            if isinstance(tensor, e.Apply) and self.home(tensor) == tensor.index:
+                key = (tensor.operator, int(tensor.index))
+                self.calls_of.setdefault(key, []).append(tensor.arguments)
+            found = list(tensor.children)
+            if isinstance(tensor, e.State):
+                found = [self.definition(tensor)]
+            elif isinstance(tensor, e.History):
+                members = map(self.settle, self.members(tensor))
+                found = [member for member in members if member is not None]
+            new = [part for part in dict.fromkeys(found) if part not in seen]
+            seen.update(new)
+            waiting += new
 
     @contextmanager
     def inside(self, block: int) -> Iterator[None]:
@@ -135,12 +161,16 @@ class Flow:
             case e.History():
                 members = [self.settle(member) for member in self.members(tensor)]
                 return tensor if any(m is not None for m in members) else None
+        if isinstance(tensor, e.Over):
+            inner = self.settle(tensor.tensor)
+            there = inner is not None and inner.is_many
+            return e.Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
         if None in inner or any(isinstance(a, e.Filled) for a in inner):
             return None
         if isinstance(tensor, e.Apply):
-            made = e.Apply(tensor.operator, tensor.index, inner[-1])
+            made = e.Apply(tensor.operator, tensor.index, *inner[2:])
             named = self.under_other_names(made)
             if named is not None and named != tensor:
                 return self.settle(named)
@@ -159,10 +189,13 @@ class Flow:
         return tensor.func(*kind, *left)
 
     def members(self, history: e.History) -> list[Any]:
-        return [
-            history.body.xreplace({e.K: sympy.Integer(index)})
-            for index in range(history.first, int(history.last) + 1)
-        ]
+        last = int(history.last)
+        indices = range(history.first, last + 1)
+        if history.kind == "stages":
+            counts = [stage.blocks for stage in self.formula.stages]
+            ends = [0, *accumulate(counts)]
+            indices = [k for k in indices if k in ends or k == last]
+        return [history.body.xreplace({e.K: sympy.Integer(k)}) for k in indices]
 
     def definition(self, state: e.State) -> Any:
         """What an unknown is at an index; None before the start."""
@@ -182,16 +215,17 @@ class Flow:
         """What a boundary equation or the start calls an application, if one does."""
         if applied in self.boundaries:
             return applied
-        if not self.is_input(applied.argument):
+        if not all(map(self.is_input, applied.arguments)):
             return None
         for left in self.boundaries:
             if (
                 isinstance(left, e.Apply)
                 and (left.operator, left.index) == (applied.operator, applied.index)
-                and self.is_input(left.argument)
+                and all(map(self.is_input, left.arguments))
             ):
                 return left
-        named = e.Apply(applied.operator, applied.index, e.Input())
+        inputs = [e.Input()] * len(applied.arguments)
+        named = e.Apply(applied.operator, applied.index, *inputs)
         return named if applied.index == 0 and self.exists(named) else None
 
     def is_input(self, tensor: Any) -> bool:
@@ -212,7 +246,7 @@ class Flow:
         return bool(
             applied.index == 0
             and applied.operator in self.at_start
-            and self.is_input(applied.argument)
+            and all(map(self.is_input, applied.arguments))
         )
 
     def dead(self, coefficient: Any) -> bool:
@@ -238,7 +272,7 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called(module, self.value(tensor.argument))
+                return self.called(module, *self.arguments_of(tensor))
             case e.Scaled():
                 return self.number(tensor.coefficient) * self.value(tensor.tensor)
             case e.Filled():
@@ -254,7 +288,69 @@ class Flow:
                 return whole.chunk(tensor.parts, dim=axis(whole))[tensor.which]
             case e.History():
                 return self.history(tensor)
+            case e.Over():
+                return total(self.each(tensor.tensor))
+            case e.Across():
+                return self.across(tensor.kind, self.value(tensor.tensor))
         raise TypeError(type(tensor).__name__)
+
+    # -- sums over members, one member after the other
+
+    def each(self, tensor: Any) -> list[Any]:
+        """What an expression is for each member of the sum that it stands in."""
+        match tensor:
+            case e.Members():
+                found = [self.settle(member) for member in self.members(tensor.listed)]
+                return [self.value(member) for member in found if member is not None]
+            case e.Over():
+                scores = torch.stack(self.each(tensor.tensor))
+                weights = torch.exp(scores - scores.amax(0))
+                return list(weights / weights.sum(0))
+            case e.Apply():
+                self.begun.setdefault(tensor, self.block)
+                module = self.operator(tensor.operator, tensor.index)
+                return self.called_on_each(module, self.each(tensor.argument))
+            case e.Scaled():
+                values = self.each(tensor.tensor)
+                number = self.number(tensor.coefficient)
+                if not tensor.coefficient.has(e.K):
+                    return [number * value for value in values]
+                return [n * value for n, value in zip(number, values, strict=True)]
+        columns = [
+            self.each(part) if part.is_many else None for part in tensor.children
+        ]
+        count = next(len(column) for column in columns if column is not None)
+        result = []
+        for n in range(count):
+            parts = [
+                self.value(part) if column is None else column[n]
+                for part, column in zip(tensor.children, columns, strict=True)
+            ]
+            result.append(self.of_one(tensor, parts))
+        return result
+
+    def of_one(self, tensor: Any, parts: list[Any]) -> Any:
+        match tensor:
+            case e.Elementwise():
+                return FUNCTIONS[tensor.name](parts[0])
+            case e.Across():
+                return self.across(tensor.kind, parts[0])
+            case e.Part():
+                return parts[0].chunk(tensor.parts, dim=axis(parts[0]))[tensor.which]
+        return joined(kind_of(tensor), parts)
+
+    def across(self, kind: str, value: Tensor) -> Tensor:
+        if kind == "sum":
+            return value.sum(axis(value), keepdim=True)
+        return (value**2).sum(axis(value), keepdim=True) ** 0.5
+
+    def called_on_each(self, module: nn.Module, values: list[Tensor]) -> list[Tensor]:
+        """A module on all members; once, if it looks at no more than one position."""
+        leaves = [m for m in module.modules() if next(m.children(), None) is None]
+        if values[0].dim() < 4 and all(isinstance(m, ALONE) for m in leaves):
+            return list(self.called(module, torch.stack(values)))
+        # A call for a sum is one of its own, on what the block may call it on as well.
+        return [self.called(module, value.view_as(value)) for value in values]
 
     def state(self, state: e.State) -> Any:
         index = int(state.index)
@@ -288,12 +384,55 @@ class Flow:
         value = self.value(right)
         return value.view_as(value)  # type: ignore[no-any-return]
 
-    def called(self, module: nn.Module, value: Tensor) -> Tensor:
-        """A module on a value: it runs once on what was computed once."""
-        key = (id(module), id(value))
+    def arguments_of(self, applied: e.Apply) -> list[Tensor]:
+        """What an operator gets: brought here, if it gets tensors of several stages."""
+        return [
+            self.argument(applied, place, inner)
+            for place, inner in enumerate(applied.arguments)
+        ]
+
+    def argument(self, applied: e.Apply, place: int, given: Any) -> Tensor:
+        """One of the tensors that an operator gets."""
+        index = applied.index
+        if index is sympy.nan or index < 1 or self.home(applied) != index:
+            return self.value(given)  # type: ignore[no-any-return]
+        block = int(index)
+        calls = self.calls_of[applied.operator, block]
+        stages = {self.stage(call[place]) for call in calls}
+        factors, inner = bare(given)
+        value, target = self.value(inner), self.declared[block - 1]
+        if (
+            len(stages) < 2
+            or self.stage(given) == self.stages[block - 1]
+            or sizes(value) == target
+            or spreads(sizes(value), target, product=False)
+        ):
+            return self.value(given)  # type: ignore[no-any-return]
+        self.meetings += 1
+        call = self.find(inner, value, (block,), target)
+        if call is None:
+            raise NoAdapter(f"{applied} has no adapter in front of its argument")
+        return self.times(factors, self.through(call, inner, value))
+
+    def stage(self, tensor: Any) -> int:
+        """The stage of the newest block that made a part."""
+        block = self.newest(tensor)
+        return self.stages[block - 1] if block else -1
+
+    def newest(self, tensor: Any) -> int:
+        """The number of the newest block that made a part."""
+        if isinstance(tensor, e.Apply):
+            return self.home(tensor)
+        if isinstance(tensor, e.State | e.History):
+            return newest(tensor)
+        return max(map(self.newest, tensor.children), default=0)
+
+    def called(self, module: nn.Module, *values: Tensor) -> Tensor:
+        """A module on values: it runs once on what was computed once."""
+        key = (id(module), *map(id, values))
         if key not in self.made:
-            self.made[key] = module(value)
-            self.arguments.setdefault(id(module), []).append(value)
+            self.made[key] = module(*values)
+            self.arguments.setdefault(id(module), []).append(values)
         return self.made[key]
 
     def operator(self, name: str, index: Any) -> Any:
@@ -519,7 +658,7 @@ class Flow:
         """The block in which an operator runs: its owner's, or where its argument is."""
         if applied.index is sympy.nan:
             return self.begun.get(applied, self.block)
-        return max(int(applied.index), newest(applied.argument))
+        return max([int(applied.index), *map(newest, applied.arguments)])
 
 
 def newest(tensor: Any) -> int:
@@ -577,6 +716,10 @@ def joined(kind: str, parts: list[Any]) -> Any:
     return stacked.amax(0) if kind == "max" else stacked.amin(0)
 
 
+def total(parts: list[Any]) -> Any:
+    return sum(parts[1:], start=parts[0])
+
+
 def concat(parts: list[Tensor]) -> Tensor:
     return torch.cat(parts, dim=axis(parts[0]))
 
@@ -610,12 +753,20 @@ def declared(
     return shapes
 
 
+def stages_of_blocks(formula: Formula, flow: int) -> list[int]:
+    """For each block of a flow, the number of its stage."""
+    stages = list(enumerate(formula.stages))
+    if formula.scope is Scope.STAGE:
+        stages = stages[flow : flow + 1]
+    return [number for number, stage in stages for _ in range(stage.blocks)]
+
+
 def interpret(
     formula: Formula,
     net: nn.Module,
     images: Tensor,
     calls: list[list[Call]],
-    arguments: dict[int, list[Tensor]],
+    arguments: dict[int, list[tuple[Tensor, ...]]],
 ) -> Tensor:
     """What the network is to return, by the equations.
 

@@ -64,10 +64,27 @@ class Shapes:
         self.handed: set[Any] = set()
         self.read_sums()
         self.memo: dict[Any, Any] = {}
+        self.calls: dict[tuple[str, int], set[Any]] = {}
 
     def output(self) -> Shape:
-        right = self.written(self.compiled.formula.output, 0)
-        return self.shape(self.left(right))
+        right = self.left(self.written(self.compiled.formula.output, 0))
+        self.read_calls(right)
+        return self.shape(right)
+
+    def read_calls(self, output: Any) -> None:
+        """What each operator is called on in its own block, of all that is read."""
+        waiting, seen = [output], set()
+        while waiting:
+            tensor = waiting.pop()
+            if tensor in seen:
+                continue
+            seen.add(tensor)
+            if isinstance(tensor, e.State) and int(tensor.index) > 0:
+                waiting.append(self.left(self.right(tensor)))
+            if isinstance(tensor, e.Apply) and newest(tensor) == tensor.index:
+                key = (tensor.operator, int(tensor.index))
+                self.calls.setdefault(key, set()).update(tensor.arguments)
+            waiting += tensor.children
 
     def written(self, tensor: Any, block: int) -> Any:
         numbers = {e.I: sympy.Integer(block), e.L: sympy.Integer(self.length)}
@@ -160,7 +177,7 @@ class Shapes:
         if isinstance(tensor, e.Scaled):
             return e.Scaled(tensor.coefficient, kept[0])
         if isinstance(tensor, e.Apply):
-            return e.Apply(tensor.operator, tensor.index, kept[0])
+            return e.Apply(tensor.operator, tensor.index, *kept)
         return tensor.func(*others, *kept)
 
     def right(self, state: Any) -> Any:
@@ -201,13 +218,19 @@ class Shapes:
             case e.State():
                 return self.unknown(tensor)
             case e.Apply():
-                x = self.shape(tensor.argument)
+                (argument,) = tensor.arguments
                 index = int(tensor.index)
                 stage = self.stage_of_block[index]
-                self.strides[tensor.operator, index] = self.stride(
-                    x, self.declared(stage), self.stage(tensor.argument), stage
-                )
-                return self.declared(stage)
+                calls = self.calls[tensor.operator, index]
+                x, older = self.shape(argument), self.stage(argument)
+                target = self.declared(stage)
+                if len(set(map(self.stage, calls))) > 1:
+                    # Rule 8.
+                    self.bring(argument, target, stage)
+                    x, older = target, stage
+                along = self.stride(x, target, older, stage)
+                self.strides[tensor.operator, index] = along
+                return target
             case e.TensorSum() | e.Pointwise() | e.Combine():
                 # Rule 5, where every operator brings to the shape of its stage.
                 return self.meet(tensor, self.stage(tensor))
@@ -254,6 +277,12 @@ class Shapes:
         if divided(source, along)[1:] == target[1:]:
             return along
         return next(r for r in range(1, 1000) if divided(source, r)[1:] == target[1:])
+
+
+def newest(tensor: Any) -> int:
+    """The number of the newest block in an expression."""
+    own = int(tensor.index) if isinstance(tensor, e.State | e.Apply) else 0
+    return max([own, *map(newest, tensor.children)])
 
 
 def divided(shape: Shape, stride: int) -> Shape:

@@ -74,6 +74,13 @@ FORMS = {
     "L alone": FLAT + "X_i = X_<i-1> - X_<i-2>/L + L",
     "same weights twice": FLAT + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
     "same weights twice, staged": STAGED + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "same weights twice, stages in a row": FRAME + "X_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+    "one module on two blocks": FRAME + "X_i = (1 + W_i)*X_<i-1> - 0.5*W_i*X_<i-2>",
+    "one module on three blocks": FRAME.replace("4 x 3", "4 x 3, 5 x 1 / 2")
+    + "X_i = W_i*X_<i-1> + W_i*(0.5*X_<i-2>) + relu(W_i*tanh(X_<i-3>))",
+    "one module on a sum": FRAME
+    + "X_i = X_<i-1> + W_i*(X_<i-1> + X_<i-2>) + W_i*(X_<i-3> - X_<i-2>)",
+    "a second call, stages in a row": FRAME + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
     "second call": FLAT + "X_i = X_<i-1> + W_<i-1>*X_<i-1>",
     "module of an earlier block": FLAT + "X_i = X_<i-1> + W_<i-2>*X_<i-1>",
     "shared over depth": FLAT + "X_i = relu(W*X_<i-1> + U*X_0)",
@@ -123,6 +130,12 @@ FORMS = {
     "split and L": FLAT
     + "A_0, B_0 = split(input, 2)\nA_i = B_<i-1> + U_i*A_<i-1>/L\nB_i = A_<i-1> - i/L\n"
     + "output concat(A_L, B_<L-1>)",
+    "split of what a block makes": FLAT
+    + "U_i, V_i = split(W_i*X_<i-1>, 2)\nX_i = X_<i-1> + concat(V_i, relu(U_i)*V_i)",
+    "split of older blocks, and stages": FRAME
+    + "U_i, V_i = split(W_i*X_<i-1>, 2)\nX_i = X_<i-1> + P_i*U_i + Q_i*V_<i-1>\n"
+    + "V_0 = 0\noutput X_L",
+    "ids": "input 6 of 9\nstages 8 x 3\nstem embed(c)\nX_i = X_<i-1> + W_i*X_<i-1>",
     "start with an operator": FLAT + "X_i = X_<i-1> + W_i*X_<i-1>\nX_0 = W_0*input",
     "a named later block": FLAT + "X_i = W_i*X_<i-1> + X_1\nX_1 = W_1*X_0",
     "tokens": "input 5 x 6\nstages 8 x 3\nX_i = X_<i-1> + W_i*X_<i-1>",

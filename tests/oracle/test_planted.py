@@ -26,6 +26,8 @@ FORMULAS = {
     "B_i = 0.5*B_<i-1> + V_i*A_i\nV = conv(1, c) > tanh\noutput A_L + B_L",
     "histories": "stages 3 x 7\nX_i = W_i*X_<i-1> + max(X_<0..i-1>)\n"
     "output sum(X_<1..L>)",
+    "two inputs": "input 3\nstem none\nstages 3 x 5\nW = linear(c)\n"
+    "B = bilinear(c) > tanh\nX_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-2>) + 0.5*X_0",
     "third order": "stages 3 x 6\nscalar k_i = 0.3\n"
     "X_i = W_i*X_<i-1> + k_i*X_<i-2> - tanh(X_<i-3>)*X_<i-1>",
 }
@@ -56,7 +58,8 @@ def see(item: Compiled, which: int) -> str | None:
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_planted(name: str) -> None:
-    item = compiled(IMAGES + FORMULAS[name])
+    text = FORMULAS[name]
+    item = compiled(text if text.startswith("input") else IMAGES + text)
     seen = Counter(see(item, which) for which in range(0, 40, 3))
     assert seen["planted and caught"] >= 5
 

@@ -40,7 +40,7 @@ def drawn(seed: int) -> str:
     def term(block: int | None, name: str) -> str:
         index = "i" if block is None else str(block)
         x = tensor(block, name)
-        kind = chance.randrange(9)
+        kind = chance.randrange(10)
         if kind < 3:
             return f"{next(letters)}_{index}*{x}"
         if kind == 3:
@@ -49,6 +49,11 @@ def drawn(seed: int) -> str:
             return f"max({x}, {tensor(block, name)})"
         if kind == 5:
             return f"relu({x})"
+        if kind == 6:
+            # One module on two tensors, perhaps of two stages.
+            letter = next(letters)
+            other = f"{chance.choice(['', '0.5*'])}{tensor(block, name)}"
+            return f"{letter}_{index}*{x} + {letter}_{index}*({other})"
         return f"{chance.choice(['', '0.5*', '2*'])}{x}"
 
     def side(block: int | None, name: str) -> str:
@@ -123,6 +128,15 @@ def test_no_coefficient_makes_a_term_new() -> None:
     text = FRAME.format(grid="8 x 8", stages="4 x 2, 6 x 2 / 2")
     item = compiled(text + "scalar k_i = 0.5\nX_i = W_i*(k_i*X_<i-1>)")
     assert item.graph.final.sizes == (6, 4, 4)
+
+
+def test_an_argument_without_an_adapter() -> None:
+    text = FRAME.format(grid="8 x 8", stages="4 x 2, 6 x 2 / 2") + "adapter none\n"
+    with pytest.raises(CompileError) as caught:
+        compiled(text + "X_i = W_i*X_<i-1> - W_i*X_<i-2>")
+    (found,) = caught.value.diagnostics
+    assert found.code == "RF407"
+    assert "4 x 8 x 8, but W is called on 6 x 4 x 4" in found.message
 
 
 @pytest.mark.parametrize("part", range(4))

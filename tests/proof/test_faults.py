@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Apply,
     History,
     Input,
+    Mirror,
     Scaled,
     State,
     Tensor,
@@ -36,7 +37,7 @@ from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import Bridge, NetworkGraph, Segment, Site
 from recform.proof import Refuted, proof_of
-from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.model import ModuleSlot, Stack, Step
 
 LONG = """
 input 6
@@ -64,6 +65,12 @@ input 3 x 8 x 8
 stages 4 x 2, 6 x 3 / 2
 W = conv(3, c, stride=s)
 X_i = relu(X_<i-1> + W_i*X_<i-1>) - 0.5*X_<i-2>
+"""
+BROUGHT = """
+input 3 x 8 x 8
+stages 4 x 2, 5 x 1 / 2, 6 x 3 / 2
+W = conv(3, c, stride=s)
+X_i = X_<i-1> + W_i*X_<i-1> - W_i*(0.5*X_<i-2>)
 """
 PAIR = """
 input 6
@@ -93,14 +100,35 @@ W = linear(c)
 U = linear(c)
 X_i = U*X_<i-1> + b*W_<i-1>*X_<i-2> + W_i*X_<i-1>
 """
+SKIPS = """
+input 6
+stages 6 x 8
+W = linear(c)
+Y_i = W_i*X_<i-1>
+X_i = X_<i-1> + tanh(Y_i)
+X_<L/2+1..L> = tanh(Y_i) + X_<L-i> - Y_<L+1-i>
+output X_L
+"""
+TWO_INPUTS = """
+input 6
+stages 6 x 9
+W = linear(c)
+B = bilinear(c)
+D = bilinear > tanh
+names D = "."
+X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
+"""
 FORMULAS = {
     "long": LONG,
+    "two inputs": TWO_INPUTS,
     "history": HISTORY,
     "handed": HANDED,
     "adapted": ADAPTED,
+    "brought": BROUGHT,
     "pair": PAIR,
     "dense": DENSE,
     "shared": SHARED,
+    "skips": SKIPS,
 }
 #: Compiled once.
 _NETWORKS: dict[str, NetworkGraph] = {}
@@ -223,7 +251,19 @@ def _inputs_first(step: Step) -> tuple[Tensor, ...]:
 
 def _less_owner(tensor: Tensor) -> Tensor | None:
     if isinstance(tensor, Apply):
-        return Apply(tensor.operator, tensor.index - 1, tensor.argument)
+        return Apply(tensor.operator, tensor.index - 1, *tensor.arguments)
+    return None
+
+
+def _other_way_round(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *reversed(tensor.arguments))
+    return None
+
+
+def _one_input(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Apply) and tensor.operator == "B":
+        return Apply(tensor.operator, tensor.index, *tensor.arguments[:1] * 2)
     return None
 
 
@@ -315,8 +355,35 @@ def _another_step(segments: list[Segment]) -> list[Segment]:
     ]
 
 
+def kept(change: Callable[[dict[int, int]], dict[int, int]]) -> Fault:
+    """A fault in what is put on the first stack."""
+
+    def plant(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+        first = replace(stacks[0], kept=change(dict(stacks[0].kept)))
+        return (first, *stacks[1:])
+
+    return flowed(stacks=plant)
+
+
+def _bodies_swapped(stacks: tuple[Stack, ...]) -> tuple[Stack, ...]:
+    first, second = stacks
+    return replace(first, body=second.body), replace(second, body=first.body)
+
+
+def _other_stack(step: Step) -> Step:
+    """The step takes its two tensors from the stack of the first."""
+    *others, first, second = step.inputs
+    assert isinstance(first, Mirror)
+    return replace(step, inputs=(*others, first, Mirror(first.body, 8, 0, 8), second))
+
+
 def _no_adapter(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
     del sites[next(iter(sites))]
+    return sites
+
+
+def _no_adapter_inside(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
+    del sites[next(site for site in sites if isinstance(site.parent, Apply))]
     return sites
 
 
@@ -339,6 +406,8 @@ def _superfluous(sites: dict[Site, Any], shapes: Any) -> dict[Site, Any]:
 
 
 PLANTED: dict[str, tuple[str, Fault]] = {
+    "inputs the other way round": ("two inputs", stepped(rewritten(_other_way_round))),
+    "one input for both": ("two inputs", stepped(rewritten(_one_input))),
     "outputs swapped": (
         "long",
         stepped(lambda s: replace(s, outputs=swapped(s.outputs))),
@@ -387,7 +456,28 @@ PLANTED: dict[str, tuple[str, Fault]] = {
     "a module of another block": ("handed", stepped(_module_of_another)),
     "the number of another block": ("handed", stepped(rewritten(_later_number))),
     "another function": ("adapted", stepped(rewritten(_other_function), "regular")),
+    "one too few on a stack": (
+        "skips",
+        kept(lambda k: {b: n for b, n in k.items() if b != 2}),
+    ),
+    "one too many on a stack": ("skips", kept(lambda k: {**k, 7: 0})),
+    "the start is not on the stack": (
+        "skips",
+        kept(lambda k: {b: n for b, n in k.items() if b}),
+    ),
+    "another value on a stack": ("skips", kept(lambda k: {**k, 2: 1 - k[2]})),
+    "no such value for a stack": ("skips", kept(lambda k: {**k, 2: 5})),
+    "values of later blocks": (
+        "skips",
+        kept(lambda k: {b + 1: n for b, n in k.items()}),
+    ),
+    "stacks swapped": ("skips", flowed(stacks=_bodies_swapped)),
+    "no stacks": ("skips", flowed(stacks=lambda _: ())),
+    "off another stack": ("skips", stepped(_other_stack, "late")),
     "an adapter is missing": ("adapted", adapted(_no_adapter)),
+    "an adapter inside is missing": ("brought", adapted(_no_adapter_inside)),
+    "an adapter inside for another shape": ("brought", adapted(_other_target)),
+    "an adapter inside too many": ("brought", adapted(_superfluous)),
     "an adapter for another shape": ("adapted", adapted(_other_target)),
     "an adapter on another term": ("adapted", adapted(_other_term)),
     "an adapter too many": ("adapted", adapted(_superfluous)),
@@ -434,6 +524,22 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"self, x_prev: Tensor, wx_prev: Tensor",
         "self, wx_prev: Tensor, x_prev: Tensor",
     ),
+    "inputs the other way round": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"self.B(\2, \1)",
+    ),
+    "one input for both": ("two inputs", r"self\.B\((.*?), .*?\)\)", r"self.B(\1, \1)"),
+    "parts of two inputs the other way round": (
+        "two inputs",
+        r"self\.bilinear\((.*?), (.*?)\)",
+        r"self.bilinear(\2, \1)",
+    ),
+    "an input of several twice": (
+        "two inputs",
+        r"self\.B\((.*?), (self\.W\(.*?\))\)",
+        r"0.5 * self.B(\1, \2) + 0.5 * self.B(\2, \1)",
+    ),
     "another sign": ("long", r"wx - 0", "wx + 0"),
     "another number": ("long", r"0\.5 \* wx_prev", "0.25 * wx_prev"),
     "an operator twice": ("long", r"= self\.W\(x_prev\)", "= self.W(self.W(x_prev))"),
@@ -449,6 +555,17 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
+    "no adapter inside": ("brought", r"self\.shortcut_x_prev2\(x_prev2\)", "x_prev2"),
+    "another adapter inside": (
+        "brought",
+        r"self\.shortcut_x_prev2\(",
+        "self.shortcut(",
+    ),
+    "an adapter around": (
+        "brought",
+        r"self\.W\(self\.shortcut\(x_prev\)\)",
+        "self.shortcut(self.W(x_prev))",
+    ),
     "another adapter": ("adapted", r"self\.shortcut_x_prev2\(", "self.shortcut("),
     "the adapter of another value": (
         "adapted",
@@ -510,6 +627,35 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"stage2\1stage1[1:]:",
     ),
     "a stage is left out": ("shared", r"        for block in self.stage2:\n.*\n", ""),
+    # Lists of what waits for later blocks.
+    "the oldest first": ("skips", r"x_skips\.pop\(\)", "x_skips.pop(0)"),
+    "the other list": ("skips", r"x_skips\.pop\(\)", "y_skips.pop()"),
+    "lists swapped": (
+        "skips",
+        r"x_skips\.pop\(\), y_skips\.pop\(\)",
+        "y_skips.pop(), x_skips.pop()",
+    ),
+    "nothing is put on a list": ("skips", r"            x_skips\.append\(x\)\n", ""),
+    "twice on a list": (
+        "skips",
+        r"(            x_skips\.append\(x\)\n)",
+        r"\1\1",
+    ),
+    "another value on a list": ("skips", r"y_skips\.append\(y\)", "y_skips.append(x)"),
+    "on another list": ("skips", r"y_skips\.append\(y\)", "x_skips.append(y)"),
+    "a list begins with nothing": ("skips", r"= \[x\]", "= []"),
+    "a list begins with something": ("skips", r"= \[\]", "= [x]"),
+    "a list begins with another value": ("skips", r"= \[x\]", "= [self.head(x)]"),
+    "a list is made anew": (
+        "skips",
+        r"(        x_skips: .*\n)((.*\n)*?)(        for block in self\.blocks\[4:\]:)",
+        r"\1\2\1\4",
+    ),
+    "a value from before is put on a list": (
+        "skips",
+        r"(            )(x, y = block\(.*\)\n)(            x_skips.append\(x\)\n)",
+        r"\3\1\2",
+    ),
     "a block more at the end": (
         "shared",
         r"        return self\.head",

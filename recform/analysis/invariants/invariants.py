@@ -8,7 +8,7 @@ for blocks that are not linear; with words of operators, only for linear ones.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -130,12 +130,7 @@ def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
         result: list[tuple[Symbolic, Form]] = []
         for part, factor in form(tensor, activations=activations).items():
             if isinstance(part, Apply):
-                inner = spread(part.argument)
-                applied = {
-                    Apply(part.operator, part.index, child): value
-                    for child, value in inner.items()
-                }
-                result.append((factor, applied))
+                result.append((factor, applied_to(part, spread)))
             else:
                 result.append((factor, {part: sympy.S.One}))
         return combined(*result)
@@ -143,6 +138,19 @@ def _distributed(formula: Formula, activations: bool) -> dict[str, Form] | None:
     laws = {equation.unknown: spread(equation.right) for equation in formula.equations}
     same = equations(formula, activations=activations)
     return None if laws == same else laws
+
+
+def applied_to(call: Apply, spread: Callable[[Tensor], Form]) -> Form:
+    """A linear operator applied to each term of what it is applied to.
+
+    One of several inputs is left whole.
+    """
+    if len(call.arguments) != 1:
+        return {call: sympy.S.One}
+    inner = spread(call.arguments[0])
+    return {
+        Apply(call.operator, call.index, child): value for child, value in inner.items()
+    }
 
 
 def _known(terms: Form, found: list[Invariant]) -> bool:
@@ -199,12 +207,7 @@ def _value(formula: Formula, terms: Form, opaque: bool, activations: bool) -> Fo
             if isinstance(part, State):
                 parts.append((factor, resolve(part)))
             elif isinstance(part, Apply) and not opaque:
-                inner = resolve(part.argument)
-                applied = {
-                    Apply(part.operator, part.index, child): value
-                    for child, value in inner.items()
-                }
-                parts.append((factor, applied))
+                parts.append((factor, applied_to(part, resolve)))
             else:
                 parts.append((factor, {part: sympy.S.One}))
         return combined(*parts)

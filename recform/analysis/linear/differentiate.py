@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -17,6 +18,7 @@ from recform.algebra.expr import (
     Input,
     K,
     Learned,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -143,7 +145,13 @@ class Differentiator:
             case Scaled():
                 yield from self._scaled(tensor, block)
             case Apply():
-                letter = Letter("operator", tensor.operator, At.of(tensor.index))
+                count, at = len(tensor.arguments), At.of(tensor.index)
+                for slot, child in enumerate(tensor.arguments):
+                    part = (slot, count) if count > 1 else None
+                    letter = Letter("operator", tensor.operator, at, part=part)
+                    yield from self._times(letter, child, block)
+            case Elementwise() if tensor.function.moves:
+                letter = Letter("shift", tensor.name, At(SHARED))
                 yield from self._times(letter, tensor.argument, block)
             case Elementwise():
                 if not self._activations:
@@ -176,6 +184,8 @@ class Differentiator:
                 for child in tensor.children:
                     for source, polynomial in self._parts(child, block):
                         yield source, share * polynomial
+            case Over() | Across():
+                self._refuse_whole(tensor)
             case Combine():
                 if not self._choices:
                     self._refuse(tensor, tensor.kind)
@@ -260,6 +270,19 @@ class Differentiator:
             self._formula.span_of(tensor),
             hint="analyse the formula with a sum, or with relu, in its place",
         )
+
+    def _refuse_whole(self, tensor: Over | Across) -> None:
+        """Refuses what is no recurrence of finite order, or no word of letters."""
+        if isinstance(tensor, Over):
+            message = (
+                "each block weighs all earlier blocks anew, which no recurrence of "
+                "finite order does"
+            )
+            hint = "summary, verify and equiv take the formula as it is"
+        else:
+            message = "dot and norm put all features of a position into one number"
+            hint = "analyse the formula with an operator in its place"
+        self._report.error("RF601", message, self._formula.span_of(tensor), hint=hint)
 
     def _assume(self, sentence: str) -> None:
         self.assumptions.setdefault(sentence, None)

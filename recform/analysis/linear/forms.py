@@ -51,7 +51,7 @@ def form(tensor: Tensor, *, activations: bool = True) -> Form:
                 if part.at is not sympy.nan:
                     coefficient = coefficient.xreplace({I: part.at})
                 add(part.tensor, factor * coefficient)
-            case Elementwise() if not activations:
+            case Elementwise() if not activations and not part.function.moves:
                 add(part.argument, factor)
             case _:
                 result[part] = result.get(part, sympy.S.Zero) + factor
@@ -62,7 +62,7 @@ def form(tensor: Tensor, *, activations: bool = True) -> Form:
 
 def without_activations(tensor: Tensor) -> Tensor:
     """A tensor with every elementwise function left out."""
-    if isinstance(tensor, Elementwise):
+    if isinstance(tensor, Elementwise) and not tensor.function.moves:
         return without_activations(tensor.argument)
     return rebuilt(tensor, without_activations)
 

@@ -71,14 +71,15 @@ class Letter:
     Attributes:
         kind: ``operator``; ``activation``, the derivative of an elementwise function;
             ``gate``, a tensor that another is multiplied with; ``gain``, a scalar for
-            each feature; ``embed`` and ``project``, a part's place in a concatenation
-            and a part of a split.
+            each feature; ``shift``, tokens moved by positions; ``embed`` and
+            ``project``, a part's place in a concatenation and a part of a split.
         name: ``W``, ``relu``, ...
         at: the block that it belongs to.
         tensor: for an activation the function of its argument, for a gate its value,
             for a place the concatenation, in the index i (with ``at.number`` zero where
             there is an i).
-        part: for ``embed`` and ``project``: which part of how many.
+        part: for ``embed`` and ``project``: which part of how many; for an operator of
+            several inputs, by which of them it is differentiated.
     """
 
     kind: str
@@ -125,7 +126,7 @@ class Letter:
             return f"diag({plain(_value(self))})"
         if self.kind == "gain":
             return plain_scalar(_coefficient(self))
-        return _indexed(_primed(self), self.at)
+        return _indexed(self.name, _mark(self), self.at)
 
     def latex(self) -> str:
         """As LaTeX."""
@@ -134,9 +135,7 @@ class Letter:
         if self.kind == "gain":
             return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
         name, _, time = self.name.partition(".")
-        name = latex_name(name)
-        if self.kind == "activation":
-            name += "'"
+        name = latex_name(name) + _mark(self)
         index = ",".join(part for part in (_block(self.at), time) if part)
         return f"{name}_{{{index}}}" if index else name
 
@@ -154,13 +153,19 @@ def _coefficient(letter: Letter) -> Symbolic:
     return _value(letter).args[0]
 
 
-def _primed(letter: Letter) -> str:
-    return f"{letter.name}'" if letter.kind == "activation" else letter.name
+def _mark(letter: Letter) -> str:
+    """What tells a derivative from the operator or the function of its name."""
+    if letter.kind == "activation":
+        return "'"
+    if letter.kind == "operator" and letter.part is not None:
+        return f"^{letter.part[0] + 1}"
+    return ""
 
 
-def _indexed(name: str, at: At) -> str:
+def _indexed(name: str, mark: str, at: At) -> str:
     # An operator that belongs to one time of a second index is ``U.2``.
     name, _, time = name.partition(".")
+    name += mark
     text = ",".join(part for part in (_block(at), time) if part)
     if not text:
         return name

@@ -189,7 +189,7 @@ def _grows(linear: Linear, varying: Varying, row: range) -> bool:
 
 def _factors(linear: Linear) -> list[tuple[Symbolic, int]]:
     """The monic factors of the characteristic polynomial, with their multiplicities."""
-    symbols: dict[tuple[str, str], Symbolic] = {}
+    symbols: dict[tuple[object, ...], Symbolic] = {}
     matrix = companion(
         linear, lambda p: _commuting(p, symbols) if p.letters else _plain(p)
     )
@@ -260,16 +260,16 @@ def companion(linear: Linear, weigh: Callable[[Polynomial], Symbolic]) -> Symbol
 
 
 def _commuting(
-    polynomial: Polynomial, symbols: dict[tuple[str, str], Symbolic]
+    polynomial: Polynomial, symbols: dict[tuple[object, ...], Symbolic]
 ) -> Symbolic:
     """A polynomial with all blocks equal: letters are numbers."""
     total = sympy.S.Zero
     for word, coefficient in polynomial.terms.items():
         term = _same(coefficient)
         for letter in word:
-            if letter.kind in ("embed", "project"):
+            if letter.kind in ("embed", "project", "shift"):
                 continue
-            key = (letter.kind, letter.name)
+            key = (letter.kind, letter.name, letter.part)
             if key not in symbols:
                 symbols[key] = sympy.Symbol(_symbol(letter))
             term *= symbols[key]
@@ -278,7 +278,9 @@ def _commuting(
 
 
 def _symbol(letter: Letter) -> str:
-    return letter.name.lower() if letter.kind == "operator" else f"[{letter.text()}]"
+    if letter.kind == "operator":
+        return letter.name.lower() + (f"_{letter.part[0] + 1}" if letter.part else "")
+    return f"[{letter.text()}]"
 
 
 def _plain(polynomial: Polynomial) -> Symbolic:

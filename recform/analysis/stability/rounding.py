@@ -111,7 +111,9 @@ def _matrix(
             case Apply() | Elementwise() if gain is None:
                 return [0.0] * size
             case Apply():
-                inner = row(tensor.argument)
+                if len(tensor.arguments) != 1:
+                    return None
+                inner = row(tensor.arguments[0])
                 return None if inner is None else [(gain or 0.0) * x for x in inner]
             case Elementwise():
                 return row(tensor.argument)

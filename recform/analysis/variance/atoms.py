@@ -14,6 +14,7 @@ multiplied with ``U_3*X_2`` is one product, not one for each path through ``X_2`
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -113,6 +114,7 @@ class Atoms:
     Args:
         gain: of each operator.
         most: so many pairs of tensors are looked at.
+        normed: operators that make variance ``gain**2`` of all that they get.
 
     Attributes:
         operators: with their indices, in the order in which they were first applied;
@@ -121,10 +123,13 @@ class Atoms:
             product, and no operator is applied to a number that was added.
     """
 
-    def __init__(self, gain: float, most: float) -> None:
+    def __init__(
+        self, gain: float, most: float, normed: frozenset[str] = frozenset()
+    ) -> None:
         self.operators: list[tuple[str, Symbolic]] = [("", sympy.nan)]
         self.proportional = True
         self._gain = gain
+        self._normed = normed
         self._left = most
         self._atoms = [Atom(0), Atom(-1)]
         self._keys = [atom.key for atom in self._atoms]
@@ -142,7 +147,9 @@ class Atoms:
             if operator not in self._places:
                 self._places[operator] = len(self.operators)
                 self.operators.append(operator)
-            if any(piece.atom == ONE for piece in vector.parts):
+            if operator[0] in self._normed or any(
+                piece.atom == ONE for piece in vector.parts
+            ):
                 self.proportional = False
             self._add(key, Atom(self._places[operator], vector))
         return self._known[key]
@@ -202,6 +209,11 @@ class Atoms:
             first, second = self[pair[0]], self[pair[1]]
             if first.argument is not None and second.argument is not None:
                 found = self._gain**2 * self.inner(first.argument, second.argument)
+                if self.operators[first.operator][0] in self._normed:
+                    sizes = [
+                        self.inner(a, a) for a in (first.argument, second.argument)
+                    ]
+                    found = found / math.sqrt(math.prod(sizes)) if all(sizes) else 0.0
             else:
                 assert first.newest is not None and second.newest is not None
                 found = self._covariance(first.newest, second.newest)

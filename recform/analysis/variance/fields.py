@@ -57,7 +57,7 @@ class Field:
     _unfit: str = ""
 
     def __post_init__(self) -> None:
-        self._atoms = Atoms(self.gain, self.most)
+        self._atoms = Atoms(self.gain, self.most, self.written.normed)
         self._products = Products(self._atoms)
         # The oldest first, so that nothing nests deeper than its equation.
         for state in self.written.states:
@@ -93,8 +93,18 @@ class Field:
         match tensor:
             case Input():
                 return Vector(1, {Piece(INPUT, 0, 1, 0): 1.0})
+            case Apply() if len(tensor.arguments) == 1:
+                return self._applied(tensor, self.value(tensor.arguments[0]))
             case Apply():
-                return self._applied(tensor, self.value(tensor.argument))
+                raise Unknown(
+                    f"{tensor.operator} takes {len(tensor.arguments)} tensors, and how "
+                    "large it makes them is not known"
+                )
+            case Elementwise() if tensor.function.moves:
+                raise Unknown(
+                    f"{tensor.name} moves tokens, and how much each is like those before "
+                    "is not known"
+                )
             case Elementwise():
                 return self.value(tensor.argument)
             case Scaled():

@@ -19,10 +19,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from recform.algebra.expr import Apply
 from recform.algebra.formula import Formula
 from recform.analysis.variance.atoms import TooMuch
 from recform.analysis.variance.fields import Field
 from recform.analysis.variance.written import Unknown, Written
+from recform.recurrence.check import walk
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64
@@ -39,11 +41,13 @@ class Share:
         term: as text, with the unknown that it is added to.
         variance: for each feature.
         gates: what the gates of the term contribute as a factor, as text; empty without.
+        own: whether an operator of the block itself made it.
     """
 
     term: str
     variance: float
     gates: str = ""
+    own: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,6 @@ def moments(
     if math.isnan(variance):
         raise Unknown("they grow beyond all numbers, with both signs")
 
-    def shares(block: int) -> tuple[Share, ...]:
-        return tuple(
-            Share(f"{owner}: {term.text}", field.variance(term.tensor), factor)
-            for owner, term, factor in written.shares(block)
-        )
-
     empty = at(0.0)
     if like is not None:
         steady, double = like.steady, like.double
@@ -143,7 +141,7 @@ def moments(
         gain=gain,
         blocks=written.blocks,
         variance=variance,
-        shares=shares(written.blocks),
+        shares=_shares(written, field, written.blocks),
         steady=steady,
         double=double,
         scale=_meet(lambda scale: at(gain, scale), 1.0)
@@ -152,8 +150,78 @@ def moments(
         gates=tuple(sorted(written.gates.items())),
         symmetric=field.proportional and not (written.gates or written.joined),
         proportional=field.proportional,
-        elsewhere=tuple(Elsewhere(block, shares(block)) for block in written.others()),
+        elsewhere=tuple(
+            Elsewhere(block, _shares(written, field, block))
+            for block in written.others()
+        ),
         level=gain > 0 and max(abs(empty - 1), abs(variance - 1)) < 1e-9,
+    )
+
+
+@dataclass(frozen=True)
+class Growth:
+    """Variances of a network whose norms work: some operators make variance 1 of anything.
+
+    Attributes:
+        normed: these operators.
+        blocks: how many blocks were followed.
+        variance: of the output, for an input of variance 1.
+        shares: the terms of the last block's equation.
+    """
+
+    normed: tuple[str, ...]
+    blocks: int
+    variance: float
+    shares: tuple[Share, ...]
+
+    @property
+    def last(self) -> float | None:
+        """The share of the last block in its unknown; None if its terms are correlated.
+
+        Where norms stand in front of the operators of a residual network, the stream
+        grows and this falls with depth: each block is diluted by those before it.
+        """
+        owners = {share.term.partition(":")[0] for share in self.shares}
+        total = sum(share.variance for share in self.shares)
+        if len(owners) != 1 or not total or abs(total - self.variance) > 1e-9 * total:
+            return None
+        return sum(share.variance for share in self.shares if share.own) / total
+
+
+def growth(formula: Formula, like: Moments, length: int) -> Growth | None:
+    """Variances with norms; None if no operator has one.
+
+    Args:
+        formula: from the algebra.
+        like: those without norms, at gain 1.
+        length: the number of blocks.
+    """
+    normed = tuple(
+        name
+        for name, pipeline in formula.operators.items()
+        if any(step.operator.normalises for step in pipeline.steps)
+    )
+    if not normed:
+        return None
+    written = Written(formula, like.blocks, length, None, frozenset(normed))
+    field = Field(written, 1.0)
+    return Growth(
+        normed, like.blocks, field.output(), _shares(written, field, like.blocks)
+    )
+
+
+def _shares(written: Written, field: Field, block: int) -> tuple[Share, ...]:
+    return tuple(
+        Share(
+            f"{owner}: {term.text}",
+            field.variance(term.tensor),
+            factor,
+            any(
+                isinstance(part, Apply) and part.index == block
+                for part in walk(term.tensor)
+            ),
+        )
+        for owner, term, factor in written.shares(block)
     )
 
 
@@ -212,4 +280,4 @@ def _meet(function: Callable[[float], float], wanted: float) -> float | None:
     return high
 
 
-__all__ = ["Moments", "Share", "Unknown", "moments"]
+__all__ = ["Growth", "Moments", "Share", "Unknown", "growth", "moments"]

@@ -76,8 +76,10 @@ class Written:
         blocks: how many are written out.
         length: how many the network has (``L`` in coefficients).
         gate: a number for all gates, or None.
+        normed: operators that make one variance of all that they get.
 
     Attributes:
+        normed: as given.
         gates: the numbers of all gates that were met, by their letters.
         joined: whether features are put side by side.
         definitions: what each unknown and each history is.
@@ -86,8 +88,14 @@ class Written:
     """
 
     def __init__(
-        self, formula: Formula, blocks: int, length: int, gate: float | None
+        self,
+        formula: Formula,
+        blocks: int,
+        length: int,
+        gate: float | None,
+        normed: frozenset[str] = frozenset(),
     ) -> None:
+        self.normed = normed
         self.blocks = blocks
         self._formula = formula
         self._length = length
@@ -256,7 +264,7 @@ class Written:
         """A tensor as a sum, with operators applied to each term of a sum.
 
         An operator of a sum with a number in it is left whole: what the number adds
-        is no term.
+        is no term. So is one that divides by the size of the sum.
         """
         match tensor:
             case TensorSum():
@@ -269,10 +277,10 @@ class Written:
                     yield tensor.coefficient * factor, core
             case Elementwise():
                 yield from self._terms(tensor.argument, block)
-            case Apply() if self._adds_number(tensor.argument, block):
+            case Apply() if self._is_whole(tensor, block):
                 yield sympy.S.One, tensor
             case Apply():
-                for factor, core in self._terms(tensor.argument, block):
+                for factor, core in self._terms(tensor.arguments[0], block):
                     yield factor, Apply(tensor.operator, tensor.index, core)
             case Part():
                 for factor, core in self._terms(tensor.tensor, block):
@@ -285,6 +293,12 @@ class Written:
                 yield from self._products(tensor, block)
             case _:
                 yield sympy.S.One, tensor
+
+    def _is_whole(self, tensor: Apply, block: int) -> bool:
+        """Whether an operator is no sum of what it makes of the terms of its input."""
+        if len(tensor.arguments) != 1 or tensor.operator in self.normed:
+            return True
+        return self._adds_number(tensor.arguments[0], block)
 
     def _adds_number(self, tensor: Tensor, block: int) -> bool:
         """Whether a number is a term of a tensor, and no term for itself."""

@@ -20,7 +20,7 @@ from recform.blocks.shape import Layout, Shape
 class _Elementwise(Operator):
     elementwise = True
     call = ""
-    #: The class of torch's module.
+    #: The class of torch's module, if there is one.
     layer = ""
     saves = "input"
 
@@ -35,7 +35,7 @@ class _Elementwise(Operator):
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
-        return Emitted(self.call, layer=f"nn.{self.layer}()")
+        return Emitted(self.call, layer=f"nn.{self.layer}()" if self.layer else "")
 
 
 class ReLU(_Elementwise):
@@ -46,6 +46,26 @@ class ReLU(_Elementwise):
     function = Function("max(x, 0)", grows=True)
     call = "F.relu({x})"
     layer = "ReLU"
+    saves = "output"
+
+
+class Exp(_Elementwise):
+    """The exponential."""
+
+    name = "exp"
+    about = "exp(x)"
+    function = Function("exp(x)")
+    call = "torch.exp({x})"
+    saves = "output"
+
+
+class Reciprocal(_Elementwise):
+    """One over each number: what a division multiplies by."""
+
+    name = "reciprocal"
+    about = "1 / x"
+    function = Function("1 / x")
+    call = "1 / {x}"
     saves = "output"
 
 
@@ -166,6 +186,7 @@ class Softmax(Operator):
     """Shares of the features, which add up to one."""
 
     name = "softmax"
+    positionwise = True
     about = "exp(x) over its sum along the features"
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
@@ -180,6 +201,7 @@ class PReLU(Operator):
     """The rectifier whose slope below zero is learned."""
 
     name = "prelu"
+    positionwise = True
     about = "leaky_relu with a learned slope, one for all or one for each channel"
     source = "He et al. (2015)"
     attribute = "prelu"
@@ -208,7 +230,9 @@ class Identity(Operator):
     """What comes in, unchanged."""
 
     name = "identity"
+    positionwise = True
     about = "what comes in, unchanged"
+    stacks = True
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(passes=True)

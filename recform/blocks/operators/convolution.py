@@ -17,7 +17,14 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.operators.window import check_grid, divides, joined, pair, window
+from recform.blocks.operators.window import (
+    check_grid,
+    divides,
+    floored,
+    joined,
+    pair,
+    window,
+)
 from recform.blocks.shape import Layout, Shape, Size
 
 #: Weights of nn.Conv2d.
@@ -25,7 +32,7 @@ CONV = Weights("conv", ("nn.Conv2d",))
 
 _BIAS = Argument("bias", Kind.FLAG, False, "adds a learned number to each channel")
 _DILATION = Argument(
-    "dilation", Kind.SIZE, 1, "distance between the positions that the kernel reads"
+    "dilation", Kind.WINDOW, 1, "distance between the positions that the kernel reads"
 )
 
 
@@ -47,7 +54,8 @@ class _Conv(Operator):
         """The padding: as given, or what keeps the grid at stride 1 (odd kernels)."""
         if a["padding"] is not None:
             return a.padding
-        return joined(*(a.dilation * (k - 1) // 2 for k in pair(a.kernel)))
+        sides = zip(pair(a.kernel), pair(a.dilation), strict=True)
+        return joined(*(d * (k - 1) // 2 for k, d in sides))
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
@@ -61,8 +69,9 @@ class _Conv(Operator):
                 hint="say padding=...",
                 argument="kernel",
             )
-        sides = zip(x.grid, pair(a.kernel), pair(self.padding(a)), strict=True)
-        grid = tuple(window(n, k, a.stride, p, a.dilation) for n, k, p in sides)
+        axes = map(pair, (a.kernel, self.padding(a), a.dilation))
+        sides = zip(x.grid, *axes, strict=True)
+        grid = tuple(window(n, k, a.stride, p, d) for n, k, p, d in sides)
         check_grid(grid, x)
         return Shape(Layout.IMAGE, width, grid)
 
@@ -150,9 +159,9 @@ class TransposedConv(Operator):
     mixes = True
     weights = (Weights("deconv", ("nn.ConvTranspose2d",)),)
     arguments = (
-        Argument("kernel", Kind.KERNEL, about="height and width of the kernel"),
+        Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
         Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
-        Argument("stride", Kind.COUNT, 1, "how far apart the inputs are laid"),
+        Argument("stride", Kind.STRIDE, 1, "how far apart the inputs are laid"),
         Argument("groups", Kind.SIZE, 1, "parts of the channels that do not mix"),
         replace(_DILATION, kind=Kind.COUNT),
         Argument("padding", Kind.PADDING, None, "how much of the rim is cut off"),
@@ -170,9 +179,10 @@ class TransposedConv(Operator):
             padding, extra = a.padding, a.outpad
         else:
             over = [a.dilation * (k - 1) + 1 - a.stride for k in pair(a.kernel)]
-            padding = joined(*((n + 1) // 2 for n in over))
-            extra = joined(*(n % 2 for n in over))
-            if min(over) < 0 or a.outpad != 0:
+            padding = joined(*(floored(n + 1, 2) for n in over))
+            extra = joined(*(n - 2 * floored(n, 2) for n in over))
+            # What is a symbol in a class was a number when the network was followed.
+            if any(isinstance(n, int) and n < 0 for n in over) or a.outpad != 0:
                 raise Misfit(
                     "RF210",
                     f"with a kernel of {code(a.kernel)} and a stride of {a.stride} "
@@ -180,7 +190,8 @@ class TransposedConv(Operator):
                     hint="say padding=...",
                     argument="kernel",
                 )
-        if max(pair(extra)) >= max(a.stride, a.dilation):
+        numbers = [n for n in (*pair(extra), a.stride) if isinstance(n, int)]
+        if len(numbers) == 3 and max(pair(extra)) >= max(a.stride, a.dilation):
             raise Misfit(
                 "RF210",
                 f"has an output padding of {code(extra)}, "

@@ -10,7 +10,9 @@ from recform.blocks.operator import (
     Cost,
     Emitted,
     Kind,
+    Misfit,
     Operator,
+    Several,
     Weights,
     require_layout,
 )
@@ -24,9 +26,11 @@ class Linear(Operator):
     """A learned affine map of the features."""
 
     name = "linear"
+    positionwise = True
     about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True
+    stacks = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),
@@ -59,6 +63,47 @@ class Linear(Operator):
         return Emitted(
             "{m}({x})", f"nn.Linear({code(x.features)}, {code(width)}{bias})"
         )
+
+
+class Bilinear(Several):
+    """A learned form in two tensors: each output is a sum over all their products."""
+
+    name = "bilinear"
+    about = "learned sums of the products of a feature of x and one of y"
+    inputs = ("x", "y")
+    attribute = "bilinear"
+    arguments = (
+        Argument("width", Kind.SIZE, None, "output features; as many as x has"),
+        Argument("bias", Kind.FLAG, True, "adds a learned number to each feature"),
+    )
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        x, y = inputs
+        for shape in inputs:
+            require_layout(shape, Layout.VECTOR, Layout.TOKENS, Layout.PIXELS)
+        known = all(isinstance(size, int) for size in (*x.grid, *y.grid))
+        if x.layout is not y.layout or (known and x.grid != y.grid):
+            raise Misfit(
+                "RF401", f"takes two tensors of one grid, but gets {x} and {y}"
+            )
+        return x if a["width"] is None else x.with_features(a.width)
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        x, y = inputs
+        made = self.shape_of(inputs, a)
+        weights = int(x.features) * int(y.features) * int(made.features)
+        return Cost(
+            parameters=weights + (int(made.features) if a.bias else 0),
+            multiply_adds=weights * (made.elements // int(made.features)),
+            saves_input=True,
+        )
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        x, y = inputs
+        width = x.features if a["width"] is None else a.width
+        sizes = ", ".join(map(code, (x.features, y.features, width)))
+        bias = "" if a.bias else ", bias=False"
+        return Emitted("{m}({x}, {y})", f"nn.Bilinear({sizes}{bias})")
 
 
 class Flatten(Operator):

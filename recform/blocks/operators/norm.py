@@ -24,6 +24,7 @@ class BatchNorm(Operator):
     """Batch normalisation."""
 
     name = "bn"
+    normalises = True
     about = "batch normalisation with learned scale and shift"
     source = "Ioffe and Szegedy (2015)"
     attribute = "bn"
@@ -61,9 +62,12 @@ class LayerNorm(Operator):
     """Layer normalisation over the features, at each position by itself."""
 
     name = "ln"
+    normalises = True
+    positionwise = True
     about = "layer normalisation over the features of each position"
     source = "Ba, Kiros and Hinton (2016)"
     attribute = "ln"
+    stacks = True
     weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
     support = (template("layer_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-5, _EPS),)
@@ -82,9 +86,12 @@ class RMSNorm(Operator):
     """Division by the root mean square of the features, with a learned scale."""
 
     name = "rmsnorm"
+    normalises = True
+    positionwise = True
     about = "divides by the root mean square of the features; learned scale, no shift"
     source = "Zhang and Sennrich (2019)"
     attribute = "norm"
+    stacks = True
     weights = (Weights("rmsnorm", ("nn.RMSNorm",), flat=True),)
     support = (template("rms_norm_2d"),)
     arguments = (Argument("eps", Kind.NUMBER, 1e-6, _EPS),)
@@ -104,6 +111,7 @@ class GroupNorm(Operator):
     """Normalisation over the positions of a group of channels."""
 
     name = "gn"
+    normalises = True
     about = "normalisation over all positions of a group of channels"
     source = "Wu and He (2018)"
     attribute = "gn"

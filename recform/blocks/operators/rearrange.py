@@ -100,7 +100,7 @@ class Upsample(Operator):
     name = "upsample"
     about = "a grid `scale` times as fine, filled in from the coarse one"
     arguments = (
-        Argument("scale", Kind.KERNEL, about="positions made of one, each way"),
+        Argument("scale", Kind.WINDOW, about="positions made of one, each way"),
         Argument(
             "mode",
             Kind.CHOICE,

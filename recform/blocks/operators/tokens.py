@@ -186,6 +186,8 @@ class Positions(Operator):
     """Position embedding: a learned vector for each position is added."""
 
     name = "positions"
+    tabled = True
+    positionwise = True
     about = "adds a learned vector to the token at each position"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "pos_embedding"

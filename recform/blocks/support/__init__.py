@@ -1,16 +1,18 @@
-"""Classes that operators bring into a generated file, where torch has none.
+"""Classes and functions that operators bring into a generated file, where torch has none.
 
-They are ordinary modules here, checked like all code; a generated file that needs one
-holds a copy. So a class uses nothing but ``torch``, ``nn``, ``F``, ``Tensor`` and
-``math``, and stands alone behind the imports of its file.
+They are ordinary code here, checked like all of it; a generated file that needs one
+holds a copy. So it uses nothing but ``torch``, ``nn``, ``F``, ``Tensor`` and ``math``,
+and stands alone behind the imports of its file.
 """
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 
 
 def template(name: str) -> str:
-    """The source of the class in ``NAME.py``, without what stands above it."""
+    """The source of what ``NAME.py`` defines, without what stands above it."""
     text = files(__name__).joinpath(f"{name}.py").read_text(encoding="utf-8")
-    return text[text.index("class ") :].rstrip() + "\n"
+    _, *defined = re.split(r"(?m)^(?=class |def )", text)
+    return "".join(defined).rstrip() + "\n"

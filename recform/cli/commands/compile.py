@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from recform.cli import answer, common
+
+
+class Use(StrEnum):
+    """What a network is written for, besides passes through whole examples."""
+
+    generation = "generation"
 
 
 def command(
@@ -25,6 +32,10 @@ def command(
     timm: Annotated[
         bool, typer.Option("--timm", help="Give it the interface of timm's models.")
     ] = False,
+    use: Annotated[
+        Use | None,
+        typer.Option("--for", help="generation: one position after the other."),
+    ] = None,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -34,7 +45,8 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        networks = common.compiled(file, settings, network, timm=timm)
+        forms = {"timm": timm, "generation": use is Use.generation}
+        networks = common.compiled(file, settings, network, **forms)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

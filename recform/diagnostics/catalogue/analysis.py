@@ -129,7 +129,8 @@ ENTRIES = {
         "a recursion that the rest of the file does not fit",
         "The recursion has the paths that were asked for, but stages, operators or other "
         "statements of the file leave no network with it.",
-        command="printf 'stages 4 x 2, 8 x 2 / 2\\npaths pass* skip*\\n' | recform derive -",
+        command="printf 'stages 4 x 2, 8 x 2 / 2\\nadapter none\\npaths pass* skip*\\n' "
+        "| recform derive -",
     ),
     "RF661": Entry(
         "too many blocks to draw",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from recform.diagnostics.catalogue.entry import ONE, Entry
 
+#: A block that adds what recurs to what comes in.
+_OVER = "output X_L\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
+
 ENTRIES = {
     "RF201": Entry(
         "unknown name",
@@ -126,11 +129,53 @@ ENTRIES = {
         f"W = (conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c))\n{ONE}",
         f"W = conv(1, c, stride=s) > bn > zeropad(2*c) > conv(3, c)\n{ONE}",
     ),
+    "RF220": Entry(
+        "an operator of several tensors without its brackets",
+        "`A_i*X` gives an operator one tensor. One that takes several gets them in brackets, "
+        "in the order that it says.",
+        "input 4\nstages 4 x 2\nB = bilinear(c)\nX_i = X_<i-1> + B_i*X_<i-1>",
+        "input 4\nstages 4 x 2\nB = bilinear(c)\nX_i = X_<i-1> + B_i(X_<i-1>, X_<i-2>)",
+    ),
+    "RF221": Entry(
+        "an operator of several tensors inside of a flow",
+        "A flow hands one tensor from operator to operator. So an operator that takes several "
+        "stands first in it, and the equations give it what it takes.",
+        f"input 4\nstages 4 x 2\nW = linear(c) > bilinear(c)\n{ONE}",
+        "input 4\nstages 4 x 2\nW = linear(c)\nB = bilinear(c) > tanh\n"
+        "X_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-1>)",
+    ),
     "RF222": Entry(
         "declared and not used (a warning)",
         "Something has a name, and nothing that the network returns reads it. Often the "
         "name is misspelt where it should be read, and something else stands there.",
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wid_i*X_<i-1>",
         "Wide = conv(5, c, stride=s) > bn > relu\nX_i = X_<i-1> + Wide_i*X_<i-1>",
+    ),
+    "RF227": Entry(
+        "a network that cannot go on by positions",
+        "`--for generation` has a network make one position after the other, and keep what "
+        "it needs of those before. So it takes tokens or ids, and no position depends on "
+        "those behind it.",
+        command="recform compile net.rf --for generation",
+    ),
+    "RF229": Entry(
+        "a position that cannot be read",
+        "With `times positions` an equation is for all tokens: it reads the same position "
+        "and earlier ones, `t`, `t-1`, ..., and what recurs is made of something that is "
+        "free of it. Operators and scalars are the same at all positions.",
+        f"input 4 x 3\ntimes positions\n{_OVER}H_<i,t> = H_<i,t+1> + B_i*X_<i-1,t>",
+        f"input 4 x 3\ntimes positions\n{_OVER}H_<i,t> = H_<i,t-1> + B_i*X_<i-1,t>",
+    ),
+    "RF230": Entry(
+        "what a recurrence over positions cannot hold",
+        "What a position applies to what it reads of earlier ones belongs to the "
+        "recurrence: to it alone, to one block (or all of it to all blocks), and for all "
+        "blocks in the same way.",
+        "input 4 x 3\ntimes positions\n"
+        "X_<i,t> = H_<i,t> + W_i*X_<i-1,t>\n"
+        "H_<i,t> = tanh(W_i*H_<i,t-1> + X_<i-1,t>)\noutput X_L",
+        "input 4 x 3\ntimes positions\n"
+        "X_<i,t> = H_<i,t> + V_i*X_<i-1,t>\n"
+        "H_<i,t> = tanh(W_i*H_<i,t-1> + X_<i-1,t>)\noutput X_L",
     ),
 }

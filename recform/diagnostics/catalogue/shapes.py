@@ -37,10 +37,13 @@ ENTRIES = {
     ),
     "RF406": Entry(
         "one module, two shapes",
-        "A module is called on two shapes. An adapter stands in front of a term, never "
-        "inside an operator; `scope stage` counts the index anew in each stage.",
-        "stages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
-        "scope stage\nstages 16 x 2, 32 x 2 / 2\nX_i = (1 + W_i + W_i*W_i)*X_<i-1>",
+        "A module is called on two shapes. What a block's own operator gets from older "
+        "stages is brought to the shape of the block; a module of all blocks has one "
+        "shape. `scope stage` counts the index anew in each stage.",
+        "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
+        "X_i = X_<i-1> + U_i*W*X_<i-1>",
+        "scope stage\nstages 16 x 2, 32 x 2 / 2\nW = conv(3, c) > gn(4)\n"
+        "X_i = X_<i-1> + U_i*W*X_<i-1>",
     ),
     "RF407": Entry(
         "no adapter",
@@ -55,5 +58,19 @@ ENTRIES = {
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, stride=s) > bn > relu\nX_i = W_i*X_<i-1>",
         "stages 16 x 2, 32 x 2 / 2\nW = conv(3, c, stride=s) > bn > relu\n"
         "X_i = W_i*X_<i-1>",
+    ),
+    "RF409": Entry(
+        "no embedding to share",
+        "`unembed` scores ids by the matrix of `embed` in the stem. So it stands in the "
+        "head of a network that takes ids, behind tokens of that width.",
+        f"input 64 of 256\nstages 16 x 1, 32 x 1\nhead ln > unembed(stem)\n{ONE}",
+        f"input 64 of 256\nstages 16 x 1, 32 x 1\nhead ln > linear(256)\n{ONE}",
+    ),
+    "RF410": Entry(
+        "ids in the blocks",
+        "Ids are names of tokens, and blocks reckon with numbers: the stem makes tokens "
+        "of them.",
+        f"input 64 of 256\nstages 16 x 2\nstem none\n{ONE}",
+        f"input 64 of 256\nstages 16 x 2\nstem embed(c)\n{ONE}",
     ),
 }

@@ -88,10 +88,4 @@ ENTRIES = {
         f"classes = 100\n{ONE}",
         f"param classes = 100\n{ONE}",
     ),
-    "RF123": Entry(
-        "an empty alternative",
-        "What a path may leave out has a `?` behind it.",
-        "paths (skip|)* pass",
-        "X_i = X_<i-1> + W_i*X_<i-1>",
-    ),
 }

@@ -81,7 +81,7 @@ def write_head(
         keeper: those that are still free in the network.
         bodies: the classes of definitions by equations.
     """
-    here = Setting.at(piece.input, piece)
+    here = Setting.at((piece.input,), piece)
     parts, output = pipeline_parts(head.pipeline, here, bodies)
     if is_whole(head.pipeline):
         # Brackets around all of it are one nn.Sequential, which has the name itself.

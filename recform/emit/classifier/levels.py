@@ -230,7 +230,7 @@ class LevelWriter(ForwardWriter):
     def _kept_apart(self, item: Pass, stage: str, number: int) -> Loop:
         """Blocks of a stage, which can keep what they get alone."""
         blocks = Code(f"self._checkpointed({stage}{item.several})")
-        return Loop("block", blocks, (self._called(item, "block", number),))
+        return Loop("block", blocks, self._called(item, "block", number))
 
     def _stages(
         self,

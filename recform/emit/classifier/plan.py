@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sympy import sympify
+
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Step
-from recform.algebra.symbols import INCOMING, STRIDE, WIDTH, parameter
+from recform.algebra.symbols import INCOMING, SCALE, STRIDE, WIDTH, parameter
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.identifiers import TIMM_BASE
@@ -252,7 +254,7 @@ def walk(piece: Piece, formula: Formula) -> Iterator[Row]:
     x = piece.input
     for step in piece.pipeline.steps:
         arguments = _filled(formula, piece, step, x)
-        y = step.operator.shape(x, arguments)
+        y = step.operator.shape_of((x,), arguments)
         yield step, x, y, arguments
         x = y
 
@@ -262,6 +264,7 @@ def _filled(formula: Formula, piece: Piece, step: Step, x: Shape) -> Arguments:
     values: dict[Any, Any] = {
         WIDTH: piece.width,
         STRIDE: piece.stride,
+        SCALE: 1 / sympify(piece.stride),
         INCOMING: piece.input.features,
         **{parameter(p.name): p.value for p in formula.params if p.free},
     }
@@ -272,7 +275,7 @@ def _is_function(step: Step, x: Shape, arguments: Arguments) -> bool:
     """Whether an operator has no module, nor a place in a container."""
     if isinstance(step.operator, Body) or is_nested(step.label):
         return False
-    return not step.operator.emit(x, arguments).module
+    return not step.operator.emit_of((x,), arguments).module
 
 
 def _with(step: Step, argument: str, keyword: str) -> Step:

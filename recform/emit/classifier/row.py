@@ -250,7 +250,7 @@ class RowWriter(ChainWriter):
     # -- runs of the row
 
     def _run(self, start: int, end: int) -> Iterator[Statement]:
-        between, result = chain(self._calls(start, end), "x", "x")
+        between, result = chain(self._calls(start, end), ("x",), "x")
         span = self._row[start].span if start < end else None
         line = line_of(span, self._formula.source)
         for text in between:

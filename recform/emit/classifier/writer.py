@@ -30,7 +30,7 @@ from recform.emit.classifier.plan import (
     stem_parts,
 )
 from recform.emit.classifier.row import RowWriter
-from recform.emit.initialise import rule_call
+from recform.emit.initialise import rule_calls
 from recform.emit.naming.names import claim_of, is_inline
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import NetworkWriter
@@ -342,7 +342,9 @@ class ClassifierWriter(NetworkWriter):
         behind = None
         if self._behind is not None:
             piece = self._behind
-            code = self._workshop.code(piece.pipeline, Setting.at(piece.input, piece))
+            code = self._workshop.code(
+                piece.pipeline, Setting.at((piece.input,), piece)
+            )
             behind = piece, code
         writer = LevelWriter(
             self._network,
@@ -376,7 +378,7 @@ class ClassifierWriter(NetworkWriter):
         yield from self._own_classifier()
 
     def _calls(self, code: PipelineCode, around: str) -> tuple[Statement, ...]:
-        between, result = chain(code, "x", "x")
+        between, result = chain(code, ("x",), "x")
         line = self._workshop.line(self._head.pipeline.span)
         made = (Assign("x", Code(text), line) for text in between)
         return (*made, Return(Code(around.replace("{x}", result)), line))
@@ -397,7 +399,7 @@ class ClassifierWriter(NetworkWriter):
         given = tuple(Argument(Code(name)) for name in (NUM_CLASSES, "global_pool"))
         start = Case(
             "isinstance(classifier, nn.Linear)",
-            (rule_call(rule, "classifier.weight"),),
+            rule_calls(rule, "classifier.weight"),
         )
         body = (
             Do(Make("super().reset_classifier", given)),

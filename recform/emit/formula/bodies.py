@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import sympy
 
-from recform.algebra.body import Body, Inside
+from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Filled, Input, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import GENERATED, size
@@ -24,7 +24,6 @@ from recform.emit.naming.namespace import Claim, Namespace
 from recform.emit.pipelines import (
     PipelineCode,
     attributes_of,
-    chain,
     is_body,
     is_whole,
     pipeline_parts,
@@ -74,10 +73,10 @@ class BodyCode:
 
 
 def plan_body(
-    workshop: Workshop, body: Body, x: Shape, name: str
+    workshop: Workshop, body: Body, inputs: tuple[Shape, ...], name: str
 ) -> tuple[Class, BodyCode]:
-    """The class of a body for inputs of a layout, under a name."""
-    return _ClassWriter(workshop, body, x, name).write()
+    """The class of a body for inputs of these layouts, under a name."""
+    return ClassWriter(workshop, body, inputs, name).write()
 
 
 def constructor_arguments(
@@ -108,26 +107,29 @@ def constructor_arguments(
     return tuple(sorted(result, key=lambda item: bool(item.keyword)))
 
 
-class _ClassWriter:
-    """Writes one class."""
+class ClassWriter:
+    """Writes the class of one body."""
 
-    def __init__(self, workshop: Workshop, body: Body, x: Shape, name: str) -> None:
+    def __init__(
+        self, workshop: Workshop, body: Body, inputs: tuple[Shape, ...], name: str
+    ) -> None:
         self._workshop = workshop
         self._body = body
         self._name = name
-        open_ = Setting.open(x)
-        self._x = open_.x
+        open_ = Setting.open(inputs)
         self._own = workshop.own_names(body)
         self._defaults = workshop.defaults(body)
         self._table = self._arguments(open_.values)
-        self._inside = Inside(body, self._x, Arguments(self._table))
+        self._inside = body.inside(open_.inputs, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
         self._attributes = Namespace.attributes()
         self._inline: dict[tuple[str, Symbolic], PipelineCode] = {}
         self._made: list[Attribute] = []
         self._modules: dict[tuple[str, Symbolic], str] = {}
         self._scalars: dict[Symbolic, str] = {}
-        self._own_classes: dict[tuple[str, Layout], tuple[str, PipelineCode]] = {}
+        self._own_classes: dict[
+            tuple[str, tuple[Layout, ...]], tuple[str, PipelineCode]
+        ] = {}
         self._used: set[str] = set()
 
     def _arguments(self, place: Mapping[Symbolic, Symbolic]) -> dict[str, Symbolic]:
@@ -143,6 +145,7 @@ class _ClassWriter:
 
     def write(self) -> tuple[Class, BodyCode]:
         self._constructor()
+        methods = self._methods()
         own = [*self._defaults, *self._workshop.tables]
         parameters = ordered(self._used, own)
         about = self._body.about.split("\n")
@@ -151,7 +154,7 @@ class _ClassWriter:
             "\n".join(line for text in about for line in folded(text, 80)),
             in_order(map(self._typed, parameters)),
             tuple(self._made),
-            (self._forward(),),
+            methods,
         )
         output = self._inside.shape(self._body.output)
         return made, BodyCode(self._name, parameters, output)
@@ -210,19 +213,18 @@ class _ClassWriter:
     def _names_by_kind(self, call: Apply) -> bool:
         """Whether an operator has a module to which nobody gives a name."""
         pipeline = self._body.operators[call.operator]
-        x = self._inside.shape(call.argument)
-        parts, _ = pipeline_parts(pipeline, self._at(x), self._workshop)
+        parts, _ = pipeline_parts(pipeline, self._at(call), self._workshop)
         return any(
             part.path and (not part.name or part.places[0] is None) for part in parts
         )
 
-    def _at(self, x: Shape) -> Setting:
-        """Where an operator of the body stands that gets this."""
-        return Setting(x, self._values)
+    def _at(self, call: Apply) -> Setting:
+        """Where an operator of the body stands."""
+        return Setting(tuple(map(self._inside.shape, call.arguments)), self._values)
 
     def _inlined(self, call: Apply, pipeline: Pipeline) -> None:
         """An operator with one call: its parts are the body's own."""
-        here = self._at(self._inside.shape(call.argument))
+        here = self._at(call)
         written = self._workshop.code(pipeline, here, self._attributes)
         self._inline[call.operator, call.index] = written
         self._used |= set(written.parameters)
@@ -233,8 +235,7 @@ class _ClassWriter:
     ) -> None:
         """An operator with several calls, or one for each number: modules by number."""
         members = {index: members[index] for index in sorted(members, key=_by_number)}
-        shapes = [self._inside.shape(group[0].argument) for group in members.values()]
-        made = [self._make(name, pipeline, shape) for shape in shapes]
+        made = [self._make(pipeline, group[0]) for group in members.values()]
         claim = Claim(f"the operator {name}", pipeline.span)
         attribute = self._attributes.letter(name, claim)
         if len(made) == 1:
@@ -248,25 +249,26 @@ class _ClassWriter:
         items = [Item(made[0], count=len(made))] if equal else map(Item, made)
         self._made.append(Attribute(attribute, Container(Holds.LIST, tuple(items))))
 
-    def _make(self, name: str, pipeline: Pipeline, x: Shape) -> Expression:
+    def _make(self, pipeline: Pipeline, call: Apply) -> Expression:
         """The expression of a module of its own for a pipeline."""
-        here = self._at(x)
+        name, here = call.operator, self._at(call)
         alone = self._workshop.code(pipeline, here)
         if alone.sequential and len(alone.modules) == 1:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
-        key = (name, x.layout)
+        key = (name, tuple(x.layout for x in here.inputs))
         if key not in self._own_classes:
             wanted = f"{self._name}{class_name(name).removesuffix('Block')}"
             cls = self._workshop.names.new(wanted)
             title = f"{name} = {pipeline.text}"
-            code_of = self._workshop.pipeline_class(cls, pipeline, x, title)
+            code_of = self._workshop.pipeline_class(cls, pipeline, here.inputs, title)
             self._own_classes[key] = cls, code_of
         cls, made = self._own_classes[key]
-        call = Make(cls, constructor_arguments(made.parameters, here, {}, {}))
-        free = [x.features, *x.grid, *self._values.values()]
-        self._used |= names_in(call) & {str(s) for v in free for s in symbols_in(v)}
-        return call
+        maker = Make(cls, constructor_arguments(made.parameters, here, {}, {}))
+        sizes = (size for x in here.inputs for size in x.sizes)
+        free = [*sizes, *self._values.values()]
+        self._used |= names_in(maker) & {str(s) for v in free for s in symbols_in(v)}
+        return maker
 
     def _scalar(self, name: str, per_feature: bool, start: float) -> None:
         claim = Claim(f"the scalar {name}", self._body.scalars[name].span)
@@ -291,7 +293,7 @@ class _ClassWriter:
 
     # -- the forward pass
 
-    def _forward(self) -> Function:
+    def _methods(self) -> tuple[Function, ...]:
         body = self._body
         x = Input()
         step = Step(
@@ -302,33 +304,33 @@ class _ClassWriter:
             definitions=dict(body.definitions),
         )
         names = Namespace.forward({"x"})
-        writer = Writer(
-            body.parts,
+        writer = self._writer({x: "x"})
+        statements = BodyWriter(step, writer, names, local_name, self._line)
+        made = statements.write((), self._inlined_code)
+        result = Return(Code(writer.show(body.output)), self._line(body.output))
+        return (forward((*made, result)),)
+
+    def _writer(self, variables: dict[Slot, str]) -> Writer:
+        """Writes the tensors of the body."""
+        return Writer(
+            self._body.parts,
             lambda term: term,
             self._inside.shape,
             self._called,
             lambda value, parent: "",
             self._coefficient,
-            {x: "x"},
+            variables=variables,
         )
-        statements = BodyWriter(step, writer, names, local_name, self._line)
-        made = statements.write((), self._inline_statements)
-        result = Return(Code(writer.show(body.output)), self._line(body.output))
-        return forward((*made, result))
 
-    def _called(self, tensor: Apply, argument: str) -> str:
-        return f"{self._modules[tensor.operator, tensor.index]}({argument})"
+    def _called(self, tensor: Apply) -> str:
+        return self._modules[tensor.operator, tensor.index]
 
-    def _inline_statements(
-        self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, Line | None] | None:
-        if not isinstance(tensor, Apply):
-            return None
+    def _inlined_code(self, tensor: Apply) -> tuple[PipelineCode, Line | None] | None:
         written = self._inline.get((tensor.operator, tensor.index))
         if written is None:
             return None
         span = self._body.operators[tensor.operator].span
-        return (*chain(written, argument, local), self._workshop.line(span))
+        return written, self._workshop.line(span)
 
     def _coefficient(self, tensor: Scaled | Filled) -> tuple[str, int]:
         value = tensor.coefficient

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    Input,
+    Over,
+    Part,
+    State,
+    Tensor,
+    is_list,
+)
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace
+from recform.emit.pipelines import PipelineCode, chain
 from recform.emit.plan.definitions import Assign, Line
 from recform.emit.plan.expressions import Code
 from recform.emit.printer.definitions import fits
 from recform.recurrence.model import Slot, Step
 
-#: Writes an inlined operator, given its argument and a local variable: what is assigned
-#: to that, the expression of the result, and the line of its definition; None for an
-#: operator that is no inlined one.
-Inliner = Callable[[Tensor, str, str], tuple[list[str], str, Line | None] | None]
+#: The code of an inlined operator, and the line of its definition; None for an operator
+#: that is no inlined one.
+Inliner = Callable[[Apply], tuple[PipelineCode, Line | None] | None]
 
 
 class BodyWriter:
@@ -68,13 +77,12 @@ class BodyWriter:
             if self._is_alias(tensor):
                 continue
             if isinstance(tensor, Apply) and inlined is not None:
-                argument = self._writer.show(tensor.argument)
-                written = inlined(tensor, argument, "out")
+                written = inlined(tensor)
                 if written is not None:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
                 pass
-            elif uses.get(tensor, 0) > 1 or isinstance(tensor, State):
+            elif uses.get(tensor, 0) > 1 or _is_named(tensor):
                 self._assign(tensor)
             for value, attribute in adapted.pop(tensor, ()):
                 self._adapt(value, attribute)
@@ -140,9 +148,14 @@ class BodyWriter:
         if isinstance(tensor, Input):
             self._writer.variables[tensor] = "x"
             return True
+        parts = self._step.parts(tensor)
+        if is_list(tensor) and is_list(parts[-1]):
+            # No stage was finished: the list is the one that there was.
+            self._writer.variables[tensor] = self._writer.show(parts[-1])
+            return True
         if not isinstance(tensor, State):
             return False
-        (right,) = self._step.parts(tensor)
+        (right,) = parts
         if self._writer.adapter(self._step.bare(right), tensor):
             return False
         if right in self._writer.variables:
@@ -175,13 +188,15 @@ class BodyWriter:
         return list(dict.fromkeys(found))
 
     def _assign_inlined(
-        self,
-        tensor: Tensor,
-        between: list[str],
-        result: str,
-        defined: Line | None,
+        self, tensor: Apply, code: PipelineCode, defined: Line | None
     ) -> None:
         """An operator whose parts are the step's own."""
+        if len(tensor.arguments) > 1 and not code.nests:
+            for part in tensor.arguments:
+                if part not in self._writer.variables:
+                    self._assign(part)
+        given = self._writer.arguments(tensor)
+        between, result = chain(code, given, "out")
         line = defined or self._line(tensor)
         for text in between:
             self._set("out", text, line)
@@ -217,8 +232,13 @@ class BodyWriter:
                 name = self._names.new(self._name_of(named))
                 self._writer.variables[part] = name
                 targets.append(name)
-            axis = self._writer.shape(tensor.tensor).feature_axis
+            axis = self._writer.axis(tensor.tensor)
             value = self._writer.show(tensor.tensor, ATOM)
             call = f"{value}.chunk({tensor.parts}, dim={axis})"
             self._set(", ".join(targets), call, self._line(tensor))
         return True
+
+
+def _is_named(tensor: Tensor) -> bool:
+    """Whether a tensor has a variable, however often it is read."""
+    return isinstance(tensor, State) or (isinstance(tensor, Over) and tensor.is_many)

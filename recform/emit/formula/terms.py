@@ -14,6 +14,7 @@ from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.pycode import PythonCodePrinter
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -22,14 +23,19 @@ from recform.algebra.expr import (
     History,
     I,
     Input,
+    K,
     L,
     Learned,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
@@ -43,10 +49,19 @@ LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
 #: How a vector gets the axes of a grid.
 _SPREAD = {
-    Layout.IMAGE: "[:, :, None, None]",
-    Layout.PIXELS: "[:, None, None]",
-    Layout.TOKENS: "[:, None]",
+    Layout.IMAGE: ":, :, None, None",
+    Layout.PIXELS: ":, None, None",
+    Layout.TOKENS: ":, None",
 }
+
+
+#: The variable of a loop over the members of a list.
+MEMBER = "member"
+
+
+def is_inverse(tensor: Tensor) -> bool:
+    """Whether a tensor is one over another, as a product with it is written."""
+    return isinstance(tensor, Elementwise) and tensor.name == "reciprocal"
 
 
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
@@ -174,6 +189,7 @@ class Writer:
         operator: how an application's operator is called.
         adapter: the attribute of the adapter in front of a term, or an empty string.
         coefficient: a coefficient as Python, and its level.
+        stacks: whether an operator takes the members of a list as one tensor.
         variables: tensors that have a name.
         adapted: the names of what adapters made, by their attributes.
     """
@@ -181,9 +197,10 @@ class Writer:
     parts: Callable[[Tensor], tuple[Tensor, ...]]
     bare: Callable[[Tensor], Tensor]
     shape: Callable[[Tensor], Shape]
-    operator: Callable[[Apply, str], str]
+    operator: Callable[[Apply], str]
     adapter: Callable[[Tensor, Tensor], str]
     coefficient: Callable[[Tensor], tuple[str, int]]
+    stacks: Callable[[Apply], bool] = lambda tensor: True
     variables: dict[Slot, str] = field(default_factory=dict)
     adapted: dict[str, str] = field(default_factory=dict)
 
@@ -206,20 +223,29 @@ class Writer:
             case State():
                 (right,) = self.parts(tensor)
                 return self.term(tensor, right)
+            case Apply() if tensor.is_many and not self.stacks(tensor):
+                return self.each(tensor), ATOM
             case Apply():
-                return self.operator(tensor, self.show(tensor.argument)), ATOM
+                inner = ", ".join(self.arguments(tensor))
+                return f"{self.operator(tensor)}({inner})", ATOM
+            case Scaled() if tensor.coefficient.has(K):
+                return self.weighted(tensor), PRODUCT
             case Scaled():
                 return self.scaled(tensor, self.write(tensor.tensor))
+            case Members():
+                return f"torch.stack({self.show(tensor.listed)})", ATOM
+            case Listed():
+                return self.listed(tensor), ATOM
+            case Over():
+                return self.over(tensor), ATOM
+            case Across():
+                return self.across(tensor), ATOM
             case Filled():
                 return self.coefficient(tensor)
             case TensorSum():
                 return self.sum(tensor, self.parts(tensor)), SUM
             case Pointwise():
-                factors = []
-                for part in self.parts(tensor):
-                    text, own = self.term(tensor, part)
-                    factors.append(f"({text})" if own < PRODUCT else text)
-                return " * ".join(factors), PRODUCT
+                return self.product(tensor), PRODUCT
             case Combine():
                 return self.combine(tensor, tensor.kind, self.parts(tensor))
             case Concat():
@@ -229,13 +255,87 @@ class Writer:
             case History():
                 return self.history(tensor)
             case Part():
-                axis = self.shape(tensor.tensor).feature_axis
+                axis = self.axis(tensor.tensor)
                 text = self.show(tensor.tensor, ATOM)
                 return f"{text}.chunk({tensor.parts}, dim={axis})[{tensor.which}]", ATOM
         raise TypeError(type(tensor).__name__)
 
+    def product(self, tensor: Pointwise) -> str:
+        """Factors; one over a tensor is a division."""
+        result = ""
+        for part in self.parts(tensor):
+            divides = result and part not in self.variables and is_inverse(part)
+            inner = part.argument if divides else part  # type: ignore[attr-defined]
+            text, own = self.term(tensor, inner)
+            if own < PRODUCT or (divides and own < ATOM):
+                text = f"({text})"
+            sign = " / " if divides else " * "
+            result = f"{result}{sign}{text}" if result else text
+        return result
+
+    def axis(self, tensor: Tensor) -> int:
+        """The axis of the features; the members of a list stand in front of the batch."""
+        axis = self.shape(tensor).feature_axis
+        return axis + 1 if axis > 0 and tensor.is_many else axis
+
+    # -- the members of a list
+
+    def listed(self, tensor: Tensor) -> str:
+        """A list with one more member, or as it was."""
+        *older, member = self.parts(tensor)
+        if is_list(member):
+            return self.show(member)
+        before = "".join(f"*{self.show(part)}, " for part in older)
+        return f"[{before}{self.show(member)}]"
+
+    def each(self, tensor: Apply) -> str:
+        """An operator on one member after the other."""
+        (whole,) = tensor.arguments
+        if isinstance(whole, Members) and whole.listed in self.variables:
+            whole = whole.listed
+        call = f"{self.operator(tensor)}({MEMBER})"
+        return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
+
+    def weighted(self, tensor: Scaled) -> str:
+        """A number for each member times it."""
+        weights, level = self.coefficient(tensor)
+        weights = weights if level >= ATOM else f"({weights})"
+        ones = ", 1" * (1 + len(self.shape(tensor).sizes))
+        text, own = self.write(tensor.tensor)
+        return f"{weights}.view(-1{ones}) * {text if own >= UNARY else f'({text})'}"
+
+    def over(self, tensor: Over) -> str:
+        """A sum over members, or the share of each."""
+        inner = tensor.tensor
+        if tensor.kind == "softmax":
+            return f"torch.softmax({self.show(inner)}, dim=0)"
+        if isinstance(inner, Scaled) and inner.coefficient.has(K):
+            weights, _ = self.coefficient(inner)
+            return f"torch.tensordot({weights}, {self.show(inner.tensor)}, dims=1)"
+        return f"{self.show(inner, ATOM)}.sum(dim=0)"
+
+    def across(self, tensor: Across) -> str:
+        """A number a position, of all features."""
+        axis = f"dim={self.axis(tensor.tensor)}, keepdim=True"
+        if tensor.kind == "norm":
+            inner = self.show(tensor.tensor)
+            return f"torch.linalg.vector_norm({inner}, {axis})"
+        return f"{self.show(tensor.tensor, ATOM)}.sum({axis})"
+
     def term(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term of a sum or product, behind its adapter if it has one."""
+        return self.adapt(parent, tensor) or self.spread(parent, tensor)
+
+    def arguments(self, tensor: Apply) -> list[str]:
+        """What an operator is called on, each behind its adapter if it has one."""
+        texts = []
+        for argument in tensor.arguments:
+            adapted = self.adapt(tensor, argument)
+            texts.append(adapted[0] if adapted else self.show(argument))
+        return texts
+
+    def adapt(self, parent: Tensor, tensor: Tensor) -> tuple[str, int] | None:
+        """What is made of a term by its adapter; None if there is none."""
         value, bare = tensor, self.bare(tensor)
         scales: list[Scaled] = []
         while value != bare and isinstance(value, Scaled):
@@ -243,7 +343,7 @@ class Writer:
             value = value.tensor
         attribute = self.adapter(value, parent)
         if not attribute:
-            return self.spread(parent, tensor)
+            return None
         if attribute in self.adapted:
             result = self.adapted[attribute], ATOM
         else:
@@ -260,8 +360,9 @@ class Writer:
         shape, target = self.shape(tensor), self.shape(parent)
         if shape.layout is target.layout or not shape.spreads_over(target):
             return text, own
-        axes = _SPREAD[target.layout]
-        return (f"({text}){axes}" if own < ATOM else f"{text}{axes}"), ATOM
+        # The members of a list stand in front of the batch.
+        axes = (":, " if tensor.is_many else "") + _SPREAD[target.layout]
+        return (f"({text})[{axes}]" if own < ATOM else f"{text}[{axes}]"), ATOM
 
     def scaled(self, tensor: Scaled, inner: tuple[str, int]) -> tuple[str, int]:
         """A scalar times an expression."""
@@ -322,6 +423,8 @@ class Writer:
     def history(self, tensor: History) -> tuple[str, int]:
         """A history with one more member."""
         parts = self.parts(tensor)
+        if is_list(tensor):
+            return self.listed(tensor), ATOM
         if tensor.kind == "concat":
             return self.joined(tensor, parts), ATOM
         if tensor.kind == "sum":

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recform.algebra.body import Body
+from recform.algebra.cell import Cell
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import GENERATED, SYMBOLS
 from recform.blocks import Arguments, Layout, Shape
-from recform.blocks.identifiers import identifier, is_taken
+from recform.blocks.identifiers import IN_FORWARD, identifier, is_taken
 from recform.emit.formula.bodies import BodyCode, constructor_arguments, plan_body
+from recform.emit.formula.cells import plan_cell
 from recform.emit.naming.names import class_name
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import (
@@ -53,7 +55,7 @@ class Workshop:
             if any(isinstance(value, float) for value in table.values)
         }
         self._own: dict[Body, dict[str, str]] = {}
-        self._written: dict[tuple[Body, Layout], BodyCode] = {}
+        self._written: dict[tuple[Body, tuple[Layout, ...]], BodyCode] = {}
 
     def name(self, wanted: str) -> str:
         """A name for a class of this network."""
@@ -79,27 +81,29 @@ class Workshop:
         return write_pipeline(pipeline, here, names or Namespace.attributes(), self)
 
     def pipeline_class(
-        self, name: str, pipeline: Pipeline, shape: Shape, title: str
+        self, name: str, pipeline: Pipeline, inputs: tuple[Shape, ...], title: str
     ) -> PipelineCode:
         """Makes a class for a pipeline; its constructor takes what is left open."""
-        code = self.code(pipeline, Setting.open(shape))
+        code = self.code(pipeline, Setting.open(inputs))
+        scope = Namespace(IN_FORWARD)
+        names = [scope.new(name) for name in pipeline.inputs]
         self.made.append(
             Class(
                 name,
                 title,
                 self.typed(code.parameters),
                 attributes_of(code),
-                (forward(returned(code, self.line(pipeline.span))),),
+                (forward(returned(code, self.line(pipeline.span), *names), names),),
             )
         )
         return code
 
     # -- definitions by equations
 
-    def make(self, body: Body, x: Shape, arguments: Arguments) -> Make:
+    def make(self, body: Body, inputs: tuple[Shape, ...], arguments: Arguments) -> Make:
         """What makes the module of a body."""
-        made = self.body(body, x)
-        here = Setting(x, body.values(arguments))
+        made = self.body(body, inputs)
+        here = Setting(inputs, body.values(arguments))
         own = {name: arguments[k] for k, name in self.own_names(body).items()}
         return Make(
             made.name,
@@ -131,13 +135,18 @@ class Workshop:
         own = self.own_names(body)
         return {own[name]: value for name, value in body.defaults.items()}
 
-    def body(self, body: Body, x: Shape) -> BodyCode:
-        """The class of a body for inputs of this layout."""
-        key = (body, x.layout)
+    def body(self, body: Body, inputs: tuple[Shape, ...]) -> BodyCode:
+        """The class of a body for inputs of these layouts."""
+        key = (body, tuple(x.layout for x in inputs))
         if key not in self._written:
             wanted = identifier(body.name)
             if len(wanted) == 1 or not wanted[0].isupper():
                 wanted = class_name(body.name)
-            made, self._written[key] = plan_body(self, body, x, self.name(wanted))
+            name = self.name(wanted)
+            made, self._written[key] = (
+                plan_cell(self, body, inputs, name)
+                if isinstance(body, Cell)
+                else plan_body(self, body, inputs, name)
+            )
             self.made.append(made)
         return self._written[key]

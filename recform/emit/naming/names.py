@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     History,
     Input,
+    Listed,
+    Members,
+    Mirror,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -180,9 +185,13 @@ def base_name(tensor: Tensor) -> str:
             return "x"
         case State():
             return identifier(tensor.name).lower()
+        case Mirror():
+            return f"{base_name(tensor.body)}_skip"
         case Apply():
-            inner = base_name(tensor.argument)
-            if len(inner) > 3:
+            inner = "".join(base_name(part) for part in tensor.arguments[:1])
+            if len(tensor.arguments) > 1:
+                inner = "_out"
+            elif len(inner) > 3:
                 inner = "_" + inner if len(inner) < 9 else "_out"
             return identifier(tensor.operator).lower() + inner
         case TensorSum():
@@ -192,7 +201,18 @@ def base_name(tensor: Tensor) -> str:
             return "partial"
         case History():
             inner = base_name(tensor.body)
-            return f"{inner}s" if tensor.kind == "concat" else f"{inner}_{tensor.kind}"
+            if tensor.kind == "finished":
+                return f"{inner}_ends"
+            many = tensor.kind in ("concat", "list")
+            return f"{inner}s" if many else f"{inner}_{tensor.kind}"
+        case Listed():
+            return f"{base_name(tensor.children[-1])}s"
+        case Members():
+            return f"{base_name(tensor.listed)}_stack"
+        case Over():
+            return "weights" if tensor.kind == "softmax" else "mixed"
+        case Across():
+            return "score" if tensor.kind == "sum" else "norm"
         case Elementwise():
             return f"{tensor.name}_{base_name(tensor.argument)}"[:16].rstrip("_")
         case Scaled():
@@ -217,8 +237,10 @@ def variable(slot: Slot, at: int, order: int) -> str:
     ``x_prev2``; blocks that the formula names by number are ``x_0``.
     """
     if isinstance(slot, ModuleSlot):
-        return f"{identifier(slot.name).lower()}_module{_age(at - slot.index)}"
+        return f"{identifier(slot.name).lower()}_module{aged(at - slot.index)}"
     name = base_name(slot)
+    if isinstance(slot, Mirror):
+        return name
     born = newest(slot)
     if isinstance(slot, State):
         born = int(slot.index)
@@ -227,10 +249,11 @@ def variable(slot: Slot, at: int, order: int) -> str:
         return f"{name}_{born}" if born >= 0 else name
     if isinstance(slot, Apply) and slot.index is sympy.nan and lag == at and at > order:
         return f"{name}_0"
-    return name + _age(lag)
+    return name + aged(lag)
 
 
-def _age(lag: int) -> str:
+def aged(lag: int) -> str:
+    """What the name of something so many blocks back ends in."""
     if lag <= 0:
         return ""
     return "_prev" if lag == 1 else f"_prev{lag}"

@@ -149,16 +149,19 @@ class Loops:
     Attributes:
         counter: of a loop over equal blocks.
         module: of one over modules.
+        name, label: the module's path, and the last part of it.
     """
 
     counter: str = "k"
     module: str = "module"
+    name: str = "name"
+    label: str = "label"
 
     @classmethod
     def within(cls, names: Namespace) -> Loops:
         """Those that hide nothing in a constructor of this module."""
         scope = names.function()
-        return cls(scope.new("k"), scope.new("module"))
+        return cls(*map(scope.new, ("k", "module", "name", "label")))
 
 
 def _whose(name: str) -> str:

@@ -119,6 +119,7 @@ class _Relabelled:
             stem=self._pipeline(formula.stem),
             head=self._pipeline(formula.head),
             adapter=self._pipeline(adapter) if adapter else None,
+            rise=self._pipeline(formula.rise) if formula.rise else None,
             transition=self._pipeline(transition) if transition else None,
             operators={n: self._pipeline(p) for n, p in formula.operators.items()},
             names={},

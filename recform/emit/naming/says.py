@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recform.algebra.expr import Apply, State, Tensor, subtensors
+from recform.algebra.expr import Apply, I, L, Over, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.reindex import reindexed
+from recform.algebra.said import equation_texts
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
@@ -44,7 +46,7 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
 
 def step_equations(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations that a step computes, in lines."""
-    equations = list(dict.fromkeys(e.text for e in recurrence.formula.equations))
+    equations = list(equation_texts(recurrence.formula))
     if step.role != REGULAR:
         equations = _written_out(recurrence, step)
     return [line for text in equations for line in folded(text, 80)]
@@ -59,7 +61,14 @@ def _said(recurrence: Recurrence, step: Step, slot: Slot) -> str:
 def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
     """The equations of a special step, with the numbers of its block in them."""
     texts = []
-    several = {b.left: b.text for b in recurrence.formula.boundaries if b.several}
+    formula = recurrence.formula
+    several = {b.left: b.text for b in formula.boundaries if b.several}
+    if step.role.place is Place.LATE:
+        # Many blocks take it: what has no equation for them is said of all.
+        several = {
+            **{State(e.unknown, step.at): e.text for e in formula.equations},
+            **several,
+        }
     for tensor in step.body:
         if isinstance(tensor, State):
             (right,) = step.parts(tensor)
@@ -70,11 +79,17 @@ def _written_out(recurrence: Recurrence, step: Step) -> list[str]:
                 end = step.at + step.role.number - 1
                 left = relative(tensor, end, step.absolute)
                 right = relative(right, end, step.absolute)
-                text = f"{left} = {right}"
-                texts.append(text.replace("_<i", "_<L").replace("_i", "_L"))
+                texts.append(f"{_of_last(left)} = {_of_last(right)}")
             else:
                 texts.append(f"{tensor} = {right}")
     return texts
+
+
+def _of_last(tensor: Tensor) -> Tensor:
+    """A tensor of block i, which is the last one."""
+    return reindexed(
+        tensor, lambda index: index.xreplace({I: L}), lambda value, at: (value, at)
+    )
 
 
 def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
@@ -98,6 +113,9 @@ def line_marks(formula: Formula, step: Step) -> Callable[[Tensor], Line | None]:
             span = special.get(tensor) or unknowns.get(tensor.name, otherwise)
         elif isinstance(tensor, Apply):
             span = operators.get(tensor.operator, otherwise)
+        elif isinstance(tensor, Over):
+            said = relative(tensor, step.at, step.absolute)
+            span = formula.spans.get(said, otherwise)
         return line_of(span, formula.source)
 
     return line

@@ -32,7 +32,7 @@ def _step(step: StepPlan) -> StepPlan:
     printed = step.printed
     functions = {k: renamed(call, _ALIAS) for k, call in printed.functions.items()}
     inlined = {
-        name: tuple(renamed(call, _ALIAS) for call in calls)
-        for name, calls in printed.inlined.items()
+        name: replace(own, calls=tuple(renamed(call, _ALIAS) for call in own.calls))
+        for name, own in printed.inlined.items()
     }
     return replace(step, printed=replace(printed, functions=functions, inlined=inlined))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
@@ -194,6 +194,7 @@ def names_read(attributes: Iterable[Attribute]) -> set[str]:
     return set().union(*(names_in(item.value) for item in attributes))
 
 
-def forward(body: tuple[Statement, ...]) -> Function:
-    """The forward pass of one tensor to one tensor."""
-    return Function("forward", (Parameter("x", "Tensor"),), "Tensor", body)
+def forward(body: tuple[Statement, ...], inputs: Sequence[str] = ("x",)) -> Function:
+    """The forward pass of tensors, of one as a rule, to one tensor."""
+    takes = tuple(Parameter(name, "Tensor") for name in inputs)
+    return Function("forward", takes, "Tensor", body)

@@ -13,9 +13,17 @@ from recform.blocks.template import free_names
 
 @dataclass(frozen=True)
 class Code:
-    """Python as an operator, a formula or a size says it."""
+    """Python as an operator, a formula or a size says it.
+
+    Attributes:
+        text: of it.
+        shares: what the weight of the module is that it makes, if others have the same.
+        tabled: whether it makes a table with a row for each position.
+    """
 
     text: str
+    shares: str = ""
+    tabled: bool = False
 
 
 @dataclass(frozen=True)

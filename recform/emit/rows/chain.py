@@ -39,7 +39,7 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Argument, Code, Make, at
 from recform.emit.plan.places import HEAD, STEM, Kind, Origin, transition
 from recform.emit.rows.containers import BLOCK, NEXT, Part, fold, is_nested
-from recform.emit.setting import Setting, ordered
+from recform.emit.setting import Setting, incoming, ordered
 from recform.emit.steps.stages import Blocks, StageWriter
 from recform.graph.model import NetworkGraph, Piece
 from recform.recurrence.model import Flow
@@ -118,7 +118,7 @@ class ChainWriter:
         given = self._formula.names.get(role)
         own = Naming(role + ("{}" if origin.number else ""))
         path = (given or own).at(origin.number)
-        here = Setting.at(piece.input, piece, self._formula.tables)
+        here = Setting.at((piece.input,), piece, self._formula.tables)
         if origin is STEM:
             here = here.taking(self._incoming(piece))
         parts, _ = pipeline_parts(piece.pipeline, here, self._workshop)
@@ -147,7 +147,7 @@ class ChainWriter:
             name = self._workshop.name("Transition")
             title = f"transition {piece.pipeline.text}"
             code = self._workshop.pipeline_class(
-                name, piece.pipeline, piece.input, title
+                name, piece.pipeline, (piece.input,), title
             )
             self._transitions = name, code.parameters
         module = made_at(*self._transitions, here)
@@ -164,7 +164,7 @@ class ChainWriter:
 
     def _incoming(self, stem: Piece) -> Size:
         """The features of the network's input."""
-        return Setting.open(stem.input).x.features
+        return incoming(stem.input)
 
     def _blocks(self, position: int, before: int) -> Iterator[Part]:
         """The blocks of a stage."""
@@ -279,7 +279,7 @@ class ChainWriter:
             members = [part for _, part in group]
             start, end = end, end + len(members)
             calls, cuts = code.calls[start:end], code.cuts[start:end]
-            between, result = chain(replace(code, calls=calls, cuts=cuts), "x", "x")
+            between, result = chain(replace(code, calls=calls, cuts=cuts), ("x",), "x")
             line = self._line(members[0])
             made += (Assign("x", Code(text), line) for text in between)
             if end == len(parts):

@@ -23,15 +23,18 @@ class Kind(Enum):
     INDEX = 1
     DEPTH = 2
     STRIDE = 3
-    TABLE = 4
+    SCALE = 4
+    TABLE = 5
 
     @classmethod
     def of(cls, parameter: str, tables: Mapping[str, Table]) -> Kind:
         """The kind of a constructor's parameter."""
         if parameter in tables:
-            return cls.TABLE
+            return cls.INDEX if tables[parameter].counts else cls.TABLE
         if parameter.endswith("stride"):
             return cls.STRIDE
+        if parameter == "scale":
+            return cls.SCALE
         return {"i": cls.INDEX, "depth": cls.DEPTH}.get(parameter, cls.CHANNELS)
 
 
@@ -43,7 +46,7 @@ class Column:
         kind: what they are.
         values: one for each segment; of an index, the first block of each.
         runs: whether they are counted on within a segment.
-        table: which constant of the file they are.
+        table: which constant of the file they are, or the count of a stage.
     """
 
     kind: Kind
@@ -86,7 +89,7 @@ class Columns:
         for column, wanted in self._wanted.items():
             if column.constant:
                 continue
-            if column.kind is Kind.TABLE:
+            if column.table:
                 # A constant of the file has its name in all classes.
                 self._names[column] = column.table
                 continue

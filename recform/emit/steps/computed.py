@@ -8,10 +8,11 @@ from functools import partial
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, I, L, Learned, Scaled, Tensor
+from recform.algebra.expr import Apply, Filled, I, K, L, Learned, Scaled, Tensor
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.stacked import slot_type, stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import (
     ATOM,
@@ -24,7 +25,7 @@ from recform.emit.formula.terms import (
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.naming.says import line_marks
-from recform.emit.pipelines import PipelineCode, chain, line_of
+from recform.emit.pipelines import PipelineCode, line_of
 from recform.emit.plan.definitions import (
     Function,
     Line,
@@ -33,7 +34,7 @@ from recform.emit.plan.definitions import (
     Statement,
 )
 from recform.emit.plan.expressions import Code
-from recform.emit.steps.owned import Owned
+from recform.emit.steps.owned import Owned, at_block
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
 
@@ -51,13 +52,6 @@ class Called:
     modules: Mapping[str, str]
     inlined: Mapping[str, PipelineCode]
     numbers: Mapping[Symbolic, str]
-
-
-def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
-    """``i`` of the block that a coefficient belongs to, from the block of the step."""
-    if tensor.at is sympy.nan:
-        return value
-    return value.xreplace({I: I + (int(tensor.at) - step.at)})
 
 
 class StepForward:
@@ -108,7 +102,9 @@ class StepForward:
             parameters.append(Parameter(name, self._type(slot)))
             variables[slot] = name
         for scalar in self._own.scalars:
-            scalars[Learned(scalar, step.at)] = self._called.modules[scalar]
+            members = (K,) if self._formula.scalars[scalar].members else ()
+            owned = Learned(scalar, sympy.Integer(step.at), *members)
+            scalars[owned] = self._called.modules[scalar]
         writer = self._writer(variables, calls, scalars)
         statements = BodyWriter(
             step,
@@ -116,7 +112,7 @@ class StepForward:
             names,
             partial(variable, at=step.at, order=self._recurrence.order),
             line_marks(self._formula, self._step),
-        ).write(step.outputs, self._inline_statements)
+        ).write(step.outputs, self._inlined)
         texts = [self._output(slot, writer, variables) for slot in step.outputs]
         types = ", ".join(map(self._type, step.outputs))
         kind = types if len(texts) == 1 else f"tuple[{types}]"
@@ -128,7 +124,9 @@ class StepForward:
         return "Tensor" if name in self._formula.scalars else "nn.Module"
 
     def _type(self, slot: Slot) -> str:
-        return self._kind(slot.name) if isinstance(slot, ModuleSlot) else "Tensor"
+        return (
+            self._kind(slot.name) if isinstance(slot, ModuleSlot) else slot_type(slot)
+        )
 
     def _output(self, slot: Slot, writer: Writer, variables: Mapping[Slot, str]) -> str:
         if isinstance(slot, ModuleSlot):
@@ -145,13 +143,13 @@ class StepForward:
     ) -> Writer:
         step = self._step
 
-        def operator(tensor: Apply, argument: str) -> str:
+        def operator(tensor: Apply) -> str:
             name = tensor.operator
-            if tensor.index is sympy.nan or name in calls:
-                return f"{calls[name]}({argument})"
+            if tensor.index is sympy.nan:
+                return calls[name]
             if int(tensor.index) != step.at:
-                return f"{variables[ModuleSlot(name, int(tensor.index))]}({argument})"
-            return f"{self._called.modules[name]}({argument})"
+                return variables[ModuleSlot(name, int(tensor.index))]
+            return self._called.modules[name]
 
         def adapter(value: Tensor, parent: Tensor) -> str:
             return self._own.adapters.get(Site(value, parent), "")
@@ -163,20 +161,25 @@ class StepForward:
             return self._own.blocks[0].shapes[tensor]
 
         return Writer(
-            step.parts, step.bare, shape, operator, adapter, coefficient, variables
+            step.parts,
+            step.bare,
+            shape,
+            operator,
+            adapter,
+            coefficient,
+            partial(stacks, self._formula, shape),
+            variables,
         )
 
-    def _inline_statements(
-        self, tensor: Tensor, argument: str, local: str
-    ) -> tuple[list[str], str, Line | None] | None:
-        """The statements of an inlined operator, its result and line; None if it is none."""
-        if not isinstance(tensor, Apply) or tensor.operator not in self._called.inlined:
+    def _inlined(self, tensor: Apply) -> tuple[PipelineCode, Line | None] | None:
+        """The code of an inlined operator, and its line; None if it is none."""
+        if tensor.operator not in self._called.inlined:
             return None
-        if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
+        if tensor.index is not sympy.nan and int(tensor.index) != self._step.at:
             return None
         span = self._formula.operators[tensor.operator].span
         line = line_of(span, self._formula.source)
-        return (*chain(self._called.inlined[tensor.operator], argument, local), line)
+        return self._called.inlined[tensor.operator], line
 
     def _coefficient(
         self, tensor: Scaled | Filled, scalars: Mapping[Learned, str]

@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import sympy
+
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.placed import Placed, placed
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
+from recform.blocks.symbolic import Symbolic
 from recform.emit.formula.terms import learned
 from recform.emit.formula.workshop import Workshop
-from recform.emit.naming.names import adapter_names, chosen_names, variable
+from recform.emit.naming.names import adapter_names, aged, chosen_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode
 from recform.emit.setting import Setting
 from recform.emit.steps.columns import Column, Columns, Given, Kind
 from recform.graph.model import Block, Bridge, NetworkGraph, Place, Segment, Site
-from recform.recurrence.model import ModuleSlot
+from recform.recurrence.model import ModuleSlot, Step
 
 #: Which name a merged column gets.
 _PRIORITY = {
@@ -29,6 +33,18 @@ _PRIORITY = {
 }
 
 
+def at_block(value: Symbolic, tensor: Scaled | Filled, step: Step) -> Symbolic:
+    """``i`` of the block that a coefficient belongs to, from the block of the step."""
+    if tensor.at is sympy.nan:
+        return value
+    return value.xreplace({I: I + (int(tensor.at) - step.at)})
+
+
+def reads_index(value: Symbolic) -> bool:
+    """Whether a coefficient has the number of the block, and not by its place alone."""
+    return bool(value.xreplace(dict.fromkeys(placed(value), sympy.S.One)).has(I))
+
+
 @dataclass(frozen=True)
 class BlockClasses:
     """The classes of operators and adapters, shared by all steps of a network.
@@ -38,6 +54,8 @@ class BlockClasses:
         codes: what their constructors take.
         adapter: the name of the adapter's function, or an empty string.
         adapter_parameters: what it takes.
+        functions: operators without an index that have no modules: blocks need not be
+            handed them, and say their code.
         workshop: where they were made.
     """
 
@@ -45,6 +63,7 @@ class BlockClasses:
     codes: Mapping[str, PipelineCode]
     adapter: str
     adapter_parameters: tuple[str, ...]
+    functions: frozenset[str]
     workshop: Workshop
 
 
@@ -95,20 +114,6 @@ class Owned:
         self.columns.settle(_PRIORITY, classes.workshop.names.function())
         self.arguments: tuple[Given, ...] = self.columns.arguments()
 
-    def coefficients(self) -> list[Scaled | Filled]:
-        """Every coefficient of the step; numbers in sums are no tensors of the body."""
-        step = self._step
-        return list(
-            dict.fromkeys(
-                part
-                for tensor in step.body
-                for part in (tensor, *step.parts(tensor))
-                if isinstance(part, Scaled | Filled)
-                and part not in step.taken
-                and (isinstance(part, Filled) or part in step.computed)
-            )
-        )
-
     def operators(self) -> list[str]:
         """The operators that the block owns, in the order of the formula."""
         called = {name for block in self.blocks for name in block.calls}
@@ -129,10 +134,10 @@ class Owned:
         settings = []
         for segment in self.segments:
             module = segment.block.calls[name]
-            assert module.input is not None
+            assert module.inputs is not None
             tables, length = self._formula.tables, module.place.length
             settings.append(
-                Setting.at(module.input, module.place, tables, segment.first, length)
+                Setting.at(module.inputs, module.place, tables, segment.first, length)
             )
         return self._column(parameter, settings)
 
@@ -141,9 +146,11 @@ class Owned:
         if any(value is None for value in values):
             return None
         kind = Kind.of(parameter, self._tables)
-        if kind is Kind.INDEX:
+        if parameter == "i":
             return self.index()
-        return Column(kind, values, table=parameter if kind is Kind.TABLE else "")
+        return Column(
+            kind, values, table=parameter if parameter in self._tables else ""
+        )
 
     def index(self) -> Column:
         """The numbers of the blocks."""
@@ -195,7 +202,7 @@ class Owned:
         """The numbers of an adapter's parameter; None if it is free."""
         settings = [
             Setting.at(
-                bridge.source,
+                (bridge.source,),
                 Place(int(bridge.target.features), bridge.stride),
                 (),
                 segment.first,
@@ -220,7 +227,7 @@ class Owned:
         """What an adapter does in a block, or would do where it is not needed."""
         if site in block.sites:
             return block.sites[site]
-        source, target = block.shapes[site.value], block.shapes[site.parent]
+        source, target = block.shapes[site.value], block.arrives(site)
         return Bridge(source, target, source.stride_to(target) or 1)
 
     def _adapter_name(self, parameter: str, value: Tensor) -> str:
@@ -242,14 +249,42 @@ class Owned:
             if self._formula.scalars[name].per_feature:
                 wanted = f"{identifier(name)}_channels"
                 self.columns.add(self.scalar(name), wanted)
-        coefficients = [tensor.coefficient for tensor in self.coefficients()]
-        of_index = any(value.has(I) for value in coefficients)
+        coefficients = [tensor.coefficient for tensor in self._step.coefficients]
+        of_index = any(reads_index(value) for value in coefficients)
         of_length = any(value.has(L) for value in coefficients)
-        self.has_numbers = of_index or of_length
-        if of_index:
+        self.has_numbers = any(value.has(I) for value in coefficients) or of_length
+        starts = [
+            found
+            for name in self.scalars
+            if (found := self._formula.scalars[name].members) is not None
+        ]
+        if of_index or starts:
             self.columns.add(self.index(), "i")
-        if of_length:
+        if of_length or any(found.has(L) for found in starts):
             self.columns.add(self.depth(), "depth")
+        for tensor in self._step.coefficients:
+            for item in placed(at_block(tensor.coefficient, tensor, self._step)):
+                wanted = item.row.argument + aged(item.behind)
+                self.columns.add(self.placed(item), wanted)
+
+    def placed(self, item: Placed) -> Column:
+        """The numbers of the blocks by their place."""
+        firsts = (item.row.at(s.first - item.behind) for s in self.segments)
+        values = tuple(int(n) if n.is_Integer else float(n) for n in firsts)
+        name = item.row.argument + aged(item.behind)
+        if item.row.growth:
+            runs = any(segment.count > 1 for segment in self.segments)
+            return Column(
+                Kind.INDEX, values, runs, name if name in self._tables else ""
+            )
+        return Column(Kind.TABLE, values, table=name)
+
+    def first_member(self, name: str) -> int:
+        """The index of the first member that a learned scalar has a number for."""
+        found = self._formula.scalars[name].members
+        assert found is not None
+        last = found.last.xreplace({I: sympy.Integer(self.segments[0].first)})
+        return int(last) + 1 - self.blocks[0].scalars[name]
 
     def depths(self) -> tuple[int, ...]:
         """How many blocks the network, or each segment's stage, has."""
@@ -262,7 +297,7 @@ class Owned:
         at = self._step.at
         return any(
             item.name == name and item.index == at
-            for tensor in self.coefficients()
+            for tensor in self._step.coefficients
             for item in learned(tensor.coefficient)
         ) or any(
             isinstance(slot, ModuleSlot) and slot.name == name and slot.index == at

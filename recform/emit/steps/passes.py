@@ -2,19 +2,21 @@
 
 The state is variables, as many as the block at hand takes. Blocks that take as many as they
 make are called in loops, one for each container (TorchScript has none over several); one
-that makes more, or less, is called by itself.
+that makes more, or less, is called by itself. What waits on a stack is in a list, to which
+a value is appended behind its block and from which it is popped as an argument.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from recform.emit.naming.names import variable
+from recform.algebra.expr import Mirror, Tensor, is_list
+from recform.emit.naming.names import base_name, variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import Step, read_by, shared_by
+from recform.recurrence.model import Flow, Step, read_by, shared_by
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Pass:
         takes: the variables, or at first expressions, that the blocks get; none that they
             do not read.
         makes: the variables of all that they make.
+        keeps: the lists that get a value behind each of them, and that value's variable.
     """
 
     stage: int
@@ -39,6 +42,7 @@ class Pass:
     shared: tuple[str, ...]
     takes: tuple[str, ...]
     makes: tuple[str, ...]
+    keeps: tuple[tuple[str, str], ...] = ()
 
     @property
     def alone(self) -> bool:
@@ -62,21 +66,39 @@ class Pass:
 
 @dataclass(frozen=True)
 class _Row:
-    """Blocks of one stage that take one step."""
+    """Blocks of one stage that take one step, and put the same on stacks."""
 
     stage: int
     first: int
     count: int
     step: Step
+    keeps: tuple[tuple[str, int], ...] = ()
 
     @property
     def steady(self) -> bool:
-        """Whether a block makes as many values as it takes."""
-        return len(self.step.inputs) == len(self.step.outputs)
+        """Whether a block hands on as many values as it takes, of the same types."""
+        step = self.step
+        taken, made = (
+            [is_list(slot) for slot in slots]
+            for slots in (step.inputs[: step.carried], step.handed)
+        )
+        return taken == made
+
+
+def stack_names(flow: Flow, names: Namespace) -> tuple[str, ...]:
+    """The variables of the lists that a flow has for its stacks."""
+    if len(flow.stacks) == 1:
+        return (names.new("skips"),)
+    bases = [f"{base_name(stack.body)}_skips" for stack in flow.stacks]
+    return tuple(map(names.new, bases))
 
 
 def passes(
-    network: NetworkGraph, stages: Sequence[int], initial: Sequence[str]
+    network: NetworkGraph,
+    stages: Sequence[int],
+    initial: Sequence[str],
+    flow: Flow,
+    lists: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], list[Pass]]:
     """The variables of the state in front of the blocks of some stages, and their calls.
 
@@ -84,35 +106,73 @@ def passes(
         network: the whole.
         stages: their numbers; those of one flow.
         initial: the expressions of what there is in front of the first block.
+        flow: that of the blocks.
+        lists: the variables of its stacks.
     """
-    rows = [row for number in stages for row in _rows(network, number)]
+    rows = [
+        part
+        for number in stages
+        for row, first in _rows(network, number)
+        for part in _apart(row, first, flow, lists)
+    ]
+    popped = {
+        (stack.body, stack.shift): f"{name}.pop()"
+        for stack, name in zip(flow.stacks, lists, strict=True)
+    }
     groups = [list(group) for _, group in groupby(rows, key=_together)]
     behind = [_names(network, group[-1].step) for group in groups]
     result: list[Pass] = []
     before = start = behind[0] if groups[0][0].steady else tuple(initial)
+    start = start[: groups[0][0].step.carried]
     for number, group in enumerate(groups):
         after = behind[number]
         if not group[0].steady and number + 1 < len(groups):
             # A loop that follows has its variables from here.
             after = behind[number + 1] if groups[number + 1][0].steady else after
-        for (stage, shared, reads), part in groupby(group, key=_alike):
+        for (stage, shared, reads, keeps), part in groupby(group, key=_alike):
             members = list(part)
-            takes = tuple(before[n] for n in reads)
+            taken = [popped[key] for key in _popped(members[0].step)]
+            takes = tuple([*before, *taken][n] for n in reads)
             count = sum(row.count for row in members)
             total = sum(s.count for s in network.stages[stage].segments)
-            result.append(
-                Pass(stage, members[0].first, count, total, shared, takes, after)
-            )
+            makes = (*after, *_aside(network, members[0].step, after))
+            kept = tuple((name, makes[place]) for name, place in keeps)
+            first = members[0].first
+            result.append(Pass(stage, first, count, total, shared, takes, makes, kept))
         before = after
     return start, result
 
 
-def _rows(network: NetworkGraph, stage: int) -> Iterator[_Row]:
+def _rows(network: NetworkGraph, stage: int) -> Iterator[tuple[_Row, int]]:
+    """The segments of a stage, and the number of the first block of each."""
     first = 0
     for segment in network.stages[stage].segments:
         step = network.recurrence.steps[segment.step]
-        yield _Row(stage, first, segment.count, step)
+        yield _Row(stage, first, segment.count, step), segment.first
         first += segment.count
+
+
+def _apart(row: _Row, first: int, flow: Flow, lists: Sequence[str]) -> Iterator[_Row]:
+    """Blocks of a row that put the same on stacks."""
+
+    def keeps(block: int) -> tuple[tuple[str, int], ...]:
+        return tuple(
+            (name, stack.kept[block])
+            for stack, name in zip(flow.stacks, lists, strict=True)
+            if block in stack.kept
+        )
+
+    place = row.first
+    for kept, blocks in groupby(range(first, first + row.count), key=keeps):
+        count = len(list(blocks))
+        yield replace(row, first=place, count=count, keeps=kept)
+        place += count
+
+
+def _popped(step: Step) -> list[tuple[Tensor, int]]:
+    """The stacks that a block takes from, in the order of its inputs."""
+    slots = map(step.inputs.__getitem__, step.popped)
+    return [(slot.body, slot.shift) for slot in slots if isinstance(slot, Mirror)]
 
 
 def _together(row: _Row) -> tuple[int, int]:
@@ -120,12 +180,21 @@ def _together(row: _Row) -> tuple[int, int]:
     return (0, 0) if row.steady else (row.stage + 1, row.first)
 
 
-def _alike(row: _Row) -> tuple[int, tuple[str, ...], tuple[int, ...]]:
+def _alike(
+    row: _Row,
+) -> tuple[int, tuple[str, ...], tuple[int, ...], tuple[tuple[str, int], ...]]:
     """Rows of a loop with the same key are called with the same arguments."""
-    return row.stage, shared_by(row.step), read_by(row.step)
+    return row.stage, shared_by(row.step), read_by(row.step), row.keeps
 
 
 def _names(network: NetworkGraph, step: Step) -> tuple[str, ...]:
     """A variable for each value that a block hands on."""
     names, order = Namespace.forward(), network.recurrence.order
-    return tuple(names.new(variable(s, step.at, order)) for s in step.outputs)
+    return tuple(names.new(variable(s, step.at, order)) for s in step.handed)
+
+
+def _aside(network: NetworkGraph, step: Step, others: Sequence[str]) -> tuple[str, ...]:
+    """A variable for each value that a block makes for stacks alone."""
+    names, order = Namespace.forward(set(others)), network.recurrence.order
+    slots = step.outputs[len(step.handed) :]
+    return tuple(names.new(variable(s, step.at, order)) for s in slots)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import sympy
 
 from recform.algebra.expr import (
     Elementwise,
@@ -12,6 +14,7 @@ from recform.algebra.expr import (
     State,
 )
 from recform.algebra.formula import Pipeline
+from recform.algebra.placed import placed
 from recform.algebra.symbols import size
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
@@ -21,7 +24,7 @@ from recform.emit.formula.terms import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.initialise import scalar_parameter
+from recform.emit.initialise import member_parameter, scalar_parameter
 from recform.emit.naming.names import ADAPTER, as_named, is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.naming.says import step_equations, step_title
@@ -55,10 +58,10 @@ from recform.emit.plan.network import StepPlan
 from recform.emit.rows.containers import fold
 from recform.emit.setting import Setting
 from recform.emit.steps.columns import Column, Kind
-from recform.emit.steps.computed import Called, StepForward, at_block
-from recform.emit.steps.owned import BlockClasses, Owned
+from recform.emit.steps.computed import Called, StepForward
+from recform.emit.steps.owned import BlockClasses, Owned, at_block, reads_index
 from recform.graph.model import Bridge, NetworkGraph, Segment
-from recform.proof.plan import Place, PrintedStep
+from recform.proof.plan import Inlined, Place, PrintedStep
 from recform.recurrence.model import read_by, shared_by
 
 
@@ -104,10 +107,18 @@ class _StepWriter:
         self._workshop = frame.classes.workshop
         self._single = frame.single
         self._name = name
-        self._shared = shared_by(self._step)
+        self._shared = tuple(
+            name
+            for name in shared_by(self._step)
+            if name not in frame.classes.functions
+        )
         self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
-        self._inline: dict[str, PipelineCode] = {}
+        self._inline: dict[str, PipelineCode] = {
+            name: frame.classes.codes[name]
+            for name in shared_by(self._step)
+            if name in frame.classes.functions
+        }
         self._number_names: dict[Symbolic, str] = {}
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
@@ -166,7 +177,7 @@ class _StepWriter:
             takes=read_by(self._step),
             scalars=frozenset(self._formula.scalars),
             modules=self._module_names,
-            inlined={name: code.calls for name, code in self._inline.items()},
+            inlined={k: Inlined(c.inputs, c.calls) for k, c in self._inline.items()},
             adapters=self._own.adapters,
             functions={t.name: function_call(t.function).text for t in functions},
             numbers=_with(attributes, Role.NUMBER, Role.KEPT),
@@ -180,6 +191,7 @@ class _StepWriter:
         own = self._own
         body = [t for t in self._step.body if not isinstance(t, State)]
         alone = len(own.operators()) == len(body) == len(self._step.outputs) == 1
+        alone = alone and all(len(t.children) == 1 for t in body)
         return alone and not own.bridges and not own.scalars and self._single
 
     def _is_operator(self) -> bool:
@@ -194,9 +206,9 @@ class _StepWriter:
         """What makes the module of an operator that is all of a block."""
         (name,) = self._own.operators()
         module = segment.block.calls[name]
-        assert module.input is not None
+        assert module.inputs is not None
         place, tables = module.place, self._formula.tables
-        here = Setting.at(module.input, place, tables, place.index, place.length)
+        here = Setting.at(module.inputs, place, tables, place.index, place.length)
         pipeline = self._formula.operators[name]
         parts, _ = pipeline_parts(pipeline, here, self._workshop)
         assert parts[0].made is not None
@@ -236,8 +248,17 @@ class _StepWriter:
         arguments = self._own.arguments
         names = [*(argument.name for argument in arguments), *self._free]
         strides = {a.name for a in arguments if a.column.kind is Kind.STRIDE}
+        floats = {
+            a.name
+            for a in arguments
+            if any(isinstance(value, float) for value in a.column.values)
+        }
         return in_order(
-            Parameter(made.name, "int", "1") if made.name in strides else made
+            Parameter(made.name, "int", "1")
+            if made.name in strides
+            else replace(made, type="float")
+            if made.name in floats
+            else made
             for made in self._workshop.typed(names)
         )
 
@@ -289,17 +310,20 @@ class _StepWriter:
 
     def _place(self, name: str, arguments: Mapping[str, str]) -> Setting:
         """What comes into an operator, and what c, s, i and L are, as the step says."""
-        shape = self._own.blocks[0].calls[name].input
-        assert shape is not None
-        open_ = Setting.open(shape)
+        inputs = self._own.blocks[0].calls[name].inputs
+        assert inputs is not None
+        open_ = Setting.open(inputs)
 
         def said(symbol: Symbolic) -> Symbolic:
             return _symbol(arguments.get(str(symbol), str(symbol)))
 
         values = {key: said(symbol) for key, symbol in open_.values.items()}
         values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
-        x = Shape(shape.layout, said(open_.x.features), tuple(map(said, open_.x.grid)))
-        return Setting(x, values)
+        places = (
+            Shape(x.layout, said(x.features), tuple(map(said, x.grid)))
+            for x in open_.inputs
+        )
+        return Setting(tuple(places), values)
 
     def _argument(self, name: str, parameter: str) -> str:
         if parameter in self._own.free:
@@ -325,11 +349,16 @@ class _StepWriter:
             shape = next(iter(self._own.blocks[0].shapes.values()))
             view = [features, *(["1"] * (len(shape.broadcast_view()) - 1))]
             made = scalar_parameter(scalar.start, view)
+        if scalar.members is not None:
+            numbers = {I: self._own.index(), L: self._own.depth()}
+            texts = {symbol: self._text(column) for symbol, column in numbers.items()}
+            first = self._own.first_member(name)
+            made = member_parameter(scalar.members, first, texts)
         return Attribute(attribute, made, Role.SCALAR)
 
     def _numbers(self) -> Iterator[Attribute]:
         """Coefficients of ``i`` and ``L``, worked out once."""
-        for tensor in self._own.coefficients():
+        for tensor in self._step.coefficients:
             value = tensor.coefficient
             if not value.has(I) and not value.has(L):
                 continue
@@ -339,10 +368,13 @@ class _StepWriter:
                     continue
                 attribute = self._attributes.new("scale")
                 self._number_names[shifted] = f"self.{attribute}"
-                names = {
-                    I: self._text(self._own.index()),
-                    L: self._text(self._own.depth()),
-                }
+                names: dict[Symbolic, str] = {L: self._text(self._own.depth())}
+                if reads_index(shifted):
+                    names[I] = self._text(self._own.index())
+                for item in placed(shifted):
+                    symbol = sympy.Symbol(f"_{len(names)}")
+                    names[symbol] = self._text(self._own.placed(item))
+                    shifted = shifted.xreplace({item: symbol})
                 text = coefficient_text(shifted, names, torch=False)
                 yield Attribute(attribute, Code(text), Role.NUMBER)
 

@@ -15,7 +15,7 @@ from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import Section, default_statements, sections
+from recform.lowering.sections import RISE, Section, default_statements, sections
 from recform.lowering.survey import survey
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -90,10 +90,26 @@ def _declared(section: Section) -> Iterator[_Declared]:
         names = tuple(dict.fromkeys(every_name(_without_indices(equation.left))))
         shown = ", ".join(left.span.text for left in equation.left)
         yield _Declared(f"the equation of {shown}", names, equation)
+    rise = section.single.get(RISE)
+    if rise is not None and not any(_is_part(s) for s in _strides(section)):
+        yield _Declared("the adapter of a finer grid, which no stage has", (), rise)
     transition = section.single.get("transition")
     if transition is not None and not _has_transitions(section):
         # Read by the index that starts anew.
         yield _Declared("the transition, for the index runs on", (), transition)
+
+
+def _strides(section: Section) -> Iterator[n.Expr]:
+    stages = section.single.get("stages")
+    for stage in stages.stages if isinstance(stages, n.Stages) else ():
+        if stage.stride is not None:
+            yield stage.stride
+
+
+def _is_part(stride: n.Expr) -> bool:
+    """Whether a stride is written as a quotient, as that of a finer grid is."""
+    inner = stride.inner if isinstance(stride, n.Group) else stride
+    return not isinstance(inner, n.Number)
 
 
 def _names_read(section: Section) -> set[str]:
@@ -209,15 +225,17 @@ def _warn_of_settings(
                 what = f"nobody uses this name: there is no {key}"
                 report.warning("RF222", what, place)
     kinds = {
-        weights.kind
+        name
         for formula in formulas
         for pipeline in (
-            *(formula.stem, formula.head, formula.adapter, formula.transition),
+            *(formula.stem, formula.head, formula.transition),
+            *(formula.adapter, formula.rise),
             *formula.operators.values(),
         )
         if pipeline is not None
         for step in every_step(pipeline)
         for weights in step.operator.weights
+        for name in (weights.kind, step.label.rpartition(".")[2])
     }
     for part in parts:
         for key, setting in part.settings["init"].items():

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
-from recform.algebra.expr import I, L, State, Tensor, at_time, untimed
+from recform.algebra.expr import I, L, State, T, Tensor, at_time, untimed
 from recform.algebra.formula import Equation
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.vanish import present
@@ -50,7 +51,9 @@ def read_output(
         return State(unknown, L), last.span
     assert isinstance(item, n.Output)
     try:
-        value = reader.tensor(item.expr)
+        # Of a network over positions the head gets all of them.
+        with reader.at("t", T) if reader.names.positions else nullcontext():
+            value = reader.tensor(item.expr)
     except Reported:
         return None
     if value.has(I):

@@ -13,14 +13,17 @@ from recform.algebra.expr import (
     L,
     State,
     Tensor,
+    has_mirror,
     subtensors,
     time_of,
     untimed,
 )
 from recform.algebra.formula import Boundary, Equation, Rule
 from recform.algebra.operators import Scalar as ScalarOperator
+from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
 from recform.algebra.typeset import indexed
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.lowering.equations.left_side import (
     is_general,
@@ -90,12 +93,48 @@ class EquationReader:
                     hint="give the second unknown a name of its own",
                 )
             seen.setdefault(equation.unknown, equation)
+        self._from_ranges()
         # An equation for one block goes before one for several.
         own = {b.left for b in self._boundaries if not b.several}
         boundaries = [b for b in self._boundaries if not (b.several and b.left in own)]
         told_twice(boundaries, self._report)
         self.unknowns = frozenset(equation.unknown for equation in self._equations)
         return self._present(self._equations), [self._started(b) for b in boundaries]
+
+    def _from_ranges(self) -> None:
+        """Of an unknown with ranges alone, the first range is the equation in general.
+
+        Only if all its blocks have one: those that a deeper network would have more are
+        of this range then.
+        """
+        known = {equation.unknown for equation in self._equations}
+        ranges: dict[str, dict[int, Boundary]] = {}
+        for boundary in self._boundaries:
+            left, rule = boundary.left, boundary.rule
+            if isinstance(left, State) and left.name not in known:
+                mine = ranges.setdefault(left.name, {})
+                if left.index >= 1 and (rule is None or not rule.opens):
+                    mine.setdefault(int(left.index), boundary)
+        whole = set(range(1, self._length + 1))
+        for name, blocks in ranges.items():
+            first = blocks.get(1)
+            if first is None or (rule := first.rule) is None or has_mirror(rule.right):
+                continue
+            if whole and whole <= blocks.keys():
+                made = Equation(name, rule.right, first.span, first.text)
+                self._equations.append(made)
+                self._boundaries = [b for b in self._boundaries if b.rule is not rule]
+                place = self._places()
+                self._equations.sort(key=lambda e: place[untimed(e.unknown)])
+
+    def _places(self) -> dict[str, int]:
+        """Where in the file each unknown has its first equation."""
+        found: dict[str, int] = {}
+        for number, item in enumerate(self._section.equations):
+            for left in item.left:
+                if isinstance(left, n.Reference):
+                    found.setdefault(left.name, number)
+        return found
 
     def _started(self, boundary: Boundary) -> Boundary:
         """A boundary equation without what lies before the first time; zero, if all."""
@@ -151,13 +190,24 @@ class EquationReader:
             return
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
+            if reader.names.positions:
+                position = self._times.position(left)
+                if position is not None:
+                    alone = replace(left, indices=left.indices[:1])
+                    with reader.at(self._times.letter(left), position):
+                        self._one(alone, right, item)
+                return
             for copy in self._times.copies(left):
                 self._copy(copy, left.indices[0], right, item)
             return
+        self._one(left, right, item)
+
+    def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
+        """The equation, or boundary equation, of a left side with one index."""
+        reader = self._reader
         if isinstance(left, n.Reference) and is_several(left):
             found = SeveralReader(reader, self._starts, self._length, self._report)
-            blocks = found.blocks(left, right)
-            self._several(blocks, left, right, item)
+            self._several(*found.blocks(left, right), left, right, item)
             return
         shift = shift_on_left(left)
         if shift is not None:
@@ -211,21 +261,33 @@ class EquationReader:
     def _several(
         self,
         blocks: Sequence[int],
+        ends: tuple[Symbolic, Symbolic] | None,
         left: n.Reference,
         right: n.Expr,
         item: n.Relation,
     ) -> None:
         """``X_<first> = ...``, ``X_<2..5> = ...``: a boundary equation for each block."""
         reader = self._reader
-        value = reader.tensor(renamed(right, {FIRST: "i"}))
-        rule = Rule(value, opens=not isinstance(left.indices[0], n.Range))
-        for block in blocks:
-            at = {I: sympy.Integer(block)}
-            _placed(value, at, reader)
-            state = State(left.name, sympy.Integer(block))
-            self._boundaries.append(
-                Boundary(state, value.xreplace(at), item.span, _text(item), rule)
+        is_range = isinstance(left.indices[0], n.Range)
+        with reader.ranging() if is_range else nullcontext():
+            value = reader.tensor(renamed(right, {FIRST: "i"}))
+        if not self._length and has_mirror(value):
+            self._report.error(
+                "RF316",
+                "L is another number in each stage, and this is one equation for all",
+                right.span,
+                hint="give all stages as many blocks, or leave `scope stage` out",
             )
+            return
+        rule = Rule(value, not is_range, ends)
+        for block in blocks:
+            here = at_block(value, block, self._length)
+            for part in subtensors(value):
+                if part in reader.spans:
+                    made = at_block(part, block, self._length)
+                    reader.spans.setdefault(made, reader.spans[part])
+            state = State(left.name, sympy.Integer(block))
+            self._boundaries.append(Boundary(state, here, item.span, _text(item), rule))
 
     def _copy(
         self, copy: Copy, first: n.Expr | n.Range, right: n.Expr, item: n.Relation
@@ -283,6 +345,11 @@ class EquationReader:
             )
             return
         for left, part in zip(item.left, parts, strict=True):
+            shift = shift_on_left(left)
+            if shift is not None:
+                assert isinstance(left, n.Reference)
+                self._add(left.name, part, shift, item)
+                continue
             target = reader.tensor(left)
             if isinstance(target, State) and target.has(L) and not target.has(I):
                 self._last(left, target)
@@ -290,7 +357,7 @@ class EquationReader:
             if not isinstance(target, State) or target.has(I):
                 self._report.error(
                     "RF217",
-                    "split is for boundary equations: A_0, B_0 = ...",
+                    "the parts of a split are unknowns: A_i, B_i = split(X_<i-1>, 2)",
                     left.span,
                 )
                 return

@@ -7,15 +7,14 @@ from collections.abc import Sequence
 from recform.algebra.expr import L, Tensor
 from recform.algebra.formula import Boundary
 from recform.algebra.symbols import FIRST
-from recform.algebra.typeset import indexed
+from recform.algebra.typeset import indexed, plain_scalar
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
 from recform.lowering.flows.definitions import every_name
+from recform.lowering.reading.base import MAX_INDEX
 from recform.lowering.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
-
-#: Most blocks that one equation may name.
-MAX_BLOCKS = 512
 
 
 def is_several(left: n.Reference) -> bool:
@@ -94,8 +93,10 @@ class SeveralReader:
         self._length = length
         self._report = report
 
-    def blocks(self, left: n.Reference, right: n.Expr) -> Sequence[int]:
-        """The numbers of the blocks.
+    def blocks(
+        self, left: n.Reference, right: n.Expr
+    ) -> tuple[Sequence[int], tuple[Symbolic, Symbolic] | None]:
+        """The numbers of the blocks; and of a range, its ends as they are written.
 
         Raises:
             Reported: if the left side names none, or the right side speaks of others.
@@ -115,22 +116,27 @@ class SeveralReader:
                 right.span,
                 f"X_<{FIRST}> = D_<{FIRST}>*X_<{FIRST}-1>",
             )
-        return self._starts
+        return self._starts, None
 
-    def _range(self, index: n.Range, left: n.Reference) -> Sequence[int]:
-        ends = [self._reader._index(end) for end in (index.first, index.last)]
-        if any(end.has(L) for end in ends):
-            numbers = [end.subs(L, self._length) for end in ends]
-            here = ""
-            if self._length and all(number.is_Integer for number in numbers):
-                here = f"here {left.name}_<{numbers[0]}..{numbers[1]}> = ...; "
+    def _range(
+        self, index: n.Range, left: n.Reference
+    ) -> tuple[Sequence[int], tuple[Symbolic, Symbolic]]:
+        written = [self._reader._value_of_index(e) for e in (index.first, index.last)]
+        if any(end.has(L) for end in written) and not self._length:
             self._fail(
-                "L depends on the stages, and a range on the left side has two numbers",
+                "L is another number in each stage, and this range is one for all",
                 left.span,
-                f"{here}{left.name}_i = ... is for all blocks that have no equation of "
+                f"{left.name}_i = ... is for all blocks that have no equation of "
                 f"their own, such as {left.name}_1 = ...",
             )
-        if not all(end.is_Integer for end in ends) or not 1 <= ends[0] <= ends[1]:
+        ends = [self._whole(end, left) for end in written]
+        # Of a short network, a range that is said in L may have no block.
+        least = ends[0] - 1 if any(end.has(L) for end in written) else ends[0]
+        if (
+            not all(end.is_Integer for end in ends)
+            or not ends[0] >= 1
+            or ends[1] < least
+        ):
             self._fail(
                 "a range on the left side goes from one block, counted from 1, "
                 "to a later one",
@@ -138,12 +144,34 @@ class SeveralReader:
                 f"{left.name}_<2..5> = ..., with i on the right side",
             )
         first, last = map(int, ends)
-        if last - first >= MAX_BLOCKS:
+        if last > MAX_INDEX:
             self._report.error(
-                "RF106", f"an equation is for {MAX_BLOCKS} blocks at most", left.span
+                "RF106",
+                f"this equation is for block {last}; of blocks behind {MAX_INDEX} "
+                "none has an equation of its own",
+                left.span,
             )
             raise Reported
-        return range(first, last + 1)
+        return range(first, last + 1), (written[0], written[1])
+
+    def _whole(self, end: Symbolic, left: n.Reference) -> Symbolic:
+        """An end of a range as a number: ``L/2`` of 8 blocks is 4.
+
+        Raises:
+            Reported: RF315, if that is no whole number.
+        """
+        number = end.subs(L, self._length)
+        if end.has(L) and number.is_Rational and not number.is_Integer:
+            self._report.error(
+                "RF315",
+                f"{plain_scalar(end)} is {number} here, and no block: "
+                f"there are {self._length}",
+                left.span,
+                hint="floor(L/2) is a block for every L; "
+                "or let the stages have an even number of blocks, or an odd one",
+            )
+            raise Reported
+        return number
 
     def _fail(self, message: str, span: Span, hint: str) -> None:
         self._report.error("RF217", message, span, hint=hint)

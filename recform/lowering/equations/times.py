@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.expr import I, at_time, offset
+from recform.algebra.expr import I, T, at_time, offset
 from recform.algebra.scalars import scalar_of
 from recform.algebra.symbols import FIRST
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.left_side import shift_of
 from recform.lowering.flows.definitions import every_name
@@ -74,7 +75,7 @@ class TimeReader:
                 hint="write it for each block, or without the second index",
             )
             return []
-        letter = next((ref.name for ref in references(second)), "")
+        letter = self.letter(left)
         if not letter:
             time = int(self._reader._time_at(second))
             return [Copy(at_time(left.name, time), "", time)]
@@ -93,6 +94,34 @@ class TimeReader:
         # An equation for one time stands for that time.
         single = self._single_times()
         return [copy for copy in copies if copy.unknown not in single]
+
+    def position(self, left: n.Reference) -> Symbolic | None:
+        """What the letter of a second index is, if that is a position; None after RF229.
+
+        On the left of ``H_<i,t+1> = ...`` the position is t+1, so t is the one before.
+        """
+        _, second = left.indices
+        letter = self.letter(left)
+        shift = None
+        if letter and not isinstance(second, n.Range):
+            shift = self._shift(letter, second)
+        if shift is None:
+            self._report.error(
+                "RF229",
+                "with `times positions` the second index on the left is t: an equation is "
+                "for all positions",
+                second.span,
+                hint="before the first position are zeros",
+            )
+            return None
+        return T - shift
+
+    def letter(self, left: n.Reference) -> str:
+        """What stands for the time on a left side; empty if it names one time."""
+        second = left.indices[1]
+        if isinstance(second, n.Range):
+            return ""
+        return next((ref.name for ref in references(second)), "")
 
     def _shift(self, letter: str, index: n.Expr) -> int | None:
         """How far an index lies after its letter; None if that is no time."""

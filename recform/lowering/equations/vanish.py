@@ -45,8 +45,10 @@ def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
             kept = [child for child in left if child is not None]
             return Pointwise(*kept) if len(kept) == len(left) else None
         case Apply():
-            inner = present(tensor.argument, unknowns)
-            return inner and Apply(tensor.operator, tensor.index, inner)
+            left = [present(child, unknowns) for child in tensor.arguments]
+            kept = [child for child in left if child is not None]
+            whole = len(kept) == len(left)
+            return Apply(tensor.operator, tensor.index, *kept) if whole else None
         case Scaled():
             inner = present(tensor.tensor, unknowns)
             return inner and Scaled(tensor.coefficient, inner, tensor.at)

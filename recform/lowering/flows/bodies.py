@@ -84,7 +84,7 @@ class BodyBuilder:
         names = Names(
             self._library,
             frozenset([self._tensor, *found.unknowns]),
-            frozenset(operators),
+            {name: pipeline.inputs for name, pipeline in operators.items()},
             {name: scalar.indexed for name, scalar in found.scalars.items()},
             self._values,
         )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from recform.algebra.formula import Pipeline, Step
-from recform.blocks import Arguments, Operator, Shape, defaults
+from recform.blocks import Arguments, Layout, Operator, Shape, defaults
+from recform.blocks.operators.ids import IDS
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import usage
 from recform.lowering.flows.pipelines import PipelineReader
-from recform.lowering.sections import Section, statement_text
+from recform.lowering.sections import RISE, Section, statement_text
 from recform.lowering.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -27,7 +29,7 @@ class NetworkFlows:
         report: gets RF2xx.
 
     Attributes:
-        frame: stem, head, adapter and transition, by role.
+        frame: stem, head, adapters and transition, by role.
         operators: those that the equations name.
         structural: names of parameters that decide how the network is built.
     """
@@ -51,10 +53,13 @@ class NetworkFlows:
             report,
         )
         self.frame: dict[str, Pipeline] = {}
-        for role in ("stem", "head", "adapter", "transition"):
-            item = section.single[role]
+        for role in ("stem", "head", "adapter", RISE, "transition"):
+            item = section.single.get(role)
+            if item is None:
+                continue  # tokens and vectors have no grid that could become finer
             assert isinstance(item, n.Pipeline)
             self.frame[role] = self._reader.read(role, item.flow)
+        self.frame["head"] = _knowing(self.frame["head"], shape)
         self.operators = {
             name: self._operator(name, span) for name, span in found.operators.items()
         }
@@ -88,3 +93,15 @@ class NetworkFlows:
             )
         empty = Arguments({a.name: a.default for a in operator.arguments})
         return Pipeline(name, (Step(operator, empty, "", span),), name, span)
+
+
+def _knowing(head: Pipeline, shape: Shape) -> Pipeline:
+    """A head whose operators know how many ids the input has, where they share of it."""
+    ids = shape.features if shape.layout is Layout.IDS else None
+    steps = tuple(
+        replace(step, arguments=Arguments({**step.arguments, IDS: ids}))
+        if step.operator.shares
+        else step
+        for step in head.steps
+    )
+    return replace(head, steps=steps)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from recform.algebra.formula import Step
 from recform.algebra.scalars import ScalarReader
-from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter
+from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
 from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
@@ -184,7 +184,7 @@ class OperatorReader:
         reader = ScalarReader(names, self._report, what)
         if argument.kind.paired and isinstance(expr, n.Tuple):
             return self._pair(argument, expr, reader, what)
-        value = reader.read(expr)
+        value = told(reader.read(expr))
         if value is None:
             return None
         checked = self._check(argument, value, used if free else set())
@@ -206,7 +206,7 @@ class OperatorReader:
         self, argument: Argument, expr: n.Tuple, reader: ScalarReader, what: str
     ) -> Value:
         """Height and width; one number if they are equal."""
-        values = [reader.read(item) for item in expr.items]
+        values = [told(reader.read(item)) for item in expr.items]
         if any(value is None for value in values):
             return None
         checked = [self._check(argument, value, set()) for value in values]

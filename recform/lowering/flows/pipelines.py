@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Pipeline, Step
-from recform.algebra.labels import Row, bracketed
+from recform.algebra.labels import Row, bracketed, is_held
 from recform.algebra.symbols import INCOMING, SYMBOLS, size
 from recform.blocks import Argument, Arguments, Kind, Library, symbols_in
 from recform.blocks.symbolic import Symbolic
@@ -27,6 +27,8 @@ from recform.source import Span
 from recform.syntax import nodes as n
 
 _MAX_STEPS = 256
+#: Flows that get one tensor, whatever stands in them.
+_FRAME = ("stem", "head", "adapter", "transition")
 
 
 class PipelineReader(OperatorReader):
@@ -106,13 +108,29 @@ class PipelineReader(OperatorReader):
                 self._defined(name, given, part, steps, inside, row, head, alone=alone)
                 continue
             step = self._step(part, row.name(label), head)
-            if step is not None:
+            if step is not None and self._is_fed(step, steps, above):
                 steps.append(step)
             if len(steps) > _MAX_STEPS:
                 self._report.error(
                     "RF106", f"a flow has more than {_MAX_STEPS} operators", flow.span
                 )
                 return
+
+    def _is_fed(self, step: Step, before: list[Step], above: tuple[str, ...]) -> bool:
+        """Whether an operator gets as many tensors as it takes; reports RF221 if not."""
+        inputs = step.operator.inputs
+        held = is_held(step.label.partition(".")[0]) or "." in step.label
+        if len(inputs) == 1 or not (before or held or above[0] in _FRAME):
+            return True
+        self._report.error(
+            "RF221",
+            f"{step.operator.name} takes {len(inputs)} tensors ({', '.join(inputs)}), "
+            "and here it would get one",
+            step.span,
+            hint="it stands first in the flow of an operator of the equations, in no "
+            f"brackets: A = {step.span.text}, and A_i({', '.join(inputs)})",
+        )
+        return False
 
     # -- definitions of the file
 

@@ -12,6 +12,7 @@ import sympy
 from recform.algebra import scalars as sc
 from recform.algebra.expr import Tensor
 from recform.algebra.operators import OperatorExpr, Scalar
+from recform.algebra.placed import Row
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
@@ -30,7 +31,7 @@ MAX_OFFSET = 32
 MAX_INDEX = 256
 
 COMBINE = ("max", "min", "mean")
-BUILT_IN = ("sum", "prod", "concat", "split", *COMBINE)
+BUILT_IN = ("sum", "prod", "concat", "split", "dot", "norm", *COMBINE)
 
 Value = Tensor | OperatorExpr
 
@@ -42,27 +43,34 @@ class Names:
     Attributes:
         library: the operators of which the elementwise ones are functions.
         unknowns: names with an equation.
-        operators: operator letters, defined or inferred.
+        operators: operator letters, defined or inferred, with the tensors that each
+            takes.
         learned: learned scalars, by name: whether each block has its own.
         numbers: constants and parameters, by name; constants may hold ``i`` and ``L``.
         indexed_numbers: the names among them that are written with an index.
         times: how far a second index runs; 0 where there is none.
         timed: unknowns with a second index.
         each_time: learned scalars with one number for each time, for all blocks.
-        placed: constants with a number for each stage or block, which only operators
-            know.
+        placed: numbers that blocks have by their place: constants per stage or block,
+            and the number of a block within its stage.
+        positions: whether a second index is the position of a token.
+        each_member: learned scalars with a number for each member of a sum.
+        restarts: whether the index starts anew in each stage.
     """
 
     library: Library
     unknowns: frozenset[str]
-    operators: frozenset[str]
+    operators: Mapping[str, tuple[str, ...]]
     learned: Mapping[str, bool]
     numbers: Mapping[str, Symbolic]
     indexed_numbers: frozenset[str] = frozenset()
     times: int = 0
     timed: frozenset[str] = frozenset()
     each_time: frozenset[str] = frozenset()
-    placed: frozenset[str] = frozenset()
+    placed: Mapping[str, Row] = field(default_factory=dict)
+    positions: bool = False
+    each_member: frozenset[str] = frozenset()
+    restarts: bool = False
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""
@@ -95,6 +103,8 @@ class Base:
         used: filled with the names of operators and scalars, in order of appearance.
         members: filled with learned scalars of a fixed number (``a_1``), and what they
             are members of (``a``).
+        ends: filled with the first and last index of the sum that the numbers of
+            ``a_<i,k>`` are for.
     """
 
     names: Names
@@ -102,11 +112,16 @@ class Base:
     spans: dict[Tensor, Span] = field(default_factory=dict)
     used: dict[str, Span] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
+    ends: dict[str, tuple[Symbolic, Symbolic]] = field(default_factory=dict)
     _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0
+    #: Whether what is being read is an operator, with its tensors in brackets.
+    _called: bool = False
     #: Whether what is being read stands in a subscript.
     _indexing: bool = False
+    #: Whether it is the equation of a range of blocks, which may read ``X_<L-i>``.
+    _ranging: bool = False
 
     def tensor(self, expr: n.Expr) -> Tensor:
         """Reads an expression that must be a tensor.
@@ -173,12 +188,21 @@ class Base:
                 self._bound[name] = before
 
     @contextmanager
-    def at(self, letter: str, time: int) -> Iterator[None]:
+    def ranging(self) -> Iterator[None]:
+        """Reads the equation of a range of blocks."""
+        self._ranging = True
+        try:
+            yield
+        finally:
+            self._ranging = False
+
+    @contextmanager
+    def at(self, letter: str, time: Symbolic) -> Iterator[None]:
         """Gives the letter of the second index a value while a side is read."""
         before = self._time
         self._time = letter
         try:
-            with self.binding(letter, sympy.Integer(time)):
+            with self.binding(letter, sympy.sympify(time)):
                 yield
         finally:
             self._time = before

@@ -1,4 +1,4 @@
-"""Calls: functions of tensors and numbers, and operators with their argument."""
+"""Calls: functions of tensors and numbers, and operators with their arguments."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import Elementwise, Tensor
+from recform.algebra.expr import Across, Apply, Elementwise, Tensor, untimed
 from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
 from recform.diagnostics import Label, closest
 from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
 from recform.lowering.reading.ranges import Ranges
+from recform.lowering.twice import is_parameters
 from recform.syntax import nodes as n
 
 
@@ -22,6 +23,9 @@ class Calls(Ranges):
     def _call(self, expr: n.Call) -> Value:
         name = expr.function.name
         indexed = bool(expr.function.indices)
+        if name == "softmax" and not indexed and len(expr.arguments) == 2:
+            # Of one argument it is the operator, across the features.
+            return self._softmax(expr)
         if not indexed and name not in self.names.operators:
             if name in ("sum", "prod"):
                 return self._repeated(expr)
@@ -34,10 +38,31 @@ class Calls(Ranges):
                     expr.span,
                     hint="A_0, B_0 = split(input, 2)",
                 )
+            if name in ("dot", "norm"):
+                return self._across(expr)
             known = self.names.library.elementwise(name)
             if known is not None or name in sc.FUNCTIONS:
                 return self._function(expr)
         return self._application(expr)
+
+    def _across(self, expr: n.Call) -> Value:
+        """``dot(q_i, X)`` and ``norm(X)``: one number a position."""
+        name, arguments = expr.function.name, self._arguments(expr)
+        wanted = {"dot": 2, "norm": 1}[name]
+        if len(arguments) != wanted:
+            takes = "two tensors" if wanted > 1 else "one tensor"
+            self._fail(
+                "RF203", f"{name} takes {takes}, not {len(arguments)}", expr.span
+            )
+        values = [(self.value(argument), argument.span) for argument in arguments]
+        for value, place in values:
+            vector = isinstance(value, Scalar) and wanted > 1
+            if not isinstance(value, Tensor) and not vector:
+                self._fail("RF206", f"{name} takes tensors", place)
+        made = self._multiply(values)
+        if not isinstance(made, Tensor):
+            self._fail("RF206", f"{name} takes a tensor", expr.span)
+        return Across("sum" if name == "dot" else "norm", made)
 
     def _function(self, expr: n.Call) -> Value:
         name = expr.function.name
@@ -71,22 +96,50 @@ class Calls(Ranges):
         if name not in self.names.operators:
             self._no_operator(expr)
         arguments = self._arguments(expr)
-        parameters = [a for a in arguments if self._is_parameters(a)]
+        known = {*self.names.all(), *self._bound}
+        parameters = [a for a in arguments if is_parameters(a, known)]
         operator = self._applied(expr, parameters)
         tensors = [(self.value(a), a) for a in arguments if a not in parameters]
-        if len(tensors) != 1:
+        inputs = self.names.operators[name]
+        if len(tensors) != len(inputs):
+            wanted = f"{len(inputs)} tensors ({', '.join(inputs)})"
             self._fail(
                 "RF203",
-                f"the operator {name} takes one tensor, not {len(tensors)}",
+                f"the operator {name} takes "
+                f"{'one tensor' if len(inputs) == 1 else wanted}, not {len(tensors)}",
                 expr.span,
-                hint="put tensors together with concat(...) or a sum first",
+                hint="put tensors together with concat(...) or a sum first"
+                if len(inputs) < len(tensors)
+                else f"{expr.function.span.text}({', '.join(inputs)})",
             )
-        value, argument = tensors[0]
-        if isinstance(value, Scalar):
-            self._fail("RF206", f"{name} takes a tensor, not a number", argument.span)
+        for value, argument in tensors:
+            if isinstance(value, Scalar):
+                self._fail(
+                    "RF206", f"{name} takes a tensor, not a number", argument.span
+                )
+        if len(tensors) != 1:
+            return self._several(operator, tensors)
+        ((value, _),) = tensors
         if isinstance(value, Tensor):
             return apply(operator, value)
         return Composition((operator, value))
+
+    def _several(
+        self, operator: OperatorRef, given: list[tuple[Value, n.Expr]]
+    ) -> Tensor:
+        """``A_i(Q_i*X, K_i*X, V_i*X)``."""
+        tensors: list[Tensor] = []
+        for value, argument in given:
+            if not isinstance(value, Tensor):
+                self._fail(
+                    "RF206",
+                    f"{untimed(operator.name)} takes tensors, and "
+                    f"{argument.span.text} is an operator",
+                    argument.span,
+                    hint=f"apply it first: {argument.span.text}*X_<i-1>",
+                )
+            tensors.append(value)
+        return Apply(operator.name, operator.index, *tensors)
 
     def _applied(self, expr: n.Call, parameters: list[n.Expr]) -> OperatorRef:
         """The operator of a call, with the index that it has, or that of its theta."""
@@ -94,7 +147,11 @@ class Calls(Ranges):
         found: OperatorRef | None = None
         for place in [*([function] if function.indices else []), *parameters]:
             assert isinstance(place, n.Reference)
-            given = self._reference(replace(place, name=function.name))
+            self._called = True
+            try:
+                given = self._reference(replace(place, name=function.name))
+            finally:
+                self._called = False
             if not isinstance(given, OperatorRef):
                 raise Reported  # a name with two meanings, which has been reported
             if found is not None and given != found:
@@ -109,15 +166,6 @@ class Calls(Ranges):
             self.used.setdefault(function.name, function.span)
             return OperatorRef(function.name, sympy.nan)
         return found
-
-    def _is_parameters(self, argument: n.Expr) -> bool:
-        """Whether this is ``theta_i``: a name that means nothing but its index."""
-        return (
-            isinstance(argument, n.Reference)
-            and argument.name not in self.names.all()
-            and argument.name not in self._bound
-            and argument.name in ("theta", "\u03b8", "omega", "\u03c9", "Theta", "w")
-        )
 
     def _no_operator(self, expr: n.Call) -> NoReturn:
         name, library = expr.function.name, self.names.library

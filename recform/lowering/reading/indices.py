@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned
+from recform.algebra.expr import I, L, Learned, T, mirrored
 from recform.algebra.operators import Scalar
 from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
@@ -18,6 +18,9 @@ class Indices(Base):
     def _index(self, expr: n.Expr | n.Range) -> Symbolic:
         assert not isinstance(expr, n.Range)
         value = self._value_of_index(expr)
+        if (shift := mirrored(value)) is not None:
+            self._mirror(shift, expr)
+            return value
         number = value - I if value.has(I) else value - L if value.has(L) else value
         if not number.is_Integer:
             self._fail("RF304", "an index is i, i-1, i-2, ... or a number", expr.span)
@@ -29,6 +32,24 @@ class Indices(Base):
                 expr.span,
             )
         return value
+
+    def _mirror(self, shift: int, expr: n.Expr) -> None:
+        """Looks at an index ``L-i``: the block as far from the end as this one is in."""
+        if abs(shift) > MAX_OFFSET:
+            self._fail(
+                "RF106",
+                f"this index reaches further than {MAX_OFFSET:,}: out of all reason",
+                expr.span,
+            )
+        if not self._ranging:
+            self._fail(
+                "RF316",
+                f"{expr.span.text} stands in the equation of a range of blocks: "
+                "for those of the first half, that block comes later",
+                expr.span,
+                hint="X_<L/2+1..L> = W_i*concat(X_<i-1>, X_<L-i>), "
+                "and X_i = ... for the others",
+            )
 
     def _value_of_index(self, expr: n.Expr) -> Symbolic:
         before, self._indexing = self._indexing, True
@@ -92,3 +113,36 @@ class Indices(Base):
         if time < -MAX_OFFSET:
             self._fail("RF106", "this index is out of all reason", expr.span)
         return time
+
+    def _behind(self, expr: n.Expr | n.Range) -> int:
+        """How many positions a second index lies behind the one that is computed."""
+        letter = self._time or "t"
+        wanted = f"a second index is {letter}, {letter}-1, {letter}-2, ..."
+        if isinstance(expr, n.Range):
+            self._fail("RF229", f"{wanted}, and no range", expr.span)
+        if not self._time:
+            self._fail(
+                "RF229",
+                f"only an equation that has {letter} on its left side knows positions",
+                expr.span,
+                hint="without a second index an unknown is meant at all positions",
+            )
+        distance = T - self._value_of_index(expr)
+        if not distance.is_Integer:
+            self._fail(
+                "RF229",
+                wanted,
+                expr.span,
+                hint=f"with `times positions` {letter} is the position of a token, of "
+                "which no number is known",
+            )
+        if distance < 0:
+            self._fail(
+                "RF229",
+                "a position does not know what comes behind it",
+                expr.span,
+                hint=wanted,
+            )
+        if distance > MAX_OFFSET:
+            self._fail("RF106", "this index is out of all reason", expr.span)
+        return int(distance)

@@ -22,7 +22,6 @@ from recform.algebra.expr import (
 )
 from recform.algebra.means import members
 from recform.algebra.operators import Scalar
-from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import (
     MAX_INDEX,
     MAX_OFFSET,
@@ -30,16 +29,17 @@ from recform.lowering.reading.base import (
     MAX_WRITTEN,
     Value,
 )
-from recform.lowering.reading.references import References
+from recform.lowering.reading.members import Gathered, Range, reads_block
 from recform.source import Span
 from recform.syntax import nodes as n
 
 
-class Ranges(References):
+class Ranges(Gathered):
     """Reads what runs over several indices."""
 
     def _repeated(self, expr: n.Call) -> Value:
         name = expr.function.name
+        expr, by_stage = self._by_stage(expr)
         arguments = self._arguments(expr)
         if name == "sum" and len(arguments) == 1:
             return self._combined(expr)
@@ -62,13 +62,20 @@ class Ranges(References):
         low, high = self._value_of_index(first), self._value_of_index(last)
         if not low.is_Integer:
             self._fail("RF308", "the range starts at a whole number", first.span)
-        if high.has(I) and name == "sum":
-            return self._history("sum", variable.name, body, low, high, expr.span)
+        if (high.has(I) or high.has(L)) and name == "sum":
+            over = Range(variable.name, low, high, by_stage)
+            return self._history("sum", over, body, expr.span)
+        if by_stage:
+            self._fail(
+                "RF308",
+                "a sum by stage ends at i, i-1, ..., or at L in the output",
+                last.span,
+            )
         if not high.is_Integer:
             self._fail(
                 "RF308",
                 "the range ends at a whole number"
-                + (" or at i-1" if name == "sum" else ""),
+                + (" or at i-1 (at L in the output)" if name == "sum" else ""),
                 last.span,
             )
         if high - low + 1 > MAX_TERMS:
@@ -94,6 +101,26 @@ class Ranges(References):
         if name == "sum":
             return self._add([(1, value, span) for value, span in values])
         return self._multiply(values)
+
+    def _by_stage(self, expr: n.Call) -> tuple[n.Call, bool]:
+        """Whether a sum is one ``by=stage``, and the call without that."""
+        found = [
+            a for a in expr.arguments if isinstance(a, n.Keyword) and a.name == "by"
+        ]
+        if not found or expr.function.name != "sum":
+            return expr, False
+        value = found[0].value
+        if not isinstance(value, n.Reference) or value.name != "stage":
+            self._fail("RF203", "a sum is by=stage, or over all blocks", value.span)
+        if self.names.restarts:
+            self._fail(
+                "RF308",
+                "the index starts anew in each stage, so no sum goes over several",
+                found[0].span,
+                hint="leave out `scope stage`",
+            )
+        rest = tuple(a for a in expr.arguments if a not in found)
+        return replace(expr, arguments=rest), True
 
     def _combined(self, expr: n.Call) -> Value:
         name = expr.function.name
@@ -143,7 +170,7 @@ class Ranges(References):
         indices = (n.Reference(here, "_k"), *argument.indices[1:])
         body = n.Reference(here, argument.name, indices)
         kind = "sum" if name == "mean" else name
-        history = self._history(kind, "_k", body, low, high, here)
+        history = self._history(kind, Range("_k", low, high), body, here)
         if name != "mean":
             return history
         if not isinstance(history, History):
@@ -172,27 +199,13 @@ class Ranges(References):
             return Concat(*parts)
         return TensorSum(*parts) if name == "sum" else Combine(name, *parts)
 
-    def _history(
-        self,
-        kind: str,
-        variable: str,
-        body: n.Expr,
-        low: Symbolic,
-        high: Symbolic,
-        span: Span,
-    ) -> Tensor:
-        """A range up to ``i-d``, kept as one tensor that grows or adds up."""
-        with self.binding(variable, K):
-            value = self._body(body)
+    def _history(self, kind: str, over: Range, body: n.Expr, span: Span) -> Tensor:
+        """A range up to ``i-d``, kept as one tensor that grows or adds up, or as a list."""
+        low, high = over.first, over.last
+        with self.binding(over.variable, K):
+            value = self._body(body, over)
         if not isinstance(value, Tensor):
             self._fail("RF308", f"{kind} over a history needs a tensor", body.span)
-        if value.has(I):
-            self._fail(
-                "RF308",
-                "the body of a range that ends at i cannot depend on i itself",
-                body.span,
-                hint="a sum over all of history is kept as one tensor that adds up",
-            )
         end = high - I if high.has(I) else high - L if high.has(L) else high
         if not end.is_Integer:
             self._fail("RF308", "the range ends at i-1, i-2, ... or a number", span)
@@ -200,7 +213,9 @@ class Ranges(References):
             self._fail("RF106", "this range reaches out of all reason", span)
         if not (0 <= low <= MAX_OFFSET):
             self._fail("RF308", f"the range starts at 0 to {MAX_OFFSET}", span)
-        self._missing_scalars(value, variable, int(low), span)
+        self._missing_scalars(value, over.variable, int(low), span)
+        if over.by_stage or reads_block(value):
+            return self._weighed(value, over, body.span)
         return History(kind, value, low, high)
 
     def _missing_scalars(
@@ -220,7 +235,7 @@ class Ranges(References):
                     f"{low + 1 - first}, and write what comes before as terms of its own",
                 )
 
-    def _body(self, body: n.Expr) -> Value:
+    def _body(self, body: n.Expr, over: Range) -> Value:
         raise NotImplementedError
 
     def _arguments(self, expr: n.Call) -> list[n.Expr]:

@@ -7,9 +7,22 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import I, Input, L, Learned, State, at_time
+from recform.algebra.expr import (
+    Elementwise,
+    I,
+    Input,
+    L,
+    Learned,
+    State,
+    Tensor,
+    at_time,
+    mirrored,
+    untimed,
+)
 from recform.algebra.operators import OperatorRef, Scalar
+from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST
+from recform.blocks.operators.positions import SHIFT
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
@@ -33,13 +46,26 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
+        if self.names.positions and len(expr.indices) == 2:
+            return self._at_position(expr)
+        if name in self.names.each_member:
+            return self._member_scalar(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
+        if mirrored(index) is not None:
+            self._fail(
+                "RF316",
+                f"{name} is no unknown, and only unknowns are taken from the block "
+                f"{expr.indices[0].span.text}",
+                expr.span,
+                hint=f"write {name}_i, which is of the block itself, "
+                f"or {name} for one that all blocks share",
+            )
         if name in self.names.operators:
             owner = name if time is None else at_time(name, time)
             self.used.setdefault(owner, expr.span)
-            return OperatorRef(owner, index)
+            return self._alone(OperatorRef(owner, index), expr)
         if name in self.names.learned:
             return self._learned(expr, index, time)
         if name in self.names.numbers and expr.indices:
@@ -52,6 +78,23 @@ class References(Indices):
             # Nothing says what it is; as an operator it gets the more telling error.
             return OperatorRef(name, index)
         self._unknown(expr)
+
+    def _alone(self, operator: OperatorRef, expr: n.Reference) -> Value:
+        """An operator that is not called: it takes the next tensor on its right."""
+        inputs = self.names.operators[untimed(operator.name)]
+        if self._called:
+            return operator
+        if len(inputs) > 1:
+            self._fail(
+                "RF220",
+                f"{expr.name} takes {len(inputs)} tensors: {', '.join(inputs)}",
+                expr.span,
+                hint=f"they stand in brackets: {expr.span.text}({', '.join(inputs)})",
+            )
+        return operator
+
+    def _member_scalar(self, expr: n.Reference) -> Value:
+        raise NotImplementedError
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:
         """An unknown at its index; one of a second index at its time."""
@@ -75,6 +118,22 @@ class References(Indices):
             )
         return State(name if time is None else at_time(name, time), index)
 
+    def _at_position(self, expr: n.Reference) -> Tensor:
+        """``X_<i-1,t-1>``: an unknown at an earlier position."""
+        first, second = expr.indices
+        if expr.name not in self.names.unknowns:
+            self._fail(
+                "RF229",
+                f"{expr.name} is the same at all positions",
+                expr.span,
+                hint=f"write it with one index: {expr.name}_{first.span.text}",
+            )
+        assert not isinstance(first, n.Range)
+        made: Tensor = self._state(expr, self._index(first), None)
+        for _ in range(self._behind(second)):
+            made = Elementwise(SHIFT, made)
+        return made
+
     def _plain(self, expr: n.Reference) -> Value | None:
         """A name without an index, if it is a number or the input."""
         name = expr.name
@@ -97,7 +156,27 @@ class References(Indices):
             return Scalar(value)
         if name in sc.CONSTANTS and name not in self.names.all():
             return Scalar(sc.CONSTANTS[name])
+        known = self._indexing or name in self.names.all()
+        if name in self.names.placed and not known:
+            return Scalar(self._placed(expr))
         return None
+
+    def _placed(self, expr: n.Reference) -> Symbolic:
+        """A number of the block: that of its stage, its own, or its place in its stage."""
+        row = self.names.placed[expr.name]
+        if not self.names.restarts:
+            return Placed(row)
+        if row.growth:
+            return I
+        if len(set(row.values)) > 1:
+            self._fail(
+                "RF218",
+                f"{expr.name} has a number for each stage or block, and with scope stage "
+                "an equation is one for all",
+                expr.span,
+                hint="with scope network an equation reads the number of its block",
+            )
+        return row.at(1)
 
     def _learned(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> Value:
         name = expr.name
@@ -153,14 +232,12 @@ class References(Indices):
         name = expr.name
         if self._indexing:
             self._no_index(expr)
-        if name in self.names.placed:
+        if name in self.names.placed and expr.indices:
             self._fail(
-                "RF218",
-                f"{name} has a number for each stage or block, and an equation is one "
-                "for all",
+                "RF304",
+                f"{name} has no index: it is the number of the block that reads it",
                 expr.span,
-                hint="such a number stands in the arguments of operators: "
-                f"W = conv({name}, c) > bn",
+                hint=f"write {name}",
             )
         if self.names.library.elementwise(name) or name in BUILT_IN:
             self._fail(

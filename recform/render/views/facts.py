@@ -119,17 +119,17 @@ class Sizes:
     def operator(self, name: str, module: Module) -> int:
         """How many parameters an operator has where it is owned."""
         pipeline = self._formula.operators[name]
-        if module.input is None:
+        if module.inputs is None:
             return 0
-        return self._runner.run(pipeline, module.input, module.place, None).parameters
+        return self._runner.run(pipeline, module.inputs, module.place, None).parameters
 
     def adapter(self, adapter: Adapter) -> int:
         """How many parameters an adapter has."""
-        pipeline = self._formula.adapter
+        pipeline = self._formula.adapter_of(adapter.bridge.stride)
         assert pipeline is not None
         bridge = adapter.bridge
         place = Place(int(bridge.target.features), bridge.stride)
-        return self._runner.run(pipeline, bridge.source, place, None).parameters
+        return self._runner.run(pipeline, (bridge.source,), place, None).parameters
 
 
 def segments(network: NetworkGraph) -> list[tuple[int, Segment]]:
@@ -168,10 +168,7 @@ def adapters(blocks: Iterable[Block], block: Block) -> tuple[Adapter, ...]:
     several = list(blocks)
     groups: dict[object, list[Site]] = {}
     for site in block.sites:
-        targets = []
-        for other in several:
-            bridge = other.sites.get(site)
-            targets.append(bridge.target if bridge else other.shapes.get(site.parent))
+        targets = [other.arrives(site) for other in several]
         key = (site.value, block.sites[site].target, tuple(targets))
         groups.setdefault(key, []).append(site)
     return tuple(

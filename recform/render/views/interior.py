@@ -133,7 +133,7 @@ class Interior:
     def _adapter(self, site: Site) -> str:
         adapter = self._sites[site]
         if adapter not in self._adapters:
-            pipeline = self._setting.formula.adapter
+            pipeline = self._setting.formula.adapter_of(adapter.bridge.stride)
             assert pipeline is not None
             size = self._sizes.adapter(adapter)
             bridge = adapter.bridge

@@ -118,10 +118,16 @@ class _Reader:
             return {((tensor.name, int(index or 0)), ()): 1} if known else {}
         if isinstance(tensor, Apply):
             owner = None if tensor.index is sympy.nan else number(tensor.index)
-            inner = self._terms(tensor.argument, block, last=last)
-            argument = plain(tensor.argument.xreplace({I: sympy.Integer(block)}))
-            call = (tensor.operator, owner, argument)
-            return {(base, (call, *calls)): f for (base, calls), f in inner.items()}
+            here = [
+                part.xreplace({I: sympy.Integer(block)}) for part in tensor.arguments
+            ]
+            given = ", ".join(map(plain, here))
+            call = (tensor.operator, owner, given)
+            return _sum(
+                {(base, (call, *calls)): f for (base, calls), f in terms.items()}
+                for part in tensor.arguments
+                for terms in [self._terms(part, block, last=last)]
+            )
         if isinstance(tensor, Scaled):
             inner = self._terms(tensor.tensor, block, last=last)
             # The number of the block, as counted from the last one.

@@ -8,7 +8,7 @@ from recform.graph.partial import Partial
 from recform.recurrence.model import END, START
 from recform.render.model import Diagram, Direction
 from recform.render.views import facts
-from recform.render.views.bundles import bundled
+from recform.render.views.bundles import MAX_NODES, bundled
 from recform.render.views.overview import Overview
 
 
@@ -18,6 +18,10 @@ def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Di
     segments = [segment for _, segment in facts.segments(graph)]
     writer = Overview(graph.recurrence, direction, segments)
     by_stage = formula.scope is Scope.STAGE
+    blocks = sum(flow.length for flow in graph.recurrence.flows)
+    # Of long skips one sees where each of them leads.
+    skips = any(flow.stacks for flow in graph.recurrence.flows)
+    expand = expand or (skips and blocks <= MAX_NODES)
     all_bundles = bundled(segments, expand=expand)
     writer.input()
     writer.piece(graph.stem, "stem")
@@ -30,6 +34,7 @@ def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Di
         shapes = [None if s is None else s for s in start.outputs]
         own = start.totals.parameters + scalars
         writer.between(flow.start, shapes, own, f"start {number + 1}")
+        writer.begin(flow)
         which = [number] if by_stage else range(len(formula.stages))
         for stage in which:
             writer.stage(stage, [b for b in all_bundles if b.stage == stage])
@@ -39,7 +44,6 @@ def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Di
     writer.piece(graph.head, "head")
     writer.output(graph.output)
     total = graph.totals.parameters
-    blocks = sum(bundle.count for bundle in all_bundles)
     said = (
         f"{facts.count(len(formula.stages), 'stage')} of "
         f"{facts.count(blocks, 'block')} in all; {facts.count(total, 'parameter')}"
@@ -68,6 +72,7 @@ def of_partial(partial: Partial, direction: Direction) -> Diagram:
         if number:
             _follow_transition(writer, formula.transition, number)
         writer.between(flow.start, [None] * len(flow.start.outputs), 0, "start")
+        writer.begin(flow)
         for stage in which:
             own = [b for b in bundles if b.stage == stage]
             stuck = partial if in_block and stage == partial.stage else None

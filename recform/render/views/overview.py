@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import Apply, I, Input, L, Scaled, State, Tensor
+from recform.algebra.expr import Apply, I, Input, L, Mirror, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
-from recform.recurrence.model import END, START, ModuleSlot, Step
+from recform.recurrence.model import END, START, Flow, ModuleSlot, Slot, Step
+from recform.recurrence.stacks import Lists
 from recform.render import text
 from recform.render.model import Cluster, Kind
 from recform.render.views import facts
@@ -58,6 +59,11 @@ class Overview(Sketch):
         node = self.node(Kind.piece, str(step.role), str(step.role))
         self.arrive(node, wrong=True)
         self.mark(node)
+
+    def begin(self, flow: Flow) -> None:
+        """A flow of blocks, behind what there is."""
+        self.lists = Lists[Carried](flow)
+        self.lists.keep(0, self.carried)
 
     def between(
         self, step: Step, shapes: list[Shape | None], parameters: int, name: str
@@ -155,11 +161,7 @@ class Overview(Sketch):
         )
         self._adapt(bundle, step, node, cluster)
         self._calls(step, node)
-        outputs = bundle.last.block.outputs
-        self.carried = [
-            Carried(node, slot, shape)
-            for slot, shape in zip(step.outputs, outputs, strict=True)
-        ]
+        self.carried = self._made(bundle, step, node)
 
     def _adapters(self, segment: Segment) -> tuple[facts.Adapter, ...]:
         same = self.alike.get(segment.step, [segment.block])
@@ -168,11 +170,16 @@ class Overview(Sketch):
     def _adapt(self, bundle: Bundle, step: Step, node: str, cluster: str) -> None:
         """Edges to a block, through its adapters where terms need them."""
         sites = bundle.lead.block.sites
-        by_slot = dict(zip(step.inputs, self.carried, strict=True))
+        by_slot: dict[Slot, list[Carried]] = {
+            slot: [carried]
+            for slot, carried in zip(step.inputs, self.carried, strict=False)
+        }
+        by_slot |= self._skips(bundle, step, node)
         base = node.removeprefix(f"{self.prefix}-")
         outer = [a for a in self._adapters(bundle.lead) if a.value in step.inputs]
         for number, adapter in enumerate(outer, start=1):
-            pipeline, size = self.formula.adapter, self.sizes.adapter(adapter)
+            pipeline = self.formula.adapter_of(adapter.bridge.stride)
+            size = self.sizes.adapter(adapter)
             assert pipeline is not None
             name = self.node(
                 Kind.adapter,
@@ -185,12 +192,36 @@ class Overview(Sketch):
                 count=bundle.count,
                 parameters=size * bundle.count,
             )
-            self.connect(by_slot[adapter.value], name, adapter.value)
+            for carried in by_slot[adapter.value]:
+                self.connect(carried, name, _called(adapter.value, carried))
             made = Carried(name, adapter.value, adapter.bridge.target)
             self.connect(made, node, adapter.value)
-        for slot, carried in by_slot.items():
+        for slot, several in by_slot.items():
             if isinstance(slot, ModuleSlot) or _read_directly(step, slot, sites):
-                self.connect(carried, node, slot)
+                for carried in several:
+                    self.connect(carried, node, _called(slot, carried))
+
+    def _skips(
+        self, bundle: Bundle, step: Step, node: str
+    ) -> dict[Slot, list[Carried]]:
+        """What the blocks take off stacks; and they put there what they make."""
+        slots = [step.inputs[number] for number in step.popped]
+        found: dict[Slot, dict[Carried, None]] = {slot: {} for slot in slots}
+        made = self._made(bundle, step, node)
+        for block in range(bundle.first, bundle.first + bundle.count):
+            for slot, carried in zip(
+                slots, self.lists.given(step, block, ()), strict=True
+            ):
+                found[slot][carried] = None
+            self.lists.keep(block, made)
+        return {slot: list(several) for slot, several in found.items()}
+
+    def _made(self, bundle: Bundle, step: Step, node: str) -> list[Carried]:
+        outputs = bundle.last.block.outputs
+        return [
+            Carried(node, slot, shape)
+            for slot, shape in zip(step.outputs, outputs, strict=True)
+        ]
 
     def _stuck_block(self, partial: Partial, cluster: str) -> None:
         step = partial.step
@@ -202,7 +233,8 @@ class Overview(Sketch):
             notes=[text.words("shapes do not meet")],
             cluster=cluster,
         )
-        for slot, carried in zip(step.inputs, self.carried, strict=True):
+        given = self.lists.given(step, partial.index, self.carried)
+        for slot, carried in zip(step.inputs, given, strict=True):
             shape = partial.shapes.get(slot) if isinstance(slot, Tensor) else None
             wrong = slot in partial.ends
             self.connect(replace(carried, shape=shape), node, slot, wrong=wrong)
@@ -229,6 +261,11 @@ class Overview(Sketch):
             tooltip=f"{name}: {pipeline.text}",
             parameters=parameters,
         )
+
+
+def _called(slot: Slot, carried: Carried) -> Slot | None:
+    """What an input is called beside its edge: off a stack, as it was made."""
+    return carried.slot if isinstance(slot, Mirror) else slot
 
 
 def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:

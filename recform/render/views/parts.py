@@ -6,18 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
     Elementwise,
     History,
     Input,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
@@ -123,6 +128,16 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
             return Kind.combine, f"part {tensor.which + 1} of {tensor.parts}"
         case TensorSum():
             return Kind.sum, "+"
+        case History() | Listed() if is_list(tensor):
+            return Kind.combine, "list"
+        case Members():
+            return Kind.combine, "each"
+        case Over():
+            if tensor.kind == "sum":
+                return Kind.combine, "sum"
+            return Kind.activation, "softmax"
+        case Across():
+            return Kind.combine, "dot" if tensor.kind == "sum" else "norm"
         case History():
             return (Kind.sum, "+") if is_sum(tensor) else (Kind.combine, tensor.kind)
     raise TypeError(type(tensor).__name__)

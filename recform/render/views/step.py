@@ -178,7 +178,7 @@ def caption_of(formula: Formula) -> tuple[text.Text, ...]:
     """The equations of the file, and where they start, typeset."""
     # `A_0, B_0 = split(input, 2)` is two boundaries of one text.
     lines = dict.fromkeys(
-        [*(e.text for e in formula.equations), *(b.text for b in formula.boundaries)]
+        [*equation_texts(formula), *(b.text for b in formula.boundaries)]
     )
     return tuple(
         line for item in lines for line in text.wrapped(text.formula(item), 72)

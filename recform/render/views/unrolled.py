@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from recform.algebra.expr import I
+import sympy
+
+from recform.algebra.expr import I, Mirror
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import ModuleSlot
+from recform.recurrence.model import ModuleSlot, Recurrence, Step
 from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
 from recform.render.views.interior import Interior
 from recform.render.views.parts import Setting, distinct, slug
 from recform.render.views.step import (
+    caption_of,
     coloured,
     equations_of,
     general_caption,
@@ -24,32 +28,70 @@ from recform.render.views.step import (
 MAX_BLOCKS = 24
 
 
+@dataclass(frozen=True)
+class _Shown:
+    """A block that is drawn: its label, its step, and what its number is called."""
+
+    label: str
+    step: Step
+    index: Symbolic
+
+
+def usual(network: NetworkGraph) -> int:
+    """How many blocks are drawn, if nobody says a number."""
+    return 6 if network.recurrence.flows[0].stacks else 3
+
+
+def _row(recurrence: Recurrence, blocks: int) -> list[_Shown]:
+    """Regular blocks; of a network with long skips those where it turns."""
+    flow = recurrence.flows[0]
+    if not flow.stacks:
+        labels = ["block i", *(f"block i+{number}" for number in range(1, blocks))]
+        return [
+            _Shown(label, recurrence.pattern, I + number)
+            for number, label in enumerate(labels)
+        ]
+    steps = [
+        recurrence.steps[run.step]
+        for run in flow.runs
+        for _ in range(run.first, run.last + 1)
+    ]
+    turn = min(block for stack in flow.stacks for block in stack.popped)
+    first = max(1, min(turn - blocks // 2, flow.length - blocks + 1))
+    row = range(first, min(first + blocks, flow.length + 1))
+    return [_Shown(f"block {n}", steps[n - 1], sympy.Integer(n)) for n in row]
+
+
 def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
     """Blocks i to i + ``blocks`` - 1 from the middle of the network."""
     recurrence = network.recurrence
-    formula, step = recurrence.formula, recurrence.pattern
+    formula = recurrence.formula
     groups = facts.Groups(recurrence)
     prefix = f"{slug(formula.name)}-unrolled"
-    same = tuple(
-        segment.block
-        for _, segment in facts.segments(network)
-        if recurrence.steps[segment.step] == step
-    )
     nodes: list[Node] = []
     edges: list[Edge] = []
     clusters: list[Cluster] = []
     before: list[Node] = []
-    for number in range(blocks):
-        label = "block i" if number == 0 else f"block i+{number}"
+    # What blocks have made for stacks, by its name.
+    kept: dict[str, Node] = {}
+    shown = _row(recurrence, blocks)
+    for number, block in enumerate(shown):
+        step = block.step
+        same = tuple(
+            segment.block
+            for _, segment in facts.segments(network)
+            if recurrence.steps[segment.step] == step
+        )
         own = f"{prefix}-{number}"
         cluster = f"{own}-block"
-        names = facts.Names(step, I + number)
+        names = facts.Names(step, block.index)
         setting = Setting(formula, names, own, cluster, same)
         # By name: what is known from the start need not be handed on in its place.
         known = {node.meaning: node for node in before}
         sources = {}
         for position, slot in enumerate(step.inputs):
-            node = known.get(names.slot(slot))
+            here = kept if isinstance(slot, Mirror) else known
+            node = here.get(names.slot(slot))
             if node is None:
                 node = state_node(setting, groups, slot, "in")
                 node = replace(
@@ -57,9 +99,10 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                 )
                 nodes.append(node)
                 before.append(node)
+                kept.setdefault(node.meaning, node)
             sources[slot] = node.id
         interior = Interior(setting, sources)
-        last = number == blocks - 1
+        last = number == len(shown) - 1
         after = distinct(
             [
                 replace(
@@ -70,7 +113,7 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                 for position, slot in enumerate(step.outputs)
             ]
         )
-        edges += coloured(interior.edges, before)
+        edges += coloured(interior.edges, [*before, *kept.values()])
         for position, slot in enumerate(step.outputs, start=1):
             node = after[position - 1]
             edges.append(
@@ -86,18 +129,21 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
             )
         nodes += [*interior.nodes, *after]
         if interior.nodes:
-            clusters.append(Cluster(cluster, text.words(label)))
+            clusters.append(Cluster(cluster, text.words(block.label)))
         before = after
+        kept |= {node.meaning: node for node in after}
     calls = sum(1 for node in nodes if node.kind is Kind.operator)
-    other = not_for(formula)
+    general = not recurrence.flows[0].stacks
+    other = not_for(formula) if general else ""
+    count = facts.count(len(shown), "block")
     return Diagram(
         prefix,
         View.unrolled,
         direction,
-        f"{formula.name}: {facts.count(blocks, 'block')} side by side",
-        f"{equations_of(formula)}. {facts.count(blocks, 'block')} in a row, "
+        f"{formula.name}: {count} side by side",
+        f"{equations_of(formula)}. {count} in a row, "
         f"with {facts.count(calls, 'operator call')}.{f' {other}.' if other else ''}",
-        general_caption(formula),
+        general_caption(formula) if general else caption_of(formula),
         tuple(nodes),
         tuple(edges),
         tuple(clusters),

@@ -1,0 +1,222 @@
+"""A recurrence over positions as an operator: ``H_<i,t> = A_i*H_<i,t-1> + B_i*X_<i-1,t>``.
+
+What a position reads of the positions before is computed inside of it; all else comes in
+as whole tensors. To everything outside it is an operator of several tensors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import sympy
+
+from recform.algebra.affine import Affine
+from recform.algebra.body import Body, Inside
+from recform.algebra.expr import Pointwise, State, Tensor
+from recform.blocks import Arguments, Cost, Layout, Misfit, Shape, symbols_in
+from recform.blocks.operator import require_layout
+from recform.blocks.shape import Size
+from recform.blocks.support import template
+from recform.blocks.symbolic import Symbolic
+
+
+def given(name: str) -> State:
+    """What comes in under a name."""
+    return State(name, sympy.nan)
+
+
+def before(unknown: str, lag: int) -> State:
+    """What an unknown was some positions ago; at 0, what it is now."""
+    return State(unknown, -lag)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Cell(Body):
+    """Unknowns that need what they were at the positions before.
+
+    Its state is what a network keeps that takes one position after the other: the values
+    of :attr:`memory`. Before the first position they are zeros.
+
+    Attributes:
+        incoming: names of the tensors that come in.
+        unknowns: what recurs, in the order of the file. Of these, ``definitions`` says
+            what each is at a position.
+        results: those of them that are read outside; several come out side by side.
+        lags: how many positions back each is read; 0 for one that is not.
+        affine: the recurrence as a linear one; None if it is not linear.
+    """
+
+    incoming: tuple[str, ...]
+    unknowns: tuple[str, ...]
+    results: tuple[str, ...]
+    lags: Mapping[str, int]
+    affine: Affine | None
+
+    @property
+    def support(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a linear one runs."""
+        return () if self.affine is None else (template("scan"),)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tensors that it takes; a single one has the name that it always has."""
+        return self.incoming if len(self.incoming) > 1 else ("x",)
+
+    @property
+    def recurrent(self) -> tuple[State, ...]:
+        """What is kept from position to position, the newest value of each first."""
+        return tuple(
+            before(name, lag)
+            for name in self.unknowns
+            for lag in range(1, self.lags[name] + 1)
+        )
+
+    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
+        """What a tensor is made from; what comes in or is kept is made of nothing."""
+        if isinstance(tensor, State) and tensor not in self.definitions:
+            return ()
+        return super().parts(tensor)
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        """Tokens of the features that come out.
+
+        Raises:
+            Misfit: if no tokens come in, or a value would change its width from
+                position to position.
+        """
+        key = (inputs, tuple(a.items()))
+        if key not in self._shapes:
+            made = self.inside(inputs, a).shape(self.output)
+            self._shapes[key] = inputs[0].with_features(made.features)
+        return self._shapes[key]
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        """Parameters once, all else for every position."""
+        key = (inputs, tuple(a.items()))
+        if key not in self._costs:
+            inside = self.inside(inputs, a)
+            one = inside.cost()
+            length = int(inputs[0].grid[0])
+            kept = one.saves_more * length
+            if self.affine is not None:
+                # Products of factors and what is added up, in each round half of them.
+                length, kept = 1, 3 * inside.shape(self.output).elements
+            self._costs[key] = Cost(
+                parameters=one.parameters,
+                multiply_adds=one.multiply_adds * length,
+                saves_input=True,
+                saves_output=self.affine is None,
+                saves_more=kept,
+            )
+        return self._costs[key]
+
+    def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Recurring:
+        """The shapes inside: of one position, or of all of them if it is linear.
+
+        Raises:
+            Misfit: if there are none.
+        """
+        for shape in inputs:
+            require_layout(shape, Layout.TOKENS)
+            both = (*shape.grid, *inputs[0].grid)
+            if len(set(both)) > 1 and all(isinstance(size, int) for size in both):
+                raise Misfit(
+                    "RF401", f"runs over {inputs[0]} and {shape} at the same time"
+                )
+        if self.affine is None:
+            inputs = tuple(Shape(Layout.VECTOR, x.features) for x in inputs)
+        known: dict[Tensor, Shape] = {
+            given(name): x for name, x in zip(self.incoming, inputs, strict=True)
+        }
+        widths = self._widths(known, a)
+        made = Recurring(self, a, {**known, **self._kept(inputs[0], widths)})
+        for name, width in widths.items():
+            now = made.shape(before(name, 0)).features
+            if now != width and isinstance(now, int) and isinstance(width, int):
+                raise self._misfit(
+                    "RF401",
+                    f"makes {now} features of {name} at a position, and {width} at the "
+                    "one before",
+                    name,
+                    "a recurrence has one width at all positions",
+                )
+        return made
+
+    def _widths(self, known: Mapping[Tensor, Shape], a: Arguments) -> dict[str, Size]:
+        """How many features each unknown has, which what it is made of says.
+
+        What is kept has a width that is not known at first, of which sums and operators
+        may be free.
+        """
+        opened = {
+            name: sympy.Symbol(f"width of {name}", integer=True, positive=True)
+            for name in self.unknowns
+        }
+        waiting = frozenset(opened.values())
+        found: dict[str, Size] = dict(opened)
+        one = next(iter(known.values()))
+        for _ in self.unknowns:
+            trial = Recurring(self, a, {**known, **self._kept(one, found)}, waiting)
+            for name in self.unknowns:
+                made = trial.shape(before(name, 0)).features
+                if waiting.isdisjoint(symbols_in(made)):
+                    found[name] = made
+        for name in self.unknowns:
+            if found[name] == opened[name]:
+                raise self._misfit(
+                    "RF229",
+                    f"nothing says how many features {name} has",
+                    name,
+                    "add a term that is free of the recurrence: B_i*X_<i-1,t>",
+                )
+        return found
+
+    def _kept(self, one: Shape, widths: Mapping[str, Size]) -> dict[Tensor, Shape]:
+        return {
+            state: one.with_features(widths[state.name]) for state in self.recurrent
+        }
+
+    def _misfit(self, code: str, message: str, unknown: str, hint: str) -> Misfit:
+        misfit = Misfit(code, message, hint)
+        misfit.operator = self.name
+        misfit.place = self.spans.get(self.definitions[before(unknown, 0)], self.span)
+        return misfit
+
+
+class Recurring(Inside):
+    """The shapes inside a cell.
+
+    Args:
+        cell: the recurrence.
+        a: its arguments.
+        known: the shapes of what comes in and of what is kept.
+        waiting: widths that are not known yet; a sum has one that is, if it can.
+    """
+
+    def __init__(
+        self,
+        cell: Cell,
+        a: Arguments,
+        known: Mapping[Tensor, Shape],
+        waiting: frozenset[Symbolic] = frozenset(),
+    ) -> None:
+        super().__init__(
+            cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
+        )
+        self._known.update(known)
+        self._waiting = waiting
+
+    def _terms(self, tensor: Tensor) -> list[Tensor]:
+        terms = super()._terms(tensor)
+        if not self._waiting:
+            return terms
+        widths = {term: self.shape(term).features for term in terms}
+        known = [
+            term
+            for term in terms
+            if self._waiting.isdisjoint(symbols_in(widths[term]))
+            # A gate says nothing of the width of what it scales.
+            and not (isinstance(tensor, Pointwise) and widths[term] == 1)
+        ]
+        return known or terms

@@ -1,0 +1,175 @@
+"""What a network keeps where it goes on by positions, and why one cannot.
+
+A network of tokens can, if no position depends on those behind it: then what it makes of
+the next positions needs of those before them what some operators keep, and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Combine,
+    Concat,
+    Elementwise,
+    Filled,
+    History,
+    Input,
+    Part,
+    Pointwise,
+    Scaled,
+    State,
+    TensorSum,
+)
+from recform.algebra.formula import Pipeline
+from recform.blocks import Layout, Memory, Shape
+from recform.diagnostics import Diagnostics
+from recform.graph.model import Block, NetworkGraph, Piece, Place
+from recform.graph.partial import Stuck
+from recform.graph.pipelines import PipelineRunner
+from recform.graph.places import find
+from recform.recurrence.model import Step
+
+#: What works on each position by itself, but for the operators that it applies.
+_BY_POSITION = (
+    *(Input, State, Apply, Scaled, Filled, TensorSum, Pointwise, Elementwise),
+    *(Combine, Concat, Part, History),
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What one call of an operator keeps.
+
+    Attributes:
+        name: of the operator, ``stem``, ``head``, ``transition`` or ``adapter``.
+        block: which of the blocks, counted from 1 over the whole network; 0 for what is
+            outside of them.
+        memory: what it is.
+    """
+
+    name: str
+    block: int
+    memory: Memory
+
+    def numbers(self, positions: int) -> int:
+        """How many numbers that are after so many positions."""
+        most = self.memory.positions
+        return self.memory.features * (positions if most is None else most)
+
+
+def kept(network: NetworkGraph, report: Diagnostics) -> tuple[Kept, ...]:
+    """What is kept of positions that were seen, in the order of the blocks.
+
+    Args:
+        network: the whole.
+        report: gets RF227.
+
+    Raises:
+        CompileError: if the network cannot go on by positions (RF227).
+    """
+    x = network.stem.input
+    if x.layout not in (Layout.TOKENS, Layout.IDS):
+        report.error(
+            "RF227",
+            f"{network.recurrence.formula.name} takes no positions, one after the other, "
+            f"but {x.layout.value} ({x})",
+            network.recurrence.formula.stem.span,
+            hint="tokens, or ids: input 64 of 256",
+        )
+        report.check()
+    try:
+        return tuple(_Follower(network, report).all())
+    except Stuck:
+        report.check()
+        raise
+
+
+class _Follower:
+    """Asks each operator, where it is called."""
+
+    def __init__(self, network: NetworkGraph, report: Diagnostics) -> None:
+        self._network = network
+        self._formula = network.recurrence.formula
+        self._report = report
+        self._runner = PipelineRunner(self._formula, report)
+
+    def all(self) -> Iterator[Kept]:
+        network = self._network
+        yield from self._piece("stem", network.stem)
+        block = 0
+        for flow, start in zip(network.recurrence.flows, network.starts, strict=True):
+            self._check(flow.start)
+            self._check(flow.end)
+            yield from self._outside(start)
+        for piece in network.transitions:
+            yield from self._piece("transition", piece)
+        for stage in network.stages:
+            for segment in stage.segments:
+                step = network.recurrence.steps[segment.step]
+                # Equal blocks keep the same; they differ in rates, if in anything.
+                found = list(self._block(step, segment.block, segment.first))
+                for _ in range(segment.count):
+                    block += 1
+                    yield from (replace(item, block=block) for item in found)
+        for end in network.ends:
+            yield from self._outside(end)
+        yield from self._piece("head", network.head)
+
+    def _check(self, step: Step) -> None:
+        """Raises Stuck, after a diagnostic, for what may look at other positions."""
+        for tensor in step.body:
+            if not isinstance(tensor, _BY_POSITION):
+                self._report.error(
+                    "RF227",
+                    "nobody has said how this goes on by positions",
+                    find(self._formula, tensor) or self._formula.equations[0].span,
+                )
+                raise Stuck
+
+    def _piece(self, name: str, piece: Piece) -> Iterator[Kept]:
+        place = Place(piece.width, piece.stride, table=piece.table)
+        yield from self._of(name, 0, piece.pipeline, (piece.input,), place)
+
+    def _outside(self, block: Block) -> Iterator[Kept]:
+        for name, module in block.calls.items():
+            if module.inputs is not None:
+                pipeline = self._formula.operators[name]
+                yield from self._of(name, 0, pipeline, module.inputs, module.place)
+
+    def _block(self, step: Step, block: Block, number: int) -> Iterator[Kept]:
+        self._check(step)
+        for tensor in step.body:
+            if not isinstance(tensor, Apply):
+                continue
+            name = tensor.operator
+            own = block.calls.get(name)
+            stage = self._formula.stages[0]
+            place = own.place if own is not None else Place(stage.width, 1, number)
+            inputs = tuple(block.shapes[part] for part in tensor.arguments)
+            if tensor.index is not sympy.nan:
+                index = int(tensor.index) + number - step.at
+                place = Place(
+                    place.width, place.stride, index, place.length, place.table
+                )
+            yield from self._of(name, 1, self._formula.operators[name], inputs, place)
+        adapter = self._formula.adapter
+        for bridge in block.sites.values():
+            if adapter is not None:
+                place = Place(int(bridge.target.features), bridge.stride)
+                yield from self._of("adapter", 1, adapter, (bridge.source,), place)
+
+    def _of(
+        self,
+        name: str,
+        block: int,
+        pipeline: Pipeline,
+        inputs: tuple[Shape, ...],
+        place: Place,
+    ) -> Iterator[Kept]:
+        for memory in self._runner.memories(pipeline, inputs, place):
+            yield Kept(name, block, memory)

@@ -1,0 +1,86 @@
+"""Lists that stand in one sum have the same members, and none is missing."""
+
+from __future__ import annotations
+
+import sympy
+
+from recform.algebra.expr import History, K, Members, Over, Tensor, is_list
+from recform.algebra.formula import Formula
+from recform.diagnostics import Diagnostics
+from recform.recurrence.check import walk
+from recform.recurrence.unroll import Unroller
+from recform.source import Span
+
+
+def check_lists(
+    formula: Formula, unroller: Unroller, length: int, report: Diagnostics
+) -> None:
+    """Reports members of a sum that are nothing, where others are there.
+
+    Args:
+        formula: the network.
+        unroller: writes it out.
+        length: the number of blocks.
+        report: gets RF314.
+
+    Raises:
+        CompileError: then.
+    """
+    sums = [
+        (e.right, e.span, block)
+        for e in formula.equations
+        for block in range(1, length + 1)
+    ]
+    sums.append((formula.output, formula.output_span, length))
+    for tensor, span, block in sums:
+        for part in walk(tensor):
+            if isinstance(part, Over) and part.kind == "sum":
+                place = formula.spans.get(part, span)
+                if _is_uneven(part, unroller, block) or _has_gap(part, unroller, block):
+                    _report(place, block, report)
+                    report.check()
+
+
+def _lists(
+    over: Over, unroller: Unroller, block: int
+) -> list[tuple[History, Tensor | None]]:
+    """The lists of a sum, and what is there of each in a block."""
+    found = []
+    for part in walk(over):
+        if isinstance(part, Members) and isinstance(part.listed, History):
+            written = unroller.replaced(part.listed, block, last=True)
+            assert isinstance(written, History)
+            found.append((written, unroller.settle(written)))
+    return found
+
+
+def _is_uneven(over: Over, unroller: Unroller, block: int) -> bool:
+    """Whether one list of a sum begins later than another one, or is not there."""
+    firsts = {
+        settled.first if isinstance(settled, History) else settled is None
+        for _, settled in _lists(over, unroller, block)
+    }
+    return len(firsts) > 1
+
+
+def _has_gap(over: Over, unroller: Unroller, block: int) -> bool:
+    """Whether a member behind the first one is nothing."""
+    for written, settled in _lists(over, unroller, block):
+        if settled is None or not is_list(written):
+            continue
+        first = settled.first if isinstance(settled, History) else written.first
+        last = int(written.last)
+        for index in (max(first, last - 1), last):
+            member = written.body.xreplace({K: sympy.Integer(index)})
+            if unroller.at(member, index) is None:
+                return True
+    return False
+
+
+def _report(place: Span, block: int, report: Diagnostics) -> None:
+    report.error(
+        "RF314",
+        f"some members of this sum are nothing in block {block}, and others are there",
+        place,
+        hint="let the sum start behind them, or give them an equation",
+    )

@@ -1,0 +1,34 @@
+"""Whether two steps are one, some blocks apart."""
+
+from __future__ import annotations
+
+from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.moves import move
+
+
+def is_moved(known: Step, step: Step, distance: int, absolute: int = -1 << 30) -> bool:
+    """Whether a step is another one, so many blocks later or earlier.
+
+    Blocks up to ``absolute`` are those blocks, wherever a step stands.
+    """
+    mine: list[Slot] = [*step.inputs, *step.body, *step.outputs]
+    theirs: list[Slot] = [*known.inputs, *known.body, *known.outputs]
+    sizes = [(len(s.inputs), len(s.body)) for s in (step, known)]
+    if sizes[0] != sizes[1] or len(mine) != len(theirs) or known.aside != step.aside:
+        return False
+    return all(
+        moved(here, distance, absolute) == there
+        for here, there in zip(mine, theirs, strict=True)
+    ) and all(
+        tuple(moved(part, distance, absolute) for part in step.parts(here))
+        == known.parts(there)
+        for here, there in zip(step.body, known.body, strict=True)
+    )
+
+
+def moved(slot: Slot, distance: int, absolute: int = -1 << 30) -> Slot:
+    """A slot some blocks later; what is of blocks up to ``absolute`` stays."""
+    if isinstance(slot, ModuleSlot):
+        here = slot.index <= absolute
+        return slot if here else ModuleSlot(slot.name, slot.index + distance)
+    return move(slot, distance, absolute)

@@ -1,0 +1,66 @@
+"""Variances where norms work, against random networks of wide layers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+import recform
+from recform.analysis.variance.variance import Growth, growth, moments
+from tests.analysis.test_stability import formula
+
+WIDE = 1024
+FRAME = "input 4 x {wide}\nstages {wide} x {depth}\nstem none\nhead none\n"
+W = "W = ln > linear(bias=false)\nU = linear(bias=false)\nN = ln\n"
+PRE = "X_i = X_<i-1> + W_i*X_<i-1>"
+POST = "X_i = N_i*(X_<i-1> + U_i*X_<i-1>)"
+TWICE = "X_i = X_<i-1> + W_i*X_<i-1> + 0.5*W_i*X_0"
+EQ20 = "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+
+
+def grown(equation: str, depth: int) -> Growth:
+    made = formula(FRAME.format(wide=8, depth=depth) + W + equation)
+    found = growth(made, moments(made, depth, 1.0), depth)
+    assert found is not None
+    return found
+
+
+def measured(equation: str, depth: int) -> float:
+    """The variance of the output of a network of random matrices of variance 1/width."""
+    torch.manual_seed(0)
+    module = recform.load(FRAME.format(wide=WIDE, depth=depth) + W + equation)
+    with torch.no_grad():
+        for parameter in module.parameters():
+            if parameter.dim() == 2:
+                parameter.normal_(0, 1 / math.sqrt(WIDE))
+        x = torch.nn.functional.layer_norm(torch.randn(8, 4, WIDE), (WIDE,))
+        return float(module(x).square().mean())
+
+
+@pytest.mark.parametrize("depth", [1, 3, 6])
+@pytest.mark.parametrize("equation", [PRE, POST, TWICE, EQ20])
+def test_variances_are_those_of_wide_networks(equation: str, depth: int) -> None:
+    found = grown(equation, depth)
+    assert found.variance == pytest.approx(measured(equation, depth), rel=0.03)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 8, 17, 40])
+def test_a_block_is_diluted_by_those_before_it(depth: int) -> None:
+    found = grown(PRE, depth)
+    assert found.variance == pytest.approx(depth + 1)
+    assert found.last == pytest.approx(1 / (depth + 1))
+    # Where the norm stands behind the sum, the stream does not grow, and Eq. (20) keeps
+    # the input and its last block.
+    assert grown(POST, depth).variance == pytest.approx(1)
+    assert grown(EQ20, depth).variance == pytest.approx(2)
+
+
+def test_a_sum_with_correlated_terms_has_no_share() -> None:
+    assert grown(TWICE, 3).last is None
+
+
+def test_without_norms_nothing_is_said() -> None:
+    made = formula(FRAME.format(wide=8, depth=3) + "U = linear\nX_i = U_i*X_<i-1>")
+    assert growth(made, moments(made, 3, 1.0), 3) is None

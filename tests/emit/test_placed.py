@@ -1,0 +1,137 @@
+"""Numbers that blocks have by their place, against a loop with numbers written by hand."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from recform.compiler import Compiled, compile_source, from_text
+from recform.diagnostics import CompileError
+
+FRAME = """
+input  4
+stem   none
+head   none
+stages 4 x 2, 4 x 3, 4 x 1
+W = linear(c)
+U = linear(c)
+"""
+#: The number of each block within its stage.
+J = [1, 2, 1, 2, 3, 1]
+
+
+def compiled(text: str) -> Compiled:
+    (item,) = compile_source(from_text(FRAME + text))
+    return item
+
+
+def blocks_of(net: Any) -> list[Any]:
+    return [block for n in (1, 2, 3) for block in getattr(net, f"stage{n}")]
+
+
+def same(net: nn.Module, loop: Any) -> None:
+    """The network and a loop over its blocks: outputs and all gradients."""
+    results = []
+    for run in (net, lambda x: loop(blocks_of(net), x)):
+        net.zero_grad()
+        torch.manual_seed(0)
+        x = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+        y = run(x)
+        y.square().sum().backward()
+        results.append([y, x.grad, *(p.grad.clone() for p in net.parameters())])
+    for mine, other in zip(*results, strict=True):
+        torch.testing.assert_close(mine, other, rtol=1e-12, atol=1e-12)
+
+
+def test_tables_and_counts_in_an_equation() -> None:
+    item = compiled(
+        "const k = (1/2, 3, 0.25) per stage\n"
+        "const depth = (1, 0.5, 2, 1, 3, 1) per block\n"
+        "const b_i = sqrt(1 + 0.04*(j - 1))\n"
+        "X_i = k*X_<i-1> + W_i*X_<i-1>/b_i + depth*i*U_i*X_<i-1> + 0.1*j"
+    )
+    k = [0.5, 0.5, 3, 3, 3, 0.25]
+    depth = [1, 0.5, 2, 1, 3, 1]
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        for n, block in enumerate(blocks):
+            scale = math.sqrt(1 + 0.04 * (J[n] - 1))
+            x = (
+                k[n] * x
+                + block.W(x) / scale
+                + depth[n] * (n + 1) * block.U(x)
+                + 0.1 * J[n]
+            )
+        return x
+
+    same(item.module().double(), loop)
+
+
+def test_the_number_of_an_older_block() -> None:
+    """What block i-1 scales with its own number is read by block i."""
+    item = compiled(
+        "Y_i = j*W_i*X_<i-1>\nX_i = X_<i-1> + Y_i + 0.5*sum(k, 1, i-1, Y_k/2^k)\n"
+        "output X_L"
+    )
+
+    def loop(blocks: list[Any], x: Tensor) -> Tensor:
+        total = torch.zeros_like(x)
+        for n, block in enumerate(blocks):
+            y = J[n] * block.W(x)
+            x = x + y + 0.5 * total
+            total = total + y / 2 ** (n + 1)
+        return x
+
+    same(item.module().double(), loop)
+
+
+def test_counts_in_operators() -> None:
+    text = (
+        "input 2 x 9 x 9\nstages 2 x 2, 2 x 3\n"
+        "W = conv(3, c, dilation=2^(j - 1)) > bn\nX_i = X_<i-1> + W_i*X_<i-1>/j"
+    )
+    (item,) = compile_source(from_text(text))
+    found = [m.dilation[0] for m in item.module().modules() if isinstance(m, nn.Conv2d)]
+    assert found == [1, 1, 2, 1, 2, 4]
+
+
+@pytest.mark.parametrize("count", [3, 40])
+def test_blocks_that_count_on_are_one_loop(count: int) -> None:
+    text = f"input 2\nstages 2 x 2, 2 x {count}\nX_i = X_<i-1> + W_i*X_<i-1>/j"
+    (item,) = compile_source(from_text(text))
+    assert f"Step(j=1 + k) for k in range({count})" in item.source
+
+
+def test_scope_stage_counts_with_i() -> None:
+    text = "input 2\nscope stage\nstages 2 x 2, 2 x 3\nX_i = X_<i-1> + W_i*X_<i-1>/"
+    made = [compile_source(from_text(text + letter))[0].source for letter in "ij"]
+    of_i, of_j = (source.partition("import")[2] for source in made)
+    assert of_i == of_j.replace("/j", "/i")
+
+
+def test_a_name_of_the_file_is_no_count() -> None:
+    text = "input 2\nconst j = 7\nstages 2 x 2\nX_i = X_<i-1> + W_i*X_<i-1>/j"
+    (item,) = compile_source(from_text(text))
+    assert str(item.formula.equations[0].right).endswith("1/7*W_i*X_<i-1>")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("scope stage\nconst k = (1, 2, 3) per stage\nX_i = k*W_i*X_<i-1>", "RF218"),
+        ("const k = (1, 2, 3) per stage\nX_i = k_i*W_i*X_<i-1>", "RF304"),
+        ("X_i = j_i*W_i*X_<i-1>", "RF304"),
+        ("X_i = W_i*X_<i-1>\noutput j*X_L", "RF304"),
+        ("X_i = W_i*X_<i-1>\nX_1 = j*X_0", "RF217"),
+        ("X_i = W_i*X_<i-1>/(j - 1)", "RF211"),
+        ("V = linear(j)\nX_i = W_i*V*X_<i-1>", "RF218"),
+    ],
+)
+def test_mistakes(text: str, code: str) -> None:
+    with pytest.raises(CompileError) as caught:
+        compiled(text)
+    assert [found.code for found in caught.value.diagnostics] == [code]

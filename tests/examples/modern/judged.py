@@ -1,0 +1,79 @@
+"""Networks of examples/modern held against those of transformers, weights and all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+
+
+def pairs(
+    net: nn.Module, judge: nn.Module, keys: Mapping[str, str]
+) -> Iterator[tuple[str, nn.Parameter, nn.Parameter]]:
+    """Each parameter of a network, with the one of the judge that it stands for.
+
+    Args:
+        net: with its blocks in ``blocks``.
+        judge: with its blocks in ``model.layers``.
+        keys: modules of a block by those of the judge's block, and others by theirs.
+    """
+    theirs = dict(judge.named_parameters())
+    for name, mine in net.named_parameters():
+        path, _, kind = name.rpartition(".")
+        if path.startswith("blocks."):
+            _, block, inner = path.split(".", 2)
+            other = f"model.layers.{block}.{keys[inner]}.{kind}"
+        else:
+            other = f"{keys[path]}.{kind}"
+        yield name, mine, theirs[other]
+
+
+def transplanted(
+    net: nn.Module, judge: nn.Module, keys: Mapping[str, str], *, norm: float = 0.0
+) -> None:
+    """Gives a network the weights of the judge, none of which are as they start.
+
+    Args:
+        net: gets them.
+        judge: gives them.
+        keys: of the parameters.
+        norm: what the judge adds to the weights of its norms before it uses them.
+    """
+    with torch.no_grad():
+        for name, mine, its in pairs(net, judge, keys):
+            its.add_(0.1 * torch.randn_like(its))
+            mine.copy_(its + norm if name.endswith("norm.weight") else its)
+
+
+def same(
+    net: nn.Module, judge: nn.Module, value: Tensor, keys: Mapping[str, str]
+) -> None:
+    """Fails if logits or gradients of the two differ.
+
+    The judge normalises, turns and weighs in float32, whatever it is given, so results
+    agree to six digits, and gradients to five of their largest number.
+
+    Args:
+        net: with the weights of the judge.
+        judge: of transformers.
+        value: hidden states.
+        keys: of the parameters.
+    """
+    mine, its = (value.clone().requires_grad_() for _ in range(2))
+    ours, expected = net(mine), judge(inputs_embeds=its, use_cache=False).logits
+    torch.testing.assert_close(ours, expected, rtol=1e-6, atol=1e-6)
+    weights = torch.randn_like(ours)
+    (ours * weights).sum().backward()
+    (expected * weights).sum().backward()
+    assert mine.grad is not None
+    assert its.grad is not None
+    _close(mine.grad, its.grad, "input")
+    for name, a, b in pairs(net, judge, keys):
+        assert a.grad is not None, name
+        assert b.grad is not None, name
+        _close(a.grad, b.grad, name)
+
+
+def _close(a: Tensor, b: Tensor, what: str) -> None:
+    assert float((a - b).abs().max()) < 1e-5 * float(b.abs().max()), what

@@ -1,0 +1,131 @@
+"""Random files whose blocks weigh what earlier blocks made: sums over depth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+VECTORS = """\
+input 4
+stem none
+head none
+W = linear(c) > tanh
+U = linear(c)
+N = ln
+S = linear(c) > tanh
+"""
+TOKENS = VECTORS.replace("input 4", "input 3 x 4")
+IMAGES = """\
+input 3 x 4 x 4
+stem conv(1, 4) > bn
+head none
+W = conv(1, c) > bn > tanh
+U = conv(1, c) > bn
+N = ln
+S = conv(1, c)
+"""
+DECLARED = """\
+scalar p_i = 0.4
+scalar a_<i,k> = 1/(i+k+1)
+scalar a_<i,i-1> = 0.5
+scalar b_<i,k> = 0.2
+vector q_i = 0.3
+vector r = 0.2
+"""
+
+
+@dataclass
+class Sums:
+    """Writes sums over depth.
+
+    Attributes:
+        draw: Hypothesis's.
+        names: unknowns whose histories are read.
+        by_stage: whether a sum may go by stages.
+    """
+
+    draw: st.DrawFn
+    names: tuple[str, ...]
+    by_stage: bool
+
+    def one(self, *choices: str) -> str:
+        return self.draw(st.sampled_from(choices))
+
+    def member(self, norm: str = "N_i") -> str:
+        """What a block made, or what this block makes of it."""
+        name = self.one(*self.names)
+        return self.one(
+            f"{name}_k",
+            f"{norm}*{name}_k",
+            f"W_i*{name}_k",
+            f"S*{name}_k",
+            f"tanh({name}_k)",
+        )
+
+    def score(self) -> str:
+        other = f"{self.names[0]}_<i-1>"
+        return self.one(
+            f"dot(q_i, {self.member()})",
+            f"dot(r, {self.member()})",
+            f"dot(W_i*{other}, {self.member()})",
+            f"-norm({other} - {self.member()})",
+            self.member(),
+        )
+
+    def body(self, weights: str) -> str:
+        forms = [
+            f"softmax(k, {self.score()})*{self.member()}",
+            f"sigmoid({self.score()})*{self.member()}",
+            f"exp(tanh({self.score()}))*{self.member()}",
+            f"p_i*tanh({self.member()} - {self.names[0]}_<i-1>)",
+            f"{self.member()}/(1 + exp({self.member()}))",
+        ]
+        if weights:
+            forms += [
+                f"{weights}*{self.member()}",
+                f"sigmoid({weights})*{self.member()}",
+                f"p_i*{weights}*{self.member()}",
+                f"U_i*({weights}*{self.member()})",
+                f"({weights}*{self.member()} + {self.member()})",
+                f"{weights}*softmax(k, {self.score()})*{self.member()}",
+            ]
+        return self.one(*forms)
+
+    def sum(self, last: str, first: int, weights: str) -> str:
+        by = ", by=stage" if self.by_stage and self.draw(st.booleans()) else ""
+        return f"sum(k, {first}, {last}, {self.body('' if by else weights)}{by})"
+
+
+@st.composite
+def sums(draw: st.DrawFn, least: int = 1, most: int = 8) -> str:
+    """A file of one or two equations, with sums over depth."""
+    frame = draw(st.sampled_from((VECTORS, TOKENS, IMAGES)))
+    counts = [draw(st.integers(least, most)) for _ in range(draw(st.integers(1, 3)))]
+    scope = draw(st.sampled_from(("network", "network", "stage")))
+    stages = ", ".join(f"4 x {count}" for count in counts)
+    lines = [frame, f"scope {scope}\nstages {stages}\ntransition none\n", DECLARED]
+    writer = Sums(draw, ("X",), scope == "network")
+    first = draw(st.integers(0, 1))
+    terms = ["W_i*X_<i-1>", writer.sum("i-1", first, "a_<i,k>")]
+    if draw(st.booleans()):
+        terms.append(writer.sum("i-2", 0, "b_<i,k>"))
+    lines.append(f"X_i = {' + '.join(terms)}\n")
+    last = "X"
+    if draw(st.booleans()):
+        writer.names = ("X", "Y")
+        end = draw(st.sampled_from(("i", "i-1")))
+        writer.names = ("X",) if end == "i" else ("X", "Y")
+        weighed = writer.sum(end, 0, "")
+        lines.append(f"Y_i = U_i*X_i + {weighed}\n")
+        last = "Y"
+        if draw(st.booleans()):
+            lines.append("Y_0 = 0.5*input\n")
+    if draw(st.booleans()) and len(counts) > 1 and scope == "network":
+        lines.append("X_<first> = U_<first>*X_<first-1>\n")
+    outputs = [f"{last}_L", f"{last}_L + X_L"]
+    outputs += [f"sum(k, 0, L, {body})" for body in ("X_k", "tanh(X_k)", "S*X_k")]
+    outputs.append("sum(k, 0, L, softmax(k, dot(r, X_k))*X_k)")
+    outputs.append(f"{last}_L + sum(k, 1, L-1, softmax(k, X_k)*S*X_k)")
+    lines.append(f"output {draw(st.sampled_from(outputs))}\n")
+    return "".join(lines)
