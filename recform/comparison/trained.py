@@ -11,7 +11,7 @@ from typing import Any
 
 from recform.comparison.model import Curve, ModelFacts, Results, Score, Study
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics, refuse
 from recform.training.engine import Plan
 from recform.training.many import Failure, Job, Runner, Told, train_all
 from recform.training.runs import Result, Run
@@ -118,9 +118,7 @@ def trained(
             done.append((trial, outcome))
     if not done:
         first = next(item for item in outcomes if isinstance(item, Failure))
-        nothing = Diagnostics()
-        nothing.error("RF827", f"no run has a result: {first.why}")
-        raise CompileError(nothing)
+        refuse("RF827", f"no run has a result: {first.why}")
     scores = tuple(
         Score(t.entry.name, t.data, t.seed, 100 * result.accuracy) for t, result in done
     )

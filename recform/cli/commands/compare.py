@@ -11,7 +11,7 @@ import typer
 
 from recform.cli import answer, common, trials
 from recform.cli.commands import train
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics, refuse
 from recform.modules import need
 
 if TYPE_CHECKING:
@@ -185,14 +185,12 @@ def _known(output: Path | None, ending: str) -> None:
     """Raises a CompileError if a report of this name has no form (RF860)."""
     if output is None or ending in _FORMS:
         return
-    report = Diagnostics()
-    report.error(
+    refuse(
         "RF860",
         f"a report ends in {', '.join(_FORMS)}, not in {ending or 'nothing'!r}",
-        hint=f"-o {output.stem or 'report'}.html",
+        f"-o {output.stem or 'report'}.html",
         file=output.as_posix(),
     )
-    raise CompileError(report)
 
 
 def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
@@ -200,18 +198,15 @@ def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
     table = next((name for name in networks if name.endswith(".csv")), "")
     if bool(results) != bool(networks) and not table:
         return
-    report = Diagnostics()
     if table:
-        report.error("RF851", f"{table} is no formula", hint=f"--results {table}")
-    elif results:
+        refuse("RF851", f"{table} is no formula", f"--results {table}")
+    if results:
         text = (
             f"{networks[0]} is trained, and {results[0]} was measured: not in one table"
         )
-        report.error("RF851", text, hint="one of them a command")
-    else:
-        hint = "recform compare A.rf B.rf, or --results FILE.csv with measured scores"
-        report.error("RF851", "there is nothing to compare", hint=hint)
-    raise CompileError(report)
+        refuse("RF851", text, "one of them a command")
+    hint = "recform compare A.rf B.rf, or --results FILE.csv with measured scores"
+    refuse("RF851", "there is nothing to compare", hint)
 
 
 def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:
