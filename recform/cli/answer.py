@@ -10,7 +10,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Annotated, Any
@@ -53,7 +53,9 @@ def given(command: str, as_json: bool) -> Iterator[None]:
     token = _CURRENT.set(answer)
     status = 0
     try:
-        yield
+        # What modules and operators of the user's print is no part of the answer.
+        with redirect_stdout(sys.stderr):
+            yield
     except typer.Exit as end:
         status = end.exit_code
         raise

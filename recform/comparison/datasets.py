@@ -147,18 +147,19 @@ def over_data(results: Results, alpha: float, baseline: str) -> OverData | None:
     ]
     if len(whole) < 2:
         return None
-    # The same decimals added up in another order are the same mean.
     values = np.array(
         [
-            [
-                float(f"{fmean(results.of(model, data).values()):.12g}")
-                for model in results.models
-            ]
+            [fmean(results.of(model, data).values()) for model in results.models]
             for data in whole
         ]
     )
+    scale = float(np.max(np.abs(values))) or 1.0
+    apart = steady(values[:, 1] - values[:, 0], scale)
+    values = steady(values, scale)
     if results.higher_is_better:
         values = -values
+    else:
+        apart = -apart
     ranks = stats.rankdata(values, axis=1)
     means = ranks.mean(axis=0)
     several = len(results.models) > 2
@@ -177,8 +178,20 @@ def over_data(results: Results, alpha: float, baseline: str) -> OverData | None:
         _pairs(results.models, values, means, distance) if several else (),
         baseline,
         _against(results.models, len(whole), means, baseline) if several else (),
-        None if several else signed(values[:, 0] - values[:, 1]),
+        None if several else signed(apart),
     )
+
+
+def steady(values: npt.NDArray[np.float64], scale: float) -> npt.NDArray[np.float64]:
+    """The same without what only the last bits tell apart.
+
+    Decimals added up in another order are the same mean, and steps of one size a tie.
+
+    Args:
+        values: of scores, or differences of some.
+        scale: the size of the scores.
+    """
+    return np.round(values / scale, 10)
 
 
 def friedman(values: npt.NDArray[np.float64]) -> Friedman | None:
@@ -217,9 +230,9 @@ def critical_difference(n: int, k: int, alpha: float) -> float:
 
 def signed(values: Sequence[float] | npt.NDArray[np.float64]) -> Signed:
     """Two models over data sets, by how much the second is better on each."""
-    rounded = np.array([float(f"{value:.12g}") for value in values])
-    wins, losses = int((rounded > 0).sum()), int((rounded < 0).sum())
-    told = rounded[rounded != 0]
+    known = np.asarray(values)
+    wins, losses = int((known > 0).sum()), int((known < 0).sum())
+    told = known[known != 0]
     # Wilcoxon's sum of signed ranks, over all ways to give signs: ties are no trouble.
     exact = 2.0 ** len(told) <= EXACT
     ranks = np.sign(told) * stats.rankdata(np.abs(told))

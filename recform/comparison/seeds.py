@@ -211,9 +211,14 @@ def flipped(
         far = np.ptp(values) == 0  # all the same, so t is infinite
         p = 0.0 if far else float(stats.ttest_1samp(values, 0).pvalue)
         return max(p, floor(len(values)))
+    seen = fmean(values)
+    if abs(seen) < 1e-9 * np.max(np.abs(values)):
+        return 1.0  # every other way is as far from zero
+
     found = stats.permutation_test(
         (np.asarray(values),),
-        lambda sample, axis: np.mean(sample, axis=axis),
+        # Shares of what was seen: a mean that is the same but for the last bits is a tie.
+        lambda sample, axis: np.round(np.mean(sample, axis=axis) / seen, 9),
         permutation_type="samples",
         vectorized=True,
         n_resamples=np.inf,

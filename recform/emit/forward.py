@@ -204,7 +204,9 @@ class ForwardWriter:
     def _called(self, item: Pass, block: str, number: int) -> tuple[Statement, ...]:
         """The call of a block, and what it puts on stacks."""
         shared = (
-            f"self.{self._has.shared[Shared(name, number)]}" for name in item.shared
+            f"self.{attribute}"
+            for name in item.shared
+            if (attribute := self._has.shared.get(Shared(name, number)))
         )
         arguments = ", ".join([*shared, *item.takes])
         call = Assign(", ".join(item.makes), Code(f"{block}({arguments})"))

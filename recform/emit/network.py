@@ -324,6 +324,8 @@ class NetworkWriter:
         by_stage = self._formula.scope is Scope.STAGE
         for number, group in enumerate(self._network.shared):
             for module in group:
+                if module.name in classes.functions:
+                    continue
                 if by_stage and len(self._network.shared) > 1:
                     base = place_of(self._formula, module.name)
                     attribute = self._attributes.new(f"{base}_{number + 1}")

@@ -236,6 +236,8 @@ class Reader:
                 return self.names.get(node.id, Module(node.id))
             case ast.Attribute(value=ast.Name(id="self")):
                 return self.attributes.get(node.attr, Module(f"self.{node.attr}"))
+            case ast.Attribute(value=ast.Name(id=name)) if name in self.names:
+                return atom("attribute", node.attr, frozen(self.names[name]))
             case ast.Attribute():
                 name = ast.unparse(node)
                 return CONSTANTS.get(name) or Module(name)

@@ -358,7 +358,7 @@ class Planned:
     def _run(self, tensor: Apply, reader: Reader) -> Value:
         """What an operator makes; the reader notes the modules that it calls."""
         arguments = [self._term(tensor, inner) for inner in tensor.arguments]
-        own = tensor.index is not sympy.nan and int(tensor.index) == self._step.at
+        own = tensor.index is sympy.nan or int(tensor.index) == self._step.at
         if own and tensor.operator in self._item.inlined:
             inlined = self._item.inlined[tensor.operator]
             inputs = inlined.inputs

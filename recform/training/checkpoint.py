@@ -8,25 +8,38 @@ functions of the seed and the step.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import torch
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import DistributedType, broadcast_object_list
+from accelerate.utils.constants import FSDP_MODEL_NAME
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.distributed.checkpoint import CheckpointException
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import reason
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+class _Expected(logging.Filter):
+    """Leaves out what accelerate says of a weight that modules share: it is kept once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "shared tensor" not in record.getMessage()
+
+
+logging.getLogger("accelerate.utils.other").addFilter(_Expected())
 
 _FORMING, _STATE, _BEST = "forming", "progress.json", "best.safetensors"
 
@@ -84,7 +97,7 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
             raise
         shutil.rmtree(forming, ignore_errors=True)
         said = (reason(error).splitlines() or [type(error).__name__])[0][:200]
-        if "iostream" in said:
+        if "iostream" in said or "enforce fail" in said:
             said = "torch cannot write a file; the disk may be full"
         report = Diagnostics()
         report.error(
@@ -99,7 +112,8 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
     """Goes to the last whole checkpoint; without one, all stays as it is.
 
     Raises:
-        CompileError: if it cannot be read (RF818).
+        CompileError: if it cannot be read, or its weights are cut into shards and those
+            here are not, or the other way round (RF818).
     """
     there = [f for f in reversed(_all(folder)) if (f / _STATE).exists()]
     # All processes go on from the one that the first of them sees.
@@ -107,6 +121,13 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
     broadcast_object_list(chosen)
     if (found := chosen[0]) is None:
         return Progress()
+    shards = accelerator.distributed_type == DistributedType.FSDP
+    if shards != (found / f"{FSDP_MODEL_NAME}_0").exists():
+        theirs, ours = ("whole", "in shards") if shards else ("in shards", "whole")
+        _unread(
+            f"the weights of the checkpoint {found} are {theirs}, and here they are {ours}",
+            "go on as the run was begun, or give this one another name: --name NAME",
+        )
     try:
         state = json.loads((found / _STATE).read_text())
         best = found / _BEST
@@ -115,15 +136,18 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
         return Progress(**state, kept=kept)
     except (torch.OutOfMemoryError, MemoryError):
         raise
-    except Exception as error:  # of unpickling, of safetensors, of shapes
+    except (Exception, CheckpointException) as error:  # of unpickling, sizes, shards
         said = (str(error).splitlines() or [""])[0][:200]
-        report = Diagnostics()
-        report.error(
-            "RF818",
+        _unread(
             f"the checkpoint {found} cannot be read: {type(error).__name__}: {said}",
-            hint="remove it, and the run goes on from the one before, or begins again",
+            "remove it, and the run goes on from the one before, or begins again",
         )
-        raise CompileError(report) from None
+
+
+def _unread(message: str, hint: str) -> NoReturn:
+    report = Diagnostics()
+    report.error("RF818", message, hint=hint)
+    raise CompileError(report) from None
 
 
 def _all(folder: Path) -> list[Path]:

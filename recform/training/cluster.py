@@ -10,18 +10,15 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from threading import Event
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.modules import need
-from recform.training.many import Failure, Job, outcome
-from recform.training.runs import Result
+from recform.training.many import Failure, Job, answered, outcome, training
+from recform.training.runs import Result, Run
 
 #: How often a task is started again whose worker died.
 RETRIES = 5
@@ -127,27 +124,17 @@ def _trained(
         path = place / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    command = [sys.executable, "-m", "recform", "train", *words]
-    command += ["--runs", "runs", "--name", name, "--json"]
-    while True:
-        process: Any = subprocess.run(
-            command,
-            cwd=place,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            check=False,
-        )
-        # Of a worker that died, the process may be alive, and does the work.
-        if '"RF809"' not in process.stdout:
-            break
-        time.sleep(1)
-    run = place / "runs" / name
+    run = Run(place / "runs" / name)
+    more = ["--runs", "runs", "--name", name]
+    # Of a worker that died, the process may be alive, and does the work.
+    answer, status = answered(
+        lambda: training([*words, *more], cwd=place), run, Event()
+    )
     found = {
-        path.relative_to(run).as_posix(): path.read_bytes()
-        for path in sorted(run.rglob("*"))
+        path.relative_to(run.folder).as_posix(): path.read_bytes()
+        for path in sorted(run.folder.rglob("*"))
         if path.is_file() and path.name != ".lock" and "checkpoint" not in path.parts
     }
-    if process.returncode == 0:
+    if status == 0:
         shutil.rmtree(place, ignore_errors=True)
-    return process.stdout, process.returncode, found
+    return answer, status, found

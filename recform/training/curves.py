@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -21,13 +22,16 @@ def curves(title: str, lines: Sequence[Mapping[str, Any]]) -> bytes:
         "svg.fonttype": "none",
         "font.size": 9,
     }
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(style), warnings.catch_warnings():
+        # Letters that its font lacks are in the reader's; the text is written as text.
+        warnings.simplefilter("ignore", UserWarning)
         from matplotlib.backends.backend_svg import FigureCanvasSVG
         from matplotlib.figure import Figure
 
         figure = Figure((8, 3.2), layout="constrained")
         FigureCanvasSVG(figure)
-        figure.suptitle(title)
+        # What is between dollars is no TeX.
+        figure.suptitle(title, parse_math=False)
         epochs = [line["epoch"] for line in lines]
         for axes, kind in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
             # Colours of Okabe and Ito, which everybody can tell apart.

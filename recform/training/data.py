@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
-from zipfile import BadZipFile
 
 import torch
 from torch import Tensor
@@ -63,17 +62,28 @@ class Asked:
     workers: int = 0
 
     @property
-    def argument(self) -> str:
+    def argument(self) -> Path:
         """What stands behind the colon."""
-        return self.name.partition(":")[2]
+        return Path(self.name.partition(":")[2])
+
+    @property
+    def file(self) -> Path:
+        """The same, where it is a file: of a pipe or a device no end is known.
+
+        Raises:
+            ValueError: if it is something else.
+        """
+        if self.argument.exists() and not self.argument.is_file():
+            raise ValueError("it is no file")
+        return self.argument
 
 
 def load(asked: Asked) -> Data:
     """The data of this name.
 
     Raises:
-        CompileError: if there are none (RF805), they cannot be read (RF806), or they have
-            no such form as the network takes (RF807).
+        CompileError: if there are none (RF805), they cannot be read (RF806), they have
+            no such form as the network takes (RF807), or one class only (RF830).
     """
     kind, colon, argument = asked.name.partition(":")
     if kind not in KINDS:
@@ -86,9 +96,14 @@ def load(asked: Asked) -> Data:
         refuse("RF805", f"{kind} needs a path", f"--data {kind}:PATH")
     if colon and not needs:
         refuse("RF805", f"{kind} takes no argument", f"--data {kind}")
+    if not asked.name.isprintable():
+        text = f"{asked.name!a} cannot be printed on one line"
+        refuse("RF805", text, "rename the file, or give a link to it")
     try:
         return KINDS[kind](asked)
-    except (OSError, ValueError, EOFError, BadZipFile) as error:
+    except MemoryError:
+        refuse("RF806", f"{asked.name} does not fit into memory")
+    except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         if isinstance(error, OSError) and error.filename is not None:
             why = f"{error.filename}: {why}"
@@ -162,14 +177,11 @@ def _cifar(asked: Asked) -> Data:
 
 
 def _npz(asked: Asked) -> Data:
-    import numpy as np
-
-    held = np.load(asked.argument, allow_pickle=False)
     names = [f"{kind}_{part}" for part in ("train", "test") for kind in "xy"]
-    if missing := [n for n in names if n not in getattr(held, "files", ())]:
+    held = _arrays(asked.file, names)
+    if missing := [name for name in names if name not in held]:
         raise ValueError(f"it has no {' and no '.join(missing)}")
-    with held:
-        arrays = [held[name] for name in names]
+    arrays = [held[name] for name in names]
     parts = []
     for part, x, y in (("train", *arrays[:2]), ("test", *arrays[2:])):
         images = _pixels(x, part)
@@ -182,9 +194,29 @@ def _npz(asked: Asked) -> Data:
     return _images(asked, parts[0], parts[1], flips=True)
 
 
+def _arrays(path: Path, names: list[str]) -> dict[str, Any]:
+    """Those of the arrays of a file that it has.
+
+    Raises:
+        OSError: if it cannot be opened.
+        ValueError: if it is no such file.
+    """
+    import numpy as np
+
+    try:
+        with np.load(path, allow_pickle=False) as held:
+            return {name: held[name] for name in names if name in held.files}
+    except (OSError, MemoryError):
+        raise
+    except Exception:  # whatever a decoder makes of what is broken
+        raise ValueError(
+            "it is broken, holds Python's objects, or is no file of numpy.savez"
+        ) from None
+
+
 def _pixels(array: Any, part: str) -> Tensor:
     """Uint8 (examples, channels, height, width) of an array in one of the usual forms."""
-    if array.dtype.kind not in "uif" or array.ndim not in (3, 4) or not len(array):
+    if array.dtype.kind not in "uif" or array.ndim not in (3, 4) or not array.size:
         raise ValueError(
             f"x_{part} is {array.dtype} of shape {array.shape}, and should be bytes of "
             "shape (examples, height, width, channels)"
@@ -204,10 +236,9 @@ def _pixels(array: Any, part: str) -> Tensor:
 
 
 def _labels(array: Any, part: str) -> Tensor:
-    labels = torch.from_numpy(array.reshape(-1).astype("int64"))
-    if array.dtype.kind not in "ui" or labels.min() < 0 or labels.max() > 10**6:
-        raise ValueError(f"y_{part} is no classes from 0 on")
-    return labels
+    if array.dtype.kind not in "ui" or array.min() < 0 or array.max() > 10**6:
+        raise ValueError(f"y_{part} is no classes, whole numbers from 0 to 1,000,000")
+    return torch.from_numpy(array.reshape(-1).astype("int64"))
 
 
 def _fake(asked: Asked) -> Data:
@@ -223,6 +254,17 @@ def _fake(asked: Asked) -> Data:
     return _images(asked, parts[0], parts[1], flips=True)
 
 
+def _cut(asked: Asked, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Which examples train, and which are held out.
+
+    Raises:
+        CompileError: if all are of one class (RF830): whatever a network says is right.
+    """
+    if len(torch.unique(labels)) < 2:
+        refuse("RF830", f"all examples of {asked.name} are of one class")
+    return held_out(labels, asked.validation)
+
+
 def _images(
     asked: Asked,
     train: tuple[Tensor, Tensor],
@@ -233,7 +275,7 @@ def _images(
     digest = hashlib.sha256()
     for tensor in (*train, *test):
         digest.update(tensor.numpy().tobytes())
-    kept, out = held_out(labels, asked.validation)
+    kept, out = _cut(asked, labels)
     scale = Scale.of(images[kept])
     return Data(
         asked.name,
@@ -254,7 +296,7 @@ def _imagefolder(asked: Asked) -> Data:
         refuse(
             "RF807", "photographs are 3 x height x width, and the network takes none"
         )
-    root = Path(asked.argument)
+    root = asked.argument
     test_folder = root / "test" if (root / "test").is_dir() else root / "val"
     classes, files = files_of(root / "train")
     others, test = files_of(test_folder)
@@ -268,7 +310,9 @@ def _imagefolder(asked: Asked) -> Data:
             "it has no images: a folder a class in train, and in val or test"
         )
     labels = torch.tensor([label for _, label in files])
-    kept, out = held_out(labels, asked.validation)
+    if empty := sorted({*range(len(classes))} - {*labels.tolist()}):
+        raise ValueError(f"train has no images of {classes[empty[0]]}")
+    kept, out = _cut(asked, labels)
     size = (asked.wanted[1], asked.wanted[2])
     parts = [
         Photographs(tuple(chosen), size, asked.workers)
@@ -281,19 +325,21 @@ def _imagefolder(asked: Asked) -> Data:
     digest = hashlib.sha256()
     for name, _ in (*files, *test):
         kind = Path(name).relative_to(root).as_posix()
-        digest.update(f"{kind} {os.path.getsize(name)}\n".encode())
+        digest.update(os.fsencode(f"{kind} {os.path.getsize(name)}\n"))
     return Data(asked.name, digest.hexdigest(), asked.wanted, len(classes), *parts)
 
 
 def _text(asked: Asked) -> Data:
+    import numpy as np
+
     if len(asked.wanted) != 2:
         refuse(
             "RF807",
             "text is positions x tokens, and the network takes none",
             "input 64 of 256: a byte is an id; or 64 x 256, a vector with a one",
         )
-    content = Path(asked.argument).read_bytes()
-    text = torch.frombuffer(bytearray(content), dtype=torch.uint8)
+    content = asked.file.read_bytes()
+    text = torch.from_numpy(np.frombuffer(content, dtype=np.uint8).copy())
     length = asked.wanted[0]
     test = max(len(text) // 10, length + 1)
     out = int(len(text) * asked.validation)

@@ -51,11 +51,15 @@ def held_out(labels: Tensor, share: float) -> tuple[Tensor, Tensor]:
         share: of each class; at least one example of each stays.
     """
     shuffled = torch.randperm(len(labels), generator=generator("held out", len(labels)))
+    # Class by class, each in that order; the first of each class are held out.
+    members = shuffled[torch.sort(labels[shuffled], stable=True).indices]
+    sizes = torch.unique(labels, return_counts=True)[1]
+    counts = torch.minimum((share * sizes.double()).round().long(), sizes - 1)
+    place = torch.arange(len(labels)) - (sizes.cumsum(0) - sizes).repeat_interleave(
+        sizes
+    )
     out = torch.zeros(len(labels), dtype=torch.bool)
-    for label in torch.unique(labels).tolist():
-        members = shuffled[labels[shuffled] == label]
-        count = min(round(share * len(members)), len(members) - 1)
-        out[members[:count]] = True
+    out[members[place < counts.repeat_interleave(sizes)]] = True
     return (~out).nonzero()[:, 0], out.nonzero()[:, 0]
 
 

@@ -6,6 +6,7 @@ What happens in a step depends on the seed and the number of the step alone
 
 from __future__ import annotations
 
+import math
 import signal
 import statistics
 import time
@@ -57,7 +58,16 @@ _NEVER = 2**62
 
 
 class Diverged(Exception):
-    """Numbers are no longer finite; its argument is the step, counted from 0."""
+    """Numbers are no longer finite.
+
+    Attributes:
+        step: the last one, counted from 0.
+        examples: whose scores they are, in words; empty where it is the step's loss.
+    """
+
+    def __init__(self, step: int, examples: str = "") -> None:
+        super().__init__(step, examples)
+        self.step, self.examples = step, examples
 
 
 class Stopped(Exception):
@@ -129,7 +139,7 @@ class Training:
         """Trains to the end, from the last checkpoint if there is one.
 
         Raises:
-            Diverged: if the loss is not finite.
+            Diverged: if a loss is not finite, or scores are not.
             Stopped: if the process got SIGINT or SIGTERM; a checkpoint was written.
             CompileError: if something cannot be written (RF503, RF814).
         """
@@ -345,10 +355,15 @@ class Training:
         """Mean loss and accuracy, over all processes."""
         rank, world = self._accelerator.process_index, self._accelerator.num_processes
         sums = measured(model, examples, self._batch // self._parts * 2, rank, world)
-        loss, right, seen = self._accelerator.reduce(
-            sums.to(self._device), "sum"
-        ).tolist()
+        sums = self._accelerator.reduce(sums.to(self._device), "sum")
         model.train()
+        return self._means(sums.tolist(), "held-out examples")
+
+    def _means(self, sums: list[float], examples: str) -> tuple[float, float]:
+        """Loss and accuracy; of scores that are no numbers, none is the largest."""
+        loss, right, seen = sums
+        if not math.isfinite(loss):
+            raise Diverged(self.progress.step - 1, examples)
         return loss / seen, right / seen
 
     # -- the end
@@ -359,8 +374,7 @@ class Training:
         last = recipe.select == "last"
         self._screen.testing()
         kept = self._weights() if last else dict(progress.kept)
-        loss = accuracy = 0.0
-        count = 0
+        sums, count = [0.0, 0.0, 1.0], 0
         if self._accelerator.is_main_process:
             module = plan.subject.make()
             plan.subject.save(module, kept, plan.run.file("weights.safetensors"))
@@ -368,14 +382,14 @@ class Training:
             module = module.to(self._device)
             test = plan.data.test.to(self._device)
             with self._accelerator.autocast():
-                sums = measured(module, test, self._batch // self._parts * 2)
-            loss, right, seen = sums.tolist()
-            loss, accuracy = loss / seen, right / seen
+                each = self._batch // self._parts * 2
+                sums = measured(module, test, each).tolist()
             count = sum(p.numel() for p in module.parameters())
         # The others did not look.
-        found: list[Any] = [loss, accuracy, count]
+        found: list[Any] = [sums, count]
         broadcast_object_list(found)
-        loss, accuracy, count = found
+        sums, count = found
+        loss, accuracy = self._means(sums, "test examples")
         facts = plan.subject.facts
         lines = plan.run.metrics()
         per_step = [x["seconds_per_step"] for x in lines if x["seconds_per_step"]]

@@ -16,12 +16,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from typing import Any
 
 from recform.training.engine import Plan
 from recform.training.recipe import to_toml
-from recform.training.runs import Result
+from recform.training.runs import Result, Run
 from recform.training.session import finished
 
 
@@ -101,39 +101,29 @@ class Processes:
 
     def __init__(self, at_once: int) -> None:
         cores = len(os.sched_getaffinity(0))
-        self._threads = max(1, cores // max(1, at_once))
+        threads = max(1, cores // max(1, at_once))
+        self._surroundings = {"OMP_NUM_THREADS": str(threads), **os.environ}
         self._lock = Lock()
         self._alive: list[subprocess.Popen[str]] = []
-        self._over = False
+        self._over = Event()
 
     def __call__(self, job: Job) -> Result | Failure:
+        run = job.plan.run
         name, recipe = job.recipe
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / name
             path.write_text(recipe)
-            return self._made(job, path)
+            words = [*job.subject, *job.words, "--recipe", str(path)]
+            words += ["--runs", str(run.folder.parent), "--name", run.name]
+            return outcome(*answered(lambda: self._begun(words), run, self._over))
 
-    def _made(self, job: Job, recipe: Path) -> Result | Failure:
-        run = job.plan.run
-        command = [sys.executable, "-m", "recform", "train", *job.subject, *job.words]
-        command += ["--recipe", str(recipe), "--runs", str(run.folder.parent)]
-        command += ["--name", run.name, "--json"]
-        surroundings = {"OMP_NUM_THREADS": str(self._threads), **os.environ}
+    def _begun(self, words: Sequence[str]) -> subprocess.Popen[str]:
         with self._lock:
-            if self._over:
-                return Failure("stopped")
-            process = subprocess.Popen(
-                command,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                env=surroundings,
-            )
+            process = training(words, env=self._surroundings)
             self._alive.append(process)
-        out, _ = process.communicate()
-        with self._lock:
-            self._alive.remove(process)
-        return outcome(out, process.returncode)
+            if self._over.is_set():
+                process.terminate()
+            return process
 
     @contextmanager
     def ended(self) -> Iterator[None]:
@@ -142,9 +132,48 @@ class Processes:
             yield
         finally:
             with self._lock:
-                self._over = True
+                self._over.set()
                 for process in self._alive:
                     process.terminate()
+
+
+def training(words: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+    """A process that trains, and answers on its standard output.
+
+    Args:
+        words: of `recform train`.
+        options: of the process.
+    """
+    return subprocess.Popen(
+        [sys.executable, "-m", "recform", "train", *words, "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        **options,
+    )
+
+
+def answered(
+    begin: Callable[[], subprocess.Popen[str]], run: Run, over: Event
+) -> tuple[str, int]:
+    """What a process answered, and its status.
+
+    Where another process makes the run, it is waited for: that of a comparison that was
+    killed, or of another one.
+
+    Args:
+        begin: starts the process.
+        run: that it makes.
+        over: is set when nobody wants to know any more.
+    """
+    while not over.is_set():
+        process = begin()
+        out, _ = process.communicate()
+        if '"RF809"' not in out:
+            return out, process.returncode
+        while not run.free() and not over.wait(0.5):
+            pass
+    return "", 130
 
 
 def outcome(answer: str, status: int) -> Result | Failure:

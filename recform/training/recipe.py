@@ -154,7 +154,9 @@ def to_toml(recipe: Recipe) -> str:
     for item in fields(Recipe):
         value = getattr(recipe, item.name)
         # JSON's texts, true and false are TOML's, too.
-        text = json.dumps(value) if isinstance(value, str | bool) else str(value)
+        text = str(value)
+        if isinstance(value, str | bool):
+            text = json.dumps(value, ensure_ascii=False)
         about = item.metadata.get("about")
         lines.append(f"{item.name} = {text}" + (f"  # {about}" if about else ""))
     return "\n".join(lines) + "\n"
@@ -176,9 +178,9 @@ class _Changes:
             place: where it stands in the file.
             shown: where it stands otherwise.
         """
-        known = {item.name: item for item in fields(Recipe)}
+        known = {item.name: item for item in fields(Recipe) if item.name != "name"}
         where = "" if place is not None else f" ({shown})"
-        if key not in known or key == "name":
+        if key not in known:
             guess = closest(key, known)
             self.report.error(
                 "RF802",
@@ -186,7 +188,7 @@ class _Changes:
                 place,
                 hint=f"did you mean {guess!r}?"
                 if guess
-                else f"it has {', '.join(list(known)[1:])}",
+                else f"it has {', '.join(known)}",
             )
             return
         item = known[key]
@@ -269,7 +271,8 @@ def _from_file(path: Path, report: Diagnostics) -> Recipe:
     changes = _Changes(report)
     for key, value in table.items():
         changes.take(key, value, _place(source, key), name)
-    return _changed(base, {"name": path.stem, **changes.values})
+    stem = "".join(char if char.isprintable() else "-" for char in path.stem)
+    return _changed(base, {"name": stem, **changes.values})
 
 
 def _not_toml(name: str, data: bytes, error: Exception, report: Diagnostics) -> Recipe:

@@ -29,12 +29,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, NoReturn
+from types import UnionType
+from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
 
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import reason, write_whole
 from recform.training.recipe import Recipe, to_toml
 from recform.version import __version__
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 #: The packages whose versions a run keeps.
 _PACKAGES = ("torchvision", "accelerate", "numpy")
@@ -78,6 +82,46 @@ class Result:
     seconds_per_step: float
 
 
+#: What an entry of a file holds: a value of a type, or a table with these entries.
+_Form = type | UnionType | Mapping[str, "_Form"]
+#: What is read of `run.json`, and of a line of `metrics.jsonl`.
+_FACTS: Mapping[str, _Form] = {
+    "key": str,
+    "subject": {
+        **dict.fromkeys(("network", "module", "file"), str | None),
+        "settings": dict,
+        "plugins": list | None,
+        "parameters": int,
+    },
+    "data": {"name": str, "digest": str},
+    "recipe": {"name": str, "epochs": int},
+    "seed": int,
+    "numerics": {"device": str, "precision": str},
+    "surroundings": {
+        **dict.fromkeys(("recform", "processor", "command"), str),
+        "threads": int,
+        "packages": dict,
+        "git": dict | None,
+    },
+}
+_LINE: Mapping[str, _Form] = {
+    **dict.fromkeys(("epoch", "step"), int),
+    **dict.fromkeys(("loss", "accuracy", "lr"), float),
+    **dict.fromkeys(
+        ("validation_loss", "validation_accuracy", "seconds_per_step"), float | None
+    ),
+}
+
+
+def _fits(value: Any, form: _Form) -> bool:
+    """Whether what a file holds is of a form; a folder may be of another version."""
+    if isinstance(form, Mapping):
+        return isinstance(value, dict) and all(
+            _fits(value.get(name), inner) for name, inner in form.items()
+        )
+    return isinstance(value, form)
+
+
 class Run:
     """A folder that one process at a time writes to.
 
@@ -102,23 +146,27 @@ class Run:
             return json.loads(self.file(name).read_text())
         return None
 
+    def facts(self) -> dict[str, Any] | None:
+        """What the run is; None if `run.json` does not say."""
+        found = self.read("run.json")
+        return found if _fits(found, _FACTS) else None
+
     def result(self) -> Result | None:
         """What came out; None if the run is not complete."""
-        found = self.read("result.json")
-        if not isinstance(found, dict):
+        found, form = self.read("result.json"), get_type_hints(Result)
+        if not _fits(found, form):
             return None
-        with suppress(TypeError):
-            return Result(**{**found, "folder": self.folder.as_posix()})
-        return None
+        known = {name: found[name] for name in form}
+        return Result(**{**known, "folder": self.folder.as_posix()})
 
     def metrics(self) -> list[dict[str, Any]]:
         """The lines of `metrics.jsonl` that are whole."""
         lines: list[dict[str, Any]] = []
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             for line in self.file("metrics.jsonl").read_text().splitlines():
                 with suppress(ValueError):
                     lines.append(json.loads(line))
-        return lines
+        return [line for line in lines if _fits(line, _LINE)]
 
     def write(self, name: str, content: str | bytes | Mapping[str, Any]) -> None:
         """Writes a file of the run whole; a mapping as JSON.
@@ -142,13 +190,11 @@ class Run:
         Raises:
             CompileError: if another one does (RF809), or there can be no folder (RF503).
         """
-        from filelock import FileLock, Timeout
-
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.file(".lock"))
-            lock.acquire(timeout=0)
-        except Timeout:
+            lock = self._lock()
+        except OSError as error:
+            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
+        if lock is None:
             report = Diagnostics()
             report.error(
                 "RF809",
@@ -156,12 +202,29 @@ class Run:
                 hint="wait for it, or give this run another name: --name NAME",
             )
             raise CompileError(report) from None
-        except OSError as error:
-            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
         try:
             yield
         finally:
             lock.release()
+
+    def free(self) -> bool:
+        """Whether no process writes to the folder."""
+        lock = self._lock()
+        if lock is not None:
+            lock.release()
+        return lock is not None
+
+    def _lock(self) -> FileLock | None:
+        """The folder for this process alone; None if another one has it."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = FileLock(self.file(".lock"))
+            lock.acquire(timeout=0)
+        except Timeout:
+            return None
+        return lock
 
 
 def _refuse(message: str, hint: str) -> NoReturn:
@@ -261,12 +324,13 @@ def begin(
     """
     known = run.read("run.json")
     if known is not None:
-        if known.get("key") != facts["key"]:
+        table = known if isinstance(known, dict) else {}
+        if table.get("key") != facts["key"]:
             report = Diagnostics()
             odd = [
                 name
                 for name in ("subject", "data", "recipe", "seed", "numerics")
-                if known.get(name) != facts.get(name)
+                if table.get(name) != facts.get(name)
             ]
             report.error(
                 "RF810",
@@ -274,7 +338,8 @@ def begin(
                 hint="--name NAME gives this one a folder of its own",
             )
             raise CompileError(report)
-        return
+        if run.facts() is not None:
+            return
     for name, text in files.items():
         run.write(name, text)
     run.write("recipe.toml", to_toml(recipe))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +17,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+from recform.diagnostics import CompileError, Diagnostics
+from recform.files import reason
 
 
 class Screen(Protocol):
@@ -81,7 +85,8 @@ class Live:
         from torch.utils.tensorboard import SummaryWriter
 
         # What was written behind the checkpoint is not shown twice.
-        self._writer = SummaryWriter(str(self._events), purge_step=done + 1)
+        with self._writing():
+            self._writer = SummaryWriter(str(self._events), purge_step=done + 1)
         if done:
             self._console.print(f"goes on behind step {done:,} of {steps * epochs:,}")
         self._console.print(
@@ -116,16 +121,23 @@ class Live:
             f"{'-' if rate is None else f'{rate:,.0f}':>8}",
             highlight=False,
         )
-        for name in (
-            "loss",
-            "accuracy",
-            "validation_loss",
-            "validation_accuracy",
-            "lr",
-        ):
-            if line[name] is not None:
-                self._writer.add_scalar(name, line[name], line["step"])
-        self._writer.flush()
+        names = ("loss", "accuracy", "validation_loss", "validation_accuracy", "lr")
+        with self._writing():
+            for name in names:
+                if line[name] is not None:
+                    self._writer.add_scalar(name, line[name], line["step"])
+            self._writer.flush()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within this, events are written; a CompileError says if they cannot be (RF503)."""
+        try:
+            yield
+        except OSError as error:
+            report = Diagnostics()
+            text = f"{self._events} cannot be written: {reason(error)}"
+            report.error("RF503", text, hint="make room for it, and go on")
+            raise CompileError(report) from None
 
     def testing(self) -> None:
         self.close()

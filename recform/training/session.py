@@ -179,16 +179,19 @@ def shown(plan: Plan, quiet: bool = False, stderr: bool = False) -> Result:
         CompileError: as :func:`run`.
         Stopped: likewise.
     """
-    console = Console(stderr=stderr, quiet=quiet or not leads())
+    # Names of files and runs are no markup, and a line is a line where nobody looks.
+    console = Console(
+        stderr=stderr, quiet=quiet or not leads(), markup=False, highlight=False
+    )
     if (done := finished(plan)) is not None:
-        console.print(f"{plan.run.folder} is complete already", highlight=False)
+        console.print(f"{plan.run.folder} is complete already", soft_wrap=True)
         return done
     subject, data = plan.subject, plan.data
     sizes = " x ".join(map(str, data.shape))
     console.print(
         f"{subject.name} on {data.name}: {len(data.train):,} examples of {sizes}, "
         f"{len(data.validation):,} held out, {len(data.test):,} to test; seed {plan.seed}",
-        highlight=False,
+        soft_wrap=True,
     )
     screen = Live(subject.name, console, plan.run.file("tensorboard"))
     try:
@@ -199,8 +202,8 @@ def shown(plan: Plan, quiet: bool = False, stderr: bool = False) -> Result:
 
 def finished(plan: Plan) -> Result | None:
     """What came out of this very run, if it is complete."""
-    known = plan.run.read("run.json")
-    if known is None or known.get("key") != _key(plan):
+    facts = plan.run.facts()
+    if facts is None or facts["key"] != _key(plan):
         return None
     return plan.run.result()
 
@@ -210,6 +213,13 @@ def _data(wanted: Wanted, sizes: tuple[int, ...]) -> Data:
     data = load(Asked(wanted.data, wanted.root, share, sizes, wanted.workers))
     if not len(data.train) or not len(data.test):
         refuse("RF806", f"{wanted.data} has no examples")
+    if wanted.recipe.select == "best" and not len(data.validation):
+        refuse(
+            "RF829",
+            f"{wanted.data} is too small for {share:.0%} of every class to be held out, "
+            "and the best epoch is chosen by that part",
+            "--override validation=… with a larger share, or --override select=last",
+        )
     return data
 
 
@@ -259,19 +269,19 @@ def _trained(plan: Plan, engine: Any, screen: Screen) -> Result:
         try:
             return training.run()
         except Diverged as error:
-            bad, steps = error.args[0], training.steps
+            diverged, steps = error, training.steps
         del training
-        _tell_diverged(plan, engine, bad, steps, report)
+        _tell_diverged(plan, engine, diverged, steps, report)
     except (CompileError, Stopped):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         _tell(error, plan, report)
         report.check()
         raise
     raise CompileError(report) from None
 
 
-def _tell(error: Exception, plan: Plan, report: Diagnostics) -> None:
+def _tell(error: BaseException, plan: Plan, report: Diagnostics) -> None:
     """Tells of what is not recform's fault."""
     kind, said = type(error), str(error).strip()
     if isinstance(error, CorruptImage):
@@ -300,18 +310,21 @@ def _tell(error: Exception, plan: Plan, report: Diagnostics) -> None:
             hint="--override batch=… with more, or accumulate=… with less",
         )
     elif isinstance(plan.subject, Factory):
-        first = (said.splitlines() or [""])[0]
+        first = " ".join(said.split())[:200]
         text = f"{plan.subject.label} fails in training: {kind.__name__}: {first}"
         report.error("RF813", text)
 
 
 def _tell_diverged(
-    plan: Plan, engine: Any, bad: int, steps: int, report: Diagnostics
+    plan: Plan, engine: Any, diverged: Diverged, steps: int, report: Diagnostics
 ) -> None:
+    bad = diverged.step
     hint = "--override lr=… with less, --override clip=1, or --override warmup=…"
     where = f"step {bad + 1:,} (epoch {bad // steps + 1})"
     notes: list[str] = []
-    if engine.num_processes == 1:
+    if diverged.examples:
+        where = f"the scores of {diverged.examples}, behind {where}"
+    elif engine.num_processes == 1:
         found = origin(plan, engine, bad)
         notes.append(f"first {found.what}, in step {found.step:,}")
         notes += [found.place] if found.place else []

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
@@ -186,12 +187,11 @@ class Factory:
 
     @property
     def facts(self) -> dict[str, Any]:
-        count = sum(p.numel() for p in self.make().parameters())
         return {
             "kind": "module",
             "module": self.label,
             "settings": {key: str(value) for key, value in self.arguments.items()},
-            "parameters": count,
+            "parameters": sum(p.numel() for p in self.make().parameters()),
             "multiply_adds": None,
         }
 
@@ -199,13 +199,27 @@ class Factory:
     def files(self) -> dict[str, str]:
         return {}
 
+    @cached_property
+    def _sizes(self) -> dict[str, Sizes]:
+        """The sizes of all weights, by name: each module that is made has the same."""
+        return _sizes(self._made())
+
     def make(self) -> nn.Module:
+        made = self._made()
+        if _sizes(made) != self._sizes:
+            refuse("RF813", f"{self.label} makes another module each time")
+        return made
+
+    def _made(self) -> nn.Module:
         try:
             made = self.call(**self.arguments)
-        except Exception as error:  # the user's code
+        except (Exception, SystemExit) as error:  # the user's code
             refuse("RF813", f"{self.label} fails: {type(error).__name__}: {error}")
         if not isinstance(made, nn.Module):
             refuse("RF813", f"{self.label} makes a {type(made).__name__}, no nn.Module")
+        if any(map(is_lazy, (*made.parameters(), *made.buffers()))):
+            text = "weights whose size is not known before it is run (LazyLinear)"
+            refuse("RF813", f"{self.label} has {text}")
         return made
 
     def save(
@@ -220,6 +234,11 @@ class Factory:
 
     def place(self, path: str) -> str:
         return ""
+
+
+def _sizes(module: nn.Module) -> dict[str, Sizes]:
+    found = (*module.named_parameters(), *module.named_buffers())
+    return {name: tuple(tensor.shape) for name, tensor in found}
 
 
 #: Compiles the user's formula with further settings.
@@ -328,7 +347,7 @@ def factory(label: str, data: Data, arguments: Mapping[str, Any]) -> Factory:
         found: Any = importlib.import_module(module)
         for name in path.split("."):
             found = getattr(found, name)
-    except Exception as error:  # of the user's module
+    except (Exception, SystemExit) as error:  # of the user's module
         refuse("RF813", f"{label} cannot be found: {type(error).__name__}: {error}")
     return Factory(label, found, with_classes(found, data, arguments))
 
@@ -372,7 +391,7 @@ def tried(subject: Factory, data: Data) -> Data:
         try:
             with torch.no_grad():
                 made = tuple(scored(module, example).shape)
-        except Exception as error:  # of the user's module
+        except (Exception, SystemExit) as error:  # of the user's module
             first = (str(error).splitlines() or [""])[0]
             said = said or f"fails on it: {type(error).__name__}: {first[:200]}"
             continue

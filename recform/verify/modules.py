@@ -8,6 +8,7 @@ from recform.blocks.identifiers import identifier
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 from recform.verify.evaluate import Missing, Parts
+from recform.verify.functions import function_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -46,6 +47,8 @@ def parts_of(compiled: Compiled, network: nn.Module) -> Parts:
         for found in (attribute, f"{attribute}2"):
             if found in held:
                 return held[found]
+        if index is None:
+            return function_of(compiled, name)
         raise Missing(f"{name}_{index}")
 
     return Parts(network, member, member)

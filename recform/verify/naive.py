@@ -18,6 +18,7 @@ from recform.emit.network import plan_network
 from recform.emit.plan.places import HEAD, STEM, Origin, Shared, transition
 from recform.recurrence.moves import move
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
+from recform.verify.functions import function_of
 
 if TYPE_CHECKING:
     import torch
@@ -73,6 +74,8 @@ class Naive:
             else:
                 key = Shared(name, flow, first=index == 0)
                 path, owner = plan.shared.get(key), self._network
+            if not path and index is None:
+                return function_of(self._compiled, name)
             if not path:
                 raise Missing(name if index is None else f"{name}_{index}")
             for attribute in path.removeprefix("self.").split("."):

@@ -19,7 +19,9 @@ from recform.comparison.datasets import (
     friedman,
     over_data,
     signed,
+    steady,
 )
+from recform.comparison.model import Results, Score
 from recform.comparison.results import read
 from recform.diagnostics import Diagnostics
 from tests import comparison
@@ -72,7 +74,7 @@ def test_demsars_nemenyi_and_holm() -> None:
 
 def test_demsars_signed_ranks() -> None:
     table = comparison.rows(comparison.DEMSAR, 4, 1000)
-    found = signed([row[1] - row[0] for row in table])
+    found = signed(steady(np.array([row[1] - row[0] for row in table]), 1.0))
     assert (found.wins, found.losses) == (10, 2)
     # T = 12 is below 21, the critical value at 0.05.
     assert found.p is not None and found.p < 0.05
@@ -177,6 +179,24 @@ def test_signed_ranks_by_trying_all_signs(values: list[int]) -> None:
     extreme = sum(abs(total) >= abs(own) for total in sums)
     assert found.p == pytest.approx(extreme / len(sums))
     assert found.p >= found.floor
+
+
+def test_steps_of_one_size_are_a_tie() -> None:
+    """Means of three seeds: five steps of 1/30 up, and one of them down, six ties."""
+    ups = ([90.1, 90.2, 90.3], [90.1, 90.2, 90.4]), ([0.1, 0.1, 0.2], [0.2, 0.1, 0.2])
+    pairs = [*ups, *([[m + d for m in one] for one in ups[0]] for d in (0.3, 1.1, 4.7))]
+    pairs.append((ups[0][1], ups[0][0]))
+    scores = tuple(
+        Score(model, f"d{n}", seed, value)
+        for n, pair in enumerate(pairs)
+        for model, values in zip("ab", pair, strict=True)
+        for seed, value in enumerate(values)
+    )
+    found = over_data(Results(("a", "b"), scores), 0.05, "a")
+    assert found is not None and found.signed is not None
+    # Ranks are shared, 3.5 each: 14 of 64 sums are as far from zero.
+    assert found.signed.balance == 4 * 3.5
+    assert found.signed.p == 14 / 64
 
 
 @given(TABLE, st.randoms(use_true_random=False))

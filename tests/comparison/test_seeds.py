@@ -6,7 +6,7 @@ import itertools
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from statsmodels.stats.power import TTestPower
@@ -49,6 +49,30 @@ def test_signs_are_flipped_in_every_way(values: list[int]) -> None:
     ]
     assert p == sum(total >= abs(sum(values)) for total in sums) / len(sums)
     assert p >= 2.0 ** (1 - len(values))
+
+
+@given(st.lists(st.tuples(*2 * [st.integers(0, 12)]), min_size=2, max_size=9),
+       st.sampled_from([3, 359, 997, 10_000]))  # fmt: skip
+@example([(0, 3), (1, 0), (0, 7), (1, 0), (4, 0), (0, 5), (0, 4), (0, 2)], 359)
+def test_shares_of_a_test_set_are_ties_as_counts_are(
+    counts: list[tuple[int, int]], size: int
+) -> None:
+    """Accuracies are counts: sums that are equal as counts are equal as accuracies."""
+    table = {
+        name: [100 * ((size - row[n]) / size) for row in counts]
+        for n, name in enumerate("ab")
+    }
+    (pair,) = on_each(over_seeds(table), 0.05)[0].pairs
+    whole = [first - second for first, second in counts]
+    own = abs(sum(whole))
+    sums = [
+        abs(sum(v * s for v, s in zip(whole, signs, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(whole))
+    ]
+    if any(whole):
+        assert pair.p == sum(total >= own for total in sums) / len(sums)
+    else:
+        assert pair.p is None
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))

@@ -19,9 +19,16 @@ import pytest
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
-from recform.training.many import Failure, Job, Processes, outcome, train_all
+from recform.training.many import (
+    Failure,
+    Job,
+    Processes,
+    answered,
+    outcome,
+    train_all,
+)
 from recform.training.recipe import recipe_of
-from recform.training.runs import Result
+from recform.training.runs import Result, Run
 from recform.training.screen import Silent
 from recform.training.session import Wanted, run
 
@@ -159,6 +166,41 @@ def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
         whole.loss,
         whole.epoch,
     )
+
+
+def test_a_run_of_another_process_is_waited_for(tmp_path: Path) -> None:
+    (trial,) = trials(entries(tmp_path)[:1], ["digits"], [0], wanted(tmp_path), ())
+    begun = threading.Event()
+
+    class Slow(Silent):
+        def begin(self, steps: int, epochs: int, done: int) -> None:
+            begun.set()
+            time.sleep(8)
+
+    other = threading.Thread(target=run, args=(trial.job.plan, Slow()))
+    other.start()
+    begun.wait()
+    processes = Processes(1)
+    with processes.ended():
+        found = processes(trial.job)
+    other.join()
+    assert found == trial.job.plan.run.result()
+
+
+def test_nobody_waits_behind_the_end(tmp_path: Path) -> None:
+    folder, over, begun = Run(tmp_path / "run"), threading.Event(), []
+
+    def begin() -> subprocess.Popen[str]:
+        begun.append(1)
+        threading.Timer(0.7, over.set).start()
+        words = [sys.executable, "-c", "print('\"RF809\"')"]
+        return subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+
+    with folder.locked():
+        assert not folder.free()
+        assert answered(begin, folder, over) == ("", 130)
+    assert len(begun) == 1
+    assert folder.free()
 
 
 def test_who_interrupts_does_not_wait_for_what_runs(tmp_path: Path) -> None:

@@ -200,3 +200,12 @@ def test_a_name_that_it_needs() -> None:
     with pytest.raises(CompileError) as caught:
         assert recform.compile(text, generation=True).source
     assert [item.code for item in caught.value.diagnostics] == ["RF219"]
+
+
+def test_verify_tries_it() -> None:
+    found = {c.claim: c for c in recform.compile(TEXTS["convolutions"]).verify()}
+    check = found["position by position it makes what it makes at once"]
+    assert check.holds
+    assert check.detail.startswith("12 positions, ")
+    other = recform.compile(REFUSED["positions as features"][0]).verify()
+    assert not any("position by position" in check.claim for check in other)

@@ -12,6 +12,7 @@ import torch
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
+from recform.diagnostics import CompileError
 from recform.training import engine
 from recform.training.engine import Stopped
 from recform.training.screen import Silent
@@ -70,6 +71,12 @@ def main(folder: Path, kind: str) -> None:
     except Stopped:
         pass
     run(plan, Silent())
+    # One process has begun it, without shards.
+    try:
+        run(planned(folder, PLAIN, *MORE, name="begun"), Silent())
+    except CompileError as error:
+        if PartialState().is_main_process:
+            print(error)
     torch.distributed.destroy_process_group()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,8 +19,6 @@ from recform.training.data import Asked, Data, load
 from recform.training.draws import held_out
 from recform.training.examples import Images, Pass, Windows
 from recform.training.recipe import RECIPES
-from recform.training.screen import Silent
-from recform.training.session import run
 from tests.training.helpers import TINY, planned, told, trained
 
 QUICK = RECIPES["quick"]
@@ -132,19 +131,23 @@ Y = np.arange(12) % 3
         ({"x_train": X.astype("int16") * 2}, "not from 0 to 255"),
         ({"x_train": X.astype("U")}, "x_train is <U"),
         ({"x_test": X[:, :3]}, "different sizes"),
+        ({"x_train": X[:, :0]}, "x_train is uint8 of shape (12, 0, 4, 3)"),
         ({"y_train": Y[:11]}, "12 images and 11 labels"),
         ({"y_train": Y[:0]}, "12 images and 0 labels"),
         ({"y_train": np.eye(12)}, "12 images and 144 labels"),
-        ({"y_train": Y - 1}, "no classes from 0 on"),
-        ({"y_train": Y / 2}, "no classes from 0 on"),
-        ({"y_train": Y.astype("U")}, "no classes from 0 on"),
-        ({"y_train": Y * 10**7}, "no classes from 0 on"),
-        ({"y_train": np.full(12, 2**64 - 1, "uint64")}, "no classes from 0 on"),
-        ({"y_train": np.array([{}] * 12)}, "allow_pickle=False"),
+        ({"y_train": Y - 1}, "no classes, whole numbers from 0"),
+        ({"y_train": Y / 2}, "no classes, whole numbers from 0"),
+        ({"y_train": Y + 0j}, "no classes, whole numbers from 0"),
+        ({"y_train": Y.astype("U")}, "no classes, whole numbers from 0"),
+        ({"y_train": Y * 10**7}, "no classes, whole numbers from 0"),
+        (
+            {"y_train": np.full(12, 2**64 - 1, "uint64")},
+            "no classes, whole numbers from 0",
+        ),
+        ({"y_train": np.array([{}] * 12)}, "Python's objects"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
-@pytest.mark.filterwarnings("ignore")
 def test_npz_of_a_wrong_form(
     changes: dict[str, Any], words: str, tmp_path: Path
 ) -> None:
@@ -159,12 +162,49 @@ def test_npz_that_is_none(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(content)
         assert refused(f"npz:{tmp_path / name}").code == "RF806"
     np.save(tmp_path / "one.npy", X)
-    assert "no x_train and no y_train" in refused(f"npz:{tmp_path / 'one.npy'}").message
+    assert "no file of numpy.savez" in refused(f"npz:{tmp_path / 'one.npy'}").message
     np.savez(tmp_path / "half.npz", x_train=X, y_train=Y)
     assert "no x_test and no y_test" in refused(f"npz:{tmp_path / 'half.npz'}").message
     item = refused(f"npz:{tmp_path / 'no.npz'}")
     assert item.message.endswith("no.npz: No such file or directory")
     assert refused(f"npz:{tmp_path}").code == "RF806"
+
+
+def test_npz_that_is_broken(tmp_path: Path) -> None:
+    """Bytes are changed in every way that decoders of zip, deflate and headers meet."""
+    np.savez_compressed(tmp_path / "a", x_train=X, y_train=Y, x_test=X, y_test=Y)
+    whole = (tmp_path / "a.npz").read_bytes()
+    draw = np.random.default_rng(1)
+    messages = set()
+    for _ in range(150):
+        content = bytearray(whole)
+        for place in draw.integers(len(content), size=3):
+            content[place] = draw.integers(256)
+        (tmp_path / "a.npz").write_bytes(content)
+        try:
+            loaded(f"npz:{tmp_path / 'a.npz'}")
+        except CompileError as error:
+            messages.add(told(error).message.rpartition(": ")[2])
+    assert (
+        "it is broken, holds Python's objects, or is no file of numpy.savez" in messages
+    )
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for name in (tmp_path / "pipe", tmp_path, "/dev/zero"):
+        assert refused(f"text:{name}", (16, 256)).message.endswith("it is no file")
+        assert refused(f"npz:{name}").message.endswith("it is no file")
+
+
+def test_too_few_examples_to_hold_some_out(tmp_path: Path) -> None:
+    where = saved(tmp_path / "a.npz", pixels(8, 8, 8), np.arange(8) % 2)
+    with pytest.raises(CompileError) as caught:
+        planned(tmp_path, data=where)
+    assert told(caught.value).code == "RF829"
+    for change in ("select=last", "validation=0.3"):
+        result = trained(tmp_path, TINY, change, data=where, name=change)
+        assert (result.validation is None) == (change == "select=last")
 
 
 def test_a_class_that_only_the_test_set_has(tmp_path: Path) -> None:
@@ -174,6 +214,9 @@ def test_a_class_that_only_the_test_set_has(tmp_path: Path) -> None:
 
 def test_names_of_data() -> None:
     assert refused("digit").hint == "did you mean 'digits'?"
+    for name in ("npz:a\nb", "npz:\udcff.npz"):
+        item = refused(name)
+        assert (item.code, item.message.isascii()) == ("RF805", True)
     for name in ("npz", "npz:", "text:", "imagefolder", "digits:x", "", "cifar10:x"):
         assert refused(name).code == "RF805"
 
@@ -245,6 +288,12 @@ def test_workers_and_starts_change_nothing(photographs: Path) -> None:
     assert not torch.equal(first[0], drawn(alone, 2)[0])
 
 
+def test_a_name_that_is_no_text(photographs: Path) -> None:
+    image = photographs / "train" / "a" / "deep" / "3.png"
+    image.rename(os.fsdecode(bytes(image.parent) + b"/\xff.png"))
+    assert len(loaded(f"imagefolder:{photographs}", (3, 8, 8)).train) == 21
+
+
 def test_photographs_are_trained_on(photographs: Path) -> None:
     where = f"imagefolder:{photographs}"
     options = {"data": where, "workers": 0}
@@ -275,6 +324,9 @@ def test_folders_of_a_wrong_form(photographs: Path, tmp_path: Path) -> None:
     assert item.message.endswith("train and val have different classes: d")
     item = refused(f"imagefolder:{tmp_path / 'no'}", (3, 8, 8))
     assert item.message.endswith("no/train: No such file or directory")
+    (photographs / "train" / "d").mkdir()
+    item = refused(where, (3, 8, 8))
+    assert item.message.endswith("train has no images of d")
     (tmp_path / "empty" / "train").mkdir(parents=True)
     (tmp_path / "empty" / "test").mkdir()
     item = refused(f"imagefolder:{tmp_path / 'empty'}", (3, 8, 8))
@@ -392,10 +444,8 @@ def test_cifar_that_cannot_be_fetched(
 
 
 def test_one_class_and_one_example_a_batch(tmp_path: Path) -> None:
-    where = saved(tmp_path / "a.npz", pixels(12, 8, 8), np.zeros(12, int))
-    plan = planned(tmp_path, data=where)
-    assert plan.data.classes == 1
-    assert run(plan, Silent()).accuracy == 1
-    overrides = ("batch=1", "epochs=1", "warmup=0")
-    result = trained(tmp_path, TINY, *overrides, data=where, name="one")
-    assert result.steps == 11
+    images, labels = pixels(12, 8, 8), np.arange(12) % 2
+    assert refused(saved(tmp_path / "a.npz", images, labels * 0 + 3)).code == "RF830"
+    overrides = ("batch=1", "epochs=1", "warmup=0", "select=last")
+    where = saved(tmp_path / "b.npz", images, labels)
+    assert trained(tmp_path, TINY, *overrides, data=where).steps == 10

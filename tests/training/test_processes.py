@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.training.helpers import lines, outcome, trained, weights
+from recform.training.engine import Stopped
+from recform.training.session import run
+from tests.training.helpers import lines, outcome, planned, trained, weights
 from tests.training.processes import MORE, PLAIN
+from tests.training.test_resume import Stopping
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,6 +35,8 @@ def launched(folder: Path, kind: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["ddp", "fsdp2"])
 def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        run(planned(tmp_path, PLAIN, *MORE, name="begun"), Stopping(7))
     done = launched(tmp_path, kind)
     assert done.returncode == 0, done.stderr
     trained(tmp_path, PLAIN, *MORE, name="one")
@@ -47,3 +52,15 @@ def test_two_processes_are_as_good_as_one(kind: str, tmp_path: Path) -> None:
             assert (tensor - known[key]).abs().max() < 1e-4
     # Stopped by a signal to one of them, behind a step of the second epoch, and resumed.
     assert outcome(tmp_path / "stopped") == outcome(tmp_path / "plain")
+    # Begun by one process, with whole weights.
+    if kind == "ddp":
+        assert done.stdout == ""
+        for ours, theirs in zip(
+            lines(tmp_path / "begun"), lines(tmp_path / "one"), strict=True
+        ):
+            assert ours == pytest.approx(theirs, rel=1e-5)
+        return
+    assert "step-0000000008 are whole, and here they are in shards" in done.stdout
+    # Nothing is lost, and one process goes on.
+    trained(tmp_path, PLAIN, *MORE, name="begun")
+    assert outcome(tmp_path / "begun") == outcome(tmp_path / "one")

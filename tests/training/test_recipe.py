@@ -158,6 +158,15 @@ def test_those_that_come_along_are_files_too(name: str, tmp_path: Path) -> None:
     assert recipe_of(str(path)) == RECIPES[name]
 
 
+@pytest.mark.parametrize("stem", ["\U0001f600", 'a "b\\', "a\nb\x7f", "\udcff", ""])
+def test_a_recipe_of_any_name_is_a_file(stem: str, tmp_path: Path) -> None:
+    (tmp_path / f"{stem}.toml").write_text("epochs = 3\n")
+    recipe = recipe_of(str(tmp_path / f"{stem}.toml"))
+    (tmp_path / "again").mkdir()
+    (tmp_path / "again" / f"{recipe.name}.toml").write_text(to_toml(recipe))
+    assert recipe_of(str(tmp_path / "again" / f"{recipe.name}.toml")) == recipe
+
+
 def test_a_file_changes_what_it_names(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text('base = "paper-cifar"\r\nepochs = 3\r\nlr = 1\r\n')

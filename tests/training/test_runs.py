@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -151,6 +153,93 @@ def test_the_folder_of_another_run(
     assert (item.code, words in item.message) == ("RF810", True), item.message
     assert sorted(tmp_path.rglob("*")) == before
     assert trained(tmp_path).steps == 15
+
+
+#: What a file of a folder may hold that another version wrote, or nobody.
+ODD: list[tuple[str, Any]] = [
+    *(("run.json", content) for content in (b"\xff", b"{", b"[]", b'"x"', b"null")),
+    ("run.json", {"subject": []}),
+    ("run.json", {"recipe": 3, "numerics": "x"}),
+    ("run.json", {"surroundings": {"packages": [], "git": 5}}),
+    ("result.json", {"accuracy": "x"}),
+    ("result.json", {"loss": None}),
+    *(("metrics.jsonl", content) for content in (b"\xff\n", b"[]\n3\n", b'{"a": 1}\n')),
+    ("metrics.jsonl", b'{"epoch": "1", "step": []}\n'),
+]
+
+
+@pytest.fixture(scope="module")
+def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a complete run."""
+    folder = tmp_path_factory.mktemp("complete")
+    trained(folder)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "content"), ODD, ids=range(len(ODD)))
+def test_a_folder_that_nobody_understands(
+    name: str, content: Any, complete: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    shutil.copytree(complete, folder)
+    path = folder / "run" / name
+    if isinstance(content, dict):
+        content = json.dumps(json.loads(path.read_text()) | content).encode()
+    path.write_bytes(content)
+    if name != "run.json":
+        (folder / "run" / "result.json").unlink(missing_ok=name != "result.json")
+    listed = CliRunner().invoke(app, ["runs", "--runs", str(folder)])
+    assert listed.exit_code == 0, listed.exception
+    shown = CliRunner().invoke(app, ["runs", "show", "run", "--runs", str(folder)])
+    known = name != "run.json"
+    assert ("RF826" in shown.stderr, shown.exit_code) == (not known, not known)
+    if content in (b"[]", b'"x"'):
+        # Of a file that is there and whole, nothing is lost.
+        assert refused(folder).code == "RF810"
+        return
+    trained(folder)
+    assert outcome(folder / "run") == outcome(complete / "run")
+    shown = CliRunner().invoke(app, ["runs", "show", "run", "--runs", str(folder)])
+    assert shown.exit_code == 0, shown.stderr
+
+
+def test_a_result_that_says_more_is_not_made_again(
+    complete: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(complete, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "run" / "result.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"energy": 3.0}))
+    before = path.read_bytes()
+    trained(tmp_path)
+    assert path.read_bytes() == before
+
+
+@pytest.mark.usefixtures("pictures")
+def test_names_are_no_markup(complete: Path, tmp_path: Path) -> None:
+    shutil.copytree(complete / "run", tmp_path / "[red]a[")
+    (tmp_path / "tiny.rf").write_text(TINY)
+    data = tmp_path / r"[b]$\nothing$\u7db2"
+    images = np.zeros((20, 8, 8), np.uint8)
+    np.savez(data, x_train=images, y_train=np.arange(20) % 2,
+             x_test=images, y_test=np.arange(20) % 2)  # fmt: skip
+    listed = CliRunner().invoke(app, ["runs", "--runs", str(tmp_path)])
+    assert "[red]a[" in listed.stdout
+    words = ["train", str(tmp_path / "tiny.rf"), "--data", f"npz:{data}.npz"]
+    words += ["--runs", str(tmp_path), "--device", "cpu", "--override", "epochs=1"]
+    made = CliRunner().invoke(app, words)
+    assert f"Tiny on npz:{data}.npz: 18 examples" in made.stdout
+
+
+def test_events_that_cannot_be_written(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    plan = planned(tmp_path)
+    plan.run.folder.mkdir()
+    (plan.run.folder / "tensorboard").write_text("no folder")
+    screen = Live("Tiny", Console(quiet=True), plan.run.file("tensorboard"))
+    with pytest.raises(CompileError) as caught:
+        run(plan, screen)
+    assert told(caught.value).code == "RF503"
 
 
 def test_what_does_not_change_the_run_goes_on(tmp_path: Path) -> None:

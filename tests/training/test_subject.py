@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +12,9 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
+from recform.cli.app import app
 from recform.compiler import Compiled, choose, compile_source, read
 from recform.diagnostics import CompileError, Diagnostic
 from recform.training.screen import Silent
@@ -176,6 +181,61 @@ class Late(Net):
         return super().forward(x)
 
 
+def exits(classes: int) -> nn.Module:
+    raise SystemExit
+
+
+def lazy(classes: int) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(classes))
+
+
+COUNT = itertools.count(1)
+
+
+def another(classes: int) -> nn.Module:
+    return Net(classes, next(COUNT))
+
+
+def speaks(classes: int) -> nn.Module:
+    print("a word of the user's")
+    return Net(classes)
+
+
+class Exits(Net):
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
+        sys.exit(0)
+
+
+class Unsteady(Net):
+    """It has scores while it learns, and none behind that."""
+
+    def forward(self, x: Tensor) -> tuple[Tensor, int]:
+        scores, more = super().forward(x)
+        return scores if self.training else scores / 0, more
+
+
+def test_what_a_module_prints_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    words = [f"--override={change}" for change in FAST]
+    words += ["--device", "cpu", "--runs", str(tmp_path), "--json"]
+    made = CliRunner().invoke(app, ["train", "--module", f"{__name__}:speaks", *words])
+    assert json.loads(made.stdout)["ok"]
+    assert "a word of the user's" in made.stderr
+
+
+def test_scores_that_are_no_numbers_are_not_right(tmp_path: Path) -> None:
+    for overrides, words in (
+        ((), "held-out"),
+        (("validation=0", "select=last"), "test"),
+    ):
+        plan = of_module(Unsteady, wanted(tmp_path, (*FAST, *overrides), name=words))
+        with pytest.raises(CompileError) as caught:
+            run(plan, Silent())
+        item = told(caught.value)
+        assert item.code == "RF811"
+        assert f"the scores of {words} examples, behind step" in item.message
+        assert plan.run.result() is None
+
+
 def test_a_module_of_ones_own(tmp_path: Path) -> None:
     plan = of_module(Net, wanted(tmp_path, settings={"width": 16}))
     result = run(plan, Silent())
@@ -230,8 +290,12 @@ def test_a_module_that_takes_tokens_as_numbers(tmp_path: Path) -> None:
         (Net, {"scores": 2}, "RF807", "gives 20, and not 10"),
         (Nothing, {}, "RF819", "has nothing to learn"),
         (Net, {"input": "large"}, "RF504", "'large' is not the sizes"),
+        (exits, {}, "RF813", "exits fails: SystemExit"),
+        (Exits, {}, "RF807", "fails on it: SystemExit"),
+        (lazy, {}, "RF813", "weights whose size is not known"),
+        (another, {}, "RF813", "makes another module each time"),
     ],
-    ids=range(10),
+    ids=range(14),
 )
 def test_modules_that_do_not_fit(
     made: Any, settings: dict[str, Any], code: str, words: str, tmp_path: Path
@@ -254,7 +318,7 @@ def test_a_module_that_fails_in_training(tmp_path: Path) -> None:
 def test_a_formula_that_has_nothing_to_learn(tmp_path: Path) -> None:
     text = "network Pool\ninput 10 x 8 x 8\nstem relu\nstages 10 x 1\nhead avgpool\n"
     text += "W = relu\nX_i = X_<i-1> + W*X_<i-1>\n"
-    x, y = np.zeros((20, 10, 8, 8), np.uint8), np.arange(20) % 10
+    x, y = np.zeros((60, 10, 8, 8), np.uint8), np.arange(60) % 10
     np.savez(tmp_path / "a.npz", x_train=x, y_train=y, x_test=x, y_test=y)
     item = refused(tmp_path, text, data=f"npz:{tmp_path / 'a.npz'}")
     assert item.code == "RF819"

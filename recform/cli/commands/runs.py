@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -43,23 +43,34 @@ def command(
                 _table(found, runs)
             return
         run = _of_name(known, name, runs)
-    row, said = _row(run), run.read("run.json")
-    answer.result({"runs": [row], "run": said, "again": again(run)})
+        said = run.facts()
+        if said is None:
+            _refuse(
+                f"{run.file('run.json').as_posix()} does not say what the run is",
+                "it is broken, or of another version of recform",
+            )
+    row = _row(run)
+    answer.result({"runs": [row], "run": said, "again": again(run, said)})
     if not as_json:
         _show(run, row, said)
 
 
 def _row(run: Run) -> dict[str, Any]:
-    said = run.read("run.json") or {}
+    said = run.facts()
     result, lines = run.result(), run.metrics()
-    return {
+    row: dict[str, Any] = dict.fromkeys(
+        ("name", "network", "data", "recipe", "seed", "epochs", "epoch", "result")
+    )
+    if said is not None:
+        row |= {
+            "network": said["subject"].get("network") or said["subject"].get("module"),
+            "data": said["data"]["name"],
+            "recipe": said["recipe"]["name"],
+            "seed": said["seed"],
+            "epochs": said["recipe"]["epochs"],
+        }
+    return row | {
         "name": run.name,
-        "network": said.get("subject", {}).get("network")
-        or said.get("subject", {}).get("module"),
-        "data": said.get("data", {}).get("name"),
-        "recipe": said.get("recipe", {}).get("name"),
-        "seed": said.get("seed"),
-        "epochs": said.get("recipe", {}).get("epochs"),
         "epoch": lines[-1]["epoch"] if lines else 0,
         "result": None if result is None else asdict(result),
     }
@@ -71,19 +82,25 @@ def _of_name(known: list[Run], name: str, folder: Path) -> Run:
     Raises:
         CompileError: if there is none (RF826).
     """
-    from recform.diagnostics import CompileError, Diagnostics, closest
+    from recform.diagnostics import closest
 
     fits = [run for run in known if run.name == name]
     fits = fits or [run for run in known if run.name.startswith(name)]
     if len(fits) == 1:
         return fits[0]
-    report = Diagnostics()
     guess = closest(name, [run.name for run in known])
     hint = f"did you mean {guess}?" if guess else "recform runs lists them"
     message = f"{folder} has no run {name!r}"
     if fits:
         message = f"{len(fits)} runs in {folder} begin with {name!r}"
         hint = ", ".join(run.name for run in fits[:4])
+    _refuse(message, hint)
+
+
+def _refuse(message: str, hint: str) -> NoReturn:
+    from recform.diagnostics import CompileError, Diagnostics
+
+    report = Diagnostics()
     report.error("RF826", message, hint=hint)
     raise CompileError(report)
 
@@ -100,30 +117,36 @@ def _table(rows: list[dict[str, Any]], folder: Path) -> None:
         result = row["result"]
         done = f"{row['epoch']} of {row['epochs']}"
         right = "" if result is None else f"{result['accuracy']:.2%}"
+        if row["data"] is None:
+            table.add_row(row["name"], "run.json cannot be read")
+            continue
         table.add_row(row["name"], row["data"], str(row["seed"]), done, right)
-    Console(highlight=False).print(table)
+    Console(highlight=False, markup=False).print(table)
 
 
-def again(run: Run) -> str:
+def again(run: Run, said: dict[str, Any]) -> str:
     """The command that makes a run again, from what its folder keeps."""
     import shlex
 
-    said = run.read("run.json") or {}
-    subject, numerics = said.get("subject", {}), said.get("numerics", {})
+    subject, numerics = said["subject"], said["numerics"]
     words = ["recform", "train"]
-    if subject.get("kind") == "module":
+    if subject.get("module") is not None:
         words += ["--module", subject["module"]]
     else:
-        words += [str(run.file("formula") / subject.get("file", ""))]
-        words += ["--network", subject.get("network", "")]
-        for plugin in subject.get("plugins", ()):
-            words += ["--plugin", plugin]
-    for key, value in subject.get("settings", {}).items():
+        words += [str(run.file("formula") / (subject.get("file") or ""))]
+        words += ["--network", subject.get("network") or ""]
+        for plugin in subject.get("plugins") or ():
+            words += ["--plugin", str(plugin)]
+    for key, value in subject["settings"].items():
         words += ["--set", f"{key}={value}"]
-    words += ["--data", said.get("data", {}).get("name", "")]
-    words += ["--recipe", str(run.file("recipe.toml")), "--seed", str(said.get("seed"))]
-    words += ["--device", numerics.get("device", "auto")]
-    words += ["--precision", numerics.get("precision", "auto")]
+    words += ["--data", said["data"]["name"]]
+    words += ["--recipe", str(run.file("recipe.toml")), "--seed", str(said["seed"])]
+    words += ["--device", numerics["device"], "--precision", numerics["precision"]]
+    for key, option in (
+        ("compiled", "--compile"),
+        ("deterministic", "--deterministic"),
+    ):
+        words += [option] if numerics.get(key) else []
     words += ["--name", f"{run.name}-again"]
     return shlex.join(words)
 
@@ -145,15 +168,15 @@ def _show(run: Run, told: dict[str, Any], said: dict[str, Any]) -> None:
             ("took", f"{result['seconds']:.0f} s"),
         ]
     packages = [f"{k} {v}" for k, v in around["packages"].items() if v]
-    git = around["git"]
-    changed = " and changes" if git and git["changed"] else ""
+    git = around["git"] or {}
+    changed = " and changes" if git.get("changed") else ""
     rows += [
         ("versions", ", ".join([f"recform {around['recform']}", *packages])),
         ("machine", f"{around['processor']}, {around['threads']} threads"),
-        ("git", f"{git['commit'][:12]}{changed}" if git else "none"),
+        ("git", f"{str(git.get('commit'))[:12]}{changed}" if git else "none"),
         ("folder", run.folder.as_posix()),
         ("command", around["command"]),
-        ("again", again(run)),
+        ("again", again(run, said)),
     ]
     typer.echo(run.name)
     for name, value in rows:

@@ -110,7 +110,8 @@ ENTRIES = {
     ),
     "RF818": Entry(
         "a checkpoint that cannot be read",
-        "A file of the last checkpoint is broken, or of another version. Nothing was changed.",
+        "A file of the last checkpoint is broken, or of another version, or it has weights in "
+        "shards and this run has none, or the other way round. Nothing was changed.",
         command="mkdir -p runs/a/checkpoint/step-0000000001; "
         "echo > runs/a/checkpoint/step-0000000001/progress.json; "
         "recform train net.rf --name a > out.txt",
@@ -139,7 +140,8 @@ ENTRIES = {
     ),
     "RF826": Entry(
         "no such run",
-        "The folder of runs has none of this name, or several that begin so.",
+        "The folder of runs has none of this name, or several that begin so, or one whose "
+        "`run.json` is broken or of another version.",
         command="recform runs show ResNet",
     ),
     "RF827": Entry(
@@ -152,6 +154,21 @@ ENTRIES = {
         "two networks of one name",
         "A report calls networks by their names, so each of them has one of its own.",
         command="recform compare net.rf net.rf",
+    ),
+    "RF829": Entry(
+        "too few examples to hold some out",
+        "The epoch whose weights are kept is chosen by a held-out share of every class, and "
+        "no class has so many examples that such a share is one of them.",
+        command='python -c "import numpy as n; x, y = n.zeros((4, 8, 8)), n.arange(4); '
+        "n.savez('few.npz', x_train=x, y_train=y, x_test=x, y_test=y)\"; "
+        "recform train net.rf --data npz:few.npz",
+    ),
+    "RF830": Entry(
+        "examples of one class",
+        "Where all examples are of one class, whatever a network answers is right.",
+        command='python -c "import numpy as n; x, y = n.zeros((9, 8, 8)), n.arange(9) * 0; '
+        "n.savez('one.npz', x_train=x, y_train=y, x_test=x, y_test=y)\"; "
+        "recform train net.rf --data npz:one.npz",
     ),
     "RF851": Entry(
         "nothing to compare",

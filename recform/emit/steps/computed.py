@@ -175,7 +175,7 @@ class StepForward:
         """The code of an inlined operator, and its line; None if it is none."""
         if tensor.operator not in self._called.inlined:
             return None
-        if tensor.index is sympy.nan or int(tensor.index) != self._step.at:
+        if tensor.index is not sympy.nan and int(tensor.index) != self._step.at:
             return None
         span = self._formula.operators[tensor.operator].span
         line = line_of(span, self._formula.source)

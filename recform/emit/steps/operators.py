@@ -28,7 +28,7 @@ from recform.emit.plan.expressions import Code, Expression, Item, Make, sequenti
 from recform.emit.setting import Setting
 from recform.emit.steps.owned import BlockClasses
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import ModuleSlot
+from recform.recurrence.model import END, START, ModuleSlot
 
 
 class BlockWriter:
@@ -50,6 +50,7 @@ class BlockWriter:
         formula = self._formula
         operators: dict[str, str] = {}
         codes: dict[str, PipelineCode] = {}
+        shared, functions = self._shared_by_blocks(), set[str]()
         timed: dict[tuple[str, tuple[Layout, ...]], str] = {}
         for name, pipeline in formula.operators.items():
             inputs = self._inputs_of(name)
@@ -73,6 +74,12 @@ class BlockWriter:
                 own = tuple(p for p in known.parameters if p not in defaults)
                 codes[name] = PipelineCode((), (), (), own, (), known.output)
                 continue
+            if name in shared:
+                code = shop.code(pipeline, Setting.open(inputs))
+                if not code.modules and not code.parameters:
+                    codes[name] = code
+                    functions.add(name)
+                    continue
             title = f"{untimed(name)} = {pipeline.text}"
             if is_whole(pipeline):
                 codes[name] = shop.code(pipeline, Setting.open(inputs))
@@ -83,7 +90,20 @@ class BlockWriter:
             operators[name] = shop.name(class_name(untimed(name)))
             codes[name] = shop.pipeline_class(operators[name], pipeline, inputs, title)
         adapter, parameters = self._adapter()
-        return BlockClasses(operators, codes, adapter, parameters, shop)
+        known = frozenset(functions)
+        return BlockClasses(operators, codes, adapter, parameters, known, shop)
+
+    def _shared_by_blocks(self) -> set[str]:
+        """The operators without an index that blocks alone call."""
+        letters = {module.name for group in self._network.shared for module in group}
+        apart = {
+            tensor.operator
+            for step in self._network.recurrence.steps
+            if step.role in (START, END)
+            for tensor in step.body
+            if isinstance(tensor, Apply)
+        }
+        return letters - apart
 
     def _has_place(self, name: str) -> None:
         """An operator has its parts in its own place only where a block is that place."""

@@ -54,6 +54,8 @@ class BlockClasses:
         codes: what their constructors take.
         adapter: the name of the adapter's function, or an empty string.
         adapter_parameters: what it takes.
+        functions: operators without an index that have no modules: blocks need not be
+            handed them, and say their code.
         workshop: where they were made.
     """
 
@@ -61,6 +63,7 @@ class BlockClasses:
     codes: Mapping[str, PipelineCode]
     adapter: str
     adapter_parameters: tuple[str, ...]
+    functions: frozenset[str]
     workshop: Workshop
 
 

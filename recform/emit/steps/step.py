@@ -107,10 +107,18 @@ class _StepWriter:
         self._workshop = frame.classes.workshop
         self._single = frame.single
         self._name = name
-        self._shared = shared_by(self._step)
+        self._shared = tuple(
+            name
+            for name in shared_by(self._step)
+            if name not in frame.classes.functions
+        )
         self._attributes = Namespace.attributes()
         self._module_names: dict[str, str] = {}
-        self._inline: dict[str, PipelineCode] = {}
+        self._inline: dict[str, PipelineCode] = {
+            name: frame.classes.codes[name]
+            for name in shared_by(self._step)
+            if name in frame.classes.functions
+        }
         self._number_names: dict[Symbolic, str] = {}
         self._own = Owned(frame.network, index, frame.classes, self._attributes)
         self._free = tuple(sorted(self._own.free))
