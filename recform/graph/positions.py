@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -19,6 +20,9 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -39,7 +43,7 @@ from recform.recurrence.model import Step
 #: What works on each position by itself, but for the operators that it applies.
 _BY_POSITION = (
     *(Input, State, Apply, Scaled, Filled, TensorSum, Pointwise, Elementwise),
-    *(Combine, Concat, Part, History),
+    *(Combine, Concat, Part, History, Listed, Members, Over, Across),
 )
 
 
