@@ -16,6 +16,7 @@ import sympy
 from recform.algebra.cell import Cell, before, given
 from recform.algebra.expr import Elementwise, Filled, State, Tensor
 from recform.algebra.formula import Formula
+from recform.blocks import Layout, Shape
 from recform.blocks.applied import function_call
 from recform.proof.forms import (
     Form,
@@ -29,7 +30,7 @@ from recform.proof.forms import (
     frozen,
     same,
 )
-from recform.proof.plan import Misprint, PrintedStep, parameters_of
+from recform.proof.plan import Inlined, Misprint, PrintedStep, parameters_of
 from recform.proof.printed import Planned, assign
 from recform.recurrence.model import Step
 
@@ -109,7 +110,11 @@ class _Cell:
         self._cell, self._name = cell, node.name
         self._methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
         # They are made in the order in which a position runs them, and scalars follow.
-        letters = dict.fromkeys(call.operator for call in cell.calls())
+        letters = dict.fromkeys(
+            call.operator
+            for call in cell.calls()
+            if not cell.operators[call.operator].is_function
+        )
         made = [name for name, _ in _attributes(node)]
         owned = [*letters, *cell.scalars]
         if len(made) < len(owned):
@@ -175,6 +180,19 @@ class _Cell:
                     raise Unreadable(ast.unparse(statement))
         raise Misprint(f"{self._name} returns nothing")
 
+    def _functions(self) -> Iterator[tuple[str, Inlined]]:
+        """The code of operators that have no module."""
+        layout = Layout.VECTOR if self._cell.affine is None else Layout.TOKENS
+        x = Shape(layout, 1, (1,) * (layout is Layout.TOKENS))
+        for name, pipeline in self._cell.operators.items():
+            if pipeline.is_function:
+                inputs = (x,) * len(pipeline.inputs)
+                calls = []
+                for step in pipeline.steps:
+                    calls.append(step.operator.emit_of(inputs, step.arguments).call)
+                    inputs = (x,)
+                yield name, Inlined(pipeline.inputs, tuple(calls))
+
     def _planned(
         self, wanted: Sequence[Tensor], leaves: Sequence[State]
     ) -> list[Value]:
@@ -195,7 +213,7 @@ class _Cell:
             takes=(),
             scalars=frozenset(cell.scalars),
             modules={},
-            inlined={},
+            inlined=dict(self._functions()),
             adapters={},
             functions={t.name: function_call(t.function).text for t in functions},
             numbers=(),

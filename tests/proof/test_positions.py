@@ -41,6 +41,9 @@ FORMULAS = {
     "long": "H_<i,t> = tanh(A_i*H_<i,t-1> - H_<i,t-2>*B_i*X_<i-1,t> + X_<i-1,t>)",
     "pair": "G_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
     "H_<i,t> = 0.5*G_<i,t-1> + B_i*G_<i,t>",
+    "matrix": "H_<i,t> = 0.5*H_<i,t-1> + "
+    "outer(B_i*X_<i-1,t> - matvec(H_<i,t-1>, X_<i-1,t>), X_<i-1,t>)\n"
+    "Y_i = A_i*matvec(H_i, X_<i-1>)",
     "both": "G_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
     "H_<i,t> = 0.5*G_<i,t-1> + B_i*X_<i-1,t>\nY_i = G_i*H_i",
 }
@@ -50,7 +53,7 @@ _NETWORKS: dict[str, NetworkGraph] = {}
 def network(name: str) -> NetworkGraph:
     if name not in _NETWORKS:
         text = FRAME + FORMULAS[name]
-        if name == "both":
+        if "Y_i" in FORMULAS[name]:
             text = text.replace("X_<i-1,t> + H_<i,t>", "X_<i-1,t> + Y_i")
         _NETWORKS[name] = recform.compile(text).graph
     return _NETWORKS[name]
@@ -199,6 +202,16 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "stacked as examples": ("loop", r"made, dim=1", "made, dim=0"),
     "another value taken": ("pair", r"made\.append\(h\)", "made.append(g)"),
     "results swapped": ("both", r"torch\.cat\(\((\w+), (\w+)\)", r"torch.cat((\2, \1)"),
+    "the vector for the matrix": (
+        "matrix",
+        r"torch\.einsum\(\s*(\S+), h\.",
+        r"torch.einsum(\1, b.",
+    ),
+    "outer the other way round": (
+        "matrix",
+        r'("\.\.\.i,\.\.\.j)->\.\.\.ij',
+        r"\1->...ji",
+    ),
     "a value twice": ("loop", r"( +)(made\.append\(h\))", r"\1\2\n\1\2"),
 }
 

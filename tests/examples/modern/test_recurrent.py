@@ -158,6 +158,25 @@ def linear_attention(block: nn.Module, x: Tensor) -> Tensor:
     return y + block.M(y)
 
 
+def deltanet(block: nn.Module, x: Tensor) -> Tensor:
+    """Products of matrices: S (1 - b k k^T) + b v k^T."""
+    width = x.shape[-1]
+    state = x.new_zeros(x.shape[0], width, width)
+    one = torch.eye(width, dtype=x.dtype)
+
+    def step(x: Tensor) -> Tensor:
+        nonlocal state
+        u = block.N(x)
+        k, q = (F.silu(part(u)) for part in (block.K, block.Q))
+        k = (k / k.norm(dim=-1, keepdim=True))[:, :, None]
+        b, v = block.B(u)[:, :, None], block.V(u)[:, :, None]
+        state = state @ (one - b * k @ k.mT) + b * v @ k.mT
+        return (state @ q[:, :, None])[:, :, 0]
+
+    y = x + block.O(over(x, step))
+    return y + block.M(y)
+
+
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize(
     ("name", "layer"),
@@ -169,6 +188,7 @@ def linear_attention(block: nn.Module, x: Tensor) -> Tensor:
         ("minlstm", minlstm),
         ("diagonal_ssm", diagonal_ssm),
         ("linear_attention", linear_attention),
+        ("deltanet", deltanet),
     ],
 )
 def test_judge(name: str, layer: Layer, depth: int) -> None:
