@@ -60,7 +60,7 @@ def check_cells(
             if kind not in classes:
                 raise Misprint(f"there is no class for {name}")
             try:
-                _Cell(cell, classes[kind]).check()
+                _Cell(cell, _inner(classes, classes[kind])).check()
             except Unreadable as unreadable:
                 raise Misprint(f"{kind}: {unreadable}") from None
 
@@ -88,6 +88,23 @@ def _made_by(
             for target, value in _attributes(classes[owner]):
                 if target == attribute and isinstance(value, ast.Call):
                     yield ast.unparse(value.func)
+
+
+def _inner(classes: Mapping[str, ast.ClassDef], node: ast.ClassDef) -> ast.ClassDef:
+    """The class of a recurrence, where a part with a label has one around it."""
+    made = _attributes(node)
+    forward = next(
+        m for m in node.body if isinstance(m, ast.FunctionDef) and m.name == "forward"
+    )
+    if len(made) != 1 or not isinstance(made[0][1], ast.Call):
+        return node
+    ((name, value),) = made
+    given = ", ".join(parameters_of(forward))
+    inner = classes.get(ast.unparse(value.func))
+    calls = [ast.unparse(statement) for statement in forward.body]
+    if inner is None or calls != [f"return self.{name}({given})"]:
+        return node
+    return inner
 
 
 def _attributes(node: ast.ClassDef) -> list[tuple[str, ast.expr]]:

@@ -18,6 +18,7 @@ from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
 from recform.emit.naming.namespace import Namespace
+from recform.emit.naming.owners import plain_graph
 from recform.emit.network import plan_network
 from recform.emit.plan.kept import keeping
 from recform.emit.plan.network import NetworkPlan
@@ -156,6 +157,16 @@ def test_what_is_right_is_proved(name: str) -> None:
     proof_of(network(name))
     plan, code = written(name)
     check(plan, ast.parse(code))
+
+
+def test_parts_with_labels_are_proved() -> None:
+    """Other code of the same network, which `recform verify` runs."""
+    plan = plan_network(plain_graph(network("gated")), Namespace())
+    code = printed([plan])
+    check(plan, ast.parse(code))
+    edited = re.sub(r"scan\((\w+), (\w+)\)", r"scan(\2, \1)", code)
+    with pytest.raises(CompileError, match="RF901"):
+        check(plan, ast.parse(edited))
 
 
 @pytest.mark.parametrize("fault", PLANTED)

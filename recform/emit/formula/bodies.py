@@ -120,12 +120,7 @@ class ClassWriter:
         self._own = workshop.own_names(body)
         self._defaults = workshop.defaults(body)
         self._table = self._arguments(open_.values)
-        # One feature may be a gate, which is no matter of size.
-        places = tuple(
-            place.with_features(1) if x.features == 1 else place
-            for x, place in zip(inputs, open_.inputs, strict=True)
-        )
-        self._inside = body.inside(places, Arguments(self._table))
+        self._inside = body.inside(open_.inputs, Arguments(self._table))
         self._values = body.values(Arguments(self._table))
         self._attributes = Namespace.attributes()
         self._inline: dict[tuple[str, Symbolic], PipelineCode] = {}
