@@ -132,15 +132,16 @@ class Body(Operator):
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """What its operators keep, in the order of computation."""
         inside = self.inside(inputs, a)
-        return tuple(
-            found
-            for call in self.calls()
-            for found in memories(
-                self.operators[call.operator],
-                tuple(map(inside.shape, call.arguments)),
-                self.values(a),
-            )
-        )
+        found: list[Memory] = []
+        for tensor in self.tensors:
+            if isinstance(tensor, Apply):
+                shapes = tuple(map(inside.shape, tensor.arguments))
+                pipeline = self.operators[tensor.operator]
+                found += memories(pipeline, shapes, self.values(a))
+            elif isinstance(tensor, Elementwise):
+                x = inside.shape(tensor.argument)
+                found += tensor.function.memory_of((x,), Arguments({}))
+        return tuple(found)
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.

@@ -10,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import Combine, Concat, I, L, State, Tensor, TensorSum
 from recform.algebra.operators import OperatorRef
+from recform.algebra.symbols import parameter
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.reading.members import Range
@@ -47,15 +48,28 @@ class FiniteReader(Reader):
                 )
             if expr.name in self.names.unknowns:
                 return State(expr.name, sympy.nan)
-            number = self.names.numbers.get(expr.name, sympy.S.One)
-            if self._indexing and number.is_Symbol and expr.name not in self._bound:
-                self._no_index(expr)
+            self._check_place(expr)
         if expr.name in self.incoming:
             self._fail("RF304", f"{expr.name} has no index here", expr.span)
         value = super()._reference(expr)
         if isinstance(value, OperatorRef) and value.name not in self.names.operators:
             self._unknown(expr)
         return value
+
+    def _check_place(self, expr: n.Reference) -> None:
+        """Reports a number of stages or blocks: its symbol is a constructor's argument."""
+        number = self.names.numbers.get(expr.name, sympy.S.One)
+        known = expr.name in self._bound or number == parameter(expr.name)
+        if known or not getattr(number, "is_Symbol", False):
+            return
+        if self._indexing:
+            self._no_index(expr)
+        self._fail(
+            "RF212",
+            "numbers of stages and blocks stand in the flows of a definition, "
+            "not in its equations",
+            expr.span,
+        )
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
         if expr.name[0].isupper() and not closest(expr.name, self.names.all()):

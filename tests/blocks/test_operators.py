@@ -23,7 +23,7 @@ NAMES = Shape(Layout.IDS, 11, (5,))
 
 ACTIVATIONS = [
     *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish"),
-    *("hardsigmoid", "tanh", "sigmoid"),
+    *("hardsigmoid", "tanh", "sigmoid", "softplus", "exp"),
 ]
 CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": 3}),
@@ -127,6 +127,8 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("bilinear", (VECTOR, Shape.of((3,))), {"width": 5}),
     ("bilinear", (TOKENS, Shape.of((5, 2))), {"bias": False}),
     ("shift", TOKENS, {}),
+    ("repeat", TOKENS, {"times": 3}),
+    ("repeat", IMAGE, {"times": 2}),
     ("outer", (VECTOR, Shape.of((3,))), {}),
     ("outer", (TOKENS, Shape.of((5, 2))), {}),
     ("matvec", (Shape.of((5, 6)), Shape.of((5, 2))), {}),

@@ -186,14 +186,9 @@ class Attend(Several):
         )
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
-        """What it keeps where a network goes on by positions.
-
-        Raises:
-            Misfit: if a position depends on those behind it (RF227).
-        """
         q, k, v = inputs
-        if not a.causal or k.grid != q.grid:
-            return super().memory_of(inputs, a)
+        if not a.causal or q.grid != k.grid:
+            return self.memory(q, a)
         most = None if a["window"] is None else int(a.window) - 1
         return (Memory("keys and values", int(k.features) + int(v.features), most),)
 

@@ -1,4 +1,4 @@
-"""Attention on several tensors that goes on by positions, as it stands in generated files."""
+"""Attention that goes on by positions, of tokens with maps of their own."""
 
 import math
 
@@ -12,7 +12,7 @@ from recform.blocks.support.past import Past
 class Attend(nn.Module):
     """Attention of queries to keys and values, each token as features of several heads.
 
-    It keeps the keys and values of all positions, or of those in its window.
+    It keeps the keys and values that later positions see.
 
     Args:
         heads: of the queries.
@@ -60,31 +60,35 @@ class Attend(nn.Module):
         if self.rotary is not None:
             q, k = self.rotated(q, self.rotary), self.rotated(k, self.rotary)
         if self.past is not None:
-            most = None if self.window is None else self.window - 1
-            k = self.past.join(k.transpose(1, 2), most).transpose(1, 2)
-            v = self.past.join(v.transpose(1, 2), most).transpose(1, 2)
+            k, v = self.joined(k, v, self.past)
         if self.kv_heads != self.heads:
             k = k.repeat_interleave(self.heads // self.kv_heads, dim=1)
             v = v.repeat_interleave(self.heads // self.kv_heads, dim=1)
         return self.attended(q, k, v).transpose(1, 2).flatten(2)
 
+    def joined(self, k: Tensor, v: Tensor, past: Past) -> tuple[Tensor, Tensor]:
+        """Keys and values of the new positions behind those that were kept."""
+        width = k.shape[3]
+        both = torch.cat((k, v), 3).transpose(1, 2)
+        both = past.join(both, self.window and self.window - 1).transpose(1, 2)
+        return both[..., :width], both[..., width:]
+
     def rotated(self, x: Tensor, base: float) -> Tensor:
         """Pairs of features, turned by angles that grow with the position."""
         half = x.shape[3] // 2
         turns = 1 / base ** (torch.arange(half, device=x.device) / half)
-        first = 0 if self.past is None else self.past.at
-        places = torch.arange(first, first + x.shape[2], device=x.device)
-        angles = places[:, None] * turns
+        at = 0 if self.past is None else self.past.at
+        angles = torch.arange(at, at + x.shape[2], device=x.device)[:, None] * turns
         cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
         a, b = x[..., :half], x[..., half:]
         return torch.cat((a * cos - b * sin, b * cos + a * sin), dim=3)
 
     def seen(self, q: Tensor, k: Tensor) -> Tensor:
         """Which keys each query sees."""
-        # The last key is that of the last query, where some were kept.
-        first = 0 if self.past is None else k.shape[2] - q.shape[2]
-        places = torch.arange(first, first + q.shape[2], device=q.device)
-        behind = places[:, None] - torch.arange(k.shape[2], device=k.device)
+        # New queries are the last positions of the keys.
+        ahead = 0 if self.past is None else k.shape[2] - q.shape[2]
+        places = torch.arange(ahead, ahead + q.shape[2], device=q.device)[:, None]
+        behind = places - torch.arange(k.shape[2], device=k.device)
         far = math.inf if self.window is None else self.window
         return (behind < far) & (behind >= 0 if self.causal else behind > -far)
 

@@ -54,8 +54,12 @@ class _CellWriter(ClassWriter):
     def _inlinable(
         self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]
     ) -> dict[str, Apply]:
-        """None: what recurs has its letters, whatever their number."""
-        return {}
+        """Functions: what else recurs has its letters, whatever their number."""
+        return {
+            name: next(iter(members.values()))[0]
+            for name, members in families.items()
+            if self._body.operators[name].is_function
+        }
 
     def _constructor(self) -> None:
         self._attributes.take("step")  # the method
