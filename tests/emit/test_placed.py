@@ -106,6 +106,19 @@ def test_blocks_that_count_on_are_one_loop(count: int) -> None:
     assert f"Step(j=1 + k) for k in range({count})" in item.source
 
 
+@pytest.mark.parametrize("number", ["i", "j", "k", "sqrt(i/L)"])
+def test_blocks_of_a_range_differ_in_numbers_alone(number: str) -> None:
+    """One class for all of them, however many there are."""
+    text = (
+        "input 2\nstages 2 x 20\nconst k = 2 per stage\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_<2..17> = NUMBER*W_i*X_<i-1>"
+    )
+    (item,) = compile_source(from_text(text.replace("NUMBER", number)))
+    assert item.source.count("Step(nn.Module)") <= 5
+    (other,) = compile_source(from_text(text.replace("NUMBER", "2")))
+    assert len(item.source.splitlines()) < len(other.source.splitlines()) + 12
+
+
 def test_scope_stage_counts_with_i() -> None:
     text = "input 2\nscope stage\nstages 2 x 2, 2 x 3\nX_i = X_<i-1> + W_i*X_<i-1>/"
     made = [compile_source(from_text(text + letter))[0].source for letter in "ij"]
