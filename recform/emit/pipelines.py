@@ -158,7 +158,8 @@ def _emitted(
     if isinstance(step.operator, Body):
         made = bodies.make(step.operator, inputs, arguments)
         given = ", ".join(f"{{{name}}}" for name in step.operator.inputs)
-        return f"{{m}}({given})", made, made
+        alone = len(step.operator.inputs) == 1
+        return f"{{m}}({given})", made, made if alone else None
     emitted = step.operator.emit_of(inputs, arguments)
     marks = (step.operator.shares, step.operator.tabled)
     module = Code(emitted.module, *marks) if emitted.module else None

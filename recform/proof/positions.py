@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Combine,

@@ -174,7 +174,8 @@ def at_depth(formula: Formula, length: int) -> Formula | None:
 
 def _is_late(state: State, left: State) -> bool:
     """Whether an unknown is not there when a block computes another one."""
-    return bool(state.index > left.index or state == left)
+    there = state.index.is_Integer  # what stands in a history is of older blocks
+    return there and bool(state.index > left.index or state == left)
 
 
 def runs(numbers: Iterable[int]) -> list[tuple[int, int]]:

@@ -21,8 +21,7 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.frame and verdict.answer in (ANY, LINEAR):
         result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
-        depth = ", and any number of blocks" if verdict.any_depth else ""
-        result.append(f"For any operators, linear or not{depth}.")
+        result.append("For any operators, linear or not, and any number of blocks.")
     if verdict.relations:
         result.append(
             "\nProof: this holds at every block, by induction"

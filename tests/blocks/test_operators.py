@@ -23,7 +23,7 @@ NAMES = Shape(Layout.IDS, 11, (5,))
 
 ACTIVATIONS = [
     *("relu", "relu6", "leaky_relu", "elu", "gelu", "silu", "hardswish"),
-    *("hardsigmoid", "tanh", "sigmoid", "softplus", "exp", "reciprocal"),
+    *("hardsigmoid", "tanh", "sigmoid", "softplus", "exp"),
 ]
 CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("conv", IMAGE, {"kernel": 3}),

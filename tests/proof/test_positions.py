@@ -11,7 +11,8 @@ import pytest
 
 import recform
 from recform.algebra.affine import Affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Apply, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
 from recform.diagnostics import CompileError
@@ -156,7 +157,7 @@ PLANTED: dict[str, tuple[str, Callable[[Formula], Formula]]] = {
 def test_what_is_right_is_proved(name: str) -> None:
     proof_of(network(name))
     plan, code = written(name)
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code))
 
 
 def test_parts_with_labels_are_proved() -> None:
@@ -239,7 +240,7 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))
 
 
 #: The same for a network that goes on by positions.
@@ -264,7 +265,7 @@ GOING: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("name", FORMULAS)
 def test_what_goes_on_is_proved(name: str) -> None:
     plan, code = written(name, going=True)
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code), going=True)
 
 
 @pytest.mark.parametrize("fault", GOING)
@@ -275,4 +276,4 @@ def test_a_fault_in_what_goes_on_is_found(fault: str) -> None:
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited), going=True)

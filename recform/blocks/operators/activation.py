@@ -69,8 +69,8 @@ class Softplus(_Elementwise):
     layer = "Softplus"
 
 
-class Reciprocal(_Elementwise):
-    """One over each number: what a division multiplies by."""
+class _Reciprocal(_Elementwise):
+    """One over each number; no file names it, for `X/Y` says it."""
 
     name = "reciprocal"
     about = "1 / x"
@@ -249,3 +249,7 @@ class Identity(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}", layer="nn.Identity()")
+
+
+#: What a division by a tensor multiplies by.
+RECIPROCAL = _Reciprocal()

@@ -32,16 +32,12 @@ class Shift(Operator):
             require_layout(x, Layout.TOKENS)
         return x
 
-    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
-        raise Misfit(
-            "RF227",
-            "reads the position before, and is a function that keeps nothing",
-            hint="conv1d(2, causal=true) reads it as well, and keeps it",
-        )
-
     def cost(self, x: Shape, a: Arguments) -> Cost:
         self.shape(x, a)
         return Cost()
+
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        return (Memory("the token before", int(x.features), 1),)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("F.pad({x}, (0, 0, 1, -1))")
@@ -80,7 +76,8 @@ class Outer(Several):
         return Cost(saves_input=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
-        return Emitted('torch.einsum("...i,...j->...ij", {x}, {y}).flatten(-2)')
+        made = 'torch.einsum("...i,...j->...ij", {x}, {y})'
+        return Emitted(f"torch.flatten({made}, -2)")
 
 
 class MatVec(Several):

@@ -13,7 +13,8 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra.affine import affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Concat,
