@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -177,6 +178,8 @@ class Inside:
                 return self.shape(tensor.tensor)
             case Elementwise():
                 return self.shape(tensor.argument)
+            case Across():
+                return self.shape(tensor.tensor).with_features(1)
             case TensorSum() | Pointwise() | Combine():
                 return self._met(tensor)
             case Concat():
@@ -297,7 +300,9 @@ class Inside:
         ):
             for part in tensor.children:
                 self._keep(part)
-        elif isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned):
+        elif (isinstance(tensor, Across) and tensor.kind == "norm") or (
+            isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned)
+        ):
             self._keep(tensor.tensor)
 
     def _scalars(self) -> int:

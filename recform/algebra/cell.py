@@ -14,7 +14,15 @@ import sympy
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside
 from recform.algebra.expr import Pointwise, State, Tensor
-from recform.blocks import Arguments, Cost, Layout, Misfit, Shape, symbols_in
+from recform.blocks import (
+    Arguments,
+    Cost,
+    Layout,
+    Memory,
+    Misfit,
+    Shape,
+    symbols_in,
+)
 from recform.blocks.operator import require_layout
 from recform.blocks.shape import Size
 from recform.blocks.support import template
@@ -36,7 +44,7 @@ class Cell(Body):
     """Unknowns that need what they were at the positions before.
 
     Its state is what a network keeps that takes one position after the other: the values
-    of :attr:`memory`. Before the first position they are zeros.
+    of :attr:`recurrent`. Before the first position they are zeros.
 
     Attributes:
         incoming: names of the tensors that come in.
@@ -59,6 +67,11 @@ class Cell(Body):
         return () if self.affine is None else (template("scan"),)
 
     @property
+    def support_kept(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What a linear one runs where a network goes on by positions."""
+        return () if self.affine is None else (template("scan"), template("scan_on"))
+
+    @property
     def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
         """The tensors that it takes; a single one has the name that it always has."""
         return self.incoming if len(self.incoming) > 1 else ("x",)
@@ -71,6 +84,11 @@ class Cell(Body):
             for name in self.unknowns
             for lag in range(1, self.lags[name] + 1)
         )
+
+    @property
+    def handed_on(self) -> tuple[str, ...]:
+        """The unknowns that the next position reads, or somebody outside."""
+        return tuple(n for n in self.unknowns if self.lags[n] or n in self.results)
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from; what comes in or is kept is made of nothing."""
@@ -110,6 +128,20 @@ class Cell(Body):
                 saves_more=kept,
             )
         return self._costs[key]
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        """The values of the last positions; what runs at one has nothing else to keep.
+
+        Raises:
+            Misfit: if something inside cannot go on by positions.
+        """
+        inside = self.inside(inputs, a)
+        kept = tuple(
+            Memory(f"{state.name}, {-int(state.index)} back", int(features), 1)
+            for state in self.recurrent
+            for features in (inside.shape(state).features,)
+        )
+        return (*kept, *super().memory_of(inputs, a))
 
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Recurring:
         """The shapes inside: of one position, or of all of them if it is linear.

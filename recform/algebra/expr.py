@@ -438,7 +438,7 @@ class Over(Tensor):
         return self.args[1]  # type: ignore[no-any-return]
 
     @property
-    def is_many(self) -> bool:  # type: ignore[override]
+    def is_many(self) -> bool:
         return self.kind == "softmax"
 
 

@@ -111,12 +111,13 @@ class MemberStarts:
     Attributes:
         value: in ``i``, ``L`` and :data:`recform.algebra.expr.K`.
         own: what single members have instead, by their index: ``scalar a_<i,i> = 1``.
-        last: the index of the sum's last member, in ``i``.
+        first, last: the indices of the sum's members; the last one in ``i``.
     """
 
     value: Symbolic
     own: tuple[tuple[Symbolic, Symbolic], ...]
-    last: Symbolic
+    first: int = 0
+    last: Symbolic = I
 
     def has(self, symbol: sympy.Symbol) -> bool:
         """Whether a start depends on a symbol."""
@@ -129,10 +130,11 @@ class MemberStarts:
         at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         last = int(self.last.xreplace(at))
         own = {int(place.xreplace(at)): value for place, value in self.own}
-        return [
-            float(own.get(k, self.value).xreplace({**at, K: sympy.Integer(k)}))
-            for k in range(last + 1 - count, last + 1)
-        ]
+        starts: list[float] = []
+        for k in range(last + 1 - count, last + 1):
+            value: Symbolic = own.get(k, self.value)
+            starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
+        return starts
 
 
 @dataclass(frozen=True)

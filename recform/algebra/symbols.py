@@ -23,6 +23,12 @@ GENERATED = (
     *("height", "width", "positions"),
 )
 
+
+def is_generated(name: str) -> bool:
+    """Whether a parameter is a number of the place, of whichever input."""
+    return name in GENERATED or name.rstrip("0123456789").removesuffix("_") in GENERATED
+
+
 #: The index of the first block of a stage: ``X_<first>``.
 FIRST = "first"
 

@@ -199,8 +199,8 @@ def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:
     """
     kinds = {argument.name: argument.kind for argument in step.operator.arguments}
     stride = sympy.sympify(values.get(STRIDE, 1))
-    if stride.is_number and not stride.is_Integer:
-        _no_stride(step, values[STRIDE])
+    if stride.is_Rational and not stride.is_Integer:
+        _no_stride(step, stride)
     filled: dict[str, Value] = {}
     for name, value in step.arguments.items():
         free = symbols_in(value)

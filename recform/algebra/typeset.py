@@ -63,7 +63,13 @@ def plain_scalar(expr: Symbolic) -> str:
 
 
 def latex_name(name: str) -> str:
-    """A name as LaTeX: letters as they are, Greek ones as such, words upright."""
+    """A name as LaTeX: letters as they are, Greek ones as such, words upright.
+
+    A mark behind it, as of the derivatives ``A^2`` and ``relu'``, stays behind it.
+    """
+    if found := re.fullmatch(r"([^^']+)(?:\^(\d+)|('))", name):
+        mark = found[3] or f"^{{{found[2]}}}"
+        return latex_name(found[1]) + mark
     if len(name) < 2:
         return name
     if name.lower() in greek_letters_set:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import sympy
@@ -128,4 +129,6 @@ def _floor(expr: sympy.Expr) -> str:
 def _python(expr: sympy.Expr) -> str:
     text = str(_Printer({"fully_qualified_modules": True}).doprint(expr))
     text = text.replace("*", " * ").replace(" *  * ", "**")
+    # Spaces stand around a power of more than a name or a number.
+    text = re.sub(r"\*\*(?=\()|(?<=\))\*\*", " ** ", text)
     return text[1:-1] if expr.func is sympy.floor else text

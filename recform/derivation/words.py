@@ -167,13 +167,13 @@ def _named(item: Letter, back: int) -> str:
     """The name of a letter at the block ``i - back``, in the index of that block."""
     if item.at.base == SHARED and item.kind == "operator":
         # One module for all blocks may stand at any of them; so it stands at one.
-        return SHARED_MARK + item.name
+        return SHARED_MARK + item.label
     own = item.shifted(back)
     if item.kind == "gate":
         return own.text()
     if item.kind == "gain":
         return f"diag({own.text()})"
-    return own.text() if own.at.number else item.name
+    return own.text() if own.at.number else item.label
 
 
 def _check(item: Letter) -> None:

@@ -32,43 +32,51 @@ _RULES = {
 
 
 def initialisation(network: NetworkGraph, loops: Loops) -> tuple[Statement, ...]:
-    """The loop over the modules that a network's constructor ends with.
+    """The loops over the modules that a network's constructor ends with.
 
     Args:
         network: the whole.
-        loops: the variables of the loop.
+        loops: the variables of the loops.
     """
-    rules = network.recurrence.formula.init
-    present = _weights(network)
-    kinds = {kind for kind, _, label in present if not label}
-    labelled = [key for key in rules if key not in kinds]
-    module = loops.module
-    cases: dict[tuple[str, tuple[Do, ...]], list[str]] = {}
-    # What has a label is told by it, whatever is said of its kind.
-    for key in [*labelled, *(key for key in rules if key in kinds)]:
-        rule = rules[key]
-        condition = f'{loops.label} == "{key}"' if key in labelled else ""
-        for (kind, attribute, label), classes in present.items():
-            if key == (label if condition else kind) and rule.rule != "torch":
-                calls = rule_calls(rule, f"{module}.{attribute}")
-                cases.setdefault((condition, calls), []).extend(classes)
-    if not cases:
-        return ()
-    branch = Branch(
-        tuple(
-            Case(
-                f"isinstance({module}, {_either(list(dict.fromkeys(classes)))})"
-                + (f" and {condition}" if condition else ""),
-                calls,
-            )
-            for (condition, calls), classes in cases.items()
-        )
+    by_kind = _started(network, loops.module, labelled=False)
+    cases = tuple(
+        Case(f"isinstance({loops.module}, {_either(classes)})", calls)
+        for calls, (classes, _) in by_kind.items()
     )
-    if not any(condition for condition, _ in cases):
-        return (Loop(module, Code("self.modules()"), (branch,)),)
-    last = Assign(loops.label, Code(f'{loops.name}.rpartition(".")[2]'))
-    over = Code("self.named_modules()")
-    return (Loop(f"{loops.name}, {module}", over, (last, branch)),)
+    found = []
+    if cases:
+        found.append(Loop(loops.module, Code("self.modules()"), (Branch(cases),)))
+    # What has a label comes last, whatever is said of its kind.
+    by_label = _started(network, loops.module, labelled=True)
+    for calls, (classes, labels) in by_label.items():
+        told = Code(f'{loops.name}.rpartition(".")[2] {_among(labels)}')
+        condition = f"{loops.told} and isinstance({loops.module}, {_either(classes)})"
+        body = (Assign(loops.told, told), Branch((Case(condition, calls),)))
+        variables = f"{loops.name}, {loops.module}"
+        found.append(Loop(variables, Code("self.named_modules()"), body))
+    return tuple(found)
+
+
+def _started(
+    network: NetworkGraph, module: str, *, labelled: bool
+) -> dict[tuple[Do, ...], tuple[list[str], list[str]]]:
+    """The ways in which weights start, with the classes that hold them, and the labels."""
+    rules = network.recurrence.formula.init
+    started: dict[tuple[Do, ...], tuple[list[str], list[str]]] = {}
+    for key, rule in rules.items():
+        for (kind, attribute, label), classes in _weights(network).items():
+            wanted = bool(label) == labelled and key == (label or kind)
+            if wanted and rule.rule != "torch":
+                calls = rule_calls(rule, f"{module}.{attribute}")
+                held, labels = started.setdefault(calls, ([], []))
+                held += [name for name in classes if name not in held]
+                labels += [key] * (key not in labels)
+    return started
+
+
+def _among(labels: list[str]) -> str:
+    shown = [f'"{label}"' for label in labels]
+    return f"== {shown[0]}" if len(shown) == 1 else f"in ({', '.join(shown)})"
 
 
 def _either(classes: list[str]) -> str:
@@ -80,7 +88,9 @@ def _weights(network: NetworkGraph) -> dict[tuple[str, str, str], list[str]]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for step in _steps(network):
         for weights in step.operator.weights:
-            for label in dict.fromkeys(("", step.label.rpartition(".")[2])):
+            # A name that it would have anyway is no label of its author's.
+            last = step.label.rpartition(".")[2]
+            for label in {"": 0, last if last != weights.kind else "": 0}:
                 classes = found.setdefault((weights.kind, weights.name, label), [])
                 classes += [name for name in weights.modules if name not in classes]
     return found

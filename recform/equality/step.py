@@ -195,7 +195,9 @@ class _Next:
             return self._atoms.value("unknown", self._side, tensor)
         return found
 
-    def _history(self, tensor: History) -> Value:
+    def _history(self, tensor: History) -> Value | None:
+        if tensor.kind == "stages":
+            return None  # which blocks end a stage is no matter of blocks in general
         before = self.value(
             History(tensor.kind, tensor.body, tensor.first, tensor.last - 1)
         )

@@ -7,7 +7,7 @@ from recform.algebra.tracing import Weight
 from recform.blocks import Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
-from recform.graph.coefficients import check
+from recform.graph.coefficients import check, check_starts
 from recform.graph.flow import FlowFollower
 from recform.graph.model import (
     Block,
@@ -110,6 +110,7 @@ class _NetworkFollower:
             shape = end.outputs[0] or shape
         stages = count_apart(stages, formula, self._runner)
         check(recurrence, tuple(stages), self._report)
+        check_starts(recurrence, self._report)
         warn_of_widths(formula, tuple(stages), self._report)
         last = formula.stages[-1]
         head, _ = self._piece(formula.head, shape, Place(last.width, 1), kept)

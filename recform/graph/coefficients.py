@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.expr import Filled, I, Learned, Scaled, Tensor
-from recform.algebra.formula import Scope
+from recform.algebra.expr import Filled, I, K, L, Learned, Scaled, Tensor
+from recform.algebra.formula import MemberStarts, Scope
 from recform.algebra.placed import function, placed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
@@ -46,6 +47,49 @@ def check(
                     if fault:
                         _report(recurrence, step, tensor, (block, fault), report)
                         break
+
+
+def check_starts(recurrence: Recurrence, report: Diagnostics) -> None:
+    """Reports a learned number of a member that starts at no number.
+
+    Args:
+        recurrence: the steps.
+        report: gets RF211 and RF106.
+    """
+    scalars = recurrence.formula.scalars
+    for length in dict.fromkeys(flow.length for flow in recurrence.flows):
+        for scalar in scalars.values():
+            if scalar.members is not None:
+                fault = _bad_start(scalar.members, length)
+                if fault:
+                    block, code = fault
+                    report.error(
+                        code,
+                        f"a number of {scalar.name} starts at none in block {block}",
+                        scalar.span,
+                        hint="1/(i+k+1) is a number for each of them",
+                    )
+                    report.check()
+
+
+def _bad_start(starts: MemberStarts, length: int) -> tuple[int, str] | None:
+    """A block with a start that is no number, and the code of what is wrong."""
+    value = _of_members(starts.value)
+    own = [(_of_members(place), _of_members(start)) for place, start in starts.own]
+    last = int(starts.last - I)
+    for block in range(1, length + 1):
+        special = {place(0)(block, length): start for place, start in own}
+        for k in range(starts.first, block + last + 1):
+            code = _fault(special.get(k, value)(k), block, length)
+            if code:
+                return block, code
+    return None
+
+
+def _of_members(value: Symbolic) -> Callable[[int], _Function]:
+    """What a start is for a member, as a function of ``i`` and ``L``."""
+    made = sympy.lambdify((K, I, L), value, modules="math")
+    return lambda k: partial(made, k)
 
 
 def _coefficients(

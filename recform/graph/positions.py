@@ -26,12 +26,14 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import Pipeline
-from recform.blocks import Layout, Memory, Shape
+from recform.blocks import Arguments, Layout, Memory, Misfit, Shape
+from recform.blocks.operator import FUNCTION_INPUT
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Block, NetworkGraph, Piece, Place
 from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
+from recform.recurrence.build import relative
 from recform.recurrence.model import Step
 
 #: What works on each position by itself, but for the operators that it applies.
@@ -123,11 +125,24 @@ class _Follower:
     def _check(self, step: Step) -> None:
         """Raises Stuck, after a diagnostic, for what may look at other positions."""
         for tensor in step.body:
-            if not isinstance(tensor, _BY_POSITION):
+            misfit = None
+            if isinstance(tensor, Elementwise):
+                try:
+                    tensor.function.memory_of((FUNCTION_INPUT,), Arguments({}))
+                except Misfit as found:
+                    misfit = found
+            elif not isinstance(tensor, _BY_POSITION):
+                misfit = Misfit(
+                    "RF227", "nobody has said how this goes on by positions"
+                )
+            if misfit is not None:
+                name = f"{tensor.name} " if isinstance(tensor, Elementwise) else ""
                 self._report.error(
-                    "RF227",
-                    "nobody has said how this goes on by positions",
-                    find(self._formula, tensor) or self._formula.equations[0].span,
+                    misfit.code,
+                    f"{name}{misfit.message}",
+                    find(self._formula, relative(tensor, step.at, step.absolute))
+                    or self._formula.equations[0].span,
+                    hint=misfit.hint,
                 )
                 raise Stuck
 

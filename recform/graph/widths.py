@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from recform.algebra.expr import (
     Apply,
     Combine,
+    Concat,
     Elementwise,
+    Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
+    subtensors,
     untimed,
 )
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.symbols import WIDTH
+from recform.blocks import symbols_in
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Block, StageGraph
 
@@ -23,32 +30,67 @@ def warn_of_widths(
 ) -> None:
     """Warns of a stage whose blocks make another width than it declares.
 
-    What is put side by side or split has a width of its own; and of several unknowns
-    nobody says which one has that of the stage.
+    What is put side by side or split has a width of its own. Of several unknowns nobody
+    says which one has that of the stage: one of them should, or an operator that makes
+    one speaks of c.
 
     Args:
         formula: the network.
         stages: what its blocks make.
         report: gets RF408, for the first such stage.
     """
-    if len({untimed(equation.unknown) for equation in formula.equations}) > 1:
-        return
     last = formula.equations[-1]
+    several = len({untimed(equation.unknown) for equation in formula.equations}) > 1
     made_by = _operator(last.right)
-    if made_by is None:
+    if (
+        any(map(_speaks_of_width, formula.operators.values()))
+        if several
+        else not made_by
+    ):
         return
     for spec, stage in zip(formula.stages, stages, strict=True):
-        width = _width(last.unknown, stage.segments[-1].block)
-        if width not in (None, spec.width):
+        block = stage.segments[-1].block
+        widths = {e.unknown: _width(e.unknown, block) for e in formula.equations}
+        if several:
+            said = None if spec.width in _together(formula, widths) else _shown(widths)
+        else:
+            width = widths[last.unknown]
+            same = width in (None, spec.width)
+            said = None if same else f"with {made_by} its blocks make {width}"
+        if said is not None:
             report.warning(
                 "RF408",
-                f"this stage declares the width {spec.width}, "
-                f"and with {made_by} its blocks make {width}",
+                f"this stage declares the width {spec.width}, and {said}",
                 spec.span or last.span,
                 hint="c is the width of the stage: an operator may end in conv(1, c), "
                 "or linear(c)",
             )
             return
+
+
+def _speaks_of_width(pipeline: Pipeline) -> bool:
+    """Whether the width that a pipeline makes is said in that of the stage."""
+    for step in reversed(pipeline.steps):
+        width = step.arguments.get("width")
+        if width is not None:
+            return WIDTH in symbols_in(width)
+    return False
+
+
+def _together(formula: Formula, widths: Mapping[str, int | None]) -> set[int]:
+    """The widths of the unknowns; with that of all, where some are parts of one tensor."""
+    found = {width for width in widths.values() if width is not None}
+    tensors = [formula.output, *(b.right for b in formula.boundaries if b.right)]
+    if any(isinstance(p, Part | Concat) for t in tensors for p in subtensors(t)):
+        found.add(sum(width or 0 for width in widths.values()))
+    return found
+
+
+def _shown(widths: Mapping[str, int | None]) -> str:
+    """What the unknowns have in its place."""
+    each = {untimed(name): width for name, width in widths.items() if width is not None}
+    said = ", ".join(f"{name} has {width}" for name, width in each.items())
+    return f"no unknown of its blocks has it: {said}"
 
 
 def _width(unknown: str, block: Block) -> int | None:

@@ -10,6 +10,7 @@ import sympy
 from recform.algebra.expr import I, K, L, untimed
 from recform.algebra.formula import LearnedScalar, MemberStarts
 from recform.algebra.scalars import ScalarReader
+from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.frame import FrameReader, params_in
@@ -144,14 +145,17 @@ class DeclarationReader:
             if not self._is_of_block(other.target):
                 continue
             index = other.target.indices[1]
-            place = None
-            if not isinstance(index, n.Range):
-                place = ScalarReader(block, self._report, "an index").read(index)
+            if isinstance(index, n.Range):
+                self._report.error(
+                    "RF304", "the start of one member has one index", other.span
+                )
+                continue
+            place = ScalarReader(block, self._report, "an index").read(index)
             value = self._start(other, block)
             if place is not None and value is not None:
                 own.append((place, self._number(value, other)))
         value = self._start(item, {**block, variable.name: K})
-        return MemberStarts(self._number(value, item), tuple(own), I)
+        return MemberStarts(self._number(value, item), tuple(own))
 
     def _number(self, value: Symbolic, item: n.Scalar) -> Symbolic:
         """A start that is a number; after a mistake the name is known all the same."""
@@ -172,10 +176,12 @@ class DeclarationReader:
             for name in reader.used
             if untimed(name) in scalars
         }
-        for name, (_, last) in reader.ends.items():
+        for name, (first, last) in reader.ends.items():
             starts = used[name].members
             assert starts is not None
-            used[name] = replace(used[name], members=replace(starts, last=last))
+            found = replace(starts, first=int(first), last=last)
+            self._check_own(name, found)
+            used[name] = replace(used[name], members=found)
         for member, name in reader.members.items():
             if name in used:
                 self._report.error(
@@ -186,6 +192,21 @@ class DeclarationReader:
                 )
             used[member] = replace(scalars[name], name=member, indexed=False)
         return used
+
+    def _check_own(self, name: str, starts: MemberStarts) -> None:
+        """Reports starts of what is no member of the sum."""
+        for place, _ in starts.own:
+            late = place.has(I) and (place - starts.last).is_positive
+            early = not place.has(I) and place < starts.first
+            if late or early:
+                shown = indexed(name, I, place)
+                self._report.error(
+                    "RF313",
+                    f"{shown} is the number of no member of the sum",
+                    self._section.scalars[name].span,
+                    hint=f"its members are {starts.first} to "
+                    f"{str(starts.last).replace(' ', '')}",
+                )
 
     def _is_of_block(self, target: n.Reference) -> bool:
         """Whether the first index is ``i``, with a report if it is not."""

@@ -179,14 +179,17 @@ class FrameReader:
         """A whole number, or one over a whole number, for a grid that becomes finer."""
         what = "a stage's stride"
         value = ScalarReader(self.values, Diagnostics(), what).read(expr)
-        if (
-            isinstance(value, sympy.Rational)
-            and value.p == 1
-            and 1 < value.q <= MAX_STRIDE
-        ):
-            self.structural |= params_in(expr, self._section.params)
-            return Fraction(1, int(value.q))
-        return self.whole(expr, what, MAX_STRIDE)
+        if not isinstance(value, sympy.Rational) or value.q == 1:
+            return self.whole(expr, what, MAX_STRIDE)
+        if value.p != 1 or value.q > MAX_STRIDE:
+            self._report.error(
+                "RF404",
+                f"{what} is a whole number, or 1/2, 1/3, ..., 1/{MAX_STRIDE}, not {value}",
+                expr.span,
+            )
+            return None
+        self.structural |= params_in(expr, self._section.params)
+        return Fraction(1, int(value.q))
 
     def starts(self, stages: tuple[StageSpec, ...]) -> tuple[int, ...]:
         """The first block of every stage, as the index counts them."""

@@ -12,6 +12,7 @@ from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
+from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.checks import limits
 from recform.lowering.checks.blockless import check_numbers
@@ -115,8 +116,10 @@ class _Lowering:
         self._frame.structural |= tables.structural
         declarations = DeclarationReader(section, self._frame, report)
         restarts = self._frame.scope() is Scope.STAGE
-        count = I if restarts else Placed(tables.rows[COUNT])
-        numbers, indexed = declarations.constants({COUNT: count})
+        places: dict[str, Symbolic] = {COUNT: I}
+        if not restarts:
+            places = {name: Placed(row) for name, row in tables.rows.items()}
+        numbers, indexed = declarations.constants(places)
         positions = self._frame.over_positions()
         each_time = frozenset() if positions else declarations.each_time(found)
         each_member = declarations.each_member(found)

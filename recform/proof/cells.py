@@ -128,11 +128,13 @@ class _Cell:
             (made,) = self._returned("forward", incoming)
             factor, rest = self._planned([linear.factor, linear.rest], incoming)
             wanted: Value = called("scan", factor, rest)
-            if linear.factor == Filled(sympy.S.One):
+            if "scan_on" in ast.unparse(self._methods["forward"]):
+                wanted = called("scan_on", factor, rest, Module("self.past"))
+            elif linear.factor == Filled(sympy.S.One):
                 wanted = Reader({}, {}).text("torch.cumsum(rest_, dim=1)", rest_=rest)
             self._compare(cell.unknowns, [made], [wanted])
             return
-        names = self._handed_on()
+        names = cell.handed_on
         leaves = [*cell.recurrent, *incoming]
         self._compare(
             names,
@@ -140,11 +142,6 @@ class _Cell:
             self._planned([before(name, 0) for name in names], leaves),
         )
         _Loop(cell, names, self._methods["forward"], self._name).check()
-
-    def _handed_on(self) -> tuple[str, ...]:
-        """What the next position or somebody outside reads."""
-        cell = self._cell
-        return tuple(n for n in cell.unknowns if cell.lags[n] or n in cell.results)
 
     def _compare(
         self, names: Sequence[str], made: Sequence[Value], wanted: Sequence[Value]
@@ -221,17 +218,32 @@ class _Loop:
         if len(self._inputs) != len(cell.incoming):
             raise Misprint(f"{owner} takes {len(self._inputs)} tensors")
         self._variables: dict[str, Form] = {}
+        self._counter = ""
         self._made: list[Form] = []
 
     def check(self) -> None:
         """Runs as many positions as it takes until all that is kept was made by others."""
-        *start, loop, end = self._forward.body
+        loops = [s for s in self._forward.body if isinstance(s, ast.For)]
+        if len(loops) != 1:
+            raise Misprint(f"{self._owner} has {len(loops)} loops")
+        (loop,) = loops
+        place = self._forward.body.index(loop)
+        start, (*kept, end) = (
+            self._forward.body[:place],
+            self._forward.body[place + 1 :],
+        )
+        if kept:
+            self._goes_on(start.pop(len(self._cell.recurrent)), start, kept.pop())
+        if kept:
+            raise Misprint(f"{self._owner} does more than it should")
         for statement in start:
             self._begin(statement)
-        if not isinstance(loop, ast.For):
-            raise Unreadable(ast.unparse(loop))
+        self._counter = ast.unparse(loop.target)
+        if (over := ast.unparse(loop.iter)) not in {
+            f"range({name}.shape[1])" for name in self._inputs
+        }:
+            raise Misprint(f"{self._owner} runs over {over}")
         for position in range(1, max(self._cell.lags.values()) + 3):
-            self._enter(loop, position)
             for statement in loop.body:
                 self._run(statement, position)
             outputs = tuple(
@@ -245,6 +257,20 @@ class _Loop:
         if ast.unparse(end) != "return torch.stack(made, dim=1)":
             raise Misprint(f"{self._owner} ends with {ast.unparse(end)}")
 
+    def _goes_on(
+        self, first: ast.stmt, start: Sequence[ast.stmt], last: ast.stmt
+    ) -> None:
+        """What was kept is in the place of zeros, and what is there at last is kept."""
+        kept = [ast.unparse(statement).partition(" = ")[0] for statement in start]
+        names = ", ".join(kept[: len(self._cell.recurrent)])
+        for statement, wanted in (
+            (first, f"({names},) = self.past.last({names})"),
+            (last, f"self.past.keep({names})"),
+        ):
+            text = f"if self.past is not None:\n    {wanted}"
+            if ast.dump(statement) != ast.dump(ast.parse(text).body[0]):
+                raise Misprint(f"{self._owner} goes on by {ast.unparse(statement)}")
+
     def _begin(self, statement: ast.stmt) -> None:
         text = ast.unparse(statement)
         if text == "made: list[Tensor] = []":
@@ -254,18 +280,6 @@ class _Loop:
         if found is None or (found[1] or found[2]) not in self._inputs:
             raise Misprint(f"{self._owner} begins with {text}")
         self._variables[name] = {}
-
-    def _enter(self, loop: ast.For, position: int) -> None:
-        """What comes in at a position."""
-        over = [f"{name}.unbind(1)" for name in self._inputs]
-        wanted = over[0] if len(over) == 1 else f"zip({', '.join(over)}, strict=True)"
-        if ast.unparse(loop.iter) != wanted:
-            raise Misprint(f"{self._owner} runs over {ast.unparse(loop.iter)}")
-        targets = (
-            loop.target.elts if isinstance(loop.target, ast.Tuple) else [loop.target]
-        )
-        for number, target in enumerate(map(ast.unparse, targets)):
-            self._variables[target] = atom("in", number, position)
 
     def _run(self, statement: ast.stmt, position: int) -> None:
         match statement:
@@ -288,7 +302,7 @@ class _Loop:
         """A position gets what is kept, the newest first, and what comes in."""
         if ast.unparse(call.func) != "self.step" or call.keywords:
             raise Unreadable(ast.unparse(call))
-        found = list(map(self._held, call.args))
+        found = [self._held(item, position) for item in call.args]
         wanted = [
             _letter(state.name, position + int(state.index))
             for state in self._cell.recurrent
@@ -299,9 +313,12 @@ class _Loop:
                 f"{self._owner} gives position {position} {found}, and it is {wanted}"
             )
 
-    def _held(self, node: ast.expr) -> Form:
-        """What a variable is."""
+    def _held(self, node: ast.expr, position: int = 0) -> Form:
+        """What a variable is, or at a position a row of what comes in."""
         name = ast.unparse(node)
+        for number, incoming in enumerate(self._inputs):
+            if position and name == f"{incoming}[:, {self._counter}]":
+                return atom("in", number, position)
         if name not in self._variables:
             raise Misprint(f"{self._owner} reads {name}, which is nothing there")
         return self._variables[name]

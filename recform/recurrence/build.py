@@ -134,7 +134,9 @@ def _regular(formula: Formula, reach: Reach) -> tuple[Reach, Writer, Step]:
     """
     for rounds in _LATER:
         # Which parts of sums are formed early may go round and round.
-        for partial, later in product((True, False), rounds):
+        for partial, later in product(
+            (True, False) if reach.early else (False,), rounds
+        ):
             tried = replace(reach, later=later, partial=partial)
             model = Writer(formula, tried.length, tried)
             steps = model.follow()

@@ -20,7 +20,7 @@ from recform.algebra.expr import (
     Tensor,
     offset,
 )
-from recform.algebra.formula import Formula
+from recform.algebra.formula import Formula, Scope
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
@@ -40,6 +40,8 @@ class Reach:
         tail: how many blocks at the end differ in which of their unknowns are read.
         later: how many more blocks it takes until each step is that of the block before.
         partial: whether a part of a sum may be formed early.
+        early: whether anything may be formed early in which terms meet. Where a grid
+            becomes finer, nothing is: what a term loses on a coarser grid is gone.
     """
 
     order: int
@@ -48,6 +50,7 @@ class Reach:
     tail: int = 0
     later: int = 0
     partial: bool = True
+    early: bool = True
 
     @property
     def regular(self) -> int:
@@ -95,7 +98,10 @@ def reach_of(formula: Formula, report: Diagnostics | None = None) -> Reach:
         # From behind the first block of the last stage on, all blocks are alike.
         absolute = max(absolute, formula.ends[-1] + 1)
     tail = _tail(formula, order, from_end, report or Diagnostics())
-    return Reach(order, absolute, from_end, tail)
+    early = not (
+        formula.scope is Scope.NETWORK and any(s.stride < 1 for s in formula.stages)
+    )
+    return Reach(order, absolute, from_end, tail, partial=early, early=early)
 
 
 def is_by_stage(tensor: Tensor) -> bool:

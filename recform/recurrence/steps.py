@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import (
+    Combine,
     Filled,
     Mirror,
+    Pointwise,
     State,
     Tensor,
+    TensorSum,
 )
 from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
 from recform.recurrence.moves import move
@@ -144,7 +147,11 @@ class Writer(Repeats):
         )
 
     def _by(self, block: int) -> Callable[[Tensor], bool]:
-        return lambda tensor: self.time(tensor) <= block
+        """What may be formed by a block."""
+        meeting = () if self.reach.early else (TensorSum, Pointwise, Combine)
+        return lambda tensor: (
+            self.time(tensor) <= block and not isinstance(tensor, meeting)
+        )
 
     def _compute(self, tensor: Tensor, have: set[Tensor], body: _Body) -> None:
         """Adds a tensor and what it needs to a body, parts first."""

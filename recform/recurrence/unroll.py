@@ -377,7 +377,8 @@ class Unroller:
 
         Args:
             history: of the kind and the body.
-            first, last: the indices.
+            first: its first index.
+            last: its last one.
             new: the member that comes to it at an index, if one does.
         """
         before: History | None = None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from fractions import Fraction
 
 from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
+from recform.blocks import Stride
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
 from recform.graph.positions import Kept, kept
@@ -80,11 +82,14 @@ class Reached:
 
 @dataclass(frozen=True)
 class StageRow:
-    """One line of the stage table; counts are for one example."""
+    """One line of the stage table; counts are for one example.
+
+    The stride of a stage whose grid is twice as fine is the text ``1/2``.
+    """
 
     name: str
     blocks: int | None
-    stride: int | None
+    stride: int | str | None
     shape: str
     parameters: int
     multiply_adds: int
@@ -382,12 +387,12 @@ def _shape(stage: StageGraph) -> str:
 
 
 def _row(
-    name: str, blocks: int | None, stride: int | None, shape: str, totals: Totals
+    name: str, blocks: int | None, stride: Stride | None, shape: str, totals: Totals
 ) -> StageRow:
     return StageRow(
         name,
         blocks,
-        stride,
+        str(stride) if isinstance(stride, Fraction) else stride,
         shape,
         totals.parameters,
         totals.multiply_adds,

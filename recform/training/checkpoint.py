@@ -8,6 +8,7 @@ functions of the seed and the step.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Mapping
@@ -29,6 +30,16 @@ from recform.files import reason
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+
+class _Expected(logging.Filter):
+    """Leaves out what accelerate says of a weight that modules share: it is kept once."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return "shared tensor" not in record.getMessage()
+
+
+logging.getLogger("accelerate.utils.other").addFilter(_Expected())
 
 _FORMING, _STATE, _BEST = "forming", "progress.json", "best.safetensors"
 

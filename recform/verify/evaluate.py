@@ -269,7 +269,7 @@ def _joined(tensor: Tensor, values: list[Computed], *, many: bool = False) -> Co
         case Pointwise():
             return reduce(mul, _spread(values, many=many))
         case Combine():
-            stacked = torch.stack(torch.broadcast_tensors(*values))
+            stacked = torch.stack(torch.broadcast_tensors(*values))  # type: ignore[no-untyped-call]
             if tensor.kind == "mean":
                 return stacked.mean(0)
             return stacked.amax(0) if tensor.kind == "max" else stacked.amin(0)

@@ -6,6 +6,7 @@ from recform.compiler import Compiled
 from recform.verify.checks import Check, verify
 from recform.verify.emitted import emitted
 from recform.verify.modules import build
+from recform.verify.positions import by_positions
 
 
 def checks(compiled: Compiled) -> tuple[Check, ...]:
@@ -14,4 +15,5 @@ def checks(compiled: Compiled) -> tuple[Check, ...]:
     Raises:
         CompileError: if a twin of it that is needed for this does not compile.
     """
-    return (*verify(compiled.formula, build), emitted(compiled))
+    found = (*verify(compiled.formula, build), emitted(compiled))
+    return (*found, *by_positions(compiled))

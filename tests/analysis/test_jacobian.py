@@ -45,6 +45,20 @@ def test_equation_12_and_its_recurrence() -> None:
     assert found.closed.latex.endswith(r"1 + \sum_{k=1}^{i} \prod_{j=0}^{k-1} W_{L-j}")
 
 
+def test_operators_of_several_inputs_have_a_letter_for_each() -> None:
+    two = "input 8\nW = linear(c)\nB = bilinear(c)\n"
+    found = jacobian(f"{two}X_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-2>)")
+    assert found.recurrence.text() == (
+        "dX_L/dX_<L-i> = dX_L/dX_<L-i+1>*(1 + B^1_<L-i+1>*W_<L-i+1>) "
+        "+ dX_L/dX_<L-i+2>*B^2_<L-i+2>"
+    )
+    assert found.written[1].right == "1 + B^1_L*W_L"
+    assert "B^{2}_{L-i+2}" in found.recurrence.latex.replace(" ", "")
+    # Both by one tensor: two letters, not twice one.
+    found = jacobian(f"{two}X_i = X_<i-1> + B_i(X_<i-1>, X_<i-1>)")
+    assert found.written[1].right == "1 + B^1_L + B^2_L"
+
+
 def test_equation_9() -> None:
     found = jacobian("X_i = (1+W_i)*X_<i-1>")
     assert found.written[2].right == "1 + W_L + W_<L-1> + W_L*W_<L-1>"
@@ -68,6 +82,14 @@ def test_boundary_equations_show_in_the_derivative_by_the_input() -> None:
     # A.5 hands on (stem output, stem output): the paths past W_1 are gone.
     rows = [by_input(linear(FLAT + text + "\nW_0*X_<-1> = X_0"), n) for n in (1, 2)]
     assert [row and row.right for row in rows] == ["W_1", "W_2*W_1"]
+
+
+def test_what_lies_before_the_start_is_what_the_file_says() -> None:
+    """Leapfrog starts at rest: dX_1/dX_0 is 2 - 1 + W_1, and not 2 + W_1."""
+    text = "X_i = 2*X_<i-1> - X_<i-2> + W_i*X_<i-1>\nX_<-1> = "
+    for before, row in (("input", "1 + W_1"), ("0.5*input", "3/2 + W_1")):
+        found = by_input(linear(FLAT + text + before), 1)
+        assert found is not None and found.right == row
 
 
 # -- closed forms as numbers

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
+from accelerate import Accelerator
 
 import recform
 from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.training import checkpoint
 from recform.weights import load, save
 from recform.weights.roles import roles
 
@@ -155,3 +157,22 @@ def test_bytes_of_a_text_are_ids(tmp_path: Path) -> None:
     assert result.parameters == 256 * 8 + 16 * 8 + 2 * (16 + 72) + 16
     # A letter says the next one, but for those that several stand behind.
     assert result.accuracy > 0.5
+
+
+def test_a_run_with_a_shared_matrix_goes_on(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    net = compiled(TIED).module()
+    accelerator = Accelerator(cpu=True)
+    net, optimizer = accelerator.prepare(net, torch.optim.AdamW(net.parameters()))
+    first = {name: value.clone() for name, value in net.state_dict().items()}
+    checkpoint.save(accelerator, tmp_path, checkpoint.Progress(step=3))
+    net(torch.randint(9, (2, 6))).sum().backward()
+    optimizer.step()
+    assert not torch.equal(net.head.unembed.weight, first["head.unembed.weight"])
+    assert checkpoint.load(accelerator, tmp_path).step == 3
+    for name, value in net.state_dict().items():
+        assert torch.equal(value, first[name]), name
+    assert net.head.unembed.weight is net.stem.wte.weight
+    # Nobody needs to be told that it is kept once.
+    assert "shared" not in "".join(capfd.readouterr())

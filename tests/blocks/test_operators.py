@@ -44,6 +44,8 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("unembed", VECTOR, {"ids": 11}),
     ("dwconv", IMAGE, {"kernel": 3}),
     ("dwconv", IMAGE, {"kernel": (5, 1), "stride": 2, "multiplier": 3, "bias": True}),
+    ("wsconv", IMAGE, {"kernel": 3, "width": 12, "stride": 2, "groups": 4}),
+    ("wsconv", IMAGE, {"kernel": (1, 3), "bias": False, "gamma": 1.7, "gain": 0.5}),
     ("deconv", IMAGE, {"kernel": 3}),
     ("deconv", IMAGE, {"kernel": 4, "width": 6, "stride": 2}),
     ("deconv", IMAGE, {"kernel": (2, 3), "stride": 2, "groups": 2, "bias": True}),
@@ -51,6 +53,10 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("deconv", IMAGE, {"kernel": 3, "padding": 2, "dilation": 2}),
     ("zeropad", IMAGE, {"width": 11, "stride": 2}),
     ("zeropad", IMAGE, {"width": 8, "stride": 1}),
+    ("append", IMAGE, {"value": 0.25}),
+    ("append", TOKENS, {"value": 1.0}),
+    ("append", VECTOR, {"value": 0.5}),
+    ("append", PIXELS, {"value": 0.5}),
     ("pad", IMAGE, {"before": 1}),
     ("pad", IMAGE, {"before": (0, 2), "after": 1}),
     ("pad", IMAGE, {"before": 0, "after": 2, "mode": "reflect"}),
@@ -120,6 +126,10 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("attend", (TOKENS,) * 3, {"heads": 2, "dropout": 0.3, "softcap": 5.0}),
     ("bilinear", (VECTOR, Shape.of((3,))), {"width": 5}),
     ("bilinear", (TOKENS, Shape.of((5, 2))), {"bias": False}),
+    ("shift", TOKENS, {}),
+    ("outer", (VECTOR, Shape.of((3,))), {}),
+    ("outer", (TOKENS, Shape.of((5, 2))), {}),
+    ("matvec", (Shape.of((5, 6)), Shape.of((5, 2))), {}),
     ("flatten", IMAGE, {}),
     ("flatten", TOKENS, {}),
     ("flatten", PIXELS, {}),
@@ -202,6 +212,8 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
     for value in values:
         value.requires_grad_(value.is_floating_point())
     own = {p.data_ptr() for p in parameters}
+    # What is made of kernels does not grow with the batch either.
+    kernels = {p.shape for p in parameters if p.dim() == 4}
     kept: dict[int, int] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -209,7 +221,7 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
         # Angles and masks are of odd sizes here, and of no example either.
         each = tensor.shape == (2,) or (tensor.dim() > 1 and tensor.shape[0] % 2 == 0)
-        if each and tensor.data_ptr() not in own:
+        if each and tensor.shape not in kernels and tensor.data_ptr() not in own:
             kept[tensor.data_ptr()] = tensor.numel() * words
         return tensor
 

@@ -50,6 +50,7 @@ dense = {
 grouped = {"width": maybe(st.sampled_from([1, 2, 4, 6, 12])), "groups": small}
 FORMS: dict[str, tuple[st.SearchStrategy[Any], dict[str, st.SearchStrategy[Any]]]] = {
     "conv": (images, {**dense, **grouped}),
+    "wsconv": (images, {**dense, **grouped}),
     "dwconv": (images, {**dense, "multiplier": small}),
     "deconv": (
         images,
@@ -136,7 +137,7 @@ def test_what_does_not_fit_here_does_not_fit_in_torch(
     """But for what torch would take and leave half empty, as the rules say why."""
     name, given_sizes, values = call
     x, a = Shape.of(given_sizes), arguments(name, values)
-    stricter = name in ("conv", "dwconv") and values["padding"] is None
+    stricter = name in ("conv", "wsconv", "dwconv") and values["padding"] is None
     # Some backends of torch take any output padding, others refuse what the rule does.
     if stricter or name in ("patches", "token", "image", "pad", "deconv"):
         return

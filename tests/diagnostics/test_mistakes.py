@@ -511,9 +511,13 @@ def test_definitions_in_definitions_are_worked_out_once() -> None:
 @pytest.mark.parametrize(
     ("equation", "code", "place", "hint"),
     [
-        ("X_<2..L> = W_i*X_<i-1>", "RF217", "X_<2..L>", "here X_<2..4> = ...; X_i = ..."),
-        ("X_<2..L-1> = W_i*X_<i-1>", "RF217", "X_<2..L-1>", "here X_<2..3> = ..."),
-        ("X_<i..L> = W_i*X_<i-1>", "RF217", "X_<i..L>", "X_i = ... is for all blocks"),
+        ("X_<2..L/3> = W_i*X_<i-1>", "RF315", "X_<2..L/3>", "floor(L/2) is a block for"),
+        ("X_<i..L> = W_i*X_<i-1>", "RF217", "X_<i..L>", "X_<2..5> = ..., with i on the"),
+        ("X_<2..4> = W_i*X_<L-i>", "RF301", "X_<L-i>", ""),
+        ("X_<3..4> = W_<L-i>*X_<i-1>", "RF316", "W_<L-i>", "write W_i, which is of the"),
+        ("Y_i = X_<L-i>", "RF316", "L-i", "X_<L/2+1..L> = "),
+        ("X_4 = X_<L-i>", "RF316", "L-i", "X_<L/2+1..L> = "),
+        ("X_<3..4> = W_i*X_<L-40-i>", "RF106", "L-40-i", ""),
         ("X_L = W_L*X_<L-1>", "RF217", "X_L", "here X_4 = ..., with numbers for L"),
         ("X_<L-1> = X_<L-2>", "RF217", "X_<L-1>", "here X_3 = ..."),
         ("X_<last> = W_i*X_<i-1>", "RF304", "last", "the last block is L in the output"),
@@ -577,7 +581,9 @@ def test_a_use_of_a_mistake_is_no_second_mistake(declared: str) -> None:
     [
         ("X_<3..2> = D_i*X_<i-1>", "RF217"),
         ("X_<0..2> = D_i*X_<i-1>", "RF217"),
-        ("X_<1..L> = D_i*X_<i-1>", "RF217"),
+        ("X_<2..L/3> = D_i*X_<i-1>", "RF315"),
+        ("X_<3..4> = D_i*X_<L-i>\nscope stage", "RF302"),
+        ("X_<1..2> = D_i*X_<L-i>\nscope stage", "RF301"),
         ("X_<1..2000> = D_i*X_<i-1>", "RF106"),
         ("X_<1..9> = D_i*X_<i-1>", "RF302"),
         ("X_<1..2> = D_i*X_<i-1>\nX_<2..3> = D_i*X_<i-1>", "RF207"),

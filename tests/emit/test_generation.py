@@ -17,6 +17,10 @@ from recform.diagnostics import CompileError
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
 SIGNAL = "input 12 x 3\nstages 8 x 4\nhead linear(2)\n"
+LAYER = (
+    f"{SIGNAL}times positions\nU = linear(c)\nW = linear(c)\n"
+    "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L\n"
+)
 TEXTS = {
     "attention": f"{FRAME}A = ln > attention(2, causal=true)\n"
     "X_i = X_<i-1> + A_i*X_<i-1>",
@@ -41,6 +45,18 @@ TEXTS = {
     "X_i = X_<i-1> + W_i*X_<i-1>",
     "parts of blocks": f"{FRAME}W = positions > attention(2, causal=true)\n"
     'X_i = X_<i-1> + W_i*X_<i-1>\nnames stem = ".", W = ".", head = "."',
+    "a recurrence": f"{LAYER}H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)",
+    "two positions back": f"{LAYER}"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-2>) - 0.5*H_<i,t-1>",
+    "several unknowns": f"{LAYER}C_<i,t> = 0.5*C_<i,t-1> + tanh(W_i*H_<i,t-1>)\n"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + C_<i,t>)",
+    "a linear recurrence": f"{LAYER}scalar k_i = 0.5 per channel\n"
+    "H_<i,t> = sigmoid(k_i)*H_<i,t-1> + U_i*X_<i-1,t>",
+    "a gated one": f"{LAYER}H_<i,t> = sigmoid(W_i*X_<i-1,t>)*H_<i,t-1> + U_i*X_<i-1,t>",
+    "matrices": f"{LAYER}S_<i,t> = S_<i,t-1> + outer(U_i*X_<i-1,t>, W_i*X_<i-1,t>)\n"
+    "H_<i,t> = matvec(S_<i,t>, X_<i-1,t>)",
+    "a recurrence that all blocks share": f"{LAYER}"
+    "H_<i,t> = tanh(U_i*X_<i-1,t> + W*H_<i,t-1>)",
     "widths": "input 12 of 7\nstages 8 x 2, 12 x 2\nhead ln > linear(5)\n"
     "A = attention(2, causal=true) > linear(c)\nX_i = X_<i-1> + A_i*X_<i-1>",
 }
@@ -158,6 +174,10 @@ REFUSED = {
         "X_i = X_<i-1> + W_i*X_<i-1>",
         "attention(2)",
     ),
+    "the position before": (
+        f"{LAYER}H_<i,t> = 0.5*H_<i,t-1> + U_i*W_i*X_<i-1,t-1>",
+        "X_<i-1,t-1>",
+    ),
     "images": ("X_i = X_<i-1> + W_i*X_<i-1>", None),
 }
 
@@ -180,3 +200,12 @@ def test_a_name_that_it_needs() -> None:
     with pytest.raises(CompileError) as caught:
         assert recform.compile(text, generation=True).source
     assert [item.code for item in caught.value.diagnostics] == ["RF219"]
+
+
+def test_verify_tries_it() -> None:
+    found = {c.claim: c for c in recform.compile(TEXTS["convolutions"]).verify()}
+    check = found["position by position it makes what it makes at once"]
+    assert check.holds
+    assert check.detail.startswith("12 positions, ")
+    other = recform.compile(REFUSED["positions as features"][0]).verify()
+    assert not any("position by position" in check.claim for check in other)

@@ -34,6 +34,7 @@ def verdict(left: str, right: str) -> Verdict:
     return compare(formula(left), formula(right))
 
 
+TWO = "input 4\nB = bilinear(c)\nW = linear(c)\n"
 EQUAL = [
     (f"{EQ20}\nX_1 = (1+W_1)*X_0", EQ21),
     (EQ20, EQ21),
@@ -156,6 +157,10 @@ EQUAL = [
 ]
 
 ONLY_LINEAR = [
+    (
+        f"{TWO}X_i = B_i(3*X_<i-1>, 2*X_<i-1>)",
+        f"{TWO}X_i = B_i(X_<i-1>, X_<i-1>) + B_i(2*X_<i-1>, X_<i-1>)",
+    ),
     ("X_i = W_i*(X_<i-1> + X_<i-2>)", "X_i = W_i*X_<i-1> + W_i*X_<i-2>"),
     ("X_i = W_i*(2*X_<i-1>)", "X_i = 2*W_i*X_<i-1>"),
     (
@@ -165,6 +170,10 @@ ONLY_LINEAR = [
 ]
 
 UNEQUAL = [
+    (
+        f"{TWO}X_i = X_<i-1> + B_i(W_i*X_<i-1>, X_<i-1>)",
+        f"{TWO}X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-1>)",
+    ),
     ("X_i = (1+W_i)*X_<i-1>", EQ21),
     (f"{EQ20}\nX_1 = W_1*X_0", EQ21),
     ("X_i = W_i*X_<i-1> + X_<i-2>", "X_i = W_i*X_<i-1> + W_<i-1>*X_<i-2>"),
@@ -189,7 +198,13 @@ UNEQUAL = [
 ]
 
 
-@pytest.mark.parametrize(("left", "right"), EQUAL)
+SEVERAL_INPUTS = (
+    f"{TWO}X_i = X_<i-1> + B_i(X_<i-1> + W_i*X_<i-1>, X_<i-1>)",
+    f"{TWO}X_i = B_i((1 + W_i)*X_<i-1>, X_<i-1>) + X_<i-1>",
+)
+
+
+@pytest.mark.parametrize(("left", "right"), [*EQUAL, SEVERAL_INPUTS])
 def test_equal_for_any_operators(left: str, right: str) -> None:
     for found in (verdict(left, right), verdict(right, left)):
         assert found.answer == ANY and found.example is None

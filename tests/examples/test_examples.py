@@ -20,7 +20,7 @@ LARGER = {"inception_v3": 75, "inception_v4": 75, "inception_resnet_v2": 75}
 LARGER |= {"vit_b_16": 224}
 #: More parameters than this take too long on a small machine.
 LARGE = 12_000_000
-#: And so do more multiply-adds, in the zoo.
+#: And so do more multiply-adds, in the zoo and among the modern ones.
 LONG = 200_000_000
 #: Files with networks of a thousand layers.
 DEEP = {"preact_resnet"}
@@ -61,7 +61,8 @@ def test_it_runs_and_every_parameter_learns(path: Path) -> None:
         torch.manual_seed(0)
         # What is large runs without numbers: shapes and gradients all the same.
         costs = compiled.graph.totals
-        long = path.parent.name in SMALLER and costs.multiply_adds > LONG
+        whole = (*SMALLER, "modern")
+        long = path.parent.name in whole and costs.multiply_adds > LONG
         large = costs.parameters > LARGE or long
         device = "meta" if large else "cpu"
         with torch.device(device):

@@ -9,7 +9,7 @@ token at a time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -36,9 +36,19 @@ class Loops:
         text: the file.
         blocks: of the emitted network.
         start: what the stem made.
+        shared: the network, if blocks share what they do not have.
+        widths: of unknowns that are not as wide as that.
     """
 
-    def __init__(self, text: str, blocks: list[nn.Module], start: Tensor) -> None:
+    def __init__(
+        self,
+        text: str,
+        blocks: list[nn.Module],
+        start: Tensor,
+        shared: nn.Module | None = None,
+        widths: Mapping[str, int] | None = None,
+    ) -> None:
+        self.shared, self.widths = shared, widths or {}
         report = Diagnostics()
         file = parse(from_text(text), report, None)
         report.check()
@@ -66,8 +76,10 @@ class Loops:
         if i < 0:
             return None  # a block before the first: a term that is not there
         if i == 0 or t < 0:
-            here = self.start[:, max(t, 0)]
-            return here if t >= 0 else torch.zeros_like(here)
+            if t >= 0:
+                return self.start[:, t]
+            count, _, width = self.start.shape
+            return self.start.new_zeros(count, self.widths.get(name, width))
         if (name, i, t) not in self.known:
             at = t - self.ahead[name]
             self.known[name, i, t] = self.value(self.equations[name], i, at)
@@ -120,11 +132,9 @@ class Loops:
 
     def owned(self, letter: str, i: int) -> Any:
         """A module or a scalar of a block, or of a recurrence in it."""
-        block = self.blocks[i - 1]
-        for owner in (
-            block,
-            *(part for k, part in block.named_children() if "cell" in k),
-        ):
-            if hasattr(owner, letter):
-                return getattr(owner, letter)
+        for module in (self.blocks[i - 1], self.shared or nn.Module()):
+            cells = [part for name, part in module.named_children() if "cell" in name]
+            for owner in (module, *cells):
+                if hasattr(owner, letter):
+                    return getattr(owner, letter)
         raise LookupError(letter)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 import sympy
@@ -21,6 +22,7 @@ from recform.recurrence.model import Step
 from recform.recurrence.moves import move
 
 Shape = tuple[int, int, int]
+Stride = int | Fraction
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Bridge:
     value: Any
     source: Shape
     target: Shape
-    stride: int
+    stride: Stride
 
 
 @dataclass
@@ -47,7 +49,7 @@ class Shapes:
     compiled: Compiled
     start: Shape
     bridges: set[Bridge] = field(default_factory=set)
-    strides: dict[tuple[str, int], int] = field(default_factory=dict)
+    strides: dict[tuple[str, int], Stride] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         formula = self.compiled.formula
@@ -108,6 +110,9 @@ class Shapes:
         """A tensor of a step, as it is written here for a block that takes it."""
         moved = numbered(move(tensor, block - step.at, step.absolute))
         moved = moved.xreplace({e.L: sympy.Integer(self.length)})
+        # What comes off a stack is an older unknown.
+        skips = moved.atoms(e.Mirror)
+        moved = moved.xreplace({m: m.body.xreplace({e.K: m.block}) for m in skips})
         return self.left(self.named(moved))
 
     def named(self, tensor: Any) -> Any:
@@ -116,7 +121,7 @@ class Shapes:
         starts = [state for state in free if state not in self.boundaries]
         return tensor.xreplace(dict.fromkeys(starts, starts[0]) if starts else {})
 
-    def adapted(self) -> set[tuple[Any, int, int]]:
+    def adapted(self) -> set[tuple[Any, int, Stride]]:
         """The adapters without the grids: what, the width, the stride."""
         return {(b.value, b.target[0], b.stride) for b in self.bridges}
 
@@ -133,7 +138,7 @@ class Shapes:
                 bridges.add(Bridge(value, source, target, bridge.stride))
         return bridges
 
-    def compiled_strides(self) -> dict[tuple[str, int], int]:
+    def compiled_strides(self) -> dict[tuple[str, int], Stride]:
         """The strides of its operators."""
         return {
             (name, block): module.place.stride
@@ -197,7 +202,7 @@ class Shapes:
             parts.append(self.stage_of_block[int(tensor.index)])
         return max(parts, default=-1)
 
-    def between(self, older: int, newer: int) -> int:
+    def between(self, older: int, newer: int) -> Stride:
         stages = self.compiled.formula.stages
         return math.prod(stage.stride for stage in stages[older + 1 : newer + 1])
 
@@ -271,12 +276,15 @@ class Shapes:
             stride = self.stride(source, target, self.stage(term), stage)
             self.bridges.add(Bridge(term, source, target, stride))
 
-    def stride(self, source: Shape, target: Shape, older: int, newer: int) -> int:
+    def stride(self, source: Shape, target: Shape, older: int, newer: int) -> Stride:
         """Rule 3."""
         along = self.between(older, newer)
         if divided(source, along)[1:] == target[1:]:
             return along
-        return next(r for r in range(1, 1000) if divided(source, r)[1:] == target[1:])
+        finer = (Fraction(1, n) for n in range(2, 65))
+        return next(
+            r for r in (*range(1, 1000), *finer) if divided(source, r)[1:] == target[1:]
+        )
 
 
 def newest(tensor: Any) -> int:
@@ -285,7 +293,7 @@ def newest(tensor: Any) -> int:
     return max([own, *map(newest, tensor.children)])
 
 
-def divided(shape: Shape, stride: int) -> Shape:
+def divided(shape: Shape, stride: Stride) -> Shape:
     """Rule 1."""
     return shape[0], math.ceil(shape[1] / stride), math.ceil(shape[2] / stride)
 

@@ -129,6 +129,9 @@ UPS = {
     "X_<L-3..L> = X_<i-1> + U_i*X_<i-1>",
     "the start": "X_<1..L-4> = X_<i-1> + W_i*X_<i-1>\n"
     "X_<L-3..L> = U_i*X_<i-1> + X_0",
+    # A sum with X_0 in it is formed where X_0 need not be brought to a coarse grid.
+    "nothing is formed early": "X_<1..L-4> = W_i*X_<i-1>\n"
+    "X_<L-3..L> = tanh(X_<i-1>) + X_0 + X_<i-2>",
     "an adapter of the file": "adapter up upsample(1/s, mode=bilinear) > conv(1, c)\n"
     "X_<1..L-4> = X_<i-1> + W_i*X_<i-1>\nX_<L-3..L> = X_<i-1> + U_i*X_<i-1>",
     "a deconvolution": "V = deconv(1/s, c, stride=1/s)\n"

@@ -29,6 +29,14 @@ FORMS = [
     "G_<i,t> = 0.5*G_<i,t-1> + A_i*X_<i-1,t>\nH_<i,t> = k_i*H_<i,t-1> + tanh(B_i*G_<i,t>)",
     "H_<i,t+1> = tanh(A_i*H_<i,t> + X_<i-1,t+1>) + B_i*X_<i-1,t>",
 ]
+#: A wider state, a cell that all blocks share, and what that reads.
+OTHERS = [
+    "H_<i,t> = tanh(E_i*H_<i,t-1> + F_i*X_<i-1,t>)",
+    "H_<i,t> = tanh(E_i*concat(H_<i,t-1>, X_<i-1,t>)) - 0.5*H_<i,t-2>",
+    "H_<i,t> = k_i*E_i*X_<i-1,t> + sigmoid(F_i*X_<i-1,t>)*H_<i,t-1>",
+    "H_<i,t> = tanh(A*H_<i,t-1> + B_i*X_<i-1,t>)",
+    "H_<i,t> = l*H_<i,t-1> + B*X_<i-1,t>",
+]
 READ = [
     "X_<i,t> = X_<i-1,t> + H_<i,t>",
     "X_<i,t> = D_i*H_<i,t-1> + 0.5*X_<i-1,t> + X_<i-1,t-1>",
@@ -43,7 +51,10 @@ times positions
 A = linear(c)
 B = linear(c)
 D = linear(c)
+E = linear(2*c)
+F = linear(2*c)
 scalar k_i = 0.5 per channel
+scalar l = 0.5
 """
 
 
@@ -53,16 +64,29 @@ def test_forms(number: int, depth: int) -> None:
     rng = random.Random(number * 100 + depth)
     lines = [*FORMS[number].split("\n"), READ[(number + depth) % len(READ)]]
     rng.shuffle(lines)
-    text = FRAME.format(depth=depth) + "\n".join(lines) + "\noutput X_L"
+    agree(FRAME.format(depth=depth) + "\n".join(lines) + "\noutput X_L", {})
+
+
+@pytest.mark.parametrize("depth", [1, 4])
+@pytest.mark.parametrize("number", range(len(OTHERS)))
+def test_other_forms(number: int, depth: int) -> None:
+    line = OTHERS[number]
+    read = "X_<i,t> = X_<i-1,t> + D_i*H_<i,t-1>"
+    text = FRAME.format(depth=depth) + f"{line}\n{read}\noutput X_L"
+    agree(text, {"H": 6} if "E_i" in line else {})
+
+
+def agree(text: str, widths: dict[str, int]) -> None:
+    """The output, and all gradients, are those of the loops."""
     (compiled,) = compile_source(from_text(text))
-    torch.manual_seed(number)
+    torch.manual_seed(len(text))
     net = compiled.module().double().eval()
     for parameter in net.parameters():
         nn.init.normal_(parameter, std=0.4)
     assert compiled.graph.totals.parameters == sum(p.numel() for p in net.parameters())
     x = torch.randn(2, 5, 3, dtype=torch.float64, requires_grad=True)
     made = net(x)
-    wanted = Loops(text, list(net.blocks), net.stem(x)).output("X")
+    wanted = Loops(text, list(net.blocks), net.stem(x), net, widths).output("X")
     torch.testing.assert_close(made, wanted, rtol=1e-11, atol=1e-11)
     weights = torch.randn_like(made)
     learned = [x, *net.parameters()]

@@ -80,6 +80,43 @@ def drawn(seed: int) -> str:
     return "\n".join([*frame, *flows, *lines, output])
 
 
+def drawn_up(seed: int) -> str:
+    """A network that goes down and up again, with some long skips."""
+    chance = random.Random(seed)
+    levels = chance.randint(1, 3)
+    strides = [chance.choice([2, 2, 3]) for _ in range(levels)]
+    counts = [chance.randint(1, 2) for _ in range(2 * levels + 1)]
+    steps = [
+        "",
+        *(f" / {s}" for s in strides),
+        *(f" / (1/{s})" for s in reversed(strides)),
+    ]
+    stages = ", ".join(
+        f"{chance.randint(2, 4)} x {count}{step}"
+        for count, step in zip(counts, steps, strict=True)
+    )
+    first = sum(counts[: levels + 1]) + 1
+    down = ["W_i*X_<i-1>", "X_<i-1>", "0.5*X_<i-2>", "X_0", "relu(X_<i-1>)"]
+    up = ["U_i*X_<i-1>", "X_<i-1>", "tanh(X_<i-1>)", "X_<i-2>", "0.5*X_<L+1-i>", "X_0"]
+    early = chance.sample(down[1:], chance.randint(0, 2))
+    late = chance.sample(up[1:], chance.randint(1, 3))
+    if chance.random() < 0.7:
+        late.append(up[0])
+    elif not any("i-1" in term for term in late):
+        late.append(up[1])
+    factor = 1
+    for stride in strides:
+        factor *= stride
+    grid = f"{factor * chance.randint(2, 3)} x {factor * chance.randint(2, 4)}"
+    return (
+        f"input {chance.randint(2, 4)} x {grid}\nstem none\nhead none\nstages {stages}\n"
+        "adapter conv(1, c, stride=s)\nadapter up upsample(1/s) > conv(1, c)\n"
+        "W = conv(1, c, stride=s)\nU = upsample(1/s) > conv(1, c)\n"
+        f"X_i = {' + '.join([down[0], *early])}\n"
+        f"X_<{first}..L> = {' + '.join(late)}\n"
+    )
+
+
 FRAME = """
 input  4 x {grid}
 stem   none
@@ -167,6 +204,31 @@ def test_by_the_rules(part: int) -> None:
                     y = net(torch.randn(1, channels, *sizes))
                 assert tuple(y.shape[1:]) == made, text
     assert compared > DRAWN // 3
+
+
+def test_stages_that_go_up() -> None:
+    compared = 0
+    for seed in range(DRAWN):
+        text = drawn_up(seed)
+        try:
+            item = compiled(text)
+        except CompileError as error:
+            codes = {found.code for found in error.diagnostics}
+            assert codes <= {"RF301", "RF309"}, text
+            continue
+        compared += 1
+        channels, high, wide = map(int, item.formula.input.sizes)
+        rules = Shapes(item, (channels, high, wide))
+        assert rules.output() == tuple(map(int, item.graph.final.sizes)), text
+        assert rules.compiled_bridges() == rules.bridges, text
+        assert rules.compiled_strides() == rules.strides, text
+        net = item.module().eval()
+        with torch.no_grad():
+            y = net(torch.randn(1, channels, 2 * high, 3 * wide))
+        assert (
+            tuple(y.shape[1:]) == Shapes(item, (channels, 2 * high, 3 * wide)).output()
+        )
+    assert compared > DRAWN // 2
 
 
 def test_what_starts_in_an_older_stage() -> None:

@@ -72,6 +72,13 @@ stages 4 x 2, 5 x 1 / 2, 6 x 3 / 2
 W = conv(3, c, stride=s)
 X_i = X_<i-1> + W_i*X_<i-1> - W_i*(0.5*X_<i-2>)
 """
+PLACED = """
+input 4
+stages 4 x 3, 4 x 5
+const k = (1, 2) per stage
+W = linear(c)
+X_i = k*X_<i-1> + W_i*X_<i-1>/j + 0.5*W_<i-1>*X_<i-2>
+"""
 PAIR = """
 input 6
 stages 6 x 9
@@ -125,6 +132,7 @@ FORMULAS = {
     "handed": HANDED,
     "adapted": ADAPTED,
     "brought": BROUGHT,
+    "placed": PLACED,
     "pair": PAIR,
     "dense": DENSE,
     "shared": SHARED,
@@ -555,6 +563,10 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "no relu": ("adapted", r"F\.relu\((.*)\) - 0", r"(\1) - 0"),
     "relu of less": ("adapted", r"F\.relu\((.*) \+ (.*)\) - 0", r"F.relu(\1) + \2 - 0"),
     "no adapter": ("adapted", r"self\.shortcut\(x_prev\)", "x_prev"),
+    "the count of another block": ("placed", r"j=2 \+ k2", "j=3 + k2"),
+    "a count that goes on": ("placed", r"j=1 \+ k2", "j=4 + k2"),
+    "the number of another stage": ("placed", r"k=2\)", "k=1)"),
+    "the count upside down": ("placed", r"1 / j", "1 * j"),
     "no adapter inside": ("brought", r"self\.shortcut_x_prev2\(x_prev2\)", "x_prev2"),
     "another adapter inside": (
         "brought",

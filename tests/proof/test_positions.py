@@ -19,6 +19,7 @@ from recform.emit.checked import check
 from recform.emit.module import printed
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
+from recform.emit.plan.kept import keeping
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
 from recform.proof import Refuted, proof_of
@@ -161,8 +162,10 @@ def test_a_fault_in_the_operator_is_found(fault: str) -> None:
         proof_of(planted(network(name), change))
 
 
-def written(name: str) -> tuple[NetworkPlan, str]:
+def written(name: str, *, going: bool = False) -> tuple[NetworkPlan, str]:
     plan = plan_network(network(name), Namespace())
+    if going:
+        plan = keeping(plan)
     return plan, printed([plan])
 
 
@@ -189,9 +192,10 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"\.new_zeros\(.*|torch\.zeros_like",
         "torch.ones_like",
     ),
-    "the first position left out": ("loop", r"\.unbind\(1\)", "[:, 1:].unbind(1)"),
-    "over examples": ("loop", r"\.unbind\(1\)", ".unbind(0)"),
-    "inputs swapped": ("long", r"for (\w+), (\w+) in", r"for \2, \1 in"),
+    "the first position left out": ("loop", r"range\(", "range(1, "),
+    "over examples": ("loop", r"shape\[1\]", "shape[0]"),
+    "the position before": ("loop", r"\[:, t\]", "[:, t - 1]"),
+    "inputs swapped": ("long", r"(\w+)\[:, t\], (\w+)\[", r"\2[:, t], \1["),
     "stacked as examples": ("loop", r"made, dim=1", "made, dim=0"),
     "another value taken": ("pair", r"made\.append\(h\)", "made.append(g)"),
     "results swapped": ("both", r"torch\.cat\(\((\w+), (\w+)\)", r"torch.cat((\2, \1)"),
@@ -208,6 +212,42 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
         if "class Hcell(" in code
         else code.index("class Gcell(")
     )
+    edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
+    assert edited != code, code
+    with pytest.raises(CompileError, match="RF901"):
+        check(plan, ast.parse(edited))
+
+
+#: The same for a network that goes on by positions.
+GOING: dict[str, tuple[str, str, str]] = {
+    "not kept": ("gated", r", self\.past\)", ", None)"),
+    "factor and rest swapped": ("gated", r"scan_on\((\w+), (\w+)", r"scan_on(\2, \1"),
+    "not read": ("loop", r"(\w+),\) = self\.past\.last\(\w+\)", r"\1,) = (\1,)"),
+    "kept the other way round": ("long", r"keep\((\w+), (\w+)\)", r"keep(\2, \1)"),
+    "read the other way round": (
+        "pair",
+        r"(\w+), (\w+) = self\.past",
+        r"\2, \1 = self.past",
+    ),
+    "kept where nobody goes on": (
+        "loop",
+        r"is not None:\n( +)self\.past\.keep",
+        r"is None:\n\1self.past.keep",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_what_goes_on_is_proved(name: str) -> None:
+    plan, code = written(name, going=True)
+    check(plan, ast.parse(code))
+
+
+@pytest.mark.parametrize("fault", GOING)
+def test_a_fault_in_what_goes_on_is_found(fault: str) -> None:
+    name, pattern, text = GOING[fault]
+    plan, code = written(name, going=True)
+    start = code.index("cell(nn.Module)")
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code
     with pytest.raises(CompileError, match="RF901"):

@@ -163,3 +163,10 @@ def test_no_two_examples_have_one_normal_form_but_those_that_are_the_same() -> N
         found.setdefault(normal_form(compiled.formula).digest, []).append(path.stem)
     alike = sorted(names for names in found.values() if len(names) > 1)
     assert alike == [["resnet", "resnet18"], ["resnet18_s", "resnet_s"]], alike
+
+
+def test_the_order_of_inputs_counts() -> None:
+    two = "input 4\nstages 4 x 3\nB = bilinear(c)\n"
+    one = form(f"{two}X_i = X_<i-1> + B_i(X_<i-1>, X_<i-2>)")
+    other = form(f"{two}X_i = X_<i-1> + B_i(X_<i-2>, X_<i-1>)")
+    assert one.rows != other.rows

@@ -52,6 +52,7 @@ class Differentiator:
         self._choices = choices
         self._histories: dict[str, History] = {}
         self._names: dict[tuple[str, At], list[Tensor]] = {}
+        self._definitions: Mapping[Tensor, Tensor] = {}
         self.assumptions: dict[str, None] = {}
 
     # -- laws
@@ -95,6 +96,7 @@ class Differentiator:
     ) -> tuple[Mapping[str, Gradient], ...]:
         """The derivatives of the blocks 0 to ``first``, written out."""
         unroller = Unroller(self._formula, first)
+        self._definitions = unroller.definitions
         result = []
         for block in range(first + 1):
             made: dict[str, Gradient] = {}
@@ -136,6 +138,9 @@ class Differentiator:
         match tensor:
             case Input():
                 yield STEM, Polynomial.one()
+            case State() if tensor.index.is_negative and tensor in self._definitions:
+                # What lies before block 0 is what its boundary equation makes of it.
+                yield from self._parts(self._definitions[tensor], block)
             case State():
                 yield Source(tensor.name, At.of(tensor.index)), Polynomial.one()
             case History():

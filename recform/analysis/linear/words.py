@@ -113,6 +113,12 @@ class Letter:
         """Whether going through it is passing a block."""
         return self.kind == "operator"
 
+    @property
+    def label(self) -> str:
+        """Its name, with the number of the input of an operator of several: ``A^2``."""
+        name, dot, time = self.name.partition(".")
+        return f"{name}{_mark(self)}{dot}{time}"
+
     def value(self) -> Tensor | None:
         """The tensor at the letter's own block."""
         if self.tensor is None or self.at.base == SHARED:
@@ -126,7 +132,7 @@ class Letter:
             return f"diag({plain(_value(self))})"
         if self.kind == "gain":
             return plain_scalar(_coefficient(self))
-        return _indexed(self.name, _mark(self), self.at)
+        return _indexed(self.label, self.at)
 
     def latex(self) -> str:
         """As LaTeX."""
@@ -134,8 +140,8 @@ class Letter:
             return rf"\operatorname{{diag}}\left({tensor_latex(_value(self))}\right)"
         if self.kind == "gain":
             return sympy.latex(_symbols(_coefficient(self)))  # type: ignore[no-any-return]
-        name, _, time = self.name.partition(".")
-        name = latex_name(name) + _mark(self)
+        name, _, time = self.label.partition(".")
+        name = latex_name(name)
         index = ",".join(part for part in (_block(self.at), time) if part)
         return f"{name}_{{{index}}}" if index else name
 
@@ -162,10 +168,9 @@ def _mark(letter: Letter) -> str:
     return ""
 
 
-def _indexed(name: str, mark: str, at: At) -> str:
+def _indexed(name: str, at: At) -> str:
     # An operator that belongs to one time of a second index is ``U.2``.
     name, _, time = name.partition(".")
-    name += mark
     text = ",".join(part for part in (_block(at), time) if part)
     if not text:
         return name

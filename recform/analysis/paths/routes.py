@@ -106,7 +106,7 @@ class Routes:
             for letter in letters:
                 at = owner(letter, block, self.blocks)
                 if letter.counts:
-                    word.append((letter.name, at))
+                    word.append((letter.label, at))
                 else:
                     factor *= self._factor(letter, block if at is None else at)
             here = _Factor.of(factor)

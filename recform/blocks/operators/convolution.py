@@ -26,6 +26,7 @@ from recform.blocks.operators.window import (
     window,
 )
 from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.support import template
 
 #: Weights of nn.Conv2d.
 CONV = Weights("conv", ("nn.Conv2d",))
@@ -108,7 +109,7 @@ class Conv(_Conv):
     name = "conv"
     mixes = True
     about = "convolution; keeps height and width at stride 1 unless padding is given"
-    arguments = (
+    arguments: tuple[Argument, ...] = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
         Argument("width", Kind.SIZE, None, "output channels; as many as come in"),
         Argument("stride", Kind.STRIDE, 1, "distance between two windows"),
@@ -145,6 +146,38 @@ class DepthwiseConv(_Conv):
 
     def groups(self, x: Shape, a: Arguments) -> Size:
         return x.features
+
+
+class ScaledStdConv(Conv):
+    """A convolution with scaled weight standardisation, for networks without norms."""
+
+    name = "wsconv"
+    about = (
+        "convolution with scaled weight standardisation: each kernel has mean 0 and the "
+        "variance gamma^2/fan-in, times a learned gain"
+    )
+    source = "Brock, De and Smith (2021)"
+    support = (template("scaled_std_conv_2d"),)
+    arguments = (
+        *Conv.arguments[:-1],
+        replace(_BIAS, default=True),
+        Argument(
+            "gamma", Kind.NUMBER, 1.0, "makes up for what an activation takes away"
+        ),
+        Argument("gain", Kind.NUMBER, 1.0, "the gain before training"),
+        Argument("eps", Kind.NUMBER, 1e-5, "added to the variance of a kernel"),
+    )
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        # What autograd keeps of the weights does not grow with the examples.
+        cost = super().cost(x, a)
+        return replace(cost, parameters=cost.parameters + int(self.width(x, a)))
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        made = super().emit(x, a).module.removeprefix("nn.Conv2d(").removesuffix(")")
+        given = (("gamma", a.gamma, 1), ("gain", a.gain, 1), ("eps", a.eps, 1e-5))
+        parts = [made, *(f"{name}={code(v)}" for name, v, plain in given if v != plain)]
+        return Emitted("{m}({x})", f"ScaledStdConv2d({', '.join(parts)})")
 
 
 class TransposedConv(Operator):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.blocks.code import code
+from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
     Argument,
     Arguments,
@@ -95,3 +95,24 @@ class Pad(Operator):
 
 
 _VERB = {"reflect": "reflect", "circular": "repeat"}
+
+
+class Append(Operator):
+    """One more feature, which holds a number."""
+
+    name = "append"
+    about = "one more feature, the last, that is a number everywhere: the time, say"
+    source = "Chen et al. (2018), Neural ODEs"
+    arguments = (
+        Argument("value", Kind.RATE, about="the number; may depend on i and L"),
+    )
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        return x.with_features(x.features + 1)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        if x.layout is Layout.IMAGE:
+            made = f"nn.ConstantPad3d((0, 0, 0, 0, 0, 1), {fraction(a.value)})"
+        else:
+            made = f"nn.ConstantPad1d((0, 1), {fraction(a.value)})"
+        return Emitted("{m}({x})", made)

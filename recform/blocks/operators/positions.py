@@ -7,6 +7,7 @@ from recform.blocks.operator import (
     Arguments,
     Cost,
     Emitted,
+    Memory,
     Misfit,
     Operator,
     Several,
@@ -28,6 +29,13 @@ class Shift(Operator):
             require_layout(x, Layout.TOKENS)
         return x
 
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        raise Misfit(
+            "RF227",
+            "reads the position before, and is a function that keeps nothing",
+            hint="conv1d(2, causal=true) reads it as well, and keeps it",
+        )
+
     def cost(self, x: Shape, a: Arguments) -> Cost:
         self.shape(x, a)
         return Cost()
@@ -40,6 +48,7 @@ class Outer(Several):
     """The products of all features of two tensors, a matrix a position."""
 
     name = "outer"
+    positionwise = True
     about = "the matrix x y^T at each position, its rows one after the other"
     inputs = ("x", "y")
 
@@ -52,13 +61,15 @@ class Outer(Several):
         return Cost(saves_input=True)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
-        return Emitted('torch.einsum("...i,...j->...ij", {x}, {y}).flatten(-2)')
+        made = 'torch.einsum("...i,...j->...ij", {x}, {y})'
+        return Emitted(f"torch.flatten({made}, -2)")
 
 
 class MatVec(Several):
     """A matrix times a vector, at each position."""
 
     name = "matvec"
+    positionwise = True
     about = "the matrix x, its rows one after the other, times the vector y"
     inputs = ("x", "y")
 

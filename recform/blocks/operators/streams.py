@@ -257,13 +257,12 @@ class Offset(Operator):
                 start = f"torch.eye({n})"
             case "first":
                 row = f"torch.eye({n})[{code(a.first - 1)}]"
-                start = f"{row}.unsqueeze(1).repeat(1, {features})"
+                start = f"torch.outer({row}, torch.ones({features}))"
             case _:
                 start = f"torch.{a.start}({n}, {features})"
-        middle = ", ".join("1" for _ in x.grid[1:])
-        if middle:
-            start += f".view({n}, {middle}, {features})"
-        return Emitted("{x} + {m}", f"nn.Parameter({start})")
+        spread = "".join(", None" for _ in x.grid[1:])
+        start = f"nn.Parameter({start})"
+        return Emitted(f"{{x}} + {{m}}[:{spread}]" if spread else "{x} + {m}", start)
 
 
 class Sinkhorn(Operator):

@@ -39,6 +39,15 @@ class Past:
         self._next.append(whole[:, first:])
         return whole
 
+    def last(self, *start: Tensor) -> tuple[Tensor, ...]:
+        """The values that a module has kept, or those that it starts with."""
+        turn = len(self._next)
+        return tuple(self.kept[turn : turn + len(start)]) if self.at else start
+
+    def keep(self, *values: Tensor) -> None:
+        """Keeps values for the next pass."""
+        self._next += values
+
     @staticmethod
     def rows(table: Tensor, past: "Past | None") -> Tensor:
         """Of a table with a row for each position, those that a pass needs."""

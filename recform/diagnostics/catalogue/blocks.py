@@ -83,4 +83,38 @@ ENTRIES = {
         "stages 8 x 4\nX_i = relu(W*X_<i-1> + X_0)",
         "stages 8 x 4\nW = conv(3, c) > gn(4)\nX_i = relu(W*X_<i-1> + X_0)",
     ),
+    "RF313": Entry(
+        "weights of members where there are none",
+        "`scalar a_<i,k>` has a number for each member of a sum over earlier blocks, and "
+        "`softmax(k, ...)` gives each of them its share. Both stand in that sum, as block "
+        "i's own; a softmax is of a tensor that depends on k.",
+        "stages 8 x 4\nscalar a_<i,k> = 0\nX_i = W_i*X_<i-1> + a_<i,1>*X_1",
+        "stages 8 x 4\nscalar a_<i,k> = 0\n"
+        "X_i = W_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)",
+    ),
+    "RF314": Entry(
+        "members that cannot be weighed together",
+        "Where the terms of a sum over earlier blocks depend on the block as well, each is "
+        "made of what one block made, all of them in the same way: with operators and "
+        "learned numbers of block i. None of them is nothing where others are there.",
+        "stages 8 x 4\nscalar a_<i,k> = 0\n"
+        "X_i = W_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k/(i-k))",
+        "stages 8 x 4\nscalar a_<i,k> = 1/(i-k)\n"
+        "X_i = W_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)",
+    ),
+    "RF315": Entry(
+        "a range that ends between blocks",
+        "The ends of a range are said in L, and with the number of blocks that there are "
+        "they come out as no whole number.",
+        "stages 8 x 5\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<L/2+1..L> = W_i*X_<i-1>",
+        "stages 8 x 5\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<floor(L/2)+1..L> = W_i*X_<i-1>",
+    ),
+    "RF316": Entry(
+        "a block counted from the other end",
+        "`X_<L-i>` is what the block has made that is as far from the start as this one is "
+        "from the end. It stands in the equation of a range of late blocks, for which that "
+        "one comes before, and only unknowns have it.",
+        "stages 8 x 4\nX_i = X_<L-i> + W_i*X_<i-1>",
+        "stages 8 x 4\nX_i = W_i*X_<i-1>\nX_<L/2+1..L> = X_<L-i> + W_i*X_<i-1>",
+    ),
 }

@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, Filled, Input, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
-from recform.algebra.symbols import GENERATED, size
+from recform.algebra.symbols import is_generated, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
@@ -100,7 +100,7 @@ def constructor_arguments(
             if default is None or own[name] != default:
                 keyword = name if default is not None else ""
                 result.append(Argument(Code(code(own[name])), keyword))
-        elif name not in GENERATED or here.value(name) is None:
+        elif not is_generated(name) or here.value(name) is None:
             result.append(Argument(Code(name), name))
         else:
             result += given([(name, Code(code(here.value(name))))])
@@ -155,6 +155,7 @@ class ClassWriter:
             in_order(map(self._typed, parameters)),
             tuple(self._made),
             methods,
+            going=self._going(methods),
         )
         output = self._inside.shape(self._body.output)
         return made, BodyCode(self._name, parameters, output)
@@ -309,6 +310,10 @@ class ClassWriter:
         made = statements.write((), self._inlined_code)
         result = Return(Code(writer.show(body.output)), self._line(body.output))
         return (forward((*made, result)),)
+
+    def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
+        """Those of them that are others where a network goes on by positions, and all."""
+        return ()
 
     def _writer(self, variables: dict[Slot, str]) -> Writer:
         """Writes the tensors of the body."""

@@ -19,6 +19,8 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.plan.definitions import (
     Assign,
     Attribute,
+    Branch,
+    Case,
     Class,
     Do,
     Function,
@@ -54,21 +56,33 @@ class _CellWriter(ClassWriter):
         """None: what recurs has its letters, whatever their number."""
         return {}
 
+    def _constructor(self) -> None:
+        self._attributes.take("step")  # the method
+        super()._constructor()
+
     def _methods(self) -> tuple[Function, ...]:
         cell = self._body
         if cell.affine is not None:
-            return (self._scan(cell.affine),)
-        return self._step(), self._loop()
+            return (self._scan(cell.affine, going=False),)
+        return self._step(), self._loop(going=False)
+
+    def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
+        """The values of the last positions are kept, and are what the next begin with."""
+        if self._body.affine is not None:
+            return (self._scan(self._body.affine, going=True),)
+        return (*methods[:-1], self._loop(going=True))
 
     # -- linear: all positions at once
 
-    def _scan(self, linear: Affine) -> Function:
+    def _scan(self, linear: Affine, *, going: bool) -> Function:
         assert linear.rest is not None
-        names = Namespace.forward()
+        names = Namespace.forward({"scan", "scan_on"})
         takes = {given(name): names.new(name) for name in self._body.incoming}
         made, (factor, rest) = self._written((linear.factor, linear.rest), takes, names)
         text = f"scan({factor}, {rest})"
-        if linear.factor == Filled(sympy.S.One):
+        if going:
+            text = f"scan_on({factor}, {rest}, self.past)"
+        elif linear.factor == Filled(sympy.S.One):
             text = f"torch.cumsum({rest}, dim=1)"
         result = Return(Code(text), self._line(self._body.output))
         return forward((*made, result), list(takes.values()))
@@ -83,7 +97,7 @@ class _CellWriter(ClassWriter):
             leaf: names.new(_variable(leaf))
             for leaf in (*cell.recurrent, *map(given, cell.incoming))
         }
-        now = tuple(before(name, 0) for name in self._handed_on())
+        now = tuple(before(name, 0) for name in cell.handed_on)
         # The only value needs no name.
         wanted = (cell.definitions[now[0]],) if len(cell.unknowns) == 1 else now
         made, texts = self._written(wanted, takes, names)
@@ -98,24 +112,25 @@ class _CellWriter(ClassWriter):
             "One position, from what is kept of those before and what comes in.",
         )
 
-    def _handed_on(self) -> tuple[str, ...]:
-        """The unknowns that the next position or somebody outside reads."""
-        cell = self._body
-        return tuple(n for n in cell.unknowns if cell.lags[n] or n in cell.results)
-
-    def _loop(self) -> Function:
+    def _loop(self, *, going: bool) -> Function:
         cell = self._body
         names = Namespace.forward({"made"})
         inputs = [names.new(name) for name in cell.incoming]
         kept = {state: names.new(_variable(state)) for state in cell.recurrent}
-        newest = {name: self._newest(name, kept, names) for name in self._handed_on()}
-        each = [names.new(f"{name}_t") for name in inputs]
-        over = [f"{name}.unbind(1)" for name in inputs]
-        start = tuple(
+        newest = {name: self._newest(name, kept, names) for name in cell.handed_on}
+        position = names.new("t")
+        each = [f"{name}[:, {position}]" for name in inputs]
+        start: list[Statement] = [
             Assign(variable, Code(self._zeros(state, inputs)))
             for state, variable in kept.items()
-        )
-        several = f"zip({', '.join(over)}, strict=True)"
+        ]
+        end: list[Statement] = []
+        if going:
+            each_kept = ", ".join(kept.values())
+            one = each_kept if len(kept) > 1 else f"({each_kept},)"
+            last = Assign(one, Code(f"self.past.last({each_kept})"))
+            start.append(_if_going(last))
+            end.append(_if_going(Do(Code(f"self.past.keep({each_kept})"))))
         body = [
             Assign(
                 ", ".join(newest.values()),
@@ -125,12 +140,10 @@ class _CellWriter(ClassWriter):
             *self._moved(kept, newest),
             Do(Code(f"made.append({self._result(newest)})")),
         ]
-        loop = Loop(
-            ", ".join(each), Code(over[0] if len(over) == 1 else several), tuple(body)
-        )
+        loop = Loop(position, Code(f"range({inputs[0]}.shape[1])"), tuple(body))
         made = Assign("made", Code("[]"), type="list[Tensor]")
         result = Return(Code("torch.stack(made, dim=1)"))
-        return forward((*start, made, loop, result), inputs)
+        return forward((*start, made, loop, *end, result), inputs)
 
     def _newest(self, name: str, kept: dict[State, str], names: Namespace) -> str:
         """The variable of a new value: that of the last one, where nothing is older."""
@@ -201,9 +214,14 @@ class _CellWriter(ClassWriter):
         return made, [writer.show(tensor) for tensor in wanted]
 
 
+def _if_going(statement: Statement) -> Branch:
+    """Something that is done only where a network goes on by positions."""
+    return Branch((Case("self.past is not None", (statement,)),))
+
+
 def _variable(state: State) -> str:
     """The variable of what comes in or is kept: ``h``, and ``h2`` two positions ago."""
-    if state in map(given, (state.name,)):
+    if state == given(state.name):
         return state.name
     lag = -int(state.index)
     return base_name(state) + (str(lag) if lag > 1 else "")

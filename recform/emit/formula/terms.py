@@ -265,7 +265,7 @@ class Writer:
         result = ""
         for part in self.parts(tensor):
             divides = result and part not in self.variables and is_inverse(part)
-            inner = part.argument if divides else part  # type: ignore[attr-defined]
+            inner = part.argument if divides else part
             text, own = self.term(tensor, inner)
             if own < PRODUCT or (divides and own < ATOM):
                 text = f"({text})"

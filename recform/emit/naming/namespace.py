@@ -149,19 +149,20 @@ class Loops:
     Attributes:
         counter: of a loop over equal blocks.
         module: of one over modules.
-        name, label: the module's path, and the last part of it.
+        name: the path of the module.
+        told: whether it has a label that says how it starts.
     """
 
     counter: str = "k"
     module: str = "module"
     name: str = "name"
-    label: str = "label"
+    told: str = "told"
 
     @classmethod
     def within(cls, names: Namespace) -> Loops:
         """Those that hide nothing in a constructor of this module."""
         scope = names.function()
-        return cls(*map(scope.new, ("k", "module", "name", "label")))
+        return cls(*map(scope.new, ("k", "module", "name", "told")))
 
 
 def _whose(name: str) -> str:

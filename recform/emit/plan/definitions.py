@@ -172,6 +172,7 @@ class Class:
         fields: what stands in the class itself.
         checks: what the constructor looks at first.
         start: what it does to the attributes at last.
+        going: its methods where a network goes on by positions, if they are others.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Class:
     fields: tuple[Assign, ...] = ()
     checks: tuple[Statement, ...] = ()
     start: tuple[Statement, ...] = ()
+    going: tuple[Function, ...] = ()
 
 
 Definition: TypeAlias = Class | Function

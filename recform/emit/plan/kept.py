@@ -34,9 +34,10 @@ def keeping(plan: NetworkPlan) -> NetworkPlan:
         CompileError: RF219, if a module has a name that this needs.
     """
     tables = {made.name: _tables(made) for made in plan.definitions}
+    plan = plan.changed(_going)
     _free(plan.network, (STEP,), plan)
     for made in plan.definitions:
-        if tables[made.name]:
+        if tables[made.name] or (isinstance(made, Class) and made.going):
             _free(made, (PAST,), plan)
     definitions = tuple(_by_rows(made, tables[made.name]) for made in plan.definitions)
     steps = tuple(_step_by_rows(step, tables.get(step.name, ())) for step in plan.steps)
@@ -57,6 +58,14 @@ def _free(made: Definition, names: tuple[str, ...], plan: NetworkPlan) -> None:
                 plan.graph.recurrence.formula.equations[0].span,
                 "give it another one",
             )
+
+
+def _going(made: Definition) -> Definition:
+    """A class that keeps values of its own from pass to pass."""
+    if not isinstance(made, Class) or not made.going:
+        return made
+    field = Assign(PAST, Code("None"), type="Past | None")
+    return replace(made, methods=made.going, fields=(field, *made.fields))
 
 
 def _tables(made: Definition) -> tuple[str, ...]:

@@ -182,6 +182,8 @@ class _Recurrence:
     lags: dict[str, int] = field(default_factory=dict)
     #: Operators and scalars that stand inside, with their indices.
     owned: dict[tuple[str, Symbolic], None] = field(default_factory=dict)
+    #: Which tensors a position computes, as far as was asked.
+    within: dict[Tensor, bool] = field(default_factory=dict)
 
     def lowered(self) -> Lowered:
         network = self.network
@@ -246,6 +248,7 @@ class _Recurrence:
         size = -1
         while size < len(self.owned):
             size = len(self.owned)
+            self.within.clear()
             for tensor in (part for right in rights for part in subtensors(right)):
                 if self._is_inside(tensor):
                     self.owned |= dict.fromkeys(_owners(tensor))
@@ -255,11 +258,13 @@ class _Recurrence:
 
     def _is_inside(self, tensor: Tensor) -> bool:
         """Whether a position computes a tensor, from what it reads of others."""
-        return any(
-            (isinstance(part, State) and self._is_ours(part))
-            or not self.owned.keys().isdisjoint(_owners(part))
-            for part in subtensors(tensor)
-        )
+        if tensor not in self.within:
+            self.within[tensor] = (
+                (isinstance(tensor, State) and self._is_ours(tensor))
+                or not self.owned.keys().isdisjoint(_owners(tensor))
+                or any(map(self._is_inside, tensor.children))
+            )
+        return self.within[tensor]
 
     def _is_ours(self, state: State) -> bool:
         return state.name in self.group and offset(state.index) == 0

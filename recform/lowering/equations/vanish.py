@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -10,6 +11,8 @@ from recform.algebra.expr import (
     Filled,
     History,
     Learned,
+    Members,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -58,6 +61,12 @@ def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
         case Part():
             inner = present(tensor.tensor, unknowns)
             return inner and Part(inner, tensor.parts, tensor.which)
+        case Over() | Across():
+            inner = present(tensor.tensor, unknowns)
+            return inner and tensor.func(tensor.kind, inner)
+        case Members():
+            inner = present(tensor.listed, unknowns)
+            return Members(inner) if isinstance(inner, History) else None
         case History():
             inner = present(tensor.body, unknowns)
             first, last = tensor.first, tensor.last

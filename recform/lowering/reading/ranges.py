@@ -146,6 +146,10 @@ class Ranges(Gathered):
                     f"{name} takes tensors, and {argument.span.text} is "
                     + ("a number" if isinstance(value, Scalar) else "an operator"),
                     argument.span,
+                    hint="an operator makes a feature of a number: "
+                    f"T = append({argument.span.text})"
+                    if isinstance(value, Scalar) and name == "concat"
+                    else "",
                 )
         if not values:
             self._fail("RF203", f"{name} needs at least one tensor", expr.span)

@@ -85,9 +85,9 @@ def weights(connection: nn.Module, scales: Mapping[str, str]) -> dict[str, Tenso
         "P.fc.weight": alpha[:, :1].T,
         "Q.fc.weight": alpha[:, 1:].T,
         "O.fc.weight": connection.dynamic_beta_fn[None],
-        "p.offset": static[:, None, :1],
-        "q.offset": static[:, None, 1:],
-        "o.offset": connection.static_beta[:, None, None],
+        "p.offset": static[:, :1],
+        "q.offset": static[:, 1:],
+        "o.offset": connection.static_beta[:, None],
         **{
             ours: getattr(connection, theirs).view(1) for ours, theirs in scales.items()
         },

@@ -213,6 +213,21 @@ def test_a_loop_with_its_input(turns: int) -> None:
     assert not blocks
 
 
+@pytest.mark.parametrize("steps", [1, 4])
+def test_a_field_that_knows_the_time(steps: int) -> None:
+    item = compiled("neural_ode", f"8 x {steps}")
+    net = shaken(item)
+
+    def run(x: Tensor) -> Tensor:
+        state = net.stem(x)
+        for n in range(steps):
+            time = torch.full_like(state[:, :1], n / steps)
+            state = state + _mlp(torch.cat([state, time], 1), net.F, torch.tanh) / steps
+        return net.head(state)  # type: ignore[no-any-return]
+
+    same(net, run, item.formula.input.sizes)
+
+
 def test_deepnorm_starts_small() -> None:
     """Xavier's deviation times (8N)^(-1/4), in which N is the depth of the file."""
     net: Any = compiled("deepnorm", "64 x 2").module()

@@ -1,0 +1,49 @@
+"""A network that goes on by positions, against a pass through all of them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+from recform.compiler import Compiled
+from recform.diagnostics import CompileError, Diagnostics
+from recform.graph.positions import kept
+from recform.verify.checks import Check
+from recform.verify.emitted import examples
+from recform.verify.sizes import thinner
+from recform.verify.trials import CLOSE, error_of, shake
+
+CLAIM = "position by position it makes what it makes at once"
+#: So many positions come one by one, all others together.
+_SINGLE = 8
+
+
+def by_positions(compiled: Compiled) -> Iterator[Check]:
+    """The check, of a network in which no position depends on those behind it."""
+    try:
+        kept(compiled.graph, Diagnostics())
+    except CompileError:
+        return
+    small = thinner(compiled)
+    if small is None:
+        yield Check(CLAIM, None, "too large to be run by the way")
+        return
+    import torch
+
+    candidate, shape = small
+    try:
+        network = replace(candidate, generation=True).module().double().eval()
+    except CompileError as error:  # of names that it needs
+        yield Check(CLAIM, None, error.diagnostics[0].message)
+        return
+    shake(network)
+    x = examples(shape)
+    past = sys.modules[type(network).__module__].Past()
+    single = min(_SINGLE, x.shape[1])
+    pieces = [*x[:, :single].split(1, 1), *x[:, single:].split(x.shape[1], 1)]
+    with torch.no_grad():
+        made = [network.step(piece, past) for piece in pieces if piece.shape[1]]
+        error = error_of(torch.cat(made, 1), network(x))
+    detail = f"{x.shape[1]} positions, relative error {error:.1e}"
+    yield Check(CLAIM, error <= CLOSE, detail)

@@ -1,0 +1,65 @@
+"""What is said of equations over positions that nobody can compute."""
+
+from __future__ import annotations
+
+import pytest
+
+import recform
+from recform.diagnostics import CompileError
+
+FRAME = """
+input 4 x 3
+stages 3 x 2
+times positions
+X_<i,t> = X_<i-1,t> + H_<i,t>
+output X_L
+"""
+#: Equations, and what is said of them.
+WRONG = {
+    "H_<i,t> = H_<i,t+1> + B_i*X_<i-1,t>": "RF229.*does not know what comes behind it",
+    "H_<i,t> = B_i*X_<i-1,3>": "RF229.*a second index is t, t-1, t-2",
+    "H_<i,1> = B_i*X_<i-1,t>": "RF229.*is for all positions",
+    "H_i = H_<i,t-1> + B_i*X_<i-1>": "RF229.*only an equation that has t on its left",
+    "H_<i,t> = B_<i,t>*X_<i-1,t>": "RF229.*B is the same at all positions",
+    "H_<i,t> = tanh(W_i*H_<i,t-1>)": "RF229.*nothing comes into this recurrence",
+    "H_<i,t> = 0.5*H_<i,t-1> + 1": "RF229.*nothing comes into this recurrence",
+    "H_<i,t> = H_<i,t-40> + B_i*X_<i-1,t>": "RF106.*out of all reason",
+    "H_<i,t> = tanh(W_<i-1>*H_<i,t-1> + X_<i-1,t>)": "RF230.*W_<i-1> is of another block",
+    "H_<i,t> = tanh(W_i*H_<i,t-1> + V*H_<i,t-2> + X_<i-1,t>)": "RF230.*V is of all",
+    "H_<i,t> = tanh(W_i*H_<i,t-1> + X_<i-1,t>) + Y_i\nY_i = W_i*X_<i-1>": "RF230.*owns it",
+    "H_<i,t> = shift(W_i*H_<i,t-1>) + X_<i-1,t>": "RF230.*no history of its own",
+    "const q_i = i/2\nH_<i,t> = q_i*H_<i,t-1> + X_<i-1,t>": "RF230.*a number of the block",
+    "H_<1,t> = H_<1,t-1> + X_<0,t>\nH_<i,t> = X_<i-1,t>": "RF230.*cannot recur",
+    "H_<1,t> = X_<0,t>\nH_<i,t> = G_<i,t-1> + X_<i-1,t>\nG_<i,t> = H_<i,t>": "RF230.*several",
+    "H_<i,t> = H_<i,t> + X_<i-1,t>": "RF301.*computed from itself",
+    "H_<i,t> = G_i + H_<i,t-1>\nG_<i,t> = H_i + X_<i-1,t>": "RF301.*can be the first",
+    "W = linear(5)\nH_<i,t> = W_i*H_<i,t-1> + X_<i-1,t>": "RF401.*adds or multiplies",
+    "W = attention(1)\nH_<i,t> = W_i*H_<i,t-1> + X_<i-1,t>": "RF405.*gets a vector",
+}
+
+
+@pytest.mark.parametrize("equations", WRONG)
+def test_equations(equations: str) -> None:
+    with pytest.raises(CompileError, match=f"(?s){WRONG[equations]}"):
+        recform.compile(FRAME + equations)
+
+
+def test_only_tokens_have_positions() -> None:
+    text = "input 3\nstages 3 x 2\ntimes positions\nX_<i,t> = X_<i,t-1> + W_i*X_<i-1,t>"
+    with pytest.raises(
+        CompileError, match=r"RF405.*takes tokens .*, but gets a vector"
+    ):
+        recform.compile(text)
+
+
+def test_a_parameter_may_have_the_name() -> None:
+    """`positions` is a number where the file says so, and times are counted."""
+    text = (
+        "param positions = 2\ninput 3\nstages 3 x 2\ntimes positions\n"
+        "X_<i,t> = W_i*X_<i-1,t> + X_<i,t-1>"
+    )
+    compiled = recform.compile(text)
+    assert {equation.unknown for equation in compiled.formula.equations} == {
+        "X.1",
+        "X.2",
+    }
