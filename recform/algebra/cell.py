@@ -180,7 +180,7 @@ class Cell(Body):
             if found[name] == opened[name]:
                 raise self._misfit(
                     "RF229",
-                    f"nothing says how many features {name} has",
+                    f"has nothing that says how many features {name} has",
                     name,
                     "add a term that is free of the recurrence: B_i*X_<i-1,t>",
                 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula, Scope
@@ -16,7 +16,12 @@ from recform.derivation.series.show import PLAIN, added, term
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.example import Example, example
-from recform.equality.frame import FrameChange, changes_shape, frame_changes
+from recform.equality.frame import (
+    FrameChange,
+    changes_shape,
+    frame_changes,
+    recurs_otherwise,
+)
 from recform.equality.functions import untold
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
@@ -96,6 +101,8 @@ def compare(left: Formula, right: Formula) -> Verdict:
     """
     formulas = (left, right)
     _comparable(left, right)
+    if unlike := recurs_otherwise(left, right):
+        return _unlike(left, right, unlike)
     if left.relative and right.relative:
         # Files of other depths may say the same in L.
         deep = at_depth(right, left.lengths[0])
@@ -194,6 +201,20 @@ def _same(left: Formula, right: Formula) -> Verdict:
         frame_changes(left, right),
         _notes((left, right)),
         _numbered((left, right)),
+    )
+
+
+def _unlike(left: Formula, right: Formula, operators: tuple[str, ...]) -> Verdict:
+    """The verdict on networks of which positions do different things."""
+    notes = (
+        f"{name} recurs over positions, in another way in each: that was not compared"
+        for name in operators
+    )
+    return replace(
+        _same(left, right),
+        answer=OPEN,
+        interior=None,
+        notes=(*_notes((left, right)), *notes),
     )
 
 

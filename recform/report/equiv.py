@@ -97,6 +97,8 @@ def _own_line(own: OwnDepth) -> str:
 
 
 def _open(verdict: Verdict) -> str:
+    if not verdict.checked and verdict.differs is None:
+        return "What an operator of the equations does was not compared, and differs."
     if verdict.differs is None:
         return f"No depth up to {verdict.checked} tells them apart, and no proof was found."
     if verdict.example is None:
