@@ -210,6 +210,19 @@ def test_a_module_that_is_handed_on_is_drawn_with_its_calls() -> None:
     assert calls[handed_on.tail] == "W_i*X_<i-1>"
 
 
+def test_each_tensor_of_an_operator_of_several_has_its_name() -> None:
+    text = "input 6\nstages 6 x 4\nW = linear(c)\nB = bilinear(c)\n"
+    compiled = network(f"{text}X_i = X_<i-1> + B_i(X_<i-2>, W_i*X_<i-1>)")
+    diagram = draw(compiled.graph, Request())
+    by_id = {node.id: node.meaning for node in diagram.nodes}
+    labels = {
+        by_id[edge.tail]: "".join(run.text for run in edge.label)
+        for edge in diagram.edges
+        if by_id[edge.head].startswith("B_i(")
+    }
+    assert labels == {"X_<i-2>": "x", "W_i*X_<i-1>": "y"}
+
+
 def test_an_operator_without_an_index_is_marked() -> None:
     diagram = drawn("language/shared.rf")
     shared = {n.meaning: n.shared for n in diagram.nodes if n.kind is Kind.operator}

@@ -59,6 +59,16 @@ class Exp(_Elementwise):
     saves = "output"
 
 
+class Softplus(_Elementwise):
+    """A smooth rectifier."""
+
+    name = "softplus"
+    about = "log(1 + exp(x))"
+    function = Function("softplus(x)", grows=True)
+    call = "F.softplus({x})"
+    layer = "Softplus"
+
+
 class _Reciprocal(_Elementwise):
     """One over each number; no file names it, for `X/Y` says it."""
 

@@ -90,8 +90,8 @@ class BlockWriter:
             operators[name] = shop.name(class_name(untimed(name)))
             codes[name] = shop.pipeline_class(operators[name], pipeline, inputs, title)
         adapter, parameters = self._adapter()
-        known = frozenset(functions)
-        return BlockClasses(operators, codes, adapter, parameters, known, shop)
+        inlined = frozenset(functions)
+        return BlockClasses(operators, codes, adapter, parameters, inlined, shop)
 
     def _shared_by_blocks(self) -> set[str]:
         """The operators without an index that blocks alone call."""
