@@ -3,98 +3,72 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 
-from recform.algebra.formula import Scope
 from recform.diagnostics import Diagnostics
+from recform.emit.plan.definitions import Class, Role
 from recform.emit.plan.kept import without_past
 from recform.emit.plan.network import NetworkPlan
+from recform.graph.model import NetworkGraph
 from recform.proof import FAULT
-from recform.proof.calls import CalledFlow, check_calls
-from recform.proof.cells import check_cells
-from recform.proof.plan import Misprint
+from recform.proof.plan import Misprint, Printed
 from recform.proof.printed import check_printed
 
 
-def check(plan: NetworkPlan, tree: ast.Module) -> None:
-    """Holds the source of a network against its plan.
+def check(
+    networks: Sequence[NetworkGraph],
+    plans: Sequence[NetworkPlan],
+    tree: ast.Module,
+    base: str = "",
+    *,
+    going: bool = False,
+) -> None:
+    """Holds the source of a file against its networks.
 
     Args:
-        plan: the network.
-        tree: the source, with all of its definitions in it.
+        networks: from the graph stage.
+        plans: of their code.
+        tree: the source, with all of their definitions in it.
+        going: whether they go on by positions.
+        base: the source of what they derive from, if that is no part of it.
 
     Raises:
         CompileError: RF901, if it says something else.
     """
-    tree = without_past(tree)
-    holders = _holders(plan)
-    made = [
-        (segment.step, [next(holders) for _ in range(segment.count)])
-        for stage in plan.graph.stages
-        for segment in stage.segments
-    ]
-    steps = [step.printed for step in plan.steps]
-    try:
-        check_printed(tree, plan.network.name, steps, made)
-        check_cells(tree, plan.graph.recurrence.formula, steps, plan.network.name)
-        if not plan.single and (forward := _forward(tree, plan.network.name)):
-            check_calls(forward, _flows(plan))
-    except Misprint as misprint:
-        report = Diagnostics()
-        span = plan.graph.recurrence.formula.equations[0].span
-        report.error("RF901", misprint.message, span, hint=FAULT)
-        report.check()
-
-
-def _holders(plan: NetworkPlan) -> Iterator[str]:
-    """For each block the outermost container that holds it, in a network of one row."""
-    names = plan.graph.recurrence.formula.names
-    stages, step = names.get("stages"), names.get("step")
-    block = 0
-    for number, stage in enumerate(plan.graph.stages, 1):
-        for _ in range(sum(segment.count for segment in stage.segments)):
-            block += 1
-            path = () if plan.stages or stages is None else stages.at(number)
-            if not plan.stages and not path and step is not None:
-                path = step.at(block)
-            yield next(iter(path), "")
-
-
-def _forward(tree: ast.Module, network: str) -> ast.FunctionDef | None:
-    """The forward pass of a network, if it has one of its own."""
-    nodes = (
-        n
-        for c in tree.body
-        if isinstance(c, ast.ClassDef)
-        for n in c.body
-        if c.name == network
-    )
-    return next(
-        (n for n in nodes if isinstance(n, ast.FunctionDef) and n.name == "forward"),
-        None,
-    )
-
-
-def _flows(plan: NetworkPlan) -> list[CalledFlow]:
-    """How the network should call its blocks."""
-    rows = [
-        (
-            f"self.{name}",
-            [
-                plan.steps[s.step].printed
-                for s in stage.segments
-                for _ in range(s.count)
-            ],
+    plain = without_past(tree)
+    definitions = {
+        node.name: node
+        for node in [*plain.body, *ast.parse(base).body]
+        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    }
+    scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
+    for network, plan in zip(networks, plans, strict=True):
+        steps = tuple(step.printed for step in plan.steps)
+        printed = Printed(
+            plan.network.name, definitions, steps, plan.stages, scalars, going
         )
-        for name, stage in zip(plan.stages, plan.graph.stages, strict=True)
-    ]
-    by_stage = plan.graph.recurrence.formula.scope is Scope.STAGE
-    shared = {key: f"self.{name}" for key, name in plan.shared.items() if not key.first}
-    return [
-        CalledFlow(
-            flow,
-            rows[number : number + 1] if by_stage else rows,
-            {key.name: text for key, text in shared.items() if key.flow == number},
-        )
-        for number, flow in enumerate(plan.graph.recurrence.flows)
-    ]
+        try:
+            check_printed(network, printed)
+        except Misprint as misprint:
+            report = Diagnostics()
+            span = network.recurrence.formula.equations[0].span
+            report.error("RF901", misprint.message, span, hint=FAULT)
+            report.check()
+
+
+def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:
+    """For each class its learned scalars, and what they are in the formula."""
+    scalars = plan.graph.recurrence.formula.scalars
+    owned = {step.name: step.modules for step in plan.steps}
+    owned[plan.network.name] = {key.name: name for key, name in plan.shared.items()}
+    found: dict[str, Mapping[str, str]] = {}
+    for definition in plan.definitions:
+        if not isinstance(definition, Class):
+            continue
+        names = [a.name for a in definition.attributes if a.role is Role.SCALAR]
+        said = {name: f"scalar {k}" for k, name in enumerate(names)}
+        for name, path in owned.get(definition.name, {}).items():
+            if name in scalars:
+                said[path.removeprefix("self.")] = name
+        found[definition.name] = said
+    return found

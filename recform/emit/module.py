@@ -54,8 +54,7 @@ def emit(
         plans = list(map(keeping, plans))
     code = printed(plans)
     tree = ast.parse(code)
-    for plan in plans:
-        check(plan, tree)
+    check(networks, plans, tree, base_class() if timm else "", going=generation)
     used = reads(tree)
     parts: list[str] = []
     for name, text in reversed(support.items()):

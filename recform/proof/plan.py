@@ -1,14 +1,12 @@
-"""What the printer says of the steps that it wrote, for the comparison with the plan."""
+"""What is said of the steps that were written, for the comparison with the plan."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from recform.blocks.shape import Size
 from recform.graph.model import Site
-from recform.recurrence.model import Step
 
 
 class Misprint(Exception):
@@ -24,82 +22,40 @@ class Misprint(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
-    """Blocks that are made with the same arguments, up to a steady growth.
-
-    Attributes:
-        first: the number of the first of them.
-        count: how many.
-        length: of the network, or of their stage.
-        arguments: of the constructor, by name, for the first of them.
-        counted: the arguments that grow by one from block to block.
-    """
-
-    first: int
-    count: int
-    length: int
-    arguments: Mapping[str, Size]
-    counted: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class Inlined:
-    """An operator whose parts are the block's own.
-
-    Attributes:
-        inputs: the names of what the first call takes; the others take ``x``.
-        calls: in order, with the names of their inputs in braces.
-    """
-
-    inputs: tuple[str, ...]
-    calls: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class PrintedStep:
-    """A step of the plan, and how the printer calls what is in it.
+    """A step of the plan, and what in the code it is.
 
     Attributes:
-        name: of the class, or of the function that makes the modules of a block.
-        step: the plan.
+        name: of its class.
+        is_class: whether it has one; else its blocks are modules of the network.
         handed: what the network hands to each of its blocks, in order.
-        takes: the numbers of the step's inputs that follow; it reads no others.
-        scalars: the learned scalars of the formula.
-        modules: the expression of each operator and learned scalar of the block.
-        inlined: the operators whose parts are the block's own.
-        adapters: the attribute in front of each term that has one.
-        functions: the code of each function, with ``{x}`` for its argument.
-        numbers: the attributes that are numbers, which may depend on the block.
-        learned: those that are learned scalars.
-        is_class: whether there is a class with a forward pass.
-        places: the blocks that take it.
+        adapters: for each term that has an adapter, which one: some are the same.
     """
 
     name: str
-    step: Step
-    handed: tuple[str, ...]
-    takes: tuple[int, ...]
-    scalars: frozenset[str]
-    modules: Mapping[str, str]
-    inlined: Mapping[str, Inlined]
-    adapters: Mapping[Site, str]
-    functions: Mapping[str, str]
-    numbers: tuple[str, ...]
-    learned: tuple[str, ...]
     is_class: bool
-    places: tuple[Place, ...] = field(repr=False)
+    handed: tuple[str, ...]
+    adapters: Mapping[Site, str]
 
 
-def parameters_of(function: ast.FunctionDef) -> list[str]:
-    """The parameters of a method or a function."""
-    return [argument.arg for argument in function.args.args if argument.arg != "self"]
+@dataclass(frozen=True)
+class Printed:
+    """A network as code.
 
+    Attributes:
+        name: of its class.
+        definitions: the classes and functions of the file, by name.
+        steps: by the numbers of the recurrence's.
+        stages: the attributes that hold the blocks of each stage, if there are any.
+        scalars: for each class the attributes that are learned scalars, in the order of
+            the formula or of the definition; those of steps and of the network with
+            their names there.
+        going: whether it goes on by positions.
+    """
 
-def arguments_of(place: Place, block: int, names: list[str]) -> dict[str, Size]:
-    """The numbers that a block's constructor gets."""
-    moved = block - place.first
-    return {
-        name: value + moved if name in place.counted else value
-        for name, value in place.arguments.items()
-        if name in names
-    }
+    name: str
+    definitions: Mapping[str, ast.ClassDef | ast.FunctionDef]
+    steps: tuple[PrintedStep, ...]
+    stages: tuple[str, ...]
+    scalars: Mapping[str, Mapping[str, str]]
+    going: bool = False

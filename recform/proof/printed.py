@@ -1,394 +1,291 @@
-"""The plan as it was printed: the Python of the steps is read back and compared.
+"""The plan as it was printed: the Python of a network is read back and compared.
 
-Each step's `forward` is read as forms, from its arguments to what it returns, and so is the
-step of the plan with its adapters; and the blocks that the network's constructor makes are
-counted, with their arguments, and compared with the blocks of the plan.
+The network's constructor and forward pass are run on names, with the blocks as they come:
+what each of them gets, and what is made of what the last one makes, is what the formula
+says. Then each block that differs from the others is made and run, beside the step of the
+plan, the pipelines and the adapters that it has, with the numbers of the graph.
 """
 
 from __future__ import annotations
 
-import ast
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import sympy
 
-from recform.algebra.expr import (
-    Across,
-    Apply,
-    Combine,
-    Concat,
-    Elementwise,
-    Filled,
-    History,
-    I,
-    Input,
-    L,
-    Learned,
-    Listed,
-    Members,
-    Over,
-    Part,
-    Pointwise,
-    Scaled,
-    State,
-    Tensor,
-    TensorSum,
-    is_list,
-)
-from recform.blocks.shape import Size
-from recform.blocks.symbolic import Symbolic
-from recform.graph.model import Site
-from recform.proof.blocks import check_blocks
-from recform.proof.forms import (
-    Atom,
-    Module,
-    Pieces,
-    Reader,
-    Term,
-    Unreadable,
-    Value,
-    add,
-    atom,
-    called,
-    drawn,
-    frozen,
-    listed,
-    multiply,
-    part,
-    same,
-    stacked,
-)
-from recform.proof.plan import Misprint, PrintedStep, arguments_of, parameters_of
-from recform.recurrence.model import ModuleSlot, Slot
-
-#: Stands for an argument in the code of an operator or a function.
-ARGUMENT = "argument_"
+from recform.algebra.expr import I, Input, L, Tensor
+from recform.algebra.formula import Scope
+from recform.graph.model import NetworkGraph, Piece, Place
+from recform.proof.forms import drawn
+from recform.proof.parts import Hole, Instance, Row, Value, call
+from recform.proof.plan import Misprint, Printed
+from recform.proof.sides import Block, Sides
+from recform.proof.wanted import Coefficients, Follower
+from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step, read_by
+from recform.recurrence.stacks import Lists
 
 
-def check_printed(
-    tree: ast.Module,
-    network: str,
-    steps: Sequence[PrintedStep],
-    made: Sequence[tuple[int, Sequence[str]]],
-) -> None:
+def check_printed(graph: NetworkGraph, printed: Printed) -> None:
     """Compares the source of a network with its plan.
 
     Args:
-        tree: the source, parsed.
-        network: the name of the network's class.
-        steps: all that differ.
-        made: for each place of blocks, in the order of the network, its step, and for
-            each block the container that holds it.
+        graph: the network with shapes.
+        printed: its source, and what in it is what of the plan.
 
     Raises:
         Misprint: if they differ.
     """
-    classes = {
-        node.name: node
-        for node in tree.body
-        if isinstance(node, ast.ClassDef | ast.FunctionDef)
+    network = _Network(graph, printed)
+    network.check()
+    _check_growth(network.found, network.blocks)
+    done: set[object] = set()
+    for instance, block in zip(network.found, network.blocks, strict=True):
+        segment = block.segment
+        key = (id(segment), tuple(instance.given.items()))
+        ends = (segment.first, segment.first + segment.count - 1)
+        if block.number in ends and key not in done:
+            done.add(key)
+            _check_block(graph, printed, block, instance)
+
+
+def _check_growth(found: Sequence[Instance], blocks: Sequence[Block]) -> None:
+    """Numbers of blocks that are alike grow steadily, so that the ends speak for all."""
+    rows: dict[int, list[Instance]] = {}
+    for instance, block in zip(found, blocks, strict=True):
+        rows.setdefault(id(block.segment), []).append(instance)
+    for row in rows.values():
+        first, last = row[0].given, row[-1].given
+        for place, instance in enumerate(row):
+            for name, number in instance.given.items():
+                right = number == first[name]
+                if first[name] != last[name]:
+                    more = last[name] - first[name]
+                    right = (number - first[name]) * (len(row) - 1) == place * more
+                if not right:
+                    raise Misprint(f"{instance.kind.name} gets {name} = {number}")
+
+
+def _check_block(
+    graph: NetworkGraph, printed: Printed, block: Block, found: Instance
+) -> None:
+    """Compares a block with its step."""
+    step = graph.recurrence.steps[block.segment.step]
+    what = f"{found.kind.name} as block {block.number}"
+    sides = Sides(graph, printed, {}, what)
+    scalars = graph.recurrence.formula.scalars
+
+    def outside(name: str, place: str) -> Value:
+        return drawn(place) if name in scalars else Hole(place)
+
+    slots: dict[Slot, Value] = {
+        slot: outside(slot.name, f"slot {number}")
+        if isinstance(slot, ModuleSlot)
+        else sides.table.atom("slot", number)
+        for number, slot in enumerate(step.inputs)
     }
-    for item in steps:
-        node = classes.get(item.name)
-        if item.is_class:
-            if not isinstance(node, ast.ClassDef):
-                raise Misprint(f"there is no class {item.name}")
-            try:
-                _check_step(item, node)
-            except Unreadable as unreadable:
-                raise Misprint(f"{item.name}: {unreadable}") from None
-    check_blocks(classes, network, steps, made)
+    handed = printed.steps[block.segment.step].handed
 
-
-# ------------------------------------------------------------------------ the steps
-
-
-def _check_step(item: PrintedStep, node: ast.ClassDef) -> None:
-    methods = {m.name: m for m in node.body if isinstance(m, ast.FunctionDef)}
-    constructor = methods.get("__init__")
-    names = [] if constructor is None else parameters_of(constructor)
-    places = item.places if item.numbers else item.places[:1]
-    for place in places:
-        # The number of a block grows; what is right for two of them is for all.
-        for block in dict.fromkeys((place.first, place.first + place.count - 1)):
-            numbers = arguments_of(place, block, names)
-            attributes: dict[str, Value] = {}
-            if constructor is not None:
-                attributes = _attributes(item, constructor, numbers)
-            written, calls = _written(item, methods["forward"], attributes)
-            plan = Planned(item, block, place.length, attributes)
-            planned = plan.outputs()
-            if more := calls - plan.calls():
-                raise Misprint(f"{item.name} runs {next(iter(more))[1]} once too often")
-            if len(written) != len(planned):
-                raise Misprint(f"{item.name} hands on {len(written)} values")
-            for slot, code, wanted in zip(
-                item.step.outputs, written, planned, strict=True
-            ):
-                if not same(code, wanted):
-                    raise Misprint(
-                        f"{item.name} hands on {slot} as {_shown(code)}, "
-                        f"and it is {_shown(wanted)}"
-                    )
-
-
-def _attributes(
-    item: PrintedStep, constructor: ast.FunctionDef, numbers: Mapping[str, Size]
-) -> dict[str, Value]:
-    """The attributes that are numbers; whatever else there is has a name alone."""
-    made = {
-        target.attr: node.value
-        for node in constructor.body
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Attribute)
-    }
-    values = {name: n for name, n in numbers.items() if isinstance(n, int | float)}
-    reader = Reader({name: float(n) for name, n in values.items()}, {})
-    # A learned scalar has a value that is drawn by its name.
-    result: dict[str, Value] = {name: drawn(f"self.{name}") for name in item.learned}
-    for name in item.numbers:
-        value = reader.value(made[name]) if name in made else None
-        if not isinstance(value, int | float):
-            raise Misprint(f"{item.name} has no number {name}")
-        result[name] = value
-    return result
-
-
-def _written(
-    item: PrintedStep, forward: ast.FunctionDef, attributes: dict[str, Value]
-) -> tuple[list[Value], Counter[Atom]]:
-    """What the code returns, as forms; and the calls of modules in it."""
-    slots: list[Value] = [_handed(item, name) for name in item.handed]
-    slots += [_held(item, number, item.step.inputs[number]) for number in item.takes]
-    parameters = parameters_of(forward)
-    if len(parameters) != len(slots):
-        raise Misprint(f"{item.name} takes {len(parameters)} arguments")
-    reader = Reader(dict(zip(parameters, slots, strict=True)), attributes)
-    for statement in forward.body:
-        match statement:
-            case ast.Expr():
-                continue
-            case ast.Assign(targets=[target]):
-                assign(reader, target, reader.value(statement.value))
-            case ast.Return(value=ast.expr() as made):
-                nodes = made.elts if isinstance(made, ast.Tuple) else [made]
-                results = [_module(reader.value(node)) for node in nodes]
-                return results, Counter(reader.calls)
-            case _:
-                raise Unreadable(ast.unparse(statement))
-    raise Misprint(f"{item.name} returns nothing")
-
-
-def _module(value: Value) -> Value:
-    return value.name if isinstance(value, Module) else value
-
-
-def assign(reader: Reader, target: ast.AST, value: Value) -> None:
-    """Gives a variable a value, or several the parts of one."""
-    if isinstance(target, ast.Name):
-        reader.names[target.id] = value
-        return
-    if isinstance(target, ast.Tuple):
-        for number, name in enumerate(target.elts):
-            if isinstance(value, Pieces):
-                piece: Value = atom("part", value.number, number, value.whole)
-            elif isinstance(value, tuple):
-                piece = value[number]
-            else:
-                raise Unreadable(ast.unparse(target))
-            assign(reader, name, piece)
-        return
-    raise Unreadable(ast.unparse(target))
-
-
-def _handed(item: PrintedStep, name: str) -> Value:
-    """What the network hands to a block: a module, or a learned scalar's number."""
-    place = f"shared {name}"
-    return drawn(place) if name in item.scalars else Module(place)
-
-
-def _held(item: PrintedStep, number: int, slot: Slot) -> Value:
-    """What a slot holds, by its place."""
-    if not isinstance(slot, ModuleSlot):
-        return atom("slot", number)
-    place = f"slot {number}"
-    return drawn(place) if slot.name in item.scalars else Module(place)
-
-
-class Planned:
-    """A step of the plan as forms, for one block."""
-
-    def __init__(
-        self,
-        item: PrintedStep,
-        block: int,
-        length: int,
-        attributes: Mapping[str, Value],
-    ) -> None:
-        self._item, self._step = item, item.step
-        self._attributes = attributes
-        self._block, self._length = block, length
-        self._known: dict[Tensor, Value] = {}
-        self._modules: dict[ModuleSlot, str] = {}
-        for number, slot in enumerate(item.step.inputs):
-            if isinstance(slot, ModuleSlot):
-                self._modules[slot] = f"slot {number}"
-            else:
-                self._known[slot] = atom("slot", number)  # of two alike, the last
-        self._coefficients: dict[tuple[Symbolic, Symbolic], float] = {}
-
-    def calls(self) -> Counter[Atom]:
-        """The calls of modules: each operator on each argument, each adapter once."""
-        reader = Reader({}, self._attributes)
-        for tensor in self._step.body:
-            if isinstance(tensor, Apply):
-                self._run(tensor, reader)
-        adapted = dict.fromkeys(
-            (attribute, site.value) for site, attribute in self._item.adapters.items()
+    def shared(name: str) -> Value:
+        if name in handed:
+            return outside(name, f"shared {name}")
+        # It learns nothing: it is written where it is called.
+        flow = next(
+            n for n, group in enumerate(graph.shared) if name in (m.name for m in group)
         )
-        for attribute, value in adapted:
-            reader.calls += called(f"self.{attribute}", self._form(value))
-        return Counter(reader.calls)
+        return sides.owned(name, flow)
 
-    def outputs(self) -> list[Value]:
+    wanted = sides.block(block, slots, shared)
+    given = [outside(name, f"shared {name}") for name in handed]
+    given += [slots[step.inputs[number]] for number in read_by(step)]
+    with sides.running():
+        made = call(sides.code, Instance(found.kind, found.given), given)
+        results = made if isinstance(made, tuple) else (made,)
+        if len(results) != len(wanted):
+            raise Misprint(f"{what} hands on {len(results)} values")
+        rows = [
+            (str(slot), sides.handed(result), sides.handed(right))
+            for slot, result, right in zip(step.outputs, results, wanted, strict=True)
+        ]
+    sides.compare(rows)
+
+
+class _Network(Sides):
+    """The network around its blocks.
+
+    Attributes:
+        blocks: those that have a class.
+        found: what the code calls for each of them.
+    """
+
+    def __init__(self, graph: NetworkGraph, printed: Printed) -> None:
+        steps = [step for step in printed.steps if step.is_class]
+        super().__init__(
+            graph, printed, {s.name: self._called for s in steps}, printed.name
+        )
+        self.blocks: list[Block] = []
+        self.found: list[Instance] = []
+        self._wanted: list[tuple[str, Any]] = []
+        self._given: list[Any] = []
+        self._run: set[int] = set()
+        self._takes = list(map(read_by, graph.recurrence.steps))
+        self._shared: dict[tuple[str, int, bool], Value] = {}
+
+    def check(self) -> None:
+        """Compares the constructor and the forward pass.
+
+        Raises:
+            Misprint: if they differ.
+        """
+        x = self.table.atom("input")
+        result = self._result(x)
+        kind = self.printed.definitions[self.printed.name]
+        with self.running():
+            network = self.code.instance(kind, (), {})  # type: ignore[arg-type]
+            made = self.code.called_method(network, "forward", [x])
+            self._check_stages(network)
+        if any(self.code.popped):
+            raise Misprint("values stay on a list, and no block takes them")
+        if len(self.found) < len(self.blocks):
+            raise Misprint(f"{self.what} calls {len(self.found)} blocks")
+        rows = [
+            (name, code, wanted)
+            for code, (name, wanted) in zip(self._given, self._wanted, strict=True)
+            if code != wanted
+        ]
+        self.compare([*rows, ("the output", made, result)])
+
+    # -- the code
+
+    def _check_stages(self, network: Instance) -> None:
+        """Holds the containers against the stages: what is where is said by their names."""
+        blocks = {id(item) for item in self.found}
+        for number, name in enumerate(self.printed.stages):
+            held = self.code.attribute(network, name)
+            items = [item for _, item in held.items] if isinstance(held, Row) else []
+            pairs = zip(self.blocks, self.found, strict=False)
+            wanted = [id(item) for b, item in pairs if b.segment.stage == number]
+            if [id(item) for item in items if id(item) in blocks] != wanted:
+                raise Misprint(f"{self.what} does not run {name} as stage {number + 1}")
+
+    def _called(self, instance: Instance, arguments: Sequence[Value]) -> Value:
+        """What the code makes by a call of a block."""
+        number = len(self.found)
+        if number == len(self.blocks):
+            raise Misprint(f"{self.what} calls a block too many")
+        block = self.blocks[number]
+        name = self.printed.steps[block.segment.step].name
+        if instance.kind.name != name or id(instance) in self._run:
+            raise Misprint(
+                f"{self.what} calls a {instance.kind.name} as block {block.number}, "
+                f"and it is a {name} of its own"
+            )
+        self._run.add(id(instance))
+        self.found.append(instance)
+        self._given.append(tuple(map(self.handed, arguments)))
+        made = self._outputs(block, number)
+        return made[0] if len(made) == 1 else made
+
+    def _outputs(self, block: Block, number: int) -> tuple[Value, ...]:
+        outputs = self.graph.recurrence.steps[block.segment.step].outputs
+        return tuple(
+            self._output(slot, f"{number}.{k}") for k, slot in enumerate(outputs)
+        )
+
+    def _output(self, slot: Slot, place: str) -> Value:
+        if not isinstance(slot, ModuleSlot):
+            return self.table.atom("slot", place)
+        return drawn(place) if slot.name in self.formula.scalars else Hole(place)
+
+    # -- what the formula says
+
+    def _result(self, x: Value) -> Value:
+        graph = self.graph
+        x = self._piece(graph.stem, x)
+        by_stage = self.formula.scope is Scope.STAGE
+        for number, flow in enumerate(graph.recurrence.flows):
+            if number and graph.transitions:
+                x = self._piece(graph.transitions[number - 1], x)
+            stages = graph.stages[number : number + 1] if by_stage else graph.stages
+            state: Sequence[Value] = self._ends(
+                flow, number, flow.start, {Input(): x}, flow.initial
+            )
+            lists = Lists[Value](flow)
+            lists.keep(0, state)
+            for segment in (s for stage in stages for s in stage.segments):
+                step = graph.recurrence.steps[segment.step]
+                for k in range(segment.count):
+                    block = Block(segment.first + k, segment, flow.length)
+                    given = lists.given(step, block.number, state)
+                    state = self._next(block, number, given)
+                    lists.keep(block.number, state)
+            given = lists.given(flow.end, flow.length + 1, state)
+            held = dict(zip(flow.end.inputs, given, strict=True))
+            (x,) = self._ends(flow, number, flow.end, held, [flow.output])
+        self.said.learned += len(graph.recurrence.shared_scalars)
+        return self._piece(graph.head, x)
+
+    def _piece(self, piece: Piece, x: Value) -> Value:
+        place = Place(piece.width, piece.stride, table=piece.table)
+        return call(self.said, self.line(piece.pipeline, (piece.input,), place), [x])
+
+    def _next(self, block: Block, flow: int, state: Sequence[Value]) -> Sequence[Value]:
+        """What a block hands on."""
+        step = self.graph.recurrence.steps[block.segment.step]
+        printed = self.printed.steps[block.segment.step]
+        if not printed.is_class:
+            slots = dict(zip(step.inputs, state, strict=True))
+            return self.block(block, slots, lambda name: self._owned(name, flow))
+        given = [self._owned(name, flow) for name in printed.handed]
+        given += [state[number] for number in self._takes[block.segment.step]]
+        what = f"what block {block.number} gets"
+        self._wanted.append((what, tuple(map(self.handed, given))))
+        self.blocks.append(block)
+        return self._outputs(block, len(self.blocks) - 1)
+
+    def _ends(
+        self,
+        flow: Flow,
+        number: int,
+        step: Step,
+        known: dict[Any, Value],
+        wanted: Sequence[Slot],
+    ) -> list[Value]:
+        """What is computed before the first block, or behind the last one."""
+        # The end is written as that of a short network.
+        ends = self.graph.starts if step.role == START else self.graph.ends
+        behind = 0 if step.role == START else flow.length - (step.at - 1)
+
+        def value(name: str, index: Any) -> Value:
+            if index is not sympy.nan and ModuleSlot(name, int(index)) in known:
+                return known[ModuleSlot(name, int(index))]
+            return self._owned(name, number, index is not sympy.nan)
+
+        follower = Follower(
+            self.said,
+            step.parts,
+            {slot: made for slot, made in known.items() if isinstance(slot, Tensor)},
+            lambda tensor: value(tensor.operator, tensor.index),
+            Coefficients(
+                {L: flow.length},
+                lambda scalar: value(scalar.name, scalar.index),
+                (I, behind),
+            ),
+            ends[number].shapes.__getitem__,
+        )
+        for tensor in step.body:
+            follower.form(tensor)
         return [
-            self._module(slot) if isinstance(slot, ModuleSlot) else self._form(slot)
-            for slot in self._step.outputs
+            value(slot.name, slot.index)
+            if isinstance(slot, ModuleSlot)
+            else follower.form(slot)
+            for slot in wanted
         ]
 
-    def _module(self, slot: ModuleSlot) -> Value:
-        """A module by its name in the code; a learned scalar is a number."""
-        place = self._place_of(slot.name, slot.index)
-        return drawn(place) if slot.name in self._item.scalars else place
-
-    def _place_of(self, name: str, index: Symbolic) -> str:
-        """What the code calls an operator or a learned scalar."""
-        if index is sympy.nan:
-            return f"shared {name}"
-        slot = ModuleSlot(name, int(index))
-        return self._modules.get(slot) or self._item.modules[name]
-
-    def _form(self, tensor: Tensor) -> Value:
-        if tensor not in self._known:
-            self._known[tensor] = self._made(tensor)
-        return self._known[tensor]
-
-    def _made(self, tensor: Tensor) -> Value:
-        parts = self._step.parts(tensor)
-        match tensor:
-            case State():
-                return self._term(tensor, parts[0])
-            case Apply():
-                return self._applied(tensor)
-            case Scaled():
-                return multiply(self._number(tensor), self._form(tensor.tensor))
-            case Filled():
-                return self._number(tensor)
-            case TensorSum():
-                return self._sum(tensor, parts)
-            case Pointwise():
-                result: Term = 1.0
-                for factor in parts:
-                    result = multiply(result, self._term(tensor, factor))
-                return result
-            case Combine():
-                return self._combined(tensor, tensor.kind, parts)
-            case History() | Listed() if is_list(tensor):
-                members = [self._form(part) for part in parts]
-                if is_list(parts[-1]):
-                    return members[0]
-                return listed(members, is_list(parts[0]))
-            case Members():
-                return stacked(self._form(tensor.listed))
-            case Over():
-                return atom("over", tensor.kind, frozen(self._form(tensor.tensor)))
-            case Across():
-                return atom("across", tensor.kind, frozen(self._form(tensor.tensor)))
-            case History() if tensor.kind != "concat":
-                return self._combined(tensor, tensor.kind, parts)
-            case Concat() | History():
-                forms = tuple(map(self._form, parts))
-                return atom("cat", *map(frozen, forms))
-            case Elementwise():
-                code = self._item.functions[tensor.name].replace("{x}", ARGUMENT)
-                argument = self._form(tensor.argument)
-                return Reader({}, {}).text(code, **{ARGUMENT: argument})
-            case Part():
-                return part(self._form(tensor.tensor), tensor.parts, tensor.which)
-            case Input():
-                raise Misprint(f"{self._item.name} reads the input")
-        raise TypeError(type(tensor).__name__)
-
-    def _sum(self, parent: Tensor, parts: Sequence[Tensor]) -> Value:
-        result: Term = 0.0
-        for item in parts:
-            result = add(result, self._term(parent, item))
-        return result
-
-    def _combined(self, parent: Tensor, kind: str, parts: Sequence[Tensor]) -> Value:
-        if kind == "sum":
-            return self._sum(parent, parts)
-        if kind == "mean":
-            return multiply(1 / len(parts), self._sum(parent, parts))
-        forms = [self._term(parent, item) for item in parts]
-        result = forms[0]
-        for form in forms[1:]:
-            result = atom("call", f"torch.{kind}imum", frozen(result), frozen(form))
-        return result
-
-    def _term(self, parent: Tensor, term: Tensor) -> Value:
-        """A term, behind its adapter if it has one."""
-        value, scales, bare = term, [], self._step.bare(term)
-        while value != bare and isinstance(value, Scaled):
-            scales.append(value)
-            value = value.tensor
-        attribute = self._item.adapters.get(Site(value, parent))
-        if attribute is None:
-            return self._form(term)
-        form: Term = called(f"self.{attribute}", self._form(value))
-        for scale in scales:
-            form = multiply(self._number(scale), form)
-        return form
-
-    def _applied(self, tensor: Apply) -> Value:
-        return self._run(tensor, Reader({}, self._attributes))
-
-    def _run(self, tensor: Apply, reader: Reader) -> Value:
-        """What an operator makes; the reader notes the modules that it calls."""
-        arguments = [self._term(tensor, inner) for inner in tensor.arguments]
-        own = tensor.index is sympy.nan or int(tensor.index) == self._step.at
-        if own and tensor.operator in self._item.inlined:
-            inlined = self._item.inlined[tensor.operator]
-            inputs = inlined.inputs
-            for code in inlined.calls:
-                for name in inputs:
-                    code = code.replace(f"{{{name}}}", f"{ARGUMENT}{name}")
-                names = [f"{ARGUMENT}{name}" for name in inputs]
-                given = dict(zip(names, arguments, strict=True))
-                inputs, arguments = ("x",), [reader.text(code, **given)]
-            return arguments[0]
-        made = called(self._place_of(tensor.operator, tensor.index), *arguments)
-        reader.calls += made
-        return made
-
-    def _number(self, tensor: Scaled | Filled) -> float:
-        key = (tensor.coefficient, tensor.at)
-        if key not in self._coefficients:
-            values: dict[Symbolic, Symbolic] = {
-                item: sympy.Float(drawn(self._place_of(item.name, item.index)))
-                for item in tensor.coefficient.atoms(Learned)
-            }
-            values[L] = sympy.Integer(self._length)
-            if tensor.at is not sympy.nan:
-                values[I] = tensor.at + self._block - self._step.at
-            self._coefficients[key] = float(tensor.coefficient.xreplace(values))
-        return self._coefficients[key]
-
-
-def _shown(value: Value) -> str:
-    if isinstance(value, dict):
-        text = " + ".join(f"{factor:.4g}*{key}" for key, factor in value.items())
-        return text if len(text) < 400 else f"{text[:400]}..."
-    return str(value)
+    def _owned(self, name: str, flow: int, first: bool = False) -> Value:
+        """What the network owns: an operator for a flow, or a learned scalar."""
+        if name in self.formula.scalars:
+            return drawn(name)
+        key = (name, flow, first)
+        if key not in self._shared:
+            self._shared[key] = self.owned(name, flow, first=first)
+        return self._shared[key]

@@ -62,7 +62,7 @@ class Naive:
         blocks, plan = self._flows[flow], self._plan
         runs = self._compiled.recurrence.flows[flow].runs
         paths = {
-            number: plan.steps[run.step].printed.modules
+            number: plan.steps[run.step].modules
             for run in runs
             for number in range(run.first, run.last + 1)
         }

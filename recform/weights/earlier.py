@@ -54,7 +54,7 @@ def _today(compiled: Compiled) -> dict[str, str]:
 
 def _numbered(step: StepPlan, formula: Formula) -> Mapping[str, str]:
     """What the adapters of a block were called, by what they are called."""
-    own = (*step.printed.modules, *step.printed.inlined)
+    own = (*step.modules, *step.inlined)
     scope = Namespace.attributes()
     scope.reserve(chosen_names(formula, own))
     wanted = str(formula.names.get("adapter", SHORTCUT))

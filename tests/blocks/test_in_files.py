@@ -36,10 +36,12 @@ BODIES = {
     "> leaky_relu(0.2) > zeropad(2*c) > conv(1, c, stride=s)",
     "rims": "pad(1, mode=reflect) > conv(3, c, padding=0, stride=s) > pad((0, 2), 0) "
     "> conv((1, 3), c, padding=0) > hardsigmoid > identity",
-    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax",
+    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax > exp",
     "pools": "avgpool(3, 1, 1, countpad=false) > maxpool(3, s, 1) > conv(1, c, bias=true)"
     " > gelu(tanh=true) > tanh > sigmoid",
     "ceilings": "avgpool(s, ceil=true) > conv(1, c)",
+    "without norms": "relu > append(i/L) > wsconv(3, c, stride=s, gamma=1.7) > relu "
+    "> append(0.5) > wsconv(1, c, bias=false, gain=0.1)",
     "pixels and back": "dwconv(7, bias=true) > pixels > ln > linear(4*c) > gelu "
     "> linear(c) > rmsnorm > image > avgpool(s, ceil=true)",
     "tokens and back": "tokens > ln > attention(2, bias=false) > linear(c) > image(6) "

@@ -129,6 +129,10 @@ WORDS = ("llama", "gemma2", "palm", "resformer")
             "modern/wavenet",
             {"width": 4, "depth": 5, "cycle": 3, "levels": 11, "skip": 6, "length": 17},
         ),
+        ("modern/mamba", {"width": 6, "depth": 2, "n": 3, "rank": 2, "length": 9}),
+        ("modern/mingru", {"depth": 2, "vocabulary": 11, "length": 9}),
+        ("modern/gru", {"depth": 2, "vocabulary": 11, "length": 9}),
+        ("modern/linear_attention", {"depth": 2, "vocabulary": 11, "length": 9}),
     ],
 )
 def test_examples(file: str, sizes: dict[str, int]) -> None:
@@ -148,6 +152,8 @@ def test_what_is_kept_is_what_the_summary_says() -> None:
     for file, sizes in (
         ("gpt_small", {"width": 16, "depth": 3, "length": 9}),
         ("wavenet", {"width": 4, "depth": 5, "cycle": 3, "length": 40}),
+        ("mamba", {"width": 6, "depth": 2, "n": 3, "length": 9}),
+        ("lstm", {"depth": 2, "vocabulary": 11, "length": 9}),
     ):
         text = (EXAMPLES / "modern" / f"{file}.rf").read_text()
         _, going, x, make = pair(text, **sizes)

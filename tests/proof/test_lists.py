@@ -168,9 +168,9 @@ def test_a_fault_in_the_code_is_found(fault: str) -> None:
     name, pattern, text = PRINTED[fault]
     plan = plan_network(network(name), Namespace())
     code = printed([plan])
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code))
     start = code.rindex("\nclass Step(")
     edited = code[:start] + re.sub(pattern, text, code[start:], count=1)
     assert edited != code, code[start:]
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))

@@ -182,7 +182,7 @@ def _of_stage(plan: NetworkPlan, stage: StageGraph, number: int) -> dict[str, Ow
     scalars = network.recurrence.formula.scalars
     position = 0
     for segment in stage.segments:
-        code = plan.steps[segment.step].printed
+        code = plan.steps[segment.step]
         step = network.recurrence.steps[segment.step]
         for index in range(segment.first, segment.first + segment.count):
             block = f"{container}.{position}"
@@ -192,7 +192,9 @@ def _of_stage(plan: NetworkPlan, stage: StageGraph, number: int) -> dict[str, Ow
                 kind = "scalar" if name in scalars else "operator"
                 attribute = path.removeprefix("self.")
                 owners[f"{block}.{attribute}"] = Owner(kind, name, *place)
-            for text, attribute in _adapters(step, code.adapters, index).items():
+            for text, attribute in _adapters(
+                step, code.printed.adapters, index
+            ).items():
                 owners[f"{block}.{attribute}"] = Owner("adapter", text, *place)
     return owners
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from recform.blocks.template import renamed
 from recform.emit.plan.definitions import Class
 from recform.emit.plan.expressions import Code
-from recform.emit.plan.network import NetworkPlan, StepPlan
+from recform.emit.plan.network import NetworkPlan
 from recform.emit.plan.rewrite import rewritten
 
 #: The name in operators' code, and the one that reads well beside ``self.F``.
@@ -23,16 +21,4 @@ def without_alias(plan: NetworkPlan) -> NetworkPlan:
     def spelt(node: object) -> object:
         return Code(renamed(node.text, _ALIAS)) if isinstance(node, Code) else node
 
-    changed = plan.changed(lambda definition: rewritten(definition, spelt))
-    return replace(changed, steps=tuple(map(_step, plan.steps)))
-
-
-def _step(step: StepPlan) -> StepPlan:
-    """What is said of a step, in the same words as its code."""
-    printed = step.printed
-    functions = {k: renamed(call, _ALIAS) for k, call in printed.functions.items()}
-    inlined = {
-        name: replace(own, calls=tuple(renamed(call, _ALIAS) for call in own.calls))
-        for name, own in printed.inlined.items()
-    }
-    return replace(step, printed=replace(printed, functions=functions, inlined=inlined))
+    return plan.changed(lambda definition: rewritten(definition, spelt))

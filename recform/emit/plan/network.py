@@ -19,7 +19,9 @@ class StepPlan:
     """A step as code.
 
     Attributes:
-        printed: the step of the recurrence, and what is called how in the code.
+        printed: what in the code it is.
+        modules: the expression of each operator and learned scalar of a block.
+        inlined: the operators whose parts are the block's own.
         arguments: of the constructor, with the numbers of the blocks.
         free: parameters of the network that it passes on.
         made: for each segment what makes its blocks, where there is no class for them.
@@ -27,6 +29,8 @@ class StepPlan:
     """
 
     printed: PrintedStep
+    modules: Mapping[str, str]
+    inlined: tuple[str, ...]
     arguments: tuple[Given, ...]
     free: tuple[str, ...]
     made: tuple[Expression, ...] = ()

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.expr import (
-    Elementwise,
     I,
     L,
     State,
@@ -16,8 +15,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
-from recform.blocks import Shape
-from recform.blocks.applied import function_call
+from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
 from recform.emit.formula.terms import (
@@ -61,8 +59,8 @@ from recform.emit.steps.columns import Column, Kind
 from recform.emit.steps.computed import Called, StepForward
 from recform.emit.steps.owned import BlockClasses, Owned, at_block, reads_index
 from recform.graph.model import Bridge, NetworkGraph, Segment
-from recform.proof.plan import Inlined, Place, PrintedStep
-from recform.recurrence.model import read_by, shared_by
+from recform.proof.plan import PrintedStep
+from recform.recurrence.model import shared_by
 
 
 @dataclass(frozen=True)
@@ -148,43 +146,19 @@ class _StepWriter:
                 attributes,
                 (forward.write(),),
             )
-        printed = self._printed(definition)
-        step = StepPlan(printed, self._own.arguments, self._free, made, flat)
-        return step, definition
-
-    def _printed(self, definition: Class | Function | None) -> PrintedStep:
-        """The step, and how its parts are called in the code."""
-        attributes = definition.attributes if isinstance(definition, Class) else ()
+        is_class = isinstance(definition, Class)
+        printed = PrintedStep(self._name, is_class, self._shared, self._own.adapters)
         arguments = self._own.arguments
-        counted = frozenset(a.name for a in arguments if a.column.kind is Kind.INDEX)
-        places = [
-            Place(
-                segment.first,
-                segment.count,
-                depth,
-                {a.name: a.column.values[number] for a in arguments},
-                counted,
-            )
-            for number, (segment, depth) in enumerate(
-                zip(self._own.segments, self._own.depths(), strict=True)
-            )
-        ]
-        functions = [t for t in self._step.body if isinstance(t, Elementwise)]
-        return PrintedStep(
-            name=self._name,
-            step=self._step,
-            handed=self._shared,
-            takes=read_by(self._step),
-            scalars=frozenset(self._formula.scalars),
-            modules=self._module_names,
-            inlined={k: Inlined(c.inputs, c.calls) for k, c in self._inline.items()},
-            adapters=self._own.adapters,
-            functions={t.name: function_call(t.function).text for t in functions},
-            numbers=_with(attributes, Role.NUMBER, Role.KEPT),
-            learned=_with(attributes, Role.SCALAR),
-            is_class=isinstance(definition, Class),
-            places=tuple(places),
+        step = StepPlan(
+            printed,
+            self._module_names,
+            tuple(self._inline),
+            arguments,
+            self._free,
+            made,
+            flat,
         )
+        return step, definition
 
     def _is_plain(self) -> bool:
         """Whether a block is one operator: ``X_i = W_i*X_<i-1>``."""
@@ -320,7 +294,11 @@ class _StepWriter:
         values = {key: said(symbol) for key, symbol in open_.values.items()}
         values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
         places = (
-            Shape(x.layout, said(x.features), tuple(map(said, x.grid)))
+            Shape(
+                x.layout,
+                said(x.features) if symbols_in(x.features) else x.features,
+                tuple(map(said, x.grid)),
+            )
             for x in open_.inputs
         )
         return Setting(tuple(places), values)
@@ -377,11 +355,6 @@ class _StepWriter:
                     shifted = shifted.xreplace({item: symbol})
                 text = coefficient_text(shifted, names, torch=False)
                 yield Attribute(attribute, Code(text), Role.NUMBER)
-
-
-def _with(attributes: tuple[Attribute, ...], *roles: Role) -> tuple[str, ...]:
-    """The names of the attributes that are for something."""
-    return tuple(item.name for item in attributes if item.role in roles)
 
 
 def _symbol(text: str) -> Symbolic:

@@ -1,0 +1,79 @@
+"""What the proof knows of torch and Python: functions of numbers, and what may be left out."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+#: Functions of numbers, by their name without ``torch.`` or ``math.``.
+NUMBERS: dict[str, Callable[..., float]] = {
+    "sqrt": math.sqrt,
+    "exp": math.exp,
+    "log": math.log,
+    "abs": abs,
+    "fabs": abs,
+    "tanh": math.tanh,
+    "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+    "floor": math.floor,
+    "ceil": math.ceil,
+    "min": min,
+    "max": max,
+    "minimum": min,
+    "maximum": max,
+    "float": float,
+    "int": int,
+}
+
+#: Arguments of convolutions and windows that say nothing, by their default values.
+_CONV = {
+    "stride": 1.0,
+    "padding": 0.0,
+    "output_padding": 0.0,
+    "dilation": 1.0,
+    "groups": 1.0,
+}
+
+
+def is_made(name: str) -> bool:
+    """Whether a name is a class, so that a call makes an object."""
+    return name.rpartition(".")[2][:1].isupper()
+
+
+@cache
+def defaults_of(text: str) -> tuple[str, Mapping[str, Any]]:
+    """The name of a class that an operator brings, and what its arguments are if left out."""
+    (kind,) = (n for n in ast.parse(text).body if isinstance(n, ast.ClassDef))
+    found: dict[str, Any] = {}
+    for node in kind.body:
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__":
+            values = node.args.defaults
+            names = [item.arg for item in node.args.args][-len(values) :]
+            for name, value in zip(names, values, strict=False):
+                if isinstance(value, ast.Constant):
+                    found[name] = value.value
+    return kind.name, found
+
+
+def plain(
+    name: str,
+    arguments: Sequence[Any],
+    options: Mapping[str, Any],
+    usual: Mapping[str, Any],
+) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of a call without those that say nothing.
+
+    Args:
+        name: of what is called.
+        arguments: by their place.
+        options: by name.
+        usual: what the file's own class has for those that are left out.
+    """
+    if name.startswith(("nn.Conv", "F.conv")):
+        usual = _CONV
+    elif "pool2d" in name.lower() and "daptive" not in name:
+        usual = {"padding": 0.0, "stride": arguments[-1]}
+    given = {key: item for key, item in options.items() if usual.get(key) != item}
+    return list(arguments), given

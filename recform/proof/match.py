@@ -1,0 +1,220 @@
+"""Whether two values are equal, up to which of several equal modules is which."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any
+
+from recform.proof.forms import Made, Node, key_of
+
+
+class Unlike(Exception):
+    """Two values differ.
+
+    Attributes:
+        one, other: the first parts that do.
+    """
+
+    def __init__(self, one: Any, other: Any) -> None:
+        super().__init__(f"{shown(one)} is not {shown(other)}")
+        self.one, self.other = one, other
+
+
+def matched(one: Any, other: Any) -> dict[Made, Made]:
+    """The modules of one value, with those of the other that they are.
+
+    Each is of one other, and what is made of them is the same. Where modules are alike,
+    what they are called on tells them apart.
+
+    Raises:
+        Unlike: if there are no such modules.
+    """
+    try:
+        return _Match(lambda node: node.key).of(one, other)
+    except Unlike:
+        return _Match(_keys(one, other)).of(one, other)
+
+
+class _Match:
+    """A walk through two values at once."""
+
+    def __init__(self, key: Callable[[Node], Hashable]) -> None:
+        self._key = key
+        self._here: dict[Made, Made] = {}
+        self._there: dict[Made, Made] = {}
+        self._seen: set[tuple[Node, Node]] = set()
+
+    def of(self, one: Any, other: Any) -> dict[Made, Made]:
+        rest = [(one, other)]
+        while rest:
+            a, b = rest.pop()
+            rest += self._pair(a, b)
+        return self._here
+
+    def _pair(self, a: Any, b: Any) -> Iterable[tuple[Any, Any]]:
+        """What has to be equal for two values to be."""
+        if a is b:
+            return ()
+        match a, b:
+            case Node(), Node():
+                if (a, b) in self._seen:
+                    return ()
+                self._seen.add((a, b))
+                return self._row(a.parts, b.parts, a, b)
+            case Made(), Made():
+                if self._here.setdefault(a, b) is b and (
+                    self._there.setdefault(b, a) is a
+                ):
+                    return self._row(a.make, b.make, a, b)
+                raise Unlike(a, b)
+            case ((tuple() | list()), (tuple() | list())):
+                return self._row(a, b, a, b)
+            case dict(), dict():
+                return self._sum(a.items(), b.items(), a, b)
+            case frozenset(), frozenset():
+                return self._sum(a, b, a, b)
+            case ((int() | float()), (int() | float())):
+                same = math.isclose(a, b, rel_tol=1e-7)
+            case _:
+                same = type(a) is type(b) and a == b
+        if not same:
+            raise Unlike(a, b)
+        return ()
+
+    def _row(
+        self, a: Sequence[Any], b: Sequence[Any], whole: Any, other: Any
+    ) -> Iterable[tuple[Any, Any]]:
+        if len(a) != len(b):
+            raise Unlike(whole, other)
+        return list(zip(a, b, strict=True))[::-1]
+
+    def _sum(
+        self,
+        a: Iterable[tuple[Node, float]],
+        b: Iterable[tuple[Node, float]],
+        whole: Any,
+        other: Any,
+    ) -> list[tuple[Any, Any]]:
+        """Terms, of which those with one key belong together in the order of making."""
+        rows = []
+        for items in (a, b):
+            found: dict[Hashable, list[tuple[float, int, Node]]] = defaultdict(list)
+            for node, factor in items:
+                found[self._key(node)].append((factor, node.number, node))
+            rows.append(found)
+        pairs: list[tuple[Any, Any]] = []
+        odd: list[list[Node]] = [[], []]
+        for key in dict.fromkeys([*rows[0], *rows[1]]):
+            mine, theirs = sorted(rows[0][key]), sorted(rows[1][key])
+            if len(mine) != len(theirs):
+                odd[0] += [node for _, _, node in mine]
+                odd[1] += [node for _, _, node in theirs]
+                continue
+            for factor, _, node in mine:
+                like = [
+                    row for row in theirs if math.isclose(factor, row[0], rel_tol=1e-7)
+                ]
+                if not like:
+                    raise Unlike(whole, other)
+                # One whose modules are known already, if there is one.
+                taken = next((row for row in like if self._fits(node, row[2])), like[0])
+                theirs.remove(taken)
+                pairs.append((node, taken[2]))
+        if any(odd):
+            # One term that is another one: what in them differs says more.
+            if len(odd[0]) == len(odd[1]) == 1:
+                return [(odd[0][0], odd[1][0])]
+            raise Unlike(whole, other)
+        return pairs
+
+    def _fits(self, one: Node, other: Node) -> bool:
+        """Whether two calls are of modules that may be one."""
+        pairs = zip(one.parts, other.parts, strict=False)
+        return all(
+            self._here.get(a, b) is b and self._there.get(b, a) is a
+            for a, b in pairs
+            if isinstance(a, Made) and isinstance(b, Made)
+        )
+
+
+def _keys(*values: Any) -> Callable[[Node], Hashable]:
+    """Keys that know where else each module is called."""
+    nodes = _nodes(values)
+    kinds: Mapping[Made, Hashable] = {}
+    keys: dict[Node, Hashable] = {node: node.key for node in nodes}
+    for _ in range(3):
+        uses: dict[Made, Counter[Hashable]] = defaultdict(Counter)
+        for node in nodes:
+            for part in node.parts:
+                if isinstance(part, Made):
+                    uses[part][keys[node]] += 1
+        kinds = {
+            made: hash((key_of(made), frozenset(found.items())))
+            for made, found in uses.items()
+        }
+        keys = {}
+        for node in nodes:
+            keys[node] = hash(tuple(_keyed(part, keys, kinds) for part in node.parts))
+    return lambda node: keys[node]
+
+
+def _keyed(
+    part: Any, keys: Mapping[Node, Hashable], kinds: Mapping[Made, Hashable]
+) -> Hashable:
+    match part:
+        case Node():
+            return keys[part]
+        case Made():
+            return kinds.get(part, key_of(part))
+        case tuple():
+            return tuple(_keyed(item, keys, kinds) for item in part)
+        case frozenset():
+            return tuple(sorted((hash(keys[node]), factor) for node, factor in part))
+    return part  # type: ignore[no-any-return]
+
+
+def _nodes(values: Iterable[Any]) -> list[Node]:
+    """All nodes of some values, those of which one is made before it."""
+    found: set[Node] = set()
+    rest = list(values)
+    while rest:
+        item = rest.pop()
+        match item:
+            case Node():
+                if item not in found:
+                    found.add(item)
+                    rest += item.parts
+            case tuple() | list() | frozenset():
+                rest += item
+            case Made():
+                rest += item.make
+            case dict():
+                rest += item
+    return sorted(found, key=lambda node: node.number)
+
+
+def shown(value: Any, depth: int = 4) -> str:
+    """A value as words, as far as a person reads."""
+    match value:
+        case Node() if depth == 0:
+            return "..."
+        case Node(parts=("sum", frozenset() as terms)):
+            return shown(dict(terms), depth)
+        case Node(parts=(kind, *parts)):
+            inner = ", ".join(shown(part, depth - 1) for part in parts)
+            return inner if kind in ("slot", "call") else f"{kind}({inner})"
+        case Made():
+            name, *parts = value.make
+            return f"{name}({', '.join(shown(part, 1) for part in parts)})"
+        case dict():
+            ordered = sorted(value.items(), key=lambda item: item[0].number)
+            texts = [
+                ("" if factor == 1 else f"{factor:.4g}*") + shown(node, depth - 1)
+                for node, factor in ordered
+            ]
+            return " + ".join(texts) if texts else "0"
+        case tuple():
+            return f"({', '.join(shown(part, depth) for part in value)})"
+    return str(value)
