@@ -16,7 +16,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 
 
 def need_torch(what: str) -> None:
@@ -49,9 +49,7 @@ def need(package: str, what: str, code: str, hint: str) -> None:
     except (ImportError, OSError, RuntimeError) as error:  # of builds that do not fit
         missing = isinstance(error, ModuleNotFoundError) and error.name == package
         why = "is not installed" if missing else f"cannot be imported: {error}"
-        report = Diagnostics()
-        report.error(code, f"{what} needs {package}, which {why}", hint=hint)
-        raise CompileError(report) from None
+        refuse(code, f"{what} needs {package}, which {why}", hint)
 
 
 #: Held while a module runs: nobody else finds half of one.

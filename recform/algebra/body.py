@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
+import sympy
+
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -45,6 +47,11 @@ from recform.blocks.symbolic import Symbolic
 from recform.source import Span
 
 
+def given(name: str) -> State:
+    """What comes in under a name."""
+    return State(name, sympy.nan)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Body(Operator):
     """A definition by equations, written out for one choice of its fixed arguments.
@@ -62,6 +69,8 @@ class Body(Operator):
         about: the definition as it stands in the file (spaces folded).
         attribute: its module's name, where the author gives none.
         span: where it stands.
+        incoming: the names of the tensors that come in, where they are several; a single
+            one is the input.
     """
 
     name: str
@@ -76,51 +85,63 @@ class Body(Operator):
     attribute: str
     span: Span
     spans: Mapping[Tensor, Span] = field(repr=False, default_factory=dict)
+    incoming: tuple[str, ...] = ()
     # Definitions stand in definitions: what each makes of a shape is worked out once.
     _shapes: dict[object, Shape] = field(init=False, repr=False, default_factory=dict)
     _costs: dict[object, Cost] = field(init=False, repr=False, default_factory=dict)
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """What a tensor is made from, in the author's order."""
+        """What a tensor is made from, in the author's order; what comes in, of nothing."""
         if isinstance(tensor, State):
-            return (self.definitions[tensor],)
+            made = self.definitions.get(tensor)
+            return () if made is None else (made,)
         return tensor.children
+
+    @property
+    def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The tensors that it takes; a single one has the name that it always has."""
+        return self.incoming if len(self.incoming) > 1 else ("x",)
+
+    @property
+    def leaves(self) -> tuple[Tensor, ...]:
+        """What comes in, as its equations name it."""
+        return tuple(map(given, self.incoming)) or (Input(),)
 
     def calls(self) -> Iterator[Apply]:
         """The applications of its operators, in the order of computation."""
         return (tensor for tensor in self.tensors if isinstance(tensor, Apply))
 
-    def shape(self, x: Shape, a: Arguments) -> Shape:
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         """The shape of the output; sizes may be symbols."""
-        key = (x, tuple(a.items()))
+        key = (inputs, tuple(a.items()))
         if key not in self._shapes:
-            self._shapes[key] = self.inside((x,), a).shape(self.output)
+            self._shapes[key] = self.inside(inputs, a).shape(self.output)
         return self._shapes[key]
 
-    def cost(self, x: Shape, a: Arguments) -> Cost:
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """The costs of all its operators."""
-        key = (x, tuple(a.items()))
+        key = (inputs, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = self.inside((x,), a).cost()
+            self._costs[key] = self.inside(inputs, a).cost()
         return self._costs[key]
 
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside."""
-        (x,) = inputs
-        return Inside(self, {Input(): x}, a)
+        return Inside(self, dict(zip(self.leaves, inputs, strict=True)), a)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """What its operators keep, in the order of computation."""
         inside = self.inside(inputs, a)
-        return tuple(
-            found
-            for call in self.calls()
-            for found in memories(
-                self.operators[call.operator],
-                tuple(map(inside.shape, call.arguments)),
-                self.values(a),
-            )
-        )
+        found: list[Memory] = []
+        for tensor in self.tensors:
+            if isinstance(tensor, Apply):
+                shapes = tuple(map(inside.shape, tensor.arguments))
+                pipeline = self.operators[tensor.operator]
+                found += memories(pipeline, shapes, self.values(a))
+            elif isinstance(tensor, Elementwise):
+                x = inside.shape(tensor.argument)
+                found += tensor.function.memory_of((x,), Arguments({}))
+        return tuple(found)
 
     def values(self, a: Arguments) -> dict[Symbolic, Value]:
         """What the symbols in the arguments of its operators stand for.
@@ -151,7 +172,7 @@ class Inside:
         self._values = body.values(a)
         self._known: dict[Tensor, Shape] = dict(incoming)
         # Who keeps it for a gradient keeps no more than there is.
-        self._incoming = frozenset(incoming)
+        self._incoming = tuple(incoming)
 
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the body."""
@@ -278,10 +299,17 @@ class Inside:
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
-            saves_input=not self._incoming.isdisjoint(self._keeps),
+            saves_input=self._kept_inputs(),
             saves_output=output in self._keeps and output not in self._incoming,
             saves_more=inside + sum(saved.values()),
         )
+
+    def _kept_inputs(self) -> bool | tuple[str, ...]:
+        """Which inputs are kept: by their names, where there are several."""
+        kept = [leaf for leaf in self._incoming if leaf in self._keeps]
+        if len(self._body.inputs) == 1:
+            return bool(kept)
+        return tuple(leaf.name for leaf in kept if isinstance(leaf, State))
 
     def _function(self, tensor: Tensor) -> None:
         """What an elementwise function or a product keeps for its gradient."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import Body, Inside
+from recform.algebra.body import Body, Inside, given
 from recform.algebra.expr import Pointwise, State, Tensor
 from recform.blocks import (
     Arguments,
@@ -29,11 +29,6 @@ from recform.blocks.support import template
 from recform.blocks.symbolic import Symbolic
 
 
-def given(name: str) -> State:
-    """What comes in under a name."""
-    return State(name, sympy.nan)
-
-
 def before(unknown: str, lag: int) -> State:
     """What an unknown was some positions ago; at 0, what it is now."""
     return State(unknown, -lag)
@@ -47,7 +42,6 @@ class Cell(Body):
     of :attr:`recurrent`. Before the first position they are zeros.
 
     Attributes:
-        incoming: names of the tensors that come in.
         unknowns: what recurs, in the order of the file. Of these, ``definitions`` says
             what each is at a position.
         results: those of them that are read outside; several come out side by side.
@@ -55,7 +49,6 @@ class Cell(Body):
         affine: the recurrence as a linear one; None if it is not linear.
     """
 
-    incoming: tuple[str, ...]
     unknowns: tuple[str, ...]
     results: tuple[str, ...]
     lags: Mapping[str, int]
@@ -72,11 +65,6 @@ class Cell(Body):
         return () if self.affine is None else (template("scan"), template("scan_on"))
 
     @property
-    def inputs(self) -> tuple[str, ...]:  # type: ignore[override]
-        """The tensors that it takes; a single one has the name that it always has."""
-        return self.incoming if len(self.incoming) > 1 else ("x",)
-
-    @property
     def recurrent(self) -> tuple[State, ...]:
         """What is kept from position to position, the newest value of each first."""
         return tuple(
@@ -89,12 +77,6 @@ class Cell(Body):
     def handed_on(self) -> tuple[str, ...]:
         """The unknowns that the next position reads, or somebody outside."""
         return tuple(n for n in self.unknowns if self.lags[n] or n in self.results)
-
-    def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
-        """What a tensor is made from; what comes in or is kept is made of nothing."""
-        if isinstance(tensor, State) and tensor not in self.definitions:
-            return ()
-        return super().parts(tensor)
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         """Tokens of the features that come out.
@@ -198,7 +180,7 @@ class Cell(Body):
             if found[name] == opened[name]:
                 raise self._misfit(
                     "RF229",
-                    f"nothing says how many features {name} has",
+                    f"has nothing that says how many features {name} has",
                     name,
                     "add a term that is free of the recurrence: B_i*X_<i-1,t>",
                 )

@@ -61,6 +61,11 @@ class Pipeline:
         """The tensors that it takes: those of its first operator."""
         return self.steps[0].operator.inputs if self.steps else ("x",)
 
+    @property
+    def is_function(self) -> bool:
+        """Whether it has no module, so that it is no matter whose it is."""
+        return all(not step.operator.attribute for step in self.steps)
+
 
 @dataclass(frozen=True)
 class StageSpec:

@@ -37,6 +37,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
+from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
@@ -174,6 +175,8 @@ class _Plain:
                 return self.call(tensor.kind, *map(self.show, tensor.children)), _ATOM
             case Concat():
                 return self.call("concat", *map(self.show, tensor.children)), _ATOM
+            case Elementwise() if tensor.function is RECIPROCAL:
+                return f"1/{self.show(tensor.argument, _ATOM)}", _PRODUCT
             case Elementwise():
                 return self.call(tensor.name, self.show(tensor.argument)), _ATOM
             case History():

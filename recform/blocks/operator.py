@@ -295,11 +295,11 @@ class Operator:
             Misfit: if a position depends on those behind it, or nobody says that it does
                 not (RF227).
         """
-        if not (self.elementwise or self.positionwise):
+        if self.moves or not (self.elementwise or self.positionwise):
             raise Misfit(
                 "RF227",
                 "looks at all positions at once, and those behind are not there yet",
-                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                hint="with attention, attend and conv1d(..., causal=true) a "
                 "position depends on those before it alone",
             )
         return ()

@@ -14,6 +14,7 @@ from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from recform.comparison import Study
+    from recform.comparison.compare import Asked
     from recform.comparison.trained import Entry
     from recform.compiler import Compiled
 
@@ -59,7 +60,7 @@ class Machine:
 
 
 def study(
-    networks: Networks, runs: Runs, machine: Machine, report: Diagnostics
+    networks: Networks, runs: Runs, machine: Machine, asked: Asked, report: Diagnostics
 ) -> Study:
     """Trains what is not complete of a comparison.
 
@@ -67,14 +68,16 @@ def study(
         networks: what is compared.
         runs: on what, and how.
         machine: where.
+        asked: what is asked of the scores.
         report: gets warnings.
 
     Raises:
-        CompileError: if something does not compile, fit or train.
+        CompileError: if something does not compile, fit or train, or cannot be compared.
     """
     from recform.training import need_training
 
     need_training("recform compare")
+    from recform.comparison.compare import fits
     from recform.comparison.trained import trained, trials
     from recform.training.many import Processes
     from recform.training.numerics import Numerics
@@ -93,6 +96,8 @@ def study(
         settings=common.parse_settings(list(networks.settings)),
     )
     entries = _entries(networks, report)
+    # What is asked in vain is told before hours of training.
+    fits([entry.name for entry in entries], len(runs.data), asked, report)
     found = trials(
         entries, runs.data, runs.seeds, wanted, _words(networks, runs, machine)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from recform.comparison.datasets import OverData, over_data
@@ -58,13 +59,41 @@ def compare(
     Args:
         results: the scores of two models or more.
         asked: what is asked.
-        report: gets RF858 and RF863.
+        report: gets RF858, RF859 and RF863.
 
     Raises:
-        CompileError: if there is no such baseline, or too much to compare.
+        CompileError: if there is no such baseline, or too much or nothing to compare.
     """
     asked, report = asked or Asked(), report or Diagnostics()
     models = results.models
+    seeded = any(item.seed is not None for item in results.scores)
+    fits(models, len(results.data) * seeded, asked, report)
+    return Comparison(
+        results,
+        asked,
+        on_each(results, asked.alpha, asked.baseline),
+        over_data(results, asked.alpha, asked.baseline or models[0]),
+    )
+
+
+def fits(models: Sequence[str], data: int, asked: Asked, report: Diagnostics) -> None:
+    """Makes sure that models can be compared, before or after they are trained.
+
+    Args:
+        models: their names.
+        data: data sets on which there are several seeds.
+        asked: what is asked.
+        report: gets RF858, RF859 and RF863.
+
+    Raises:
+        CompileError: if there is no such baseline, or too much or nothing to compare.
+    """
+    if len(models) == 1:
+        report.error(
+            "RF859",
+            f"there is nothing to compare {models[0]} with",
+            hint="another formula, another network of the file, or --module",
+        )
     if asked.baseline is not None and asked.baseline not in models:
         near = closest(asked.baseline, models)
         report.error(
@@ -72,8 +101,7 @@ def compare(
             f"there is no model {asked.baseline!r}",
             hint=f"did you mean {near}?" if near else f"for example {models[0]}",
         )
-    tests = len(pairs_of(results, asked.baseline)) * len(results.data)
-    tests *= any(item.seed is not None for item in results.scores)
+    tests = len(pairs_of(models, asked.baseline)) * data
     if len(models) > MOST_MODELS:
         report.error(
             "RF863", f"{len(models)} models are too many; {MOST_MODELS} are the most"
@@ -85,9 +113,3 @@ def compare(
             hint="--baseline NAME compares with one model alone",
         )
     report.check()
-    return Comparison(
-        results,
-        asked,
-        on_each(results, asked.alpha, asked.baseline),
-        over_data(results, asked.alpha, asked.baseline or models[0]),
-    )

@@ -111,7 +111,7 @@ def on_each(
         alpha: the level.
         baseline: compare with this model alone; None is each with each.
     """
-    asked = pairs_of(results, baseline)
+    asked = pairs_of(results.models, baseline)
     # Of each test: which it is, and its differences.
     tests = {
         (data, pair): differences(results, data, *pair)
@@ -153,11 +153,11 @@ def on_each(
     )
 
 
-def pairs_of(results: Results, baseline: str | None) -> list[tuple[str, str]]:
+def pairs_of(models: Sequence[str], baseline: str | None) -> list[tuple[str, str]]:
     """Which models are compared: each two, or each with the baseline."""
     if baseline is None:
-        return list(combinations(results.models, 2))
-    return [(baseline, model) for model in results.models if model != baseline]
+        return list(combinations(models, 2))
+    return [(baseline, model) for model in models if model != baseline]
 
 
 def differences(results: Results, data: str, first: str, second: str) -> list[float]:

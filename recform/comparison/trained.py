@@ -11,7 +11,7 @@ from typing import Any
 
 from recform.comparison.model import Curve, ModelFacts, Results, Score, Study
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics, refuse
 from recform.training.engine import Plan
 from recform.training.many import Failure, Job, Runner, Told, train_all
 from recform.training.runs import Result, Run
@@ -65,7 +65,8 @@ def trials(
             cannot be read.
     """
     found = []
-    for name in data:
+    # A data set counts once, in whatever words.
+    for name in {_absolute(name): name for name in data}.values():
         for entry in entries:
             here = replace(wanted, data=name)
             plan = _plan(entry, here)
@@ -117,9 +118,7 @@ def trained(
             done.append((trial, outcome))
     if not done:
         first = next(item for item in outcomes if isinstance(item, Failure))
-        nothing = Diagnostics()
-        nothing.error("RF827", f"no run has a result: {first.why}")
-        raise CompileError(nothing)
+        refuse("RF827", f"no run has a result: {first.why}")
     scores = tuple(
         Score(t.entry.name, t.data, t.seed, 100 * result.accuracy) for t, result in done
     )

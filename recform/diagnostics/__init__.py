@@ -12,6 +12,7 @@ from recform.diagnostics.model import (
     Severity,
     Unread,
     closest,
+    refuse,
 )
 from recform.diagnostics.render import as_dict, render_json, render_text
 
@@ -24,6 +25,7 @@ __all__ = [
     "Unread",
     "as_dict",
     "closest",
+    "refuse",
     "render_json",
     "render_text",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
+from typing import NoReturn
 
 from recform.source import Span
 
@@ -171,6 +172,20 @@ class Unread(Exception):
     def tell(self, report: Diagnostics) -> None:
         """Reports it."""
         report.error(*self._said, hint=self._hint, others=self._others)
+
+
+def refuse(
+    code: str,
+    message: str,
+    hint: str = "",
+    *,
+    file: str = "",
+    notes: Iterable[str] = (),
+) -> NoReturn:
+    """Raises a CompileError of one diagnostic without a place."""
+    report = Diagnostics()
+    report.error(code, message, hint=hint, file=file, notes=notes)
+    raise CompileError(report) from None
 
 
 def _order(item: Diagnostic) -> tuple[str, int, str]:

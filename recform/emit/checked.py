@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from recform.diagnostics import Diagnostics
 from recform.emit.plan.definitions import Class, Role
+from recform.emit.plan.kept import without_past
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
 from recform.proof import FAULT
@@ -34,9 +35,10 @@ def check(
     Raises:
         CompileError: RF901, if it says something else.
     """
+    plain = without_past(tree)
     definitions = {
         node.name: node
-        for node in [*tree.body, *ast.parse(base).body]
+        for node in [*plain.body, *ast.parse(base).body]
         if isinstance(node, ast.ClassDef | ast.FunctionDef)
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}

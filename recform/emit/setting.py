@@ -101,14 +101,21 @@ class Setting:
 
     @classmethod
     def open(cls, inputs: tuple[Shape, ...]) -> Setting:
-        """A class whose constructor takes all sizes."""
+        """A class whose constructor takes all sizes.
+
+        Of several inputs, one of a single feature stays that: it may be a gate for others.
+        """
         image = any(x.layout is Layout.IMAGE for x in inputs[:1])
         width = "channels" if image else "features"
         names = {WIDTH: width, STRIDE: "stride", SCALE: "scale", I: "i", L: "depth"}
         values = {symbol: size(name) for symbol, name in names.items()}
         named = (map(size, _sizes(n, x)) for n, x in enumerate(inputs))
         opened = (
-            Shape(x.layout, features, tuple(grid))
+            Shape(
+                x.layout,
+                1 if x.features == 1 and len(inputs) > 1 else features,
+                tuple(grid),
+            )
             for x, (features, *grid) in zip(inputs, named, strict=True)
         )
         return cls(tuple(opened), values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula, Scope
@@ -16,13 +16,18 @@ from recform.derivation.series.show import PLAIN, added, term
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.example import Example, example
-from recform.equality.frame import FrameChange, changes_shape, frame_changes
+from recform.equality.frame import (
+    FrameChange,
+    changes_shape,
+    frame_changes,
+    recurs_otherwise,
+)
 from recform.equality.functions import untold
 from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.outputs import Outputs
 from recform.equality.terms import TooLarge
-from recform.recurrence.regimes import own_blocks
+from recform.recurrence.regimes import at_depth, own_blocks
 
 #: How the answer reads.
 ANY, LINEAR, DIFFERENT, OPEN = "equal", "equal if linear", "different", "undecided"
@@ -67,8 +72,6 @@ class Verdict:
         numbered: whether boundary equations of a network stand behind its first block.
         own: for networks that are not equal, or not known to be, what is known of the
             depth that the files have.
-        any_depth: whether what is said holds for any number of blocks; where equations
-            are said in L, and are not the same, they are those of the files.
     """
 
     names: tuple[str, str]
@@ -83,7 +86,6 @@ class Verdict:
     notes: tuple[str, ...]
     numbered: tuple[bool, bool] = (False, False)
     own: OwnDepth | None = None
-    any_depth: bool = True
 
     @property
     def equal(self) -> bool:
@@ -99,8 +101,17 @@ def compare(left: Formula, right: Formula) -> Verdict:
     """
     formulas = (left, right)
     _comparable(left, right)
-    if _same_equations(left, right):
+    if unlike := recurs_otherwise(left, right):
+        return _unlike(left, right, unlike)
+    if left.relative and right.relative:
+        # Files of other depths may say the same in L.
+        deep = at_depth(right, left.lengths[0])
+        if deep is not None and _same_equations(left, deep):
+            return _same(left, right)
+    elif _same_equations(left, right):
         return _same(left, right)
+    if left.relative or right.relative:
+        return _depth_by_depth(left, right)
     depth = _depth(formulas)
     differs: dict[bool, int | None] = {}
     proofs: dict[bool, Proof | None] = {False: None, True: None}
@@ -143,7 +154,6 @@ def compare(left: Formula, right: Formula) -> Verdict:
         _notes(formulas),
         _numbered(formulas),
         own,
-        not any(formula.relative for formula in formulas),
     )
 
 
@@ -191,6 +201,58 @@ def _same(left: Formula, right: Formula) -> Verdict:
         frame_changes(left, right),
         _notes((left, right)),
         _numbered((left, right)),
+    )
+
+
+def _unlike(left: Formula, right: Formula, operators: tuple[str, ...]) -> Verdict:
+    """The verdict on networks of which positions do different things."""
+    notes = (
+        f"{name} recurs over positions, in another way in each: that was not compared"
+        for name in operators
+    )
+    return replace(
+        _same(left, right),
+        answer=OPEN,
+        interior=None,
+        notes=(*_notes((left, right)), *notes),
+    )
+
+
+def _depth_by_depth(left: Formula, right: Formula) -> Verdict:
+    """The verdict where equations are said in L: no block is as the one before it.
+
+    Nothing is proved then of all depths; up to those of the files they are compared.
+    """
+    blocks = left.lengths[0], right.lengths[0]
+    checked, differs, shown = 0, None, None
+    answer = OPEN
+    for depth in range(1, min(max(blocks), MAX_DEPTH) + 1):
+        pair = at_depth(left, depth), at_depth(right, depth)
+        if pair[0] is None or pair[1] is None:
+            continue
+        both = pair[0], pair[1]
+        if not _differ_at(both, depth):
+            checked = depth
+            continue
+        linear = _differ_at(both, depth, linear=True)
+        differs, shown = depth, example(both, depth, linear=linear)
+        if linear and shown is not None:
+            answer = DIFFERENT
+        break
+    same = differs is None and blocks[0] == blocks[1] == checked
+    return Verdict(
+        (left.name, right.name),
+        answer,
+        checked,
+        differs,
+        (),
+        (_starts(left), _starts(right)),
+        None,
+        shown,
+        frame_changes(left, right),
+        _notes((left, right)),
+        _numbered((left, right)),
+        OwnDepth(checked, "", True) if same else None,
     )
 
 
@@ -293,10 +355,12 @@ def _first_difference(
     return None, depth
 
 
-def _differ_at(formulas: tuple[Formula, Formula], length: int) -> bool:
+def _differ_at(
+    formulas: tuple[Formula, Formula], length: int, *, linear: bool = False
+) -> bool:
     """Whether the outputs at a depth are different formulas, or too large to tell."""
     try:
-        return not Outputs(formulas, length, linear=False).same(length)
+        return not Outputs(formulas, length, linear=linear).same(length)
     except TooLarge:
         return True
 
@@ -346,12 +410,6 @@ def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
         notes.append(f"{why}: it was taken for any function, and not tried on numbers")
     if _same_equations(*formulas):
         return tuple(notes)
-    notes += [
-        f"what {formula.name} says in L is said of {formula.lengths[0]} blocks, "
-        "as its file has"
-        for formula in formulas
-        if formula.relative
-    ]
     notes.append("all tensors of the equations have one shape")
     if any(map(changes_shape, formulas)):
         notes.append(

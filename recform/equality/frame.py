@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recform.algebra.body import Body
+from recform.algebra.cell import Cell
 from recform.algebra.formula import Formula, LearnedScalar, Pipeline, Step
 from recform.blocks import Stride
 
@@ -78,6 +79,19 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
         if numbers.get(table.name, table.text) != table.text
     ]
     return tuple(result)
+
+
+def recurs_otherwise(left: Formula, right: Formula) -> tuple[str, ...]:
+    """The operators that are recurrences over positions, and not the same in both."""
+    return tuple(
+        name
+        for name, pipeline in left.operators.items()
+        if (other := right.operators.get(name)) is not None
+        and any(
+            isinstance(step.operator, Cell) for step in (*pipeline.steps, *other.steps)
+        )
+        and _signature(pipeline) != _signature(other)
+    )
 
 
 def changes_shape(formula: Formula) -> bool:

@@ -53,7 +53,7 @@ class BlockAdapters:
         saved: Saved,
         span: Callable[[Tensor], Span],
     ) -> None:
-        """Puts an adapter in front of a term (docs/language.md, rule 3).
+        """Puts an adapter in front of a term (docs/language.md, rule 4).
 
         Args:
             site: where it stands.

@@ -50,7 +50,9 @@ def numbered(formula: Formula) -> Numbered:
     values = {parameter(p.name): p.value for p in formula.params if p.free}
     tables = {table.symbol for table in formula.tables if table.by_block}
     rates = []
-    lists = any(equation.right.has(Members) for equation in formula.equations)
+    own = [b.right for b in formula.boundaries if b.right is not None]
+    rights = [*(equation.right for equation in formula.equations), *own]
+    lists = any(right.has(Members) for right in rights)
     alone = not lists
     for pipeline in formula.operators.values():
         for step in pipeline.steps:

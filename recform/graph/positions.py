@@ -6,12 +6,13 @@ the next positions needs of those before them what some operators keep, and no m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.expr import (
+    Across,
     Apply,
     Combine,
     Concat,
@@ -19,10 +20,15 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Listed,
+    Members,
+    Mirror,
+    Over,
     Part,
     Pointwise,
     Scaled,
     State,
+    Tensor,
     TensorSum,
 )
 from recform.algebra.formula import Pipeline
@@ -39,7 +45,7 @@ from recform.recurrence.model import Step
 #: What works on each position by itself, but for the operators that it applies.
 _BY_POSITION = (
     *(Input, State, Apply, Scaled, Filled, TensorSum, Pointwise, Elementwise),
-    *(Combine, Concat, Part, History),
+    *(Combine, Concat, Part, History, Listed, Members, Over, Across, Mirror),
 )
 
 
@@ -146,6 +152,20 @@ class _Follower:
                 )
                 raise Stuck
 
+    def _single(self, tensor: Tensor, found: Sequence[object]) -> None:
+        """Raises Stuck, after a diagnostic, where each member of a list keeps something.
+
+        Members stand in an axis of their own, where what is kept has its positions.
+        """
+        if found and tensor.is_many:
+            self._report.error(
+                "RF227",
+                "every member of a list would keep something of its positions here",
+                find(self._formula, tensor) or self._formula.equations[0].span,
+                hint="give it a name before it is read from a list: Z_i = ...",
+            )
+            raise Stuck
+
     def _piece(self, name: str, piece: Piece) -> Iterator[Kept]:
         place = Place(piece.width, piece.stride, table=piece.table)
         yield from self._of(name, 0, piece.pipeline, (piece.input,), place)
@@ -159,6 +179,11 @@ class _Follower:
     def _block(self, step: Step, block: Block, number: int) -> Iterator[Kept]:
         self._check(step)
         for tensor in step.body:
+            if isinstance(tensor, Elementwise):
+                x = block.shapes[tensor.argument]
+                memories = tensor.function.memory_of((x,), Arguments({}))
+                self._single(tensor, memories)
+                yield from (Kept(tensor.name, 1, memory) for memory in memories)
             if not isinstance(tensor, Apply):
                 continue
             name = tensor.operator
@@ -171,7 +196,10 @@ class _Follower:
                 place = Place(
                     place.width, place.stride, index, place.length, place.table
                 )
-            yield from self._of(name, 1, self._formula.operators[name], inputs, place)
+            pipeline = self._formula.operators[name]
+            found = tuple(self._of(name, 1, pipeline, inputs, place))
+            self._single(tensor, found)
+            yield from found
         adapter = self._formula.adapter
         for bridge in block.sites.values():
             if adapter is not None:

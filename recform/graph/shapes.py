@@ -208,7 +208,7 @@ class BlockShapes:
 
     def _state(self, state: State) -> Shape:
         (right,) = self.step.parts(state)
-        # Rule 6: what is all of older stages is brought to the shape of this one.
+        # Rule 7: what is all of older stages is brought to the shape of this one.
         if self.stages.of(right) < self.stage and not self.stages.is_fresh(right):
             declared = self._declared()
             if declared is not None:
@@ -224,7 +224,7 @@ class BlockShapes:
         return self.shape(right)
 
     def _declared(self) -> Shape | None:
-        """Rule 2: the shape of the block, from the newest unknown that it gets."""
+        """Rule 3: the shape of the block, from the newest unknown that it gets."""
         position = leading(self.step.inputs)
         if position is None:
             return None
@@ -277,7 +277,7 @@ class BlockShapes:
     def _target(
         self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape]
     ) -> Shape:
-        """Rule 5: the shape to which the terms of a sum or product are brought."""
+        """Rule 6: the shape to which the terms of a sum or product are brought."""
         # A gate, one number a feature or a position, spreads over the others.
         spreads = self._gates(tensor)
         kinds = set(shapes)
@@ -387,7 +387,7 @@ class BlockShapes:
         return trace.output
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
-        """Rule 8: the shapes in which arguments come to their operator.
+        """Rule 5: the shapes in which arguments come to their operator.
 
         A module that the block calls on tensors of several stages has one shape, that of
         the block; where all are of one older stage, its stride brings them here.
@@ -414,7 +414,7 @@ class BlockShapes:
         return tuple(result)
 
     def _stride(self, arguments: tuple[Tensor, ...]) -> Stride:
-        """Rule 4: the stride ``s`` of an operator brings its argument to the stage.
+        """Rule 5: the stride ``s`` of an operator brings its argument to the stage.
 
         It is that of the first one, where there are several.
         """

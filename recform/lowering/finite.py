@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NoReturn
 
 import sympy
 
-from recform.algebra.expr import Combine, Concat, I, Input, L, State, Tensor, TensorSum
+from recform.algebra.expr import Combine, Concat, I, L, State, Tensor, TensorSum
 from recform.algebra.operators import OperatorRef
+from recform.algebra.symbols import parameter
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.reading.members import Range
@@ -21,11 +23,14 @@ from recform.syntax import nodes as n
 class FiniteReader(Reader):
     """Reads expressions whose indices are numbers."""
 
-    tensor_name: str = ""
+    #: The tensors that come in, by their names in the file.
+    incoming: Mapping[str, Tensor] = field(default_factory=dict)
 
-    def __init__(self, names: Names, report: Diagnostics, tensor: str) -> None:
+    def __init__(
+        self, names: Names, report: Diagnostics, incoming: Mapping[str, Tensor]
+    ) -> None:
         super().__init__(names, report)
-        self.tensor_name = tensor
+        self.incoming = incoming
 
     def place(self, tensor: Tensor) -> Span:
         """Where a tensor first stands."""
@@ -33,19 +38,38 @@ class FiniteReader(Reader):
 
     def _reference(self, expr: n.Reference) -> Value:
         if not expr.indices:
-            if expr.name == self.tensor_name:
-                return Input()
+            if expr.name in self.incoming:
+                return self.incoming[expr.name]
+            if expr.name == "input" and len(self.incoming) > 1:
+                self._fail(
+                    "RF208",
+                    f"of the tensors {', '.join(self.incoming)} none is the input",
+                    expr.span,
+                )
             if expr.name in self.names.unknowns:
                 return State(expr.name, sympy.nan)
-            number = self.names.numbers.get(expr.name, sympy.S.One)
-            if self._indexing and number.is_Symbol and expr.name not in self._bound:
-                self._no_index(expr)
-        if expr.name == self.tensor_name:
+            self._check_place(expr)
+        if expr.name in self.incoming:
             self._fail("RF304", f"{expr.name} has no index here", expr.span)
         value = super()._reference(expr)
         if isinstance(value, OperatorRef) and value.name not in self.names.operators:
             self._unknown(expr)
         return value
+
+    def _check_place(self, expr: n.Reference) -> None:
+        """Reports a number of stages or blocks: its symbol is a constructor's argument."""
+        number = self.names.numbers.get(expr.name, sympy.S.One)
+        known = expr.name in self._bound or number == parameter(expr.name)
+        if known or not getattr(number, "is_Symbol", False):
+            return
+        if self._indexing:
+            self._no_index(expr)
+        self._fail(
+            "RF212",
+            "numbers of stages and blocks stand in the flows of a definition, "
+            "not in its equations",
+            expr.span,
+        )
 
     def _unknown(self, expr: n.Reference) -> NoReturn:
         if expr.name[0].isupper() and not closest(expr.name, self.names.all()):

@@ -37,6 +37,7 @@ from recform.algebra.operators import (
     apply,
     summed,
 )
+from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
 from recform.lowering.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
@@ -110,9 +111,7 @@ class Reader(Calls):
     def _inverse(self, divisor: Value, factor: n.Expr) -> Value:
         """1 over a number or a tensor."""
         if isinstance(divisor, Tensor):
-            inverse = self.names.library.elementwise("reciprocal")
-            assert inverse is not None
-            return Elementwise(inverse, divisor)
+            return Elementwise(RECIPROCAL, divisor)
         if not isinstance(divisor, Scalar):
             self._fail("RF205", "an operator is no divisor", factor.span)
         if divisor.value == 0:

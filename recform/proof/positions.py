@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 import sympy
 
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Combine,
@@ -74,7 +75,7 @@ def check_positions(formula: Formula) -> None:
 
 
 def _check(said: Mapping[str, Tensor], cell: Cell, call: Apply) -> None:
-    file, made = _Said(said, cell.unknowns), _Made(cell, call)
+    file, made = _Said(said, cell), _Made(cell, call)
     for name in cell.unknowns:
         for position in range(1, max(cell.lags.values()) + 2):
             wanted = file.at(said[name], position)
@@ -101,7 +102,14 @@ def _cell_of(formula: Formula, call: Apply | None) -> Cell | None:
 
 
 class _Positions:
-    """Tensors at a position, as sums of products of letters."""
+    """Tensors at a position, as sums of products of letters.
+
+    Attributes:
+        functions: the operators that have no module, and so no owner.
+    """
+
+    def __init__(self, cell: Cell) -> None:
+        self.functions = {k for k, p in cell.operators.items() if p.is_function}
 
     def at(self, tensor: Tensor, position: int) -> Value:
         """A tensor at a position; before the first one are zeros."""
@@ -129,7 +137,9 @@ class _Positions:
                 name = f"part {tensor.which} of {tensor.parts} of"
                 return self._letter(name, (tensor.tensor,), position)
             case Apply() if self.is_inside(tensor):
-                name = self.operator(tensor)
+                name = tensor.operator
+                if name not in self.functions:
+                    name = self.operator(tensor)
                 return self._letter(name, tensor.arguments, position)
         # What does not recur may look at all positions: a letter for the whole of it.
         return _letter(str(tensor), position)
@@ -156,20 +166,23 @@ class _Said(_Positions):
 
     Args:
         said: of each unknown that recurs.
-        ours: those that recur together.
+        cell: what is made of some that recur together.
     """
 
-    def __init__(self, said: Mapping[str, Tensor], ours: Iterable[str]) -> None:
-        self._ours = frozenset(ours)
+    def __init__(self, said: Mapping[str, Tensor], cell: Cell) -> None:
+        super().__init__(cell)
+        self._ours = frozenset(cell.unknowns)
         #: Operators that stand on what recurs; what else they stand on is of a position.
         self._operators: set[str] = set()
-        parts = [part for name in ours for part in subtensors(said[name])]
+        parts = [part for name in cell.unknowns for part in subtensors(said[name])]
         applied = [part for part in parts if isinstance(part, Apply)]
-        while (
-            found := {part.operator for part in applied if self.is_inside(part)}
-            - self._operators
-        ):
+        while found := self._inside(applied) - self._operators:
             self._operators |= found
+
+    def _inside(self, applied: Iterable[Apply]) -> set[str]:
+        """The letters of those applications that a position makes."""
+        found = {part.operator for part in applied if self.is_inside(part)}
+        return found - self.functions
 
     def is_inside(self, tensor: Tensor) -> bool:
         if isinstance(tensor, State):
@@ -183,6 +196,7 @@ class _Made(_Positions):
     """What an operator makes of what it gets."""
 
     def __init__(self, cell: Cell, call: Apply) -> None:
+        super().__init__(cell)
         self._cell, self._owner = cell, call.index
         self._given = {
             given(name): argument
@@ -200,7 +214,7 @@ class _Made(_Positions):
 
     def at(self, tensor: Tensor, position: int) -> Value:
         if tensor in self._given:
-            return _Positions().at(self._given[tensor], position)
+            return _Positions(self._cell).at(self._given[tensor], position)
         if isinstance(tensor, State):
             there = position + int(tensor.index)
             now = str(State(tensor.name, I))

@@ -66,8 +66,8 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     for length in dict.fromkeys(min(blocks, reach.length) for blocks in lengths):
         _complete(formula, length, report)
     warn_if_blind(formula, report)
-    if is_stacked(formula):
-        stacked = Stacked(formula, reach)
+    stacked = Stacked(formula, reach) if is_stacked(formula) else None
+    if stacked is not None and not stacked.repeats:
         model, pattern, steps = stacked.model, stacked.pattern, stacked.steps
         flows = tuple(stacked.flow for _ in lengths)
     else:

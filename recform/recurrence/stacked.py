@@ -73,6 +73,9 @@ class Stacked:
         flow: how the blocks follow each other.
         model: the network, written out.
         pattern: the step that most blocks of the first half take.
+        repeats: whether an operator would run again on what it gets: one that all blocks
+            share, on what comes off a stack and something else. The stack hides then that
+            it is the same; who wants that once must not use one.
     """
 
     def __init__(self, formula: Formula, reach: Reach) -> None:
@@ -82,6 +85,7 @@ class Stacked:
         reach = replace(reach, absolute=max(self._named, 0))
         self.model = Writer(_with_stacks(formula, self._length), self._length, reach)
         start, *middle, end = self.model.follow()
+        self.repeats = _repeats(self.model, [start, *middle, end])
         self.steps: list[Step] = []
         numbers = [self._number(step) for step in middle]
         self._roles(numbers)
@@ -120,6 +124,18 @@ class Stacked:
             place = Place.BACK if block == self._length else Place.FRONT
             role = Role(place, 1 if place is Place.BACK else block)
             self.steps[number] = replace(step, role=usual.get(number, role))
+
+
+def _repeats(model: Writer, steps: Sequence[Step]) -> bool:
+    """Whether two blocks compute the same, one of what comes off a stack."""
+
+    def plain(tensor: Tensor) -> Tensor | None:
+        mirrors = [part for part in walk(tensor) if isinstance(part, Mirror)]
+        kept = {mirror: model.unroller.parts(mirror)[0] for mirror in mirrors}
+        return model.unroller.settle(tensor.xreplace(kept))
+
+    calls = [plain(t) for step in steps for t in step.body if isinstance(t, Apply)]
+    return len(set(calls)) < len(calls)
 
 
 def _named(formula: Formula) -> int:

@@ -21,8 +21,7 @@ def lines(verdict: Verdict) -> list[str]:
     if verdict.frame and verdict.answer in (ANY, LINEAR):
         result[0] += ", but not all that stands around the equations"
     if verdict.answer == ANY:
-        depth = ", and any number of blocks" if verdict.any_depth else ""
-        result.append(f"For any operators, linear or not{depth}.")
+        result.append("For any operators, linear or not, and any number of blocks.")
     if verdict.relations:
         result.append(
             "\nProof: this holds at every block, by induction"
@@ -98,6 +97,8 @@ def _own_line(own: OwnDepth) -> str:
 
 
 def _open(verdict: Verdict) -> str:
+    if not verdict.checked and verdict.differs is None:
+        return "What an operator of the equations does was not compared, and differs."
     if verdict.differs is None:
         return f"No depth up to {verdict.checked} tells them apart, and no proof was found."
     if verdict.example is None:

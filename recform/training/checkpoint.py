@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import torch
 from accelerate.utils import DistributedType, broadcast_object_list
@@ -23,9 +23,9 @@ from accelerate.utils.constants import FSDP_MODEL_NAME
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.distributed.checkpoint import CheckpointException
+from torch.distributed.checkpoint.api import CheckpointException
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.files import reason
 
 if TYPE_CHECKING:
@@ -99,13 +99,11 @@ def save(accelerator: Accelerator, folder: Path, progress: Progress) -> None:
         said = (reason(error).splitlines() or [type(error).__name__])[0][:200]
         if "iostream" in said or "enforce fail" in said:
             said = "torch cannot write a file; the disk may be full"
-        report = Diagnostics()
-        report.error(
+        refuse(
             "RF814",
             f"no checkpoint can be written to {folder}: {said}",
-            hint="make room, and give the same command again: it goes on from the last one",
+            "make room, and give the same command again: it goes on from the last one",
         )
-        raise CompileError(report) from None
 
 
 def load(accelerator: Accelerator, folder: Path) -> Progress:
@@ -124,7 +122,8 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
     shards = accelerator.distributed_type == DistributedType.FSDP
     if shards != (found / f"{FSDP_MODEL_NAME}_0").exists():
         theirs, ours = ("whole", "in shards") if shards else ("in shards", "whole")
-        _unread(
+        refuse(
+            "RF818",
             f"the weights of the checkpoint {found} are {theirs}, and here they are {ours}",
             "go on as the run was begun, or give this one another name: --name NAME",
         )
@@ -138,16 +137,11 @@ def load(accelerator: Accelerator, folder: Path) -> Progress:
         raise
     except (Exception, CheckpointException) as error:  # of unpickling, sizes, shards
         said = (str(error).splitlines() or [""])[0][:200]
-        _unread(
+        refuse(
+            "RF818",
             f"the checkpoint {found} cannot be read: {type(error).__name__}: {said}",
             "remove it, and the run goes on from the one before, or begins again",
         )
-
-
-def _unread(message: str, hint: str) -> NoReturn:
-    report = Diagnostics()
-    report.error("RF818", message, hint=hint)
-    raise CompileError(report) from None
 
 
 def _all(folder: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from threading import Event
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.modules import need
 from recform.training.many import Failure, Job, answered, outcome, training
 from recform.training.runs import Result, Run
@@ -48,12 +48,8 @@ class Cluster:
                 logging_level=logging.ERROR,
             )
         except Exception as error:  # of sockets, of versions that do not fit
-            report = Diagnostics()
-            said = (
-                str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-            )
-            report.error("RF825", f"there is no Ray cluster at {address}: {said}")
-            raise CompileError(report) from None
+            said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+            refuse("RF825", f"there is no Ray cluster at {address}: {said}")
         self._task = ray.remote(max_retries=RETRIES, retry_exceptions=False)(_trained)
 
     @property

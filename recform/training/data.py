@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from recform.diagnostics import CompileError, Diagnostics, closest
+from recform.diagnostics import closest, refuse
 from recform.files import reason
 from recform.training.draws import generator, held_out
 from recform.training.examples import Examples, Images, Scale, Windows
@@ -108,13 +108,6 @@ def load(asked: Asked) -> Data:
         if isinstance(error, OSError) and error.filename is not None:
             why = f"{error.filename}: {why}"
         refuse("RF806", f"{asked.name} cannot be read: {why[:200]}")
-
-
-def refuse(code: str, message: str, hint: str = "") -> NoReturn:
-    """Raises a CompileError of one diagnostic without a place."""
-    report = Diagnostics()
-    report.error(code, message, hint=hint)
-    raise CompileError(report) from None
 
 
 def as_vectors(data: Data) -> Data:

@@ -21,9 +21,10 @@ from accelerate.utils import DistributedType, broadcast_object_list
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from recform.diagnostics import refuse
 from recform.training import checkpoint
 from recform.training.checkpoint import Progress
-from recform.training.data import Data, refuse
+from recform.training.data import Data
 from recform.training.draws import mixed, order, seeded
 from recform.training.examples import Examples, Pass
 from recform.training.measure import measured, scored

@@ -16,7 +16,7 @@ from accelerate.utils import (
     TorchDynamoPlugin,
 )
 
-from recform.training.data import refuse
+from recform.diagnostics import refuse
 from recform.training.recipe import Recipe
 
 

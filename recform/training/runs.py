@@ -30,9 +30,9 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, NoReturn, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.files import reason, write_whole
 from recform.training.recipe import Recipe, to_toml
 from recform.version import __version__
@@ -180,7 +180,9 @@ class Run:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            _refuse(f"{path.parent} cannot be made: {reason(error)}", _ELSEWHERE)
+            refuse(
+                "RF503", f"{path.parent} cannot be made: {reason(error)}", _ELSEWHERE
+            )
         write_whole(path, content, path.suffix)
 
     @contextmanager
@@ -193,15 +195,15 @@ class Run:
         try:
             lock = self._lock()
         except OSError as error:
-            _refuse(f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE)
+            refuse(
+                "RF503", f"{self.folder} cannot be used: {reason(error)}", _ELSEWHERE
+            )
         if lock is None:
-            report = Diagnostics()
-            report.error(
+            refuse(
                 "RF809",
                 f"another process trains in {self.folder}",
-                hint="wait for it, or give this run another name: --name NAME",
+                "wait for it, or give this run another name: --name NAME",
             )
-            raise CompileError(report) from None
         try:
             yield
         finally:
@@ -225,12 +227,6 @@ class Run:
         except Timeout:
             return None
         return lock
-
-
-def _refuse(message: str, hint: str) -> NoReturn:
-    report = Diagnostics()
-    report.error("RF503", message, hint=hint)
-    raise CompileError(report) from None
 
 
 def key(subject: str, data: str, recipe: Recipe, seed: int, numerics: str) -> str:
@@ -326,18 +322,16 @@ def begin(
     if known is not None:
         table = known if isinstance(known, dict) else {}
         if table.get("key") != facts["key"]:
-            report = Diagnostics()
             odd = [
                 name
                 for name in ("subject", "data", "recipe", "seed", "numerics")
                 if table.get(name) != facts.get(name)
             ]
-            report.error(
+            refuse(
                 "RF810",
                 f"{run.folder} has another run: another {' and '.join(odd) or 'key'}",
-                hint="--name NAME gives this one a folder of its own",
+                "--name NAME gives this one a folder of its own",
             )
-            raise CompileError(report)
         if run.facts() is not None:
             return
     for name, text in files.items():
@@ -365,7 +359,11 @@ def add_line(run: Run, line: Mapping[str, Any]) -> None:
             stream.flush()
             os.fsync(stream.fileno())
     except OSError as error:
-        _refuse(f"{path} cannot be written: {reason(error)}", "make room, and go on")
+        refuse(
+            "RF503",
+            f"{path} cannot be written: {reason(error)}",
+            "make room, and go on",
+        )
 
 
 def all_runs(folder: Path) -> list[Run]:

@@ -18,7 +18,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import refuse
 from recform.files import reason
 
 
@@ -134,10 +134,8 @@ class Live:
         try:
             yield
         except OSError as error:
-            report = Diagnostics()
             text = f"{self._events} cannot be written: {reason(error)}"
-            report.error("RF503", text, hint="make room for it, and go on")
-            raise CompileError(report) from None
+            refuse("RF503", text, "make room for it, and go on")
 
     def testing(self) -> None:
         self.close()

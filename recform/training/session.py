@@ -15,11 +15,11 @@ from torch import nn
 
 from recform.blocks import Layout
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, refuse
 from recform.lowering.frame import with_sizes
 from recform.training import checkpoint, runs
 from recform.training.curves import curves
-from recform.training.data import Asked, Data, as_numbers, as_vectors, load, refuse
+from recform.training.data import Asked, Data, as_numbers, as_vectors, load
 from recform.training.engine import Diverged, Plan, Stopped, Training
 from recform.training.folder import CorruptImage
 from recform.training.locate import origin

@@ -19,8 +19,8 @@ from torch.nn.parameter import is_lazy
 
 from recform.blocks import Layout, Shape
 from recform.compiler import Compiled
-from recform.diagnostics import CompileError
-from recform.training.data import Data, Sizes, as_numbers, refuse
+from recform.diagnostics import CompileError, refuse
+from recform.training.data import Data, Sizes, as_numbers
 from recform.training.measure import scored
 from recform.weights.record import record_of
 

@@ -183,11 +183,7 @@ class Evaluator:
                 # tensors are keys by their identity.
                 key = (tensor.operator, index, inner)
                 if key not in self._calls:
-                    each = tensor.is_many and not takes_stack(
-                        self.formula.operators[tensor.operator],
-                        _LAYOUTS[inner[0].dim() - 1],
-                    )
-                    self._calls[key] = _each(module, *inner) if each else module(*inner)
+                    self._calls[key] = self._applied(tensor, module, inner)
                 return self._calls[key]
             case Scaled():
                 number = self.number(tensor.coefficient, tensor.at)
@@ -213,6 +209,25 @@ class Evaluator:
         whole = tensor if definition is None else definition
         return _joined(whole, values, many=tensor.is_many)
 
+    def _applied(
+        self, tensor: Apply, module: torch.nn.Module, inner: tuple[Computed, ...]
+    ) -> Computed:
+        """What a module makes; of the members of a list one after the other, if it must."""
+        many = [part.is_many for part in tensor.arguments]
+        if not any(many):
+            return module(*inner)
+        pipeline = self.formula.operators[tensor.operator]
+        first = inner[many.index(True)]
+        if takes_stack(pipeline, _LAYOUTS[first.dim() - 1]):
+            return module(*inner)
+        import torch
+
+        columns = [
+            value if is_many else [value] * len(first)
+            for value, is_many in zip(inner, many, strict=True)
+        ]
+        return torch.stack([module(*row) for row in zip(*columns, strict=True)])
+
     def number(self, coefficient: Symbolic, at: Symbolic = sympy.nan) -> Computed:
         """A coefficient; learned scalars are parameters of the module."""
         if (coefficient, at) not in self._numbers:
@@ -237,13 +252,6 @@ class Evaluator:
         coefficient = sympy.N(coefficient.xreplace(known), 17)
         made = sympy.lambdify(symbols, coefficient, modules=[torch, "math"])
         return made(*(self.number(item) for item in learned))
-
-
-def _each(module: Callable[[Computed], Computed], members: Computed) -> Computed:
-    """What a module makes of each member of a list, one after the other."""
-    import torch
-
-    return torch.stack([module(member) for member in members])
 
 
 def _gathered(tensor: Over | Across, value: torch.Tensor) -> torch.Tensor:

@@ -36,10 +36,12 @@ BODIES = {
     "> leaky_relu(0.2) > zeropad(2*c) > conv(1, c, stride=s)",
     "rims": "pad(1, mode=reflect) > conv(3, c, padding=0, stride=s) > pad((0, 2), 0) "
     "> conv((1, 3), c, padding=0) > hardsigmoid > identity",
-    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax",
+    "norms": "ln > conv(3, c, stride=s) > rmsnorm(0.001) > silu > softmax > exp",
     "pools": "avgpool(3, 1, 1, countpad=false) > maxpool(3, s, 1) > conv(1, c, bias=true)"
     " > gelu(tanh=true) > tanh > sigmoid",
     "ceilings": "avgpool(s, ceil=true) > conv(1, c)",
+    "without norms": "relu > append(i/L) > wsconv(3, c, stride=s, gamma=1.7) > relu "
+    "> append(0.5) > wsconv(1, c, bias=false, gain=0.1)",
     "pixels and back": "dwconv(7, bias=true) > pixels > ln > linear(4*c) > gelu "
     "> linear(c) > rmsnorm > image > avgpool(s, ceil=true)",
     "tokens and back": "tokens > ln > attention(2, bias=false) > linear(c) > image(6) "
@@ -76,14 +78,28 @@ Y_i = X_<i-1> + A_i*X_<i-1>
 X_i = Y_i + M_i*Y_i
 output X_L
 """
-#: A network that can go on by positions.
-CAUSAL = """
+#: Networks that can go on by positions.
+CAUSAL = (
+    """
 input  12 of 7
 stages 8 x 3
 A = positions > attention(2, causal=true)
+B = attend(2, causal=true, window=4, rotary=10000)
 C = conv1d(3, causal=true)
-X_i = X_<i-1> + A_i*X_<i-1> + C_i*X_<i-1>
-"""
+K = linear(c)
+Y_i = X_<i-1> + A_i*shift(X_<i-1>) + C_i*X_<i-1>
+X_i = Y_i + B_i(Y_i, K_i*Y_i, Y_i)
+""",
+    """
+input  12 of 7
+stages 8 x 3
+U = linear(c)
+W = linear(c)
+G_<i,t> = tanh(U_i*X_<i-1,t> + W_i*G_<i,t-1>)
+H_<i,t> = sigmoid(U_i*X_<i-1,t>)*H_<i,t-1> + X_<i-1,t>
+X_<i,t> = X_<i-1,t> + G_<i,t>*H_<i,t>
+""",
+)
 WRITTEN = {"transformer": TRANSFORMER, "language": LANGUAGE}
 
 
@@ -144,7 +160,7 @@ def sources() -> list[str]:
         blocks = ', W = "."' if "W =" in plain else ', A = ".", M = "."'
         inlined = f'{plain}\nnames stem = ".", head = "."{blocks}'
         texts += [recform.compile(text).source for text in (plain, inlined)]
-    texts.append(recform.compile(CAUSAL, generation=True).source)
+    texts += [recform.compile(text, generation=True).source for text in CAUSAL]
     return texts
 
 

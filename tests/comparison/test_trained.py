@@ -14,8 +14,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from recform.cli.app import app
 from recform.comparison.trained import Entry, Trial, trained, trials
 from recform.compiler import Compiled, choose, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostics
@@ -166,6 +169,29 @@ def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
         whole.loss,
         whole.epoch,
     )
+
+
+def test_what_is_asked_in_vain_is_told_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries(tmp_path)
+    monkeypatch.setattr(Processes, "__call__", lambda *_: pytest.fail("trains"))
+    file = str(tmp_path / "two.rf")
+    for words, code in (
+        ([f"{file}:Res"], "RF859"),
+        ([file, "--baseline", "Ras"], "RF858"),
+    ):
+        found = CliRunner().invoke(app, ["compare", *words, "--runs", str(tmp_path)])
+        assert (found.exit_code, code in found.stderr) == (1, True), found.output
+
+
+def test_a_data_set_counts_once(tmp_path: Path) -> None:
+    images, labels = np.zeros((40, 8, 8), np.uint8), np.arange(40) % 2
+    path = tmp_path / "a.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    names = [f"npz:{path}", f"npz:{tmp_path}/../{tmp_path.name}/a.npz", f"npz:{path}"]
+    found = trials(entries(tmp_path), names, [0], wanted(tmp_path), ())
+    assert [trial.data for trial in found] == [f"npz:{path}"] * 2
 
 
 def test_a_run_of_another_process_is_waited_for(tmp_path: Path) -> None:

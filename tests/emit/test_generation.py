@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,10 @@ import recform
 from recform.blocks.examples import random_examples
 from recform.compiler import compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.emit.checked import check
+from recform.emit.module import module_names, printed
+from recform.emit.network import plan_network
+from recform.emit.plan.kept import keeping
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
@@ -45,6 +51,15 @@ TEXTS = {
     "X_i = X_<i-1> + W_i*X_<i-1>",
     "parts of blocks": f"{FRAME}W = positions > attention(2, causal=true)\n"
     'X_i = X_<i-1> + W_i*X_<i-1>\nnames stem = ".", W = ".", head = "."',
+    "keys and values of their own": f"{FRAME}A = attend(4, 2, causal=true, rotary=10000)\n"
+    "Q = linear(c)\nK = linear(c/2)\nV = linear(c/2)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "windows, caps and norms": f"{FRAME}"
+    "A = attend(2, causal=true, window=3, softcap=5, qknorm=true)\n"
+    "B = attend(2, causal=true, window=1)\nK = linear(c)\n"
+    "X_i = X_<i-1> + A_i(X_<i-1>, K_i*X_<i-1>, X_<i-1>) + B_i(X_0, X_0, X_<i-1>)",
+    "the token before": f"{SIGNAL}W = shift > linear(c)\n"
+    "X_i = X_<i-1> + shift(W_i*shift(X_<i-1>))*sigmoid(X_<i-1>)",
     "a recurrence": f"{LAYER}H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)",
     "two positions back": f"{LAYER}"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-2>) - 0.5*H_<i,t-1>",
@@ -92,15 +107,32 @@ def test_steps_make_what_a_whole_pass_makes(name: str) -> None:
     torch.testing.assert_close(going(x), expected)
 
 
+SMALL = {"vocabulary": 11, "length": 9, "depth": 3}
+BYTES = ("gru", "lstm", "rnn", "mingru", "linear_attention")
+WORDS = ("llama", "gemma2", "palm", "resformer")
+
+
 @pytest.mark.parametrize(
     ("file", "sizes"),
     [
+        *((f"modern/{name}", SMALL) for name in BYTES),
+        ("modern/diagonal_ssm", {**SMALL, "n": 2}),
+        ("modern/denseformer", SMALL),
+        ("modern/attention_residuals", SMALL),
+        *(
+            (f"modern/{name}", {"width": 16, "depth": 2, "length": 20, "classes": 11})
+            for name in WORDS
+        ),
         ("zoo/gpt2", {"width": 128, "depth": 2, "vocabulary": 11, "length": 9}),
         ("modern/gpt_small", {"width": 16, "depth": 3, "vocabulary": 11, "length": 9}),
         (
             "modern/wavenet",
             {"width": 4, "depth": 5, "cycle": 3, "levels": 11, "skip": 6, "length": 17},
         ),
+        ("modern/mamba", {"width": 6, "depth": 2, "n": 3, "rank": 2, "length": 9}),
+        ("modern/mingru", {"depth": 2, "vocabulary": 11, "length": 9}),
+        ("modern/gru", {"depth": 2, "vocabulary": 11, "length": 9}),
+        ("modern/linear_attention", {"depth": 2, "vocabulary": 11, "length": 9}),
     ],
 )
 def test_examples(file: str, sizes: dict[str, int]) -> None:
@@ -120,6 +152,8 @@ def test_what_is_kept_is_what_the_summary_says() -> None:
     for file, sizes in (
         ("gpt_small", {"width": 16, "depth": 3, "length": 9}),
         ("wavenet", {"width": 4, "depth": 5, "cycle": 3, "length": 40}),
+        ("mamba", {"width": 6, "depth": 2, "n": 3, "length": 9}),
+        ("lstm", {"depth": 2, "vocabulary": 11, "length": 9}),
     ):
         text = (EXAMPLES / "modern" / f"{file}.rf").read_text()
         _, going, x, make = pair(text, **sizes)
@@ -174,10 +208,6 @@ REFUSED = {
         "X_i = X_<i-1> + W_i*X_<i-1>",
         "attention(2)",
     ),
-    "the position before": (
-        f"{LAYER}H_<i,t> = 0.5*H_<i,t-1> + U_i*W_i*X_<i-1,t-1>",
-        "X_<i-1,t-1>",
-    ),
     "images": ("X_i = X_<i-1> + W_i*X_<i-1>", None),
 }
 
@@ -209,3 +239,20 @@ def test_verify_tries_it() -> None:
     assert check.detail.startswith("12 positions, ")
     other = recform.compile(REFUSED["positions as features"][0]).verify()
     assert not any("position by position" in check.claim for check in other)
+
+
+def test_the_proof_sees_the_rest_of_what_is_written() -> None:
+    """Calls of `Past` stand for what the plan had there, and for nothing else."""
+    graph = recform.compile(TEXTS["the token before"]).graph
+    plan = keeping(plan_network(graph, module_names([graph])))
+    code = printed([plan])
+    check(plan, ast.parse(code))
+    for old, new in (
+        (r"Past\.shift\(x_prev, self\.past\)", "x_prev"),
+        (r"Past\.shift\(x_prev", "Past.rows(x_prev"),
+        (r"torch\.sigmoid\(x_prev\)", "torch.sigmoid(Past.shift(x_prev, self.past))"),
+    ):
+        edited = re.sub(old, new, code, count=1)
+        assert edited != code, code
+        with pytest.raises(CompileError, match="RF901"):
+            check(plan, ast.parse(edited))

@@ -105,7 +105,7 @@ def spreads(small: tuple[int, ...], large: tuple[int, ...], *, product: bool) ->
         return False
     if len(small) == 1 and len(large) > 1:
         return small[0] == large[0 if len(large) == 3 else -1]
-    if not product or len(small) != len(large) or len(small) == 1:
+    if not product or len(small) != len(large):
         return False
     axis = 0 if len(large) == 3 else len(large) - 1
     return small[axis] == 1 and all(

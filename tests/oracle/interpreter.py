@@ -309,25 +309,25 @@ class Flow:
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
-                return self.called_on_each(module, self.each(tensor.argument))
+                return self.called_on_each(module, self.columns(tensor.arguments))
             case e.Scaled():
                 values = self.each(tensor.tensor)
                 number = self.number(tensor.coefficient)
                 if not tensor.coefficient.has(e.K):
                     return [number * value for value in values]
                 return [n * value for n, value in zip(number, values, strict=True)]
-        columns = [
-            self.each(part) if part.is_many else None for part in tensor.children
-        ]
+        rows = self.columns(tensor.children)
+        return [self.of_one(tensor, list(parts)) for parts in rows]
+
+    def columns(self, parts: Any) -> list[tuple[Any, ...]]:
+        """The parts for each member; what is no member's is the same for all."""
+        columns = [self.each(part) if part.is_many else None for part in parts]
         count = next(len(column) for column in columns if column is not None)
-        result = []
-        for n in range(count):
-            parts = [
-                self.value(part) if column is None else column[n]
-                for part, column in zip(tensor.children, columns, strict=True)
-            ]
-            result.append(self.of_one(tensor, parts))
-        return result
+        filled = [
+            [self.value(part)] * count if column is None else column
+            for part, column in zip(parts, columns, strict=True)
+        ]
+        return list(zip(*filled, strict=True))
 
     def of_one(self, tensor: Any, parts: list[Any]) -> Any:
         match tensor:
@@ -344,13 +344,14 @@ class Flow:
             return value.sum(axis(value), keepdim=True)
         return (value**2).sum(axis(value), keepdim=True) ** 0.5
 
-    def called_on_each(self, module: nn.Module, values: list[Tensor]) -> list[Tensor]:
+    def called_on_each(self, module: nn.Module, rows: list[Any]) -> list[Tensor]:
         """A module on all members; once, if it looks at no more than one position."""
         leaves = [m for m in module.modules() if next(m.children(), None) is None]
-        if values[0].dim() < 4 and all(isinstance(m, ALONE) for m in leaves):
-            return list(self.called(module, torch.stack(values)))
+        alone = all(isinstance(m, ALONE) for m in leaves)
+        if alone and len(rows[0]) == 1 and rows[0][0].dim() < 4:
+            return list(self.called(module, torch.stack([row[0] for row in rows])))
         # A call for a sum is one of its own, on what the block may call it on as well.
-        return [self.called(module, value.view_as(value)) for value in values]
+        return [self.called(module, *(v.view_as(v) for v in row)) for row in rows]
 
     def state(self, state: e.State) -> Any:
         index = int(state.index)

@@ -207,7 +207,7 @@ class Shapes:
         return math.prod(stage.stride for stage in stages[older + 1 : newer + 1])
 
     def declared(self, stage: int) -> Shape:
-        """Rule 2."""
+        """Rule 3."""
         width = self.compiled.formula.stages[stage].width
         return width, *divided(self.start, self.between(-1, stage))[1:]
 
@@ -230,14 +230,14 @@ class Shapes:
                 x, older = self.shape(argument), self.stage(argument)
                 target = self.declared(stage)
                 if len(set(map(self.stage, calls))) > 1:
-                    # Rule 8.
+                    # Rule 5.
                     self.bring(argument, target, stage)
                     x, older = target, stage
                 along = self.stride(x, target, older, stage)
                 self.strides[tensor.operator, index] = along
                 return target
             case e.TensorSum() | e.Pointwise() | e.Combine():
-                # Rule 5, where every operator brings to the shape of its stage.
+                # Rule 6, where every operator brings to the shape of its stage.
                 return self.meet(tensor, self.stage(tensor))
             case e.Scaled() | e.Elementwise():
                 return self.shape(tensor.children[0])
@@ -251,7 +251,7 @@ class Shapes:
         stage = self.stage_of_block[index]
         if self.stage(right) == stage:
             return self.shape(right)
-        # Rule 6.
+        # Rule 7.
         sum_like = isinstance(right, e.TensorSum | e.Pointwise | e.Combine)
         if sum_like and right not in self.handed:
             return self.meet(right, stage)
@@ -277,7 +277,7 @@ class Shapes:
             self.bridges.add(Bridge(term, source, target, stride))
 
     def stride(self, source: Shape, target: Shape, older: int, newer: int) -> Stride:
-        """Rule 3."""
+        """Rule 4."""
         along = self.between(older, newer)
         if divided(source, along)[1:] == target[1:]:
             return along

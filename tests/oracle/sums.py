@@ -14,6 +14,7 @@ W = linear(c) > tanh
 U = linear(c)
 N = ln
 S = linear(c) > tanh
+B = bilinear
 """
 TOKENS = VECTORS.replace("input 4", "input 3 x 4")
 IMAGES = """\
@@ -43,24 +44,30 @@ class Sums:
         draw: Hypothesis's.
         names: unknowns whose histories are read.
         by_stage: whether a sum may go by stages.
+        pairs: whether there is an operator of two inputs.
     """
 
     draw: st.DrawFn
     names: tuple[str, ...]
     by_stage: bool
+    pairs: bool
 
     def one(self, *choices: str) -> str:
         return self.draw(st.sampled_from(choices))
 
     def member(self, norm: str = "N_i") -> str:
         """What a block made, or what this block makes of it."""
-        name = self.one(*self.names)
+        name, newest = self.one(*self.names), f"{self.names[0]}_<i-1>"
         return self.one(
             f"{name}_k",
             f"{norm}*{name}_k",
             f"W_i*{name}_k",
             f"S*{name}_k",
             f"tanh({name}_k)",
+            *(
+                [f"B_i({name}_k, {newest})", f"B_i({newest}, W_i*{name}_k)"]
+                * self.pairs
+            ),
         )
 
     def score(self) -> str:
@@ -105,7 +112,7 @@ def sums(draw: st.DrawFn, least: int = 1, most: int = 8) -> str:
     scope = draw(st.sampled_from(("network", "network", "stage")))
     stages = ", ".join(f"4 x {count}" for count in counts)
     lines = [frame, f"scope {scope}\nstages {stages}\ntransition none\n", DECLARED]
-    writer = Sums(draw, ("X",), scope == "network")
+    writer = Sums(draw, ("X",), scope == "network", frame is not IMAGES)
     first = draw(st.integers(0, 1))
     terms = ["W_i*X_<i-1>", writer.sum("i-1", first, "a_<i,k>")]
     if draw(st.booleans()):

@@ -209,3 +209,34 @@ def test_the_code_does_not_grow() -> None:
         assert len(item.recurrence.state) == 1
         sources.append(item.source.splitlines())
     assert len({len(source) for source in sources}) == 1
+
+
+def test_what_a_stack_would_hide() -> None:
+    """V(X_0, X_0) of the last block is that of the first: computed once, without a stack."""
+    item = agree(
+        """
+input  4
+stages 4 x 4
+W = linear(c)
+V = bilinear(c)
+X_i = X_<i-1> + W_i*X_<i-1> + V(X_<i-1>, X_<i-1>)
+X_<L/2+1..L> = X_<i-1> + V(X_<L-i>, X_<L-i>) + 0.1*V(X_<L-i>, X_0)
+""",
+        modes=(False,),
+    )
+    assert item.recurrence.flows[0].stacks == ()
+
+
+def test_with_a_list_of_all() -> None:
+    item = agree(
+        """
+input  4
+stages 4 x 6
+W = linear(c)
+scalar a_<i,k> = 0.1
+X_i = W_i*X_<i-1>
+X_<L/2+1..L> = W_i*X_<i-1> + X_<L-i> + sum(k, 0, i-1, a_<i,k>*X_k)
+""",
+        modes=(False,),
+    )
+    assert len(item.recurrence.flows[0].stacks) == 1

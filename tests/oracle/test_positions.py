@@ -67,6 +67,21 @@ def test_forms(number: int, depth: int) -> None:
     agree(FRAME.format(depth=depth) + "\n".join(lines) + "\noutput X_L", {})
 
 
+def test_parts_of_a_split() -> None:
+    text = FRAME.format(depth=2) + (
+        "U_<i,t>, V_<i,t> = split(E_i*X_<i-1,t>, 2)\n"
+        "H_<i,t> = sigmoid(U_<i,t>)*H_<i,t-1> + V_<i,t-1>\n"
+        "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L"
+    )
+    other = text.replace("split(E_i*X_<i-1,t>, 2)", "split(E_i*X_<i-1>, 2)")
+    other = other.replace("U_<i,t>, V_<i,t> = split", "U_i, V_i = split")
+    (first,), (second,) = (compile_source(from_text(each)) for each in (text, other))
+    nets = [each.module().double() for each in (first, second)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    torch.testing.assert_close(nets[0](x), nets[1](x))
+
+
 @pytest.mark.parametrize("depth", [1, 4])
 @pytest.mark.parametrize("number", range(len(OTHERS)))
 def test_other_forms(number: int, depth: int) -> None:

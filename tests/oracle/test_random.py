@@ -14,6 +14,7 @@ from recform.diagnostics import CompileError
 from tests.oracle.compare import compiled
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import few, outcome, search
+from tests.oracle.sums import sums
 
 torch.set_num_threads(1)
 
@@ -75,6 +76,7 @@ SEARCHES: dict[str, tuple[st.SearchStrategy[str], int]] = {
     "several stages, 7 to 20 blocks each": (DEEP_STAGED, 300),
     "two indices": (timed(1, 12), 600),
     "halves of the input": (split_starts(1, 20), 300),
+    "sums over depth": (sums(1, 24), 600),
 }
 
 

@@ -11,13 +11,15 @@ import pytest
 
 import recform
 from recform.algebra.affine import Affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Apply, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed
 from recform.emit.naming.namespace import Namespace
+from recform.emit.naming.owners import plain_graph
 from recform.emit.network import plan_network
 from recform.emit.plan.kept import keeping
 from recform.emit.plan.network import NetworkPlan
@@ -41,6 +43,9 @@ FORMULAS = {
     "long": "H_<i,t> = tanh(A_i*H_<i,t-1> - H_<i,t-2>*B_i*X_<i-1,t> + X_<i-1,t>)",
     "pair": "G_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
     "H_<i,t> = 0.5*G_<i,t-1> + B_i*G_<i,t>",
+    "matrix": "H_<i,t> = 0.5*H_<i,t-1> + "
+    "outer(B_i*X_<i-1,t> - matvec(H_<i,t-1>, X_<i-1,t>), X_<i-1,t>)\n"
+    "Y_i = A_i*matvec(H_i, X_<i-1>)",
     "both": "G_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
     "H_<i,t> = 0.5*G_<i,t-1> + B_i*X_<i-1,t>\nY_i = G_i*H_i",
 }
@@ -50,7 +55,7 @@ _NETWORKS: dict[str, NetworkGraph] = {}
 def network(name: str) -> NetworkGraph:
     if name not in _NETWORKS:
         text = FRAME + FORMULAS[name]
-        if name == "both":
+        if "Y_i" in FORMULAS[name]:
             text = text.replace("X_<i-1,t> + H_<i,t>", "X_<i-1,t> + Y_i")
         _NETWORKS[name] = recform.compile(text).graph
     return _NETWORKS[name]
@@ -155,6 +160,16 @@ def test_what_is_right_is_proved(name: str) -> None:
     check([plan.graph], [plan], ast.parse(code))
 
 
+def test_parts_with_labels_are_proved() -> None:
+    """Other code of the same network, which `recform verify` runs."""
+    plan = plan_network(plain_graph(network("gated")), Namespace())
+    code = printed([plan])
+    check([plan.graph], [plan], ast.parse(code))
+    edited = re.sub(r"scan\((\w+), (\w+)\)", r"scan(\2, \1)", code)
+    with pytest.raises(CompileError, match="RF901"):
+        check(plan, ast.parse(edited))
+
+
 @pytest.mark.parametrize("fault", PLANTED)
 def test_a_fault_in_the_operator_is_found(fault: str) -> None:
     name, change = PLANTED[fault]
@@ -199,6 +214,16 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "stacked as examples": ("loop", r"made, dim=1", "made, dim=0"),
     "another value taken": ("pair", r"made\.append\(h\)", "made.append(g)"),
     "results swapped": ("both", r"torch\.cat\(\((\w+), (\w+)\)", r"torch.cat((\2, \1)"),
+    "the vector for the matrix": (
+        "matrix",
+        r"torch\.einsum\(\s*(\S+), h\.",
+        r"torch.einsum(\1, b.",
+    ),
+    "outer the other way round": (
+        "matrix",
+        r'("\.\.\.i,\.\.\.j)->\.\.\.ij',
+        r"\1->...ji",
+    ),
     "a value twice": ("loop", r"( +)(made\.append\(h\))", r"\1\2\n\1\2"),
 }
 

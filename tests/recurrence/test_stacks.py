@@ -6,7 +6,7 @@ import pytest
 
 import recform
 from recform.diagnostics import CompileError
-from recform.equality.compare import compare
+from recform.equality.compare import DIFFERENT, OPEN, OwnDepth, compare
 from recform.recurrence.regimes import at_depth
 from recform.render import Request, View
 from recform.render import diagram as draw
@@ -123,14 +123,23 @@ def test_the_turn_is_drawn() -> None:
 
 
 def test_two_files_with_ranges() -> None:
-    """Of the same ranges all depths are equal; of others, only that of the files."""
-    text = "input 4\nstages 4 x 8\nW = linear(c)\nX_i = W_i*X_<i-1>\n"
-    files = [
-        recform.compile(text + f"{left} = W_i*X_<i-1> + X_<L-i>").formula
-        for left in ("X_<L/2+1..L>", "X_<5..8>")
-    ]
-    same, other = compare(files[0], files[0]), compare(*files)
-    assert same.equal and "any number of blocks" in lines(same)[1]
-    assert other.equal
-    assert lines(other)[1] == "For any operators, linear or not."
-    assert any("is said of 8 blocks" in line for line in lines(other))
+    """Of the same ranges all depths are equal; others are compared depth by depth."""
+    files = {}
+    for blocks in (8, 12):
+        for left in ("X_<L/2+1..L>", "X_<5..8>", "X_<L-3..L>", "X_<L/2+2..L>"):
+            text = f"input 4\nstages 4 x {blocks}\nW = linear(c)\nX_i = W_i*X_<i-1>\n"
+            text += f"{left} = W_i*X_<i-1> + X_<L-i>"
+            if left != "X_<5..8>" or blocks == 8:
+                files[left, blocks] = recform.compile(text).formula
+    first = files["X_<L/2+1..L>", 8]
+    same = compare(first, files["X_<L/2+1..L>", 12])
+    assert same.equal
+    assert "any number of blocks" in lines(same)[1]
+    # Equal with 8 blocks, the depth of both, and not compared with 12.
+    other = compare(first, files["X_<5..8>", 8])
+    assert (other.answer, other.checked, other.own) == (OPEN, 8, OwnDepth(8, "", True))
+    # The second half of 4 blocks are 2, and not the last 4.
+    found = compare(first, files["X_<L-3..L>", 12])
+    assert (found.answer, found.differs) == (DIFFERENT, 10)
+    found = compare(first, files["X_<L/2+2..L>", 8])
+    assert (found.answer, found.differs) == (DIFFERENT, 2)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, choose, compile_source, from_text, read
 from recform.diagnostics import CompileError
 
@@ -60,7 +61,7 @@ def scattered(compiled: Compiled, seed: int = 0, **arguments: Any) -> nn.Module:
 def images(compiled: Compiled, count: int = 2) -> torch.Tensor:
     """What a network takes."""
     torch.manual_seed(7)
-    return torch.randn(count, *(int(size) for size in compiled.formula.input.sizes))
+    return random_examples(compiled.formula.input, count)
 
 
 def codes(error: CompileError) -> list[str]:

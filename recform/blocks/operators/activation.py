@@ -59,8 +59,18 @@ class Exp(_Elementwise):
     saves = "output"
 
 
-class Reciprocal(_Elementwise):
-    """One over each number: what a division multiplies by."""
+class Softplus(_Elementwise):
+    """A smooth rectifier."""
+
+    name = "softplus"
+    about = "log(1 + exp(x))"
+    function = Function("softplus(x)", grows=True)
+    call = "F.softplus({x})"
+    layer = "Softplus"
+
+
+class _Reciprocal(_Elementwise):
+    """One over each number; no file names it, for `X/Y` says it."""
 
     name = "reciprocal"
     about = "1 / x"
@@ -239,3 +249,7 @@ class Identity(Operator):
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("{x}", layer="nn.Identity()")
+
+
+#: What a division by a tensor multiplies by.
+RECIPROCAL = _Reciprocal()

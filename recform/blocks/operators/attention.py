@@ -93,6 +93,7 @@ class Attend(Several):
     inputs = ("q", "k", "v")
     attribute = "attend"
     support = (template("attend"),)
+    support_kept = (template("attend_kept"),)
     arguments = (
         Argument("heads", Kind.SIZE, about="parts of the queries that attend apart"),
         Argument(
@@ -183,6 +184,13 @@ class Attend(Several):
             saves_output=kept.output,
             saves_more=kept.more,
         )
+
+    def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
+        q, k, v = inputs
+        if not a.causal or q.grid != k.grid:
+            return self.memory(q, a)
+        most = None if a["window"] is None else int(a.window) - 1
+        return (Memory("keys and values", int(k.features) + int(v.features), most),)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         q = inputs[0]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from recform.blocks.code import code
 from recform.blocks.operator import (
     FUNCTION_INPUT,
+    Argument,
     Arguments,
     Cost,
     Emitted,
+    Kind,
     Memory,
     Misfit,
     Operator,
@@ -29,19 +32,31 @@ class Shift(Operator):
             require_layout(x, Layout.TOKENS)
         return x
 
-    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
-        raise Misfit(
-            "RF227",
-            "reads the position before, and is a function that keeps nothing",
-            hint="conv1d(2, causal=true) reads it as well, and keeps it",
-        )
-
     def cost(self, x: Shape, a: Arguments) -> Cost:
         self.shape(x, a)
         return Cost()
 
+    def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
+        return (Memory("the token before", int(x.features), 1),)
+
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         return Emitted("F.pad({x}, (0, 0, 1, -1))")
+
+
+class Repeat(Operator):
+    """Each feature several times, one beside the other."""
+
+    name = "repeat"
+    about = "each feature so many times in a row: rows of a matrix, all of one number"
+    positionwise = True
+    arguments = (Argument("times", Kind.COUNT, about="how often each feature comes"),)
+
+    def shape(self, x: Shape, a: Arguments) -> Shape:
+        return x.with_features(x.features * a.times)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        axis = x.feature_axis
+        return Emitted(f"{{x}}.repeat_interleave({code(a.times)}, dim={axis})")
 
 
 class Outer(Several):

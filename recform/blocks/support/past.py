@@ -1,6 +1,7 @@
 """What a network keeps while it goes on by positions, as it stands in generated files."""
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -57,3 +58,12 @@ class Past:
         if last > table.shape[1]:
             raise IndexError(f"there are {table.shape[1]} positions, and not {last}")
         return table[:, past.at : last]
+
+    @staticmethod
+    def shift(x: Tensor, past: "Past | None") -> Tensor:
+        """The token of the position before, in the place of each."""
+        if past is None:
+            return F.pad(x, (0, 0, 1, -1))
+        if not past.at:
+            x = F.pad(x, (0, 0, 1, 0))
+        return past.join(x, 1)[:, :-1]

@@ -11,7 +11,7 @@ import typer
 
 from recform.cli import answer, common, trials
 from recform.cli.commands import train
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import Diagnostics, refuse
 from recform.modules import need
 
 if TYPE_CHECKING:
@@ -111,6 +111,12 @@ def command(
     with common.diagnosed(form):
         _known(output, ending)
         _asked([*(files or []), *(modules or [])], results or [])
+        for package in _PACKAGES:
+            need(package, "compare", "RF857", _INSTALL)
+        from recform.comparison.compare import Asked, compare
+        from recform.comparison.report.content import document
+
+        asked = Asked(alpha, baseline)
         report = Diagnostics()
         if results:
             study = _read(results, lower, report)
@@ -129,13 +135,9 @@ def command(
                 trials.Machine(
                     device.value, precision.value, compiled, deterministic, jobs, ray
                 ),
+                asked,
                 report,
             )
-        for package in _PACKAGES:
-            need(package, "compare", "RF857", _INSTALL)
-        from recform.comparison.compare import Asked, compare
-        from recform.comparison.report.content import document
-
         options: dict[str, Any] = {
             "module": modules,
             "results": results,
@@ -160,7 +162,7 @@ def command(
             "output": output,
         }
         study = _reproducible(study, files or [], options)
-        found = compare(study.results, Asked(alpha, baseline), report)
+        found = compare(study.results, asked, report)
         common.show(report, form)
         if output is not None:
             common.write_whole(output, _written(study, found, ending), ending)
@@ -183,14 +185,12 @@ def _known(output: Path | None, ending: str) -> None:
     """Raises a CompileError if a report of this name has no form (RF860)."""
     if output is None or ending in _FORMS:
         return
-    report = Diagnostics()
-    report.error(
+    refuse(
         "RF860",
         f"a report ends in {', '.join(_FORMS)}, not in {ending or 'nothing'!r}",
-        hint=f"-o {output.stem or 'report'}.html",
+        f"-o {output.stem or 'report'}.html",
         file=output.as_posix(),
     )
-    raise CompileError(report)
 
 
 def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
@@ -198,18 +198,15 @@ def _asked(networks: Sequence[str], results: Sequence[Path]) -> None:
     table = next((name for name in networks if name.endswith(".csv")), "")
     if bool(results) != bool(networks) and not table:
         return
-    report = Diagnostics()
     if table:
-        report.error("RF851", f"{table} is no formula", hint=f"--results {table}")
-    elif results:
+        refuse("RF851", f"{table} is no formula", f"--results {table}")
+    if results:
         text = (
             f"{networks[0]} is trained, and {results[0]} was measured: not in one table"
         )
-        report.error("RF851", text, hint="one of them a command")
-    else:
-        hint = "recform compare A.rf B.rf, or --results FILE.csv with measured scores"
-        report.error("RF851", "there is nothing to compare", hint=hint)
-    raise CompileError(report)
+        refuse("RF851", text, "one of them a command")
+    hint = "recform compare A.rf B.rf, or --results FILE.csv with measured scores"
+    refuse("RF851", "there is nothing to compare", hint)
 
 
 def _read(results: Sequence[Path], lower: bool, report: Diagnostics) -> Study:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from recform.cli import answer, common
+from recform.diagnostics import closest, refuse
 
 if TYPE_CHECKING:
     from recform.training.runs import Run
@@ -45,7 +46,8 @@ def command(
         run = _of_name(known, name, runs)
         said = run.facts()
         if said is None:
-            _refuse(
+            refuse(
+                "RF826",
                 f"{run.file('run.json').as_posix()} does not say what the run is",
                 "it is broken, or of another version of recform",
             )
@@ -82,8 +84,6 @@ def _of_name(known: list[Run], name: str, folder: Path) -> Run:
     Raises:
         CompileError: if there is none (RF826).
     """
-    from recform.diagnostics import closest
-
     fits = [run for run in known if run.name == name]
     fits = fits or [run for run in known if run.name.startswith(name)]
     if len(fits) == 1:
@@ -94,15 +94,7 @@ def _of_name(known: list[Run], name: str, folder: Path) -> Run:
     if fits:
         message = f"{len(fits)} runs in {folder} begin with {name!r}"
         hint = ", ".join(run.name for run in fits[:4])
-    _refuse(message, hint)
-
-
-def _refuse(message: str, hint: str) -> NoReturn:
-    from recform.diagnostics import CompileError, Diagnostics
-
-    report = Diagnostics()
-    report.error("RF826", message, hint=hint)
-    raise CompileError(report)
+    refuse("RF826", message, hint)
 
 
 def _table(rows: list[dict[str, Any]], folder: Path) -> None:

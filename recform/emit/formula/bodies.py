@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Filled, Input, Learned, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.symbols import is_generated, size
 from recform.blocks import Arguments, Layout, Shape, code, symbols_in
@@ -254,7 +254,7 @@ class ClassWriter:
         """The expression of a module of its own for a pipeline."""
         name, here = call.operator, self._at(call)
         alone = self._workshop.code(pipeline, here)
-        if alone.sequential and len(alone.modules) == 1:
+        if alone.is_module:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
         key = (name, tuple(x.layout for x in here.inputs))
@@ -296,20 +296,21 @@ class ClassWriter:
 
     def _methods(self) -> tuple[Function, ...]:
         body = self._body
-        x = Input()
+        leaves = body.leaves
         step = Step(
             at=0,
-            inputs=(x,),
+            inputs=leaves,
             outputs=(body.output,),
-            body=tuple(t for t in body.tensors if t != x),
+            body=tuple(t for t in body.tensors if t not in leaves),
             definitions=dict(body.definitions),
         )
-        names = Namespace.forward({"x"})
-        writer = self._writer({x: "x"})
+        names = Namespace.forward()
+        takes = [names.new(name) for name in body.inputs]
+        writer = self._writer(dict(zip(leaves, takes, strict=True)))
         statements = BodyWriter(step, writer, names, local_name, self._line)
         made = statements.write((), self._inlined_code)
         result = Return(Code(writer.show(body.output)), self._line(body.output))
-        return (forward((*made, result)),)
+        return (forward((*made, result), takes),)
 
     def _going(self, methods: tuple[Function, ...]) -> tuple[Function, ...]:
         """Those of them that are others where a network goes on by positions, and all."""

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import Apply, Filled, State, Tensor, subtensors
 from recform.blocks import Shape, code, symbols_in
 from recform.blocks.symbolic import Symbolic
@@ -53,8 +54,12 @@ class _CellWriter(ClassWriter):
     def _inlinable(
         self, families: Mapping[str, Mapping[Symbolic, list[Apply]]]
     ) -> dict[str, Apply]:
-        """None: what recurs has its letters, whatever their number."""
-        return {}
+        """Functions: what else recurs has its letters, whatever their number."""
+        return {
+            name: next(iter(members.values()))[0]
+            for name, members in families.items()
+            if self._body.operators[name].is_function
+        }
 
     def _constructor(self) -> None:
         self._attributes.take("step")  # the method

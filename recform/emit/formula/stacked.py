@@ -11,7 +11,7 @@ from recform.blocks import Layout, Shape
 
 def stacks(formula: Formula, shape: Callable[[Tensor], Shape], tensor: Apply) -> bool:
     """Whether an operator takes all members of a list as one tensor."""
-    layout = shape(tensor.arguments[0]).layout
+    layout = next(shape(part).layout for part in tensor.arguments if part.is_many)
     return takes_stack(formula.operators[tensor.operator], layout)
 
 

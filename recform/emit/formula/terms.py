@@ -39,6 +39,7 @@ from recform.algebra.expr import (
 )
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
+from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.shape import Layout
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Slot
@@ -61,7 +62,7 @@ MEMBER = "member"
 
 def is_inverse(tensor: Tensor) -> bool:
     """Whether a tensor is one over another, as a product with it is written."""
-    return isinstance(tensor, Elementwise) and tensor.name == "reciprocal"
+    return isinstance(tensor, Elementwise) and tensor.function is RECIPROCAL
 
 
 class _CoefficientPrinter(PythonCodePrinter):  # type: ignore[misc]
@@ -290,11 +291,20 @@ class Writer:
 
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
-        (whole,) = tensor.arguments
-        if isinstance(whole, Members) and whole.listed in self.variables:
-            whole = whole.listed
-        call = f"{self.operator(tensor)}({MEMBER})"
-        return f"torch.stack([{call} for {MEMBER} in {self.show(whole)}])"
+        many = dict.fromkeys(part for part in tensor.arguments if part.is_many)
+        numbers = [""] if len(many) == 1 else [str(n + 1) for n in range(len(many))]
+        names = {part: f"{MEMBER}{n}" for part, n in zip(many, numbers, strict=True)}
+        inner = ", ".join(names.get(p) or self.show(p) for p in tensor.arguments)
+        lists = ", ".join(map(self.members, many))
+        over = lists if len(many) == 1 else f"zip({lists}, strict=True)"
+        call = f"{self.operator(tensor)}({inner})"
+        return f"torch.stack([{call} for {', '.join(names.values())} in {over}])"
+
+    def members(self, tensor: Tensor) -> str:
+        """What runs over the members: their list, where it has a name."""
+        if isinstance(tensor, Members) and tensor.listed in self.variables:
+            return self.show(tensor.listed)
+        return self.show(tensor)
 
     def weighted(self, tensor: Scaled) -> str:
         """A number for each member times it."""

@@ -10,7 +10,7 @@ from recform.algebra.formula import Pipeline
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import given
-from recform.emit.formula.stacked import takes_stack
+from recform.emit.formula.stacked import stacks
 from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import class_name, is_inline
 from recform.emit.naming.namespace import fail
@@ -90,8 +90,8 @@ class BlockWriter:
             operators[name] = shop.name(class_name(untimed(name)))
             codes[name] = shop.pipeline_class(operators[name], pipeline, inputs, title)
         adapter, parameters = self._adapter()
-        known = frozenset(functions)
-        return BlockClasses(operators, codes, adapter, parameters, known, shop)
+        inlined = frozenset(functions)
+        return BlockClasses(operators, codes, adapter, parameters, inlined, shop)
 
     def _shared_by_blocks(self) -> set[str]:
         """The operators without an index that blocks alone call."""
@@ -125,9 +125,7 @@ class BlockWriter:
             isinstance(part, Apply)
             and part.operator == name
             and part.is_many
-            and not takes_stack(
-                self._formula.operators[name], shapes[part.arguments[0]].layout
-            )
+            and not stacks(self._formula, shapes.__getitem__, part)
             for part, shapes in self._applied()
         ):
             self._needs_name(name, f"{untimed(name)} is called on one member at a time")

@@ -15,7 +15,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline
 from recform.algebra.placed import placed
 from recform.algebra.symbols import size
-from recform.blocks import Shape
+from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
 from recform.emit.formula.terms import (
@@ -294,7 +294,11 @@ class _StepWriter:
         values = {key: said(symbol) for key, symbol in open_.values.items()}
         values |= {table.symbol: said(table.symbol) for table in self._formula.tables}
         places = (
-            Shape(x.layout, said(x.features), tuple(map(said, x.grid)))
+            Shape(
+                x.layout,
+                said(x.features) if symbols_in(x.features) else x.features,
+                tuple(map(said, x.grid)),
+            )
             for x in open_.inputs
         )
         return Setting(tuple(places), values)

@@ -13,7 +13,8 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra.affine import affine
-from recform.algebra.cell import Cell, before, given
+from recform.algebra.body import given
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Concat,
@@ -221,6 +222,7 @@ class _Recurrence:
             if item.unknown not in self.group or item.unknown in results
         )
         inside = {name for name, _ in self.owned}
+        inside |= _letters(definitions.values()) - _letters(self._outside())
         arguments = Arguments({a.name: a.default for a in cell.arguments})
         step = Step(cell, arguments, "", self.span)
         pipeline = Pipeline(cell.name, (step,), cell.about, self.span)
@@ -251,20 +253,32 @@ class _Recurrence:
             self.within.clear()
             for tensor in (part for right in rights for part in subtensors(right)):
                 if self._is_inside(tensor):
-                    self.owned |= dict.fromkeys(_owners(tensor))
+                    self.owned |= dict.fromkeys(self._owners(tensor))
                     for child in tensor.children:
                         if isinstance(child, Filled):
-                            self.owned |= dict.fromkeys(_owners(child))
+                            self.owned |= dict.fromkeys(self._owners(child))
 
     def _is_inside(self, tensor: Tensor) -> bool:
         """Whether a position computes a tensor, from what it reads of others."""
         if tensor not in self.within:
             self.within[tensor] = (
                 (isinstance(tensor, State) and self._is_ours(tensor))
-                or not self.owned.keys().isdisjoint(_owners(tensor))
+                or not self.owned.keys().isdisjoint(self._owners(tensor))
                 or any(map(self._is_inside, tensor.children))
             )
         return self.within[tensor]
+
+    def _owners(self, tensor: Tensor) -> list[tuple[str, Symbolic]]:
+        """The operator of a tensor, or the learned scalars of its coefficient."""
+        if isinstance(tensor, Apply):
+            known = self.network.operators.get(tensor.operator)
+            if known is not None and known.is_function:
+                return []
+            return [(tensor.operator, tensor.index)]
+        if isinstance(tensor, Scaled | Filled):
+            found = sorted(tensor.coefficient.atoms(Learned), key=str)
+            return [(item.name, item.index) for item in found]
+        return []
 
     def _is_ours(self, state: State) -> bool:
         return state.name in self.group and offset(state.index) == 0
@@ -368,7 +382,7 @@ class _Recurrence:
         names = {name for name, _ in self.owned}
         for tensor in self._outside():
             for part in subtensors(tensor):
-                for name, index in _owners(part):
+                for name, index in self._owners(part):
                     if name in names:
                         self._fail(
                             "RF230",
@@ -426,11 +440,8 @@ class _Recurrence:
         self, definitions: Mapping[State, Tensor], results: tuple[str, ...]
     ) -> Cell:
         network = self.network
-        operators = {
-            name: network.operators[name]
-            for name, _ in self.owned
-            if name in network.operators
-        }
+        letters = _letters(definitions.values())
+        operators = {k: v for k, v in network.operators.items() if k in letters}
         linear = None
         (first, *others) = self.group
         if not others and self.lags[first] == 1:
@@ -501,20 +512,16 @@ class _Recurrence:
         raise Reported
 
 
+def _letters(tensors: Iterable[Tensor]) -> set[str]:
+    """The operators that stand in tensors."""
+    parts = (part for tensor in tensors for part in subtensors(tensor))
+    return {part.operator for part in parts if isinstance(part, Apply)}
+
+
 def _parts(tensor: Tensor, definitions: Mapping[State, Tensor]) -> tuple[Tensor, ...]:
     if isinstance(tensor, State):
         return (definitions[tensor],) if tensor in definitions else ()
     return tensor.children
-
-
-def _owners(tensor: Tensor) -> list[tuple[str, Symbolic]]:
-    """The operator of a tensor, or the learned scalars of its coefficient."""
-    if isinstance(tensor, Apply):
-        return [(tensor.operator, tensor.index)]
-    if isinstance(tensor, Scaled | Filled):
-        found = sorted(tensor.coefficient.atoms(Learned), key=str)
-        return [(item.name, item.index) for item in found]
-    return []
 
 
 def _places(operators: Mapping[str, Pipeline]) -> tuple[Argument, ...]:

@@ -185,22 +185,45 @@ class EquationReader:
                 hint="`recform derive` makes the equation for X_i from it",
             )
             return
+        if reader.names.positions:
+            lefts = [part for part in item.left if isinstance(part, n.Reference)]
+            if len(lefts) == len(item.left) and all(len(k.indices) == 2 for k in lefts):
+                self._at_position(lefts, right, item)
+                return
         if len(item.left) > 1:
             self._split(item, right)
             return
         left = item.left[0]
         if isinstance(left, n.Reference) and len(left.indices) == 2:
-            if reader.names.positions:
-                position = self._times.position(left)
-                if position is not None:
-                    alone = replace(left, indices=left.indices[:1])
-                    with reader.at(self._times.letter(left), position):
-                        self._one(alone, right, item)
-                return
             for copy in self._times.copies(left):
                 self._copy(copy, left.indices[0], right, item)
             return
         self._one(left, right, item)
+
+    def _at_position(
+        self, lefts: Sequence[n.Reference], right: n.Expr, item: n.Relation
+    ) -> None:
+        """The equation of one unknown at a position, or of the parts of a split."""
+        first, *others = lefts
+        position = self._times.position(first)
+        if position is None:
+            return
+        letter = self._times.letter(first)
+        for other in others:
+            if (self._times.letter(other), self._times.position(other)) != (
+                letter,
+                position,
+            ):
+                self._report.error(
+                    "RF229", "the parts of a split are of one position", other.span
+                )
+                return
+        alone = tuple(replace(left, indices=left.indices[:1]) for left in lefts)
+        with self._reader.at(letter, position):
+            if others:
+                self._split(replace(item, left=alone), right)
+            else:
+                self._one(alone[0], right, item)
 
     def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
         """The equation, or boundary equation, of a left side with one index."""

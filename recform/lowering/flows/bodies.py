@@ -6,16 +6,18 @@ is read for each number that something asks for, from the result backwards.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NoReturn
 
 import sympy
 
-from recform.algebra.body import Body
+from recform.algebra.body import Body, given
 from recform.algebra.expr import (
     Apply,
     Filled,
+    Input,
     Learned,
     Scaled,
     State,
@@ -32,6 +34,8 @@ from recform.lowering.sorts import Names, Reported, split_of
 from recform.source import Span
 from recform.syntax import nodes as n
 
+#: A name that code can have as it is.
+_PLAIN = re.compile(r"[A-Za-z]\w*", re.ASCII)
 #: Most tensors that a definition computes.
 MAX_TENSORS = 4096
 
@@ -42,7 +46,7 @@ class BodyBuilder:
     Args:
         library: the operators of which the elementwise ones are functions.
         name: the operator letter.
-        tensor: the name of its tensor argument.
+        tensors: the names of its tensor arguments.
         relation: the definition.
         values: numbers by name: constants, parameters, its own fixed arguments.
         report: gets RF2xx and RF301.
@@ -52,14 +56,14 @@ class BodyBuilder:
         self,
         library: Library,
         name: str,
-        tensor: str,
+        tensors: tuple[str, ...],
         relation: n.Relation,
         values: Mapping[str, Symbolic],
         report: Diagnostics,
     ) -> None:
         self._library = library
         self._name = name
-        self._tensor = tensor
+        self._tensors = tensors
         self._relation = relation
         self._values = dict(values)
         self._report = report
@@ -83,12 +87,15 @@ class BodyBuilder:
         """
         names = Names(
             self._library,
-            frozenset([self._tensor, *found.unknowns]),
+            frozenset([*self._tensors, *found.unknowns]),
             {name: pipeline.inputs for name, pipeline in operators.items()},
             {name: scalar.indexed for name, scalar in found.scalars.items()},
             self._values,
         )
-        reader = FiniteReader(names, self._report, tensor=self._tensor)
+        incoming = self._incoming()
+        leaves = tuple(map(given, incoming)) or (Input(),)
+        named = dict(zip(self._tensors, leaves, strict=True))
+        reader = FiniteReader(names, self._report, named)
         right = self._relation.right.expression
         assert right is not None
         try:
@@ -118,6 +125,17 @@ class BodyBuilder:
             attribute=self._name,
             span=self._relation.span,
             spans=reader.spans,
+            incoming=incoming,
+        )
+
+    def _incoming(self) -> tuple[str, ...]:
+        """What several tensors are called in code; a single one is the input."""
+        if len(self._tensors) == 1:
+            return ()
+        return tuple(
+            # No name of a file ends like the other: that would be an index.
+            name if _PLAIN.fullmatch(name) and name != "m" else f"x_{number}"
+            for number, name in enumerate(self._tensors, 1)
         )
 
     def _about(self) -> str:
@@ -132,7 +150,8 @@ class BodyBuilder:
         """Every local unknown that the output needs, with what it is."""
         definitions: dict[State, Tensor] = {}
         waiting: list[State] = []
-        stack: list[tuple[State, bool]] = [(s, False) for s in _states(output)]
+        leaves = reader.incoming.values()
+        stack = [(state, False) for state in _states(output) if state not in leaves]
         while stack:
             state, done = stack.pop()
             if done:
@@ -151,7 +170,8 @@ class BodyBuilder:
                 )
             waiting.append(state)
             stack.append((state, True))
-            stack += [(part, False) for part in _states(definitions[state])]
+            parts = _states(definitions[state])
+            stack += [(part, False) for part in parts if part not in leaves]
         return definitions
 
     def _read(self, state: State, found: Locals, reader: FiniteReader) -> Tensor:
@@ -201,6 +221,7 @@ def _in_order(
     """All tensors, parts before what uses them; numbers are none."""
 
     def parts(tensor: Tensor) -> tuple[Tensor, ...]:
-        return (definitions[tensor],) if isinstance(tensor, State) else tensor.children
+        made = definitions.get(tensor) if isinstance(tensor, State) else None
+        return tensor.children if made is None else (made,)
 
     return tuple(t for t in subtensors(output, parts) if not isinstance(t, Filled))

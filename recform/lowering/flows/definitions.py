@@ -36,13 +36,13 @@ class Signature:
 
     Attributes:
         name: the operator letter.
-        tensor: the name of the tensor argument; empty for a flow.
+        tensors: the names of the tensor arguments; none for a flow.
         defaults: the other arguments, in their order, with their default values.
         relation: the whole.
     """
 
     name: str
-    tensor: str
+    tensors: tuple[str, ...]
     defaults: Mapping[str, n.Expr]
     relation: n.Relation
 
@@ -61,7 +61,7 @@ def signature(relation: n.Relation, report: Diagnostics) -> Signature | None:
     """
     left = relation.left[0]
     if isinstance(left, n.Reference):
-        return Signature(left.name, "", {}, relation)
+        return Signature(left.name, (), {}, relation)
     assert isinstance(left, n.Call)
     tensors: list[str] = []
     values: dict[str, n.Expr] = {}
@@ -82,15 +82,7 @@ def signature(relation: n.Relation, report: Diagnostics) -> Signature | None:
             values[name] = argument.value
         else:
             tensors.append(name)
-    if len(tensors) > 1:
-        report.error(
-            "RF203",
-            f"{left.function.name} takes one tensor; its other arguments have defaults",
-            left.span,
-            hint=f"{left.function.name}({tensors[0]}, {tensors[1]}=1) = ...",
-        )
-        return None
-    return Signature(left.function.name, "".join(tensors), values, relation)
+    return Signature(left.function.name, tuple(tensors), values, relation)
 
 
 def is_definition(relation: n.Relation) -> bool:

@@ -154,12 +154,12 @@ class PipelineReader(OperatorReader):
         if values is None:
             return
         label = part.label or ""
-        if definition.tensor:
+        if definition.tensors:
             self._used_params(given)
             name = row.name(label)
             with self._home(definition.name, definition.relation):
                 step = self._body_step(definition, values, name, part.span, above)
-            if step is not None:
+            if step is not None and self._is_fed(step, steps, above):
                 steps.append(step)
             return
         own = _flows(definition.relation)
@@ -255,7 +255,7 @@ class PipelineReader(OperatorReader):
         if right is None:
             self._report.error(
                 "RF214",
-                f"{definition.name}({definition.tensor}) is given by an equation; "
+                f"{definition.name}({', '.join(definition.tensors)}) is given by an equation; "
                 "a flow has no tensor argument",
                 relation.right.span,
                 hint=_without_tensor(definition),
@@ -264,7 +264,7 @@ class PipelineReader(OperatorReader):
         called_name, _ = called(right)
         operator = self._library.lookup(called_name)
         if operator is not None and not operator.elementwise:
-            name, argument = definition.name, definition.tensor
+            name, argument = definition.name, definition.tensors[0]
             self._report.error(
                 "RF214",
                 f"{argument} has no default, so it is a tensor, and {called_name} is an "
@@ -291,17 +291,17 @@ class PipelineReader(OperatorReader):
         builder = BodyBuilder(
             self._library,
             definition.name,
-            definition.tensor,
+            definition.tensors,
             relation,
             {**numbers, **fixed},
             self._report,
         )
         known = {**numbers, **fixed}
         where = WhereReader(
-            self._library, definition.tensor, relation, known, self._report
+            self._library, definition.tensors, relation, known, self._report
         )
         found = where.read(self._is_operator)
-        tensors = {*found.unknowns, *found.scalars, definition.tensor}
+        tensors = {*found.unknowns, *found.scalars, *definition.tensors}
         wanted = dict.fromkeys(every_name((relation.right, relation.where)))
         operators: dict[str, Pipeline] = {}
         own = {name: self._symbol(name) for name in opened}
@@ -422,8 +422,9 @@ def _without_tensor(definition: Signature) -> str:
 
     Where the flow uses the argument as a number, a default is what it lacks.
     """
-    flow, tensor = definition.relation.right, definition.tensor
-    defaults = {tensor: "1"} if tensor in every_name(flow) else {}
+    flow = definition.relation.right
+    used = set(every_name(flow))
+    defaults = {tensor: "1" for tensor in definition.tensors if tensor in used}
     defaults |= {name: value.span.text for name, value in definition.defaults.items()}
     given = ", ".join(f"{name}={value}" for name, value in defaults.items())
     left = f"{definition.name}({given})" if given else definition.name

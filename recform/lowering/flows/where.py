@@ -46,7 +46,7 @@ class WhereReader:
 
     Args:
         library: the operators that are known.
-        tensor: the name of its tensor argument.
+        tensors: the names of its tensor arguments.
         relation: the definition.
         values: numbers by name: constants, parameters, its own fixed arguments.
         report: gets RF207, RF21x and RF304.
@@ -55,13 +55,13 @@ class WhereReader:
     def __init__(
         self,
         library: Library,
-        tensor: str,
+        tensors: tuple[str, ...],
         relation: n.Relation,
         values: Mapping[str, Symbolic],
         report: Diagnostics,
     ) -> None:
         self._library = library
-        self._tensor = tensor
+        self._tensors = tensors
         self._relation = relation
         self._values = dict(values)
         first = relation.left[0]
@@ -95,7 +95,7 @@ class WhereReader:
         lefts = (item.target,) if isinstance(item, n.Scalar) else item.left
         for left in lefts:
             name = left.name if isinstance(left, n.Reference) else ""
-            if name in (self._tensor, "input") or name in self._arguments:
+            if name in (*self._tensors, "input") or name in self._arguments:
                 self._report.error(
                     "RF209", f"the name {name!r} has a meaning of its own", left.span
                 )
@@ -150,7 +150,7 @@ class WhereReader:
 
         if isinstance(expr, n.Keyword):
             return False
-        tensors = {self._tensor, "input", *found.unknowns}
+        tensors = {*self._tensors, "input", *found.unknowns}
         return any(ref.indices or ref.name in tensors for ref in references(expr))
 
     def _equation(self, item: n.Relation, found: Locals) -> None:

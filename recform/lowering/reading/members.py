@@ -157,15 +157,6 @@ class Gathered(References):
                 place,
                 hint=f"an operator of block i takes every member: {tensor.operator}_i*Y_{k}",
             )
-        if isinstance(tensor, Apply) and len(tensor.arguments) > 1:
-            self._fail(
-                "RF314",
-                f"{tensor.operator} takes several tensors, and this hangs on both {k} and "
-                "the block",
-                place,
-                hint=f"what hangs on {k} alone can be made before: Y_i = "
-                f"{tensor.operator}_i(...), and Y_{k} in the sum",
-            )
         if isinstance(tensor, Concat | Filled):
             what = (
                 "a concat" if isinstance(tensor, Concat) else "a number that is added"

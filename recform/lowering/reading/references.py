@@ -14,6 +14,7 @@ from recform.algebra.expr import (
     L,
     Learned,
     State,
+    T,
     Tensor,
     at_time,
     mirrored,
@@ -138,7 +139,15 @@ class References(Indices):
         """A name without an index, if it is a number or the input."""
         name = expr.name
         if name in self._bound:
-            return Scalar(self._bound[name])
+            value = self._bound[name]
+            if value.has(T) and not self._indexing:
+                self._fail(
+                    "RF229",
+                    f"{name} is the position of a token, and no number",
+                    expr.span,
+                    hint="`positions` in a flow adds a learned vector to each token",
+                )
+            return Scalar(value)
         if name == "i":
             return Scalar(I)
         if name == "L":

@@ -91,7 +91,7 @@ class Interior:
         self._modules(tensor, node)
 
     def _feed(self, tensor: Tensor, node: str) -> None:
-        for part in self._step.parts(tensor):
+        for number, part in enumerate(self._step.parts(tensor)):
             if isinstance(tensor, Scaled):
                 self._edge(
                     self._scaled(tensor), node, self._shape(part, tensor), carried=part
@@ -105,9 +105,16 @@ class Interior:
                 tail = self._source(part, tensor)
             shape = self._shape(part, tensor)
             wrong = self._clashes(part, tensor)
+            label = ": ".join(filter(None, (self._input(tensor, number), shape)))
             self._edge(
-                tail, node, shape, sign, wrong=wrong, carried=self._step.bare(part)
+                tail, node, label, sign, wrong=wrong, carried=self._step.bare(part)
             )
+
+    def _input(self, tensor: Tensor, number: int) -> str:
+        """What an operator of several tensors calls one of them."""
+        if not isinstance(tensor, Apply) or len(tensor.arguments) < 2:
+            return ""
+        return self._setting.formula.operators[tensor.operator].inputs[number]
 
     def _source(self, part: Tensor, parent: Tensor) -> str:
         """The node from which a part of ``parent`` comes, behind its adapter."""

@@ -26,6 +26,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.blocks import Shape
+from recform.blocks.operators.activation import RECIPROCAL
 from recform.graph.model import Block
 from recform.recurrence.model import ModuleSlot, Step
 from recform.render.model import Kind, Node
@@ -123,7 +124,8 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
         case Concat():
             return Kind.combine, "concat"
         case Elementwise():
-            return Kind.activation, tensor.name
+            is_inverse = tensor.function is RECIPROCAL
+            return Kind.activation, "1/x" if is_inverse else tensor.name
         case Part():
             return Kind.combine, f"part {tensor.which + 1} of {tensor.parts}"
         case TensorSum():

@@ -118,6 +118,21 @@ def mingru(block: nn.Module, x: Tensor) -> Tensor:
     return y + block.M(y)
 
 
+def minlstm(block: nn.Module, x: Tensor) -> Tensor:
+    kept = before(x)
+
+    def step(x: Tensor) -> Tensor:
+        nonlocal kept
+        normed = block.N(x)
+        forget, let = block.P(normed), block.Q(normed)
+        total = forget + let
+        kept = forget / total * kept + let / total * block.C(normed)
+        return kept
+
+    y = x + over(x, step)
+    return y + block.M(y)
+
+
 def diagonal_ssm(block: nn.Module, x: Tensor) -> Tensor:
     """The matrices as they stand in the papers, diag(a) a matrix."""
     cell = block.Hcell
@@ -138,8 +153,27 @@ def linear_attention(block: nn.Module, x: Tensor) -> Tensor:
     """In its parallel form: products of all queries and keys, those of later keys gone."""
     u = block.N(x)
     q, k = (F.elu(part(u)) + 1 for part in (block.Q, block.K))
-    made = (q @ k.mT).tril() @ block.V(u)
-    y = x + block.O(made)
+    weights = (q @ k.mT).tril()
+    y = x + block.O((weights / weights.sum(-1, keepdim=True)) @ block.V(u))
+    return y + block.M(y)
+
+
+def deltanet(block: nn.Module, x: Tensor) -> Tensor:
+    """Products of matrices: S (1 - b k k^T) + b v k^T."""
+    width = x.shape[-1]
+    state = x.new_zeros(x.shape[0], width, width)
+    one = torch.eye(width, dtype=x.dtype)
+
+    def step(x: Tensor) -> Tensor:
+        nonlocal state
+        u = block.N(x)
+        k, q = (F.silu(part(u)) for part in (block.K, block.Q))
+        k = (k / k.norm(dim=-1, keepdim=True))[:, :, None]
+        b, v = block.B(u)[:, :, None], block.V(u)[:, :, None]
+        state = state @ (one - b * k @ k.mT) + b * v @ k.mT
+        return (state @ q[:, :, None])[:, :, 0]
+
+    y = x + block.O(over(x, step))
     return y + block.M(y)
 
 
@@ -151,8 +185,10 @@ def linear_attention(block: nn.Module, x: Tensor) -> Tensor:
         ("gru", gru),
         ("lstm", lstm),
         ("mingru", mingru),
+        ("minlstm", minlstm),
         ("diagonal_ssm", diagonal_ssm),
         ("linear_attention", linear_attention),
+        ("deltanet", deltanet),
     ],
 )
 def test_judge(name: str, layer: Layer, depth: int) -> None:

@@ -100,3 +100,78 @@ def test_it_is_the_loop(depth: int) -> None:
 def test_the_code_is_as_long_for_every_depth() -> None:
     sources = [recform.compile(FILE, depth=depth).source for depth in (9, 13, 101)]
     assert len({len(source.splitlines()) for source in sources}) == 1
+
+
+#: What x-transformers calls the modules of a block: of its attention, of its feed-forward.
+MODULES = {
+    "A.ln": "0.0.0",
+    "A.attention": "0.1",
+    "A.attention.out_proj": "0.1.to_out",
+    "M.ln": "1.0.0",
+    "M.fc1": "1.1.ff.0.0",
+    "M.fc2": "1.1.ff.2",
+}
+
+
+def judged(key: str, theirs: dict[str, Tensor]) -> Tensor | None:
+    """What x-transformers has for a parameter, None for a bias that it has not."""
+    if key.startswith("head."):
+        return theirs["final_norm.gamma"] if key.endswith("weight") else None
+    _, block, rest = key.split(".", 2)
+    path, _, kind = rest.rpartition(".")
+    layer = 2 * int(block)
+    if path == "P.fc":
+        name = f"skip_combines.{layer}.combine.{kind}"
+    elif kind == "in_proj_weight":
+        where = f"layers.{layer}.1.to_"
+        return torch.cat([theirs[f"{where}{part}.weight"] for part in "qkv"])
+    else:
+        number, _, inner = MODULES[path].partition(".")
+        kind = "gamma" if path.endswith("ln") and kind == "weight" else kind
+        name = f"layers.{layer + int(number)}.{inner}.{kind}"
+    return theirs.get(name)
+
+
+@pytest.mark.parametrize("depth", [2, 4, 5, 9])
+def test_it_is_that_of_x_transformers(depth: int) -> None:
+    """Their `unet_skips`: X_<L-i> in front of X_<i-1>, of even and odd depths.
+
+    They weigh in float32, so results agree to six digits.
+    """
+    package = pytest.importorskip("x_transformers")
+    judge = package.Encoder(
+        dim=WIDTH,
+        depth=depth,
+        heads=HEADS,
+        attn_dim_head=WIDTH // HEADS,
+        unet_skips=True,
+    ).double()
+    text = re.sub("input .*", f"input 6 x {WIDTH}", FILE.read_text())
+    text = re.sub("stages .*", f"stages {WIDTH} x depth", text)
+    text = re.sub("stem .*", "stem none", re.sub("head .*", "head ln", text))
+    text = text.replace("attention(heads)", "attention(heads, bias=false)")
+    text = text.replace("Z_<(L+3)/2..L>", "Z_<ceil(L/2)+1..L>")
+    text = text.replace("X_<i-1>, X_<L+1-i>", "X_<L-i>, X_<i-1>")
+    torch.manual_seed(0)
+    ours = recform.compile(text, depth=depth, heads=HEADS).module().double()
+    for parameter in judge.parameters():
+        nn.init.normal_(parameter, std=0.3)
+    theirs = dict(judge.named_parameters())
+    with torch.no_grad():
+        for key, parameter in ours.named_parameters():
+            found = judged(key, theirs)
+            # Their norms add 1 to what they multiply by.
+            one = key.endswith("ln.weight")
+            parameter.copy_(torch.zeros(()) if found is None else found + one)
+    x = torch.randn(2, 6, WIDTH, dtype=torch.float64, requires_grad=True)
+    y = x.detach().clone().requires_grad_()
+    made, expected = ours(x), judge(y)
+    torch.testing.assert_close(made, expected, rtol=1e-4, atol=1e-5)
+    weights = torch.randn_like(made)
+    (made * weights).sum().backward()
+    (expected * weights).sum().backward()
+    torch.testing.assert_close(x.grad, y.grad, rtol=1e-4, atol=1e-4)
+    slopes = {key: parameter.grad for key, parameter in theirs.items()}
+    for key, parameter in ours.named_parameters():
+        if (slope := judged(key, slopes)) is not None:
+            torch.testing.assert_close(parameter.grad, slope, rtol=1e-4, atol=1e-4)

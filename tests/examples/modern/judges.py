@@ -1,0 +1,67 @@
+"""Who judges the networks of examples/modern; the tests beside this file hold them to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+MODERN = Path(__file__).parents[3] / "examples" / "modern"
+
+LOOP = "a loop written from the paper"
+#: By the name of the file.
+JUDGES = {
+    "attention_residuals": LOOP,
+    "attention_residuals_grouped": LOOP,
+    "cross_attention": LOOP,
+    "deepnorm": LOOP,
+    "deit3": "timm's DeiT III",
+    "denseformer": LOOP,
+    "depth_gates": LOOP,
+    "diagonal_ssm": LOOP,
+    "fixup": LOOP,
+    "gemma2": "transformers' Gemma2ForCausalLM",
+    "gmlp": "timm's gmlp_s16_224",
+    "gpt_small": LOOP,
+    "gru": "torch's nn.GRU",
+    "hyper_connections": "hyper-connections, n = 1, 2, 4",
+    "hyper_connections_dynamic": "hyper-connections, n = 1, 2, 4",
+    "laurel": LOOP,
+    "leapfrog": LOOP,
+    "linear_attention": LOOP,
+    "llama": "transformers' LlamaForCausalLM",
+    "looped": LOOP,
+    "lstm": "torch's nn.LSTM",
+    "macaron": LOOP,
+    "mhc": "hyper-connections, n = 1, 2, 4",
+    "mingru": LOOP,
+    "mixer": "timm's mixer_b16_224",
+    "mixture_of_depths": LOOP,
+    "neural_ode": LOOP,
+    "nfnet": "timm's dm_nfnet_f0",
+    "palm": LOOP,
+    "repvgg": "timm's repvgg_a0",
+    "resformer": LOOP,
+    "rk4": LOOP,
+    "rnn": "torch's nn.RNN",
+    "sandwich": LOOP,
+    "skipinit": LOOP,
+    "tabresnet": LOOP,
+    "unet": LOOP,
+    "uvit": LOOP,
+    "wavenet": LOOP,
+}
+
+
+def table() -> str:
+    """The table of docs/zoo.md: each file, what its first lines say, and its judge."""
+    rows = ["| file | scheme | judge |", "|---|---|---|"]
+    for path in sorted(MODERN.glob("*.rf")):
+        text = path.read_text(encoding="utf-8")
+        header = []
+        for line in text.splitlines():
+            if not line.startswith("#"):
+                break
+            header.append(line.lstrip("# ").strip())
+        first = " ".join(header).split(":")[0].replace("|", "\\|")
+        link = f"[{path.stem}](../examples/modern/{path.name})"
+        rows.append(f"| {link} | {first} | {JUDGES[path.stem]} |")
+    return "\n".join(rows) + "\n"
