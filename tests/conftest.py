@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 
+from tests import FIXED
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 GOLDENS = REPOSITORY / "tests" / "goldens"
 
@@ -21,7 +23,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 # `make test` tries the same examples on each run and on each machine; `make test-long`
 # draws fresh ones. A failure of a fresh one is kept as an explicit example.
 _no_hurry = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("fixed", max_examples=50, derandomize=True, **_no_hurry)
+settings.register_profile("fixed", max_examples=FIXED, derandomize=True, **_no_hurry)
 settings.register_profile("fresh", max_examples=300, print_blob=True, **_no_hurry)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fixed"))
 

@@ -478,8 +478,6 @@ class Reader:
                 return len(self._each(held))
             case ["enumerate", (tuple() | list() | Row()) as held]:
                 return tuple(enumerate(self._each(held)))
-            case ["Past.rows", rows, _]:
-                return rows
             case ["torch.zeros_like", _]:
                 return 0.0
             case ["zip", *rows]:

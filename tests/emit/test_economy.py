@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from recform.compiler import compile_source, emit_source, from_text, read
 from recform.diagnostics import CompileError
 from tests.oracle.files import recurrences, split_starts, timed
+from tests.oracle.search import few
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
@@ -115,7 +116,7 @@ def test_examples(path: Path) -> None:
     assert twice(emit_source(networks), [item.name for item in networks]) == []
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(20), deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.one_of(
         recurrences(1, 9, staged=False),

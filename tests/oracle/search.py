@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from recform.diagnostics import CompileError
+from tests import FIXED
 from tests.oracle.adapters import NoAdapter
 from tests.oracle.compare import Overflow, agree
 
@@ -17,6 +18,11 @@ from tests.oracle.compare import Overflow, agree
 REFUSED = {"RF305", "RF309", "RF406"}
 #: And where shapes change they may not meet.
 REFUSED_STAGES = REFUSED | {"RF401"}
+
+
+def few(examples: int) -> int:
+    """So many in `make test`; in a search as many times more as any other test has."""
+    return examples * settings.default.max_examples // FIXED
 
 
 def outcome(text: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from recform.diagnostics import CompileError
 from tests.oracle.compare import compiled
 from tests.oracle.files import recurrences, split_starts, timed
-from tests.oracle.search import outcome, search
+from tests.oracle.search import few, outcome, search
 from tests.oracle.sums import sums
 
 torch.set_num_threads(1)
@@ -26,43 +26,43 @@ DEEP_STAGED = recurrences(7, 20, histories=2, staged=True)
 
 def _few(examples: int) -> settings:
     return settings(
-        max_examples=examples,
+        max_examples=few(examples),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
 
 
-@_few(100)
+@_few(50)
 @given(FLAT)
 def test_recurrences(text: str) -> None:
     event(outcome(text))
 
 
-@_few(60)
+@_few(30)
 @given(STAGED)
 def test_several_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(40)
+@_few(20)
 @given(DEEP)
 def test_deep_histories(text: str) -> None:
     event(outcome(text))
 
 
-@_few(30)
+@_few(15)
 @given(DEEP_STAGED)
 def test_deep_stages(text: str) -> None:
     event(outcome(text))
 
 
-@_few(50)
+@_few(25)
 @given(timed())
 def test_two_indices(text: str) -> None:
     event(outcome(text))
 
 
-@_few(30)
+@_few(15)
 @given(split_starts())
 def test_halves_of_the_input(text: str) -> None:
     event(outcome(text))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from hypothesis import HealthCheck, event, given, settings
 
-from tests.oracle.search import outcome
+from tests.oracle.search import few, outcome
 from tests.oracle.sums import sums
 
 torch.set_num_threads(1)
@@ -13,17 +13,19 @@ torch.set_num_threads(1)
 
 def _few(examples: int) -> settings:
     return settings(
-        max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck)
+        max_examples=few(examples),
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
     )
 
 
-@_few(60)
+@_few(24)
 @given(sums())
 def test_sums_over_depth(text: str) -> None:
     event(outcome(text))
 
 
-@_few(10)
+@_few(6)
 @given(sums(9, 24))
 def test_sums_over_many_blocks(text: str) -> None:
     event(outcome(text))

@@ -26,7 +26,7 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
-from tests.oracle.search import search
+from tests.oracle.search import few, search
 
 INLINE = """
 input 3 x 8 x 8
@@ -433,7 +433,7 @@ def proved(text: str) -> str:
         return f"refused {' '.join(codes)}"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=few(12), deadline=None, suppress_health_check=list(HealthCheck))
 @given(files())
 def test_random_pipelines_are_proved(text: str) -> None:
     event(proved(text))

@@ -9,12 +9,13 @@ from recform.diagnostics import CompileError
 from recform.graph import ShapeError
 from recform.render import Format, Request, View, diagram, write
 from tests.oracle.files import recurrences
+from tests.oracle.search import few
 from tests.render.networks import network
 from tests.render.test_step import check_edges, check_nodes
 
 
 @pytest.mark.slow
-@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=25)
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=few(10))
 @given(recurrences())
 def test_random_recurrences(text: str) -> None:
     try:
