@@ -246,7 +246,7 @@ def test_the_proof_sees_the_rest_of_what_is_written() -> None:
     graph = recform.compile(TEXTS["the token before"]).graph
     plan = keeping(plan_network(graph, module_names([graph])))
     code = printed([plan])
-    check(plan, ast.parse(code))
+    check([graph], [plan], ast.parse(code), going=True)
     for old, new in (
         (r"Past\.shift\(x_prev, self\.past\)", "x_prev"),
         (r"Past\.shift\(x_prev", "Past.rows(x_prev"),
@@ -255,4 +255,4 @@ def test_the_proof_sees_the_rest_of_what_is_written() -> None:
         edited = re.sub(old, new, code, count=1)
         assert edited != code, code
         with pytest.raises(CompileError, match="RF901"):
-            check(plan, ast.parse(edited))
+            check([graph], [plan], ast.parse(edited), going=True)

@@ -164,10 +164,10 @@ def test_parts_with_labels_are_proved() -> None:
     """Other code of the same network, which `recform verify` runs."""
     plan = plan_network(plain_graph(network("gated")), Namespace())
     code = printed([plan])
-    check(plan, ast.parse(code))
+    check([plan.graph], [plan], ast.parse(code))
     edited = re.sub(r"scan\((\w+), (\w+)\)", r"scan(\2, \1)", code)
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))
 
 
 @pytest.mark.parametrize("fault", PLANTED)
