@@ -94,6 +94,10 @@ def numbered(tensor: Tensor, block: int, length: int) -> Tensor:
 
 
 def at_block(tensor: Tensor, block: int, length: int) -> Tensor:
-    """The same with the number of the block in its coefficients as well."""
-    made: Tensor = numbered(tensor, block, length).xreplace({I: sympy.Integer(block)})
-    return made
+    """The same with coefficients that remember what ``i`` is in them.
+
+    So blocks whose numbers alone differ take one step.
+    """
+    here = sympy.Integer(block)
+    made = numbered(tensor, block, length)
+    return reindexed(made, lambda index: index, lambda value, _: (value, here))

@@ -299,7 +299,7 @@ class Operator:
             raise Misfit(
                 "RF227",
                 "looks at all positions at once, and those behind are not there yet",
-                hint="with attention(..., causal=true) and conv1d(..., causal=true) a "
+                hint="with attention, attend and conv1d(..., causal=true) a "
                 "position depends on those before it alone",
             )
         return ()

@@ -52,7 +52,9 @@ def _taken(regex: Regex) -> set[str]:
             if isinstance(factor, Star):
                 found |= _taken(factor.inner)
             else:
-                found |= {w for name in factor.gains for w in re.findall(r"\w+", name)}
+                # Of a_i and j_<i-1> the names are a and j.
+                words = re.findall(r"[^\W_]+", " ".join(factor.gains))
+                found.update(words)
     return found
 
 

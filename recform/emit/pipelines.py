@@ -69,6 +69,14 @@ class PipelineCode:
         return bool(modules) and self.calls == modules and self.inputs == ("x",)
 
     @property
+    def is_module(self) -> bool:
+        """Whether it is one module, which takes what the pipeline takes."""
+        given = ", ".join(f"{{{name}}}" for name in self.inputs)
+        return self.calls == tuple(
+            f"self.{name}({given})" for name, _ in self.modules[:1]
+        )
+
+    @property
     def nests(self) -> bool:
         """Whether any expressions can stand for its inputs."""
         first = template(self.calls[0]) if self.calls else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, L, State, Tensor, has_mirror
+from recform.algebra.expr import L, State, Tensor, has_mirror
 from recform.algebra.formula import Boundary, Equation, Formula, Rule
 from recform.algebra.reindex import at_block
 from recform.recurrence.check import walk
@@ -130,7 +130,7 @@ def stretched(formula: Formula, starts: Sequence[int]) -> Formula:
         done.add((name, boundary.text))
         for block in starts:
             left = State(name, sympy.Integer(block))
-            right = boundary.rule.right.xreplace({I: sympy.Integer(block)})
+            right = at_block(boundary.rule.right, block, 0)
             if left not in given:
                 boundaries.append(replace(boundary, left=left, right=right))
     return replace(formula, boundaries=tuple(boundaries))

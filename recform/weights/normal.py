@@ -19,7 +19,10 @@ import sympy
 from recform.algebra.body import Body
 from recform.algebra.expr import (
     Apply,
+    Filled,
+    I,
     Learned,
+    Scaled,
     State,
     Tensor,
     at_time,
@@ -98,6 +101,10 @@ class _Letters:
 
     def show(self, tensor: Tensor) -> str:
         """A tensor under normal names."""
+        if isinstance(tensor, Scaled | Filled) and tensor.at is not sympy.nan:
+            # What is said of several blocks is for each of them what it is there.
+            value = tensor.coefficient.xreplace({I: tensor.at})
+            tensor = tensor.func(value, *tensor.children)
         match tensor:
             case State():
                 name = _normal(self.unknowns, "X", tensor.name)

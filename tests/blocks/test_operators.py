@@ -165,6 +165,10 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("merge", STREAMS, {}),
     ("read", STREAMS, {"first": 3}),
     ("write", TOKENS, {"n": 4}),
+    ("mix", (Shape(Layout.STREAMS, 2, STREAMS.grid), STREAMS), {}),
+    ("spread", (Shape(Layout.STREAMS, 1, STREAMS.grid), TOKENS), {}),
+    ("exp", TOKENS, {}),
+    ("reciprocal", TOKENS, {}),
     ("weave", STREAMS, {}),
     ("weave", VECTOR.in_streams(2), {}),
     ("offset", STREAMS, {"start": "first", "first": 2}),
@@ -221,8 +225,9 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
     def pack(tensor: torch.Tensor) -> torch.Tensor:
         words = tensor.element_size() // 4 if tensor.element_size() >= 4 else 1
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
-        # Angles and masks are of odd sizes here, and of no example either.
-        each = tensor.shape == (2,) or (tensor.dim() > 1 and tensor.shape[0] % 2 == 0)
+        # Angles and masks, of positions alone, are of no example either.
+        table = name == "attend" and tensor.dim() == 2
+        each = tensor.shape == (2,) or (tensor.dim() > 1 and not table)
         if each and tensor.shape not in kernels and tensor.data_ptr() not in own:
             kept[tensor.data_ptr()] = tensor.numel() * words
         return tensor

@@ -22,6 +22,8 @@ ONE = "X_i = X_<i-1> + W_i*X_<i-1>"
 
 TWO = "input 4\nstages 4 x 2\nW = linear(c)\nB = bilinear\n"
 
+DEFINED = "input 4\nstages 4 x 2\nD(x, y) = x*F*y where F = linear(cin)\n"
+
 
 def mistakes(text: str) -> tuple[Diagnostic, ...]:
     with pytest.raises(CompileError) as caught:
@@ -71,6 +73,12 @@ PLACES = [
     (TWO + "X_i = B_i(X_<i-1>, W_i)", "RF206", "W_i"),
     (TWO + "X_i = W_i(X_<i-1>, X_<i-2>)", "RF203", "W_i(X_<i-1>, X_<i-2>)"),
     (TWO + "X_i = bilinear*X_<i-1>", "RF201", "bilinear"),
+    (DEFINED + "X_i = D_i*X_<i-1>", "RF220", "D_i"),
+    (DEFINED + "X_i = D_i(X_<i-1>)", "RF203", "D_i(X_<i-1>)"),
+    (DEFINED + "W = linear(c) > D\n" + ONE, "RF221", "D"),
+    (DEFINED.replace("x*F", "input*F") + "X_i = D_i(X_0, X_0)", "RF208", "input"),
+    (DEFINED.replace("x*F", "x_1*F") + "X_i = D_i(X_0, X_0)", "RF304", "x_1"),
+    (DEFINED.replace("F = ", "y = x, F = ") + "X_i = D_i(X_0, X_0)", "RF209", "y"),
     ("input 4\nstages 4 x 2\nW = linear(c) > bilinear\n" + ONE, "RF221", "bilinear"),
     ("input 4\nstages 4 x 2\nstem bilinear\n" + ONE, "RF221", "bilinear"),
     (

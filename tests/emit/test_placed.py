@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
+from recform.report.derive_back import backward
 
 FRAME = """
 input  4
@@ -106,11 +107,30 @@ def test_blocks_that_count_on_are_one_loop(count: int) -> None:
     assert f"Step(j=1 + k) for k in range({count})" in item.source
 
 
+@pytest.mark.parametrize("number", ["i", "j", "k", "sqrt(i/L)"])
+def test_blocks_of_a_range_differ_in_numbers_alone(number: str) -> None:
+    """One class for all of them, however many there are."""
+    text = (
+        "input 2\nstages 2 x 20\nconst k = 2 per stage\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_<2..17> = NUMBER*W_i*X_<i-1>"
+    )
+    (item,) = compile_source(from_text(text.replace("NUMBER", number)))
+    assert item.source.count("Step(nn.Module)") <= 5
+    (other,) = compile_source(from_text(text.replace("NUMBER", "2")))
+    assert len(item.source.splitlines()) < len(other.source.splitlines()) + 12
+
+
 def test_scope_stage_counts_with_i() -> None:
     text = "input 2\nscope stage\nstages 2 x 2, 2 x 3\nX_i = X_<i-1> + W_i*X_<i-1>/"
     made = [compile_source(from_text(text + letter))[0].source for letter in "ij"]
     of_i, of_j = (source.partition("import")[2] for source in made)
     assert of_i == of_j.replace("/j", "/i")
+
+
+def test_no_variable_of_a_general_formula_is_the_count() -> None:
+    text = "input 2\nstages 2 x 2, 2 x 3\nX_i = X_<i-1> + W_i*X_<i-1>/j"
+    (item,) = compile_source(from_text(text))
+    assert "prod(k, 0, i-1, 1 + 1/j_<L-k>*W_<L-k>)" in backward(item.formula).text()
 
 
 def test_a_name_of_the_file_is_no_count() -> None:

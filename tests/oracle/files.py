@@ -272,7 +272,7 @@ class Writer:
         if frame.depth > 2 and self.often(5):
             start = self.draw(st.integers(2, frame.depth - 1))
             end = self.draw(st.integers(start, min(frame.depth, start + 4)))
-            older = self.one("X_0", "W_i*X_<i-2>", f"{first}_<i-1>")
+            older = self.one("X_0", "W_i*X_<i-2>", f"{first}_<i-1>", "(i/L)*X_0/j")
             found.append(f"{first}_<{start}..{end}> = U_i*{first}_<i-1> + {older}")
         return found
 

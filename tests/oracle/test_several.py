@@ -43,6 +43,11 @@ PLACES = {
     "X_i = X_<i-1> + D_i*X_<i-1>",
     "by numbers in a definition": "D(x) = Y_3 where P = bilinear, Y_0 = x, Y_1 = tanh(x),\n"
     "    Y_k = P_k(Y_<k-1>, Y_<k-2>)\nX_i = X_<i-1> + D_i*X_<i-1>",
+    "a definition": "D(x, y) = x*tanh(F*y) + 0.5*y where F = linear(cin)\n"
+    "X_i = X_<i-1> + D_i(W_i*X_<i-1>, X_<i-2>)",
+    "a definition with B in it": "D(m, q') = P(m, F*q') + Z where P = bilinear,\n"
+    "    F = linear(cin), Z = tanh(m + q')\nX_i = D_i(X_<i-1>, D_<i-1>(X_<i-2>, X_<i-3>))"
+    " + X_<i-1>",
     "a function by its name": "X_i = W_i*X_<i-1> + bilinear(X_<i-1>, X_0)",
 }
 
@@ -104,3 +109,33 @@ def test_code_that_needs_names(names: str, lean: Path) -> None:
     if names:
         # What the code names twice is computed once.
         assert len(re.findall(r"self\.W\(", item.source)) == 1
+
+
+def test_a_definition_computes_what_it_says() -> None:
+    item = recform.compile(
+        "input 8\nstem none\nhead none\nstages 8 x 1\n"
+        "Gate(x, y, width=4) = x*sigmoid(G*y) - 0.5*y*Z\n"
+        "    where G = linear(width) > tanh > linear(cin), Z = relu(x + y)\n"
+        "W = linear(c)\nX_i = Gate_i(W_i*X_<i-1>, X_<i-1>)"
+    )
+    net = item.module().double()
+    x = torch.randn(3, 8, dtype=torch.float64)
+    (block,) = net.blocks
+    made, gate = block.W(x), block.Gate
+    inner = gate.fc2(torch.tanh(gate.fc1(x)))
+    expected = made * torch.sigmoid(inner) - 0.5 * x * torch.relu(made + x)
+    torch.testing.assert_close(net(x), expected)
+    # W, the two maps of the gate; and what they multiply.
+    assert item.graph.totals.parameters == 72 + 36 + 40
+    assert item.graph.totals.multiply_adds == 64 + 32 + 32
+    assert "def forward(self, x: Tensor, y: Tensor) -> Tensor:" in item.source
+
+
+def test_a_module_that_is_all_of_an_operator_needs_no_class() -> None:
+    source = recform.compile(
+        "input 6 x 8\nstem none\nhead none\nstages 8 x 1\n"
+        "T(q, k, v, heads=2) = O*A(P*q, P*k, v)\n"
+        "    where P = linear(cin), A = attend(heads), O = linear(cin)\n"
+        "X_i = T_i(X_<i-1>, X_<i-1>, X_<i-1>)"
+    ).source
+    assert "self.A = Attend(heads)" in source

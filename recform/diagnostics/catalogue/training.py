@@ -69,7 +69,8 @@ ENTRIES = {
         "numbers that are not finite",
         "The loss, or a weight, has become infinite or no number. The steps up to there are "
         "run again to find what was not finite first, and where that is in the formula. The "
-        "last checkpoint is that of before.",
+        "last checkpoint is that of before. Of scores on examples that are only looked at, "
+        "held-out or of the test set, the step is told.",
         command="recform train net.rf --override lr=1000 --override weight_decay=1000 "
         "--device cpu > out.txt",
     ),

@@ -254,7 +254,7 @@ class ClassWriter:
         """The expression of a module of its own for a pipeline."""
         name, here = call.operator, self._at(call)
         alone = self._workshop.code(pipeline, here)
-        if alone.sequential and len(alone.modules) == 1:
+        if alone.is_module:
             self._used |= set(alone.parameters)
             return alone.modules[0][1]
         key = (name, tuple(x.layout for x in here.inputs))
