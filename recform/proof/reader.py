@@ -342,6 +342,10 @@ class Reader:
             case ast.Pow() if numbers:
                 return left**right
         stands = self._file.stands
+        if isinstance(how, ast.Div):
+            # A quotient of tensors is a product with one over the divisor.
+            over = self._table.atom("Div", stands(1.0), stands(right))
+            return self._table.multiply(left, over)
         return self._table.atom(type(how).__name__, stands(left), stands(right))
 
     def _item(self, held: Value, place: ast.expr) -> Value:
