@@ -167,7 +167,7 @@ def test_parts_with_labels_are_proved() -> None:
     check([plan.graph], [plan], ast.parse(code))
     edited = re.sub(r"scan\((\w+), (\w+)\)", r"scan(\2, \1)", code)
     with pytest.raises(CompileError, match="RF901"):
-        check(plan, ast.parse(edited))
+        check([plan.graph], [plan], ast.parse(edited))
 
 
 @pytest.mark.parametrize("fault", PLANTED)
