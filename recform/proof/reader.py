@@ -317,6 +317,9 @@ class Reader:
                 return (
                     left / right if numbers else self._table.multiply(1 / right, left)
                 )
+            case ast.Div():
+                inverse = self._table.atom("inverse", self._file.stands(right))
+                return self._table.multiply(left, inverse)
             case ast.FloorDiv() if numbers:
                 return left // right
             case ast.Mod() if numbers:
