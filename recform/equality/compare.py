@@ -15,7 +15,7 @@ from recform.derivation.series.series import NotExact
 from recform.derivation.series.show import PLAIN, added, term
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
-from recform.equality.example import Example, example
+from recform.equality.example import Example, example, weighs_members
 from recform.equality.frame import (
     FrameChange,
     changes_shape,
@@ -411,6 +411,11 @@ def _notes(formulas: tuple[Formula, Formula]) -> tuple[str, ...]:
     if _same_equations(*formulas):
         return tuple(notes)
     notes.append("all tensors of the equations have one shape")
+    if any(map(weighs_members, formulas)):
+        notes.append(
+            "sums over depth, dot and norm were compared as formulas, and not tried on "
+            "numbers"
+        )
     if any(map(changes_shape, formulas)):
         notes.append(
             "where a block changes the shape each term is adapted, so other terms have "

@@ -30,6 +30,11 @@ class World(Protocol):
 class Part:
     """Something that can be called."""
 
+    @property
+    def takes(self) -> int:
+        """How many tensors it is called with."""
+        return 1
+
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         """What it makes of values.
 
@@ -111,6 +116,14 @@ class Instance(Part):
     kind: ast.ClassDef
     given: Mapping[str, Value]
     attributes: dict[str, Value] = field(default_factory=dict)
+
+    @property
+    def takes(self) -> int:
+        """How many tensors its forward pass takes."""
+        for method in self.kind.body:
+            if isinstance(method, ast.FunctionDef) and method.name == "forward":
+                return len(method.args.args) - 1
+        return 1
 
     def on(self, world: World, arguments: Sequence[Value]) -> Value:
         return world.run(self, arguments)

@@ -243,6 +243,21 @@ class Reader:
                 found.append(self.value(node))
         return found
 
+    def _lists(self, over: ast.expr) -> list[Form]:
+        """The lists that a loop runs over side by side; none, if it is over no list."""
+        several = [over]
+        match over:
+            case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_]):
+                several = over.args
+        values = list(map(self.value, several))
+        forms = [value for value in values if isinstance(value, dict)]
+        return forms if len(forms) == len(values) else []
+
+    def _member(self, whole: Form) -> Form:
+        """Any member of a list, or of what is made of the members of one."""
+        is_list = kind_of(whole) in ("slot", "listed")
+        return self._table.stacked(whole) if is_list else whole
+
     def _comprehension(
         self, node: ast.ListComp | ast.GeneratorExp, loops: list[ast.comprehension]
     ) -> Any:
@@ -252,13 +267,13 @@ class Reader:
         if loop.ifs:
             raise Unreadable(ast.unparse(node))
         inner = Reader(self._file, dict(self._names))
-        whole = self.value(loop.iter)
-        if isinstance(whole, dict):
+        lists = self._lists(loop.iter)
+        if lists:
             # What is made of each member is made of all of them at once.
-            is_list = kind_of(whole) in ("slot", "listed")
-            member = self._table.stacked(whole) if is_list else whole
-            inner._assign(loop.target, member)
+            members = tuple(map(self._member, lists))
+            inner._assign(loop.target, members if len(members) > 1 else members[0])
             return Each(inner.value(node.elt))
+        whole = self.value(loop.iter)
         found: list[Value] = []
         for item in self._each(whole):
             inner._assign(loop.target, item)
@@ -317,7 +332,7 @@ class Reader:
                 return (
                     left / right if numbers else self._table.multiply(1 / right, left)
                 )
-            case ast.Div():
+            case ast.Div() if isinstance(right, dict):
                 inverse = self._table.atom("inverse", self._file.stands(right))
                 return self._table.multiply(left, inverse)
             case ast.FloorDiv() if numbers:
@@ -327,6 +342,10 @@ class Reader:
             case ast.Pow() if numbers:
                 return left**right
         stands = self._file.stands
+        if isinstance(how, ast.Div):
+            # A quotient of tensors is a product with one over the divisor.
+            over = self._table.atom("Div", stands(1.0), stands(right))
+            return self._table.multiply(left, over)
         return self._table.atom(type(how).__name__, stands(left), stands(right))
 
     def _item(self, held: Value, place: ast.expr) -> Value:

@@ -214,7 +214,8 @@ class Sides:
             return value
         if value not in self._handed:
             before = self.code.calls.copy(), self.said.calls.copy()
-            made = call(self.code, value, [self.table.atom("what it gets")])
+            given = [self.table.atom("what it gets", n) for n in range(value.takes)]
+            made = call(self.code, value, given)
             self._handed[value] = made
             self.code.calls, self.said.calls = before
         return self._handed[value]

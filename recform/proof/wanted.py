@@ -23,7 +23,6 @@ from recform.algebra.expr import (
     Elementwise,
     Filled,
     History,
-    Input,
     Learned,
     Listed,
     Members,
@@ -84,6 +83,7 @@ class Line(Part):
         numbers: Numbers,
     ) -> None:
         self._links: list[Part] = []
+        self._takes = len(inputs)
         if inputs:
             numbers = {**numbers, INCOMING: inputs[0].features}
         for step in pipeline.steps:
@@ -97,6 +97,11 @@ class Line(Part):
             )
             self._links.append(kind(file, step, inputs, arguments, numbers))
             inputs = (step.operator.shape_of(inputs, arguments),)
+
+    @property
+    def takes(self) -> int:
+        """How many tensors come in."""
+        return self._takes
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
         for link in self._links:
@@ -168,8 +173,8 @@ class Definition(Part):
         self._numbers = Coefficients(values, lambda scalar: scalars[scalar.name])
 
     def on(self, world: Any, arguments: Sequence[Value]) -> Value:
-        (value,) = arguments
-        follower = self._follower(world, {Input(): value})
+        known = dict(zip(self._body.leaves, arguments, strict=True))
+        follower = self._follower(world, known)
         return follower.all(self._body.tensors, [self._body.output])[0]
 
     def _follower(self, world: Any, known: dict[Tensor, Value]) -> Follower:

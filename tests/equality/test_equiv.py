@@ -638,3 +638,19 @@ def test_work_has_a_limit() -> None:
     right = "*".join(f"relu6({w}_i*X_<i-1>)" for w in "TSRQPUW")
     found = verdict(f"X_i = {left}", f"X_i = {right}")
     assert found.answer == OPEN and found.checked == 0
+
+
+DEPTH = """
+scalar a_<i,k> = 0
+Y_i = W_i*X_<i-1>
+"""
+
+
+def test_sums_over_depth_are_compared_as_formulas() -> None:
+    """A common factor stands in front; other weights are no other network for sure."""
+    left = DEPTH + "X_i = sum(k, 0, i, a_<i,k>*2*Y_k)\noutput X_L"
+    right = DEPTH + "X_i = 2*sum(k, 0, i, a_<i,k>*Y_k)\noutput X_L"
+    assert verdict(left, right).equal
+    other = verdict(left, DEPTH + "X_i = sum(k, 0, i, a_<i,k>*Y_k)\noutput X_L")
+    assert not other.equal
+    assert any("not tried on numbers" in note for note in other.notes)

@@ -123,7 +123,9 @@ W = linear(c)
 B = bilinear(c)
 D = bilinear > tanh
 names D = "."
+E(p, q) = p*tanh(q)
 X_i = X_<i-1> + B_i(X_<i-1>, W_i*X_<i-2>) + D_i(X_<i-2>, X_<i-1> + X_<i-2>)
+    + E_i(X_<i-1>, X_<i-2>) + B(X_<i-1>, X_<i-2>)
 """
 FORMULAS = {
     "long": LONG,
@@ -542,6 +544,16 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         "two inputs",
         r"self\.bilinear\((.*?), (.*?)\)",
         r"self.bilinear(\2, \1)",
+    ),
+    "inputs of a definition the other way round": (
+        "two inputs",
+        r"return p \* torch\.tanh\(q\)",
+        "return q * torch.tanh(p)",
+    ),
+    "inputs of what all share the other way round": (
+        "two inputs",
+        r"b_shared\(x_prev, x_prev2\)",
+        "b_shared(x_prev2, x_prev)",
     ),
     "an input of several twice": (
         "two inputs",
