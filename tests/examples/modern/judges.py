@@ -38,7 +38,7 @@ JUDGES = {
     "minlstm": LOOP,
     "mixer": "timm's mixer_b16_224",
     "mixture_of_depths": LOOP,
-    "neural_ode": LOOP,
+    "neural_ode": "torchdiffeq",
     "nfnet": "timm's NormFreeNet, narrow",
     "palm": LOOP,
     "repvgg": "timm's repvgg_a0",
