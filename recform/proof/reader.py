@@ -243,15 +243,17 @@ class Reader:
                 found.append(self.value(node))
         return found
 
-    def _lists(self, over: ast.expr) -> list[Form]:
-        """The lists that a loop runs over side by side; none, if it is over no list."""
+    def _over_lists(self, over: ast.expr) -> tuple[list[Value], bool]:
+        """What a loop runs over, side by side; and whether these are lists of tensors.
+
+        All is read once: what makes modules makes others each time.
+        """
         several = [over]
         match over:
             case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_]):
                 several = over.args
         values = list(map(self.value, several))
-        forms = [value for value in values if isinstance(value, dict)]
-        return forms if len(forms) == len(values) else []
+        return values, all(isinstance(value, dict) for value in values)
 
     def _member(self, whole: Form) -> Form:
         """Any member of a list, or of what is made of the members of one."""
@@ -267,15 +269,15 @@ class Reader:
         if loop.ifs:
             raise Unreadable(ast.unparse(node))
         inner = Reader(self._file, dict(self._names))
-        lists = self._lists(loop.iter)
-        if lists:
+        values, are_lists = self._over_lists(loop.iter)
+        if are_lists:
             # What is made of each member is made of all of them at once.
-            members = tuple(map(self._member, lists))
+            members = tuple(map(self._member, values))
             inner._assign(loop.target, members if len(members) > 1 else members[0])
             return Each(inner.value(node.elt))
-        whole = self.value(loop.iter)
         found: list[Value] = []
-        for item in self._each(whole):
+        rows = list(map(self._each, values))
+        for item in rows[0] if len(rows) == 1 else zip(*rows, strict=False):
             inner._assign(loop.target, item)
             found += inner._comprehension(node, rest)
         return found
