@@ -244,12 +244,16 @@ class Reader:
         return found
 
     def _run_over(self, over: ast.expr) -> Value:
-        """What a loop runs over; any member, where it is a list or several side by side."""
+        """What a loop runs over; any member, where it is a list or several side by side.
+
+        All is read once: what makes modules makes others each time.
+        """
         match over:
             case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_] as lists):
                 values = list(map(self.value, lists))
                 if all(map(_has_members, values)):
                     return Each(tuple(map(self._member, values)))
+                return list(zip(*map(self._each, values), strict=False))
         whole = self.value(over)
         return Each(self._member(whole)) if _has_members(whole) else whole
 
