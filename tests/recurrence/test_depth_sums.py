@@ -192,3 +192,28 @@ def test_members_of_two_shapes_are_refused() -> None:
             "input 4\nstages 4 x 2, 6 x 2\nT = linear(c)\nscalar a_<i,k> = 0\n"
             "X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
         )
+
+
+def test_members_are_weighed_where_a_second_index_is_a_position() -> None:
+    """`a_<i,k>` was taken for a scalar of a position."""
+    net = recform.compile("""
+input 5 x 4
+stages 4 x 3
+times positions
+stem none
+head none
+T = linear(c) > tanh
+scalar a_<i,k> = 0.1
+H_<i,t> = sum(k, 0, i-1, a_<i,k>*X_<k,t-1>)
+X_<i,t> = T_i*X_<i-1,t> + H_<i,t>
+output X_L
+""").module()
+    net = net.double()
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    made = [x]
+    for block in net.blocks:
+        torch.nn.init.normal_(block.a)
+        sums = torch.einsum("k,kbtc->btc", block.a, torch.stack(made))
+        before = torch.nn.functional.pad(sums, (0, 0, 1, -1))
+        made.append(block.T(made[-1]) + before)
+    torch.testing.assert_close(net(x), made[-1])

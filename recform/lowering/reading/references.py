@@ -47,10 +47,10 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
-        if self.names.positions and len(expr.indices) == 2:
-            return self._at_position(expr)
         if name in self.names.each_member:
             return self._member_scalar(expr)
+        if self.names.positions and len(expr.indices) == 2:
+            return self._at_position(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
