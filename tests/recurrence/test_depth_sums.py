@@ -217,3 +217,13 @@ output X_L
         before = torch.nn.functional.pad(sums, (0, 0, 1, -1))
         made.append(block.T(made[-1]) + before)
     torch.testing.assert_close(net(x), made[-1])
+
+
+def test_a_function_of_the_first_member_is_computed_before_the_blocks() -> None:
+    text = "X_i = T_i*X_<i-1> + sum(k, 0, i-1, softmax(X_k)*X_k)\noutput softmax(X_L)"
+    net = compiled(text).module().double()
+    x = torch.randn(2, 4, dtype=torch.float64)
+    made = [x]
+    for block in net.blocks:
+        made.append(block.T(made[-1]) + sum(x.softmax(1) * x for x in made))
+    torch.testing.assert_close(net(x), made[-1].softmax(1))
