@@ -16,7 +16,7 @@ from recform.diagnostics import Diagnostics
 from recform.lowering.frame import FrameReader, params_in
 from recform.lowering.sections import Section
 from recform.lowering.sorts import Reader
-from recform.lowering.survey import Survey
+from recform.lowering.survey import Survey, second_index
 from recform.syntax import nodes as n
 
 
@@ -75,11 +75,19 @@ class DeclarationReader:
         )
 
     def each_member(self, found: Survey) -> frozenset[str]:
-        """Learned scalars with a number for each member of a sum: ``scalar a_<i,k> = 0``."""
-        if found.timed:
+        """Learned scalars with a number for each member of a sum: ``scalar a_<i,k> = 0``.
+
+        Where the second index of unknowns is a time, it is that of scalars, too; no scalar
+        has a position.
+        """
+        if found.timed and not self._frame.over_positions():
             return frozenset()
-        scalars = self._section.scalars.items()
-        return frozenset(name for name, s in scalars if len(s.target.indices) == 2)
+        return frozenset(
+            name
+            for name, scalar in self._section.scalars.items()
+            if len(scalar.target.indices) == 2
+            and found.letters.isdisjoint(second_index(scalar.target))
+        )
 
     def scalars(
         self, each_time: frozenset[str], each_member: frozenset[str]

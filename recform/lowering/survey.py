@@ -27,6 +27,7 @@ class Survey:
         called_twice: whether one module is applied to two different tensors.
         grows: whether tensors of all blocks are put side by side.
         timed: names with a second index, and where.
+        letters: what these second indices are made of.
     """
 
     unknowns: dict[str, Span] = field(default_factory=dict)
@@ -35,6 +36,7 @@ class Survey:
     called_twice: bool = False
     grows: bool = False
     timed: dict[str, Span] = field(default_factory=dict)
+    letters: set[str] = field(default_factory=set)
 
 
 def survey(section: Section, report: Diagnostics) -> Survey:
@@ -51,6 +53,7 @@ def survey(section: Section, report: Diagnostics) -> Survey:
             for reference in references(left):
                 if len(reference.indices) > 1:
                     found.timed.setdefault(reference.name, reference.span)
+                    found.letters |= second_index(reference)
     declared = {*section.params, *section.consts, *section.scalars, "input"}
     for item in section.equations:
         for expr in [*item.left, *_expressions(item)]:
@@ -208,6 +211,16 @@ def _called_with_parameters(
 
 def _index_text(reference: n.Reference) -> str:
     return ",".join("".join(index.span.text.split()) for index in reference.indices)
+
+
+def second_index(reference: n.Reference) -> set[str]:
+    """The names in the second index of a name."""
+    return {
+        part.name
+        for index in reference.indices[1:]
+        if not isinstance(index, n.Range)
+        for part in references(index)
+    }
 
 
 def references(expr: n.Expr) -> Iterator[n.Reference]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -75,6 +76,8 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         builder = _Builder(formula, reach, pattern)
         flows = tuple(map(builder.flow, lengths))
         steps = builder.steps
+    for flow in flows:
+        _check_handed(formula, flow, steps, report)
     cut = model.cuts[pattern.at]
     return Recurrence(
         formula=formula,
@@ -89,6 +92,27 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         early=_early(pattern),
         shared=shared_in(pattern),
     )
+
+
+def _check_handed(
+    formula: Formula, flow: Flow, steps: Sequence[Step], report: Diagnostics
+) -> None:
+    """Reports blocks that nobody needs, as all that the output is made of waits on stacks.
+
+    Raises:
+        CompileError: RF316, then.
+    """
+    for run in flow.runs:
+        if not steps[run.step].outputs:
+            report.error(
+                "RF316",
+                f"block {run.first} hands nothing on: the output is made of what waits "
+                "on stacks alone",
+                formula.output_span,
+                hint="let late blocks read the block before them, too: "
+                "concat(X_<i-1>, X_<L-i>)",
+            )
+            report.check()
 
 
 def _complete(formula: Formula, length: int, report: Diagnostics) -> None:

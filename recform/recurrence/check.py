@@ -137,16 +137,6 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
                     span,
                     hint=hint,
                 )
-        elif isinstance(tensor, Apply):
-            step = offset(tensor.index)
-            if step is not None and step > 0:
-                report.error(
-                    "RF303",
-                    f"block i cannot use {indexed(tensor.operator, I + step)}: "
-                    "the operator of a later block",
-                    span_in(formula, tensor, equation),
-                    hint=f"did you mean {indexed(tensor.operator, I)}?",
-                )
         elif isinstance(tensor, History):
             step = offset(tensor.last)
             limit = _reach(tensor, name)
@@ -155,32 +145,58 @@ def _causal(formula: Formula, equation: Equation, report: Diagnostics) -> None:
                     "RF301",
                     f"{indexed(name, I)} is computed from a history that is not complete yet",
                     span_in(formula, tensor, equation),
-                    hint=f"a history ends at i-1: {untimed(name)}_<0..i-1>",
+                    hint=f"a history ends at i-1: {untimed(name)}_<0..i-1>"
+                    if limit == -1
+                    else f"it can end at {I + limit}",
                 )
-        elif isinstance(tensor, Scaled | Filled):
-            for item in tensor.coefficient.atoms(Learned):
-                step = offset(item.index)
-                if item.of_members and step:
-                    k = indexed(item.name, I, K)
-                    report.error(
-                        "RF313",
-                        f"block i has weights of its own: {k}",
-                        span_in(formula, tensor, equation),
-                        hint="those of another block are for another number of members",
-                    )
-                elif step is not None and step > 0:
-                    report.error(
-                        "RF303",
-                        f"block i cannot use the scalar {item.name} of a later block",
-                        span_in(formula, tensor, equation),
-                        hint=f"did you mean {indexed(item.name, I)}?",
-                    )
+            newest = tensor.body.xreplace({K: tensor.last})
+            for part in walk(newest):
+                _owned(part, span_in(formula, tensor, equation), report)
+        else:
+            _owned(tensor, span_in(formula, tensor, equation), report)
+
+
+def _owned(tensor: Tensor, place: Span, report: Diagnostics) -> None:
+    """Reports operators and scalars of blocks that come later."""
+    if isinstance(tensor, Apply):
+        step = offset(tensor.index)
+        if step is not None and step > 0:
+            report.error(
+                "RF303",
+                f"block i cannot use {indexed(tensor.operator, I + step)}: "
+                "the operator of a later block",
+                place,
+                hint=f"did you mean {indexed(tensor.operator, I)}?",
+            )
+    elif isinstance(tensor, Scaled | Filled):
+        for item in tensor.coefficient.atoms(Learned):
+            step = offset(item.index)
+            if item.of_members and step:
+                report.error(
+                    "RF313",
+                    f"block i has weights of its own: {indexed(item.name, I, K)}",
+                    place,
+                    hint="those of another block are for another number of members",
+                )
+            elif step is not None and step > 0:
+                report.error(
+                    "RF303",
+                    f"block i cannot use the scalar {item.name} of a later block",
+                    place,
+                    hint=f"did you mean {indexed(item.name, I)}?",
+                )
 
 
 def _reach(history: History, name: str) -> int:
-    """The latest end of a history that block i can know (0 or -1)."""
-    names = {part.name for part in walk(history.body) if isinstance(part, State)}
-    return -1 if name in names else 0
+    """The latest end of a history that block i can know, counted from i."""
+    return min(
+        (
+            -int(part.index - K) - (part.name == name)
+            for part in walk(history.body)
+            if isinstance(part, State) and part.index.has(K)
+        ),
+        default=0,
+    )
 
 
 def _indices(
@@ -291,7 +307,7 @@ def _needed_here(right: Tensor) -> Iterator[str]:
     for tensor in walk(right):
         if isinstance(tensor, State) and offset(tensor.index) == 0:
             yield tensor.name
-        elif isinstance(tensor, History) and offset(tensor.last) == 0:
+        elif isinstance(tensor, History) and tensor.last.has(I):
             newest = tensor.body.xreplace({K: tensor.last})
             yield from _needed_here(newest)
 
@@ -372,16 +388,32 @@ def _newest(tensor: Tensor) -> int:
 
 
 def _output(formula: Formula, tensor: Tensor, depth: int, report: Diagnostics) -> None:
-    index = _index_of(tensor)
-    if isinstance(tensor, History):
-        index = tensor.last
-    if index is None or index.has(K):
-        return
     place = formula.spans.get(tensor, formula.output_span)
-    number = index - L if index.has(L) else index
-    if index.has(L) and number > 0:
-        report.error("RF302", f"there is no block {index}: the last one is L", place)
-    elif (index.has(L) and -number > depth) or (
-        not index.has(L) and not 0 <= number <= depth
-    ):
-        report.error("RF302", f"there is no block {index}: there are {depth}", place)
+    for index in _numbers(tensor):
+        if index is sympy.nan or index.has(K) or index.has(I):
+            continue
+        number = index - L if index.has(L) else index
+        if index.has(L) and number > 0:
+            report.error(
+                "RF302", f"there is no block {index}: the last one is L", place
+            )
+        elif (index.has(L) and -number > depth) or (
+            not index.has(L) and not 0 <= number <= depth
+        ):
+            report.error("RF302", f"there is no block {index}: there are {depth}", place)
+        else:
+            continue
+        return
+
+
+def _numbers(tensor: Tensor) -> Iterator[Symbolic]:
+    """The indices of a part of the output, and those of a range that lead beyond L."""
+    if isinstance(tensor, State | Apply):
+        yield tensor.index
+    elif isinstance(tensor, Scaled | Filled):
+        learned = tensor.coefficient.atoms(Learned)
+        yield from (item.index for item in sorted(learned, key=str) if item.index.has(L))
+    elif isinstance(tensor, History):
+        yield tensor.last
+        for part in walk(tensor.body.xreplace({K: tensor.last})):
+            yield from (index for index in _numbers(part) if (index - L).is_positive)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sympy
 
-from recform.algebra.expr import History, K, Members, Over, Tensor, is_list
+from recform.algebra.expr import History, K, Members, Over, State, Tensor, is_list
 from recform.algebra.formula import Formula
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
@@ -26,12 +28,7 @@ def check_lists(
     Raises:
         CompileError: then.
     """
-    sums = [
-        (e.right, e.span, block)
-        for e in formula.equations
-        for block in range(1, length + 1)
-    ]
-    sums.append((formula.output, formula.output_span, length))
+    sums = [*_rights(formula, length), (formula.output, formula.output_span, length)]
     for tensor, span, block in sums:
         for part in walk(tensor):
             if isinstance(part, Over) and part.kind == "sum":
@@ -39,6 +36,16 @@ def check_lists(
                 if _is_uneven(part, unroller, block) or _has_gap(part, unroller, block):
                     _report(place, block, report)
                     report.check()
+
+
+def _rights(formula: Formula, length: int) -> Iterator[tuple[Tensor, Span, int]]:
+    """What holds in each block, where it stands, and the number of the block."""
+    own = {boundary.left: boundary for boundary in formula.boundaries}
+    for equation in formula.equations:
+        for block in range(1, length + 1):
+            holds = own.get(State(equation.unknown, block), equation)
+            if holds.right is not None:
+                yield holds.right, holds.span, block
 
 
 def _lists(

@@ -53,7 +53,7 @@ class Transplant:
         """The shapes of the target's tensors, by name."""
         return shapes(self.tensors)
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | Path) -> None:
         """Writes the weights, with the target's formula.
 
         Raises:
@@ -61,7 +61,7 @@ class Transplant:
         """
         sources = () if self.source is None else self.source.files
         keep = (self.file, *self.target.files, *sources)
-        write_whole(path, self.content(), ".safetensors", keep)
+        write_whole(Path(path), self.content(), ".safetensors", keep)
 
     def content(self) -> bytes:
         """The weights as a safetensors file."""

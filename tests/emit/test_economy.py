@@ -132,3 +132,13 @@ def test_random_networks(text: str) -> None:
     except CompileError:
         return
     assert superfluous(network.source) == []
+
+
+def test_a_tensor_is_moved_once_however_it_is_said() -> None:
+    """`X_<i-1,t-1>` and `shift(X_<i-1>)` were two values."""
+    text = (
+        "input 5 x 4\nstages 4 x 3\ntimes positions\nW = linear(c)\n"
+        "X_<i,t> = W_i*X_<i-1,t-1> + shift(X_<i-1,t>)"
+    )
+    (item,) = compile_source(from_text(text))
+    assert item.source.count("F.pad") == 1

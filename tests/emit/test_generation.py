@@ -22,7 +22,8 @@ from recform.emit.plan.kept import keeping
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 12 of 7\nstages 8 x 3\nstem embed(c) > positions\n"
-SIGNAL = "input 12 x 3\nstages 8 x 4\nhead linear(2)\n"
+TOKENS = "input 12 x 3\nstages 8 x 4\n"
+SIGNAL = f"{TOKENS}head linear(2)\n"
 LAYER = (
     f"{SIGNAL}times positions\nU = linear(c)\nW = linear(c)\n"
     "X_<i,t> = X_<i-1,t> + H_<i,t>\noutput X_L\n"
@@ -54,6 +55,16 @@ TEXTS = {
     "keys and values of their own": f"{FRAME}A = attend(4, 2, causal=true, rotary=10000)\n"
     "Q = linear(c)\nK = linear(c/2)\nV = linear(c/2)\n"
     "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K_i*X_<i-1>, V_i*X_<i-1>)",
+    "streams": f"{TOKENS}stem linear(c) > copies(3)\nhead merge > linear(2)\n"
+    "A = weave\nR = read\nB = write(3)\nT = ln > attention(2, causal=true)\n"
+    "H_i = A_i*H_<i-1> + B_i*T_i*R_i*H_<i-1>",
+    "streams with weights of contents": "input 12 x 3\nstages 3 x 3\n"
+    "stem linear(9) > streams(3)\nhead join > linear(2)\n"
+    "Q = linear(3) > offset(eye) > sinkhorn\nO = linear(1) > offset(ones)\n"
+    "T = linear(4) > attention(2, causal=true) > linear(3)\n"
+    "H_i = mix(Q_i*H_<i-1>, H_<i-1>) + spread(O_i*H_<i-1>, T_i*merge(H_<i-1>))",
+    "several tensors, and the time": f"{SIGNAL}B = bilinear(c)\n"
+    "W = append(0.5) > linear(c) > tanh\nX_i = X_<i-1> + B_i(W_i*X_<i-1>, X_0)",
     "windows, caps and norms": f"{FRAME}"
     "A = attend(2, causal=true, window=3, softcap=5, qknorm=true)\n"
     "B = attend(2, causal=true, window=1)\nK = linear(c)\n"

@@ -48,6 +48,9 @@ PLACES = {
     "a definition with B in it": "D(m, q') = P(m, F*q') + Z where P = bilinear,\n"
     "    F = linear(cin), Z = tanh(m + q')\nX_i = D_i(X_<i-1>, D_<i-1>(X_<i-2>, X_<i-3>))"
     " + X_<i-1>",
+    "an argument as it is": "D(x, y) = y\nX_i = W_i*X_<i-1> + D_i(W_i*X_<i-1>, X_<i-2>)",
+    "a function of the start and the end": "S = softmax > tanh\n"
+    "X_i = W_i*X_<i-1> + S*X_0 + S*X_<i-1>\noutput softmax(X_L)",
     "a function by its name": "X_i = W_i*X_<i-1> + bilinear(X_<i-1>, X_0)",
 }
 

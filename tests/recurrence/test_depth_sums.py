@@ -153,6 +153,21 @@ X_i = T_i*sum(k, 0, i-1, sigmoid(N_i*X_k)*X_k)
         # Two unknowns that need each other, one in a history: it was nested too deep.
         ("Y_i = T_i*X_i\nX_i = sum(k, 0, i, Y_k)\noutput X_L", "RF301"),
         ("Y_i = T_i*X_i\nX_i = sum(k, 0, i, a_<i,k>*Y_k)\noutput X_L", "RF301"),
+        # A member that is made later than the range ends.
+        ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_<k+1>)", "RF301"),
+        ("Y_i = T_i*X_i\nX_i = sum(k, 0, i-1, Y_<k+1>)\noutput X_L", "RF301"),
+        ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, T_<k+2>*X_k)", "RF303"),
+        ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*b_<k+2>*X_k)", "RF303"),
+        ("X_i = T_i*X_<i-1>\noutput sum(k, 0, L, X_<k+1>)", "RF302"),
+        ("X_i = T_i*X_<i-1>\noutput sum(k, 0, L, T_<k+1>*X_k)", "RF302"),
+        ("X_i = T_i*X_<i-1>\noutput sum(k, 0, L, b_<k+1>*X_k)", "RF302"),
+        ("X_i = T_i*X_<i-1>\noutput b_<L+1>*X_L", "RF302"),
+        # An equation of a range, of which one list begins before the other.
+        (
+            "X_<1..2> = T_i*X_<i-1>\n"
+            "X_<3..L> = T_i*sum(k, 0, i-1, softmax(k, dot(q_i, X_k))*X_<k-1>)",
+            "RF314",
+        ),
         ("X_i = T_i*X_<i-1> + sum(k, 0, i-1, X_k, by=block)", "RF203"),
         ("scope stage\nX_i = T_i*X_<i-1> + sum(k, 0, i-1, X_k, by=stage)", "RF308"),
     ],
@@ -161,9 +176,54 @@ def test_what_cannot_be_weighed_is_refused(text: str, code: str) -> None:
     assert refused(text)[0] == code
 
 
+def test_a_range_may_end_at_the_block_if_its_members_are_older() -> None:
+    net = compiled("X_i = T_i*X_<i-1> + sum(k, 1, i, a_<i,k>*X_<k-1>)").module().double()
+    x = torch.randn(2, 4, dtype=torch.float64)
+    made = [x]
+    for block in net.blocks:
+        sums = torch.einsum("k,kbc->bc", block.a, torch.stack(made))
+        made.append(block.T(made[-1]) + sums)
+    torch.testing.assert_close(net(x), made[-1])
+
+
 def test_members_of_two_shapes_are_refused() -> None:
     with pytest.raises(CompileError, match="RF401"):
         recform.compile(
             "input 4\nstages 4 x 2, 6 x 2\nT = linear(c)\nscalar a_<i,k> = 0\n"
             "X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
         )
+
+
+def test_members_are_weighed_where_a_second_index_is_a_position() -> None:
+    """`a_<i,k>` was taken for a scalar of a position."""
+    net = recform.compile("""
+input 5 x 4
+stages 4 x 3
+times positions
+stem none
+head none
+T = linear(c) > tanh
+scalar a_<i,k> = 0.1
+H_<i,t> = sum(k, 0, i-1, a_<i,k>*X_<k,t-1>)
+X_<i,t> = T_i*X_<i-1,t> + H_<i,t>
+output X_L
+""").module()
+    net = net.double()
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    made = [x]
+    for block in net.blocks:
+        torch.nn.init.normal_(block.a)
+        sums = torch.einsum("k,kbtc->btc", block.a, torch.stack(made))
+        before = torch.nn.functional.pad(sums, (0, 0, 1, -1))
+        made.append(block.T(made[-1]) + before)
+    torch.testing.assert_close(net(x), made[-1])
+
+
+def test_a_function_of_the_first_member_is_computed_before_the_blocks() -> None:
+    text = "X_i = T_i*X_<i-1> + sum(k, 0, i-1, softmax(X_k)*X_k)\noutput softmax(X_L)"
+    net = compiled(text).module().double()
+    x = torch.randn(2, 4, dtype=torch.float64)
+    made = [x]
+    for block in net.blocks:
+        made.append(block.T(made[-1]) + sum(x.softmax(1) * x for x in made))
+    torch.testing.assert_close(net(x), made[-1].softmax(1))

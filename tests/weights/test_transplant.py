@@ -382,7 +382,7 @@ def test_the_hint_for_tensors_under_other_names(tmp_path: Path) -> None:
         call = re.match(r'recform\.transplant\(\.\.\., source="(.*?)"\)', item.hint)
         assert call is not None
     taken = recform.transplant(file, OURS, source=tmp_path / call[1])
-    taken.write(tmp_path / "made.safetensors")
+    taken.write(str(tmp_path / "made.safetensors"))
     recform.load_weights(module, OURS, tmp_path / "made.safetensors")
     recform.load_weights(module, OURS, out)
     theirs = sorted(map(str, load_file(file).values()))

@@ -72,6 +72,7 @@ class Bilinear(Several):
     about = "learned sums of the products of a feature of x and one of y"
     inputs = ("x", "y")
     attribute = "bilinear"
+    positionwise = True
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as x has"),
         Argument("bias", Kind.FLAG, True, "adds a learned number to each feature"),

@@ -103,6 +103,7 @@ class Append(Operator):
     name = "append"
     about = "one more feature, the last, that is a number everywhere: the time, say"
     source = "Chen et al. (2018), Neural ODEs"
+    positionwise = True
     arguments = (
         Argument("value", Kind.RATE, about="the number; may depend on i and L"),
     )

@@ -122,7 +122,3 @@ def _side_by_side(inputs: tuple[Shape, ...]) -> tuple[Shape, Shape]:
     if x.layout is not y.layout or (known and x.grid != y.grid):
         raise Misfit("RF401", f"takes two tensors of one grid, but gets {x} and {y}")
     return x, y
-
-
-#: What a formula with positions says by ``X_<i-1,t-1>``.
-SHIFT = Shift()

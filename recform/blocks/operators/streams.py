@@ -34,6 +34,7 @@ class Copies(Operator):
     name = "copies"
     about = "n streams, each of which is what comes in"
     source = _SOURCE
+    positionwise = True
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -53,6 +54,7 @@ class Streams(Operator):
 
     name = "streams"
     about = "cuts the features into n streams"
+    positionwise = True
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -75,6 +77,7 @@ class Join(Operator):
 
     name = "join"
     about = "the features of all streams side by side"
+    positionwise = True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return _of_streams(x).one_stream.with_features(x.features * x.grid[0])
@@ -90,6 +93,7 @@ class Merge(Operator):
     name = "merge"
     about = "the sum of all streams"
     source = _SOURCE
+    positionwise = True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return _of_streams(x).one_stream
@@ -105,6 +109,7 @@ class Read(Operator):
     about = "a sum of the streams with learned weights"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "read"
+    positionwise = True
     arguments = (_FIRST,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -130,6 +135,7 @@ class Write(Operator):
     about = "what comes in with a learned weight for each of n streams, 1 at the start"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "write"
+    positionwise = True
     arguments = (_COUNT,)
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -153,6 +159,7 @@ class Weave(Operator):
     about = "a learned matrix between the streams, the identity at the start"
     source = f"{_SOURCE}, Eq. (3)"
     attribute = "weave"
+    positionwise = True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return _of_streams(x)
@@ -178,6 +185,7 @@ class Mix(Several):
     )
     source = f"{_SOURCE}, Eq. (7)"
     inputs = ("weights", "x")
+    positionwise = True
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         weights, x = _of_streams(inputs[0]), _of_streams(inputs[1])
@@ -199,6 +207,7 @@ class Spread(Several):
     about = "a tensor in each stream, times a number of `weights` a stream and position"
     source = f"{_SOURCE}, Eq. (7)"
     inputs = ("weights", "x")
+    positionwise = True
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         weights, x = _of_streams(inputs[0]), inputs[1]
@@ -221,6 +230,7 @@ class Offset(Operator):
     about = "adds a learned number to each feature of each stream"
     source = f"{_SOURCE}, Eq. (6)"
     attribute = "offset"
+    positionwise = True
     arguments = (
         Argument(
             "start",
@@ -235,7 +245,7 @@ class Offset(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         _of_streams(x)
-        if a.start == "eye" and isinstance(x.features, int) and x.features != x.grid[0]:
+        if a.start == "eye" and _is_oblong(x):
             raise Misfit(
                 "RF402",
                 f"starts with the identity, and gets {x.grid[0]} streams of {x.features} "
@@ -275,6 +285,7 @@ class Sinkhorn(Operator):
     )
     source = "Sinkhorn and Knopp (1967)"
     attribute = "sinkhorn"
+    positionwise = True
     support = (template("sinkhorn"),)
     arguments = (
         Argument("steps", Kind.COUNT, 20, "how often columns and rows are divided"),
@@ -282,7 +293,7 @@ class Sinkhorn(Operator):
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         _of_streams(x)
-        if isinstance(x.features, int) and x.features != x.grid[0]:
+        if _is_oblong(x):
             raise Misfit(
                 "RF402",
                 f"takes a square matrix, and gets {x.grid[0]} streams of {x.features} "
@@ -305,6 +316,12 @@ def _of_streams(x: Shape) -> Shape:
         x, Layout.STREAMS, hint="make streams by `copies(n)` or `streams(n)`"
     )
     return x
+
+
+def _is_oblong(x: Shape) -> bool:
+    """Whether the streams have more or fewer features than there are streams."""
+    n, features = x.grid[0], x.features
+    return isinstance(n, int) and isinstance(features, int) and features != n
 
 
 def _alike(mine: tuple[Size, ...], other: tuple[Size, ...], what: str) -> None:

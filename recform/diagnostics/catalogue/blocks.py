@@ -113,7 +113,8 @@ ENTRIES = {
         "a block counted from the other end",
         "`X_<L-i>` is what the block has made that is as far from the start as this one is "
         "from the end. It stands in the equation of a range of late blocks, for which that "
-        "one comes before, and only unknowns have it.",
+        "one comes before, and only unknowns have it. Beside it, late blocks read the one "
+        "before them: otherwise nothing is handed on, and there is no chain of blocks.",
         "stages 8 x 4\nX_i = X_<L-i> + W_i*X_<i-1>",
         "stages 8 x 4\nX_i = W_i*X_<i-1>\nX_<L/2+1..L> = X_<L-i> + W_i*X_<i-1>",
     ),

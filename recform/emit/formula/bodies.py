@@ -344,7 +344,8 @@ class ClassWriter:
         return text, SUM if value.is_Add else ATOM if value.is_Atom else PRODUCT
 
     def _line(self, tensor: Tensor) -> Line | None:
-        made = self._body.definitions[tensor] if isinstance(tensor, State) else tensor
+        # An argument that is handed on as it is has no equation.
+        made = self._body.definitions.get(tensor, tensor)
         span = self._body.spans.get(made, self._body.span)
         return self._workshop.line(span)
 

@@ -28,7 +28,7 @@ from recform.emit.plan.expressions import Code, Expression, Item, Make, sequenti
 from recform.emit.setting import Setting
 from recform.emit.steps.owned import BlockClasses
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import END, START, ModuleSlot
+from recform.recurrence.model import ModuleSlot
 
 
 class BlockWriter:
@@ -98,8 +98,8 @@ class BlockWriter:
         letters = {module.name for group in self._network.shared for module in group}
         apart = {
             tensor.operator
-            for step in self._network.recurrence.steps
-            if step.role in (START, END)
+            for flow in self._network.recurrence.flows
+            for step in (flow.start, flow.end)
             for tensor in step.body
             if isinstance(tensor, Apply)
         }

@@ -23,7 +23,7 @@ from recform.algebra.expr import (
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST
-from recform.blocks.operators.positions import SHIFT
+from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
 from recform.lowering.reading.base import BUILT_IN, Value
@@ -47,10 +47,10 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
-        if self.names.positions and len(expr.indices) == 2:
-            return self._at_position(expr)
         if name in self.names.each_member:
             return self._member_scalar(expr)
+        if self.names.positions and len(expr.indices) == 2:
+            return self._at_position(expr)
         index, time = self._two_indices(expr)
         if name in self.names.unknowns:
             return self._state(expr, index, time)
@@ -131,8 +131,10 @@ class References(Indices):
             )
         assert not isinstance(first, n.Range)
         made: Tensor = self._state(expr, self._index(first), None)
+        # The very operator that `shift(X_<i-1>)` means.
+        shift = self.names.library.operators[Shift.name]
         for _ in range(self._behind(second)):
-            made = Elementwise(SHIFT, made)
+            made = Elementwise(shift, made)
         return made
 
     def _plain(self, expr: n.Reference) -> Value | None:
