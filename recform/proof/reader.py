@@ -243,19 +243,23 @@ class Reader:
                 found.append(self.value(node))
         return found
 
-    def _lists(self, over: ast.expr) -> list[Form]:
-        """The lists that a loop runs over side by side; none, if it is over no list."""
-        several = [over]
-        match over:
-            case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_]):
-                several = over.args
-        values = list(map(self.value, several))
-        forms = [value for value in values if isinstance(value, dict)]
-        return forms if len(forms) == len(values) else []
+    def _run_over(self, over: ast.expr) -> Value:
+        """What a loop runs over; any member, where it is a list or several side by side.
 
-    def _member(self, whole: Form) -> Form:
+        All is read once: what makes modules makes others each time.
+        """
+        match over:
+            case ast.Call(func=ast.Name(id="zip"), args=[_, _, *_] as lists):
+                values = list(map(self.value, lists))
+                if all(map(_has_members, values)):
+                    return Each(tuple(map(self._member, values)))
+                return list(zip(*map(self._each, values), strict=False))
+        whole = self.value(over)
+        return Each(self._member(whole)) if _has_members(whole) else whole
+
+    def _member(self, whole: Any) -> Form:
         """Any member of a list, or of what is made of the members of one."""
-        is_list = kind_of(whole) in ("slot", "listed")
+        is_list = isinstance(whole, list) or kind_of(whole) in ("slot", "listed")
         return self._table.stacked(whole) if is_list else whole
 
     def _comprehension(
@@ -267,13 +271,11 @@ class Reader:
         if loop.ifs:
             raise Unreadable(ast.unparse(node))
         inner = Reader(self._file, dict(self._names))
-        lists = self._lists(loop.iter)
-        if lists:
+        whole = self._run_over(loop.iter)
+        if isinstance(whole, Each):
             # What is made of each member is made of all of them at once.
-            members = tuple(map(self._member, lists))
-            inner._assign(loop.target, members if len(members) > 1 else members[0])
+            inner._assign(loop.target, whole.form)
             return Each(inner.value(node.elt))
-        whole = self.value(loop.iter)
         found: list[Value] = []
         for item in self._each(whole):
             inner._assign(loop.target, item)
@@ -588,3 +590,10 @@ _COMPARED: dict[type, Callable[[Any, Any], bool]] = {
     ast.In: lambda a, b: a in b,
     ast.NotIn: lambda a, b: a not in b,
 }
+
+
+def _has_members(value: Value) -> bool:
+    """Whether a value is a list of forms, or a form that may be one for each member."""
+    if isinstance(value, list):
+        return bool(value) and all(isinstance(item, dict) for item in value)
+    return isinstance(value, dict)

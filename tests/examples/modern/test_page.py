@@ -9,14 +9,14 @@ import pytest
 
 from tests.examples.modern.judges import JUDGES, MODERN, table
 
-HERE = Path(__file__).parent
-PAGE = Path(__file__).parents[3] / "docs" / "zoo.md"
+TESTS = Path(__file__).parents[2]
+PAGE = TESTS.parent / "docs" / "zoo.md"
 BEGIN, END = "<!-- modern: begin -->\n", "<!-- modern: end -->"
 
 
 def test_every_network_is_judged() -> None:
     assert sorted(JUDGES) == sorted(path.stem for path in MODERN.glob("*.rf"))
-    tests = "".join(p.read_text() for p in HERE.glob("test_*.py"))
+    tests = "".join(p.read_text() for p in TESTS.rglob("test_*.py"))
     assert [name for name in JUDGES if not re.search(rf"\b{name}\b", tests)] == []
 
 
