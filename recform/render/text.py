@@ -34,7 +34,7 @@ _TOKEN = re.compile(
     r"(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z]))"
     r"|\\?(?P<name>[A-Za-z]\w*?)(?:_(?:<(?P<angle>[^<>]*)>|\{(?P<brace>[^{}]*)\}"
     r"|(?P<short>\d+|[A-Za-z])))(?![A-Za-z0-9])"
-    r"|(?P<times>\s*(?:\*|\\cdot(?![A-Za-z]))\s*)"
+    r"|(?P<times>\s*(?:\*|\\(?:cdot|times|circ|odot)(?![A-Za-z]))\s*)"
     r"|\\?(?P<word>[A-Za-z][A-Za-z0-9]*)"
     r"|(?P<minus>-)|(?P<dots>\.\.)|\^(?P<power>[23])(?!\w)"
     r"|(?P<space>\s+)|(?P<other>.)",
@@ -82,7 +82,8 @@ def formula(text: str) -> Text:
             runs.append(_variable(found["word"]))
         elif found["times"]:
             # Who leaves room around a product shows so what belongs to each side.
-            runs.append(Run(" · " if found["times"] == " * " else "·"))
+            wide = found["times"] == " * " or r"\odot" in found["times"]
+            runs.append(Run(" · " if wide else "·"))
         elif found["minus"]:
             runs.append(Run("−"))
         elif found["dots"]:

@@ -122,3 +122,15 @@ def test_a_history_inside_of_an_argument_is_read() -> None:
     """Its body has an index of its own, which belongs to no block."""
     (found,) = linear(FLAT + "X_i = W_i*concat(X_<0..i-2>, X_<i-1>)").solved[:1]
     assert any(source.text() == "X_<i-1>" for source in found.gradient)
+
+
+def test_a_recurrence_over_positions_is_named_and_assumed_linear() -> None:
+    """Hcell stands in no file, so that the analysis says what it is."""
+    text = (
+        "input 6 x 8\nstem none\nhead none\nstages 8 x 2\nA = linear(c)\n"
+        "H_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\nX_<i,t> = H_<i,t>\noutput X_L"
+    )
+    assert linear(text).assumptions == (
+        "Hcell, the recurrence of H over positions, is linear",
+    )
+    assert linear("stages 8 x 2\nX_i = X_<i-1> + W_i*X_<i-1>").assumptions == ()

@@ -104,9 +104,7 @@ def _among_the_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(EXAMPLES)
 
 
-def over(
-    file: str, names: list[str], settings: Iterable[str] = ()
-) -> Counter[str]:
+def over(file: str, names: list[str], settings: Iterable[str] = ()) -> Counter[str]:
     return Counter(answer(name, file, settings) for name in names)
 
 

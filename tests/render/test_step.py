@@ -74,7 +74,9 @@ def contracted(step: Step) -> tuple[nx.MultiDiGraph, dict[Tensor, Tensor]]:
     for tensor in nx.topological_sort(graph):
         inside = tensor not in step.inputs
         named = isinstance(tensor, State) and tensor in step.outputs
-        if inside and (named or is_as_before(tensor, step) or is_minus(graph, tensor, step)):
+        if inside and (
+            named or is_as_before(tensor, step) or is_minus(graph, tensor, step)
+        ):
             (part,) = step.parts(tensor)
             same[tensor] = same[part]
         else:

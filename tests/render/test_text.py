@@ -25,6 +25,7 @@ from recform.render.text import formula, html, plain, tex, unicode, width, wrapp
             "G_i·Y_i · U_i·Y_i",
             r"$G_{i}{\cdot}Y_{i}$ ${\cdot}$ $U_{i}{\cdot}Y_{i}$",
         ),
+        (r"T_i \odot X_i", "T_i · X_i", r"$T_{i}$ ${\cdot}$ $X_{i}$"),
         ("1 + alpha^2 - b^3", "1 + α² − b³", r"1 + $\alpha^2$ $-$ $b^3$"),
         ("2^20", "2^20", r"2\textasciicircum{}20"),
         ("X_<first-1>", "X_(first−1)", r"$X_{\mathrm{first}-1}$"),
