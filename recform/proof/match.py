@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,10 +47,14 @@ class _Match:
         self._seen: set[tuple[Node, Node]] = set()
 
     def of(self, one: Any, other: Any) -> dict[Made, Made]:
-        rest = [(one, other)]
-        while rest:
-            a, b = rest.pop()
-            rest += self._pair(a, b)
+        rest, sums = [(one, other)], deque[tuple[Any, Any]]()
+        while rest or sums:
+            a, b = rest.pop() if rest else sums.popleft()
+            # Which terms of a sum belong together is known best once all else is.
+            if rest and isinstance(a, dict | frozenset) and len(a) > 1:
+                sums.append((a, b))
+            else:
+                rest += self._pair(a, b)
         return self._here
 
     def _pair(self, a: Any, b: Any) -> Iterable[tuple[Any, Any]]:
@@ -118,8 +122,9 @@ class _Match:
                 ]
                 if not like:
                     raise Unlike(whole, other)
-                # One whose modules are known already, if there is one.
-                taken = next((row for row in like if self._fits(node, row[2])), like[0])
+                # One whose modules are known already, if there is one; none that is
+                # known to be of others.
+                taken = min(like, key=lambda row: self._odds(node, row[2]))
                 theirs.remove(taken)
                 pairs.append((node, taken[2]))
         if any(odd):
@@ -129,14 +134,16 @@ class _Match:
             raise Unlike(whole, other)
         return pairs
 
-    def _fits(self, one: Node, other: Node) -> bool:
-        """Whether two calls are of modules that may be one."""
-        pairs = zip(one.parts, other.parts, strict=False)
-        return all(
-            self._here.get(a, b) is b and self._there.get(b, a) is a
-            for a, b in pairs
+    def _odds(self, one: Node, other: Node) -> int:
+        """Whether two calls are of the same modules: 0 if so, 2 if not, 1 if unknown."""
+        pairs = [
+            (self._here.get(a, b) is b, self._there.get(b, a) is a, a in self._here)
+            for a, b in zip(one.parts, other.parts, strict=False)
             if isinstance(a, Made) and isinstance(b, Made)
-        )
+        ]
+        if not all(here and there for here, there, _ in pairs):
+            return 2
+        return 0 if all(known for _, _, known in pairs) else 1
 
 
 def _keys(*values: Any) -> Callable[[Node], Hashable]:
