@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,14 +47,21 @@ class _Match:
         self._seen: set[tuple[Node, Node]] = set()
 
     def of(self, one: Any, other: Any) -> dict[Made, Made]:
-        rest, sums = [(one, other)], deque[tuple[Any, Any]]()
-        while rest or sums:
-            a, b = rest.pop() if rest else sums.popleft()
-            # Which terms of a sum belong together is known best once all else is.
-            if rest and isinstance(a, dict | frozenset) and len(a) > 1:
-                sums.append((a, b))
+        rest: list[tuple[Any, Any]] = [(one, other)]
+        found: list[tuple[Any, Any]] = []
+        sums: list[tuple[Any, Any]] = []
+        while rest or found or sums:
+            if rest:
+                a, b = rest.pop()
+                # Which terms of a sum belong together is known best once all else is.
+                if isinstance(a, dict | frozenset) and len(a) > 1:
+                    found.append((a, b))
+                    continue
             else:
-                rest += self._pair(a, b)
+                sums += reversed(found)
+                found.clear()
+                a, b = sums.pop()
+            rest += self._pair(a, b)
         return self._here
 
     def _pair(self, a: Any, b: Any) -> Iterable[tuple[Any, Any]]:

@@ -130,7 +130,8 @@ def test_a_recurrence_over_positions_is_named_and_assumed_linear() -> None:
     """Hcell stands in no file, so that the analysis says what it is."""
     text = (
         "input 6 x 8\nstem none\nhead none\nstages 8 x 2\ntimes positions\n"
-        "A = linear(c)\nH_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\nX_<i,t> = H_<i,t>\noutput X_L"
+        "A = linear(c)\nH_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
+        "X_<i,t> = H_<i,t>\noutput X_L"
     )
     assert linear(text).assumptions == (
         "Hcell, the recurrence of H over positions, is linear",
