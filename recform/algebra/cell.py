@@ -14,6 +14,7 @@ import sympy
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside, given
 from recform.algebra.expr import Pointwise, State, Tensor
+from recform.algebra.formula import Formula
 from recform.blocks import (
     Arguments,
     Cost,
@@ -32,6 +33,14 @@ from recform.blocks.symbolic import Symbolic
 def before(unknown: str, lag: int) -> State:
     """What an unknown was some positions ago; at 0, what it is now."""
     return State(unknown, -lag)
+
+
+def cell_of(formula: Formula, name: str) -> Cell | None:
+    """The recurrence over positions that an operator is; None if it is none."""
+    pipeline = formula.operators.get(name)
+    steps = () if pipeline is None else pipeline.steps
+    operator = steps[0].operator if len(steps) == 1 else None
+    return operator if isinstance(operator, Cell) else None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -89,6 +89,7 @@ def latex_text(text: str) -> str:
 
 class _Plain:
     times = "*"
+    by_elements = "*"
     minus = " - "
     plus = " + "
 
@@ -170,7 +171,7 @@ class _Plain:
                 return self.sum(tensor), _SUM
             case Pointwise():
                 factors = [self.show(child, _PRODUCT) for child in tensor.children]
-                return self.times.join(factors), _PRODUCT
+                return self.by_elements.join(factors), _PRODUCT
             case Combine():
                 return self.call(tensor.kind, *map(self.show, tensor.children)), _ATOM
             case Concat():
@@ -267,6 +268,7 @@ class _Plain:
 
 class _Latex(_Plain):
     times = r" \cdot "
+    by_elements = r" \odot "
 
     def bracket(self, text: str) -> str:
         return rf"\left({text}\right)"

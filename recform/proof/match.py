@@ -47,9 +47,20 @@ class _Match:
         self._seen: set[tuple[Node, Node]] = set()
 
     def of(self, one: Any, other: Any) -> dict[Made, Made]:
-        rest = [(one, other)]
-        while rest:
-            a, b = rest.pop()
+        rest: list[tuple[Any, Any]] = [(one, other)]
+        found: list[tuple[Any, Any]] = []
+        sums: list[tuple[Any, Any]] = []
+        while rest or found or sums:
+            if rest:
+                a, b = rest.pop()
+                # Which terms of a sum belong together is known best once all else is.
+                if isinstance(a, dict | frozenset) and len(a) > 1:
+                    found.append((a, b))
+                    continue
+            else:
+                sums += reversed(found)
+                found.clear()
+                a, b = sums.pop()
             rest += self._pair(a, b)
         return self._here
 
@@ -118,8 +129,9 @@ class _Match:
                 ]
                 if not like:
                     raise Unlike(whole, other)
-                # One whose modules are known already, if there is one.
-                taken = next((row for row in like if self._fits(node, row[2])), like[0])
+                # One whose modules are known already, if there is one; none that is
+                # known to be of others.
+                taken = min(like, key=lambda row: self._odds(node, row[2]))
                 theirs.remove(taken)
                 pairs.append((node, taken[2]))
         if any(odd):
@@ -129,14 +141,16 @@ class _Match:
             raise Unlike(whole, other)
         return pairs
 
-    def _fits(self, one: Node, other: Node) -> bool:
-        """Whether two calls are of modules that may be one."""
-        pairs = zip(one.parts, other.parts, strict=False)
-        return all(
-            self._here.get(a, b) is b and self._there.get(b, a) is a
-            for a, b in pairs
+    def _odds(self, one: Node, other: Node) -> int:
+        """Whether two calls are of the same modules: 0 if so, 2 if not, 1 if unknown."""
+        pairs = [
+            (self._here.get(a, b) is b, self._there.get(b, a) is a, a in self._here)
+            for a, b in zip(one.parts, other.parts, strict=False)
             if isinstance(a, Made) and isinstance(b, Made)
-        )
+        ]
+        if not all(here and there for here, there, _ in pairs):
+            return 2
+        return 0 if all(known for _, _, known in pairs) else 1
 
 
 def _keys(*values: Any) -> Callable[[Node], Hashable]:

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import sympy
 
 from recform.algebra.body import given
-from recform.algebra.cell import Cell, before
+from recform.algebra.cell import Cell, before, cell_of
 from recform.algebra.expr import (
     Apply,
     Combine,
@@ -66,7 +66,7 @@ def check_positions(formula: Formula) -> None:
         if equation.unknown not in formula.said:
             continue
         call, which = _called(equation.right)
-        cell = _cell_of(formula, call)
+        cell = None if call is None else cell_of(formula, call.operator)
         if call is None or cell is None or cell.results[which] != equation.unknown:
             raise Differs(
                 f"{equation.unknown} recurs over positions, and no operator makes it"
@@ -91,14 +91,6 @@ def _called(right: Tensor) -> tuple[Apply | None, int]:
     """The operator that makes an unknown, and which of its results it is."""
     call, which = (right.tensor, right.which) if isinstance(right, Part) else (right, 0)
     return (call if isinstance(call, Apply) else None), which
-
-
-def _cell_of(formula: Formula, call: Apply | None) -> Cell | None:
-    if call is None or call.operator not in formula.operators:
-        return None
-    steps = formula.operators[call.operator].steps
-    operator = steps[0].operator if len(steps) == 1 else None
-    return operator if isinstance(operator, Cell) else None
 
 
 class _Positions:

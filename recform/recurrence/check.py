@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Set
 from graphlib import CycleError, TopologicalSorter
 
 import sympy
@@ -300,6 +300,33 @@ def _cycles(formula: Formula, report: Diagnostics) -> None:
         others=[Label(other.span, "") for other in others],
         hint="take one of them from the block before",
     )
+
+
+def in_order(formula: Formula) -> tuple[Equation, ...]:
+    """The equations in the order of computation: what the same block reads comes first.
+
+    Equations that the file has in such an order stay as they are.
+
+    Args:
+        formula: from the algebra, checked: no unknowns need each other.
+    """
+    by_name = {equation.unknown: equation for equation in formula.equations}
+    needs = {name: {*_needed_here(e.right)} for name, e in by_name.items()}
+    return tuple(by_name[name] for name in by_need(needs))
+
+
+def by_need(needs: Mapping[str, Set[str]]) -> list[str]:
+    """Names with what each of them needs before it; otherwise as they were.
+
+    Args:
+        needs: of each name, what it needs, without circles; others than these names, too.
+    """
+    left = list(needs)
+    result = []
+    while left:
+        result.append(next(name for name in left if needs[name].isdisjoint(left)))
+        left.remove(result[-1])
+    return result
 
 
 def _needed_here(right: Tensor) -> Iterator[str]:

@@ -1,8 +1,8 @@
-"""Lists that stand in one sum have the same members, and none is missing."""
+"""Lists: how many members they have; those of one sum have the same ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import sympy
 
@@ -12,6 +12,19 @@ from recform.diagnostics import Diagnostics
 from recform.recurrence.check import walk
 from recform.recurrence.unroll import Unroller
 from recform.source import Span
+
+
+def members(listed: History, ends: Iterable[int]) -> int:
+    """How many tensors a list has, written out for a block.
+
+    Args:
+        listed: it.
+        ends: the last blocks of the stages, after each of which a list by stages grows.
+    """
+    last = int(listed.last)
+    if listed.kind == "finished":
+        return sum(listed.first <= end < last for end in ends)
+    return last - listed.first + 1
 
 
 def check_lists(

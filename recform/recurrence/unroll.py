@@ -81,7 +81,10 @@ class Unroller:
             part.name
             for equation in formula.equations
             for part in walk(equation.right)
-            if isinstance(part, State) and part.index != I
+            if isinstance(part, State)
+            and part.index != I
+            # W_1 of all blocks says nothing of a W_0.
+            and not (part.index.is_Integer and part.index > 0)
         }
 
     def at(self, tensor: Tensor, block: int) -> Tensor | None:

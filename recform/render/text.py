@@ -34,12 +34,14 @@ _TOKEN = re.compile(
     r"(?P<size>\\(?:left|right|[bB]igg?[lr]?)(?![A-Za-z]))"
     r"|\\?(?P<name>[A-Za-z]\w*?)(?:_(?:<(?P<angle>[^<>]*)>|\{(?P<brace>[^{}]*)\}"
     r"|(?P<short>\d+|[A-Za-z])))(?![A-Za-z0-9])"
-    r"|(?P<times>\s*(?:\*|\\cdot(?![A-Za-z]))\s*)"
+    r"|(?P<times>\s*(?:\*|\\(?:cdot|times|circ|odot)(?![A-Za-z]))\s*)"
     r"|\\?(?P<word>[A-Za-z][A-Za-z0-9]*)"
-    r"|(?P<minus>-)|(?P<dots>\.\.)"
+    r"|(?P<minus>-)|(?P<dots>\.\.)|\^(?P<power>[23])(?!\w)"
     r"|(?P<space>\s+)|(?P<other>.)",
     re.DOTALL,
 )
+#: Powers that every font has.
+_POWERS = {"2": "²", "3": "³"}
 _GREEK = {
     "alpha": "α",
     "beta": "β",
@@ -79,11 +81,15 @@ def formula(text: str) -> Text:
         elif found["word"]:
             runs.append(_variable(found["word"]))
         elif found["times"]:
-            runs.append(Run("·"))
+            # Who leaves room around a product shows so what belongs to each side.
+            wide = found["times"] == " * " or r"\odot" in found["times"]
+            runs.append(Run(" · " if wide else "·"))
         elif found["minus"]:
             runs.append(Run("−"))
         elif found["dots"]:
             runs.append(Run("…"))
+        elif found["power"]:
+            runs.append(Run(_POWERS[found["power"]]))
         else:
             runs.append(Run(" " if found["space"] else found["other"]))
     return joined(runs)
@@ -204,6 +210,8 @@ _TEX_MATHS = {
     "→": r"\to ",
     "≠": r"\ne ",
     "…": r"\ldots ",
+    "²": "^2",
+    "³": "^3",
     "<": "<",
     ">": ">",
     **{letter: rf"\{name} " for name, letter in _GREEK.items()},
@@ -228,7 +236,7 @@ def _tex_pieces(text: Text) -> list[tuple[bool, str]]:
     for number, run in enumerate(text):
         maths = "".join(_TEX_MATHS.get(char, char) for char in run.text)
         if run.index:
-            index += maths if run.italic or not run.text.isalpha() else _upright(run)
+            index += maths if run.italic else _upright(run)
             if number + 1 == len(text) or not text[number + 1].index:
                 pieces.append((True, f"_{{{index.strip()}}}"))
                 index = ""
@@ -243,7 +251,11 @@ def _tex_pieces(text: Text) -> list[tuple[bool, str]]:
 
 
 def _upright(run: Run) -> str:
-    return rf"\mathrm{{{run.text}}}"
+    """A part of an index: ``first-1``, the word in it upright."""
+    return "".join(
+        rf"\mathrm{{{part}}}" if part.isalpha() else _TEX_MATHS.get(part, part)
+        for part in re.findall(r"[A-Za-z]+|.", run.text)
+    )
 
 
 def width(text: Text, size: float, family: str) -> float:

@@ -15,6 +15,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
 from recform.graph.positions import Kept, kept
 from recform.recurrence.build import shared_in, show
+from recform.recurrence.lists import members
 from recform.recurrence.model import (
     Flow,
     ModuleSlot,
@@ -319,13 +320,11 @@ def _tensors(slot: Slot, recurrence: Recurrence) -> int:
     """How many tensors a slot of the state is behind the last block; 0 for a module."""
     if isinstance(slot, ModuleSlot):
         return 0
-    if not isinstance(slot, History) or not is_list(slot):
-        return 1
     longest = max(flow.length for flow in recurrence.flows)
-    last = int(slot.last) + longest - recurrence.pattern.at
-    if slot.kind == "finished":
-        return sum(slot.first <= end < last for end in recurrence.formula.ends)
-    return last - slot.first + 1
+    behind = _at(slot, recurrence.pattern, longest)
+    if not isinstance(behind, History) or not is_list(behind):
+        return 1
+    return members(behind, recurrence.formula.ends)
 
 
 def _at(slot: Slot, step: Step, block: int) -> Slot:

@@ -26,7 +26,6 @@ from recform.blocks import (
     Shape,
     code,
 )
-from recform.blocks.shape import Size
 from recform.diagnostics import CompileError, Diagnostics
 from recform.lowering.lower import lower
 from recform.recurrence.check import walk
@@ -36,6 +35,8 @@ from recform.syntax.parse import parse
 
 #: The height and width of the images of a twin, and its number of tokens.
 GRID = 6
+#: The same where patches divide it.
+CUT = 16
 #: Twins of wider networks are thinner, where their operators can be.
 WIDE = 128
 
@@ -116,22 +117,27 @@ def _shapes(formula: Formula, width: int, features: int) -> list[Shape]:
     """What the blocks may take, the likeliest first."""
     sizes = _taken(formula).sizes
     vector, tokens = Shape.of((features,)), Shape.of((GRID, features))
-    if (n := _streams(formula, width)) is not None:
+    stem = _stem(formula, width)
+    if stem is not None and stem.layout is Layout.STREAMS:
+        n = stem.grid[0]
         return [tokens.in_streams(n), vector.in_streams(n)]
     if len(sizes) == 3:
-        return [Shape.of((features, GRID, GRID)), tokens]
+        image, cut = (Shape.of((features, grid, grid)) for grid in (GRID, CUT))
+        if stem is not None and stem.layout is Layout.TOKENS:
+            # Operators over positions may ask for as many as the file has.
+            return [image, tokens, Shape.of((*stem.sizes[:-1], features)), cut]
+        return [image, tokens, cut]
     if len(sizes) == 2:
         return [tokens, Shape.of((*sizes[:-1], features))]
     return [vector]
 
 
-def _streams(formula: Formula, width: int) -> Size | None:
-    """How many streams the stem makes; None if it makes none."""
+def _stem(formula: Formula, width: int) -> Shape | None:
+    """What the stem makes of the input; None if it cannot be told."""
     try:
-        made = output_of(formula.stem, (formula.input,), {WIDTH: width, STRIDE: 1})
+        return output_of(formula.stem, (formula.input,), {WIDTH: width, STRIDE: 1})
     except Misfit:
         return None
-    return made.grid[0] if made.layout is Layout.STREAMS else None
 
 
 def _meets(formula: Formula) -> bool:

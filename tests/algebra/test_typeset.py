@@ -37,3 +37,15 @@ def test_a_function_with_an_underscore_has_no_index() -> None:
     text = "X_i = leaky_relu(X_<i-1>)"
     (equation,) = compile_source(from_text(text))[0].formula.equations
     assert latex(equation.right) == r"\operatorname{leaky\_relu}\left(X_{i-1}\right)"
+
+
+def test_a_product_of_tensors_is_no_operator_in_latex() -> None:
+    head = "stages 8 x 2\nX_i = "
+    right = "X_<i-1> + W_i*(G_i*X_<i-1>*(U_i*X_<i-1>))"
+    (equation,) = compile_source(from_text(head + right))[0].formula.equations
+    shown = latex(equation.right)
+    assert shown == (
+        r"X_{i-1} + W_{i} \cdot \left(G_{i} \cdot X_{i-1} \odot U_{i} \cdot X_{i-1}\right)"
+    )
+    again = compile_source(from_text(head + shown))[0]
+    assert again.formula.equations[0].right == equation.right

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -207,6 +208,26 @@ def test_what_its_own_block_reads_is_not_handed_back() -> None:
     )
     assert [step.text() for step in found.steps] == [
         "X_<i-1> = 1/2*X_i - W_i*Y_i",
+        "Y_<i-1> = Y_i - U_i*X_<i-1>",
+    ]
+
+
+def test_the_order_of_the_equations_does_not_matter() -> None:
+    """What a block reads of its own may stand below."""
+    equations = ("X_i = X_<i-1> + H_i", "H_i = K_i + V_i*K_i", "K_i = W_i*X_<i-1>")
+    found = [
+        inverse(formula("\n".join((*order, "output X_L"))))
+        for order in permutations(equations)
+    ]
+    assert {item.steps for item in found} == {()}
+    (obstacle,) = {item.obstacle for item in found}
+    assert obstacle == (
+        "X_<i-1> stands inside W_i*X_<i-1> and beside it: the equation is implicit, and "
+        "iterating it converges only if the operator is a contraction"
+    )
+    text = "X_i = X_<i-1> + H_i\nH_i = W_i*Y_i\nY_i = Y_<i-1> + U_i*X_<i-1>\noutput X_L"
+    assert [step.text() for step in inverse(formula(text)).steps] == [
+        "X_<i-1> = X_i - W_i*Y_i",
         "Y_<i-1> = Y_i - U_i*X_<i-1>",
     ]
 

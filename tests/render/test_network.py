@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from recform.algebra.expr import State
 from recform.diagnostics import CompileError
-from recform.render import Format, Request, View, render
+from recform.render import Format, Request, View, render, text
 from recform.render import diagram as draw
 from recform.render.model import Diagram, Kind
 from recform.render.views.bundles import MAX_NODES
@@ -122,3 +123,33 @@ def test_too_many_blocks_to_expand() -> None:
     (item,) = caught.value.diagnostics
     assert item.code == "RF661"
     assert "--expand" in item.hint
+
+
+def test_an_edge_of_a_list_says_how_many_tensors_it_has() -> None:
+    """A list by stages grows behind the last block of a stage, any other in each block."""
+
+    def lists(name: str) -> list[str]:
+        made = drawn(name, View.network)
+        return [
+            text.plain(e.label)
+            for e in made.edges
+            if made.groups[e.group - 1 : e.group]
+            and text.plain(made.groups[e.group - 1]).startswith(("list", "finished"))
+        ]
+
+    size = "64×64"
+    assert lists("modern/attention_residuals_grouped.rf") == [
+        size,
+        size,
+        *2 * [f"2 × ({size})"],
+        *2 * [f"3 × ({size})"],
+    ]
+    grown = [f"{number} × ({size})" for number in range(2, 13)]
+    assert lists("modern/denseformer.rf") == [size, *grown]
+
+
+def test_the_input_is_called_as_what_reads_it() -> None:
+    """Every block reads W_1 of ResFormer, but none W_0: X_0 is what comes in."""
+    compiled = example("modern/resformer.rf")
+    (flow,) = compiled.recurrence.flows
+    assert [str(slot) for slot in flow.start.outputs] == [str(State("X", 0))]

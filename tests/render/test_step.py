@@ -24,6 +24,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    is_list,
 )
 from recform.compiler import Compiled
 from recform.recurrence.build import show
@@ -60,6 +61,12 @@ def is_minus(graph: nx.DiGraph, tensor: Tensor, step: Step) -> bool:
     )
 
 
+def is_as_before(tensor: Tensor, step: Step) -> bool:
+    """A list to which no member came is no node: it goes on as it is."""
+    parts = step.parts(tensor)
+    return is_list(tensor) and len(parts) == 1 and is_list(parts[0])
+
+
 def contracted(step: Step) -> tuple[nx.MultiDiGraph, dict[Tensor, Tensor]]:
     """The graph without names and signs, and what each tensor is the same as."""
     graph = step_graph(step)
@@ -67,7 +74,9 @@ def contracted(step: Step) -> tuple[nx.MultiDiGraph, dict[Tensor, Tensor]]:
     for tensor in nx.topological_sort(graph):
         inside = tensor not in step.inputs
         named = isinstance(tensor, State) and tensor in step.outputs
-        if inside and (named or is_minus(graph, tensor, step)):
+        if inside and (
+            named or is_as_before(tensor, step) or is_minus(graph, tensor, step)
+        ):
             (part,) = step.parts(tensor)
             same[tensor] = same[part]
         else:
@@ -259,10 +268,10 @@ def test_indices_are_those_of_the_block() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_ids_are_unique_and_those_of_the_file_alone(name: str) -> None:
-    # A sum over depth has no paths that could be drawn.
+    # A sum over depth has no paths that could be drawn, and neither has a dot.
     equations = example(name).formula.equations
-    sums = any(equation.right.has(Over) for equation in equations)
-    for view in (view for view in View if not (sums and view is View.paths)):
+    pathless = any(equation.right.has(Over, Across) for equation in equations)
+    for view in (view for view in View if not (pathless and view is View.paths)):
         diagram = drawn(name, view)
         ids = [n.id for n in diagram.nodes] + [e.id for e in diagram.edges]
         ids += [c.id for c in diagram.clusters]

@@ -19,6 +19,16 @@ from recform.render.text import formula, html, plain, tex, unicode, width, wrapp
         ("concat(X_<0..i-1>)", "concat(X_(0…i−1))", r"concat($X_{0\ldots i-1}$)"),
         ("alpha_i*U*X_0", "α_i·U·X_0", r"$\alpha_{i}{\cdot}U{\cdot}X_{0}$"),
         ("50%", "50%", r"50\%"),
+        # Room around a product stays; G_i*Y_i reads as one thing.
+        (
+            "G_i*Y_i * U_i*Y_i",
+            "G_i·Y_i · U_i·Y_i",
+            r"$G_{i}{\cdot}Y_{i}$ ${\cdot}$ $U_{i}{\cdot}Y_{i}$",
+        ),
+        (r"T_i \odot X_i", "T_i · X_i", r"$T_{i}$ ${\cdot}$ $X_{i}$"),
+        ("1 + alpha^2 - b^3", "1 + α² − b³", r"1 + $\alpha^2$ $-$ $b^3$"),
+        ("2^20", "2^20", r"2\textasciicircum{}20"),
+        ("X_<first-1>", "X_(first−1)", r"$X_{\mathrm{first}-1}$"),
     ],
 )
 def test_formulas(source: str, shown: str, latex: str) -> None:

@@ -32,7 +32,7 @@ from recform.analysis.linear.forms import (
     tensor_of,
 )
 from recform.analysis.stability.rounding import OPEN, Errors, errors
-from recform.recurrence.check import walk
+from recform.recurrence.check import in_order, walk
 from recform.source import Span
 
 
@@ -157,7 +157,7 @@ def _handed_on(formula: Formula, depth: Mapping[str, int]) -> dict[str, Form]:
     """
     inner: dict[Tensor, Tensor] = {}
     laws = {}
-    for equation in formula.equations:
+    for equation in in_order(formula):
         right = equation.right.xreplace(inner)
         if depth[equation.unknown]:
             laws[equation.unknown] = form(right)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import sympy
 
+from recform.algebra.cell import cell_of
 from recform.algebra.expr import (
     Across,
     Apply,
@@ -150,6 +151,7 @@ class Differentiator:
             case Scaled():
                 yield from self._scaled(tensor, block)
             case Apply():
+                self._assume_linear(tensor.operator)
                 count, at = len(tensor.arguments), At.of(tensor.index)
                 for slot, child in enumerate(tensor.arguments):
                     part = (slot, count) if count > 1 else None
@@ -288,6 +290,15 @@ class Differentiator:
             message = "dot and norm put all features of a position into one number"
             hint = "analyse the formula with an operator in its place"
         self._report.error("RF601", message, self._formula.span_of(tensor), hint=hint)
+
+    def _assume_linear(self, operator: str) -> None:
+        """Says what an operator stands for that the file does not name."""
+        cell = cell_of(self._formula, operator)
+        if cell is not None:
+            recurs = ", ".join(name for name in cell.unknowns if cell.lags[name])
+            self._assume(
+                f"{operator}, the recurrence of {recurs} over positions, is linear"
+            )
 
     def _assume(self, sentence: str) -> None:
         self.assumptions.setdefault(sentence, None)

@@ -101,7 +101,7 @@ def tensor_of(terms: Form) -> Tensor | None:
 
 
 def equations(formula: Formula, *, activations: bool = True) -> dict[str, Form]:
-    """The right sides of a formula, by unknown, in the order of computation."""
+    """The right sides of a formula, by unknown, in the order of the file."""
     return {
         equation.unknown: form(equation.right, activations=activations)
         for equation in formula.equations

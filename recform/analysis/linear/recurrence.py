@@ -26,6 +26,7 @@ from recform.analysis.linear.model import (
 )
 from recform.analysis.linear.words import BLOCK, At, Polynomial
 from recform.diagnostics import Diagnostics
+from recform.recurrence.check import by_need
 from recform.recurrence.reach import reach_of
 
 
@@ -108,11 +109,7 @@ def _ordered(laws: list[Law]) -> tuple[Law, ...]:
         law.unknown: {s.unknown for s in law.gradient if s.at == At(BLOCK)}
         for law in laws
     }
-    result = []
-    while by_name:
-        name = next(name for name in by_name if not needs[name] & by_name.keys())
-        result.append(by_name.pop(name))
-    return tuple(result)
+    return tuple(by_name[name] for name in by_need(needs))
 
 
 __all__ = [

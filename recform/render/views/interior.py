@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor
+from recform.algebra.expr import Apply, Filled, Input, Scaled, State, Tensor, is_list
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
 from recform.recurrence.model import ModuleSlot, Slot, Step
@@ -73,6 +73,12 @@ class Interior:
             # A name for what is handed on: the state at the edge of the block has it.
             self._at[tensor] = self._source(self._step.parts(tensor)[0], tensor)
             return
+        if is_list(tensor):
+            first, *more = self._step.parts(tensor)
+            if is_list(first) and not more:
+                # No member came to it: the list goes on as it is.
+                self._at[tensor] = self._source(first, tensor)
+                return
         if isinstance(tensor, Scaled) and self._is_sign(tensor):
             return
         kind, label = form(tensor)

@@ -90,10 +90,7 @@ class Overview(Sketch):
                 self.carried[slots.index(slot) if slot in slots else 0].tail
                 for slot in step.outputs
             ]
-        self.carried = [
-            Carried(tail, slot, shape)
-            for tail, slot, shape in zip(tails, step.outputs, shapes, strict=True)
-        ]
+        self.carried = self.made(tails, step, shapes, step.at)
 
     def shared(self, modules: Iterable[SharedModule], number: int) -> None:
         """Modules that the network has once, for all blocks."""
@@ -218,10 +215,8 @@ class Overview(Sketch):
 
     def _made(self, bundle: Bundle, step: Step, node: str) -> list[Carried]:
         outputs = bundle.last.block.outputs
-        return [
-            Carried(node, slot, shape)
-            for slot, shape in zip(step.outputs, outputs, strict=True)
-        ]
+        last = bundle.first + bundle.count - 1
+        return self.made([node] * len(outputs), step, outputs, last)
 
     def _stuck_block(self, partial: Partial, cluster: str) -> None:
         step = partial.step

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from recform.algebra.expr import History, is_list
 from recform.blocks import Shape
 from recform.graph.model import Block, Segment
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot
+from recform.recurrence.lists import members
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.shifts import moved
 from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
@@ -17,11 +20,19 @@ from recform.render.views.step import caption_of, equations_of
 
 @dataclass(frozen=True)
 class Carried:
-    """A tensor (or a module) between two nodes: where it comes from, and its shape."""
+    """A tensor, a list of them or a module between two nodes.
+
+    Attributes:
+        tail: where it comes from.
+        slot: what it is.
+        shape: its shape, or that of each tensor of a list.
+        tensors: how many they are.
+    """
 
     tail: str
     slot: Slot | None
     shape: Shape | None
+    tensors: int = 1
 
 
 class Sketch:
@@ -109,6 +120,8 @@ class Sketch:
         self, carried: Carried, node: str, slot: Slot | None, *, wrong: bool = False
     ) -> None:
         shape = "" if carried.shape is None else str(carried.shape)
+        if shape and carried.tensors > 1:
+            shape = f"{carried.tensors} × ({shape})"
         group = 0 if slot is None else self.groups.of(slot)
         name = "" if slot is None else self.groups.texts()[group - 1] if group else ""
         self.edge(
@@ -120,6 +133,25 @@ class Sketch:
             module=isinstance(slot, ModuleSlot),
             wrong=wrong,
         )
+
+    def made(
+        self,
+        tails: Iterable[str],
+        step: Step,
+        shapes: Iterable[Shape | None],
+        block: int,
+    ) -> list[Carried]:
+        """What a step hands on where it is that of a block."""
+        return [
+            Carried(tail, slot, shape, self._tensors(slot, step, block))
+            for tail, slot, shape in zip(tails, step.outputs, shapes, strict=True)
+        ]
+
+    def _tensors(self, slot: Slot, step: Step, block: int) -> int:
+        here = moved(slot, block - step.at, step.absolute)
+        if isinstance(here, History) and is_list(here):
+            return members(here, self.formula.ends)
+        return 1
 
     def edge(
         self,
