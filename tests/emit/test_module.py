@@ -291,9 +291,12 @@ def test_a_vector_is_spread_over_streams(number: str) -> None:
             nn.init.normal_(weight)
         read = torch.einsum("s,bsc->bc", block.R.read, h).unsqueeze(1)
         woven = block.A(h)
-        h = woven + {
-            "X": read,
-            "sigmoid(X)*A_i*H_<i-1>": read.sigmoid() * woven,
-            "max(X, H_<i-1>)": torch.maximum(read, h),
-        }[number]
+        h = (
+            woven
+            + {
+                "X": read,
+                "sigmoid(X)*A_i*H_<i-1>": read.sigmoid() * woven,
+                "max(X, H_<i-1>)": torch.maximum(read, h),
+            }[number]
+        )
     torch.testing.assert_close(net(x), h.flatten(1))
