@@ -427,7 +427,9 @@ def _output(formula: Formula, tensor: Tensor, depth: int, report: Diagnostics) -
         elif (index.has(L) and -number > depth) or (
             not index.has(L) and not 0 <= number <= depth
         ):
-            report.error("RF302", f"there is no block {index}: there are {depth}", place)
+            report.error(
+                "RF302", f"there is no block {index}: there are {depth}", place
+            )
         else:
             continue
         return
@@ -439,7 +441,9 @@ def _numbers(tensor: Tensor) -> Iterator[Symbolic]:
         yield tensor.index
     elif isinstance(tensor, Scaled | Filled):
         learned = tensor.coefficient.atoms(Learned)
-        yield from (item.index for item in sorted(learned, key=str) if item.index.has(L))
+        yield from (
+            item.index for item in sorted(learned, key=str) if item.index.has(L)
+        )
     elif isinstance(tensor, History):
         yield tensor.last
         for part in walk(tensor.body.xreplace({K: tensor.last})):

@@ -6,7 +6,7 @@ claims of the tensors of a network is tried on these.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, reduce
 from operator import add, mul
@@ -119,6 +119,7 @@ class Evaluator:
         self.values: dict[Tensor, Computed] = {}
         self._numbers: dict[tuple[Symbolic, Symbolic], Computed] = {}
         self._apart = apart
+        self._images = _are_images(formula)
         if start is not None:
             self.values[Input()] = start
 
@@ -196,18 +197,22 @@ class Evaluator:
 
                 return torch.stack(self.values[tensor.listed])
             case Over() | Across():
-                return _gathered(tensor, self.values[tensor.tensor])
+                return _gathered(tensor, self.values[tensor.tensor], self._images)
             case Filled():
                 return self.number(tensor.coefficient, tensor.at)
             case Elementwise():
                 return function(tensor.function)(self.values[tensor.argument])
             case Part():
                 inner = self.values[tensor.tensor]
-                axis = _axis(inner, many=tensor.is_many)
+                axis = _axis(inner, self._images, many=tensor.is_many)
                 return inner.chunk(tensor.parts, dim=axis)[tensor.which]
-        values = [self.term(part, tensor) for part in self.made_of(tensor)]
+        parts = self.made_of(tensor)
+        values = [self.term(part, tensor) for part in parts]
         whole = tensor if definition is None else definition
-        return _joined(whole, values, many=tensor.is_many)
+        if isinstance(whole, TensorSum | Pointwise | Combine):
+            many = [part.is_many for part in parts]
+            values = _spread(values, many, self._images)
+        return _joined(whole, values, self._images)
 
     def _applied(
         self, tensor: Apply, module: torch.nn.Module, inner: tuple[Computed, ...]
@@ -254,17 +259,25 @@ class Evaluator:
         return made(*(self.number(item) for item in learned))
 
 
-def _gathered(tensor: Over | Across, value: torch.Tensor) -> torch.Tensor:
+def _are_images(formula: Formula) -> bool:
+    """Whether blocks get images; pixels and streams have their features last."""
+    x = formula.input
+    for step in formula.stem.steps:
+        x = step.operator.shape_of((x,), step.arguments)
+    return x.layout is Layout.IMAGE
+
+
+def _gathered(tensor: Over | Across, value: torch.Tensor, images: bool) -> torch.Tensor:
     """What is made over the members of a list, or across the features."""
     if isinstance(tensor, Over):
         return value.softmax(0) if tensor.kind == "softmax" else value.sum(0)
-    axis = _axis(value, many=tensor.is_many)
+    axis = _axis(value, images, many=tensor.is_many)
     squares = value * value if tensor.kind == "norm" else value
     total = squares.sum(axis, keepdim=True)
     return total.sqrt() if tensor.kind == "norm" else total
 
 
-def _joined(tensor: Tensor, values: list[Computed], *, many: bool = False) -> Computed:
+def _joined(tensor: Tensor, values: list[Computed], images: bool) -> Computed:
     """Several tensors as one: a sum, a product, a maximum, side by side."""
     import torch
 
@@ -275,26 +288,37 @@ def _joined(tensor: Tensor, values: list[Computed], *, many: bool = False) -> Co
         case TensorSum():
             return reduce(add, values)
         case Pointwise():
-            return reduce(mul, _spread(values, many=many))
+            return reduce(mul, values)
         case Combine():
             stacked = torch.stack(torch.broadcast_tensors(*values))  # type: ignore[no-untyped-call]
             if tensor.kind == "mean":
                 return stacked.mean(0)
             return stacked.amax(0) if tensor.kind == "max" else stacked.amin(0)
         case Concat():
-            return torch.cat(values, dim=_axis(values[0]))
+            return torch.cat(values, dim=_axis(values[0], images))
     raise Unknown(str(tensor))
 
 
-def _spread(values: list[torch.Tensor], *, many: bool) -> list[torch.Tensor]:
-    """Vectors get the axes of the images that they scale.
+def _spread(
+    values: list[Computed], many: Sequence[bool], images: bool
+) -> list[Computed]:
+    """Vectors get the axes of the grid over which they spread.
 
-    Where a factor has an axis for the members of a list, it stands in front of the batch.
+    Where a term has an axis for the members of a list, it stands in front of the batch.
     """
-    rank = max(value.dim() for value in values) - many
+    ranks = [
+        0 if isinstance(value, int | float) else value.dim() - is_many
+        for value, is_many in zip(values, many, strict=True)
+    ]
+    more = max(ranks) - 2
+    if more <= 0:
+        return values
+    shapes = ((1,) * more, ()) if images and more == 2 else ((), (1,) * more)
     return [
-        value[..., None, None] if rank == 4 and value.dim() in (2, 2 + many) else value
-        for value in values
+        value.reshape(*value.shape[:-1], *shapes[1], value.shape[-1], *shapes[0])
+        if rank == 2
+        else value
+        for value, rank in zip(values, ranks, strict=True)
     ]
 
 
@@ -354,6 +378,6 @@ def _words() -> Mapping[str, Callable[..., Computed]]:
     }
 
 
-def _axis(value: torch.Tensor, *, many: bool = False) -> int:
-    """The axis of the features: the last one of tokens, else the one after examples."""
-    return -1 if value.dim() - many == 3 else 1 + many
+def _axis(value: torch.Tensor, images: bool, *, many: bool = False) -> int:
+    """The axis of the features: behind the examples of images, else the last one."""
+    return 1 + many if images and value.dim() - many == 4 else -1

@@ -274,3 +274,29 @@ def test_literals_have_no_brackets_of_their_own() -> None:
     assert "= 0.1 * math.floor(0.5 * i)" in compiled.source
     assert "= 0.25**i" in compiled.source
     assert "= (-0.5)**i" in compiled.source
+
+
+@pytest.mark.parametrize("number", ["X", "sigmoid(X)*A_i*H_<i-1>", "max(X, H_<i-1>)"])
+def test_a_vector_is_spread_over_streams(number: str) -> None:
+    """Its code knew grids of images, pixels and tokens alone."""
+    right = number.replace("X", "R_i*H_<i-1>")
+    net = recform.load(
+        "input 4\nstages 4 x 2\nstem copies(2)\nhead join\nA = weave\nR = read\n"
+        f"H_i = A_i*H_<i-1> + {right}"
+    ).double()
+    x = torch.randn(3, 4, dtype=torch.float64)
+    h = torch.stack([x, x], 1)
+    for block in net.blocks:
+        for weight in block.parameters():
+            nn.init.normal_(weight)
+        read = torch.einsum("s,bsc->bc", block.R.read, h).unsqueeze(1)
+        woven = block.A(h)
+        h = (
+            woven
+            + {
+                "X": read,
+                "sigmoid(X)*A_i*H_<i-1>": read.sigmoid() * woven,
+                "max(X, H_<i-1>)": torch.maximum(read, h),
+            }[number]
+        )
+    torch.testing.assert_close(net(x), h.flatten(1))

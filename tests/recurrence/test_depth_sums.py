@@ -177,7 +177,9 @@ def test_what_cannot_be_weighed_is_refused(text: str, code: str) -> None:
 
 
 def test_a_range_may_end_at_the_block_if_its_members_are_older() -> None:
-    net = compiled("X_i = T_i*X_<i-1> + sum(k, 1, i, a_<i,k>*X_<k-1>)").module().double()
+    net = (
+        compiled("X_i = T_i*X_<i-1> + sum(k, 1, i, a_<i,k>*X_<k-1>)").module().double()
+    )
     x = torch.randn(2, 4, dtype=torch.float64)
     made = [x]
     for block in net.blocks:

@@ -48,14 +48,6 @@ from recform.recurrence.model import Slot
 LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
 
-#: How a vector gets the axes of a grid.
-_SPREAD = {
-    Layout.IMAGE: ":, :, None, None",
-    Layout.PIXELS: ":, None, None",
-    Layout.TOKENS: ":, None",
-}
-
-
 #: The variable of a loop over the members of a list.
 MEMBER = "member"
 
@@ -371,7 +363,8 @@ class Writer:
         if shape.layout is target.layout or not shape.spreads_over(target):
             return text, own
         # The members of a list stand in front of the batch.
-        axes = (":, " if tensor.is_many else "") + _SPREAD[target.layout]
+        axes = ":, " * (tensor.is_many + (target.layout is Layout.IMAGE) + 1)
+        axes += ", ".join("None" for _ in target.grid)
         return (f"({text})[{axes}]" if own < ATOM else f"{text}[{axes}]"), ATOM
 
     def scaled(self, tensor: Scaled, inner: tuple[str, int]) -> tuple[str, int]:
