@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.proof.forms import Form, Made, Table, Unreadable, drawn
+from recform.proof.forms import Form, Made, Node, Table, Unreadable, drawn
 from recform.proof.parts import (
     Asked,
     Hole,
@@ -77,6 +77,7 @@ class File:
         self.said, self.table = said, said.table
         self.definitions, self.scalars, self.blocks = definitions, scalars, blocks
         self.calls: Form = {}
+        self._order: list[Node] = []
         self.made: list[Made] = []
         self.learned = 0
         self.ties: list[tuple[Value, Value]] = []
@@ -95,6 +96,23 @@ class File:
             if "" not in item.attributes and id(item) not in called
         ]
 
+    @property
+    def count(self) -> int:
+        """How many calls of modules there were."""
+        return len(self._order)
+
+    def forget(self, count: int) -> None:
+        """Takes back the calls that came after so many."""
+        for node in self._order[count:]:
+            self.calls[node] -= 1
+            if not self.calls[node]:
+                del self.calls[node]
+        del self._order[count:]
+
+    def _counted(self, node: Node) -> None:
+        self.calls[node] = self.calls.get(node, 0) + 1
+        self._order.append(node)
+
     # -- what runs
 
     def ran(self, part: Made | Hole, arguments: Sequence[Value]) -> Value:
@@ -107,7 +125,7 @@ class File:
             if (layer := self.said.layers.get(part.make)) is not None:
                 return Reader(self, {INPUT: arguments[0]}).value(layer)
         node = self.table.node("call", part, *map(self.stands, arguments))
-        self.calls[node] = self.calls.get(node, 0) + 1
+        self._counted(node)
         return {node: 1.0}
 
     def run(self, instance: Instance, arguments: Sequence[Value]) -> Value:
@@ -132,7 +150,7 @@ class File:
     def keep(self, values: Sequence[Value]) -> None:
         """Keeps values for the positions that come next."""
         node = self.table.node("keep", *map(self.stands, values))
-        self.calls[node] = self.calls.get(node, 0) + 1
+        self._counted(node)
 
     def dropped(self, x: Value, rate: Value) -> Value:
         """Dropout, which is nothing at a rate of 0."""

@@ -160,9 +160,23 @@ class Reader:
     def value(self, node: ast.AST) -> Value:
         """The value of an expression.
 
+        What Python makes of names alone is of its own kind, with all that is in it: an
+        operator of a plugin may be any expression.
+
         Raises:
             Unreadable: if there is something that no generated file has.
         """
+        before = self._file.count
+        try:
+            return self._value(node)
+        except (LookupError, TypeError, Unreadable):
+            if isinstance(node, ast.Name | ast.Constant | ast.Attribute):
+                raise
+            # All that is in it is read again, and runs once.
+            self._file.forget(before)
+            return self._other(node)
+
+    def _value(self, node: ast.AST) -> Value:
         match node:
             case ast.Constant():
                 return node.value

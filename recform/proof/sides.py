@@ -213,11 +213,12 @@ class Sides:
         if not isinstance(value, Part):
             return value
         if value not in self._handed:
-            before = self.code.calls.copy(), self.said.calls.copy()
+            before = self.code.count, self.said.count
             given = [self.table.atom("what it gets", n) for n in range(value.takes)]
             made = call(self.code, value, given)
             self._handed[value] = made
-            self.code.calls, self.said.calls = before
+            self.code.forget(before[0])
+            self.said.forget(before[1])
         return self._handed[value]
 
     def compare(self, rows: Sequence[tuple[str, Value, Value]]) -> None:

@@ -77,7 +77,7 @@ KNOWN = {
         **standard().operators,
         **{cls.name: cls() for cls in PLUGINS},
     }.items()
-    if found.elementwise
+    if found.elementwise and not found.moves
 }
 UNTOLD = operator("sw", "{x} * torch.sigmoid({x})", None)
 

@@ -168,7 +168,6 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("mix", (Shape(Layout.STREAMS, 2, STREAMS.grid), STREAMS), {}),
     ("spread", (Shape(Layout.STREAMS, 1, STREAMS.grid), TOKENS), {}),
     ("exp", TOKENS, {}),
-    ("reciprocal", TOKENS, {}),
     ("weave", STREAMS, {}),
     ("weave", VECTOR.in_streams(2), {}),
     ("offset", STREAMS, {"start": "first", "first": 2}),

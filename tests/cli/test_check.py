@@ -87,7 +87,7 @@ def test_explain_what_is_no_code(folder: Path) -> None:
     result = recform(folder, "explain", "RF29O")
     assert (result.returncode, result.stdout) == (1, "")
     assert "error[RF908]: there is no code 'RF29O'" in result.stderr
-    assert "= hint: the nearest: RF2" in result.stderr
+    assert "= hint: the nearest: RF" in result.stderr
 
 
 @pytest.mark.parametrize("name", ["bash", "zsh", "fish"])

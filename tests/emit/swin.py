@@ -28,7 +28,7 @@ stem    (conv(4, 96, stride=4, padding=0, bias=true) > pixels > ln)
 stages  96 x 2, 192 x 2 / 2, 384 x 6 / 2, 768 x 2 / 2
 const   before = (0, 2, 4, 10) per stage
 const   shift = (0, 3, 0, 3, 0, 3, 0, 3, 0, 3, 0, 3) per block
-transition merge > norm: ln > reduction: linear(c, bias=false)
+transition merge_patches > norm: ln > reduction: linear(c, bias=false)
 head    norm: ln > image > avgpool > head: linear(classes)
 names   stem = "features.0", stages = ("features.1", "features.3", "features.5", "features.7"),
         transition = ("features.2", "features.4", "features.6"), A = ".",
@@ -75,7 +75,7 @@ class Windows(Operator):
 class Merge(Operator):
     """Four pixels as one, with the channels of all: columns first, as torchvision does."""
 
-    name = "merge"
+    name = "merge_patches"
     about = "four pixels as one, with the channels of all"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:

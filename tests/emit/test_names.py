@@ -145,7 +145,6 @@ def test_blocks_of_nothing_are_no_row() -> None:
         ('names stages = "f.{}"\n' + RESIDUAL, "RF219", "should be 0"),
         ('names stages = "s", head = "s"\n' + RESIDUAL, "RF219", "cannot stand"),
         ("W = conv(3, c, stride=s) > forward: bn\n" + PLAIN, "RF219", "forward"),
-        ("X_<1..4> = W_i*X_<i-1>\n", "RF215", "in general"),
         ('names step = "."\n' + RESIDUAL, "RF219", "one operator"),
         ('names step = ".", stages = "."\n' + PLAIN, "RF219", "there is none"),
         ('names stages = "f.x{}"\nX_i = W_i*X_<i-1> + X_<i-2>\n', "RF219", "hand on more"),
