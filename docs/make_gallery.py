@@ -11,6 +11,7 @@ from pathlib import Path
 
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.compiler import Compiled, compile_source, read
+from recform.diagnostics import CompileError
 from recform.recurrence.regimes import own_blocks
 from recform.render import Format, Request, View, write
 from recform.render import diagram as draw
@@ -82,8 +83,6 @@ def page(leader: str, path: Path, several: list[tuple[str, Compiled]]) -> str:
     """The part of the gallery on one formula."""
     source = path.relative_to(ROOT).as_posix()
     first = several[0][1]
-    diagram, _ = picture(first, View.paths)
-    counts = ", ".join(f"{b.count:,} of length {b.length}" for b in diagram.bars)
     rows = "\n".join(
         f"| [{compiled.name}]({name}-network.svg) "
         f"| {compiled.graph.totals.parameters:,} |"
@@ -100,13 +99,23 @@ From [{source}](../../{source}).
 
 ![One block of {first.name}]({leader}-step.svg)
 
-Routes over four blocks: {counts}.{_but(first)}
-
-![Routes through {first.name}]({leader}-paths.svg)
-
+{_routes(leader, first)}
 | the whole network | parameters |
 |---|---|
 {rows}
+"""
+
+
+def _routes(leader: str, compiled: Compiled) -> str:
+    """The routes through a network, or why there are none."""
+    try:
+        diagram, _ = picture(compiled, View.paths)
+    except CompileError as error:
+        return f"No routes are drawn: {error.diagnostics[0].message}.\n"
+    counts = ", ".join(f"{b.count:,} of length {b.length}" for b in diagram.bars)
+    return f"""Routes over four blocks: {counts}.{_but(compiled)}
+
+![Routes through {compiled.name}]({leader}-paths.svg)
 """
 
 
@@ -114,8 +123,10 @@ def pictures() -> dict[str, tuple[Compiled, View]]:
     """What is drawn, by the name of the file."""
     made: dict[str, tuple[Compiled, View]] = {}
     for leader, (_, several) in formulas().items():
-        for view in (View.step, View.paths):
-            made[f"{leader}-{view.value}.svg"] = (several[0][1], view)
+        first = several[0][1]
+        made[f"{leader}-step.svg"] = (first, View.step)
+        if not _routes(leader, first).startswith("No"):
+            made[f"{leader}-paths.svg"] = (first, View.paths)
         for name, compiled in several:
             made[f"{name}-network.svg"] = (compiled, View.network)
     return made
