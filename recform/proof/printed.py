@@ -9,12 +9,15 @@ plan, the pipelines and the adapters that it has, with the numbers of the graph.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import sympy
 
 from recform.algebra.expr import I, Input, L, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.tracing import arguments_of
+from recform.blocks import Arguments, Misfit
 from recform.graph.model import NetworkGraph, Piece, Place
 from recform.proof.forms import drawn
 from recform.proof.parts import Hole, Instance, Row, Value, call
@@ -23,6 +26,10 @@ from recform.proof.sides import Block, Sides
 from recform.proof.wanted import Coefficients, Follower
 from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step, read_by
 from recform.recurrence.stacks import Lists
+
+#: What classes with timm's interface derive from, and what they know as a pooling.
+_BASE = "ImageClassifier"
+_POOLS = ("avgpool", "maxpool", "globalpool")
 
 
 def check_printed(graph: NetworkGraph, printed: Printed) -> None:
@@ -222,7 +229,35 @@ class _Network(Sides):
             held = dict(zip(flow.end.inputs, given, strict=True))
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
         self.said.learned += len(graph.recurrence.shared_scalars)
-        return self._piece(graph.head, x)
+        return self._piece(self._head(graph.head), x)
+
+    def _head(self, piece: Piece) -> Piece:
+        """The head; timm's interface has its own way of pooling all that there is.
+
+        A pooling of the whole grid and `flatten` are a pooling to a vector.
+        """
+        if _BASE not in self.printed.definitions:
+            return piece
+        inputs, steps = (piece.input,), list(piece.pipeline.steps)
+        for number, step in enumerate(steps[:-1]):
+            try:
+                made = step.operator.shape_of(inputs, arguments_of(step, {}))
+            except (Misfit, TypeError):
+                return piece  # sizes that are left to the constructor
+            ahead = steps[number + 1].operator.name
+            if step.operator.name in _POOLS and ahead == "flatten":
+                if all(size == 1 for size in made.grid):
+                    pool = step.operator
+                    if pool.name == "globalpool":
+                        pool = self.formula.library.operators["avgpool"]
+                    whole = {a.name: a.default for a in pool.arguments}
+                    found = replace(step, operator=pool, arguments=Arguments(whole))
+                    steps[number : number + 2] = [found]
+                    line = replace(piece.pipeline, steps=tuple(steps))
+                    return replace(piece, pipeline=line)
+                return piece
+            inputs = (made,)
+        return piece
 
     def _piece(self, piece: Piece, x: Value) -> Value:
         place = Place(piece.width, piece.stride, table=piece.table)

@@ -52,6 +52,13 @@ class _Returned(Exception):
 UNSEEN = ("modules", "named_modules", "parameters", "named_parameters")
 
 
+def _is_python(node: ast.AST) -> bool:
+    """Whether it is an expression that does not call parts of the file."""
+    if isinstance(node, ast.Call):
+        return isinstance(node.func, ast.Call | ast.Lambda)
+    return not isinstance(node, ast.Name | ast.Constant | ast.Attribute)
+
+
 class Reader:
     """Reads the statements of one function.
 
@@ -120,10 +127,10 @@ class Reader:
         match target:
             case ast.Name():
                 self._names[target.id] = value
-            case ast.Attribute(attr="weight", value=ast.expr() as module):
-                self._file.ties.append((self.value(module), value))
             case ast.Attribute(value=ast.Name(id="self")):
                 self._file.set(self._names["self"], target.attr, value)
+            case ast.Attribute(attr="weight", value=ast.expr() as module):
+                self._file.ties.append((self.value(module), value))
             case ast.Tuple():
                 pieces = self._each(value, len(target.elts))
                 if len(pieces) != len(target.elts):
@@ -170,7 +177,7 @@ class Reader:
         try:
             return self._value(node)
         except (LookupError, TypeError, Unreadable):
-            if isinstance(node, ast.Name | ast.Constant | ast.Attribute):
+            if not _is_python(node):
                 raise
             # All that is in it is read again, and runs once.
             self._file.forget(before)
@@ -196,6 +203,9 @@ class Reader:
                 return self._table.multiply(-1, self._number(node.operand))
             case ast.UnaryOp(op=ast.Not()):
                 return not self._holds(node.operand)
+            case ast.NamedExpr(target=target):
+                self._assign(target, value := self.value(node.value))
+                return value
             case ast.Subscript():
                 return self._item(self.value(node.value), node.slice)
             case ast.Tuple():

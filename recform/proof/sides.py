@@ -267,7 +267,9 @@ class Sides:
 
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers
-        return known or made.make[0] in ("nn.Identity", "nn.Dropout")
+        # timm's interface pools by itself, and leaves the pooling where brackets have it.
+        pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d")
+        return known or made.make[0] in ("nn.Identity", "nn.Dropout", *pools)
 
 
 def _groups(
