@@ -268,7 +268,7 @@ class Sides:
     def _learns_nothing(self, made: Made) -> bool:
         known = made.make in self.code.said.layers
         # timm's interface pools by itself, and leaves the pooling where brackets have it.
-        pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d")
+        pools = ("nn.AdaptiveAvgPool2d", "nn.AdaptiveMaxPool2d", "nn.Flatten")
         return known or made.make[0] in ("nn.Identity", "nn.Dropout", *pools)
 
 
