@@ -52,7 +52,7 @@ HOSTILE = {
         "RF106",
     ),
     "networks": ("check", CONSTRUCTS["networks"].text(700), "RF110"),
-    "unknowns": ("check", CONSTRUCTS["unknowns"].text(1200), "RF1"),
+    "unknowns": ("check", CONSTRUCTS["unknowns"].text(1200), ""),
     "operators": ("check", CONSTRUCTS["operators in a sum"].text(900), ""),
     "times": ("compile", CONSTRUCTS["times"].text(64), ""),
     "broken lines": ("check", "foo bar\n" * 2900, "RF107"),
@@ -145,8 +145,9 @@ def test_what_does_not_depend_on_the_depth_is_no_work() -> None:
     counts = [
         calls(CONSTRUCTS["blocks with rates of their own"].text(n)) for n in (300, 600)
     ]
-    # Each rate is looked at: that it is a rate, and that the source gives it to its block.
-    assert counts[1] - counts[0] < 90 * 300
+    # Each rate is looked at: that it is a rate, and that the source gives it to its block,
+    # which is run on names.
+    assert counts[1] - counts[0] < 100 * 300
 
 
 # ------------------------------------------------------------------------------ the parts

@@ -257,8 +257,8 @@ def test_different(left: str, right: str, tmp_path: Path) -> None:
 
 
 def test_a_difference_is_found_at_the_depth_where_it_starts() -> None:
-    assert verdict(*UNEQUAL[6]).differs == 4
-    assert verdict(*UNEQUAL[7]).differs == 5
+    assert verdict(*UNEQUAL[7]).differs == 4
+    assert verdict(*UNEQUAL[8]).differs == 5
 
 
 def test_the_start_matters_for_eq_20_and_21() -> None:

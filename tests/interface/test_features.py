@@ -27,6 +27,7 @@ from tests.interface.networks import ROOT
 
 #: Examples of tokens and vectors, and one whose classifier is a convolution.
 OTHERS = {
+    "zoo/squeezenet1_1",
     *("zoo/albert", "zoo/gpt2", "zoo/highway", "zoo/hyper_connections"),
     *("zoo/resnetv2_50", "zoo/vit_b_16"),
 }
