@@ -5,8 +5,6 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping, Sequence
 
-from recform.algebra.body import Body
-from recform.algebra.formula import Pipeline
 from recform.diagnostics import Diagnostics
 from recform.emit.plan.definitions import Class, Role
 from recform.emit.plan.kept import without_past
@@ -15,9 +13,6 @@ from recform.graph.model import NetworkGraph
 from recform.proof import FAULT
 from recform.proof.plan import Misprint, Printed
 from recform.proof.printed import check_printed
-
-#: Definitions in definitions that run more operators are not followed in the source.
-MOST = 2000
 
 
 def check(
@@ -48,8 +43,6 @@ def check(
     }
     scalars = {k: v for plan in plans for k, v in _scalars(plan).items()}
     for network, plan in zip(networks, plans, strict=True):
-        if _written_out(network) > MOST:
-            continue
         steps = tuple(step.printed for step in plan.steps)
         printed = Printed(
             plan.network.name, definitions, steps, plan.stages, scalars, going
@@ -61,26 +54,6 @@ def check(
             span = network.recurrence.formula.equations[0].span
             report.error("RF901", misprint.message, span, hint=FAULT)
             report.check()
-
-
-def _written_out(network: NetworkGraph) -> int:
-    """How many operators of definitions a block runs, with those inside of others.
-
-    Definitions are code once, but each that calls another twice doubles what runs.
-    """
-    sizes: dict[Body, int] = {}
-
-    def size(pipeline: Pipeline | None) -> int:
-        steps = pipeline.steps if pipeline is not None else ()
-        bodies = [s.operator for s in steps if isinstance(s.operator, Body)]
-        for body in bodies:
-            if body not in sizes:
-                calls = (body.operators[call.operator] for call in body.calls())
-                sizes[body] = sum(1 + size(inner) for inner in calls)
-        return len(steps) + sum(sizes[body] for body in bodies)
-
-    formula = network.recurrence.formula
-    return max(map(size, (formula.stem, formula.head, *formula.operators.values())))
 
 
 def _scalars(plan: NetworkPlan) -> Mapping[str, Mapping[str, str]]:

@@ -130,7 +130,11 @@ class Table:
         return self.atom("stack", self.frozen(value))
 
     def multiply(self, a: Any, b: Any) -> Term:
-        """A product of forms and numbers; the factors are collected in front of it."""
+        """A product of forms and numbers; the numbers are collected in front of it.
+
+        Its factors have no order, and each says how often it is there: a square of squares
+        of squares has as few as a square.
+        """
         if isinstance(a, float | int) and isinstance(b, float | int):
             return a * b
         if isinstance(a, float | int):
@@ -138,18 +142,19 @@ class Table:
         if isinstance(b, float | int):
             return self.multiply(b, a)
         factor = 1.0
-        members: list[Any] = []
+        powers: dict[Node, int] = {}
         for item in (form(a), form(b)):
-            if len(item) == 1:
-                ((node, number),) = item.items()
-                factor *= number
-                inner = node.parts[1] if node.parts[0] == "product" else None
-                members += inner or [self.frozen({node: 1.0})]
-            else:
-                scale = _scale(item)
-                factor *= scale
-                members.append(self.frozen({key: n / scale for key, n in item.items()}))
-        return {self.node("product", tuple(members)): factor}
+            scale = next(iter(item.values())) if len(item) == 1 else _scale(item)
+            factor *= scale
+            node = next(iter(item), None)
+            if len(item) != 1 or node is None:
+                node = self.node(
+                    "whole", self.frozen({k: n / scale for k, n in item.items()})
+                )
+            own = node.parts[1] if node.parts[0] == "product" else ((node, 1),)
+            for base, power in own:
+                powers[base] = powers.get(base, 0) + power
+        return {self.node("product", frozenset(powers.items())): factor}
 
 
 def kind_of(value: Any) -> Any:

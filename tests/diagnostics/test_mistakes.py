@@ -503,12 +503,16 @@ def test_long_and_vanishing_history_compiles(text: str) -> None:
 
 
 def test_definitions_in_definitions_are_worked_out_once() -> None:
-    text = "".join(f"D{k}(x) = D{k + 1}*(D{k + 1}*x)\n" for k in range(14))
+    text = "".join(f"D{k}(x) = D{k + 1}*(D{k + 1}*x)\n" for k in range(12))
     start = time.perf_counter()
     (compiled,) = compile_source(
-        from_text(f"{text}D14(x) = x*x\nW = D0\nstages 8 x 2\nX_i = W_i*X_<i-1>")
+        from_text(f"{text}D12(x) = x*x\nW = D0\nstages 8 x 2\nX_i = W_i*X_<i-1>")
     )
     compile(compiled.source, "generated", "exec")
+    doubled = text + "".join(
+        f"D{k}(x) = D{k + 1}*(D{k + 1}*x)\n" for k in range(12, 40)
+    )
+    assert mistakes(f"{doubled}D40(x) = x*x\nW = D0\n{ONE}")[0].code == "RF109"
     tripled = "A = bn > bn\n" + "".join(
         f"{b} = {a} > {a} > {a}\n" for a, b in pairwise("ABCDEGHJKMN")
     )

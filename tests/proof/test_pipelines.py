@@ -443,3 +443,19 @@ def test_random_pipelines_are_proved(text: str) -> None:
 def test_many_random_pipelines_are_proved() -> None:
     counts = search(files(), proved, 600)
     assert counts["proved"] >= 150, counts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Q(x) = x*x\nW = " + " > ".join(["Q"] * 40) + " > linear(c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>",
+        "W = linear(c)\nA0_i = X_<i-1>*X_<i-1>\n"
+        + "".join(f"A{k + 1}_i = A{k}_i*A{k}_i\n" for k in range(40))
+        + "X_i = W_i*A40_i\noutput X_L",
+        "W = linear(c)\nX_i = (X_<i-1>^16)^3*((X_<i-1>^16)^2*(W_i*X_<i-1>)^3)",
+    ],
+)
+def test_squares_of_squares_are_no_list_of_factors(text: str) -> None:
+    (network,) = compile_source(from_text(f"input 4\nstages 4 x 3\n{text}"))
+    assert "class Step" in network.source

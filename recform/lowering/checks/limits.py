@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from recform.algebra.body import Body
 from recform.algebra.expr import Apply, History, State, Tensor, subtensors
-from recform.algebra.formula import Boundary, Equation, Formula
+from recform.algebra.formula import Boundary, Equation, Formula, Pipeline
 from recform.diagnostics import Diagnostics
 from recform.lowering.reading.base import MAX_PARTS, too_large
+
+#: How many operators one flow may run, with those of definitions in definitions.
+MAX_RUN = 20_000
 
 
 def check(formulas: Iterable[Formula], report: Diagnostics) -> None:
@@ -20,8 +24,11 @@ def check(formulas: Iterable[Formula], report: Diagnostics) -> None:
 
     Args:
         formulas: all networks of the file.
-        report: gets RF109, at the equation that is the largest.
+        report: gets RF109, at the equation or the flow that is the largest.
     """
+    formulas = list(formulas)
+    for formula in formulas:
+        _check_flows(formula, report)
     sizes = {
         relation.span: size
         for formula in formulas
@@ -38,6 +45,36 @@ def check(formulas: Iterable[Formula], report: Diagnostics) -> None:
             hint="a block that an equation names by number has all before it written out; "
             "what stands in several places can be an unknown of its own",
         )
+
+
+def _check_flows(formula: Formula, report: Diagnostics) -> None:
+    """Reports flows that run too many operators of definitions.
+
+    A definition is code once, but one that calls another twice doubles what runs, and
+    the proof of the source follows all that runs.
+    """
+    sizes: dict[Body, int] = {}
+
+    def size(pipeline: Pipeline) -> int:
+        bodies = [s.operator for s in pipeline.steps if isinstance(s.operator, Body)]
+        for body in bodies:
+            if body not in sizes:
+                calls = (body.operators[call.operator] for call in body.calls())
+                sizes[body] = sum(1 + size(inner) for inner in calls)
+        return len(pipeline.steps) + sum(sizes[body] for body in bodies)
+
+    flows = [formula.stem, formula.head, *formula.operators.values()]
+    flows += [f for f in (formula.adapter, formula.transition) if f is not None]
+    for flow in flows:
+        total = size(flow)
+        if total > MAX_RUN:
+            report.error(
+                "RF109",
+                f"{flow.name} runs {total:,} operators, with those of its definitions, and "
+                f"{MAX_RUN:,} is the limit",
+                flow.span or formula.equations[0].span,
+                hint="a definition that calls another one twice doubles them",
+            )
 
 
 def _written_out(formula: Formula) -> Iterator[tuple[Equation | Boundary, int]]:
