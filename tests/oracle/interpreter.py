@@ -505,6 +505,20 @@ class Flow:
             for n, shape in zip(shaped, shapes, strict=True)
             if shape != target and not spreads(shape, target, product=product)
         }
+        # Rule 6: where all are gates, and none has the width or the grid, none is one.
+        place = 0 if len(target) == 3 else -1
+        grids = [
+            tuple(s for n, s in enumerate(x) if n != place % len(x)) for x in shapes
+        ]
+        wanted = tuple(s for n, s in enumerate(target) if n != place % len(target))
+        if not odd and not (
+            any(shape[place] == target[place] for shape in shapes)
+            and any(
+                len(x) == len(target) and g == wanted
+                for x, g in zip(shapes, grids, strict=True)
+            )
+        ):
+            odd = set(shaped)
         if odd:
             self.meetings += 1
             return self.brought(kind, pairs, values, odd, target)
