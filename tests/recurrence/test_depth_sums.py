@@ -229,3 +229,11 @@ def test_a_function_of_the_first_member_is_computed_before_the_blocks() -> None:
     for block in net.blocks:
         made.append(block.T(made[-1]) + sum(x.softmax(1) * x for x in made))
     torch.testing.assert_close(net(x), made[-1].softmax(1))
+
+
+def test_a_number_for_each_member_that_nobody_declared() -> None:
+    text = "input 4\nstages 4 x 3\nX_i = W_i*X_<i-1> + sum(k, 0, i-1, b_<i,k>*X_k)"
+    with pytest.raises(CompileError) as caught:
+        compile_source(from_text(text))
+    (found,) = caught.value.diagnostics
+    assert found.hint == "a number for each k is declared: scalar b_<i,k> = 0"

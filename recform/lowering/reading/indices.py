@@ -79,11 +79,20 @@ class Indices(Base):
         second = expr.indices[1]
         assert not isinstance(second, n.Range)
         if not self.names.times:
+            member = next(
+                (r.name for r in references(second) if r.name in self._bound), ""
+            )
+            hint = "an equation with two indices starts with X_<i,t> = ..."
+            if member:
+                hint = (
+                    f"a number for each {member} is declared: "
+                    f"scalar {expr.name}_<i,{member}> = 0"
+                )
             self._fail(
                 "RF304",
                 f"{expr.name} has a second index here, but no unknown has one",
                 expr.span,
-                hint="an equation with two indices starts with X_<i,t> = ...",
+                hint=hint,
             )
         return self._index(first), self._time_at(second)
 
