@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from recform.proof.forms import Made, Node, key_of
@@ -153,25 +153,60 @@ class _Match:
         return 0 if all(known for _, _, known in pairs) else 1
 
 
-def _keys(*values: Any) -> Callable[[Node], Hashable]:
-    """Keys that know where else each module is called."""
-    nodes = _nodes(values)
-    kinds: Mapping[Made, Hashable] = {}
+def _keys(*sides: Any) -> Callable[[Node], Hashable]:
+    """Keys that know what each node and module is made of and what is made of it.
+
+    They are refined until no two that are alike differ in their neighbours (the method of
+    Weisfeiler and Leman).
+    """
+    nodes = _nodes(sides)
+    above: dict[Node | Made, list[tuple[Hashable, Node | None]]] = defaultdict(list)
+    for side in sides:
+        for part, role in _within(side, ()):
+            above[part].append((role, None))
+    for node in nodes:
+        for part, role in _within(node.parts, ()):
+            above[part].append((role, node))
     keys: dict[Node, Hashable] = {node: node.key for node in nodes}
-    for _ in range(3):
-        uses: dict[Made, Counter[Hashable]] = defaultdict(Counter)
-        for node in nodes:
-            for part in node.parts:
-                if isinstance(part, Made):
-                    uses[part][keys[node]] += 1
-        kinds = {
-            made: hash((key_of(made), frozenset(found.items())))
-            for made, found in uses.items()
+    told_apart = 0
+    while told_apart < len(set(keys.values())):
+        told_apart = len(set(keys.values()))
+        uses = {
+            part: hash(
+                frozenset(
+                    Counter((role, node and keys[node]) for role, node in rows).items()
+                )
+            )
+            for part, rows in above.items()
         }
-        keys = {}
-        for node in nodes:
-            keys[node] = hash(tuple(_keyed(part, keys, kinds) for part in node.parts))
+        kinds = {
+            part: hash((key_of(part), use))
+            for part, use in uses.items()
+            if isinstance(part, Made)
+        }
+        keys = {
+            node: hash((keys[node], _keyed(node.parts, keys, kinds), uses[node]))
+            for node in nodes
+        }
     return lambda node: keys[node]
+
+
+def _within(
+    value: Any, role: tuple[Hashable, ...]
+) -> Iterator[tuple[Node | Made, Hashable]]:
+    """The nodes and modules of a value, with where in it they stand."""
+    match value:
+        case Node() | Made():
+            yield value, role
+        case tuple() | list():
+            for n, item in enumerate(value):
+                yield from _within(item, (*role, n))
+        case dict():
+            for node, factor in value.items():
+                yield node, (*role, "+", f"{factor:.6g}")
+        case frozenset():
+            for node, factor in value:
+                yield node, (*role, "+", f"{factor:.6g}")
 
 
 def _keyed(

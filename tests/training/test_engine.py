@@ -223,11 +223,13 @@ def test_the_switches_of_torch_are_as_before(tmp_path: Path) -> None:
     from accelerate.state import AcceleratorState, PartialState
 
     before = torch.backends.cudnn.benchmark
+    states = [AcceleratorState._shared_state, PartialState._shared_state]
+    kept = [dict(state) for state in states]
     trained(tmp_path, TINY, "epochs=1", "warmup=0", deterministic=True)
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.utils.deterministic.fill_uninitialized_memory
     assert torch.backends.cudnn.benchmark == before
-    assert AcceleratorState._shared_state == PartialState._shared_state == {}
+    assert states == kept
     options = {"precision": "bf16", "name": "bf16"}
     trained(tmp_path, TINY, "epochs=1", "warmup=0", **options)
     assert not same(weights(tmp_path / "run"), weights(tmp_path / "bf16"))
