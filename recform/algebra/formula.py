@@ -135,11 +135,10 @@ class MemberStarts:
         at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         last = int(self.last.xreplace(at))
         own = {int(place.xreplace(at)): value for place, value in self.own}
-        starts: list[float] = []
-        for k in range(last + 1 - count, last + 1):
-            value: Symbolic = own.get(k, self.value)
-            starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
-        return starts
+        return [
+            float(own.get(k, self.value).xreplace({**at, K: sympy.Integer(k)}))
+            for k in range(last + 1 - count, last + 1)
+        ]
 
 
 @dataclass(frozen=True)
@@ -166,6 +165,13 @@ class LearnedScalar:
         if self.members is None or block is None:
             return [self.start] * count
         return self.members.numbers(block, length, count)
+
+    def number(self, block: int, member: int, length: int) -> float:
+        """The first value of a block for one member of its sum."""
+        assert self.members is not None
+        at = {I: sympy.Integer(block)}
+        last = int(self.members.last.xreplace(at))
+        return self.numbers(last - member + 1, block, length)[0]
 
 
 @dataclass(frozen=True)

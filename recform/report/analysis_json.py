@@ -27,7 +27,8 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
         "boundaries": list(analysis.boundaries),
         "gain": analysis.asked.gain,
         "activations": analysis.asked.activations,
-        "assumptions": list(analysis.linear.assumptions),
+        "assumptions": list(analysis.assumptions),
+        "no_linearisation": analysis.unlinear or None,
         "jacobians": [_jacobian(item) for item in analysis.jacobians],
         "by_input": [_formula(item) for item in analysis.start],
         "stability": _stability(None if analysis.own else analysis.stability)
@@ -153,6 +154,7 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
         "name": item.flow.name,
         "blocks": item.flow.length,
         "paths": [_paths(found, gain) for found in item.paths],
+        "paths_unknown": item.uncounted or None,
         "variance": [
             _moments(found)
             for found in (item.random, item.moments)
@@ -184,6 +186,7 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
 
 
 def _paths(found: Paths, gain: float) -> dict[str, object]:
+    start = found.start
     return {
         "origin": found.origin,
         "by_length": list(found.net.counts),
@@ -194,6 +197,9 @@ def _paths(found: Paths, gain: float) -> dict[str, object]:
         "share_with_gain": list(found.net.weighted(gain)),
         "through": [list(row) for row in found.through],
         "mean_width": list(found.widths),
+        "weights_at_start": None if start is None else list(map(_finite, start.weights)),
+        "effective_depth": None if start is None else start.mean,
+        "weights_unknown": found.unweighed or None,
     }
 
 
