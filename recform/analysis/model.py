@@ -14,6 +14,7 @@ from recform.analysis.linear.model import Linear
 from recform.analysis.linear.recurrence import linearise, written_out
 from recform.analysis.paths.ablation import Ablation, deletion, swap
 from recform.analysis.paths.distribution import (
+    TABLE,
     Distribution,
     Flow,
     Paths,
@@ -22,11 +23,11 @@ from recform.analysis.paths.distribution import (
     origins,
     paths,
 )
+from recform.analysis.reads import Reads, exact, reads
 from recform.analysis.stability.characteristic import Stability, stability
 from recform.analysis.variance.variance import Growth, Moments, Unknown, growth, moments
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
-
 
 #: Networks without laws for any block are written out whole, up to this depth.
 WHOLE = 256
@@ -70,6 +71,8 @@ class FlowAnalysis:
         unfollowed: why they are not followed; empty if they are.
         ablations: what deleting blocks does.
         swapped: what swapping two does.
+        reads: the blocks that each block reads, by number, those of the output behind
+            them; none in a deep network.
     """
 
     flow: Flow
@@ -81,6 +84,7 @@ class FlowAnalysis:
     unfollowed: str
     ablations: tuple[Ablation, ...]
     swapped: Ablation | None
+    reads: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,7 @@ class Analysis:
         name: of the network.
         equations, boundaries: as the author wrote them.
         asked: the question.
+        reads: which earlier blocks each block reads, in ``i``.
         linear: the linearised recurrence that the Jacobian is written in; None if there
             is none.
         unlinear: why; empty if there is one.
@@ -124,6 +129,7 @@ class Analysis:
     equations: tuple[str, ...]
     boundaries: tuple[str, ...]
     asked: Asked
+    reads: tuple[Reads, ...]
     linear: Linear | None
     unlinear: str
     assumptions: tuple[str, ...]
@@ -179,6 +185,7 @@ def analyse(
         equations=equation_texts(formula),
         boundaries=boundary_texts(formula),
         asked=asked,
+        reads=reads(formula, max(lengths)),
         linear=shown,
         unlinear="",
         assumptions=shown.assumptions,
@@ -191,7 +198,9 @@ def analyse(
         stability=stability(plain, None if own else report),
         invariants=invariants(formula),
         inverse=inverse(formula, asked.gain),
-        flows=tuple(_flow(formula, plain, f, asked) for f in flows(formula, asked.depth)),
+        flows=tuple(
+            _flow(formula, plain, f, asked) for f in flows(formula, asked.depth)
+        ),
         borders=_borders(formula),
         own=own,
         regimes=_equal_blocks(formula, asked, report) if own else (),
@@ -210,6 +219,7 @@ def _without_laws(formula: Formula, asked: Asked, reason: str) -> Analysis:
         equations=equation_texts(formula),
         boundaries=boundary_texts(formula),
         asked=asked,
+        reads=reads(formula, max(flow.length for _, flow in found)),
         linear=None,
         unlinear=reason,
         assumptions=tuple(dict.fromkeys(assumptions)),
@@ -308,6 +318,7 @@ def _flow(
         swapped=swap(linear, flow.length, *asked.swap)
         if asked.swap and linear
         else None,
+        reads=exact(formula, flow.length) if flow.length <= TABLE else (),
     )
 
 

@@ -34,6 +34,7 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
     console.print(Text(analysis.name, style="bold"))
     for line in (*analysis.equations, *analysis.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
+    _reads(analysis, console)
     _jacobians(analysis, console)
     for flow in analysis.flows:
         _flow(flow, analysis, console)
@@ -57,6 +58,16 @@ def _line(text: str, console: Console) -> None:
     if len(text) > WIDE:
         text = text[: WIDE - 4].rsplit(" ", 1)[0] + " ..."
     console.print(Text(f"  {text}"), soft_wrap=True)
+
+
+def _reads(analysis: Analysis, console: Console) -> None:
+    _heading("Which earlier blocks a block reads (0: the input)", console)
+    several = len(analysis.reads) > 2
+    for item in analysis.reads:
+        blocks = in_blocks(item.blocks) if several else "block i"
+        whom = blocks if item.blocks else "the output"
+        read = ", ".join(read.text() for read in item.reads) or "none"
+        _line(f"{whom}: {read}", console)
 
 
 def _jacobians(analysis: Analysis, console: Console) -> None:

@@ -219,7 +219,9 @@ class Differentiator:
                 for member in written_sum(tensor, self._definitions):
                     yield from self._parts(member, block)
             case Over() | Across():
-                self._assume("paths run through what is weighed, not through its weights")
+                self._assume(
+                    "paths run through what is weighed, not through its weights"
+                )
             case Combine():
                 if not self._choices:
                     self._refuse(tensor, tensor.kind)

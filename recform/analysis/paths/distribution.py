@@ -166,9 +166,7 @@ def paths(
     )
 
 
-def _weights(
-    linear: Linear, length: int, origin: Source
-) -> tuple[Weighed | None, str]:
+def _weights(linear: Linear, length: int, origin: Source) -> tuple[Weighed | None, str]:
     """What paths weigh where the network starts, or why that is not known."""
     if length > TABLE:
         return None, f"there are more than {TABLE} blocks"

@@ -200,7 +200,9 @@ class Written:
         """What ``softmax`` gives each member of a sum, as the network starts."""
         share = share_at_start(self._formula, tensor, self.definitions, self._length)
         if share is None:
-            raise Unknown("a softmax over depth whose score starts at no zero weighs them")
+            raise Unknown(
+                "a softmax over depth whose score starts at no zero weighs them"
+            )
         return Gate(sympy.Float(share), share)
 
     def _sum(self, tensor: TensorSum) -> Gate | None:
