@@ -135,10 +135,11 @@ class MemberStarts:
         at = {I: sympy.Integer(block), L: sympy.Integer(length)}
         last = int(self.last.xreplace(at))
         own = {int(place.xreplace(at)): value for place, value in self.own}
-        return [
-            float(own.get(k, self.value).xreplace({**at, K: sympy.Integer(k)}))
-            for k in range(last + 1 - count, last + 1)
-        ]
+        starts: list[float] = []
+        for k in range(last + 1 - count, last + 1):
+            value: Symbolic = own.get(k, self.value)
+            starts.append(float(value.xreplace({**at, K: sympy.Integer(k)})))
+        return starts
 
 
 @dataclass(frozen=True)
@@ -265,8 +266,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
-        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
-            stage has a finer grid than the one before.
+        rise, lift: the adapter and the transition for a grid that becomes finer; None for
+            ``none``, and where no stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -293,6 +294,7 @@ class Formula:
     adapter: Pipeline | None
     rise: Pipeline | None
     transition: Pipeline | None
+    lift: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
     operators: Mapping[str, Pipeline]
@@ -329,6 +331,10 @@ class Formula:
     def adapter_of(self, stride: Stride) -> Pipeline | None:
         """The adapter for a term whose grid a stride divides; None for ``none``."""
         return self.rise if stride < 1 else self.adapter
+
+    def transition_of(self, stage: StageSpec) -> Pipeline | None:
+        """The transition that leads to a stage; None for ``none``."""
+        return self.lift if stage.stride < 1 else self.transition
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""
