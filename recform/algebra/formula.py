@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import I, K, L, Tensor, has_mirror
+from recform.algebra.expr import History, I, K, L, Tensor, has_mirror, subtensors
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
@@ -327,6 +328,22 @@ class Formula:
         """The blocks behind which a stage is finished and another one follows; and 0."""
         counts = [stage.blocks for stage in self.stages]
         return tuple(sum(counts[:number]) for number in range(len(counts)))
+
+    @cached_property
+    def open_stages(self) -> frozenset[Tensor]:
+        """The members of sums by stage that a block adds up with its own one, the newest.
+
+        That one stands behind the finished ones even where it finishes a stage: the list
+        in which it is finished is only the next block's.
+        """
+        sides = [e.right for e in self.equations]
+        sides += [b.rule.right for b in self.boundaries if b.rule is not None]
+        return frozenset(
+            part.body
+            for side in sides
+            for part in subtensors(side)
+            if isinstance(part, History) and part.kind == "stages" and part.last == I
+        )
 
     def adapter_of(self, stride: Stride) -> Pipeline | None:
         """The adapter for a term whose grid a stride divides; None for ``none``."""

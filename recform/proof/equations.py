@@ -406,7 +406,7 @@ class Equations:
         if kind == "stages":
             before = self._list("finished", body, first, last)
             member = self._shaped(body, 0, last)
-            if last in self.formula.ends:
+            if last in self.formula.ends and body not in self.formula.open_stages:
                 return self._list("finished", body, first, last + 1)
             parts = [part for part in (before, member) if part is not None]
             return (

@@ -342,7 +342,7 @@ class Follower:
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
             case History() | Listed() if is_list(tensor):
-                members = list(map(self.form, parts))
+                members = [self._term(tensor, part) for part in parts]
                 if is_list(parts[-1]):
                     return members[0]
                 return self._table.listed(members, is_list(parts[0]))
@@ -406,7 +406,12 @@ class Follower:
             return self.form(term)
         name, part = adapter
         if (name, value) not in self._adapted:
-            made = call(self._file, part, [self.form(value)])
+            given = self.form(value)
+            if is_list(value):  # what is made of each member is made of all at once
+                made = call(self._file, part, [self._table.stacked(given)])
+                made = self._table.each(made)
+            else:
+                made = call(self._file, part, [given])
             self._adapted[name, value] = made
         form = self._adapted[name, value]
         for scale in scales:

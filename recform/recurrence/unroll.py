@@ -70,6 +70,7 @@ class Unroller:
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
         self._ends = set(formula.ends)
+        self._open = formula.open_stages
         self._at_start = {
             part.operator
             for boundary in formula.boundaries
@@ -352,7 +353,7 @@ class Unroller:
             return self._grown(history, history.first, last, lambda index: index)
         if history.kind == "finished":
             return self._finished(history, last)
-        if last in self._ends:
+        if last in self._ends and history.body not in self._open:
             return self._finished(history, last + 1)
         before = self._finished(history, last)
         member = self._shaped(_replace_k(history.body, last))
