@@ -349,6 +349,8 @@ class Unroller:
     def _list(self, history: History) -> Tensor | None:
         """A list, from its first member that is there on; None if there is none."""
         last = int(history.last)
+        if last < history.first:
+            return None
         if history.kind == "list":
             return self._grown(history, history.first, last, lambda index: index)
         if history.kind == "finished":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -92,6 +93,18 @@ def test_a_block_that_ends_a_stage_adds_its_own_member() -> None:
         "N = ln\nvector q_i = 0.3\nY_i = T_i*X_<i-1>\n"
         "X_i = T_i*X_<i-1> + sum(k, 0, i, sigmoid(dot(q_i, Y_k))*N_i*Y_k, by=stage)\n"
         "output X_L"
+    )
+    assert outcome(text) == "agreed"
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_a_sum_by_stage_begins_where_it_says(first: int) -> None:
+    """In the blocks before that it is no term, whatever is at the end of a stage."""
+    text = FRAME.replace("6 x 2, 3 x 1", "4 x 3").replace("4 x 2", "4 x 1") + (
+        "vector q_i = 0.3\n"
+        f"X_i = T_i*X_<i-1> + sum(k, {first}, i-1, softmax(k, dot(q_i, X_k))*X_k, by=stage)\n"
+        "Y_i = T_i*X_i + sum(k, 0, i, softmax(k, dot(q_i, X_k))*X_k, by=stage)\n"
+        "output Y_L"
     )
     assert outcome(text) == "agreed"
 
