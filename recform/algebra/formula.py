@@ -214,6 +214,23 @@ class Equation:
 
 
 @dataclass(frozen=True)
+class Start:
+    """``H_<i,0> = h_i``: what an unknown that recurs over positions begins with.
+
+    Attributes:
+        unknown: its name.
+        value: a number, or learned ones.
+        span: the whole equation.
+        text: as it stands in the file (spaces folded).
+    """
+
+    unknown: str
+    value: Symbolic
+    span: Span = field(compare=False)
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Rule:
     """The right side of ``X_<2..5> = right``, which several boundary equations share.
 
@@ -284,6 +301,7 @@ class Formula:
         library: the operators that its file may name.
         said: of unknowns that recur over positions, what the file says of them; in the
             equations an operator is in the place of that.
+        starts: what these begin with, before the first position; others with zeros.
     """
 
     name: str
@@ -311,6 +329,9 @@ class Formula:
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
     said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
+    starts: Mapping[str, Symbolic] = field(
+        compare=False, repr=False, default_factory=dict
+    )
 
     @property
     def relative(self) -> bool:

@@ -194,6 +194,7 @@ class _Lowering:
             ),
             boundaries,
             output[0],
+            equations_reader.starts,
             reader.spans,
             report,
         )
@@ -228,6 +229,7 @@ class _Lowering:
             init=init,
             spans=reader.spans,
             said=network.said,
+            starts={k: v.value for k, v in equations_reader.starts.items()},
             library=section.library,
         )
         check_numbers(made, reader, report)

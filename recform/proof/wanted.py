@@ -200,6 +200,11 @@ class Recurrence(Definition):
             known = dict(zip(incoming, arguments, strict=True))
             wanted = (linear.factor, linear.rest)
             factor, rest = map(self._follower(world, known).form, wanted)
+            for start in map(self._numbers.of, cell.starts.values()):
+                code = "started_on({s}, {f}, {x}, {p})"
+                if not world.said.going:
+                    code = "started({s}, {f}, {x})"
+                rest = _run(world, code, s=start, f=factor, x=rest, p=PAST)
             if world.said.going:
                 return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
             if linear.factor == Filled(sympy.S.One):
@@ -211,7 +216,12 @@ class Recurrence(Definition):
         self, world: File, cell: Cell, inputs: Sequence[Sequence[Value]]
     ) -> Value:
         """One position after the other; before the first one there are zeros."""
-        kept: Sequence[Value] = [0.0 for _ in cell.recurrent]
+        kept: Sequence[Value] = [
+            self._numbers.of(cell.starts[state.name])
+            if state.index == -1 and state.name in cell.starts
+            else 0.0
+            for state in cell.recurrent
+        ]
         if world.said.going:
             kept = world.last(kept)
         past = dict(zip(cell.recurrent, kept, strict=True))
