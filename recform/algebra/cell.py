@@ -7,13 +7,13 @@ as whole tensors. To everything outside it is an operator of several tensors.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside, given
-from recform.algebra.expr import Pointwise, State, Tensor
+from recform.algebra.expr import Filled, Pointwise, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.blocks import (
     Arguments,
@@ -22,6 +22,7 @@ from recform.blocks import (
     Memory,
     Misfit,
     Shape,
+    Work,
     symbols_in,
 )
 from recform.blocks.operator import require_layout
@@ -105,20 +106,50 @@ class Cell(Body):
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
             inside = self.inside(inputs, a)
-            one = inside.cost()
-            length = int(inputs[0].grid[0])
-            kept = one.saves_more * length
-            if self.affine is not None:
-                # Products of factors and what is added up, in each round half of them.
-                length, kept = 1, 3 * inside.shape(self.output).elements
-            self._costs[key] = Cost(
-                parameters=one.parameters,
-                multiply_adds=one.multiply_adds * length,
-                saves_input=True,
-                saves_output=self.affine is None,
-                saves_more=kept,
-            )
+            if self.affine is None:
+                self._costs[key] = self._loop(inside, int(inputs[0].grid[0]))
+            else:
+                self._costs[key] = self._scan(inside, self.affine)
         return self._costs[key]
+
+    def _loop(self, inside: Recurring, length: int) -> Cost:
+        """One position after the other."""
+        one = inside.cost()
+        # What comes out is put together of what each position makes: it is a copy.
+        made = inside.shape(self.output).elements if one.saves_output else 0
+        return replace(
+            one,
+            multiply_adds=one.multiply_adds * length,
+            saves_output=False,
+            saves_more=(one.saves_more + made) * length,
+            saves_bytes=one.saves_bytes * length,
+            saves_once=one.saves_once * length,
+        )
+
+    def _scan(self, inside: Recurring, linear: Affine) -> Cost:
+        """All positions at once, in rounds of which each has half of those before."""
+        ends = [t for t in (linear.factor, linear.rest) if t is not None]
+        factors = linear.factor
+        scanned = [] if isinstance(factors, Filled) else ends
+        cost = inside.cost(tuple(t for end in ends for t in subtensors(end)), scanned)
+        if not scanned:
+            # Sums, and products with a number: nothing of an example is kept.
+            return cost
+        x, y = inside.shape(factors), inside.shape(self.output)
+        length, kept = int(y.grid[0]) // 2, 0
+        while length:
+            # The factors of pairs, what is added, and what it adds up to.
+            kept += length * int(y.features) * (2 if length > 1 else 1)
+            kept += length * int(x.features) if length > 1 else 0
+            length //= 2
+        return replace(cost, saves_more=cost.saves_more + kept)
+
+    def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
+        """What it computes at all positions."""
+        works = super().works_of(inputs, a)
+        if self.affine is not None:
+            return works
+        return tuple(work.times(int(inputs[0].grid[0])) for work in works)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """The values of the last positions; what runs at one has nothing else to keep.
@@ -228,7 +259,15 @@ class Recurring(Inside):
             cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
         )
         self._known.update(known)
+        self._cell = cell
         self._waiting = waiting
+
+    def _root(self, tensor: Tensor) -> Tensor:
+        # What was made a position before is kept as what is made now.
+        root = super()._root(tensor)
+        if root in self._cell.recurrent and isinstance(root, State):
+            return super()._root(before(root.name, 0))
+        return root
 
     def _terms(self, tensor: Tensor) -> list[Tensor]:
         terms = super()._terms(tensor)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from recform.algebra.expr import Part, State, Tensor
-from recform.blocks import Shape
-from recform.graph.model import Bridge, Site
+from recform.blocks import Amount, Shape
+from recform.graph.model import Bridge, Held, Site
 from recform.recurrence.model import Step
 
 
@@ -34,34 +35,45 @@ class Saved:
         self._known = known
         self._sites = sites
         self._count = count
-        self._elements: dict[object, int] = {}
+        self._held: dict[object, Held] = {}
 
-    def keep(self, tensor: Tensor, shape: Shape, *, adapted: bool = False) -> None:
-        """Notes that autograd keeps a tensor; once is enough.
+    def keep(
+        self, tensor: Tensor, shape: Shape, by: object, *, adapted: bool = False
+    ) -> None:
+        """Notes that autograd keeps a tensor for the gradient of another; once is enough.
 
         What an adapter makes of a tensor is kept beside the tensor itself; a part of
         a split is a view, which keeps the whole.
         """
         if adapted:
-            self._elements.setdefault(("adapted", tensor, shape), shape.elements)
+            self._add((tensor, shape), Amount(shape.elements), by)
             return
         root = self._root(tensor)
         if root is not tensor and root in self._known:
             shape = self._known[root]
-        self._elements.setdefault(root, shape.elements * self._count(root))
+        self._add(root, Amount(shape.elements * self._count(root)), by)
 
-    def keep_inside(self, call: object, elements: int) -> None:
+    def keep_inside(self, call: object, amount: Amount) -> None:
         """Notes what is kept between the operators of a pipeline, for one call of it."""
-        self._elements["inside", call] = elements
+        self._add(("inside", call), amount, None)
 
     def __contains__(self, tensor: Tensor) -> bool:
         """Whether autograd keeps a tensor of the block by the end of it."""
         root = self._root(tensor)
-        return root in self._before or root in self._elements
+        return root in self._before or root in self._held
 
-    def total(self) -> int:
-        """How many numbers the block adds to those that are kept."""
-        return sum(n for key, n in self._elements.items() if key not in self._before)
+    def total(self) -> Amount:
+        """What the block adds to that which is kept."""
+        new = (h.amount for key, h in self._held.items() if key not in self._before)
+        return sum(new, Amount())
+
+    def held(self) -> tuple[Held, ...]:
+        """What is kept of whole tensors, that which was kept before included."""
+        return tuple(held for held in self._held.values() if held.by != (None,))
+
+    def _add(self, key: object, amount: Amount, by: object) -> None:
+        held = self._held.get(key, Held(key, amount, ()))
+        self._held[key] = replace(held, by=(*held.by, by))
 
     def _root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor: a name or a part of it is only a view."""

@@ -40,7 +40,9 @@ class BatchNorm(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=2 * int(x.features), saves_input=True)
+        # Mean and deviation of each channel are kept beside the input.
+        features = int(x.features)
+        return Cost(2 * features, saves_input=True, saves_once=2 * features)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features)]
