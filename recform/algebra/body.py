@@ -7,7 +7,7 @@ index left in them but numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -344,7 +344,36 @@ class Inside:
             saves_more=inside.numbers + sum(saved.values()),
             saves_bytes=inside.bytes,
             saves_once=inside.once,
+            workspace=self._workspace(tensors),
         )
+
+    def _workspace(self, tensors: Sequence[Tensor]) -> int:
+        """The most numbers that are held at once while these are computed.
+
+        What comes in and what comes out are counted by who calls.
+        """
+        place = {tensor: number for number, tensor in enumerate(tensors)}
+        last: dict[Tensor, int] = {}
+        for number, tensor in enumerate(tensors):
+            for part in self._body.parts(tensor):
+                last[self._root(part)] = number
+        held = [0] * (len(tensors) + 1)
+        output = self._root(self._body.output)
+        for tensor, number in place.items():
+            if self._root(tensor) == tensor and tensor not in self._incoming:
+                size = 0 if tensor == output else self.shape(tensor).elements
+                held[number] += size
+                held[last.get(tensor, number) + 1] -= size
+        most, now = 0, 0
+        for number, tensor in enumerate(tensors):
+            now += held[number]
+            more = 0
+            if isinstance(tensor, Apply):
+                inputs = tuple(map(self.shape, tensor.arguments))
+                made = trace(self._body.operators[tensor.operator], inputs, self._values)
+                more = made.workspace
+            most = max(most, now + more)
+        return most
 
     def _kept_inputs(self) -> bool | tuple[str, ...]:
         """Which inputs are kept: by their names, where there are several."""

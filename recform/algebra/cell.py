@@ -6,14 +6,21 @@ as whole tensors. To everything outside it is an operator of several tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside, given
-from recform.algebra.expr import Filled, Pointwise, State, Tensor, subtensors
+from recform.algebra.expr import (
+    Filled,
+    Learned,
+    Pointwise,
+    State,
+    Tensor,
+    subtensors,
+)
 from recform.algebra.formula import Formula
 from recform.blocks import (
     Arguments,
@@ -121,7 +128,7 @@ class Cell(Body):
             one,
             multiply_adds=one.multiply_adds * length,
             saves_output=False,
-            saves_more=(one.saves_more + made) * length,
+            saves_more=(one.saves_more + made) * length + inside.earlier(length),
             saves_bytes=one.saves_bytes * length,
             saves_once=one.saves_once * length,
         )
@@ -130,19 +137,32 @@ class Cell(Body):
         """All positions at once, in rounds of which each has half of those before."""
         ends = [t for t in (linear.factor, linear.rest) if t is not None]
         factors = linear.factor
-        scanned = [] if isinstance(factors, Filled) else ends
-        cost = inside.cost(tuple(t for end in ends for t in subtensors(end)), scanned)
-        if not scanned:
+        number = isinstance(factors, Filled)
+        learned = bool(number and factors.coefficient.atoms(Learned))
+        scanned = ends[1:] if number else ends
+        parts = (t for end in ends for t in subtensors(end))
+        tensors = dict.fromkeys(t for t in parts if not isinstance(t, Filled))
+        cost = inside.cost(tensors, scanned if learned or not number else ())
+        y = inside.shape(self.output)
+        # The scan has its two arguments, and rounds of half as much each.
+        cost = replace(cost, workspace=5 * y.elements // 2)
+        if number and not learned:
             # Sums, and products with a number: nothing of an example is kept.
             return cost
-        x, y = inside.shape(factors), inside.shape(self.output)
-        length, kept = int(y.grid[0]) // 2, 0
+        x = 0 if number else int(inside.shape(factors).features)
+        width, length = int(y.features), int(y.grid[0]) // 2
+        more, once = 0, 0
         while length:
             # The factors of pairs, what is added, and what it adds up to.
-            kept += length * int(y.features) * (2 if length > 1 else 1)
-            kept += length * int(x.features) if length > 1 else 0
+            last = length == 1
+            more += length * (width if last else 2 * width + x)
+            once += length * width if learned and not last else 0
             length //= 2
-        return replace(cost, saves_more=cost.saves_more + kept)
+        return replace(
+            cost,
+            saves_more=cost.saves_more + more,
+            saves_once=cost.saves_once + once,
+        )
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What it computes at all positions."""
@@ -262,12 +282,32 @@ class Recurring(Inside):
         self._cell = cell
         self._waiting = waiting
 
-    def _root(self, tensor: Tensor) -> Tensor:
-        # What was made a position before is kept as what is made now.
-        root = super()._root(tensor)
-        if root in self._cell.recurrent and isinstance(root, State):
-            return super()._root(before(root.name, 0))
-        return root
+    def cost(
+        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+    ) -> Cost:
+        """What a position costs; what was made before it is counted by `earlier`."""
+        self._earlier: dict[Tensor, int] = {}
+        return super().cost(tensors, kept)
+
+    def earlier(self, length: int) -> int:
+        """The numbers that are kept of positions before, in a row of so many.
+
+        What a position makes and the next one reads is kept once; before the first one are
+        zeros.
+        """
+        total = 0
+        for state, size in self._earlier.items():
+            assert isinstance(state, State)
+            now = self._root(before(state.name, 0))
+            total += size * (1 if now in self._keeps else length)
+        return total
+
+    def _keep(self, tensor: Tensor) -> None:
+        root = self._root(tensor)
+        if root in self._cell.recurrent:
+            self._earlier[root] = self.shape(root).elements
+        else:
+            super()._keep(tensor)
 
     def _terms(self, tensor: Tensor) -> list[Tensor]:
         terms = super()._terms(tensor)

@@ -74,6 +74,7 @@ class Link:
             saves_more=cost.saves_more * count,
             saves_bytes=cost.saves_bytes * count,
             saves_once=cost.saves_once * count,
+            workspace=cost.workspace * count,
         )
         works = tuple(work.times(count) for work in self.works)
         return Link(self.made * count, each, works, self.ends)
@@ -102,6 +103,16 @@ class Trace:
     kept: Amount
     weights: tuple[Weight, ...] = ()
     links: tuple[Link, ...] = ()
+
+    @property
+    def workspace(self) -> int:
+        """The most numbers that are held at once between its input and its output."""
+        most, before = 0, 0
+        for number, link in enumerate(self.links):
+            made = link.made if number < len(self.links) - 1 else 0
+            most = max(most, before + made + link.cost.workspace)
+            before = made or before
+        return most
 
     @property
     def saves_input(self) -> bool:

@@ -188,6 +188,7 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "saves_more",
         "saves_bytes",
         "saves_once",
+        "workspace",
     ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:

@@ -127,6 +127,7 @@ class Cost:
             has eight.
         saves_once: numbers that it keeps for all examples together, as the statistics of
             a batch.
+        workspace: numbers that are held while it computes, beside its input and output.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
     """
@@ -138,6 +139,7 @@ class Cost:
     saves_more: int = 0
     saves_bytes: int = 0
     saves_once: int = 0
+    workspace: int = 0
     passes: bool = False
 
     @property

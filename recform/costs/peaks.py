@@ -51,8 +51,13 @@ class _Simulation:
         made = [b for b in self._tape.buffers if b.born >= 0]
         kept = [b for b in made if b.kept is not None]
         total = sum(b.copies * self._bytes(b) for b in kept) + sum(self._inside)
-        inference = self._most([(b.born, b.named, self._bytes(b)) for b in made])
+        spans = [(b.born, b.named, self._bytes(b)) for b in made]
+        inference = self._most([*spans, *self._workspaces()])
         return Peaks(total, max(self._forward(made), self._backward(made)), inference)
+
+    def _workspaces(self) -> list[tuple[int, int, int]]:
+        held = (op.workspace.held(self._batch, self._size) for op in self._tape.operations)
+        return [(n, n, more) for n, more in enumerate(held)]
 
     def _bytes(self, buffer: Buffer) -> int:
         return buffer.amount.held(self._batch, self._size)
@@ -60,6 +65,7 @@ class _Simulation:
     def _forward(self, made: list[Buffer]) -> int:
         end = self._length - 1
         spans = [(n, end, more) for n, more in enumerate(self._inside)]
+        spans += self._workspaces()
         for b in made:
             if b.kept is None:
                 spans.append((b.born, b.named, self._bytes(b)))

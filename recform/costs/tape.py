@@ -25,7 +25,7 @@ from recform.algebra.formula import Scope
 from recform.algebra.tracing import Link
 from recform.blocks import Amount, Layout, Shape, Work
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
-from recform.recurrence.model import Flow, Step
+from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
 
 #: Blocks of a row that are written out; what is behind them counts as copies of the last.
@@ -67,6 +67,7 @@ class Operation:
         inside: what autograd keeps for it beside whole tensors.
         parameters: how many of its own it has.
         works: what it computes.
+        workspace: what is held while it computes.
         copies: how many blocks in a row do the same.
     """
 
@@ -74,6 +75,7 @@ class Operation:
     inside: Amount
     parameters: int
     works: tuple[Work, ...]
+    workspace: Amount
     copies: int
 
 
@@ -99,6 +101,11 @@ def record(network: NetworkGraph) -> Tape:
     recorder = _Recorder(network)
     recorder.network()
     return recorder.tape
+
+
+def _variable(slot: Slot) -> str:
+    """The name that code would give to an unknown."""
+    return slot.name.lower() if isinstance(slot, State) else ""
 
 
 class _Recorder:
@@ -139,6 +146,7 @@ class _Recorder:
         carried = self._block(flow.start, network.starts[number], (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
+        opened = False
         for stage in stages:
             self._part = f"stage {stage + 1}"
             entry, segments = carried, network.stages[stage].segments
@@ -150,6 +158,9 @@ class _Recorder:
                     given = waiting.given(step, index, carried)
                     carried = self._block(step, segment.block, given, ())
                     waiting.keep(index, carried)
+                    if not opened:
+                        self._name(x)  # as the variable of what the stem makes
+                        opened = "x" in map(_variable, step.handed)
                 self._copies = 1
             if single:
                 # One nn.Sequential: what it gets is held to its end.
@@ -218,6 +229,7 @@ class _Recorder:
                 link.cost.inside,
                 link.cost.parameters,
                 link.works,
+                Amount(link.cost.workspace),
                 self._copies,
             )
         )

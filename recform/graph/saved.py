@@ -20,6 +20,7 @@ class Saved:
         known: shapes of the tensors of the block, as far as they were found.
         sites: where adapters stand, as far as they were found.
         count: how many tensors a tensor is, made of a list.
+        same: inputs that are another input in this place, and that one.
     """
 
     def __init__(
@@ -29,7 +30,9 @@ class Saved:
         known: Mapping[Tensor, Shape],
         sites: Mapping[Site, Bridge],
         count: Callable[[Tensor], int],
+        same: Mapping[Tensor, Tensor],
     ) -> None:
+        self._same = same
         self._step = step
         self._before = before
         self._known = known
@@ -48,7 +51,7 @@ class Saved:
         if adapted:
             self._add((tensor, shape), Amount(shape.elements), by)
             return
-        root = self._root(tensor)
+        root = self.root(tensor)
         if root is not tensor and root in self._known:
             shape = self._known[root]
         self._add(root, Amount(shape.elements * self._count(root)), by)
@@ -59,7 +62,7 @@ class Saved:
 
     def __contains__(self, tensor: Tensor) -> bool:
         """Whether autograd keeps a tensor of the block by the end of it."""
-        root = self._root(tensor)
+        root = self.root(tensor)
         return root in self._before or root in self._held
 
     def total(self) -> Amount:
@@ -75,7 +78,7 @@ class Saved:
         held = self._held.get(key, Held(key, amount, ()))
         self._held[key] = replace(held, by=(*held.by, by))
 
-    def _root(self, tensor: Tensor) -> Tensor:
+    def root(self, tensor: Tensor) -> Tensor:
         """What holds the numbers of a tensor: a name or a part of it is only a view."""
         while tensor in self._step.computed:
             if isinstance(tensor, State):
@@ -87,4 +90,4 @@ class Saved:
                 tensor = tensor.tensor
             else:
                 break
-        return tensor
+        return self._same.get(tensor, tensor)

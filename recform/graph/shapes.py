@@ -6,7 +6,7 @@ them by their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -72,6 +72,7 @@ class BlockShapes:
         report: gets RF4xx.
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
+        same: inputs that are another input in this place, and that one.
         calls: for each operator that the block owns, what it is made for.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
@@ -91,6 +92,7 @@ class BlockShapes:
     report: Diagnostics
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
+    same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
     _works: dict[Tensor, tuple[Link, ...]] = field(default_factory=dict)
@@ -101,7 +103,12 @@ class BlockShapes:
             self.formula, self.place.length, self.runner, self.report
         )
         self.saved = Saved(
-            self.step, self.kept, self.known, self.adapters.sites, self.count
+            self.step,
+            self.kept,
+            self.known,
+            self.adapters.sites,
+            self.count,
+            self.same,
         )
 
     def block(self) -> Block:

@@ -183,6 +183,7 @@ class Attend(Several):
             saves_input=kept.inputs,
             saves_output=kept.output,
             saves_more=kept.more,
+            saves_once=kept.once,
         )
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
@@ -227,6 +228,7 @@ class _Kept:
     inputs: tuple[str, ...]
     output: bool
     more: int
+    once: int
 
 
 def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
@@ -256,4 +258,6 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
             copies += 2 if a.dropout < 1 else 1
         more += copies * heads * queries * keys
     names = tuple(n for n in sizes if straight[n] or (a.qknorm and n != "v"))
-    return _Kept(names, fused and not turned, more)
+    # Cosines and sines of half the features of a head, for queries and for keys.
+    angles = int(q.features) // heads * (queries + keys) if turned else 0
+    return _Kept(names, fused and not turned, more, angles)
