@@ -361,9 +361,12 @@ class Inside:
         output = self._root(self._body.output)
         for tensor, number in place.items():
             if self._root(tensor) == tensor and tensor not in self._incoming:
-                size = 0 if tensor == output else self.shape(tensor).elements
+                size = self.shape(tensor).elements
+                # Code has a variable for what an operator makes.
+                named = tensor == output or isinstance(tensor, Apply)
+                end = len(tensors) - 1 if named else last.get(tensor, number)
                 held[number] += size
-                held[last.get(tensor, number) + 1] -= size
+                held[end + 1] -= size
         most, now = 0, 0
         for number, tensor in enumerate(tensors):
             now += held[number]
@@ -373,7 +376,7 @@ class Inside:
                 made = trace(self._body.operators[tensor.operator], inputs, self._values)
                 more = made.workspace
             most = max(most, now + more)
-        return most
+        return max(0, most - self.shape(output).elements)
 
     def _kept_inputs(self) -> bool | tuple[str, ...]:
         """Which inputs are kept: by their names, where there are several."""

@@ -131,6 +131,8 @@ class Cell(Body):
             saves_more=(one.saves_more + made) * length + inside.earlier(length),
             saves_bytes=one.saves_bytes * length,
             saves_once=one.saves_once * length,
+            # What all positions made, until it is put together.
+            workspace=one.workspace + inside.shape(self.output).elements * length,
         )
 
     def _scan(self, inside: Recurring, linear: Affine) -> Cost:
@@ -145,9 +147,12 @@ class Cell(Body):
         cost = inside.cost(tensors, scanned if learned or not number else ())
         y = inside.shape(self.output)
         # The scan has its two arguments, and rounds of half as much each.
+        if linear.factor == Filled(sympy.S.One):
+            # A sum, whose gradient is one from the other end.
+            return replace(cost, workspace_back=2 * y.elements)
         cost = replace(cost, workspace=5 * y.elements // 2)
         if number and not learned:
-            # Sums, and products with a number: nothing of an example is kept.
+            # Of products with a number nothing of an example is kept.
             return cost
         x = 0 if number else int(inside.shape(factors).features)
         width, length = int(y.features), int(y.grid[0]) // 2

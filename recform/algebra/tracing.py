@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -61,10 +61,6 @@ class Link:
     works: tuple[Work, ...]
     ends: bool = False
 
-    def lent(self) -> Link:
-        """That of a module whose parameters are counted elsewhere."""
-        return replace(self, cost=replace(self.cost, parameters=0))
-
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         cost = self.cost
@@ -75,9 +71,10 @@ class Link:
             saves_bytes=cost.saves_bytes * count,
             saves_once=cost.saves_once * count,
             workspace=cost.workspace * count,
+            workspace_back=cost.workspace_back * count,
         )
         works = tuple(work.times(count) for work in self.works)
-        return Link(self.made * count, each, works, self.ends)
+        return replace(self, made=self.made * count, cost=each, works=works)
 
 
 @dataclass(frozen=True)
@@ -106,18 +103,37 @@ class Trace:
 
     @property
     def workspace(self) -> int:
-        """The most numbers that are held at once between its input and its output."""
-        most, before = 0, 0
-        for number, link in enumerate(self.links):
-            made = link.made if number < len(self.links) - 1 else 0
-            most = max(most, before + made + link.cost.workspace)
-            before = made or before
-        return most
+        """The most numbers that are held at once, beside its input and its output."""
+        most, before, named = 0, 0, 0
+        for links in statements(self.links):
+            for number, link in enumerate(links):
+                held = link.made + before + (named if number else 0)
+                most = max(most, held + link.cost.workspace)
+                before = link.made
+            named = before
+        return max(0, most - self.output.elements)
 
     @property
     def saves_input(self) -> bool:
         """Whether an input is kept."""
         return any(self.saves_inputs)
+
+
+def statements(links: Iterable[Link]) -> Iterator[list[Link]]:
+    """The operators as code has them, in statements; what makes nothing is left out.
+
+    While a statement runs, there is a name for what came into it.
+    """
+    found: list[Link] = []
+    for link in links:
+        if link.cost.passes:
+            continue
+        if len(found) > 3 or (len(found) > 1 and found[-1].ends):
+            yield found
+            found = []
+        found.append(link)
+    if found:
+        yield found
 
 
 def trace(

@@ -189,6 +189,7 @@ def _counted(cost: Cost, rule: str) -> Cost:
         "saves_bytes",
         "saves_once",
         "workspace",
+        "workspace_back",
     ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:

@@ -127,7 +127,8 @@ class Cost:
             has eight.
         saves_once: numbers that it keeps for all examples together, as the statistics of
             a batch.
-        workspace: numbers that are held while it computes, beside its input and output.
+        workspace, workspace_back: numbers that are held while it computes, and while its
+            gradient is computed, beside what comes in and out.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
     """
@@ -140,6 +141,7 @@ class Cost:
     saves_bytes: int = 0
     saves_once: int = 0
     workspace: int = 0
+    workspace_back: int = 0
     passes: bool = False
 
     @property

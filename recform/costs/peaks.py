@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -55,8 +56,11 @@ class _Simulation:
         inference = self._most([*spans, *self._workspaces()])
         return Peaks(total, max(self._forward(made), self._backward(made)), inference)
 
-    def _workspaces(self) -> list[tuple[int, int, int]]:
-        held = (op.workspace.held(self._batch, self._size) for op in self._tape.operations)
+    def _workspaces(self, *, back: bool = False) -> list[tuple[int, int, int]]:
+        amounts = (
+            op.workspace_back if back else op.workspace for op in self._tape.operations
+        )
+        held = (amount.held(self._batch, self._size) for amount in amounts)
         return [(n, n, more) for n, more in enumerate(held)]
 
     def _bytes(self, buffer: Buffer) -> int:
@@ -84,10 +88,17 @@ class _Simulation:
                 spans.append((b.born, b.read, self._bytes(b)))
         for number in self._tape.result:
             spans.append((0, end, self._bytes(self._tape.buffers[number])))
-        for n, op in enumerate(self._tape.operations):
-            spans.append((0, n, op.copies * op.parameters * self._size))
-        shared = (0, end, self._tape.shared * self._size)
-        return self._most([*spans, shared])
+        spans += self._workspaces(back=True)
+        return self._most([*spans, *self._gradients()])
+
+    def _gradients(self) -> Iterator[tuple[int, int, int]]:
+        """Those of parameters, which stay; what later calls add to them is there first."""
+        operations = self._tape.operations
+        last = {op.owner: n for n, op in enumerate(operations)}
+        for n, op in enumerate(operations):
+            size = op.parameters * self._size
+            yield (0, n, op.copies * size) if last[op.owner] == n else (n, n, size)
+        yield (0, self._length - 1, self._tape.scalars * self._size)
 
     def _most(self, spans: list[tuple[int, int, int]]) -> int:
         """The most that is held at once; each span is from one operation to another."""

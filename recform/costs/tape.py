@@ -11,18 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+import sympy
+
 from recform.algebra.expr import (
+    Apply,
     Filled,
     Input,
+    K,
     Part,
     Scaled,
     State,
     Tensor,
-    TensorSum,
     is_list,
 )
 from recform.algebra.formula import Scope
-from recform.algebra.tracing import Link
+from recform.algebra.tracing import Link, statements
 from recform.blocks import Amount, Layout, Shape, Work
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import Flow, Slot, Step
@@ -65,17 +68,20 @@ class Operation:
     Attributes:
         part: the part of the network that it is in, as the summary names it.
         inside: what autograd keeps for it beside whole tensors.
-        parameters: how many of its own it has.
+        parameters: how many it has.
+        owner: whose they are; other operations may have the same.
         works: what it computes.
-        workspace: what is held while it computes.
+        workspace, workspace_back: what is held while it computes, and its gradient.
         copies: how many blocks in a row do the same.
     """
 
     part: str
     inside: Amount
     parameters: int
+    owner: object
     works: tuple[Work, ...]
     workspace: Amount
+    workspace_back: Amount
     copies: int
 
 
@@ -87,13 +93,13 @@ class Tape:
         operations: in order.
         buffers: what they read and make.
         result: what the network returns.
-        shared: parameters of operators that no block owns.
+        scalars: learned scalars, which no operation has.
     """
 
     operations: list[Operation] = field(default_factory=list)
     buffers: list[Buffer] = field(default_factory=list)
     result: Held = ()
-    shared: int = 0
+    scalars: int = 0
 
 
 def record(network: NetworkGraph) -> Tape:
@@ -101,6 +107,13 @@ def record(network: NetworkGraph) -> Tape:
     recorder = _Recorder(network)
     recorder.network()
     return recorder.tape
+
+
+def _folded(tensor: Tensor) -> bool:
+    """Whether code multiplies where it adds: by a sign, or by a number for each member."""
+    if not isinstance(tensor, Scaled):
+        return False
+    return tensor.coefficient in (1, -1) or tensor.coefficient.has(K)
 
 
 def _variable(slot: Slot) -> str:
@@ -118,6 +131,7 @@ class _Recorder:
         self.tape = Tape()
         self._part = ""
         self._copies = 1
+        self.flow = 0
 
     def network(self) -> None:
         """Writes down everything."""
@@ -134,16 +148,14 @@ class _Recorder:
         self._part = "head"
         x = self._piece(network.head, x)
         self.tape.result = x
-        shared = sum(m.totals.parameters for group in network.shared for m in group)
-        counted = sum(o.parameters * o.copies for o in self.tape.operations)
-        # What is left are learned scalars, and what nobody owns.
-        self.tape.shared = max(shared, network.totals.parameters - counted)
+        owned = {o.owner: o.parameters * o.copies for o in self.tape.operations}
+        self.tape.scalars = network.totals.parameters - sum(owned.values())
 
     def _flow(self, flow: Flow, number: int, stages: Iterable[int], x: Held) -> Held:
         """The blocks of the network, or of a stage."""
         network = self._network
-        self._part = "shared"
-        carried = self._block(flow.start, network.starts[number], (), x)
+        self._part, self.flow = "shared", number
+        carried = self._block(flow.start, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
         opened = False
@@ -156,7 +168,7 @@ class _Recorder:
                 step = self._recurrence.steps[segment.step]
                 for index in self._blocks(segment, flow):
                     given = waiting.given(step, index, carried)
-                    carried = self._block(step, segment.block, given, ())
+                    carried = self._block(step, segment.block, index, given, ())
                     waiting.keep(index, carried)
                     if not opened:
                         self._name(x)  # as the variable of what the stem makes
@@ -167,7 +179,7 @@ class _Recorder:
                 self._name(entry[0])
         self._part = "shared"
         end = carried[: flow.end.carried]
-        made = self._block(flow.end, network.ends[number], end, ())
+        made = self._block(flow.end, network.ends[number], flow.length + 1, end, ())
         return made[0]
 
     def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
@@ -191,7 +203,7 @@ class _Recorder:
 
     def _piece(self, piece: Piece, x: Held) -> Held:
         first = len(self.tape.operations)
-        made = self._chain(piece.trace.links, x)
+        made = self._chain(piece.trace.links, x, self._part)
         last = len(self.tape.operations) - 1
         if piece.trace.saves_input:
             self._keep(x, first)
@@ -199,37 +211,34 @@ class _Recorder:
             self._keep(made, last)
         return made
 
-    def _chain(self, links: Sequence[Link], given: Held) -> Held:
+    def _chain(self, links: Sequence[Link], given: Held, owner: object) -> Held:
         """Operators one after the other; what comes in is held until they are through."""
-        x, first = given, True
-        start, depth, ends = given, 0, False
-        for link in links:
-            if link.cost.passes:
-                continue
-            # As `chain` writes it: a name is assigned where a statement ends.
-            if depth > 3 or (depth > 1 and ends):
-                self._name(start)
-                start, depth = x, 0
-            depth, ends = depth + 1, link.ends
-            here = len(self.tape.operations)
-            if link.cost.saves_input and not first:
-                self._keep(x, here)
-            made = self._operation(link, x)
-            if link.cost.saves_output and link is not links[-1]:
-                self._keep(made, here)
-            x, first = made, False
-        self._name((*start, *given))
+        x, start = given, len(self.tape.operations)
+        for statement in statements(links):
+            named = x
+            for link in statement:
+                here = len(self.tape.operations)
+                if link.cost.saves_input and here > start:
+                    self._keep(x, here)
+                made = self._operation(link, x, (owner, here - start))
+                if link.cost.saves_output and link is not links[-1]:
+                    self._keep(made, here)
+                x = made
+            self._name(named)
+        self._name(given)
         return x
 
-    def _operation(self, link: Link, reads: Held) -> Held:
+    def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here = self.tape, len(self.tape.operations)
         tape.operations.append(
             Operation(
                 self._part,
                 link.cost.inside,
                 link.cost.parameters,
+                owner if link.cost.parameters else None,
                 link.works,
                 Amount(link.cost.workspace),
+                Amount(link.cost.workspace_back),
                 self._copies,
             )
         )
@@ -260,10 +269,10 @@ class _Recorder:
     # -- blocks
 
     def _block(
-        self, step: Step, block: Block, given: Sequence[Held], x: Held
+        self, step: Step, block: Block, index: int, given: Sequence[Held], x: Held
     ) -> list[Held]:
         """A block: what it hands on."""
-        return _BlockRecorder(self, step, block, given, x).block()
+        return _BlockRecorder(self, step, block, index, given, x).block()
 
 
 class _BlockRecorder:
@@ -274,10 +283,12 @@ class _BlockRecorder:
         recorder: _Recorder,
         step: Step,
         block: Block,
+        index: int,
         given: Sequence[Held],
         x: Held,
     ) -> None:
         self._recorder = recorder
+        self._index = index
         self._step = step
         self._block = block
         self._given = given
@@ -326,20 +337,34 @@ class _BlockRecorder:
         key = (value, self._block.sites[site].target)
         if key not in self._held:
             links = self._adapters[key]
-            self._held[key] = self._run(links, self._held[value], (key, site))
+            owner = (self._index, key)
+            self._held[key] = self._run(links, self._held[value], owner, (key, site))
         return self._held[key]
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
         everything = tuple(dict.fromkeys(number for part in parts for number in part))
-        sign = isinstance(tensor, Scaled) and tensor.coefficient in (1, -1)
-        if isinstance(tensor, State | Part) or is_list(tensor) or sign:
+        if isinstance(tensor, State | Part) or is_list(tensor) or _folded(tensor):
+            here = len(self._recorder.tape.operations)
+            self._where[tensor] = (here, here)
             return everything
-        return self._run(self._block.works[tensor], everything, (tensor,))
+        links = self._block.works[tensor]
+        return self._run(links, everything, self._owner(tensor), (tensor,))
 
-    def _run(self, links: Sequence[Link], x: Held, keys: tuple[object, ...]) -> Held:
+    def _owner(self, tensor: Tensor) -> object:
+        """The module that makes a tensor, as other blocks know it."""
+        if not isinstance(tensor, Apply):
+            return None
+        if tensor.index is sympy.nan:
+            return (self._recorder.flow, tensor.operator)
+        block = int(tensor.index) - self._step.at + self._index
+        return (self._recorder.flow, tensor.operator, block)
+
+    def _run(
+        self, links: Sequence[Link], x: Held, owner: object, keys: tuple[object, ...]
+    ) -> Held:
         operations = self._recorder.tape.operations
         first = len(operations)
-        made = self._recorder._chain(links, x)
+        made = self._recorder._chain(links, x, owner)
         for key in keys:
             self._where[key] = (first, len(operations) - 1)
         return made

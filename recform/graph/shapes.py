@@ -409,8 +409,7 @@ class BlockShapes:
             self.saved.keep(tensor, trace.output, tensor)
         calls = self.count(tensor)
         self.saved.keep_inside(tensor, trace.kept.times(calls))
-        links = (link.times(calls) for link in trace.links)
-        self._works[tensor] = tuple(link if learned else link.lent() for link in links)
+        self._works[tensor] = tuple(link.times(calls) for link in trace.links)
         return trace.output
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
