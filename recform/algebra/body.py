@@ -288,7 +288,9 @@ class Inside:
             parts = self._body.parts(tensor)
             if isinstance(tensor, Apply):
                 inputs = tuple(map(self.shape, tensor.arguments))
-                made = trace(self._body.operators[tensor.operator], inputs, self._values)
+                made = trace(
+                    self._body.operators[tensor.operator], inputs, self._values
+                )
                 found += [work for link in made.links for work in link.works]
             elif parts and not isinstance(tensor, State | Part):
                 terms = (part for part in parts if not isinstance(part, Filled))
@@ -322,8 +324,8 @@ class Inside:
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
             inside += one.kept
-            for argument, kept in zip(call.arguments, one.saves_inputs, strict=True):
-                if kept:
+            for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
+                if saved:
                     self._keep(argument)
             if one.saves_output:
                 self._keep(call)
@@ -331,17 +333,17 @@ class Inside:
             self._function(tensor)
         parameters += self._scalars()
         output = self._root(self._body.output)
-        saved = {
-            kept: size
-            for kept, size in self._keeps.items()
-            if kept != output and kept not in self._incoming
-        }
+        inner = sum(
+            size
+            for part, size in self._keeps.items()
+            if part != output and part not in self._incoming
+        )
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
             saves_input=self._kept_inputs(),
             saves_output=output in self._keeps and output not in self._incoming,
-            saves_more=inside.numbers + sum(saved.values()),
+            saves_more=inside.numbers + inner,
             saves_bytes=inside.bytes,
             saves_once=inside.once,
             workspace=self._workspace(tensors),
@@ -373,7 +375,9 @@ class Inside:
             more = 0
             if isinstance(tensor, Apply):
                 inputs = tuple(map(self.shape, tensor.arguments))
-                made = trace(self._body.operators[tensor.operator], inputs, self._values)
+                made = trace(
+                    self._body.operators[tensor.operator], inputs, self._values
+                )
                 more = made.workspace
             most = max(most, now + more)
         return max(0, most - self.shape(output).elements)

@@ -178,9 +178,16 @@ def trace(
         links.append(_link(step, inputs, y, cost, values))
         inputs = (y,)
     (x,) = inputs
-    flags = (saves_inputs, last_saved)
-    rest = (kept, tuple(weights), tuple(links))
-    return Trace(x, parameters, multiply_adds, *flags, *rest)
+    return Trace(
+        x,
+        parameters,
+        multiply_adds,
+        saves_inputs,
+        last_saved,
+        kept,
+        tuple(weights),
+        tuple(links),
+    )
 
 
 def _link(

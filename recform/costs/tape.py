@@ -249,9 +249,7 @@ class _Recorder:
             buffer.named = max(buffer.named, here)
             trained = trained or buffer.trained
         tape.buffers.append(
-            Buffer(
-                Amount(link.made), here, here, here, trained, copies=self._copies
-            )
+            Buffer(Amount(link.made), here, here, here, trained, copies=self._copies)
         )
         return (len(tape.buffers) - 1,)
 
@@ -378,6 +376,3 @@ class _BlockRecorder:
                     self._recorder._keep(
                         self._held[held.what], last if held.what == by else first
                     )
-
-
-

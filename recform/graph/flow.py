@@ -58,8 +58,12 @@ class _Carried:
 
     def first(self, count: int) -> _Carried:
         """The first of the items."""
-        rows = (self.items, self.kept, self.stages, self.same)
-        return _Carried(*(row[:count] for row in rows))
+        return _Carried(
+            self.items[:count],
+            self.kept[:count],
+            self.stages[:count],
+            self.same[:count],
+        )
 
     def apart(self) -> list[_Carried]:
         """The items, each by itself."""

@@ -67,6 +67,10 @@ class Totals:
             self.kept + other.kept,
         )
 
+    def without(self, other: Totals) -> Totals:
+        """What is left when a part is taken away."""
+        return self + other.times(-1)
+
     def times(self, count: int) -> Totals:
         """The costs of ``count`` such parts."""
         return Totals(

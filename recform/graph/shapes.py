@@ -34,8 +34,8 @@ from recform.algebra.expr import (
     list_of,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.tracing import Link, Work
-from recform.blocks import Cost, Misfit, Shape, Stride
+from recform.algebra.tracing import Link
+from recform.blocks import Cost, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -95,7 +95,7 @@ class BlockShapes:
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
-    _works: dict[Tensor, tuple[Link, ...]] = field(default_factory=dict)
+    _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stages = TensorStages(self.step, self.stage, self.strides, self.born)
@@ -162,13 +162,15 @@ class BlockShapes:
             return sum(listed.first <= end < last for end in self.formula.ends)
         return last - listed.first + 1
 
-    def _others(self) -> dict[Tensor, tuple[Link, ...]]:
+    def _others(self) -> dict[Tensor | Site, tuple[Link, ...]]:
         """The tensors that no operator makes, and that are no views of others."""
-        found = {}
+        found: dict[Tensor | Site, tuple[Link, ...]] = {}
         for tensor in self.step.body:
             view = isinstance(tensor, State | Part | Input) or is_list(tensor)
             if not view and tensor not in self.step.taken:
-                parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+                parts = [
+                    p for p in self.step.parts(tensor) if not isinstance(p, Filled)
+                ]
                 reads = sum(self.shape(p).elements * self.count(p) for p in parts)
                 made = self.shape(tensor).elements * self.count(tensor)
                 found[tensor] = (Link(made, Cost(), (Work(reads, made),)),)
