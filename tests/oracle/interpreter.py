@@ -269,6 +269,8 @@ class Flow:
                 return self.start
             case e.State():
                 return self.state(tensor)
+            case e.Apply() if self.is_number(tensor):
+                return self.beside(tensor)
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
@@ -293,6 +295,23 @@ class Flow:
             case e.Across():
                 return self.across(tensor.kind, self.value(tensor.tensor))
         raise TypeError(type(tensor).__name__)
+
+    # -- a number beside a tensor: concat(X_<i-1>, i/L)
+
+    def is_number(self, applied: e.Apply) -> bool:
+        steps = self.formula.operators[applied.operator].steps
+        return [step.operator.name for step in steps] == ["append"]
+
+    def beside(self, applied: e.Apply) -> Tensor:
+        (argument,) = applied.arguments
+        value, given = self.value(argument), self.formula.operators[applied.operator]
+        number = sympy.sympify(given.steps[0].arguments["value"])
+        if applied.index is not sympy.nan:
+            number = number.xreplace({e.I: applied.index})
+        number = number.xreplace({e.L: sympy.Integer(len(self.blocks))})
+        one = torch.full_like(value.narrow(axis(value), 0, 1), float(number))
+        front = given.steps[0].arguments["front"]
+        return concat([one, value] if front else [value, one])
 
     # -- sums over members, one member after the other
 

@@ -82,7 +82,7 @@ class Gathered(References):
     def _lifted(self, tensor: Tensor, over: Range, place: Span) -> Tensor:
         """A body as what is made of all members at once."""
         place = self.spans.get(tensor, place)
-        if not _reads_member(tensor):
+        if not reads_member(tensor):
             return tensor
         # What the output reads of all blocks it makes itself, at once.
         late = over.last.has(L) and not isinstance(tensor, State)
@@ -233,7 +233,7 @@ class Gathered(References):
                 hint=f"sum({k}, 0, i-1, softmax({k}, dot(q_i, Y_{k}))*Y_{k})",
             )
         score = self.value(arguments[1])
-        if not isinstance(score, Tensor) or not _reads_member(score):
+        if not isinstance(score, Tensor) or not reads_member(score):
             self._fail(
                 "RF313",
                 f"this score is no tensor that depends on {over.variable}",
@@ -296,7 +296,7 @@ def _is_of_member(tensor: Tensor) -> bool:
     )
 
 
-def _reads_member(tensor: Tensor) -> bool:
+def reads_member(tensor: Tensor) -> bool:
     """Whether a body hangs on the variable of its sum."""
     return any(
         (isinstance(part, State | Apply) and part.index.has(K))
