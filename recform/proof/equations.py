@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -265,6 +266,9 @@ class Equations:
             case Members():
                 listed = self.value(tensor.listed, block, k)
                 return None if listed is None else values.make("members", listed)
+            case Dealt():
+                inner = self._shaped(tensor.tensor, block, k)
+                return None if inner is None else values.make("dealt", inner)
             case Over() | Across():
                 inner = self._shaped(tensor.tensor, block, k)
                 if inner is None:

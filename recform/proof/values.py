@@ -80,7 +80,7 @@ class Values:
         return (rest[-1],)
 
     def is_many(self, value: int) -> bool:
-        """Whether a value is one for each member of a list."""
+        """Whether a value is made of the members of a list, one for each."""
         kind, *rest = self.nodes[value]
         if kind == "members" or (kind == "over" and rest[0] == "sum"):
             return bool(kind == "members")
@@ -133,5 +133,5 @@ class Values:
             return f"({rest[0]})*{inner}"
         if kind == "part":
             return f"part {rest[1] + 1} of {rest[0]} of {inner}"
-        plain = kind in ("concat", "listed", "members")
+        plain = kind in ("concat", "listed", "members", "dealt")
         return f"{kind if plain else rest[0]}({inner})"

@@ -20,6 +20,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -348,6 +349,9 @@ class Follower:
                 return self._table.listed(members, is_list(parts[0]))
             case Members():
                 return self._table.stacked(self.form(tensor.listed))
+            case Dealt():
+                axis = self._shape(tensor.tensor).feature_axis
+                return self._table.dealt(self._file.stands(self.form(tensor.tensor)), axis)
             case Over():
                 inner = self._file.stands(self.form(tensor.tensor))
                 return self._table.atom("over", tensor.kind, inner)

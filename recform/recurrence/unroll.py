@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -36,6 +37,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     scaled,
+    list_of,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -229,10 +231,13 @@ class Unroller:
             case Listed():
                 parts = self._present(tensor)
                 return Listed(*parts) if parts else None
+            case Dealt():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else Dealt(inner)
             case Over():
                 inner = self._shaped(tensor.tensor)
                 # Without members there is no sum, whatever else stands in it.
-                there = inner is not None and inner.is_many
+                there = inner is not None and list_of(inner) is not None
                 return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
             case Across():
                 inner = self._shaped(tensor.tensor)
