@@ -487,7 +487,7 @@ class BlockShapes:
                     f"this sum has {members} "
                     f"member{'' if members == 1 else 's'} in block {self.place.index}, "
                     f"and for each a feature of what has {features}",
-                    self.span(dealt.tensor),
+                    self.span(dealt),
                     hint="block i has i members from 0 to i-1: A = ln > linear(i)",
                 )
                 raise Stuck(tensor, (dealt.tensor, tensor))

@@ -273,8 +273,10 @@ class Equations:
                 inner = self._shaped(tensor.tensor, block, k)
                 if inner is None:
                     return None
-                if isinstance(tensor, Over) and not values.is_many(inner):
-                    return None
+                if isinstance(tensor, Over):
+                    dealt = tensor.kind != "sum"
+                    if not values.is_many(inner, dealt=dealt):
+                        return None
                 word = "over" if isinstance(tensor, Over) else "across"
                 return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)

@@ -79,12 +79,19 @@ class Values:
             return ()
         return (rest[-1],)
 
-    def is_many(self, value: int) -> bool:
-        """Whether a value is made of the members of a list, one for each."""
+    def is_many(self, value: int, *, dealt: bool) -> bool:
+        """Whether a value is one for each member of a list.
+
+        Args:
+            value: any.
+            dealt: whether features for the members do, without these.
+        """
         kind, *rest = self.nodes[value]
-        if kind == "members" or (kind == "over" and rest[0] == "sum"):
-            return bool(kind == "members")
-        return any(map(self.is_many, self.parts(value)))
+        if kind in ("members", "dealt"):
+            return dealt or kind == "members"
+        if kind == "over" and rest[0] == "sum":
+            return False
+        return any(self.is_many(part, dealt=dealt) for part in self.parts(value))
 
     def within(self, values: Iterable[int]) -> tuple[int, ...]:
         """These values and all in them, as far as names; the newest first."""

@@ -41,7 +41,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
-from recform.blocks import Arguments, Shape
+from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
@@ -350,8 +350,9 @@ class Follower:
             case Members():
                 return self._table.stacked(self.form(tensor.listed))
             case Dealt():
-                axis = self._shape(tensor.tensor).feature_axis
-                return self._table.dealt(self._file.stands(self.form(tensor.tensor)), axis)
+                is_image = self._shape(tensor.tensor).layout is Layout.IMAGE
+                inner = self._file.stands(self.form(tensor.tensor))
+                return self._table.dealt(inner, 1 if is_image else -1)
             case Over():
                 inner = self._file.stands(self.form(tensor.tensor))
                 return self._table.atom("over", tensor.kind, inner)

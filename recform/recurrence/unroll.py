@@ -36,8 +36,8 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    scaled,
     list_of,
+    scaled,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
@@ -236,9 +236,11 @@ class Unroller:
                 return None if inner is None else Dealt(inner)
             case Over():
                 inner = self._shaped(tensor.tensor)
+                if inner is None or not inner.is_many:
+                    return None
                 # Without members there is no sum, whatever else stands in it.
-                there = inner is not None and list_of(inner) is not None
-                return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
+                there = tensor.kind != "sum" or list_of(inner) is not None
+                return Over(tensor.kind, inner) if there else None
             case Across():
                 inner = self._shaped(tensor.tensor)
                 return None if inner is None else Across(tensor.kind, inner)

@@ -164,6 +164,9 @@ class Flow:
         if isinstance(tensor, e.Over):
             inner = self.settle(tensor.tensor)
             there = inner is not None and inner.is_many
+            if tensor.kind == "sum":
+                # Features for the members are no members.
+                there = there and inner.has(e.Members)
             return e.Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
@@ -321,6 +324,9 @@ class Flow:
             case e.Members():
                 found = [self.settle(member) for member in self.members(tensor.listed)]
                 return [self.value(member) for member in found if member is not None]
+            case e.Dealt():
+                whole = self.value(tensor.tensor)
+                return list(whole.split(1, axis(whole)))
             case e.Over():
                 scores = torch.stack(self.each(tensor.tensor))
                 weights = torch.exp(scores - scores.amax(0))

@@ -324,8 +324,8 @@ class Writer:
 
     def dealt(self, tensor: Dealt) -> str:
         """The features of a tensor as members, of which each has one."""
-        axis = self.shape(tensor.tensor).feature_axis
-        behind = axis + 1 if axis > 0 else axis
+        is_image = self.shape(tensor.tensor).layout is Layout.IMAGE
+        axis, behind = (1, 2) if is_image else (-1, -1)
         text = self.show(tensor.tensor, ATOM)
         return f"{text}.movedim({axis}, 0).unsqueeze({behind})"
 

@@ -72,9 +72,9 @@ class Gathered(References):
         common, body = _outside(body)
         terms = _opened(body)
         if terms:
-            for term in terms:
-                self.spans.setdefault(term, place)
-            sums = (self._weighed(term, over, place) for term in terms)
+            sums = [self._weighed(term, over, place) for term in terms]
+            for made in (*terms, *sums):
+                self.spans.setdefault(made, place)
             return scaled(common, TensorSum(*sums))
         if not reads_block(body) and not over.by_stage:
             self._check_members(body, over, place)

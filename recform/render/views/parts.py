@@ -136,7 +136,7 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
         case Members():
             return Kind.combine, "each"
         case Dealt():
-            return Kind.combine, "a feature each"
+            return Kind.combine, "features"
         case Over():
             if tensor.kind == "sum":
                 return Kind.combine, "sum"
