@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -30,6 +31,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    dealt_in,
     is_list,
     list_of,
 )
@@ -150,6 +152,8 @@ class BlockShapes:
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor of the block is: one for each member of a list."""
         listed = tensor if is_list(tensor) else list_of(tensor)
+        if listed is None and tensor.is_many:
+            return int(self.shape(dealt_in(tensor)[0].tensor).features)
         if isinstance(listed, Listed):
             *before, _ = listed.children
             return 1 + sum(map(self.count, before))
@@ -218,6 +222,8 @@ class BlockShapes:
                 return self.shape(tensor.listed)
             case History() | Listed() if is_list(tensor):
                 return self._list(tensor)
+            case Dealt():
+                return self.shape(tensor.tensor).with_features(1)
             case Over():
                 return self._over(tensor)
             case Across():
@@ -494,7 +500,25 @@ class BlockShapes:
         shape = self.shape(tensor.tensor)
         if tensor.kind == "softmax":
             self.saved.keep(tensor, shape, tensor)
+        else:
+            self._check_dealt(tensor)
         return shape
+
+    def _check_dealt(self, tensor: Over) -> None:
+        """Reports features for the members of a sum that are more, or fewer, than these."""
+        members = self.count(tensor.tensor)
+        for dealt in dealt_in(tensor.tensor):
+            features = int(self.shape(dealt.tensor).features)
+            if features != members:
+                self.report.error(
+                    "RF428",
+                    f"this sum has {members} "
+                    f"member{'' if members == 1 else 's'} in block {self.place.index}, "
+                    f"and for each a feature of what has {features}",
+                    self.span(dealt),
+                    hint="block i has i members from 0 to i-1: A = ln > linear(i)",
+                )
+                raise Stuck(tensor, (dealt.tensor, tensor))
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
