@@ -67,7 +67,9 @@ def down() -> nn.Module:
 
 
 def test_a_transition_each_way() -> None:
-    up = [nn.ConvTranspose2d(a, b, 2, stride=2, bias=False) for a, b in ((6, 5), (5, 4))]
+    up = [
+        nn.ConvTranspose2d(a, b, 2, stride=2, bias=False) for a, b in ((6, 5), (5, 4))
+    ]
     agree(FRAME + BOTH, ByHand(up, down()))
 
 
@@ -123,7 +125,9 @@ def test_names_and_interfaces() -> None:
             "nobody uses the transition to a finer grid, which no stage has",
         ),
         (
-            FRAME.replace("scope  stage", "").replace(", 5 x 1 / (1/2), 4 x 2 / (1/2)", "")
+            FRAME.replace("scope  stage", "").replace(
+                ", 5 x 1 / (1/2), 4 x 2 / (1/2)", ""
+            )
             + BOTH.splitlines()[1],
             "nobody uses the transition up, for the index runs on",
         ),

@@ -147,9 +147,7 @@ class ChainWriter:
         if pipeline.name not in self._transitions:
             name = self._workshop.name(pipeline.name.title().replace(" ", ""))
             title = f"{pipeline.name} {pipeline.text}"
-            code = self._workshop.pipeline_class(
-                name, pipeline, (piece.input,), title
-            )
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
             self._transitions[pipeline.name] = name, code.parameters
         module = made_at(*self._transitions[pipeline.name], here)
         place = self._formula.name_spans.get(origin.kind.value)
