@@ -40,6 +40,14 @@ class Step:
     label: str
     span: Span = field(compare=False)
 
+    @property
+    def ends(self) -> bool:
+        """Whether it ends a statement of code, as activations and windows do.
+
+        So it is in ``x = F.relu(self.bn(x))``.
+        """
+        return self.operator.elementwise or not self.operator.attribute
+
 
 @dataclass(frozen=True)
 class Pipeline:

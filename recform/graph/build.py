@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.algebra.tracing import Weight
-from recform.blocks import Layout, Shape
+from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
 from recform.graph.coefficients import check, check_starts
@@ -145,15 +145,15 @@ class _NetworkFollower:
         trace = self._runner.run(pipeline, (x,), place, None)
         for weight in trace.weights:
             self._share(weight)
-        saved = trace.saved
+        saved = trace.kept
         if trace.saves_input and not kept:
-            saved += x.elements
+            saved += Amount(x.elements)
         if trace.saves_output:
-            saved += trace.output.elements
+            saved += Amount(trace.output.elements)
         totals = Totals(trace.parameters, trace.multiply_adds, saved)
         after = trace.saves_output or (kept and not pipeline.steps)
         sizes = (place.width, place.stride, totals, place.table)
-        return Piece(pipeline, x, trace.output, *sizes), after
+        return Piece(pipeline, x, trace, *sizes), after
 
     def _numbers(self, stem: Piece) -> None:
         """Raises Stuck, after a diagnostic, where ids go into the blocks."""

@@ -9,6 +9,7 @@ import sympy
 
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
+from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
@@ -160,7 +161,11 @@ class _Lowering:
         equations, boundaries = equations_reader.equations()
         unknowns = equations_reader.unknowns
         output = read_output(section, reader, equations, unknowns, report)
+        operators |= reader.appended(tables.symbols)
         rules = name_rules(section, found, self._counts(stages), report)
+        # A number beside a tensor of a block has no module around it.
+        owned = (name for item, name in reader.beside.items() if item.owned)
+        rules |= dict.fromkeys(owned, Naming("."))
         # Where each stage has a number of blocks of its own, there is no L of all.
         length = sympy.Integer(self._frame.length(stages))
         known = self._frame.values if restarts else {**self._frame.values, "L": length}

@@ -142,6 +142,15 @@ class Table:
         self._lists[node] = value
         return {node: 1.0}
 
+    def dealt(self, value: Any, axis: int) -> Form:
+        """The features of a tensor, a member for each: the axis comes to the front.
+
+        Where it was, or behind what it was in front of, each has one feature.
+        """
+        front = self.atom("call", ".movedim", value, _rounded(axis), 0.0)
+        behind = axis + 1 if axis > 0 else axis
+        return self.atom("call", ".unsqueeze", self.frozen(front), _rounded(behind))
+
     def multiply(self, a: Any, b: Any) -> Term:
         """A product of forms and numbers; the numbers are collected in front of it.
 

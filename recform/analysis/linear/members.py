@@ -8,6 +8,8 @@ import sympy
 
 from recform.algebra.expr import (
     Across,
+    Dealt,
+    Filled,
     History,
     K,
     Listed,
@@ -54,7 +56,8 @@ def members_of(
 def written_sum(tensor: Over, definitions: Mapping[Tensor, Tensor]) -> list[Tensor]:
     """The terms of a sum over depth, one for each member.
 
-    The share that ``softmax`` gives a member stays an :class:`Over` in its term.
+    The share that ``softmax`` gives a member stays an :class:`Over` in its term, and a
+    weight that is one feature of a tensor a :class:`Dealt`.
     """
     listed = list_of(tensor.tensor)
     assert listed is not None
@@ -68,7 +71,10 @@ def _of_member(tensor: Tensor, number: int, member: Tensor) -> Tensor:
     """What is made of all members, of one of them."""
     if isinstance(tensor, Members):
         return member
-    if not tensor.is_many or isinstance(tensor, Over):
+    if isinstance(tensor, Filled):
+        weight = tensor.coefficient.xreplace({K: sympy.Integer(number)})
+        return Filled(weight, tensor.at)
+    if not tensor.is_many or isinstance(tensor, Over | Dealt):
         return tensor
     if isinstance(tensor, Scaled):
         weight = tensor.coefficient.xreplace({K: sympy.Integer(number)})
