@@ -104,5 +104,5 @@ class Attend(nn.Module):
         """Weights of heads that hear each other, before the softmax and behind it."""
         scale = q.shape[3] ** -0.5 if self.scale is None else self.scale
         scores = (q * scale @ k.transpose(2, 3)).movedim(1, 3)
-        weights = self.proj_l(scores).softmax(2)
-        return self.proj_w(weights).movedim(3, 1)
+        weights: Tensor = self.proj_w(self.proj_l(scores).softmax(2))
+        return weights.movedim(3, 1)
