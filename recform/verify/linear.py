@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +14,7 @@ from recform.analysis.linear.forms import numeric
 from recform.analysis.linear.model import Linear, Source
 from recform.analysis.linear.propagate import propagate
 from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import START, At, Polynomial
+from recform.analysis.linear.words import START, At, Letter, Polynomial
 from recform.analysis.paths.counting import Counter
 from recform.diagnostics import Diagnostics
 from recform.recurrence.reach import reach_of
@@ -152,11 +152,19 @@ def _detached(value: Computed) -> Computed:
     return value.detach() if isinstance(value, torch.Tensor) else value
 
 
+def _letters(law: Linear) -> Iterator[Letter]:
+    """The letters of all blocks; some may have equations of their own."""
+    yield from law.letters
+    for gradient in (law.output, *(g for start in law.starts for g in start.values())):
+        for polynomial in gradient.values():
+            yield from polynomial.letters
+
+
 def path_numbers(trial: Trial) -> tuple[bool | None, str]:
     """The output as a polynomial in the gain of the blocks, read off at many gains."""
     made = twin.linear(trial.formula, trial.own, 1)
     law = linearise(twin.inactive(made), Diagnostics())
-    if any(letter.kind in ("gate", "gain") for letter in law.letters):
+    if any(letter.kind in ("gate", "gain") for letter in _letters(law)):
         return None, "products with tensors have no polynomial in the gain"
     least = trial.own if trial.formula.relative else 1
     return settled(partial(_path_numbers, trial), trial.blocks, least)

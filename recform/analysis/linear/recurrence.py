@@ -11,7 +11,7 @@ and boundary equations hold, are written out one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from recform.algebra.formula import Formula
 from recform.analysis.linear.differentiate import Differentiator
@@ -24,7 +24,7 @@ from recform.analysis.linear.model import (
     Source,
     merged,
 )
-from recform.analysis.linear.words import BLOCK, At, Polynomial
+from recform.analysis.linear.words import BLOCK, START, At, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import by_need
 from recform.recurrence.reach import reach_of
@@ -57,7 +57,10 @@ def linearise(
     reader = Differentiator(formula, report, activations, choices)
     laws = _ordered(reader.laws())
     report.check()
-    starts = reader.starts(laws, first)
+    starts = tuple(
+        {name: start[name] for name in _needed(start, At(START, block))}
+        for block, start in enumerate(reader.starts(laws, first))
+    )
     output = reader.gradient(formula.output)
     report.check()
     solved = _solve(laws)
@@ -105,11 +108,21 @@ def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
 def _ordered(laws: list[Law]) -> tuple[Law, ...]:
     """Laws in the order of computation: what the same block reads comes first."""
     by_name = {law.unknown: law for law in laws}
-    needs = {
-        law.unknown: {s.unknown for s in law.gradient if s.at == At(BLOCK)}
-        for law in laws
-    }
-    return tuple(by_name[name] for name in by_need(needs))
+    gradients = {name: law.gradient for name, law in by_name.items()}
+    return tuple(by_name[name] for name in _needed(gradients, At(BLOCK)))
+
+
+def _needed(gradients: Mapping[str, Gradient], here: At) -> list[str]:
+    """Unknowns of a block, so that what another one reads comes before it.
+
+    Blocks with equations of their own have an order of their own.
+    """
+    return by_need(
+        {
+            name: {source.unknown for source in gradient if source.at == here}
+            for name, gradient in gradients.items()
+        }
+    )
 
 
 __all__ = [
