@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from recform.blocks.amount import Amount, Work
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
@@ -128,6 +129,12 @@ class Cost:
             inputs, all of them, or the names of those that it keeps.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
+        saves_bytes: bytes of other types that it keeps: an id or the place of a maximum
+            has eight.
+        saves_once: numbers that it keeps for all examples together, as the statistics of
+            a batch.
+        workspace, workspace_back: numbers that are held while it computes, and while its
+            gradient is computed, beside what comes in and out.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
     """
@@ -137,7 +144,16 @@ class Cost:
     saves_input: bool | tuple[str, ...] = False
     saves_output: bool = False
     saves_more: int = 0
+    saves_bytes: int = 0
+    saves_once: int = 0
+    workspace: int = 0
+    workspace_back: int = 0
     passes: bool = False
+
+    @property
+    def inside(self) -> Amount:
+        """What it keeps besides its input and its output."""
+        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
 
 
 @dataclass(frozen=True)
@@ -342,6 +358,13 @@ class Operator:
         """What the call costs, of the shapes of all inputs."""
         (x,) = inputs
         return self.cost(x, a)
+
+    def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
+        """What it computes, one thing after the other; all at once, as a rule."""
+        cost = self.cost_of(inputs, a)
+        makes = self.shape_of(inputs, a).elements
+        reads = sum(x.elements for x in inputs)
+        return (Work(reads, makes, cost.parameters, cost.multiply_adds),)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, of the shapes of all inputs."""

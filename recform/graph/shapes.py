@@ -6,7 +6,7 @@ them by their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -36,7 +36,8 @@ from recform.algebra.expr import (
     list_of,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape, Stride
+from recform.algebra.tracing import Link
+from recform.blocks import Cost, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -73,6 +74,7 @@ class BlockShapes:
         report: gets RF4xx.
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
+        same: inputs that are another input in this place, and that one.
         calls: for each operator that the block owns, what it is made for.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
@@ -92,8 +94,10 @@ class BlockShapes:
     report: Diagnostics
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
+    same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
+    _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stages = TensorStages(self.step, self.stage, self.strides, self.born)
@@ -101,7 +105,12 @@ class BlockShapes:
             self.formula, self.place.length, self.runner, self.report
         )
         self.saved = Saved(
-            self.step, self.kept, self.known, self.adapters.sites, self.count
+            self.step,
+            self.kept,
+            self.known,
+            self.adapters.sites,
+            self.count,
+            self.same,
         )
 
     def block(self) -> Block:
@@ -128,7 +137,7 @@ class BlockShapes:
             # Called by later blocks alone: on what has the stage's shape.
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 self._call_later(slot.name)
-        saved = Totals(scalars.parameters(), saved=self.saved.total())
+        saved = Totals(scalars.parameters(), kept=self.saved.total())
         return Block(
             shapes=dict(self.known),
             sites=dict(self.adapters.sites),
@@ -136,6 +145,8 @@ class BlockShapes:
             outputs=outputs,
             scalars=dict(scalars.own),
             totals=self._totals + self.adapters.totals + saved,
+            works={**self._others(), **self._works, **self.adapters.works},
+            held=self.saved.held(),
         )
 
     def count(self, tensor: Tensor) -> int:
@@ -154,6 +165,20 @@ class BlockShapes:
         if listed.kind == "finished":
             return sum(listed.first <= end < last for end in self.formula.ends)
         return last - listed.first + 1
+
+    def _others(self) -> dict[Tensor | Site, tuple[Link, ...]]:
+        """The tensors that no operator makes, and that are no views of others."""
+        found: dict[Tensor | Site, tuple[Link, ...]] = {}
+        for tensor in self.step.body:
+            view = isinstance(tensor, State | Part | Input) or is_list(tensor)
+            if not view and tensor not in self.step.taken:
+                parts = [
+                    p for p in self.step.parts(tensor) if not isinstance(p, Filled)
+                ]
+                reads = sum(self.shape(p).elements * self.count(p) for p in parts)
+                made = self.shape(tensor).elements * self.count(tensor)
+                found[tensor] = (Link(made, Cost(), (Work(reads, made),)),)
+        return found
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -204,7 +229,7 @@ class BlockShapes:
             case Across():
                 inner = self.shape(tensor.tensor)
                 if tensor.kind == "norm":
-                    self.saved.keep(tensor.tensor, inner)
+                    self.saved.keep(tensor.tensor, inner, tensor)
                 return inner.with_features(1)
             case History():
                 if tensor.kind == "concat":
@@ -259,9 +284,9 @@ class BlockShapes:
         ):
             for part, shape in zip(parts, shapes, strict=True):
                 if spreads(shape, target):
-                    self.saved.keep(part, shape)
+                    self.saved.keep(part, shape, tensor)
                 else:
-                    self.saved.keep(part, target, adapted=shape != target)
+                    self.saved.keep(part, target, tensor, adapted=shape != target)
         return target
 
     def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
@@ -386,10 +411,13 @@ class BlockShapes:
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
             if kept:
-                self.saved.keep(argument, shape, adapted=shape != own_shape)
+                adapted = shape != own_shape
+                self.saved.keep(argument, shape, tensor, adapted=adapted)
         if trace.saves_output:
-            self.saved.keep(tensor, trace.output)
-        self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
+            self.saved.keep(tensor, trace.output, tensor)
+        calls = self.count(tensor)
+        self.saved.keep_inside(tensor, trace.kept.times(calls))
+        self._works[tensor] = tuple(link.times(calls) for link in trace.links)
         return trace.output
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -471,7 +499,7 @@ class BlockShapes:
         """The shape of a sum over members, or of the share of each."""
         shape = self.shape(tensor.tensor)
         if tensor.kind == "softmax":
-            self.saved.keep(tensor, shape)
+            self.saved.keep(tensor, shape, tensor)
         else:
             self._check_dealt(tensor)
         return shape
@@ -505,9 +533,9 @@ class BlockShapes:
             )
             raise Stuck(tensor, (tensor.argument, tensor)) from None
         if cost.saves_input:
-            self.saved.keep(tensor.argument, shape)
+            self.saved.keep(tensor.argument, shape, tensor)
         if cost.saves_output:
-            self.saved.keep(tensor, shape)
+            self.saved.keep(tensor, shape, tensor)
         return shape
 
     def _part(self, tensor: Part) -> Shape:
