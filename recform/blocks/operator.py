@@ -255,6 +255,13 @@ class Operator:
     normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether it is nothing in evaluation: what comes in, unchanged.
+    absent: bool = False
+    #: Whether it is an affine map of each feature in evaluation: a batch normalisation.
+    affine: bool = False
+    #: The axis of its weight that has the features which it makes, if such a map behind it
+    #: can be part of its weight and its bias (which its argument ``bias`` asks for).
+    outputs: int | None = None
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
@@ -287,6 +294,14 @@ class Operator:
     def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
         """The sizes of the weight that is shared, where ``shares`` says that one is."""
         return ()
+
+    def unpadded(self, a: Arguments) -> bool:
+        """Whether a number that is added to a feature of its input is added everywhere.
+
+        Zeros around a grid have none, so that what stands in front of the operator
+        cannot be part of it. Only asked where :attr:`outputs` says something.
+        """
+        return False
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         """What it keeps where a network goes on by positions; all sizes are numbers.
@@ -341,6 +356,15 @@ class Operator:
         """The code, of the shapes of all inputs."""
         (x,) = inputs
         return self.emit(x, a)
+
+
+def declares(operator: Operator, name: str) -> bool:
+    """Whether the class of an operator itself says something that is not false.
+
+    What derives from it may compute something else, and has to say it again.
+    """
+    said = vars(type(operator)).get(name)
+    return said is not None and said is not False
 
 
 class Several(Operator):

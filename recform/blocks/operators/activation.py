@@ -240,6 +240,7 @@ class Identity(Operator):
     """What comes in, unchanged."""
 
     name = "identity"
+    absent = True
     positionwise = True
     about = "what comes in, unchanged"
     stacks = True
