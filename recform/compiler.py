@@ -125,6 +125,7 @@ def for_inference(compiled: Compiled) -> Compiled:
     _check_alone(compiled.timm, compiled.generation, report)
     with answered(compiled.formula.source, report):
         graph, found = _network(fold(compiled.graph), report)
+        proof.prove_folded(compiled.graph, graph, report)
     return replace(compiled, graph=graph, proof=found, training=compiled)
 
 

@@ -258,10 +258,10 @@ class Operator:
     #: Whether it is nothing in evaluation: what comes in, unchanged.
     absent: bool = False
     #: Whether it is an affine map of each feature in evaluation: a batch normalisation.
-    affine: bool = False
-    #: The axis of its weight that has the features which it makes, if such a map behind it
-    #: can be part of its weight and its bias (which its argument ``bias`` asks for).
-    outputs: int | None = None
+    folds: bool = False
+    #: Whether such a map behind it can be part of its weight and of its bias, which it has
+    #: if its argument ``bias`` says so.
+    bears: bool = False
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
@@ -299,7 +299,7 @@ class Operator:
         """Whether a number that is added to a feature of its input is added everywhere.
 
         Zeros around a grid have none, so that what stands in front of the operator
-        cannot be part of it. Only asked where :attr:`outputs` says something.
+        cannot be part of it. Only asked where it :attr:`bears` such maps.
         """
         return False
 
@@ -359,12 +359,11 @@ class Operator:
 
 
 def declares(operator: Operator, name: str) -> bool:
-    """Whether the class of an operator itself says something that is not false.
+    """Whether the class of an operator itself says that something holds.
 
     What derives from it may compute something else, and has to say it again.
     """
-    said = vars(type(operator)).get(name)
-    return said is not None and said is not False
+    return vars(type(operator)).get(name) is True
 
 
 class Several(Operator):

@@ -18,7 +18,7 @@ _IDENTITY = Identity()
 
 def bears(step: Step) -> bool:
     """Whether an affine map of its features can be part of a step."""
-    return declares(step.operator, "outputs")
+    return declares(step.operator, "bears")
 
 
 def with_bias(step: Step) -> Step:
@@ -42,11 +42,11 @@ def fold_pipeline(pipeline: Pipeline, inner: Callable[[Body], Body]) -> Pipeline
             step = replace(step, operator=inner(operator))
         step = replace(step, folded=(Folded("", (number,)),))
         before = kept[-1] if kept else None
-        if before is not None and declares(operator, "affine") and bears(before):
+        if before is not None and declares(operator, "folds") and bears(before):
             kept[-1] = with_bias(_joined(before, step, before))
         elif (
             before is not None
-            and declares(before.operator, "affine")
+            and declares(before.operator, "folds")
             and bears(step)
             and operator.unpadded(step.arguments)
         ):
@@ -67,4 +67,6 @@ def _joined(first: Step, second: Step, stays: Step) -> Step:
 
 
 def _places(steps: Sequence[Step]) -> tuple[int, ...]:
-    return tuple(place for step in steps for item in step.folded for place in item.steps)
+    return tuple(
+        place for step in steps for item in step.folded for place in item.steps
+    )

@@ -14,7 +14,7 @@ from recform.blocks.operators.convolution import Conv, DepthwiseConv
 from recform.blocks.operators.linear import Linear
 from recform.blocks.operators.window import pair
 from recform.blocks.symbolic import Symbolic
-from recform.inference.pipelines import with_bias
+from recform.inference.pipelines import bears, with_bias
 
 #: Whether no adapter keeps a term apart from the operator that it may be part of: their
 #: letters; an empty one is the tensor itself.
@@ -152,7 +152,9 @@ def merges(
             other: ratio
             for other in dict.fromkeys(n for group in own for n in group.factors)
             if other not in {name, *outside, *into, *into.values(), *itself}
-            and all(name in g.factors for g in groups if other in g.factors or not other)
+            and all(
+                name in g.factors for g in groups if other in g.factors or not other
+            )
             and (ratio := _ratio(own, name, other))
             and (other == ITSELF or _fits(single[name], single.get(other)))
             and free(name, other)
@@ -233,7 +235,7 @@ def _ratio(own: Sequence[_Group], name: str, other: str) -> Symbolic:
 def _kernel(step: Step) -> tuple[int, int] | None:
     """The kernel of a convolution that keeps the grid at stride 1; None for others."""
     operator, a = step.operator, step.arguments
-    if type(operator) not in (Conv, DepthwiseConv):
+    if not isinstance(operator, Conv | DepthwiseConv) or not bears(step):
         return None
     sides = (*pair(a.kernel), *pair(operator.padding(a)), *pair(a.dilation))
     if not all(isinstance(side, int) for side in sides):
@@ -258,7 +260,7 @@ def _fits(step: Step, other: Step | None) -> bool:
     """Whether a term can be part of one that holds others."""
     if other is None:
         return False
-    if declares(other.operator, "affine"):
+    if declares(other.operator, "folds"):
         return True
     if type(step.operator) is Linear:
         return type(other.operator) is Linear

@@ -121,7 +121,7 @@ class _Sum:
         self, made: nn.Module, place: Placed, trained: Mapping[Part, _Module]
     ) -> None:
         self._made, self._place, self._trained = made, place, trained
-        self._shape = tuple(made.weight.shape)  # type: ignore[arg-type]
+        self._shape: tuple[int, ...] = tuple(made.weight.shape)  # type: ignore[arg-type]
         self._groups = int(getattr(made, "groups", 1))
         self._turned = isinstance(made, nn.ConvTranspose2d)
 
@@ -201,7 +201,7 @@ class _Sum:
         """The weight that leaves all as it is."""
         weight = torch.zeros(self._shape, dtype=torch.float64, device=like.device)
         places = torch.arange(self._shape[0])
-        centre = tuple(side // 2 for side in self._shape[2:])
+        centre = tuple(torch.tensor(side // 2) for side in self._shape[2:])
         weight[(places, places % self._shape[1], *centre)] = 1
         return weight
 
@@ -235,4 +235,3 @@ def _affine(module: _Module) -> tuple[Tensor, Tensor]:
     values = {name: tensor.double() for name, tensor in tensors.items()}
     scale = values["weight"] / (values["running_var"] + norm.eps).sqrt()
     return scale, values["bias"] - values["running_mean"] * scale
-

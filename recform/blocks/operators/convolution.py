@@ -111,7 +111,7 @@ class Conv(_Conv):
 
     name = "conv"
     mixes = True
-    outputs = 0
+    bears = True
     about = "convolution; keeps height and width at stride 1 unless padding is given"
     arguments: tuple[Argument, ...] = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
@@ -134,7 +134,7 @@ class DepthwiseConv(_Conv):
     """A convolution of each channel by itself."""
 
     name = "dwconv"
-    outputs = 0
+    bears = True
     about = "depthwise convolution: each channel has a kernel of its own"
     source = "Sifre (2014); Howard et al. (2017)"
     arguments = (
@@ -157,7 +157,6 @@ class ScaledStdConv(Conv):
     """A convolution with scaled weight standardisation, for networks without norms."""
 
     name = "wsconv"
-    outputs = None
     about = (
         "convolution with scaled weight standardisation: each kernel has mean 0 and the "
         "variance gamma^2/fan-in, times a learned gain"
@@ -196,7 +195,7 @@ class TransposedConv(Operator):
     source = "Zeiler et al. (2010)"
     attribute = "deconv"
     mixes = True
-    outputs = 1
+    bears = True
     weights = (Weights("deconv", ("nn.ConvTranspose2d",)),)
     arguments = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),

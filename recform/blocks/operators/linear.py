@@ -31,7 +31,7 @@ class Linear(Operator):
     attribute = "fc"
     mixes = True
     stacks = True
-    outputs = 0
+    bears = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),
