@@ -119,12 +119,15 @@ def for_inference(compiled: Compiled) -> Compiled:
         CompileError: RF542, if it has another form; RF901, if the network would be
             another one.
     """
-    from recform.inference import fold
+    from recform.inference import fold, in_equations
 
     report = Diagnostics()
     _check_alone(compiled.timm, compiled.generation, report)
     with answered(compiled.formula.source, report):
-        graph, found = _network(fold(compiled.graph), report)
+        folded = fold(compiled.graph)
+        graph, found = _network(in_equations(folded), report)
+        if proof.overwrites(graph):
+            graph, found = _network(folded, report)
         proof.prove_folded(compiled.graph, graph, report)
     return replace(compiled, graph=graph, proof=found, training=compiled)
 

@@ -242,6 +242,8 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: Whether torch can write what an elementwise operator makes over what it gets.
+    overwrites: bool = False
     #: By how many positions an elementwise operator moves each token; zeros come in front.
     #: It is a linear map then, and no function of numbers.
     moves: int = 0

@@ -9,5 +9,6 @@ how its weights are made of those that were trained.
 """
 
 from recform.inference.fold import fold
+from recform.inference.overwriting import in_equations
 
-__all__ = ["fold"]
+__all__ = ["fold", "in_equations"]

@@ -8,9 +8,11 @@ from typing import TypeVar
 
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, I, State, Tensor, subtensors
-from recform.algebra.formula import Boundary, Equation, Formula, Pipeline, Rule
+from recform.algebra.formula import Formula, Pipeline
 from recform.graph.model import Block, NetworkGraph, Site
+from recform.inference.overwriting import in_definition
 from recform.inference.pipelines import fold_pipeline
+from recform.inference.rewrite import with_equations, with_sides
 from recform.inference.sums import ITSELF, Merges, Root, merges
 
 _Said = TypeVar("_Said")
@@ -41,9 +43,7 @@ class _Folder:
         # What recurs over positions is held against what the file says of it.
         if not formula.said:
             found = merges(_roots(formula), operators, _Adapters(self._network).free)
-        spans = dict(formula.spans)
-        for tensor, span in formula.spans.items():
-            spans.setdefault(found.rewritten(tensor), span)
+        formula = with_equations(formula, found.change)
         return replace(
             formula,
             stem=self._pipeline(formula.stem),
@@ -52,14 +52,10 @@ class _Folder:
             rise=rise and self._pipeline(rise),
             transition=transition and self._pipeline(transition),
             operators=found.operators,
-            equations=tuple(_equation(item, found) for item in formula.equations),
-            boundaries=tuple(_boundary(item, found) for item in formula.boundaries),
-            output=found.rewritten(formula.output),
             names=_without(formula.names, found),
             name_spans=_without(formula.name_spans, found),
             # What its weights start with are those that were trained.
             init={},
-            spans=spans,
         )
 
     def _pipeline(self, pipeline: Pipeline) -> Pipeline:
@@ -76,14 +72,8 @@ class _Folder:
         roots = [Root(right) for right in (*body.definitions.values(), body.output)]
         # There are no adapters inside.
         found = merges(roots, operators, lambda _, __: True)
-        if found.into or found.itself:
-            definitions = {s: found.rewritten(t) for s, t in body.definitions.items()}
-            output = found.rewritten(body.output)
-            made = replace(
-                body, definitions=definitions, output=output, operators=found.operators
-            )
-            return replace(made, tensors=tuple(subtensors(output, made.parts)))
-        return replace(body, operators=operators)
+        made = replace(body, operators=found.operators)
+        return in_definition(with_sides(made, found.change))
 
 
 def _roots(formula: Formula) -> Iterator[Root]:
@@ -102,23 +92,6 @@ def _roots(formula: Formula) -> Iterator[Root]:
         if boundary.rule is not None:
             yield Root(boundary.rule.right, name, I)
     yield Root(formula.output)
-
-
-def _equation(equation: Equation, found: Merges) -> Equation:
-    return replace(equation, right=found.rewritten(equation.right))
-
-
-def _boundary(boundary: Boundary, found: Merges) -> Boundary:
-    right, rule = boundary.right, boundary.rule
-    return replace(
-        boundary,
-        right=None if right is None else found.rewritten(right),
-        rule=rule and _rule(rule, found),
-    )
-
-
-def _rule(rule: Rule, found: Merges) -> Rule:
-    return replace(rule, right=found.rewritten(rule.right))
 
 
 def _without(table: Mapping[str, _Said], found: Merges) -> dict[str, _Said]:

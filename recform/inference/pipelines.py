@@ -10,7 +10,7 @@ from recform.algebra.cell import Cell
 from recform.algebra.formula import Folded, Pipeline, Step
 from recform.blocks import Arguments
 from recform.blocks.operator import declares
-from recform.blocks.operators.activation import Identity
+from recform.blocks.operators.activation import Identity, overwriting
 from recform.inference.labels import relabelled
 
 _IDENTITY = Identity()
@@ -53,11 +53,24 @@ def fold_pipeline(pipeline: Pipeline, inner: Callable[[Body], Body]) -> Pipeline
             kept[-1] = with_bias(_joined(before, step, step))
         else:
             kept.append(step)
+    kept = [*kept[:1], *map(_overwriting, kept, kept[1:])]
     if len(kept) < len(pipeline.steps):
         kept = relabelled(pipeline.steps, kept)
     if not kept and pipeline.steps:
         kept = [Step(_IDENTITY, Arguments({}), "", pipeline.steps[0].span)]
     return replace(pipeline, steps=tuple(kept))
+
+
+def makes_new(step: Step) -> bool:
+    """Whether what a step makes is a tensor of its own."""
+    return bears(step) or declares(step.operator, "folds")
+
+
+def _overwriting(before: Step, step: Step) -> Step:
+    """A step that writes over what the one before it makes: nobody else reads that."""
+    if not makes_new(before):
+        return step
+    return replace(step, operator=overwriting(step.operator))
 
 
 def _joined(first: Step, second: Step, stays: Step) -> Step:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import sympy
@@ -81,45 +81,17 @@ class Merges:
     into: Mapping[str, str]
     itself: frozenset[str]
 
-    def rewritten(self, tensor: Tensor) -> Tensor:
-        """A tensor, with fewer terms in its sums."""
-        if not self.into and not self.itself:
+    def change(self, _: Tensor, tensor: Tensor) -> Tensor:
+        """A tensor; a sum without the terms that are part of others."""
+        if not isinstance(tensor, TensorSum) or not (self.into or self.itself):
             return tensor
-        made: dict[Tensor, Tensor] = {}
-        for part in subtensors(tensor):
-            parts = [made[child] for child in self._left(part)]
-            if isinstance(part, TensorSum) and len(parts) == 1:
-                made[part] = parts[0]
-            elif tuple(parts) == part.children:
-                made[part] = part
-            else:
-                made[part] = _with(part, parts)
-        return made[tensor]
-
-    def _left(self, tensor: Tensor) -> Iterator[Tensor]:
-        """The parts of a tensor; of a sum those that are no part of others."""
-        if not isinstance(tensor, TensorSum):
-            yield from tensor.children
-            return
         bases = [_term(child)[1] for child in tensor.children]
-        gone = {
-            base.arguments[0]
-            for base in bases
-            if isinstance(base, Apply) and base.operator in self.itself
-        }
-        for child, base in zip(tensor.children, bases, strict=True):
-            merged = isinstance(base, Apply) and base.operator in self.into
-            if not merged and base not in gone:
-                yield child
-
-
-def _with(tensor: Tensor, parts: Sequence[Tensor]) -> Tensor:
-    """A tensor with other parts."""
-    if isinstance(tensor, TensorSum):
-        return TensorSum(*parts)
-    rest = iter(parts)
-    given = (next(rest) if isinstance(a, Tensor) else a for a in tensor.args)
-    return tensor.func(*given)  # type: ignore[no-any-return]
+        applied = [base for base in bases if isinstance(base, Apply)]
+        gone = {base.arguments[0] for base in applied if base.operator in self.itself}
+        gone |= {base for base in applied if base.operator in self.into}
+        terms = zip(tensor.children, bases, strict=True)
+        left = [child for child, base in terms if base not in gone]
+        return left[0] if len(left) == 1 else TensorSum(*left)
 
 
 def _term(tensor: Tensor) -> tuple[Symbolic, Tensor]:

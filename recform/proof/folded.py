@@ -17,10 +17,19 @@ import sympy
 
 from recform.algebra.body import Body
 from recform.algebra.cell import Cell
-from recform.algebra.expr import Apply, I, Scaled, State, Tensor, TensorSum, subtensors
+from recform.algebra.expr import (
+    Apply,
+    Elementwise,
+    I,
+    Scaled,
+    State,
+    Tensor,
+    TensorSum,
+    subtensors,
+)
 from recform.algebra.formula import Formula, Pipeline, Step
 from recform.blocks import Arguments
-from recform.blocks.operators.activation import Identity
+from recform.blocks.operators.activation import Identity, plain
 from recform.blocks.operators.convolution import Conv, DepthwiseConv, TransposedConv
 from recform.blocks.operators.linear import Linear
 from recform.blocks.operators.norm import BatchNorm
@@ -30,6 +39,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import NetworkGraph
 from recform.proof.network import FAULT, Refuted
+from recform.proof.overwriting import overwrites
 
 #: What a tensor is: its kind, and what it is made of.
 Node: TypeAlias = tuple[Any, ...]
@@ -89,6 +99,8 @@ def refute_folded(before: NetworkGraph, after: NetworkGraph) -> None:
         for missing in blocks.missing(one, new):
             if _Reader(table, old, missing).side(new, two) != wanted:
                 raise Refuted(f"for inference {one.name} would be something else")
+    if fault := overwrites(after):
+        raise Refuted(fault)
     if _adapters(before) != _adapters(after):
         raise Refuted("for inference an adapter would be lost")
     if (before.final, before.output) != (after.final, after.output):
@@ -275,6 +287,9 @@ class _Reader:
                 return _sum(parts)
             case Scaled() if tensor.coefficient.is_number:
                 return _scaled(parts[0], tensor.coefficient)
+            case Elementwise():
+                inner = _frozen(parts[0])
+                return self._table.form("function", plain(tensor.function), inner)
         rest = tuple(arg for arg in tensor.args if not isinstance(arg, Tensor))
         return self._table.form(type(tensor).__name__, rest, *map(_frozen, parts))
 
@@ -392,7 +407,7 @@ class _Letters:
 def _said(step: Step) -> Node:
     """What is said of a step besides its weights."""
     operator = step.operator
-    name = operator.name if isinstance(operator, Body) else operator
+    name = operator.name if isinstance(operator, Body) else plain(operator)
     return (name, tuple(sorted((k, str(v)) for k, v in step.arguments.items())))
 
 
