@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
 
 from recform.algebra.body import Body
 from recform.algebra.expr import Apply, I, State, Tensor, subtensors
@@ -14,8 +13,6 @@ from recform.inference.overwriting import in_definition
 from recform.inference.pipelines import fold_pipeline
 from recform.inference.rewrite import with_equations, with_sides
 from recform.inference.sums import ITSELF, Merges, Root, merges
-
-_Said = TypeVar("_Said")
 
 
 def fold(network: NetworkGraph) -> Formula:
@@ -52,8 +49,9 @@ class _Folder:
             rise=rise and self._pipeline(rise),
             transition=transition and self._pipeline(transition),
             operators=found.operators,
-            names=_without(formula.names, found),
-            name_spans=_without(formula.name_spans, found),
+            names={n: item for n, item in formula.names.items() if n not in found.into},
+            # Nobody has said what it is called.
+            name_spans={},
             # What its weights start with are those that were trained.
             init={},
         )
@@ -92,11 +90,6 @@ def _roots(formula: Formula) -> Iterator[Root]:
         if boundary.rule is not None:
             yield Root(boundary.rule.right, name, I)
     yield Root(formula.output)
-
-
-def _without(table: Mapping[str, _Said], found: Merges) -> dict[str, _Said]:
-    """What is said of operators that are still there."""
-    return {name: item for name, item in table.items() if name not in found.into}
 
 
 class _Adapters:

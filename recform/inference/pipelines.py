@@ -54,8 +54,7 @@ def fold_pipeline(pipeline: Pipeline, inner: Callable[[Body], Body]) -> Pipeline
         else:
             kept.append(step)
     kept = [*kept[:1], *map(_overwriting, kept, kept[1:])]
-    if len(kept) < len(pipeline.steps):
-        kept = relabelled(pipeline.steps, kept)
+    kept = relabelled(pipeline.steps, kept)
     if not kept and pipeline.steps:
         kept = [Step(_IDENTITY, Arguments({}), "", pipeline.steps[0].span)]
     return replace(pipeline, steps=tuple(kept))
