@@ -227,8 +227,8 @@ def optimize(
         params: likewise.
 
     Returns:
-        A module in evaluation, in the precision and on the device of the other; its
-        parameters ask for no gradients.
+        A module in evaluation, in the precision and on the device of the other. Its
+        parameters ask for no gradients, and lie in memory with the channels last.
 
     Raises:
         recform.diagnostics.CompileError: if the formula does not compile, is not known

@@ -107,6 +107,10 @@ def _load_folded(
     assert inference.training is not None
     state = tensors_of(module, inference)
     trained = inference.training.module(**chosen_arguments(inference, state))
+    # Numbers are rounded once: to the precision of the module that gets them.
+    kinds = {t.dtype for t in state.values() if t.is_floating_point()}
+    if len(kinds) == 1:
+        trained.to(kinds.pop())
     found = load(trained, inference.training, file, **how)
     fill(module, Folding(inference).of(trained.state_dict()))
     return found

@@ -34,7 +34,10 @@ def programs(draw: st.DrawFn) -> list[tuple[int, list[tuple[int, float]]]]:
 
 
 def run(
-    table: Table, modules: Sequence[Made], program: Sequence[tuple[int, list]], ends: int
+    table: Table,
+    modules: Sequence[Made],
+    program: Sequence[tuple[int, list]],
+    ends: int,
 ) -> list[Form]:
     """What a program makes: its last values, and all that was called."""
     values: list = [table.atom("slot", 0)]
