@@ -48,7 +48,7 @@ def _parts(paths: Sequence[_Path], group: _Path) -> Iterator[str]:
 
 def _label(path: _Path, alone: bool) -> str:
     """The label of a path; brackets around what is alone have no name to keep."""
-    *around, own = path
+    around = path[:-1]
     if alone and (not around or around[-1].startswith(DERIVED)):
         path = (*around[:-1], "")
     return ".".join(DERIVED + name if name.isdigit() else name for name in path)
