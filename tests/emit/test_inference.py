@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -17,6 +19,7 @@ import recform
 from recform.blocks.examples import random_examples
 from recform.compiler import Compiled, compile_source, read
 from recform.diagnostics import CompileError
+from tests.oracle.files import recurrences
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 FRAME = "input 3 x 8 x 8\nstages 4 x 2, 8 x 2 / 2\nhead avgpool > linear(3)\n"
@@ -122,11 +125,14 @@ def norms(module: nn.Module) -> int:
 def apart(compiled: Compiled, dtype: torch.dtype) -> tuple[float, nn.Module]:
     """How far results are apart before and after, and what comes out."""
     module = stirred(compiled.module().to(dtype))
-    made = recform.optimize(module)
     x = random_examples(compiled.formula.input, 2)
     x = x.to(dtype) if x.is_floating_point() else x
     with torch.no_grad():
-        wanted, result = module(x), made(x)
+        wanted = module(x)
+        if not wanted.isfinite().all():
+            return 0, module  # some that are drawn overflow
+        made = recform.optimize(module)
+        result = made(x)
     return float((result - wanted).abs().max() / wanted.abs().max()), made
 
 
@@ -292,3 +298,31 @@ def test_every_example(path: Path) -> None:
     for compiled in compile_source(source, {}, folder):
         difference, _ = apart(compiled, torch.float32)
         assert difference < 1e-5
+
+
+#: What files that are drawn say of operators, and what they could say besides.
+_DRAWN = {
+    "W = linear(c) > tanh": (
+        "W = linear(c) > bn",
+        "W = bn",
+        "W = bn > linear(c) > relu",
+    ),
+    "S = linear(c) > tanh": ("S = linear(c) > bn > relu", "S = linear(c)"),
+    "G = linear(c) > sigmoid": ("G = linear(c)", "G = bn"),
+    "Q(x) = x*sigmoid(A*x) where A = linear(cin)": (
+        "Q(x) = relu(A*x + x) where A = linear(cin) > bn",
+    ),
+}
+
+
+@pytest.mark.long
+@settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+@given(recurrences(), st.lists(st.integers(0, 3), min_size=4, max_size=4))
+def test_recurrences_that_are_drawn(text: str, picks: list[int]) -> None:
+    for (old, others), pick in zip(_DRAWN.items(), picks, strict=True):
+        text = text.replace(old, (old, *others)[pick % (1 + len(others))])
+    try:
+        compiled = recform.compile(text)
+    except CompileError:
+        return  # what is drawn may be no network
+    assert apart(compiled, torch.float64)[0] < 1e-9
