@@ -129,6 +129,7 @@ def compiled(
     *,
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -140,7 +141,7 @@ def compiled(
     values = parse_settings(settings or [])
     source, folder = source_of(file)
     plugins = _PLUGINS.get()
-    forms = {"timm": timm, "generation": generation}
+    forms = {"timm": timm, "generation": generation, "inference": inference}
     return compile_source(source, values, folder, plugins, network, **forms)
 
 

@@ -28,6 +28,7 @@ def emit(
     settings: tuple[tuple[str, str], ...] = (),
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
 ) -> str:
     """The source of a module with these networks.
 
@@ -36,6 +37,7 @@ def emit(
         settings: parameters that were set, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
         generation: whether they can go on by positions; all take tokens or ids then.
+        inference: whether they are for inference, and their formulas folded.
 
     Raises:
         CompileError: RF901, if what was written is not what was planned.
@@ -71,6 +73,7 @@ def emit(
     options += "".join(f" --plugin {name}" for name in named)
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
+    options += " --for inference" if inference else ""
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"

@@ -16,6 +16,7 @@ class Use(StrEnum):
     """What a network is written for, besides passes through whole examples."""
 
     generation = "generation"
+    inference = "inference"
 
 
 def command(
@@ -34,7 +35,11 @@ def command(
     ] = False,
     use: Annotated[
         Use | None,
-        typer.Option("--for", help="generation: one position after the other."),
+        typer.Option(
+            "--for",
+            help="generation: one position after the other; inference: batch norms and "
+            "sums of convolutions folded.",
+        ),
     ] = None,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
@@ -45,7 +50,11 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        forms = {"timm": timm, "generation": use is Use.generation}
+        forms = {
+            "timm": timm,
+            "generation": use is Use.generation,
+            "inference": use is Use.inference,
+        }
         networks = common.compiled(file, settings, network, **forms)
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
