@@ -34,7 +34,8 @@ class _Folder:
 
     def formula(self) -> Formula:
         formula = self._formula
-        adapter, rise, transition = formula.adapter, formula.rise, formula.transition
+        adapter, rise = formula.adapter, formula.rise
+        transition, lift = formula.transition, formula.lift
         operators = {n: self._pipeline(p) for n, p in formula.operators.items()}
         found = Merges(operators, {}, frozenset())
         # What recurs over positions is held against what the file says of it.
@@ -48,6 +49,7 @@ class _Folder:
             adapter=adapter and self._pipeline(adapter),
             rise=rise and self._pipeline(rise),
             transition=transition and self._pipeline(transition),
+            lift=lift and self._pipeline(lift),
             operators=found.operators,
             names={n: item for n, item in formula.names.items() if n not in found.into},
             # Nobody has said what it is called.

@@ -126,7 +126,7 @@ class _Side:
 
 def _sides(formula: Formula) -> Iterator[_Side]:
     """All that a formula says."""
-    for name in ("stem", "head", "adapter", "rise", "transition"):
+    for name in ("stem", "head", "adapter", "rise", "transition", "lift"):
         yield _Side(name, getattr(formula, name))
     for equation in formula.equations:
         yield _Side(equation.unknown, equation.right, equation.unknown)

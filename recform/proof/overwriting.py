@@ -46,7 +46,8 @@ def overwrites(network: NetworkGraph) -> str:
 
 def _pipelines(formula: Formula) -> Iterator[Pipeline]:
     pieces = (formula.stem, formula.head, formula.adapter, formula.rise)
-    for pipeline in (*pieces, formula.transition, *formula.operators.values()):
+    between = (formula.transition, formula.lift)
+    for pipeline in (*pieces, *between, *formula.operators.values()):
         if pipeline is not None:
             yield pipeline
 

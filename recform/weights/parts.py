@@ -71,7 +71,7 @@ def _pipeline(formula: Formula, owner: Owner) -> Pipeline | None:
         case "head":
             return formula.head
         case "transition":
-            return formula.transition
+            return formula.transition_of(formula.stages[owner.stage - 1])
         case "adapter":
             return formula.rise if owner.rises else formula.adapter
         case "operator":

@@ -39,6 +39,13 @@ TEXTS = {
         "X_i = X_<i-1> + W_i*X_<i-1>\nX_1 = X_0",
         0,
     ),
+    "in transitions down and up": (
+        "scope stage\ninput 3 x 8 x 8\nstages 4 x 1, 6 x 1 / 2, 4 x 1 / (1/2)\n"
+        "head avgpool > linear(3)\ntransition conv(3, c, stride=s) > bn\n"
+        "transition up upsample(1/s) > conv(1, c) > bn > relu\n"
+        "W = conv(3, c) > bn > relu\nX_i = X_<i-1> + W_i*X_<i-1>",
+        0,
+    ),
     "in front of what has no zeros around it": (
         f"{FRAME}W = bn > conv(1, c, groups=2) > relu > bn > conv(3, c, padding=0) > "
         "zeropad(1)\nX_<first> = C_<first>*X_<first-1>\nC = conv(3, c, stride=s)\n"

@@ -64,7 +64,9 @@ def _check_flows(formula: Formula, report: Diagnostics) -> None:
         return len(pipeline.steps) + sum(sizes[body] for body in bodies)
 
     flows = [formula.stem, formula.head, *formula.operators.values()]
-    flows += [f for f in (formula.adapter, formula.transition) if f is not None]
+    flows += [
+        f for f in (formula.adapter, formula.transition, formula.lift) if f is not None
+    ]
     for flow in flows:
         total = size(flow)
         if total > MAX_RUN:
