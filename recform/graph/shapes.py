@@ -364,7 +364,8 @@ class BlockShapes:
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
             bridge = (source, target)
-            self.adapters.add(site, bridge, behind, self.saved, self.span)
+            count = self.count(value)
+            self.adapters.add(site, bridge, behind, count, self.saved, self.span)
 
     # -- operators
 
@@ -479,20 +480,12 @@ class BlockShapes:
         return shapes[0].with_features(features)
 
     def _list(self, listed: History | Listed) -> Shape:
-        """The shape of each member of a list."""
+        """The shape of each member of a list: that of its newest one (rule 8)."""
         *before, member = self.step.parts(listed)
         shape = self.shape(member)
-        if before and self.shape(before[0]) != shape:
-            body = listed.body if isinstance(listed, History) else member
-            self.report.error(
-                "RF401",
-                f"the members of one sum have different shapes: "
-                f"{self.shape(before[0])} and {shape}",
-                self.span(body),
-                hint="`scope stage` starts the index anew in each stage, "
-                "with a transition between them",
-            )
-            raise Stuck(listed, (before[0], member))
+        for older in before:
+            if self.shape(older) != shape:
+                self._adapt(listed, older, shape)
         return shape
 
     def _over(self, tensor: Over) -> Shape:
