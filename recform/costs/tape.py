@@ -31,7 +31,7 @@ from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
 from recform.recurrence.model import Flow, Slot, Step
 from recform.recurrence.stacks import Lists
 
-#: Blocks of a row that are written out; what is behind them counts as copies of the last.
+#: Blocks of a row that are written out; one in the middle counts for those that are not.
 WRITTEN_OUT = 40
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
@@ -148,6 +148,7 @@ class _Recorder:
         self._part = "head"
         x = self._piece(network.head, x)
         self.tape.result = x
+        self._name(x)
         owned = {o.owner: o.parameters * o.copies for o in self.tape.operations}
         self.tape.scalars = network.totals.parameters - sum(owned.values())
 
@@ -173,7 +174,6 @@ class _Recorder:
                     if not opened:
                         self._name(x)  # as the variable of what the stem makes
                         opened = "x" in map(_variable, step.handed)
-                self._copies = 1
             if single:
                 # One nn.Sequential: what it gets is held to its end.
                 self._name(entry[0])
@@ -183,14 +183,13 @@ class _Recorder:
         return made[0]
 
     def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
-        """The blocks of a segment; the last one may stand for many."""
-        written = min(segment.count, WRITTEN_OUT)
-        if flow.stacks:
-            written = segment.count
-        for number in range(written):
-            if number == written - 1:
-                self._copies = segment.count - number
-            yield segment.first + number
+        """The blocks of a segment; one in the middle may stand for many."""
+        more = 0 if flow.stacks else max(0, segment.count - WRITTEN_OUT)
+        middle = WRITTEN_OUT // 2
+        for number in range(segment.count - more):
+            self._copies = 1 + more if number == middle else 1
+            yield segment.first + number + (more if number > middle else 0)
+        self._copies = 1
 
     # -- pipelines
 

@@ -70,6 +70,8 @@ class Attention(Operator):
             # Queries, keys, values, what is put together of them, and the weights.
             saves_more=4 * x.elements + weights,
             saves_bytes=4 * rows,
+            workspace=4 * x.elements + weights,
+            workspace_back=4 * x.elements,
         )
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
@@ -186,6 +188,8 @@ class Attend(Several):
             saves_more=kept.more,
             saves_bytes=4 * kept.rows,
             saves_once=kept.once,
+            workspace=kept.more,
+            workspace_back=sum(x.elements for x in inputs),
         )
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
