@@ -61,6 +61,11 @@ class Link:
     works: tuple[Work, ...]
     ends: bool = False
 
+    def keeping(self, numbers: int) -> Link:
+        """One for which more is kept."""
+        more = self.cost.saves_more + numbers
+        return replace(self, cost=replace(self.cost, saves_more=more))
+
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         cost = self.cost
@@ -90,6 +95,8 @@ class Trace:
         kept: what is kept in between.
         weights: those that are shared with other pipelines.
         links: its operators, one after the other.
+        turned: whether the features of a position lie apart in memory in what it makes.
+        multiplies: whether it begins with a product of matrices, which copies such.
     """
 
     output: Shape
@@ -100,6 +107,8 @@ class Trace:
     kept: Amount
     weights: tuple[Weight, ...] = ()
     links: tuple[Link, ...] = ()
+    turned: bool = False
+    multiplies: bool = False
 
     @property
     def workspace(self) -> int:
@@ -153,6 +162,7 @@ def trace(
     parameters = multiply_adds = 0
     kept = Amount()
     links: list[Link] = []
+    turned = False
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
@@ -175,6 +185,8 @@ def trace(
             pending = y.elements if cost.saves_output else 0
             last_saved, first, held = cost.saves_output, False, y.elements
         kept += cost.inside
+        if not (step.operator.elementwise or cost.passes):
+            turned = step.operator.turns
         links.append(_link(step, inputs, y, cost, values))
         inputs = (y,)
     (x,) = inputs
@@ -187,6 +199,8 @@ def trace(
         kept,
         tuple(weights),
         tuple(links),
+        turned,
+        bool(pipeline.steps) and pipeline.steps[0].operator.multiplies,
     )
 
 

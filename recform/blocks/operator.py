@@ -274,6 +274,10 @@ class Operator:
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
+    #: Whether the features of a position lie apart in memory in what it makes, and whether
+    #: it is a product of matrices, which copies what lies so.
+    turns: bool = False
+    multiplies: bool = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
     #: What its weight is, if that is one tensor for all operators of the network that say

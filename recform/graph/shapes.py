@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    K,
     Listed,
     Members,
     Over,
@@ -35,7 +36,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.tracing import Link
-from recform.blocks import Cost, Misfit, Shape, Stride, Work
+from recform.blocks import Amount, Cost, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -95,6 +96,7 @@ class BlockShapes:
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
+    _apart: dict[Tensor, bool] = field(default_factory=dict)
     _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -173,7 +175,9 @@ class BlockShapes:
                 ]
                 reads = sum(self.shape(p).elements * self.count(p) for p in parts)
                 made = self.shape(tensor).elements * self.count(tensor)
-                found[tensor] = (Link(made, Cost(), (Work(reads, made),)),)
+                weighed = self._weighed(tensor)
+                work = Work(reads, made, multiply_adds=weighed)
+                found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
         return found
 
     def _call_later(self, name: str) -> None:
@@ -402,17 +406,33 @@ class BlockShapes:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
+        copied = 0
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
-            if kept:
-                adapted = shape != own_shape
+            adapted = shape != own_shape
+            if kept and trace.multiplies and not adapted and self._turned(argument):
+                copied += shape.elements
+            elif kept:
                 self.saved.keep(argument, shape, tensor, adapted=adapted)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output, tensor)
         calls = self.count(tensor)
-        self.saved.keep_inside(tensor, trace.kept.times(calls))
-        self._works[tensor] = tuple(link.times(calls) for link in trace.links)
+        links = list(trace.links)
+        if copied:
+            links[0] = links[0].keeping(copied)
+        self.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
+        self._works[tensor] = tuple(link.times(calls) for link in links)
+        self._apart[tensor] = trace.turned
         return trace.output
+
+    def _turned(self, tensor: Tensor) -> bool:
+        """Whether the features of a position lie apart in memory, as far as it is known."""
+        if tensor in self._apart or tensor in self.step.taken:
+            return self._apart.get(tensor, False)
+        same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
+        parts = self.step.parts(tensor) if isinstance(tensor, same) else ()
+        self._apart[tensor] = bool(parts) and all(map(self._turned, parts))
+        return self._apart[tensor]
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Rule 5: the shapes in which arguments come to their operator.
@@ -494,7 +514,17 @@ class BlockShapes:
         shape = self.shape(tensor.tensor)
         if tensor.kind == "softmax":
             self.saved.keep(tensor, shape, tensor)
+        self._totals += Totals(multiply_adds=self._weighed(tensor))
         return shape
+
+    def _weighed(self, tensor: Tensor) -> int:
+        """The multiply-adds of a sum with a number for each member: a product by a row."""
+        if not isinstance(tensor, Over) or tensor.kind != "sum":
+            return 0
+        inner = tensor.tensor
+        if not isinstance(inner, Scaled) or not inner.coefficient.has(K):
+            return 0
+        return self.shape(inner).elements * self.count(inner)
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)

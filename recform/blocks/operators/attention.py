@@ -27,6 +27,7 @@ class Attention(Operator):
     """Multi-head self-attention with learned projections in and out."""
 
     name = "attention"
+    multiplies = True
     about = "multi-head self-attention between the tokens"
     source = "Vaswani et al. (2017), section 3.2.2"
     attribute = "attention"
