@@ -61,7 +61,16 @@ def main() -> None:
     options = asked.parse_args()
     torch.set_num_threads(1)
     files = options.files or sorted((ROOT / "examples").rglob("*.rf"))
-    print("| network | kept | said/is | training | said/is | inference | said/is | multiply-adds |")
+    heads = (
+        "network",
+        "kept",
+        "said/is",
+        "training",
+        "said/is",
+        "inference",
+        "said/is",
+    )
+    print(f"| {' | '.join((*heads, 'multiply-adds'))} |")
     print("|---|---|---|---|---|---|---|---|")
     for path in files:
         source, folder = read(path)

@@ -74,6 +74,8 @@ class BlockShapes:
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
         same: inputs that are another input in this place, and that one.
+        turned: whether the features of a tensor's positions lie apart in memory, as far as
+            known.
         calls: for each operator that the block owns, what it is made for.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
@@ -94,9 +96,9 @@ class BlockShapes:
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
+    turned: dict[Tensor, bool] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
-    _apart: dict[Tensor, bool] = field(default_factory=dict)
     _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -410,7 +412,7 @@ class BlockShapes:
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
             adapted = shape != own_shape
-            if kept and trace.multiplies and not adapted and self._turned(argument):
+            if kept and trace.multiplies and not adapted and self.is_turned(argument):
                 copied += shape.elements
             elif kept:
                 self.saved.keep(argument, shape, tensor, adapted=adapted)
@@ -422,17 +424,17 @@ class BlockShapes:
             links[0] = links[0].keeping(copied)
         self.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
         self._works[tensor] = tuple(link.times(calls) for link in links)
-        self._apart[tensor] = trace.turned
+        self.turned[tensor] = trace.turned
         return trace.output
 
-    def _turned(self, tensor: Tensor) -> bool:
+    def is_turned(self, tensor: Tensor) -> bool:
         """Whether the features of a position lie apart in memory, as far as it is known."""
-        if tensor in self._apart or tensor in self.step.taken:
-            return self._apart.get(tensor, False)
+        if tensor in self.turned or tensor in self.step.taken:
+            return self.turned.get(tensor, False)
         same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
         parts = self.step.parts(tensor) if isinstance(tensor, same) else ()
-        self._apart[tensor] = bool(parts) and all(map(self._turned, parts))
-        return self._apart[tensor]
+        self.turned[tensor] = bool(parts) and all(map(self.is_turned, parts))
+        return self.turned[tensor]
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Rule 5: the shapes in which arguments come to their operator.

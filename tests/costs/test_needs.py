@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,7 @@ MORE = {
     "definition": FRAME
     + "SE(x) = x*sigmoid(G*x) where G = globalpool > conv(1, c/2) > relu > conv(1, c)\n"
     "W = conv(3, c, stride=s) > bn > SE\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
-    "positions, a loop": TOKENS
-    + "times positions\nU = linear(c)\nW = linear(c)\n"
+    "positions, a loop": TOKENS + "times positions\nU = linear(c)\nW = linear(c)\n"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W_i*H_<i,t-1>)\nX_<i,t> = X_<i-1,t> + H_<i,t>\n"
     "output X_L",
     "positions, a scan": TOKENS
@@ -59,7 +59,7 @@ def test_memory(name: str) -> None:
     said = item.memory(batch=BATCH)
     momentum = said.total.optimizer
     assert said.total.kept == pytest.approx(real.kept, rel=0.01)
-    assert said.training - momentum == pytest.approx(real.training, rel=0.1)
+    assert said.training - momentum == pytest.approx(real.training, rel=0.12)
     assert said.inference == pytest.approx(real.inference, rel=0.15)
 
 
@@ -73,19 +73,28 @@ def test_numbers_of_two_bytes(name: str, dtype: torch.dtype) -> None:
     assert said == kept(net, examples(item.formula.input, BATCH, dtype))
 
 
+#: Those of which more than a hundredth is wrong; docs/costs.md says why.
+FAR = (
+    "depth_gates",
+    "hyper_connections",
+    "hyper_connections_dynamic",
+    "llama",
+    "minlstm",
+)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.rf")), ids=lambda p: p.stem)
 def test_memory_of_examples(path: Path) -> None:
-    """All that is written in examples, at its own size; docs/memory.md has the figures."""
+    """All that is written in examples, at its own size; docs/costs.md has the figures."""
     source, folder = read(path)
     for item in compile_source(source, folder=folder):
         real = measure(item.module(), item.formula.input, 2)
         said = item.memory(batch=2)
         momentum = said.total.optimizer
-        loose = path.stem in ("wavenet", "cross_attention", "minlstm")
-        assert said.total.kept == pytest.approx(real.kept, rel=0.25 if loose else 0.04)
-        rel = 0.2 if loose else 0.11
-        assert said.training - momentum == pytest.approx(real.training, rel=rel)
+        loose = path.stem in FAR
+        assert said.total.kept == pytest.approx(real.kept, rel=0.045 if loose else 0.01)
+        assert said.training - momentum == pytest.approx(real.training, rel=0.11)
         assert said.inference == pytest.approx(real.inference, rel=0.15)
         with torch.device("meta"), FlopCounterMode(display=False) as counter:
             item.module().eval()(examples(item.formula.input, 2, torch.float32))
@@ -148,7 +157,7 @@ LAYER = "W = linear(c, bias=false)\nX_i = W_i*X_<i-1>"
 def test_more_examples_need_more() -> None:
     graph = compiled(ALL["ResNet"]).graph
     found = [needs(graph, Setting(batch)) for batch in (1, 2, 8)]
-    for less, more in zip(found, found[1:], strict=False):
+    for less, more in pairwise(found):
         assert less.training < more.training
         assert less.total.kept < more.total.kept
         assert less.total.parameters == more.total.parameters
