@@ -71,7 +71,7 @@ class Attention(Operator):
             # Queries, keys, values, what is put together of them, and the weights.
             saves_more=4 * x.elements + weights,
             saves_bytes=4 * rows,
-            workspace=4 * x.elements + weights,
+            workspace=4 * x.elements,
             workspace_back=4 * x.elements,
         )
 
