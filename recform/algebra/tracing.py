@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import sympy
 
@@ -169,7 +170,8 @@ def trace(
     held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     weights: list[Weight] = []
     for step in pipeline.steps:
-        y, cost = _one(step, inputs, values)
+        made = _one(step, inputs, values)
+        y, cost = made.shape, made.cost
         if step.operator.shares:
             weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
@@ -187,7 +189,7 @@ def trace(
         kept += cost.inside
         if not (step.operator.elementwise or cost.passes):
             turned = step.operator.turns
-        links.append(_link(step, inputs, y, cost, values))
+        links.append(_link(step, inputs, made))
         inputs = (y,)
     (x,) = inputs
     return Trace(
@@ -204,18 +206,16 @@ def trace(
     )
 
 
-def _link(
-    step: Step,
-    inputs: tuple[Shape, ...],
-    y: Shape,
-    cost: Cost,
-    values: Mapping[Symbolic, Symbolic],
-) -> Link:
+def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     """What an operator of a pipeline does."""
+    cost, makes = made.cost, made.shape.elements
     if cost.passes:
         return Link(0, cost, (), step.ends)
-    works = step.operator.works_of(inputs, arguments_of(step, values))
-    return Link(y.elements, cost, works, step.ends)
+    works = step.operator.works_of(inputs, made.arguments)
+    if not works:
+        reads = sum(x.elements for x in inputs)
+        works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
+    return Link(makes, cost, works, step.ends)
 
 
 def memories(
@@ -251,13 +251,21 @@ def _entered(
     return {**values, INCOMING: inputs[0].features} if inputs else dict(values)
 
 
+class _Made(NamedTuple):
+    """An operator on shapes."""
+
+    arguments: Arguments
+    shape: Shape
+    cost: Cost
+
+
 def _one(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
-) -> tuple[Shape, Cost]:
+) -> _Made:
     with _blamed(step):
         _require_ids(step, inputs)
         a, operator = arguments_of(step, values), step.operator
-        return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
+        return _Made(a, operator.shape_of(inputs, a), operator.cost_of(inputs, a))
 
 
 def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:

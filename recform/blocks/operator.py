@@ -358,11 +358,8 @@ class Operator:
         return self.cost(x, a)
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
-        """What it computes, one thing after the other; all at once, as a rule."""
-        cost = self.cost_of(inputs, a)
-        makes = self.shape_of(inputs, a).elements
-        reads = sum(x.elements for x in inputs)
-        return (Work(reads, makes, cost.parameters, cost.multiply_adds),)
+        """What it computes, where that is one thing after the other; nothing if at once."""
+        return ()
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, of the shapes of all inputs."""
