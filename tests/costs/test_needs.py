@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from recform.compiler import compile_source, read
-from recform.costs import tape
+from recform.costs import record
 from recform.costs.devices import DEVICES, Dtype
 from recform.costs.needs import Setting, needs
 from recform.costs.peaks import peaks
@@ -62,10 +62,10 @@ def test_memory(name: str) -> None:
     assert said.training - momentum == pytest.approx(real.training, rel=0.12)
     assert said.inference == pytest.approx(real.inference, rel=0.15)
     # The graph counts what is kept block by block, and the tape tensor by tensor.
-    record = tape.record(item.graph)
-    first = record.buffers[0]
+    tape = record.record(item.graph)
+    first = tape.buffers[0]
     incoming = first.amount.held(BATCH, 4) if first.kept is not None else 0
-    assert peaks(record, BATCH, 4).kept + incoming == said.total.kept
+    assert peaks(tape, BATCH, 4).kept + incoming == said.total.kept
 
 
 @pytest.mark.parametrize("name", ["ResNet", "attention", "ids"])
@@ -121,9 +121,9 @@ def test_copies_of_a_block(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Deep rows are written out in part; that changes nothing."""
     text = ALL.get(name, FORMS[name]).replace("x 3", "x 30").replace("x 5", "x 30")
     graph = compiled(text).graph
-    whole = peaks(tape.record(graph), 2, 4)
-    monkeypatch.setattr(tape, "WRITTEN_OUT", 6)
-    short = peaks(tape.record(graph), 2, 4)
+    whole = peaks(record.record(graph), 2, 4)
+    monkeypatch.setattr(record, "WRITTEN_OUT", 6)
+    short = peaks(record.record(graph), 2, 4)
     assert short.kept == whole.kept
     assert short.training == pytest.approx(whole.training, rel=0.01)
     assert short.inference == whole.inference
