@@ -1,10 +1,12 @@
 """What `recform summary --memory` says of all examples, beside what torch does.
 
-    python benchmarks/memory_model.py [--profiler] [FILES]
+    python benchmarks/memory_model.py [--real] [--profiler] [FILES]
 
-Each network of the examples is made and trained for a step, with two examples in float32 on
-a CPU; storages are watched as the tests watch them (tests/costs/measured.py), and with
---profiler by torch's profiler, which sees the scratch memory of kernels as well.
+Each network of the examples is made and trained for a step, with two examples in float32 as
+on a CPU; storages are watched as the tests watch them (tests/costs/measured.py). That
+needs no numbers, and takes torch's tensors without any where it can; with --real they have
+some. With --profiler peaks of training are those of torch's profiler, which sees the scratch
+memory of kernels as well.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import sys
 from pathlib import Path
 
 import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -22,7 +25,7 @@ sys.path.insert(0, str(ROOT))
 from recform.compiled import Compiled  # noqa: E402
 from recform.compiler import compile_source, read  # noqa: E402
 from recform.report.memory import in_bytes  # noqa: E402
-from tests.costs.measured import examples, measure  # noqa: E402
+from tests.costs.measured import Measured, examples, measure  # noqa: E402
 
 BATCH = 2
 
@@ -34,6 +37,17 @@ def multiply_adds(item: Compiled) -> int:
     with FlopCounterMode(display=False) as counter:
         net(x)
     return counter.get_total_flops() // 2
+
+
+def measured(item: Compiled, real: bool) -> Measured:
+    """What torch holds."""
+    if not real:
+        try:
+            with FakeTensorMode(allow_non_fake_inputs=True):
+                return measure(item.module(), item.formula.input, BATCH)
+        except DataDependentOutputException:
+            pass  # the constructor asks for a number
+    return measure(item.module(), item.formula.input, BATCH)
 
 
 def profiled(item: Compiled) -> int:
@@ -57,6 +71,7 @@ def main() -> None:
     """Prints a row for each network."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("files", nargs="*", type=Path)
+    asked.add_argument("--real", action="store_true")
     asked.add_argument("--profiler", action="store_true")
     options = asked.parse_args()
     torch.set_num_threads(1)
@@ -76,7 +91,7 @@ def main() -> None:
         source, folder = read(path)
         for item in compile_source(source, folder=folder):
             said = item.memory(batch=BATCH)
-            real = measure(item.module(), item.formula.input, BATCH)
+            real = measured(item, options.real)
             training = profiled(item) if options.profiler else real.training
             momentum = said.total.optimizer
             cells = [
