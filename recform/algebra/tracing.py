@@ -376,4 +376,4 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     number = float(value)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
-    return int(value) if value.is_Integer and kind is not Kind.RATE else number
+    return int(value) if value.is_Integer and not kind.free else number

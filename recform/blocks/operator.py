@@ -19,10 +19,10 @@ Value: TypeAlias = Any
 class Kind(Enum):
     """What values an argument takes.
 
-    SIZE, STRIDE, WINDOW, MARGIN and RATE may be left symbolic in the emitted code (a width, a
-    dropout rate); the others shape the code and are numbers by then. A pair is
+    SIZE, STRIDE, WINDOW, MARGIN, RATE and REAL may be left symbolic in the emitted code (a
+    width, a dropout rate); the others shape the code and are numbers by then. A pair is
     (height, width); two equal numbers are read as one. What an operator costs may depend on
-    whether a rate is 0 or 1, and on no more of it.
+    whether a rate is 0 or 1, and on no more of it, and on no REAL.
     """
 
     SIZE = "a whole number of at least 1"
@@ -34,6 +34,7 @@ class Kind(Enum):
     MARGIN = "a whole number of at least 0, or a pair (height, width)"
     PADDING = "a fixed whole number of at least 0, or a pair (height, width)"
     RATE = "a number from 0 to 1"
+    REAL = "any number"
     NUMBER = "a number"
     FLAG = "true or false"
     CHOICE = "one of a few words"
@@ -42,6 +43,11 @@ class Kind(Enum):
     def paired(self) -> bool:
         """Whether it may be given for height and width apart."""
         return self in (Kind.KERNEL, Kind.WINDOW, Kind.MARGIN, Kind.PADDING)
+
+    @property
+    def free(self) -> bool:
+        """Whether it is a number, whole or not, that may depend on the block."""
+        return self in (Kind.RATE, Kind.REAL)
 
     @property
     def symbolic(self) -> bool:

@@ -11,12 +11,8 @@ from recform.algebra.expr import (
     Apply,
     Filled,
     Input,
-    K,
-    Part,
-    Scaled,
     State,
     Tensor,
-    is_list,
 )
 from recform.algebra.formula import Scope
 from recform.algebra.tracing import Link
@@ -33,13 +29,6 @@ WRITTEN_OUT = 40
 def record(network: NetworkGraph) -> Tape:
     """The operations of a network."""
     return _Recorder(network).network()
-
-
-def _folded(tensor: Tensor) -> bool:
-    """Whether code multiplies where it adds: by a sign, or by a number for each member."""
-    if not isinstance(tensor, Scaled):
-        return False
-    return tensor.coefficient in (1, -1) or tensor.coefficient.has(K)
 
 
 def _variable(slot: Slot) -> str:
@@ -227,7 +216,7 @@ class _BlockRecorder:
 
     def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
         everything = tuple(dict.fromkeys(number for part in parts for number in part))
-        if isinstance(tensor, State | Part) or is_list(tensor) or _folded(tensor):
+        if tensor not in self._block.works:
             here = self._writer.here
             self._where[tensor] = (here, here)
             return everything

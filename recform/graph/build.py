@@ -94,11 +94,12 @@ class _NetworkFollower:
         shape = stem.output
         for number, flow in enumerate(recurrence.flows):
             by_stage = formula.scope is Scope.STAGE
-            if number and formula.transition is not None:
-                stage = formula.stages[number]
+            stage = formula.stages[number]
+            between = formula.transition_of(stage) if number and by_stage else None
+            if between is not None:
                 table = self._flows.table(number, 1)
                 place = Place(stage.width, stage.stride, table=table)
-                piece, kept = self._piece(formula.transition, shape, place, kept)
+                piece, kept = self._piece(between, shape, place, kept)
                 transitions.append(piece)
                 shape = piece.output
             which = [number] if by_stage else list(range(len(formula.stages)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from recform.algebra.expr import Part, State, Tensor
+from recform.algebra.expr import Dealt, Part, State, Tensor
 from recform.blocks import Amount, Shape
 from recform.graph.model import Bridge, Held, Site
 from recform.recurrence.model import Step
@@ -86,7 +86,7 @@ class Saved:
                 if Site(self._step.bare(right), tensor) in self._sites:
                     return tensor
                 tensor = right
-            elif isinstance(tensor, Part):
+            elif isinstance(tensor, Part | Dealt):
                 tensor = tensor.tensor
             else:
                 break

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -31,6 +32,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    dealt_in,
     is_list,
     list_of,
 )
@@ -154,6 +156,8 @@ class BlockShapes:
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor of the block is: one for each member of a list."""
         listed = tensor if is_list(tensor) else list_of(tensor)
+        if listed is None and tensor.is_many:
+            return int(self.shape(dealt_in(tensor)[0].tensor).features)
         if isinstance(listed, Listed):
             *before, _ = listed.children
             return 1 + sum(map(self.count, before))
@@ -170,17 +174,25 @@ class BlockShapes:
         """The tensors that no operator makes, and that are no views of others."""
         found: dict[Tensor | Site, tuple[Link, ...]] = {}
         for tensor in self.step.body:
-            view = isinstance(tensor, State | Part | Input) or is_list(tensor)
-            if not view and tensor not in self.step.taken:
-                parts = [
-                    p for p in self.step.parts(tensor) if not isinstance(p, Filled)
-                ]
-                reads = sum(self.shape(p).elements * self.count(p) for p in parts)
-                made = self.shape(tensor).elements * self.count(tensor)
-                weighed = self._weighed(tensor)
-                work = Work(reads, made, multiply_adds=weighed)
-                found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
+            if self._is_view(tensor):
+                continue
+            parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+            reads = sum(self.shape(p).elements * self.count(p) for p in parts)
+            made = self.shape(tensor).elements * self.count(tensor)
+            weighed = self._weighed(tensor)
+            work = Work(reads, made, multiply_adds=weighed)
+            found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
         return found
+
+    def _is_view(self, tensor: Tensor) -> bool:
+        """Whether a tensor has no numbers of its own, or is never made by itself."""
+        if isinstance(tensor, Scaled):
+            # Code has the sign in a sum, and weights in a product with all members.
+            return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
+        if isinstance(tensor, Pointwise):
+            return self._by_features(tensor)
+        views = State | Part | Input | Dealt
+        return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -224,6 +236,8 @@ class BlockShapes:
                 return self.shape(tensor.listed)
             case History() | Listed() if is_list(tensor):
                 return self._list(tensor)
+            case Dealt():
+                return self.shape(tensor.tensor).with_features(1)
             case Over():
                 return self._over(tensor)
             case Across():
@@ -516,17 +530,45 @@ class BlockShapes:
         shape = self.shape(tensor.tensor)
         if tensor.kind == "softmax":
             self.saved.keep(tensor, shape, tensor)
+        else:
+            self._check_dealt(tensor)
         self._totals += Totals(multiply_adds=self._weighed(tensor))
         return shape
 
     def _weighed(self, tensor: Tensor) -> int:
-        """The multiply-adds of a sum with a number for each member: a product by a row."""
+        """The multiply-adds of a sum that weighs its members: it is a product by a row."""
         if not isinstance(tensor, Over) or tensor.kind != "sum":
             return 0
         inner = tensor.tensor
-        if not isinstance(inner, Scaled) or not inner.coefficient.has(K):
+        scaled = isinstance(inner, Scaled) and inner.coefficient.has(K)
+        count = self.count(inner)
+        # By features of a tensor a single member is scaled, and no product of matrices.
+        if not scaled and (count == 1 or not self._by_features(inner)):
             return 0
-        return self.shape(inner).elements * self.count(inner)
+        return self.shape(inner).elements * count
+
+    def _by_features(self, tensor: Tensor) -> bool:
+        """Whether it is all members, each times its feature of one tensor."""
+        parts = self.step.parts(tensor) if isinstance(tensor, Pointwise) else ()
+        dealt = [part for part in parts if isinstance(part, Dealt)]
+        others = [part for part in parts if part not in dealt]
+        return len(dealt) == len(others) == 1 and others[0].is_many
+
+    def _check_dealt(self, tensor: Over) -> None:
+        """Reports features for the members of a sum that are more, or fewer, than these."""
+        members = self.count(tensor.tensor)
+        for dealt in dealt_in(tensor.tensor):
+            features = int(self.shape(dealt.tensor).features)
+            if features != members:
+                self.report.error(
+                    "RF428",
+                    f"this sum has {members} "
+                    f"member{'' if members == 1 else 's'} in block {self.place.index}, "
+                    f"and for each a feature of what has {features}",
+                    self.span(dealt),
+                    hint="block i has i members from 0 to i-1: A = ln > linear(i)",
+                )
+                raise Stuck(tensor, (dealt.tensor, tensor))
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
