@@ -110,11 +110,8 @@ class Cell(Body):
             Misfit: if no tokens come in, or a value would change its width from
                 position to position.
         """
-        key = (inputs, tuple(a.items()))
-        if key not in self._shapes:
-            made = self.inside(inputs, a).shape(self.output)
-            self._shapes[key] = inputs[0].with_features(made.features)
-        return self._shapes[key]
+        made = self.known(inputs, a).shape(self.output)
+        return inputs[0].with_features(made.features)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """Parameters once, all else for every position."""
