@@ -64,7 +64,9 @@ def test_older_members_are_brought_to_the_newest() -> None:
     (compiled,) = compile_source(from_text(WEIGHED))
     products = 5 * 4 + sum(a * b for a, b in zip(before, widths, strict=False))
     # Three members come to the second stage, five to the third.
-    assert compiled.graph.totals.multiply_adds == products + 3 * 4 * 6 + 5 * 6 * 3
+    adapted = 3 * 4 * 6 + 5 * 6 * 3
+    weighed = sum((i + 1) * width for i, width in enumerate(widths, 1))
+    assert compiled.graph.totals.multiply_adds == products + adapted + weighed
     assert compiled.graph.totals.parameters == parameters
 
 
