@@ -16,11 +16,28 @@ SMALL = {"depth": 5, "vocabulary": 50, "length": 16, "size": 32}
 def thinned(
     cases: Iterable[Any], every: int, name: Callable[[Any], str] = str
 ) -> list[Any]:
-    """Cases of a test, of which one in some runs in each run of the tests."""
+    """Cases of a test, of which one in some runs in each run of the tests.
+
+    Args:
+        cases: values, or what `pytest.param` makes of one.
+        every: one in so many.
+        name: of a value.
+    """
     return [
-        pytest.param(case, id=name(case), marks=[pytest.mark.long] if n % every else [])
-        for n, case in enumerate(cases)
+        pytest.param(value, id=name(value), marks=[*marks, *_LATER[bool(n % every)]])
+        for n, (value, marks) in enumerate(map(_parted, cases))
     ]
+
+
+_LATER = {False: (), True: (pytest.mark.long,)}
+_PARAM = type(pytest.param(0))
+
+
+def _parted(case: Any) -> tuple[Any, Iterable[pytest.Mark | pytest.MarkDecorator]]:
+    if isinstance(case, _PARAM):
+        (value,) = case.values
+        return value, case.marks
+    return case, ()
 
 
 def small(path: Path) -> dict[str, int]:
