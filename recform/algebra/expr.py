@@ -166,6 +166,20 @@ class Input(Tensor):
         return super().__new__(cls)
 
 
+class Context(Tensor):
+    """A further input of the network, by its name: the same tensor in all blocks.
+
+    Like a number it is there in every block, and no block hands it on.
+    """
+
+    def __new__(cls, name: str | Str) -> Context:
+        return super().__new__(cls, Str(str(name)))
+
+    @property
+    def name(self) -> str:
+        return word(self.args[0])
+
+
 class State(Tensor):
     """``X_<i-1>``: the value of an unknown at an index."""
 
@@ -297,6 +311,10 @@ class Filled(Tensor):
     @property
     def at(self) -> Symbolic:
         return self.args[1]
+
+
+#: What each block has without its being handed on from block to block.
+EVERYWHERE = (Filled, Context)
 
 
 class TensorSum(Tensor):
@@ -530,6 +548,20 @@ def _replaced(
         made = tensor.func(*(arg for arg, _ in pairs)) if changed else tensor
         memo[tensor] = (made, changed)
     return memo[tensor]
+
+
+def is_of_context(tensor: Tensor) -> bool:
+    """Whether a tensor is a further input, or made of such ones by what all blocks share.
+
+    Such a tensor belongs to no block, so it has no stage, and no adapter.
+    """
+    if isinstance(tensor, Context):
+        return True
+    own = isinstance(tensor, Apply) and tensor.index is not sympy.nan
+    if own or isinstance(tensor, History):
+        return False
+    parts = [part for part in tensor.children if not isinstance(part, Filled)]
+    return bool(parts) and all(map(is_of_context, parts))
 
 
 def is_list(tensor: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
 
@@ -308,6 +308,8 @@ class Formula:
         source: the file that was asked for.
         params: in the order of the file.
         input: the shape of one example.
+        contexts: the shapes of its further inputs, by name, in the order of the file;
+            those that nobody reads as well.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
         rise, lift: the adapter and the transition for a grid that becomes finer; None for
@@ -334,6 +336,7 @@ class Formula:
     source: Source
     params: tuple[Param, ...]
     input: Shape
+    contexts: Mapping[str, Shape]
     stem: Pipeline
     head: Pipeline
     adapter: Pipeline | None
@@ -358,6 +361,22 @@ class Formula:
     starts: Mapping[str, Symbolic] = field(
         compare=False, repr=False, default_factory=dict
     )
+
+    @property
+    def inputs(self) -> tuple[Shape, ...]:
+        """The shapes of all that the network takes, in the order in which it does."""
+        return self.input, *self.contexts.values()
+
+    def taking(self, shape: Shape) -> Formula:
+        """The network of other examples; a further input with their grid follows them."""
+        same = (self.input.layout, self.input.grid)
+        contexts = {
+            name: replace(x, grid=shape.grid)
+            if x.grid and (x.layout, x.grid) == same and len(x.grid) == len(shape.grid)
+            else x
+            for name, x in self.contexts.items()
+        }
+        return replace(self, input=shape, contexts=contexts)
 
     @property
     def relative(self) -> bool:

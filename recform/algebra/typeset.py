@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -152,6 +153,8 @@ class _Plain:
         match tensor:
             case Input():
                 return "input", _ATOM
+            case Context():
+                return self.index(tensor.name, sympy.nan), _ATOM
             case State():
                 return self.index(tensor.name, tensor.index), _ATOM
             case Mirror():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from recform.blocks.shape import Layout, Shape
@@ -27,6 +28,16 @@ def random_examples(
     if shape.layout is Layout.IDS:
         return torch.randint(int(shape.features), sizes, generator=generator)
     return torch.randn(sizes, generator=generator, **kind)
+
+
+def random_inputs(
+    shapes: Sequence[Shape],
+    count: int,
+    generator: torch.Generator | None = None,
+    **kind: Any,
+) -> tuple[torch.Tensor, ...]:
+    """Random examples for each input of a network, in their order."""
+    return tuple(random_examples(shape, count, generator, **kind) for shape in shapes)
 
 
 def empty_examples(shape: Shape, count: int) -> torch.Tensor:

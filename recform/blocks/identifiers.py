@@ -18,6 +18,8 @@ KEYWORDS = frozenset(keyword.kwlist)
 _BUILTIN = frozenset(name for name in dir(builtins) if not name.startswith("_"))
 #: What a forward pass reads that is none of its variables.
 IN_FORWARD = KEYWORDS | _BUILTIN | {"torch", "nn", "F", "Tensor", "math", "Any", "self"}
+#: Variables of generated loops and forward passes.
+LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
 #: What means something in every generated file: all that one may import (a test reads
 #: it off the goldens) besides.
 GLOBAL = IN_FORWARD | {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 from recform.modules import need_torch
@@ -39,13 +39,13 @@ def ablate(
     torch.manual_seed(0)
     network = whole.module().eval()
     parts = parts_of(whole, network)
-    images = random_examples(whole.formula.input, 8)
+    start = random_inputs(whole.formula.inputs, 8)
     names = list(whole.formula.operators)
     with torch.no_grad():
-        expected = network(images)
+        expected = network(*start)
 
         def change() -> float:
-            distance = float((network(images) - expected).norm())
+            distance = float((network(*start) - expected).norm())
             return distance / max(float(expected.norm()), 1e-30)
 
         rows: list[dict[str, Any]] = []

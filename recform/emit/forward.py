@@ -13,7 +13,7 @@ from recform.algebra.formula import Scope
 from recform.emit.formula.stacked import stacks
 from recform.emit.formula.statements import BodyWriter
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
-from recform.emit.naming.names import base_name, variable
+from recform.emit.naming.names import base_name, context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned
 from recform.emit.plan.definitions import (
@@ -67,10 +67,12 @@ class ForwardWriter:
         self._formula = network.recurrence.formula
         self._single = single
         self._has = attributes
+        self._contexts = context_names(self._recurrence)
 
     def write(self) -> Function:
         """The method."""
-        return forward((*self._before(), *self._blocks(), *self._head()))
+        body = (*self._before(), *self._blocks(), *self._head())
+        return forward(body, ("x", *self._formula.contexts))
 
     def _before(self) -> Iterator[Statement]:
         yield from self._stem()
@@ -119,12 +121,17 @@ class ForwardWriter:
 
     def _follow(self, flow: Flow, number: int) -> tuple[list[Statement], str]:
         """The blocks of a flow; and the expression of its output."""
-        names = Namespace.forward({"x"})
+        names = self._scope("x")
         unknowns = {base_name(State(e.unknown, 0)) for e in self._formula.equations}
-        lists = stack_names(flow, Namespace.forward({"x", *unknowns}))
+        lists = stack_names(flow, self._scope("x", *unknowns))
         writer = self._writer(flow.start, number, {})
         start = BodyWriter(
-            flow.start, writer, names, self._name_of(flow.start), self._line
+            flow.start,
+            writer,
+            names,
+            self._name_of(flow.start),
+            self._line,
+            fixed=self._contexts,
         )
         made: list[Statement] = [*start.write(flow.initial)]
         initial = [writer.show(s) for s in flow.initial if isinstance(s, Tensor)]
@@ -136,10 +143,12 @@ class ForwardWriter:
         else:
             final = self._loop(made, flow, number, initial, lists)
         # What went into the loop is not needed any more: its names serve again.
-        behind, result = self._end(
-            flow, number, final, Namespace.forward({"x", *final})
-        )
+        behind, result = self._end(flow, number, final, self._scope("x", *final))
         return [*made, *behind], result
+
+    def _scope(self, *taken: str) -> Namespace:
+        """The variables that are still free."""
+        return Namespace.forward({*self._contexts.values(), *taken})
 
     def _end(
         self,
@@ -153,6 +162,7 @@ class ForwardWriter:
         variables: dict[Slot, str] = {}
         for slot, text in zip(flow.end.inputs, final, strict=True):
             variables[slot] = text
+        variables.update(self._contexts)
         end = self._writer(flow.end, number, variables)
         name_of = self._name_of(flow.end)
         tail = BodyWriter(flow.end, end, names, name_of, self._line, indent)

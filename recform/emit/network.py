@@ -8,7 +8,7 @@ from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
 from recform.algebra.said import equation_texts
-from recform.blocks import Layout
+from recform.blocks import Layout, Shape
 from recform.blocks.shape import Size
 from recform.emit.calls import made_at
 from recform.emit.formula.workshop import Workshop
@@ -53,7 +53,13 @@ from recform.emit.steps.owned import BlockClasses
 from recform.emit.steps.stages import StageWriter
 from recform.emit.steps.step import Frame, plan_step
 from recform.graph.model import Block, NetworkGraph, Piece, Place
-from recform.recurrence.model import REGULAR, ModuleSlot, read_by, shared_by
+from recform.recurrence.model import (
+    REGULAR,
+    ModuleSlot,
+    contexts_of,
+    read_by,
+    shared_by,
+)
 
 
 def plan_network(
@@ -137,7 +143,7 @@ class NetworkWriter:
             and not isinstance(step.inputs[0], ModuleSlot)
             and not any(map(is_list, (*step.inputs, *step.outputs)))
             for step in steps
-        ) and not any(map(shared_by, steps))
+        ) and not any(shared_by(step) or contexts_of(step) for step in steps)
 
     def _step_name(self, index: int) -> str:
         """The name of the class of a step, or of the function that makes its modules."""
@@ -199,12 +205,11 @@ class NetworkWriter:
         formula = self._formula
         texts = [*equation_texts(formula), *(b.text for b in formula.boundaries)]
         lines = [line for t in dict.fromkeys(texts) for line in folded(t, 80)]
-        x = self._network.stem.input
-        given = str(x)
-        if x.layout is Layout.IDS:
-            given = f"{x.grid[0]} ids below {x.features}"
-        takes = f"Takes N x {given}, returns N x {self._returns()}."
-        return "\n".join([*lines, "", takes])
+        x = _said(self._network.stem.input)
+        more = formula.contexts.items()
+        given = [f"N x {x}", *(f"{name} of N x {_said(y)}" for name, y in more)]
+        takes = f"Takes {', '.join(given)}, returns N x {self._returns()}."
+        return "\n".join([*lines, "", *folded(takes, 80)])
 
     def _returns(self) -> str:
         """The shape of what the network returns, for its docstring."""
@@ -390,6 +395,11 @@ class NetworkWriter:
                         more = len(shape.broadcast_view()) - 1
                         return [str(int(shape.features)), *(["1"] * more)]
         return ["1"]
+
+
+def _said(x: Shape) -> str:
+    """The shape of an input, as a docstring says it."""
+    return f"{x.grid[0]} ids below {x.features}" if x.layout is Layout.IDS else str(x)
 
 
 def _learned(tensor: Tensor) -> set[Learned]:

@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Elementwise,
     Filled,
     History,
@@ -128,8 +129,13 @@ def mean(*vectors):
     return [sum(parts) / Q(len(parts)) for parts in fitting(vectors)]
 
 
-inputs = [random.Random(f"{{SEED}} input {{n}}") for n in range(WIDTH)]
-x = [Q(numbers.randint(-3, 3)) * SIZE for numbers in inputs]
+def given(name):
+    """An input of the network."""
+    inputs = [random.Random(f"{{SEED}} {{name}} {{n}}") for n in range(WIDTH)]
+    return [Q(numbers.randint(-3, 3)) * SIZE for numbers in inputs]
+
+
+x = given("input")
 
 
 {bodies}
@@ -286,6 +292,8 @@ def _body(
         match tensor:
             case Input():
                 return "x"
+            case Context():
+                return f'given("{tensor.name}")'
             case State() | History():
                 return known(tensor)
             case Apply():

@@ -106,7 +106,9 @@ def _sizes(formula: Formula) -> tuple[str, str, str]:
         f"{stage.width} x {stage.blocks}" + _divided(stage.stride)
         for stage in formula.stages
     ]
-    return str(formula.input), formula.scope.value, ", ".join(stages)
+    inputs = [str(formula.input)]
+    inputs += (f"{name} = {shape}" for name, shape in formula.contexts.items())
+    return "; ".join(inputs), formula.scope.value, ", ".join(stages)
 
 
 def _divided(stride: Stride) -> str:

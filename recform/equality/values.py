@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -104,6 +105,8 @@ class Evaluator:
         match tensor:
             case Input():
                 return self._atoms.value("input")
+            case Context():
+                return self._atoms.value("context", tensor.name)
             case Apply():
                 return self._apply(tensor, known)
             case Elementwise():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.algebra.expr import Context
 from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.algebra.tracing import Weight
 from recform.blocks import Amount, Layout, Shape
@@ -122,6 +123,7 @@ class _NetworkFollower:
             *(stage.totals for stage in stages),
             *(block.totals for block in [*starts, *ends]),
             *(module.totals for group in shared for module in group),
+            *(contexts := self._contexts()).values(),
             Totals(parameters=self._shared_scalars()),
         ]
         return NetworkGraph(
@@ -135,6 +137,7 @@ class _NetworkFollower:
             ends=tuple(ends),
             final=shape,
             output=head.output,
+            contexts=contexts,
             totals=sum(parts, Totals()),
         )
 
@@ -202,6 +205,12 @@ class _NetworkFollower:
                 )
             )
         return tuple(modules)
+
+    def _contexts(self) -> dict[str, Totals]:
+        """What the further inputs cost: those that autograd keeps, once."""
+        kept = self._flows.contexts
+        names = self._formula.contexts
+        return {name: Totals(kept=kept.get(Context(name), Amount())) for name in names}
 
     def _shared_scalars(self) -> int:
         return sum(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from recform.algebra.expr import Input, Tensor
+from recform.algebra.expr import Context, Input, Tensor, is_of_context
 from recform.algebra.formula import Scope
-from recform.blocks import Shape
+from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.coefficients import of_places
@@ -17,7 +17,14 @@ from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
-from recform.recurrence.model import Flow, ModuleSlot, Recurrence, Step
+from recform.recurrence.model import (
+    START,
+    Flow,
+    ModuleSlot,
+    Recurrence,
+    Step,
+    contexts_of,
+)
 from recform.recurrence.stacks import Lists
 from recform.recurrence.unroll import leading
 from recform.source import Span
@@ -76,6 +83,7 @@ class FlowFollower:
     Attributes:
         modules: operators that are not a block's own, of the last flow.
         scalars: sizes of the learned scalars that all blocks share.
+        contexts: the further inputs that autograd keeps, and how much that is.
         followed: the blocks of each stage, as far as it came.
         block: the block that it is in; None between blocks.
     """
@@ -91,6 +99,9 @@ class FlowFollower:
         self._strides = Strides.of(self._formula)
         self.modules: dict[tuple[str, int | None], Module] = {}
         self.scalars: dict[str, int] = {}
+        self.contexts: dict[Tensor, Amount] = {}
+        self._constants: dict[Tensor, Shape] = {}
+        self._kept: dict[Tensor, Amount] = {}
         self.followed: list[list[Segment]] = []
         self._waiting: Lists[_Carried]
         self.block: BlockShapes | None = None
@@ -137,6 +148,8 @@ class FlowFollower:
         behind, after = self._block(flow.end, carried, place, which[-1], None, False)
         self._no_adapters(start, formula.equations[0].span, "in front of the first")
         self._no_adapters(behind, formula.output_span, "behind the last")
+        more = Totals(kept=sum(self._kept.values(), Amount()))
+        start = replace(start, totals=start.totals + more)
         return start, stages, behind, after[0].kept
 
     def _stage(self, stage: _Stage, carried: tuple[_Carried, ...]) -> StageGraph:
@@ -299,6 +312,9 @@ class FlowFollower:
                     same[slot] = other
                 if item.kept:
                     saved.add(slot)
+        for tensor in contexts_of(step):
+            if tensor in self._constants:
+                known[tensor] = self._constants[tensor]
         if shape is not None and kept:
             saved.update(t for t in step.body if isinstance(t, Input))
         shapes = BlockShapes(
@@ -321,6 +337,14 @@ class FlowFollower:
         self.block = shapes
         block = shapes.block()
         self.block = None
+        for tensor, size in shapes.saved.contexts().items():
+            table = self.contexts if isinstance(tensor, Context) else self._kept
+            table.setdefault(tensor, size)
+        if step.role == START:
+            made = filter(is_of_context, step.body)
+            self._constants = {tensor: shapes.known[tensor] for tensor in made}
+            # What the start keeps itself is counted there.
+            self._kept = {t: Amount() for t in self._constants if t in shapes.saved}
         for key, module in shapes.modules.items():
             if key[1] is None:
                 self.modules[key] = module

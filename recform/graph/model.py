@@ -267,6 +267,7 @@ class NetworkGraph:
         starts, ends: what is computed before and after the blocks of each flow.
         final: the shape that the head gets.
         output: the shape of what the network returns.
+        contexts: the costs of the further inputs, by name.
         totals: costs of the whole network.
     """
 
@@ -280,4 +281,5 @@ class NetworkGraph:
     ends: tuple[Block, ...]
     final: Shape
     output: Shape
+    contexts: Mapping[str, Totals]
     totals: Totals

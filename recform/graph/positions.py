@@ -91,6 +91,17 @@ def kept(network: NetworkGraph, report: Diagnostics) -> tuple[Kept, ...]:
             hint="tokens, or ids: input 64 of 256",
         )
         report.check()
+    if network.contexts:
+        formula = network.recurrence.formula
+        more = ", ".join(network.contexts)
+        report.error(
+            "RF227",
+            f"{formula.name} takes more than the positions that come one after the "
+            f"other ({more})",
+            formula.equations[0].span,
+            hint="put it in front of the positions, as a part of the input",
+        )
+        report.check()
     try:
         return tuple(_Follower(network, report).all())
     except Stuck:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from recform.algebra.expr import Dealt, Part, State, Tensor
 from recform.blocks import Amount, Shape
 from recform.graph.model import Bridge, Held, Site
-from recform.recurrence.model import Step
+from recform.recurrence.model import Step, contexts_of
 
 
 class Saved:
@@ -66,9 +66,21 @@ class Saved:
         return root in self._before or root in self._held
 
     def total(self) -> Amount:
-        """What the block adds to that which is kept."""
-        new = (h.amount for key, h in self._held.items() if key not in self._before)
+        """What the block adds to that which is kept.
+
+        What each block has is kept once, whichever blocks read it.
+        """
+        shared = {*self._before, *self.contexts()}
+        new = (h.amount for key, h in self._held.items() if key not in shared)
         return sum(new, Amount())
+
+    def contexts(self) -> dict[Tensor, Amount]:
+        """What autograd keeps of what each block has."""
+        return {
+            tensor: self._held[tensor].amount
+            for tensor in contexts_of(self._step)
+            if tensor in self._held
+        }
 
     def held(self) -> tuple[Held, ...]:
         """What is kept of whole tensors, that which was kept before included."""

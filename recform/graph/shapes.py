@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import NoReturn
 
 import sympy
 
@@ -17,12 +18,14 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
     History,
     Input,
     K,
+    Learned,
     Listed,
     Members,
     Over,
@@ -34,11 +37,14 @@ from recform.algebra.expr import (
     TensorSum,
     dealt_in,
     is_list,
+    is_of_context,
     list_of,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.tracing import Link
-from recform.blocks import Amount, Cost, Misfit, Shape, Stride, Work
+from recform.algebra.typeset import plain
+from recform.blocks import Amount, Cost, Layout, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -210,14 +216,34 @@ class BlockShapes:
     def shape(self, tensor: Tensor) -> Shape:
         """The shape of a tensor of the block."""
         if tensor not in self.known:
+            if not isinstance(tensor, Apply):
+                self._check_ids(tensor)
             self.known[tensor] = self._shape(tensor)
         return self.known[tensor]
+
+    def _check_ids(self, tensor: Tensor) -> None:
+        """Raises Stuck, after a diagnostic, where ids are taken for numbers."""
+        for part in self.step.parts(tensor):
+            if not isinstance(part, Context):
+                continue
+            shape = self.shape(part)
+            if shape.layout is Layout.IDS:
+                self.report.error(
+                    "RF410",
+                    f"{part.name} is ids ({shape}), and an equation reckons with numbers",
+                    self.span(part),
+                    hint=f"`embed` makes tokens of them: E*{part.name}, with "
+                    "E = embed(16)",
+                )
+                raise Stuck(tensor, (part, tensor))
 
     def _shape(self, tensor: Tensor) -> Shape:
         match tensor:
             case Input():
                 assert self.input is not None
                 return self.input
+            case Context():
+                return self.formula.contexts[tensor.name]
             case State():
                 return self._state(tensor)
             case Apply():
@@ -242,7 +268,7 @@ class BlockShapes:
                 return self._over(tensor)
             case Across():
                 inner = self.shape(tensor.tensor)
-                if tensor.kind == "norm":
+                if tensor.kind == "norm" and not _is_fixed(tensor):
                     self.saved.keep(tensor.tensor, inner, tensor)
                 return inner.with_features(1)
             case History():
@@ -297,6 +323,9 @@ class BlockShapes:
             isinstance(tensor, Combine) and tensor.kind != "mean"
         ):
             for part, shape in zip(parts, shapes, strict=True):
+                others = [other for other in parts if other is not part]
+                if others and all(map(_is_fixed, others)):
+                    continue  # nobody asks for their gradients
                 if spreads(shape, target):
                     self.saved.keep(part, shape, tensor)
                 else:
@@ -365,6 +394,8 @@ class BlockShapes:
         """Puts an adapter in front of a term, or of the argument of an operator."""
         value = self.step.bare(term)
         source = self.shape(value)
+        if is_of_context(value):
+            self._no_adapter(parent, value, source, target)
         if parent.is_many:
             self.report.error(
                 "RF401",
@@ -380,6 +411,23 @@ class BlockShapes:
             bridge = (source, target)
             count = self.count(value)
             self.adapters.add(site, bridge, behind, count, self.saved, self.span)
+
+    def _no_adapter(
+        self, parent: Tensor, value: Tensor, source: Shape, target: Shape
+    ) -> NoReturn:
+        """Reports a further input that would need an adapter.
+
+        Raises:
+            Stuck: always.
+        """
+        self.report.error(
+            "RF425",
+            f"this is {source}, and stands in a sum or product of {target}; a further "
+            "input belongs to no stage, and has no adapter",
+            self.span(value),
+            hint=f"an operator brings it there: P_i*{plain(value)}, with P = linear(c)",
+        )
+        raise Stuck(parent, (value, parent))
 
     # -- operators
 
@@ -575,6 +623,8 @@ class BlockShapes:
                 hint=misfit.hint,
             )
             raise Stuck(tensor, (tensor.argument, tensor)) from None
+        if _is_fixed(tensor):
+            return shape
         if cost.saves_input:
             self.saved.keep(tensor.argument, shape, tensor)
         if cost.saves_output:
@@ -603,6 +653,13 @@ class BlockShapes:
         for part in tensor.children:
             return self.span(part)
         return formula.equations[0].span
+
+
+def _is_fixed(tensor: Tensor) -> bool:
+    """Whether a tensor is a further input, or a function of such: without a gradient."""
+    parts = subtensors(tensor)
+    learned = (isinstance(p, Apply) or p.atoms(Learned) for p in parts)
+    return is_of_context(tensor) and not any(learned)
 
 
 def _features(inputs: tuple[Shape, ...]) -> list[Size]:

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, History, Input, Mirror, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    History,
+    Input,
+    Mirror,
+    State,
+    Tensor,
+    is_of_context,
+)
 from recform.algebra.formula import Formula, Scope
 from recform.blocks import Stride
 from recform.blocks.shape import as_stride
@@ -61,7 +70,8 @@ class TensorStages:
     ) -> None:
         self._step = step
         self._strides = strides
-        self._of = inputs
+        # What is made of further inputs alone belongs to every stage.
+        self._of = {t: stage if is_of_context(t) else n for t, n in inputs.items()}
         self.stage = stage
 
     def of(self, tensor: Tensor) -> int:

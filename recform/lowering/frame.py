@@ -78,7 +78,18 @@ class FrameReader:
         """What images, tokens or vectors come in; None after a diagnostic."""
         item = self._section.single["input"]
         assert isinstance(item, n.Input)
-        given = self._settings.get(INPUT)
+        return self._input(item, self._settings.get(INPUT))
+
+    def contexts(self) -> dict[str, Shape]:
+        """What further inputs come in, by name; those with mistakes are left out."""
+        found = {
+            name: self._input(item, None)
+            for name, item in self._section.contexts.items()
+        }
+        return {name: shape for name, shape in found.items() if shape is not None}
+
+    def _input(self, item: n.Input, given: object) -> Shape | None:
+        """The shape of an input, in the sizes of the file if no others are given."""
         sizes: list[int | None]
         kinds = None if item.kinds is None else self.whole(item.kinds, _IDS, MAX_SIZE)
         ids = item.kinds is not None

@@ -110,6 +110,7 @@ class _Lowering:
         shape = self._frame.input()
         if shape is None:
             return None
+        contexts = self._frame.contexts()
         is_said = RISE in section.single
         is_lift_said = LIFT in section.single
         section.add_defaults(layout_defaults(shape.layout.value))
@@ -149,6 +150,7 @@ class _Lowering:
             positions,
             each_member,
             restarts,
+            frozenset(section.contexts),
         )
         reader = Reader(names, report)
         equations_reader = EquationReader(
@@ -210,6 +212,7 @@ class _Lowering:
             source=self._source,
             params=tuple(replace(p, free=p.name in free) for p in params),
             input=shape,
+            contexts=contexts,
             stem=fix(frame["stem"]),
             head=fix(frame["head"]),
             adapter=_unless_empty(fix(frame["adapter"])),

@@ -33,6 +33,7 @@ class Section:
         library: the operators that it may name.
         single: statements that a network has once, by keyword.
         params, consts, scalars: declarations by name.
+        contexts: further inputs by name.
         definitions: operators by name.
         equations: all other relations, in the order of the file.
         settings: ``names`` and ``init``.
@@ -46,6 +47,7 @@ class Section:
     consts: dict[str, n.Const] = field(default_factory=dict)
     scalars: dict[str, n.Scalar] = field(default_factory=dict)
     starts: dict[str, n.Scalar] = field(default_factory=dict)
+    contexts: dict[str, n.Input] = field(default_factory=dict)
     definitions: dict[str, n.Relation] = field(default_factory=dict)
     equations: list[n.Relation] = field(default_factory=list)
     settings: dict[str, dict[str, n.Setting]] = field(
@@ -211,6 +213,8 @@ class _Collector:
             case n.Const():
                 name = item.target.name
                 self._once(section.consts, name, item, f"the constant {name}")
+            case n.Input() if item.name:
+                self._once(section.contexts, item.name, item, f"the input {item.name}")
             case n.Scalar() if _is_of_one_member(item.target):
                 text = item.target.span.text
                 self._once(section.starts, text, item, f"the start of {text}")

@@ -54,7 +54,13 @@ def survey(section: Section, report: Diagnostics) -> Survey:
                 if len(reference.indices) > 1:
                     found.timed.setdefault(reference.name, reference.span)
                     found.letters |= second_index(reference)
-    declared = {*section.params, *section.consts, *section.scalars, "input"}
+    declared = {
+        *section.params,
+        *section.consts,
+        *section.scalars,
+        *section.contexts,
+        "input",
+    }
     for item in section.equations:
         for expr in [*item.left, *_expressions(item)]:
             for name, span, indexed in _operators(expr, found, declared):

@@ -14,6 +14,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -32,7 +33,7 @@ from recform.algebra.formula import Scope
 from recform.blocks import Shape
 from recform.blocks.shape import Size
 from recform.graph.model import Block, NetworkGraph, Site
-from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.model import Flow, Slot, Step, contexts_of
 from recform.recurrence.stacks import Lists
 
 
@@ -74,6 +75,7 @@ def check_shapes(network: NetworkGraph, flow: Flow, number: int) -> None:
         for block in range(segment.first, segment.first + count):
             given = tuple(lists.given(step, block, shapes))
             _agree(segment.inputs, given, f"block {block}")
+            _agree_on_constants(network, number, step, segment.block)
             shapes = made
             lists.keep(block, shapes)
     shapes = tuple(lists.given(flow.end, flow.length + 1, shapes))
@@ -86,6 +88,18 @@ def _agree(
     if wanted != got:
         shown = ["; ".join(map(str, shapes)) for shapes in (wanted, got)]
         raise Misfit(f"{where} is made for {shown[0]}, and gets {shown[1]}")
+
+
+def _agree_on_constants(
+    network: NetworkGraph, number: int, step: Step, block: Block
+) -> None:
+    """What each block has is of one shape in all of them: that of an input, or as made."""
+    for tensor in contexts_of(step):
+        shapes = network.starts[number].shapes
+        if isinstance(tensor, Context):
+            shapes = {tensor: network.recurrence.formula.contexts[tensor.name]}
+        if block.shapes[tensor] != shapes.get(tensor):
+            raise Misfit(f"{tensor} is {block.shapes[tensor]}, and was made otherwise")
 
 
 class _Inside:

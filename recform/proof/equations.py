@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -217,7 +218,9 @@ class Equations:
 
     def value(self, tensor: Tensor, block: int, k: int = 0) -> int | None:
         """A tensor of the formula for a block; None where nothing is left of it."""
-        if self._stated.inner and not isinstance(tensor, State | Input | Filled):
+        if self._stated.inner and not isinstance(
+            tensor, State | Input | Context | Filled
+        ):
             here = written(tensor, {I: block, L: self.length, K: k})
             for left, right in self._stated.inner:
                 if here == left:
@@ -229,6 +232,8 @@ class Equations:
         match tensor:
             case Input():
                 return values.make(*INPUT)
+            case Context():
+                return values.make("context", tensor.name)
             case State():
                 return self.state(tensor.name, self._index(tensor.index, block, k))
             case Apply():

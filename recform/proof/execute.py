@@ -11,6 +11,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -27,6 +28,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     is_list,
+    is_of_context,
 )
 from recform.proof.coefficients import Number, number
 from recform.proof.equations import INPUT, Equations
@@ -71,12 +73,15 @@ class Machine:
 
     Attributes:
         calls: the applications that were computed, each as often as it was.
+        constants: what the start makes of further inputs.
     """
 
     def __init__(self, equations: Equations) -> None:
         self.equations = equations
         self.values = equations.values
         self.calls: list[int] = []
+        # What the start makes for all blocks, without its being handed on.
+        self.constants: dict[Tensor, int] = {}
 
     def run(
         self,
@@ -107,6 +112,8 @@ class Machine:
         for tensor in step.body:
             if tensor not in frame.have:
                 frame.have[tensor] = frame.made(tensor)
+            if step.role == START and is_of_context(tensor):
+                self.constants[tensor] = frame.value(tensor)
         return [frame.slot(slot) for slot in (outputs or step.outputs)]
 
 
@@ -116,7 +123,7 @@ class _Frame:
     def __init__(self, step: Step, block: int, by: int, machine: Machine) -> None:
         self.step, self.block, self.by = step, block, by
         self.values, self.calls = machine.values, machine.calls
-        self.equations = machine.equations
+        self.equations, self.constants = machine.equations, machine.constants
         self.have: dict[Slot, Held] = {}
 
     def slot(self, slot: Slot) -> Held:
@@ -130,8 +137,10 @@ class _Frame:
         held = self.have.get(tensor)
         if isinstance(held, int):
             return held
-        if isinstance(tensor, Filled):
+        if isinstance(tensor, Filled | Context):
             return self.made(tensor)
+        if tensor in self.constants:
+            return self.constants[tensor]
         raise Unknown(tensor)
 
     def module(self, name: str, index: int) -> tuple[str, int]:
@@ -154,6 +163,8 @@ class _Frame:
                 if self.step.role != START:
                     raise Unknown(tensor)
                 return values.make(*INPUT)
+            case Context():
+                return values.make("context", tensor.name)
             case State():
                 return self._state(tensor)
             case Apply():

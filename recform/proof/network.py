@@ -195,7 +195,8 @@ class _Follower:
         What was computed so far has to be in the state.
         """
         reach = self._reach
-        self._once([item for item in self._held if isinstance(item, int)])
+        there = [item for item in self._held if isinstance(item, int)]
+        self._once([*there, *self._machine.constants.values()])
         self._machine.calls.clear()
         by = last + 1 - first
         self._held = shifted(self._values, self._held, by, reach.named)

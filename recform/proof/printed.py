@@ -14,7 +14,7 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import I, Input, L, Tensor
+from recform.algebra.expr import Context, I, Input, L, Tensor, is_of_context
 from recform.algebra.formula import Scope
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
@@ -24,7 +24,15 @@ from recform.proof.parts import Hole, Instance, Row, Value, call
 from recform.proof.plan import Misprint, Printed
 from recform.proof.sides import Block, Sides
 from recform.proof.wanted import Coefficients, Follower
-from recform.recurrence.model import START, Flow, ModuleSlot, Slot, Step, read_by
+from recform.recurrence.model import (
+    START,
+    Flow,
+    ModuleSlot,
+    Slot,
+    Step,
+    contexts_of,
+    read_by,
+)
 from recform.recurrence.stacks import Lists
 
 #: What classes with timm's interface derive from, and what they know as a pooling.
@@ -90,6 +98,7 @@ def _check_block(
         else sides.table.atom("slot", number)
         for number, slot in enumerate(step.inputs)
     }
+    slots |= {tensor: sides.context(tensor) for tensor in contexts_of(step)}
     handed = printed.steps[block.segment.step].handed
 
     def shared(name: str) -> Value:
@@ -104,6 +113,7 @@ def _check_block(
     wanted = sides.block(block, slots, shared)
     given = [outside(name, f"shared {name}") for name in handed]
     given += [slots[step.inputs[number]] for number in read_by(step)]
+    given += map(slots.__getitem__, contexts_of(step))
     with sides.running():
         made = call(sides.code, Instance(found.kind, found.given), given)
         results = made if isinstance(made, tuple) else (made,)
@@ -135,6 +145,7 @@ class _Network(Sides):
         self._given: list[Any] = []
         self._run: set[int] = set()
         self._takes = list(map(read_by, graph.recurrence.steps))
+        self._reads = list(map(contexts_of, graph.recurrence.steps))
         self._shared: dict[tuple[str, int, bool], Value] = {}
 
     def check(self) -> None:
@@ -144,11 +155,14 @@ class _Network(Sides):
             Misprint: if they differ.
         """
         x = self.table.atom("input")
+        contexts = map(Context, self.formula.contexts)
+        self._inputs = {tensor: self.context(tensor) for tensor in contexts}
         result = self._result(x)
         kind = self.printed.definitions[self.printed.name]
         with self.running():
             network = self.code.instance(kind, (), {})  # type: ignore[arg-type]
-            made = self.code.called_method(network, "forward", [x])
+            given = [x, *self._inputs.values()]
+            made = self.code.called_method(network, "forward", given)
             self._check_stages(network)
         if any(self.code.popped):
             raise Misprint("values stay on a list, and no block takes them")
@@ -213,9 +227,12 @@ class _Network(Sides):
             if number and graph.transitions:
                 x = self._piece(graph.transitions[number - 1], x)
             stages = graph.stages[number : number + 1] if by_stage else graph.stages
-            state: Sequence[Value] = self._ends(
-                flow, number, flow.start, {Input(): x}, flow.initial
-            )
+            made = tuple(filter(is_of_context, flow.start.body))
+            wanted = (*flow.initial, *made)
+            start = self._ends(flow, number, flow.start, {Input(): x}, wanted)
+            state: Sequence[Value] = start[: len(flow.initial)]
+            found = zip(made, start[len(flow.initial) :], strict=True)
+            self._constants = {**self._inputs, **dict(found)}
             lists = Lists[Value](flow)
             lists.keep(0, state)
             for segment in (s for stage in stages for s in stage.segments):
@@ -227,6 +244,7 @@ class _Network(Sides):
                     lists.keep(block.number, state)
             given = lists.given(flow.end, flow.length + 1, state)
             held = dict(zip(flow.end.inputs, given, strict=True))
+            held |= self._constants
             (x,) = self._ends(flow, number, flow.end, held, [flow.output])
         self.said.learned += len(graph.recurrence.shared_scalars)
         return self._piece(self._head(graph.head), x)
@@ -272,6 +290,7 @@ class _Network(Sides):
             return self.block(block, slots, lambda name: self._owned(name, flow))
         given = [self._owned(name, flow) for name in printed.handed]
         given += [state[number] for number in self._takes[block.segment.step]]
+        given += map(self._constants.__getitem__, self._reads[block.segment.step])
         what = f"what block {block.number} gets"
         self._wanted.append((what, tuple(map(self.handed, given))))
         self.blocks.append(block)

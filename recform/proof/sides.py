@@ -83,6 +83,10 @@ class Sides:
             if p.free
         }
 
+    def context(self, tensor: Tensor) -> Value:
+        """A further input of the network, or what the network has made of such ones."""
+        return self.table.atom("context", str(tensor))
+
     # -- what the formula says
 
     def line(

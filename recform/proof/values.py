@@ -17,7 +17,7 @@ from recform.proof.coefficients import Number
 Node: TypeAlias = tuple[Any, ...]
 
 #: Kinds of nodes that are made of no others.
-LEAVES = ("input", "state", "history", "number")
+LEAVES = ("input", "context", "state", "history", "number")
 #: Kinds that are made of any number of them, in an order.
 _ORDERED = ("product", "concat", "combine", "listed", "apply")
 
@@ -119,7 +119,7 @@ class Values:
     def show(self, value: int, depth: int = 6) -> str:
         """A value as text, down to some depth."""
         kind, *rest = self.nodes[value]
-        if kind in ("input", "number"):
+        if kind in ("input", "context", "number"):
             return str(rest[0]) if rest else kind
         if kind == "state":
             return indexed(rest[0], rest[1])

@@ -20,6 +20,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -333,6 +334,8 @@ class Follower:
     def _made(self, tensor: Tensor) -> Value:
         parts = self._parts(tensor)
         match tensor:
+            case Context():
+                return self._table.atom("context", tensor.name)
             case State():
                 return self._term(tensor, parts[0])
             case Apply():

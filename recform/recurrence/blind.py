@@ -24,7 +24,8 @@ def warn_if_blind(formula: Formula, report: Diagnostics) -> None:
             "RF310",
             "the output does not depend on the input",
             formula.output_span,
-            hint="every way from the one to the other is multiplied by 0",
+            hint="every way from the one to the other is multiplied by 0"
+            + ", or begins at a further input" * bool(formula.contexts),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -10,6 +10,7 @@ import sympy
 
 from recform.algebra.expr import (
     Apply,
+    Context,
     History,
     I,
     State,
@@ -38,6 +39,7 @@ from recform.recurrence.model import (
     Shared,
     Slot,
     Step,
+    contexts_of,
 )
 from recform.recurrence.moves import move
 from recform.recurrence.reach import Reach, reach_of
@@ -66,7 +68,6 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
     lengths = formula.lengths
     for length in dict.fromkeys(min(blocks, reach.length) for blocks in lengths):
         _complete(formula, length, report)
-    warn_if_blind(formula, report)
     stacked = Stacked(formula, reach) if is_stacked(formula) else None
     if stacked is not None and not stacked.repeats:
         model, pattern, steps = stacked.model, stacked.pattern, stacked.steps
@@ -78,6 +79,7 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
         steps = builder.steps
     for flow in flows:
         _check_handed(formula, flow, steps, report)
+    warn_if_blind(formula, report)
     cut = model.cuts[pattern.at]
     return Recurrence(
         formula=formula,
@@ -97,12 +99,22 @@ def build(formula: Formula, report: Diagnostics) -> Recurrence:
 def _check_handed(
     formula: Formula, flow: Flow, steps: Sequence[Step], report: Diagnostics
 ) -> None:
-    """Reports blocks that nobody needs, as all that the output is made of waits on stacks.
+    """Reports blocks that nobody needs, as the output is made of other things.
 
     Raises:
-        CompileError: RF316, then.
+        CompileError: RF316 if it is made of what waits on stacks, RF426 if it is made of
+            further inputs.
     """
     for run in flow.runs:
+        if not steps[run.step].outputs and not flow.stacks:
+            report.error(
+                "RF426",
+                f"block {run.first} hands nothing on: the output is made of further "
+                "inputs, without the blocks before",
+                formula.output_span,
+                hint="let blocks read the block before them, too: X_<i-1>",
+            )
+            report.check()
         if not steps[run.step].outputs:
             report.error(
                 "RF316",
@@ -367,7 +379,10 @@ def _early(pattern: Step) -> tuple[str, ...]:
 
 
 def shared_in(pattern: Step) -> tuple[Shared, ...]:
-    """Operators that run more than once in a step, or are of more than one block."""
+    """Operators that run more than once in a step, or are of more than one block.
+
+    And tensors that are of none.
+    """
     calls: dict[tuple[str, Symbolic], list[Apply]] = {}
     for tensor in pattern.body:
         if isinstance(tensor, Apply):
@@ -386,7 +401,16 @@ def shared_in(pattern: Step) -> tuple[Shared, ...]:
             result.append(
                 Shared(_indexed(name, 0), texts, f"{len(texts)} calls in one block")
             )
-    return tuple(result)
+    return (*result, *_constants(pattern))
+
+
+def _constants(pattern: Step) -> Iterator[Shared]:
+    """What the start makes of further inputs for all blocks, and who reads it."""
+    for tensor in contexts_of(pattern):
+        if not isinstance(tensor, Context):
+            users = (t for t in pattern.body if tensor in pattern.parts(t))
+            texts = (plain(relative(t, pattern.at, pattern.absolute)) for t in users)
+            yield Shared(plain(tensor), tuple(texts), "made once of further inputs")
 
 
 __all__ = ["build", "move", "relative", "shared_in", "show"]

@@ -9,7 +9,16 @@ from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import Apply, Filled, Learned, Mirror, Scaled, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    Learned,
+    Mirror,
+    Scaled,
+    State,
+    Tensor,
+    is_of_context,
+)
 from recform.algebra.formula import Formula
 
 
@@ -197,6 +206,18 @@ def shared_by(step: Step) -> tuple[str, ...]:
     for tensor in step.body:
         for part in (tensor, *step.parts(tensor)):
             found += sorted(scalar_names(part))
+    return tuple(dict.fromkeys(found))
+
+
+def contexts_of(step: Step) -> tuple[Tensor, ...]:
+    """What a step reads that each block has: further inputs, and what is made of them.
+
+    That is what it neither gets from the block before nor computes, in the order in which
+    it is read.
+    """
+    read = (part for tensor in step.body for part in step.parts(tensor))
+    there = step.taken | step.computed
+    found = [part for part in read if is_of_context(part) and part not in there]
     return tuple(dict.fromkeys(found))
 
 

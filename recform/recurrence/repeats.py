@@ -11,7 +11,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
 )
-from recform.recurrence.model import ModuleSlot, Slot, Step
+from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
 from recform.recurrence.moves import move, used_in
 from recform.recurrence.state import Border, suffices
 from recform.recurrence.written import End, Written, is_cheap, tensors
@@ -57,6 +57,8 @@ class Repeats(Written):
             return None
         made_here = self._pattern_modules(block, pattern.outputs)
         if any(slot.index == block and not self._is_used(slot) for slot in made_here):
+            return None
+        if not all(map(self.is_everywhere, contexts_of(pattern))):
             return None
         table = self._table(pattern, block)
         if table is None:
@@ -193,7 +195,9 @@ class Repeats(Written):
         # What was computed and is not handed on is gone: it is not computed again.
         made = dict.fromkeys([*self._past(block), *self._done])
         gone = tuple(tensor for tensor in made if not is_cheap(tensor))
-        border = Border(gone, (*waiting, End(self.output)), self._parts_or_end)
+        waiting = [*waiting, End(self.output)]
+        parts, everywhere = self._parts_or_end, self.is_everywhere
+        border = Border(gone, tuple(waiting), parts, everywhere)
         result = suffices(outputs, border)
         self.early = before
         return result
@@ -237,7 +241,7 @@ class Repeats(Written):
 
     def _can_have(self, tensor: Tensor, have: set[Tensor]) -> bool:
         """Whether a tensor is there, or can be computed early from what is."""
-        if tensor in have:
+        if tensor in have or self.is_everywhere(tensor):
             return True
         parts = self.parts(tensor)
         return (

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from recform.algebra.expr import Filled, Tensor, TensorSum
+from recform.algebra.expr import Tensor, TensorSum
 from recform.recurrence.flow import Flow
 
 
@@ -26,6 +26,7 @@ class Border:
         known: tensors that are there, in the order in which they were made.
         waiting: tensors that later blocks must compute.
         parts: what a tensor is made from.
+        everywhere: whether each block has a tensor without its being handed on.
         possible: whether a tensor uses no scalar of a later block.
         partial: whether a part of a sum may be handed on.
     """
@@ -33,6 +34,7 @@ class Border:
     known: tuple[Tensor, ...]
     waiting: tuple[Tensor, ...]
     parts: Callable[[Tensor], tuple[Tensor, ...]]
+    everywhere: Callable[[Tensor], bool]
     possible: Callable[[Tensor], bool] = lambda tensor: True
     partial: bool = True
 
@@ -87,7 +89,7 @@ def _graph(
 
     def is_ready(tensor: Tensor) -> bool:
         """Whether the tensor can be computed from what is known alone."""
-        if isinstance(tensor, Filled):
+        if border.everywhere(tensor):
             return True
         if tensor not in ready:
             ready[tensor] = tensor in known or (
@@ -99,7 +101,7 @@ def _graph(
         return ready[tensor]
 
     def add(tensor: Tensor) -> None:
-        if (tensor, "in") in graph or isinstance(tensor, Filled):
+        if (tensor, "in") in graph or border.everywhere(tensor):
             return
         graph.edge((tensor, "in"), (tensor, "out"), capacity=1)
         order.append(tensor)
@@ -107,7 +109,7 @@ def _graph(
             graph.edge(_PAST, (tensor, "in"))
             return
         for part in border.parts(tensor):
-            if not isinstance(part, Filled):
+            if not border.everywhere(part):
                 add(part)
                 graph.edge((part, "out"), (tensor, "in"))
 
@@ -118,7 +120,7 @@ def _graph(
         if tensor in seen:
             return
         seen.add(tensor)
-        parts = [p for p in border.parts(tensor) if not isinstance(p, Filled)]
+        parts = [p for p in border.parts(tensor) if not border.everywhere(p)]
         early = [part for part in parts if is_ready(part)]
         is_sum = border.partial and isinstance(tensor, TensorSum)
         if is_sum and 2 <= len(early) < len(parts):
@@ -190,7 +192,7 @@ def suffices(carried: Iterable[Tensor], border: Border) -> bool:
     done: dict[Tensor, bool] = {}
 
     def can(tensor: Tensor) -> bool:
-        if tensor in have or tensor in waiting or isinstance(tensor, Filled):
+        if tensor in have or tensor in waiting or border.everywhere(tensor):
             return True
         if tensor not in done:
             parts = border.parts(tensor)

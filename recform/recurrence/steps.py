@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from recform.algebra.expr import (
+    EVERYWHERE,
     Combine,
-    Filled,
     Mirror,
     Pointwise,
     State,
@@ -103,9 +103,10 @@ class Writer(Repeats):
         self._done.update(dict.fromkeys(body))
         everything = dict.fromkeys([*carried, *body, *self._past(block), *self._done])
         border = Border(
-            tuple(t for t in everything if not is_cheap(t)),
+            tuple(t for t in everything if not is_cheap(t) and t not in self.constants),
             tuple(waiting),
             self._parts_or_end,
+            self.is_everywhere,
             self._by(block),
             self.reach.partial,
         )
@@ -155,7 +156,10 @@ class Writer(Repeats):
 
     def _compute(self, tensor: Tensor, have: set[Tensor], body: _Body) -> None:
         """Adds a tensor and what it needs to a body, parts first."""
-        if tensor in have or isinstance(tensor, Filled):
+        # The start makes what is a constant behind it.
+        if tensor in have or (self._now and self.is_everywhere(tensor)):
+            return
+        if isinstance(tensor, EVERYWHERE):
             return
         if self.anchored(tensor) and self.time(tensor) < self._now:
             raise AssertionError(f"{tensor} was dropped before block {self._now}")
@@ -215,7 +219,7 @@ class Writer(Repeats):
                 needed[tensor] = None
                 split = cut.early.get(tensor)
                 parts = self._parts_or_end(tensor) if split is None else split.children
-                stack.extend(part for part in parts if part not in there)
+                stack += (p for p in parts if p not in there | self.constants)
         return needed
 
     def _later(self, tensor: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -161,7 +162,7 @@ class Unroller:
 
     def _settle(self, tensor: Tensor) -> Tensor | None:
         match tensor:
-            case Input():
+            case Input() | Context():
                 return tensor
             case State():
                 return self._state(tensor)

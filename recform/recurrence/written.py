@@ -14,6 +14,7 @@ from functools import cached_property
 import sympy
 
 from recform.algebra.expr import (
+    EVERYWHERE,
     Apply,
     Elementwise,
     Filled,
@@ -27,6 +28,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     is_list,
+    is_of_context,
     subtensors,
 )
 from recform.algebra.formula import Formula
@@ -47,6 +49,7 @@ class Written:
         pattern: the regular step, which blocks take where they can.
         output: the output expression; None if nothing is left of it.
         live: all that the output needs, parts first.
+        constants: what the start makes of further inputs, for several blocks.
         early: sums of which a part is formed early, with that part in brackets.
     """
 
@@ -57,6 +60,7 @@ class Written:
     unroller: Unroller = field(init=False)
     output: Tensor | None = field(init=False)
     live: list[Tensor] = field(init=False)
+    constants: frozenset[Tensor] = field(init=False)
     early: dict[Tensor, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -71,6 +75,11 @@ class Written:
             if self.output is None
             else list(subtensors(self.output, self.unroller.parts))
         )
+        self.constants = frozenset(filter(is_of_context, self._constant()))
+
+    def is_everywhere(self, tensor: Tensor) -> bool:
+        """Whether each block has a tensor without its being handed on."""
+        return isinstance(tensor, EVERYWHERE) or tensor in self.constants
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, sums with the parts that are formed early.
@@ -159,7 +168,8 @@ class Written:
         return [
             tensor
             for tensor in self.live
-            if len(users.get(tensor, ())) > 1 and costs(tensor)
+            if len(users.get(tensor, ())) > 1
+            and (costs(tensor) or (is_of_context(tensor) and not is_cheap(tensor)))
         ]
 
     def _past(self, block: int) -> list[Tensor]:
@@ -176,7 +186,8 @@ class Written:
             tensor = stack.pop()
             if tensor not in past:
                 past[tensor] = None
-                stack.extend(p for p in self.parts(tensor) if not isinstance(p, Filled))
+                parts = self.parts(tensor)
+                stack.extend(p for p in parts if not self.is_everywhere(p))
         return list(past)
 
     def _modules(

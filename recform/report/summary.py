@@ -346,7 +346,10 @@ def _kind(slot: Slot) -> str:
 
 def _stages(network: NetworkGraph) -> list[StageRow]:
     formula = network.recurrence.formula
-    rows = []
+    rows = [
+        _row(f"input {name}", None, None, str(formula.contexts[name]), totals)
+        for name, totals in network.contexts.items()
+    ]
     if formula.stem.steps:
         rows.append(
             _row("stem", None, None, str(network.stem.output), network.stem.totals)

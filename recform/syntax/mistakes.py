@@ -79,6 +79,15 @@ def _token(
         statement.start + token.start_pos,
         statement.start + token.end_pos,
     )
+    if word == "input" and _lacks_equals(previous, token):
+        name = str(previous)
+        report.error(
+            "RF101",
+            "a further input has an `=` behind its name",
+            place,
+            hint=f"write input {name} = {statement.source.text[place.start : statement.end]}",
+        )
+        return
     if (
         previous is not None
         and previous.type in _ENDS_VALUE
@@ -110,6 +119,12 @@ def _token(
         f"{str(token)!r} cannot stand here: {_wanted(expected)} was expected",
         place,
     )
+
+
+def _lacks_equals(previous: Token | None, token: Token) -> bool:
+    """Whether this may be ``input context 77 x 16``."""
+    named = previous is not None and previous.type == "NAME"
+    return named and token.type in _STARTS_VALUE
 
 
 def _first_word(statement: Span) -> str:

@@ -261,10 +261,14 @@ class Scalar(Node):
 
 @dataclass(frozen=True)
 class Input(Node):
-    """``input 3 x 32 x 32``, or ``input 64 of 256``: so many ids, of so many tokens."""
+    """``input 3 x 32 x 32``, or ``input 64 of 256``: so many ids, of so many tokens.
+
+    ``input context = 77 x 16`` is a further one, which has a name.
+    """
 
     sizes: tuple[Expr, ...]
     kinds: Expr | None = None
+    name: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,8 +83,9 @@ class _ToNodes:
         return n.Scalar(span, children[0], children[2], "feature")
 
     def input(self, span: Span, children: list[Built]) -> n.Input:
-        *sizes, kinds = children
-        return n.Input(span, tuple(_nodes(sizes)), kinds)
+        name, _, *sizes, kinds = children
+        named = "" if name is None else _name(name)
+        return n.Input(span, tuple(_nodes(sizes)), kinds, named)
 
     def stages(self, span: Span, children: list[Built]) -> n.Stages:
         return n.Stages(span, tuple(children))

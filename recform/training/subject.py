@@ -258,6 +258,14 @@ def fitted(compiling: Compiling, settings: Mapping[str, Any], data: Data) -> For
             (RF819), or what compiling raises.
     """
     compiled = compiling(dict(settings))
+    if compiled.formula.contexts:
+        more = ", ".join(compiled.formula.contexts)
+        refuse(
+            "RF807",
+            f"{compiled.name} takes more than one input ({more}), and {data.name} has "
+            "one for each example",
+            "a loop of your own trains it: its module takes all inputs, in their order",
+        )
     wanted: dict[str, Any] = {
         name: data.classes
         for name in CLASSES

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,7 +48,7 @@ class Apart:
         self,
         name: str,
         state: dict[str, torch.Tensor],
-        images: torch.Tensor,
+        start: Sequence[torch.Tensor],
         seconds: float,
     ) -> Observation:
         """What the network of this name does.
@@ -56,7 +56,7 @@ class Apart:
         Args:
             name: of its class.
             state: what is loaded into it.
-            images: the examples.
+            start: the examples, for each input.
             seconds: how long it may take.
 
         Raises:
@@ -65,7 +65,8 @@ class Apart:
         """
         from safetensors.torch import save_file
 
-        save_file({"examples": images}, self.folder / EXAMPLES)
+        examples = {str(number): given for number, given in enumerate(start)}
+        save_file(examples, self.folder / EXAMPLES)
         save_file(state, self.folder / STATE)
         word = secrets.token_hex(16)
         order = {"file": str(self.file), "name": name, "word": word}
@@ -75,7 +76,7 @@ class Apart:
         if ended is None:
             self._fails("RF609", f"gave no answer within {seconds:.0f} seconds")
         reader.join(5)
-        answer = self._answer(word, 10 * (_bytes(state) + _bytes({"": images})))
+        answer = self._answer(word, 10 * (_bytes(state) + _bytes(examples)))
         if answer is None or ended != 0:
             how = f"signal {-ended}" if ended < 0 else f"status {ended}"
             self._fails("RF609", f"ended its process ({how}) before all was tried")

@@ -29,6 +29,7 @@ from recform.verify.trials import (
     Make,
     Measured,
     Trial,
+    all_nudged,
     error_of,
     nudged,
     settled,
@@ -127,8 +128,8 @@ def _passes(trial: Trial, blocks: int) -> Measured:
     """One pass in eval and one in training, as emitted and by the equations."""
     made = trial.small(blocks)
 
-    def naive(value: torch.Tensor) -> Computed:
-        return Evaluator(made.formula, blocks, made.parts, value).output()
+    def naive(*start: torch.Tensor) -> Computed:
+        return Evaluator(made.formula, blocks, made.parts, start).output()
 
     start = start_of(made.formula)
     where = f"{blocks} blocks"
@@ -139,8 +140,8 @@ def _passes(trial: Trial, blocks: int) -> Measured:
 
 def measured(
     network: torch.nn.Module,
-    naive: Callable[[torch.Tensor], torch.Tensor],
-    start: torch.Tensor,
+    naive: Callable[..., torch.Tensor],
+    start: Sequence[torch.Tensor],
     starts: Sequence[tuple[str, float]],
     where: str,
 ) -> Measured:
@@ -149,7 +150,7 @@ def measured(
     Args:
         network: the module.
         naive: what the equations make of examples, with its operators.
-        start: the examples.
+        start: the examples, for each input.
         starts: how learned scalars differ from what the file says.
         where: what is tried, in words.
     """
@@ -163,14 +164,14 @@ def measured(
         len(expected.gradients),
         len(expected.buffers),
         len(starts),
-        by_input=expected.by_input is not None,
+        inputs=expected.differentiable,
     )
     if not worst.error <= CLOSE:
         what = f"{worst.what} differs"
 
     def noise() -> float:
         first = passes.run(network, naive, start, training=False)
-        second = passes.run(network, naive, nudged(start), training=False)
+        second = passes.run(network, naive, all_nudged(start), training=False)
         both = passes.differences(second, first, ordered=True)
         return max(item.error for item in both)
 
@@ -190,7 +191,7 @@ def _invariant(trial: Trial, found: Invariant) -> tuple[bool | None, str]:
         made, parts = tested.formula, tested.parts
         start = start_of(made)
 
-        def tried(start: torch.Tensor) -> tuple[float, list[torch.Tensor]]:
+        def tried(start: Sequence[torch.Tensor]) -> tuple[float, list[torch.Tensor]]:
             evaluator = Evaluator(made, blocks, parts, start)
             evaluator.output()
             first = reach.order + reach.absolute + 1
@@ -214,7 +215,7 @@ def _invariant(trial: Trial, found: Invariant) -> tuple[bool | None, str]:
         error, values = tried(start)
 
         def noise() -> float:
-            _, other = tried(nudged(start))
+            _, other = tried(all_nudged(start))
             return max(error_of(a, b) for a, b in zip(other, values, strict=True))
 
         return Measured(error, f"{kind}, {blocks} blocks, ", noise)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from recform.blocks import Shape
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled
 from recform.diagnostics import CompileError
 from recform.emit.naming.owners import plain_graph
@@ -30,9 +31,9 @@ def emitted(compiled: Compiled) -> Check:
             f"{totals.parameters:,} parameters, {totals.multiply_adds:,} multiply-adds"
         )
         return Check(CLAIM, None, f"too large to be run by the way: {size}")
-    candidate, shape = small
+    candidate, shapes = small
     try:
-        return _by_equations(compiled, candidate, shape)
+        return _by_equations(compiled, candidate, shapes)
     except Missing as error:
         return Check(CLAIM, None, f"nobody reads {error}: the network has none")
     except Untold as error:
@@ -41,13 +42,15 @@ def emitted(compiled: Compiled) -> Check:
         return Check(CLAIM, None, error.diagnostics[0].message)
 
 
-def _by_equations(compiled: Compiled, tried: Compiled, shape: Shape) -> Check:
+def _by_equations(
+    compiled: Compiled, tried: Compiled, shapes: Sequence[Shape]
+) -> Check:
     """A network against its equations.
 
     Args:
         compiled: the network of the file.
         tried: it, or one with thinner stages.
-        shape: of the examples.
+        shapes: of the examples, for each input.
 
     Raises:
         Missing: if the module lacks an operator that the equations name.
@@ -63,9 +66,9 @@ def _by_equations(compiled: Compiled, tried: Compiled, shape: Shape) -> Check:
     blocks = depths(compiled)
     widths = " x ".join(str(stage.width) for stage in tried.formula.stages)
     thin = "" if tried is compiled else f", widths {widths}"
-    where = f"{blocks}{thin}, examples of {shape}: "
+    where = f"{blocks}{thin}, examples of {' and '.join(map(str, shapes))}: "
     holds, detail = settled(
-        lambda _: measured(network, naive, examples(shape), starts, where), 1
+        lambda _: measured(network, naive, examples(shapes), starts, where), 1
     )
     return Check(CLAIM, holds, detail)
 
@@ -76,9 +79,9 @@ def depths(compiled: Compiled) -> str:
     return f"{' and '.join(lengths)} blocks"
 
 
-def examples(shape: Shape) -> torch.Tensor:
-    """Some random examples."""
+def examples(shapes: Sequence[Shape]) -> tuple[torch.Tensor, ...]:
+    """Some random examples, for each input."""
     import torch
 
     generator = torch.Generator().manual_seed(0)
-    return random_examples(shape, 3, generator, dtype=torch.float64)
+    return random_inputs(shapes, 3, generator, dtype=torch.float64)

@@ -19,6 +19,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -100,7 +101,7 @@ class Evaluator:
         formula: Formula,
         length: int,
         parts: Parts,
-        start: torch.Tensor | None,
+        start: Sequence[torch.Tensor] | None,
         *,
         apart: bool = False,
     ) -> None:
@@ -110,7 +111,7 @@ class Evaluator:
             formula: what is evaluated.
             length: how many blocks.
             parts: where operators and scalars are.
-            start: what the stem hands over.
+            start: what the stem hands over, and behind it the further inputs.
             apart: whether an unknown is a tensor of its own where its equation only
                 gives another tensor a name, so that one can differentiate by it.
         """
@@ -122,7 +123,8 @@ class Evaluator:
         self._apart = apart
         self._images = _are_images(formula)
         if start is not None:
-            self.values[Input()] = start
+            leaves = (Input(), *map(Context, formula.contexts))
+            self.values.update(zip(leaves, start, strict=True))
 
     def at(self, tensor: Tensor, block: int) -> Computed:
         """A tensor of the formula in a block; None if it vanishes."""

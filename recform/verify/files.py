@@ -38,10 +38,10 @@ def same(compiled: Compiled, process: Apart, limit: float | None = None) -> Chec
         held.update({k: v.detach().clone() for k, v in network.state_dict().items()})
         return held
 
-    images = examples(smaller_images(compiled))
-    expected = observe(compiled.module, images, state)
+    start = examples(smaller_images(compiled))
+    expected = observe(compiled.module, start, state)
     seconds = _SECONDS + _TIMES * expected.seconds if limit is None else limit
-    found = process.observe(compiled.name, held, images, seconds)
+    found = process.observe(compiled.name, held, start, seconds)
     holds, detail = worst_of(found, expected)
     claim = f"{process.file.as_posix()} is the network of the formula"
     return Check(claim, holds, f"{depths(compiled)}: {detail}")

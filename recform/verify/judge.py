@@ -119,6 +119,7 @@ def _compared(seen: Observation) -> str:
     gradients = _of(_of(seen.tensors, "training"), "gradient")
     buffers = _of(_of(seen.tensors, "training"), "buffer")
     starts = _of(seen.tensors, "start")
-    by_input = gradients.pop("the input", None) is not None
-    what = passes.compared(len(gradients), len(buffers), 0, by_input=by_input)
+    inputs = sum(key not in starts for key in gradients)
+    parameters = len(gradients) - inputs
+    what = passes.compared(parameters, len(buffers), 0, inputs=inputs)
     return f"{len(starts)} start values, {what}, and eval after it"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -55,20 +55,20 @@ def _by_input(trial: Trial, blocks: int) -> Measured:
     import torch
 
     made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
-    start = start_of(made)[:1]
+    x, *contexts = (given[:1] for given in start_of(made))
 
     def run(vector: torch.Tensor) -> torch.Tensor:
-        return parts.network(vector[None])[0]  # type: ignore[no-any-return]
+        return parts.network(vector[None], *contexts)[0]  # type: ignore[no-any-return]
 
-    expected = torch.func.jacrev(run)(start[0])
+    expected = torch.func.jacrev(run)(x[0])
     law = linearise(made, Diagnostics())
-    matrices = Matrices(Evaluator(made, blocks, parts, start))
-    found = propagate(law, blocks, matrices.weigh, matrices.one(start.shape[1]))
+    matrices = Matrices(Evaluator(made, blocks, parts, (x, *contexts)))
+    found = propagate(law, blocks, matrices.weigh, matrices.one(x.shape[1]))
     error = error_of(matrices.whole(found, expected), expected, _LEAST)
 
     def noise() -> float:
         nudge(parts.network)
-        return error_of(torch.func.jacrev(run)(start[0]), expected, _LEAST)
+        return error_of(torch.func.jacrev(run)(x[0]), expected, _LEAST)
 
     return Measured(error, f"{blocks} blocks, ", noise)
 
@@ -91,7 +91,7 @@ class _Nothing(Exception):
 
 def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
     made, parts = trial.linear(blocks).formula, trial.linear(blocks).parts
-    start = start_of(made)[:1]
+    start = [given[:1] for given in start_of(made)]
     law = linearise(made, Diagnostics())
     names = [item.unknown for item in law.laws if item.written]
     known, states, rows = _derivatives(made, blocks, parts, start, names)
@@ -118,7 +118,11 @@ def _by_older_blocks(trial: Trial, blocks: int) -> Measured:
 
 
 def _derivatives(
-    made: Formula, blocks: int, parts: Parts, start: torch.Tensor, names: list[str]
+    made: Formula,
+    blocks: int,
+    parts: Parts,
+    start: Sequence[torch.Tensor],
+    names: list[str],
 ) -> tuple[Evaluator, list[State], list[torch.Tensor]]:
     """The unknowns that are read, and the derivatives of the output by each.
 
@@ -127,7 +131,8 @@ def _derivatives(
     """
     import torch
 
-    known = Evaluator(made, blocks, parts, start.requires_grad_(), apart=True)
+    start = [given.requires_grad_() for given in start]
+    known = Evaluator(made, blocks, parts, start, apart=True)
     output = known.output()[0]
     wanted = [State(name, n) for name in names for n in range(1, blocks + 1)]
     states = [state for state in wanted if state in known.values]
@@ -170,6 +175,7 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
     parts = trial.make(made)
     _exact_scalars(made, blocks, parts)
     features = int(made.input.sizes[0])
+    contexts = start_of(made, 1)[1:]
     # As many gains as the polynomial has coefficients, and one more.
     count = len(expected) + 1
     # Small ones, so that the highest powers do not hide the others, and exact.
@@ -185,7 +191,9 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
                         parameter.fill_(gain)
                 # Numbers that are added are no paths: they stay with input zero.
                 one = torch.ones(1, features, dtype=torch.float64)
-                change = parts.network(one) - parts.network(0 * one)
+                change = parts.network(one, *contexts) - parts.network(
+                    0 * one, *contexts
+                )
                 values.append(float(change.sum()))
         return values
 

@@ -7,7 +7,7 @@ which terms of a sum are added up before that.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from recform.algebra.expr import Scaled, Tensor, TensorSum
@@ -48,13 +48,13 @@ class Naive:
         shapes = {stage.shape.sizes for stage in compiled.graph.stages}
         self._one_shape = shapes == {compiled.graph.stem.output.sizes}
 
-    def __call__(self, value: torch.Tensor) -> torch.Tensor:
+    def __call__(self, value: torch.Tensor, *contexts: torch.Tensor) -> torch.Tensor:
         """What the network is to make of examples."""
         value = self._piece(STEM, value)
         for flow in range(len(self._flows)):
             if flow:
                 value = self._piece(transition(flow), value)
-            value = self._flow(flow, value)
+            value = self._flow(flow, (value, *contexts))
         return self._piece(HEAD, value)
 
     def parts(self, flow: int) -> Parts:
@@ -88,12 +88,12 @@ class Naive:
         attribute = self._plan.pieces.get(origin)
         return value if attribute is None else getattr(self._network, attribute)(value)
 
-    def _flow(self, flow: int, value: torch.Tensor) -> Computed:
+    def _flow(self, flow: int, start: Sequence[torch.Tensor]) -> Computed:
         return _Adapted(
             self._compiled.formula,
             len(self._flows[flow]),
             self.parts(flow),
-            value,
+            start,
             *self._adapters(flow),
         ).output()
 
@@ -125,7 +125,7 @@ class _Adapted(Evaluator):
         formula: Formula,
         length: int,
         parts: Parts,
-        start: torch.Tensor,
+        start: Sequence[torch.Tensor],
         adapters: _Adapters,
         brackets: Mapping[Tensor, Tensor],
     ) -> None:

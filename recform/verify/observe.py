@@ -8,12 +8,12 @@ what is compared.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from recform.verify.passes import SEED, weighted
+from recform.verify.passes import SEED, leaves_of, weighted
 
 if TYPE_CHECKING:
     import torch
@@ -53,14 +53,14 @@ class Observation:
 
 def observe(
     make: Callable[[], object],
-    images: torch.Tensor,
+    start: Sequence[torch.Tensor],
     state: Callable[[torch.nn.Module], dict[str, torch.Tensor]],
 ) -> Observation:
     """Makes a module and runs it.
 
     Args:
         make: its constructor.
-        images: the examples.
+        start: the examples, for each input.
         state: what is loaded into the new module, in float64.
 
     Raises:
@@ -88,14 +88,14 @@ def observe(
         with _phase(phase):
             if name != "after":
                 network.load_state_dict(wanted)
-            _pass(network, images, seen, name, training=name == "training")
+            _pass(network, start, seen, name, training=name == "training")
     seen.seconds = time.monotonic() - began
     return seen
 
 
 def _pass(
     network: torch.nn.Module,
-    images: torch.Tensor,
+    start: Sequence[torch.Tensor],
     seen: Observation,
     name: str,
     *,
@@ -105,23 +105,24 @@ def _pass(
 
     network.train(training)
     network.zero_grad(set_to_none=True)
-    leaf = images.detach().clone()
-    leaf.requires_grad_(leaf.is_floating_point())
-    given = leaf * 1
+    leaves = leaves_of(start)
+    given = {key: leaf * 1 for key, leaf in leaves.items()}
     before = {key: value.detach().clone() for key, value in network.named_parameters()}
     torch.manual_seed(SEED)
-    output = network(given)
+    output = network(*given.values())
     if not isinstance(output, torch.Tensor):
         raise Unusable(PASSES[name], f"it returns {_kind(output)}, no tensor")
     if output.dtype is not torch.float64:
         raise Unusable(PASSES[name], f"it returns {output.dtype} for torch.float64")
     seen.tensors[f"{name}/output"] = _kept(output)
-    if not torch.equal(given.detach(), leaf.detach()):
-        seen.facts[f"{name}/the input"] = "changed in place"
+    for key, leaf in leaves.items():
+        if not torch.equal(given[key].detach(), leaf.detach()):
+            seen.facts[f"{name}/{key}"] = "changed in place"
     if output.requires_grad:
         weighted(output).backward()  # type: ignore[no-untyped-call]
-    if leaf.grad is not None:
-        seen.tensors[f"{name}/gradient/the input"] = _kept(leaf.grad)
+    for key, leaf in leaves.items():
+        if leaf.grad is not None:
+            seen.tensors[f"{name}/gradient/{key}"] = _kept(leaf.grad)
     for key, parameter in network.named_parameters():
         if parameter.grad is not None:
             seen.tensors[f"{name}/gradient/{key}"] = _kept(parameter.grad)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,17 +36,22 @@ class Pass:
 
     Attributes:
         output: of the network.
-        by_input: the gradient by the input; None if there is none.
+        by_inputs: the gradients by the inputs; None where there is none.
         gradients: by the parameters, likewise.
         buffers: after the pass.
         calls: how often each module ran.
     """
 
     output: torch.Tensor
-    by_input: torch.Tensor | None
+    by_inputs: Mapping[str, torch.Tensor | None]
     gradients: Mapping[str, torch.Tensor | None]
     buffers: Mapping[str, torch.Tensor]
     calls: Mapping[str, int]
+
+    @property
+    def differentiable(self) -> int:
+        """By how many inputs there is a gradient."""
+        return sum(gradient is not None for gradient in self.by_inputs.values())
 
 
 @dataclass(frozen=True)
@@ -64,8 +69,8 @@ class Difference:
 
 def run(
     network: torch.nn.Module,
-    compute: Callable[[torch.Tensor], torch.Tensor],
-    start: torch.Tensor,
+    compute: Callable[..., torch.Tensor],
+    start: Sequence[torch.Tensor],
     *,
     training: bool,
 ) -> Pass:
@@ -74,7 +79,7 @@ def run(
     Args:
         network: the module.
         compute: its forward pass, by whatever way.
-        start: the examples.
+        start: the examples, for each input.
         training: whether it is in training.
     """
     import torch
@@ -82,17 +87,15 @@ def run(
     before = {name: value.clone() for name, value in network.state_dict().items()}
     network.train(training)
     network.zero_grad(set_to_none=True)
-    start = start.detach().clone()
-    # Ids have no gradient.
-    start.requires_grad_(start.is_floating_point())
+    leaves = leaves_of(start)
     torch.manual_seed(SEED)
     with _watched(network) as calls:
-        output = compute(start * 1)
+        output = compute(*(leaf * 1 for leaf in leaves.values()))
     if output.requires_grad:
         weighted(output).backward()  # type: ignore[no-untyped-call]
     found = Pass(
         output.detach(),
-        start.grad,
+        {name: leaf.grad for name, leaf in leaves.items()},
         {name: parameter.grad for name, parameter in network.named_parameters()},
         {name: buffer.clone() for name, buffer in network.named_buffers()},
         calls,
@@ -101,6 +104,17 @@ def run(
     network.load_state_dict(before)
     network.eval()
     return found
+
+
+def leaves_of(start: Sequence[torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies of examples to differentiate by, under what they are called."""
+    leaves: dict[str, torch.Tensor] = {}
+    for number, given in enumerate(start, 1):
+        leaf = given.detach().clone()
+        # Ids have no gradient.
+        leaf.requires_grad_(leaf.is_floating_point())
+        leaves["the input" if number == 1 else f"input {number}"] = leaf
+    return leaves
 
 
 def weighted(output: torch.Tensor) -> torch.Tensor:
@@ -155,8 +169,8 @@ def differences(found: Pass, expected: Pass, *, ordered: bool) -> Iterator[Diffe
     """
     yield Difference("the output", error_of(found.output, expected.output, _LEAST))
     yield from gradients(
-        {**found.gradients, "the input": found.by_input},
-        {**expected.gradients, "the input": expected.by_input},
+        {**found.gradients, **found.by_inputs},
+        {**expected.gradients, **expected.by_inputs},
     )
     for name, value in expected.buffers.items():
         owner = name.rpartition(".")[0]
@@ -200,14 +214,13 @@ def gradients(
         yield Difference(f"the gradient of {name}", error)
 
 
-def compared(
-    parameters: int, buffers: int, starts: int, *, by_input: bool = True
-) -> str:
+def compared(parameters: int, buffers: int, starts: int, *, inputs: int = 1) -> str:
     """What was compared, in words; ids have no gradient."""
     words = ["forward in eval", f"one training pass with seed {SEED}"]
     many = [f"gradients of {parameters} parameters"] if parameters else []
-    if by_input:
-        many.append("of the input" if parameters else "the gradient of the input")
+    if inputs:
+        whose = "the input" if inputs == 1 else f"{inputs} inputs"
+        many.append(f"of {whose}" if parameters else f"the gradient of {whose}")
     words += [" and ".join(many)] if many else []
     words += [f"{buffers} buffers"] if buffers else []
     words += [f"{starts} start values"] if starts else []

@@ -32,14 +32,14 @@ def by_positions(compiled: Compiled) -> Iterator[Check]:
         return
     import torch
 
-    candidate, shape = small
+    candidate, shapes = small
     try:
         network = replace(candidate, generation=True).module().double().eval()
     except CompileError as error:  # of names that it needs
         yield Check(CLAIM, None, error.diagnostics[0].message)
         return
     shake(network)
-    x = examples(shape)
+    (x,) = examples(shapes)
     past = sys.modules[type(network).__module__].Past()
     single = min(_SINGLE, x.shape[1])
     pieces = [x[:, n : n + 1] for n in range(single)]

@@ -18,23 +18,23 @@ PARAMETERS, WORK = 3_000_000, 100_000_000
 _LEAST = 16
 
 
-def smaller_images(compiled: Compiled) -> Shape:
-    """The smallest examples for which the emitted code is the same."""
+def smaller_images(compiled: Compiled) -> tuple[Shape, ...]:
+    """The smallest examples for which the emitted code is the same, for each input."""
     x = compiled.formula.input
     if compiled.graph.totals.multiply_adds <= WORK or x.layout is not Layout.IMAGE:
-        return x
+        return compiled.formula.inputs
     wanted = _code(compiled)
     for part in (8, 4, 2):
         shape = replace(x, grid=tuple(size // part for size in x.grid))
         if min(shape.grid) < _LEAST:
             continue
-        other = _compiled(replace(compiled.formula, input=shape))
+        other = _compiled(compiled.formula.taking(shape))
         if other is not None and _code(other) == wanted:
-            return shape
-    return x
+            return other.formula.inputs
+    return compiled.formula.inputs
 
 
-def thinner(compiled: Compiled) -> tuple[Compiled, Shape] | None:
+def thinner(compiled: Compiled) -> tuple[Compiled, tuple[Shape, ...]] | None:
     """The network, or one with thinner stages; and what its examples are.
 
     None if none is small enough.
@@ -43,10 +43,10 @@ def thinner(compiled: Compiled) -> tuple[Compiled, Shape] | None:
         totals = candidate.graph.totals
         if totals.parameters > PARAMETERS:
             continue
-        shape = smaller_images(candidate)
-        work = totals.multiply_adds * shape.elements
+        shapes = smaller_images(candidate)
+        work = totals.multiply_adds * shapes[0].elements
         if work <= WORK * candidate.formula.input.elements:
-            return candidate, shape
+            return candidate, shapes
     return None
 
 

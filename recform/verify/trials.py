@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from recform import recurrence
 from recform.algebra.formula import Formula
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
@@ -199,12 +199,17 @@ def error_of(found: torch.Tensor, expected: torch.Tensor, scale: float = 1.0) ->
     return math.inf if math.isnan(error) else error
 
 
-def start_of(formula: Formula, count: int = 3) -> torch.Tensor:
-    """Some random examples for a network without a stem."""
+def start_of(formula: Formula, count: int = 3) -> tuple[torch.Tensor, ...]:
+    """Some random examples for a network without a stem, for each of its inputs."""
     import torch
 
     torch.manual_seed(0)
-    return random_examples(formula.input, count, dtype=torch.float64)
+    return random_inputs(formula.inputs, count, dtype=torch.float64)
+
+
+def all_nudged(values: Sequence[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Tensors with other last digits."""
+    return tuple(map(nudged, values))
 
 
 def nudged(value: torch.Tensor) -> torch.Tensor:

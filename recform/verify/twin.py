@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from recform import graph, recurrence
-from recform.algebra.expr import Input, Part, Tensor
+from recform.algebra.expr import Context, Input, Part, Tensor
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.algebra.tracing import output_of
@@ -65,8 +65,7 @@ def flat(formula: Formula, blocks: int, width: int | None = None) -> Formula:
     if deep is None:
         raise NoTwin(f"the equations have no network of {blocks} blocks")
     return replace(
-        deep,
-        input=shape,
+        deep.taking(shape),
         stem=Pipeline("stem", (), "none"),
         head=Pipeline("head", (), "none"),
         stages=(StageSpec(width, blocks, 1),),
@@ -110,7 +109,7 @@ def _taken(formula: Formula) -> Shape:
 
 
 def _shaped(formula: Formula, width: int, shape: Shape, blocks: int) -> Formula:
-    return replace(flat(formula, blocks, width), input=shape)
+    return flat(formula, blocks, width).taking(shape)
 
 
 def _shapes(formula: Formula, width: int, features: int) -> list[Shape]:
@@ -155,6 +154,10 @@ def linear(formula: Formula, blocks: int, width: int) -> Formula:
     return replace(
         flat(formula, blocks, width),
         input=Shape.of((width * _parts(formula),)),
+        contexts={
+            name: Shape.of((width * _parts(formula, Context(name)),))
+            for name in formula.contexts
+        },
         operators={
             name: _matrix(name, pipeline.inputs)
             for name, pipeline in formula.operators.items()
@@ -182,15 +185,18 @@ def inactive(formula: Formula) -> Formula:
     )
 
 
-def _parts(formula: Formula) -> int:
-    """Into how many parts the input is cut."""
+def _parts(formula: Formula, leaf: Tensor | None = None) -> int:
+    """Into how many parts the input is cut, or a further one."""
+    leaf = leaf or Input()
     tensors: list[Tensor] = [b.right for b in formula.boundaries if b.right is not None]
+    if leaf != Input():
+        tensors += [formula.output, *(e.right for e in formula.equations)]
     return max(
         (
             part.parts
             for tensor in tensors
             for part in walk(tensor)
-            if isinstance(part, Part) and isinstance(part.tensor, Input)
+            if isinstance(part, Part) and part.tensor == leaf
         ),
         default=1,
     )

@@ -48,7 +48,8 @@ def _observed(folder: Path, order: dict[str, str]) -> Observation:
     from safetensors.torch import load_file
 
     state = load_file(folder / STATE)
-    images = load_file(folder / EXAMPLES)["examples"]
+    examples = load_file(folder / EXAMPLES)
+    start = [examples[str(number)] for number in range(len(examples))]
     make = load(Path(order["file"]), order["name"])
 
     def wanted(network: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -58,7 +59,7 @@ def _observed(folder: Path, order: dict[str, str]) -> Observation:
             raise Unusable("its parameters", _other(theirs, ours))
         return state
 
-    return observe(make, images, wanted)
+    return observe(make, start, wanted)
 
 
 def load(path: Path, name: str) -> Any:

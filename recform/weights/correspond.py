@@ -7,7 +7,7 @@ they are met so does not depend on names, containers or the order of statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,12 +74,12 @@ class NotFollowed(Exception):
     """A module does not run on the meta device; the text says why."""
 
 
-def parameters_met(module: nn.Module, shape: Shape) -> list[str]:
+def parameters_met(module: nn.Module, shapes: Sequence[Shape]) -> list[str]:
     """The entries of a state_dict, in the order in which the result leads to them.
 
     Args:
         module: on the meta device.
-        shape: of one example.
+        shapes: of one example, for each input.
 
     Raises:
         NotFollowed: if it asks for numbers, which operators of the user's own may do.
@@ -88,10 +88,10 @@ def parameters_met(module: nn.Module, shape: Shape) -> list[str]:
     trace = _Trace(leaves)
     # Two examples: what is normalised over the batch wants more than one number.
     with torch.device("meta"), torch.no_grad():
-        x = empty_examples(shape, 2)
+        start = [empty_examples(shape, 2) for shape in shapes]
         try:
             with trace:
-                result = module.eval()(x)
+                result = module.eval()(*start)
         except Exception as error:
             raise NotFollowed(f"{type(error).__name__}: {error}") from error
     return list(_names(trace.node(result)))
@@ -108,19 +108,21 @@ def _names(result: _Node) -> Iterator[str]:
                 stack.append(part)
 
 
-def correspondence(first: nn.Module, second: nn.Module, shape: Shape) -> dict[str, str]:
+def correspondence(
+    first: nn.Module, second: nn.Module, shapes: Sequence[Shape]
+) -> dict[str, str]:
     """For each entry of the first module's state_dict the same one of the second.
 
     Args:
         first: on the meta device.
         second: likewise; it computes the same.
-        shape: of one example.
+        shapes: of one example, for each input.
 
     Raises:
         NotFollowed: if they do not run there.
     """
     pairs = zip(
-        parameters_met(first, shape), parameters_met(second, shape), strict=True
+        parameters_met(first, shapes), parameters_met(second, shapes), strict=True
     )
     found = dict(pairs)
     # What no result depends on (a count of batches) belongs to a module that was met.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from recform.algebra.body import Body
 from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
+    Context,
     Filled,
     I,
     Learned,
@@ -94,8 +95,11 @@ def normal_form(formula: Formula) -> Normal:
 class _Letters:
     """Names in the order in which they are met, and their normal names."""
 
-    def __init__(self, scalars: Mapping[str, LearnedScalar]) -> None:
+    def __init__(
+        self, scalars: Mapping[str, LearnedScalar], contexts: Iterable[str] = ()
+    ) -> None:
         self._declared = list(scalars)
+        self._contexts = list(contexts)
         self.unknowns: dict[str, str] = {}
         self.operators: dict[str, str] = {}
         self.scalars: dict[str, str] = {}
@@ -107,6 +111,8 @@ class _Letters:
             value = tensor.coefficient.xreplace({I: tensor.at})
             tensor = tensor.func(value, *tensor.children)
         match tensor:
+            case Context():
+                return f"input {self._contexts.index(tensor.name) + 2}"
             case State():
                 name = _normal(self.unknowns, "X", tensor.name)
                 return f"{name}[{tensor.index}]"
@@ -162,7 +168,7 @@ class _Reader:
 
     def read(self) -> Normal:
         formula = self._formula
-        letters = _Letters(formula.scalars)
+        letters = _Letters(formula.scalars, formula.contexts)
         self._frame()
         for number, equation in enumerate(formula.equations, 1):
             left = letters.show(State(equation.unknown, 0))
@@ -189,6 +195,8 @@ class _Reader:
     def _frame(self) -> None:
         formula = self._formula
         self._row("input", *2 * (_shape(formula.input),))
+        for number, (name, shape) in enumerate(formula.contexts.items(), 2):
+            self._row(f"input {number}", _shape(shape), f"input {name} = {shape}")
         stages = ", ".join(
             f"{stage.width} x {stage.blocks} / {stage.stride}"
             for stage in formula.stages

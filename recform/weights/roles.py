@@ -57,7 +57,7 @@ def roles(compiled: Compiled) -> dict[str, Role]:
     plain = emit_plain(compiled.graph)
     module, twin = on_meta(compiled), _made(plain.source, plain.name)
     try:
-        same = correspondence(module, twin, compiled.formula.input)
+        same = correspondence(module, twin, compiled.formula.inputs)
     except NotFollowed as failure:
         report = Diagnostics()
         report.error(

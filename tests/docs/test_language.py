@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from recform.blocks import Argument, defaults, standard
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.compiler import compile_source, from_text
 from recform.lowering.flows.operator_calls import usage
 
@@ -80,7 +80,6 @@ def test_example(number: int) -> None:
     for compiled in compile_source(from_text(BLOCKS[number])):
         assert not compiled.warnings
         network = compiled.module()
-        images = random_examples(compiled.formula.input, 2)
-        network(images).sum().backward()
+        network(*random_inputs(compiled.formula.inputs, 2)).sum().backward()
         missing = [n for n, p in network.named_parameters() if p.grad is None]
         assert not missing

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from recform.blocks import Layout
+from recform.blocks import Layout, Shape
 from recform.compiler import Compiled, compile_source, read
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -31,8 +31,14 @@ def networks(path: Path, **settings: object) -> tuple[Compiled, ...]:
     return compile_source(source, settings, folder)
 
 
-def batch(path: Path, compiled: Compiled, device: str = "cpu") -> torch.Tensor:
-    x = compiled.formula.input
+def batch(
+    path: Path, compiled: Compiled, device: str = "cpu"
+) -> tuple[torch.Tensor, ...]:
+    """Two examples for each input."""
+    return tuple(examples(path, x, device) for x in compiled.formula.inputs)
+
+
+def examples(path: Path, x: Shape, device: str) -> torch.Tensor:
     sizes = [int(size) for size in x.sizes]
     if x.layout is Layout.IDS:
         return torch.randint(int(x.features), (2, *sizes), device=device)
@@ -67,7 +73,7 @@ def test_it_runs_and_every_parameter_learns(path: Path) -> None:
         device = "meta" if large else "cpu"
         with torch.device(device):
             module = compiled.module()
-        y = module(batch(path, compiled, device))
+        y = module(*batch(path, compiled, device))
         assert y.shape[0] == 2
         assert device == "meta" or torch.isfinite(y).all()
         y.square().sum().backward()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recform.algebra.formula import Formula
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_source, from_text
 from tests.oracle.adapters import Watch, twins
 from tests.oracle.interpreter import flows, identifier, interpret
@@ -37,37 +37,37 @@ def agree(text: str, modes: tuple[bool, ...] = (False, True)) -> Compiled:
     torch.manual_seed(0)
     net = item.module().double()
     shake(net)
-    images = random_examples(item.formula.input, 3, dtype=torch.float64)
+    given = random_inputs(item.formula.inputs, 3, dtype=torch.float64)
     for training in modes:
-        compare(item, net.train(training), images)
+        compare(item, net.train(training), *given)
     parameters = sum(p.numel() for p in net.parameters())
     assert item.graph.totals.parameters == parameters
     return item
 
 
-def compare(item: Compiled, net: nn.Module, images: Tensor) -> None:
+def compare(item: Compiled, net: nn.Module, *given: Tensor) -> None:
     """Fails with the first thing in which the network differs from its equations.
 
     Raises:
         Overflow: if both have numbers that are none.
     """
     try:
-        _compare(item, net, images, within=True)
+        _compare(item, net, given, within=True)
     except AssertionError:
-        _compare(item, net, images, within=False)
+        _compare(item, net, given, within=False)
 
 
-def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) -> None:
+def _compare(
+    item: Compiled, net: nn.Module, given: tuple[Tensor, ...], *, within: bool
+) -> None:
     formula = item.formula
-    same = _made_alike(formula, net, images, within=within)
+    same = _made_alike(formula, net, given, within=within)
     ours, theirs = copy.deepcopy(net), copy.deepcopy(net)
     watch, counts = Watch(), _counted(formula, ours)
     watch.on(flows(formula, ours), operators(formula))
     expected_counts = _counted(formula, theirs)
-    numbers = images.is_floating_point()
-    mine = images.clone().requires_grad_(numbers)
-    made = ours(mine)
-    other = images.clone().requires_grad_(numbers)
+    mine, other = leaves(given), leaves(given)
+    made = ours(*mine)
     arguments: dict[int, list[tuple[Tensor, ...]]] = {}
     if not bool(made.isfinite().all()):
         raise Overflow
@@ -79,10 +79,11 @@ def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) ->
     (made * weights).sum().backward()
     (expected * weights).sum().backward()
     _gradients(ours, theirs, same, tolerance)
-    if mine.grad is not None or other.grad is not None:
-        assert mine.grad is not None, "the input gets no gradient"
-        assert other.grad is not None, "the oracle does not use the input"
-        _close(mine.grad, other.grad, "the input's gradient", tolerance)
+    for number, (one, two) in enumerate(zip(mine, other, strict=True), 1):
+        if one.grad is not None or two.grad is not None:
+            assert one.grad is not None, f"input {number} gets no gradient"
+            assert two.grad is not None, f"the oracle does not use input {number}"
+            _close(one.grad, two.grad, f"input {number}'s gradient", tolerance)
     again = _repeated(theirs, arguments)
     alike = {name.rsplit(".", 1)[0] for pair in same.items() for name in pair}
     for name, count in counts.items():
@@ -98,12 +99,16 @@ def _compare(item: Compiled, net: nn.Module, images: Tensor, *, within: bool) ->
     _statistics(ours, theirs, counts, expected_counts, tolerance)
 
 
+def leaves(given: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    return tuple(x.clone().requires_grad_(x.is_floating_point()) for x in given)
+
+
 def operators(formula: Formula) -> set[str]:
     return {identifier(name) for name in formula.operators}
 
 
 def _made_alike(
-    formula: Formula, net: nn.Module, images: Tensor, *, within: bool
+    formula: Formula, net: nn.Module, given: tuple[Tensor, ...], *, within: bool
 ) -> dict[str, str]:
     """Gives adapters that cannot be told apart the same weights.
 
@@ -113,7 +118,7 @@ def _made_alike(
     watch, run = Watch(), copy.deepcopy(net)
     watch.on(flows(formula, run), operators(formula))
     with torch.no_grad():
-        run(images)
+        run(*given)
     paths = {id(parameter): name for name, parameter in net.named_parameters()}
     same: dict[str, str] = {}
     for calls, blocks in zip(watch.calls, flows(formula, net), strict=True):

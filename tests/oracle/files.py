@@ -59,6 +59,24 @@ Q(x) = x*sigmoid(A*x) where A = conv(1, cin) > bn
 """
 
 
+#: Further inputs of networks of vectors, and of those of images, with operators of theirs;
+#: and the terms with them, of which those with an `e` are for stages of one shape.
+CONTEXTS = (
+    "input t = 5\ninput e = 3\nV = linear(c)\nT = linear(5) > tanh\n",
+    "input t = 2 x 4 x 4\ninput e = 3\n"
+    "V = conv(1, c, stride=s) > bn\nT = conv(1, 2) > tanh\n",
+)
+OF_CONTEXTS = (
+    "V_i*t",
+    "V_<i-1>*t",
+    "V_i*T*t",
+    "V_i*(0.5*t)",
+    "V_i*tanh(t)",
+    "V_i*(T*t + t)",
+)
+OF_ONE_SHAPE = ("e", "tanh(e)", "0.5*e", "p_i*e", "e*e", "(e + V_i*t)")
+
+
 @dataclass(frozen=True)
 class Frame:
     """What a file has before its equations.
@@ -124,6 +142,7 @@ class Writer:
             there may be read everywhere by their numbers.
         current: unknowns that the block has already made.
         pairs: whether there is an operator of two tensors.
+        inputs: the further inputs, and what all blocks make of them.
     """
 
     draw: st.DrawFn
@@ -133,6 +152,7 @@ class Writer:
     fixed: int = 0
     current: list[str] = field(default_factory=list)
     pairs: bool = False
+    inputs: tuple[str, ...] = ()
 
     def one(self, *choices: str) -> str:
         return self.draw(st.sampled_from(choices))
@@ -150,6 +170,8 @@ class Writer:
 
     def known(self) -> str:
         """What the start or a block of a fixed number made."""
+        if self.inputs and self.draw(st.booleans()):
+            return self.one(*self.inputs)
         if self.fixed and self.draw(st.booleans()):
             return f"X_{self.draw(st.integers(1, self.fixed))}"
         return self.one(*(f"{name}_0" for name in self.unknowns), "input")
@@ -298,6 +320,7 @@ def recurrences(
     histories: int = 1,
     staged: bool | None = None,
     images: bool = True,
+    inputs: bool = False,
 ) -> str:
     """A file of one to three equations.
 
@@ -308,6 +331,7 @@ def recurrences(
         histories: how often a term is a history; 0 for never.
         staged: whether there are several stages; None for now and then.
         images: whether there may be images rather than vectors.
+        inputs: whether there is a further input, and one more for good measure.
     """
     if staged is None:
         staged = draw(st.integers(0, 3)) == 3
@@ -315,9 +339,11 @@ def recurrences(
     unknowns = list("XYZ")[: draw(st.sampled_from((1, 1, 2, 2, 3)))]
     writer = Writer(draw, unknowns, draw(st.sampled_from((1, 2, 2, 3, 4))), histories)
     writer.pairs = not frame.grid
+    if inputs:
+        writer.inputs = OF_CONTEXTS + OF_ONE_SHAPE * (frame.stages == 1)
     if len(unknowns) == 1 and frame.depth > 2 and writer.often(5):
         writer.fixed = draw(st.integers(1, 2))
-    lines = [frame.text, DECLARED]
+    lines = [frame.text, DECLARED, CONTEXTS[frame.grid] * inputs]
     for name in unknowns:
         lines.append(f"{name}_i = {writer.equation()}\n")
         writer.current.append(name)

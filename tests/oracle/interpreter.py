@@ -62,11 +62,13 @@ class Flow:
         blocks: list[nn.Module],
         number: int,
         start: Tensor,
+        contexts: dict[str, Tensor],
         calls: list[Call],
         arguments: dict[int, list[tuple[Tensor, ...]]],
     ) -> None:
         self.formula, self.net, self.blocks = formula, net, blocks
         self.ordinal, self.start, self.calls = number, start, calls
+        self.contexts = contexts
         self.arguments = arguments
         self.equations = {eq.unknown: eq.right for eq in formula.equations}
         self.boundaries = {b.left: b.right for b in formula.boundaries}
@@ -140,7 +142,7 @@ class Flow:
 
     def _settle(self, tensor: Any) -> Any:
         match tensor:
-            case e.Input():
+            case e.Input() | e.Context():
                 return tensor
             case e.State():
                 return None if self.definition(tensor) is None else tensor
@@ -269,6 +271,8 @@ class Flow:
         match tensor:
             case e.Input():
                 return self.start
+            case e.Context():
+                return self.contexts[tensor.name]
             case e.State():
                 return self.state(tensor)
             case e.Apply() if self.is_number(tensor):
@@ -493,6 +497,9 @@ class Flow:
 
     def stage(self, tensor: Any) -> int:
         """The stage of the newest block that made a part."""
+        if is_of_contexts(tensor):
+            # What no block makes is of every stage.
+            return self.stages[max(self.block, 1) - 1]
         block = self.newest(tensor)
         return self.stages[block - 1] if block else -1
 
@@ -752,6 +759,17 @@ class Flow:
         return max([int(applied.index), *map(newest, applied.arguments)])
 
 
+def is_of_contexts(tensor: Any) -> bool:
+    """Whether an expression is made of further inputs alone, and by no block."""
+    leaves = [part for part in parts_of(tensor) if not part.children]
+    others = [part for part in parts_of(tensor) if isinstance(part, e.Apply)]
+    return (
+        any(isinstance(leaf, e.Context) for leaf in leaves)
+        and all(isinstance(leaf, e.Context | e.Filled) for leaf in leaves)
+        and all(part.index is sympy.nan for part in others)
+    )
+
+
 def newest(tensor: Any) -> int:
     """The number of the newest block whose value an expression reads."""
     if isinstance(tensor, e.State):
@@ -855,7 +873,7 @@ def stages_of_blocks(formula: Formula, flow: int) -> list[int]:
 def interpret(
     formula: Formula,
     net: nn.Module,
-    images: Tensor,
+    given: tuple[Tensor, ...],
     calls: list[list[Call]],
     arguments: dict[int, list[tuple[Tensor, ...]]],
 ) -> Tensor:
@@ -864,15 +882,18 @@ def interpret(
     Args:
         formula: what the file says.
         net: has the weights.
-        images: what comes in.
+        given: what comes in.
         calls: what the adapters of each flow were called on in the network.
         arguments: is filled with what each operator is called on here.
     """
-    value = net.stem(images) if formula.stem.steps else images
+    value, *more = given
+    contexts = dict(zip(formula.contexts, more, strict=True))
+    value = net.stem(value) if formula.stem.steps else value
     for number, blocks in enumerate(flows(formula, net)):
         if number and formula.transition is not None:
             value = getattr(net, f"transition{number + 1}")(value)
-        run = Flow(formula, net, blocks, number, value, calls[number], arguments)
+        noted = calls[number]
+        run = Flow(formula, net, blocks, number, value, contexts, noted, arguments)
         value = run.output()
     return net.head(value) if formula.head.steps else value  # type: ignore[no-any-return]
 

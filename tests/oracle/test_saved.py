@@ -123,7 +123,7 @@ def _images(sizes: tuple[int, ...]) -> Tensor:
     return torch.randn(BATCH, *(int(size) for size in sizes))
 
 
-def _kept(net: nn.Module, images: Tensor) -> int:
+def _kept(net: nn.Module, *given: Tensor) -> int:
     """The numbers of the tensors with a batch axis that autograd keeps, each once."""
     # The tensors are held on to, so that no storage is used for a second one.
     kept: dict[int, Tensor] = {}
@@ -135,9 +135,9 @@ def _kept(net: nn.Module, images: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        net(images).sum()
+        net(*given).sum()
     # Integers (the places of maxima) are twice as long as the numbers.
     return sum(
-        tensor.untyped_storage().nbytes() // images.element_size()
+        tensor.untyped_storage().nbytes() // given[0].element_size()
         for tensor in kept.values()
     )

@@ -153,3 +153,23 @@ def test_the_input_is_called_as_what_reads_it() -> None:
     compiled = example("modern/resformer.rf")
     (flow,) = compiled.recurrence.flows
     assert [str(slot) for slot in flow.start.outputs] == [str(State("X", 0))]
+
+
+def test_further_inputs_lead_to_what_reads_them() -> None:
+    item = network(
+        "input 5 x 8\ninput t = 4\ninput e = 8\nstages 8 x 3\nT = linear(8)\n"
+        "X_i = e*X_<i-1> + tanh(T*t)*W_i*X_<i-1>"
+    )
+    diagram = draw(item.graph, Request(view=View.network))
+    ways = [
+        (edge.tail.rpartition("network-")[2], edge.head.rpartition("network-")[2])
+        for edge in diagram.edges
+    ]
+    assert ("input-t", "start-1") in ways
+    assert ("input-e", "stage-1-block-1") in ways
+    # The state, and what is made of t; the block hands on the state alone.
+    assert ways.count(("start-1", "stage-1-block-1")) == 2
+    assert ways.count(("stage-1-block-1", "head")) == 1
+    step = draw(item.graph, Request(view=View.step))
+    inputs = [node.meaning for node in step.nodes if node.kind is Kind.input]
+    assert inputs == ["e", "tanh(T*t)"]

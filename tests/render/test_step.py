@@ -13,6 +13,7 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Elementwise,
+    Filled,
     History,
     Input,
     Listed,
@@ -85,8 +86,8 @@ def contracted(step: Step) -> tuple[nx.MultiDiGraph, dict[Tensor, Tensor]]:
     for tensor in step.body:
         if same[tensor] is tensor:
             for part in step.parts(tensor):
-                if part in same:
-                    result.add_edge(same[part], tensor)
+                if not isinstance(part, Filled):
+                    result.add_edge(same.get(part, part), tensor)
     return result, same
 
 
@@ -127,6 +128,12 @@ def check_nodes(compiled: Compiled, diagram: Diagram) -> None:
     for slot in (*step.inputs, *step.outputs):
         kind = Kind.module if isinstance(slot, ModuleSlot) else Kind.state
         wanted[kind, said(slot)] += 1
+    # What nobody hands on and the block does not make comes from the network.
+    there = {*step.inputs, *step.body}
+    read = dict.fromkeys(part for t in step.body for part in step.parts(t))
+    for part in read:
+        if part not in there and not isinstance(part, Filled):
+            wanted[Kind.input, said(part)] += 1
     drawn_nodes = Counter(
         (node.kind, node.meaning)
         for node in diagram.nodes

@@ -71,6 +71,13 @@ def test_the_user_s_own_sizes_stay(tmp_path: Path) -> None:
     assert "--set classes" in item.hint
 
 
+def test_data_have_one_input(tmp_path: Path) -> None:
+    text = TINY.replace("X_<i-1>", "X_<i-1>*e", 1) + "\ninput e = 8\n"
+    item = refused(tmp_path, text)
+    assert item.code == "RF807"
+    assert "takes more than one input (e), and digits has one" in item.message
+
+
 def test_a_file_without_classes(tmp_path: Path) -> None:
     fixed = TINY.replace("param classes = 10\n", "")
     item = refused(tmp_path, fixed.replace("linear(classes)", "linear(7)"))

@@ -35,7 +35,7 @@ def fresh(name: str) -> tuple[Observation, dict[str, Any], Any]:
         held.update({k: v.detach().clone() for k, v in network.state_dict().items()})
         return held
 
-    images = examples(item.formula.input)
+    images = examples(item.formula.inputs)
     return observe(item.module, images, state), held, images
 
 

@@ -101,7 +101,7 @@ def test_corresponding_tensors_make_the_same_outputs(case: str) -> None:
     else:
         compiled = example(case)
     twin = twin_of(compiled)
-    same = correspondence(on_meta(compiled), twin, compiled.formula.input)
+    same = correspondence(on_meta(compiled), twin, compiled.formula.inputs)
     module = scattered(compiled).double()
     there = twin.to_empty(device="cpu").double().eval()
     state = module.state_dict()

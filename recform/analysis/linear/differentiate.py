@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -169,7 +170,7 @@ class Differentiator:
                 yield Source(tensor.name, At.of(tensor.index)), Polynomial.one()
             case History():
                 yield self._history(tensor), Polynomial.one()
-            case Filled():
+            case Filled() | Context():
                 return
             case Scaled():
                 yield from self._scaled(tensor, block)

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Elementwise,
     Filled,
     History,
@@ -95,6 +96,8 @@ class Field:
         match tensor:
             case Input():
                 return Vector(1, {Piece(INPUT, 0, 1, 0): 1.0})
+            case Context():
+                raise Unknown(f"{tensor.name} is an input of which nothing is known")
             case Apply() if len(tensor.arguments) == 1:
                 return self._applied(tensor, self.value(tensor.arguments[0]))
             case Apply():

@@ -73,16 +73,28 @@ class LayerNorm(Operator):
     stacks = True
     weights = (Weights("ln", ("nn.LayerNorm",), flat=True),)
     support = (template("layer_norm_2d"),)
-    arguments = (Argument("eps", Kind.NUMBER, 1e-5, _EPS),)
+    arguments = (
+        Argument("eps", Kind.NUMBER, 1e-5, _EPS),
+        Argument("affine", Kind.FLAG, True, "a learned scale and shift"),
+    )
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each position are kept beside the input.
         rows = x.elements // int(x.features)
-        return Cost(2 * int(x.features), saves_input=True, saves_more=2 * rows)
+        learned = 2 * int(x.features) if a.affine else 0
+        return Cost(learned, saves_input=True, saves_more=2 * rows)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        features = code(x.features)
         eps = "" if a.eps == 1e-5 else f", eps={code(a.eps)}"
-        return _over_features(x, "LayerNorm", f"{code(x.features)}{eps}")
+        if a.affine:
+            return _over_features(x, "LayerNorm", f"{features}{eps}")
+        ahead, behind = "", ""
+        if x.layout is Layout.IMAGE:
+            ahead, behind = ".movedim(1, -1)", ".movedim(-1, 1)"
+        call = f"F.layer_norm({{x}}{ahead}, ({features},){eps}){behind}"
+        bare = f"{features}{eps}, elementwise_affine=False"
+        return Emitted(call, layer=_over_features(x, "LayerNorm", bare).module)
 
 
 class RMSNorm(Operator):

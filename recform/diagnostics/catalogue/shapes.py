@@ -76,6 +76,22 @@ ENTRIES = {
         f"input 64 of 256\nstages 16 x 2\nstem none\n{ONE}",
         f"input 64 of 256\nstages 16 x 2\nstem embed(c)\n{ONE}",
     ),
+    "RF425": Entry(
+        "a further input of another shape",
+        "A further input keeps its own shape: it belongs to no stage, so no adapter brings "
+        "it to the shape of one. What stands with it in a sum or product has that shape, "
+        "or it is a gate; anything else is done by an operator.",
+        "input 5 x 8\ninput text = 5 x 6\nstages 8 x 2\nX_i = W_i*X_<i-1> + text",
+        "input 5 x 8\ninput text = 5 x 6\nstages 8 x 2\nP = linear(c)\n"
+        "X_i = W_i*X_<i-1> + P_i*text",
+    ),
+    "RF426": Entry(
+        "an output without the blocks",
+        "The output is made of further inputs alone, as far as blocks hand something on: "
+        "all but the last one would be there for nobody.",
+        "input 5 x 8\ninput text = 5 x 8\nstages 8 x 2\nX_i = W_i*text",
+        "input 5 x 8\ninput text = 5 x 8\nstages 8 x 2\nX_i = X_<i-1> + W_i*text",
+    ),
     "RF428": Entry(
         "features for other members",
         "In a sum over earlier blocks the features of a tensor are one for each member, so "

@@ -120,6 +120,14 @@ def check(network: NetworkGraph, report: Diagnostics) -> None:
             file=formula.source.name,
         )
         return
+    if formula.contexts:
+        more = ", ".join(formula.contexts)
+        report.error(
+            "RF521",
+            f"{name} is no image classifier: it takes more than an image ({more})",
+            file=formula.source.name,
+        )
+        return
     for number, stage in enumerate(network.stages):
         if stage.shape.layout is not Layout.IMAGE:
             report.error(

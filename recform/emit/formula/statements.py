@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from recform.algebra.expr import (
     Apply,
@@ -38,6 +38,7 @@ class BodyWriter:
         name_of: the variable that a tensor would like.
         line: of the formula that says a tensor.
         indent: how far the statements will be from the margin.
+        fixed: the variables of tensors that have one in any case.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class BodyWriter:
         name_of: Callable[[Slot], str],
         line: Callable[[Tensor], Line | None],
         indent: int = 8,
+        fixed: Mapping[Tensor, str] | None = None,
     ) -> None:
+        self._fixed = fixed or {}
         self._step = step
         self._writer = writer
         self._names = names
@@ -82,7 +85,7 @@ class BodyWriter:
                     self._assign_inlined(tensor, *written)
             if tensor in self._writer.variables:
                 pass
-            elif uses.get(tensor, 0) > 1 or _is_named(tensor):
+            elif uses.get(tensor, 0) > 1 or _is_named(tensor) or tensor in self._fixed:
                 self._assign(tensor)
             for value, attribute in adapted.pop(tensor, ()):
                 self._adapt(value, attribute)
@@ -163,7 +166,7 @@ class BodyWriter:
         return False
 
     def _assign(self, tensor: Tensor) -> None:
-        name = self._names.new(self._name_of(tensor))
+        name = self._named(tensor)
         text, _ = self._writer.made(tensor)
         line = self._line(tensor)
         if not fits(Assign(name, Code(text), line), self._indent):
@@ -173,6 +176,10 @@ class BodyWriter:
             text, _ = self._writer.made(tensor)
         self._set(name, text, line)
         self._writer.variables[tensor] = name
+
+    def _named(self, tensor: Tensor) -> str:
+        """The variable of a tensor that gets one."""
+        return self._fixed.get(tensor) or self._names.new(self._name_of(tensor))
 
     def _calls_in(self, tensor: Tensor) -> list[Tensor]:
         """The outermost operators that a statement applies."""
@@ -199,7 +206,7 @@ class BodyWriter:
         line = defined or self._line(tensor)
         for text in between:
             self._set("out", text, line)
-        name = self._names.new(self._name_of(tensor))
+        name = self._named(tensor)
         self._set(name, result, line)
         self._writer.variables[tensor] = name
 
@@ -228,7 +235,7 @@ class BodyWriter:
                     targets.append("_")
                     continue
                 named = owners.get(part, part)
-                name = self._names.new(self._name_of(named))
+                name = self._named(named)
                 self._writer.variables[part] = name
                 targets.append(name)
             axis = self._writer.axis(tensor.tensor)

@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     Filled,
@@ -216,6 +217,8 @@ class Writer:
         match tensor:
             case Input():
                 return "x", ATOM
+            case Context():
+                return tensor.name, ATOM
             case State():
                 (right,) = self.parts(tensor)
                 return self.term(tensor, right)

@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Context,
     Dealt,
     Elementwise,
     History,
@@ -32,7 +33,7 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.labels import DERIVED
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.namespace import Claim, Namespace
-from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of
 from recform.recurrence.unroll import newest
 
 
@@ -184,6 +185,8 @@ def base_name(tensor: Tensor) -> str:
     match tensor:
         case Input():
             return "x"
+        case Context():
+            return tensor.name
         case State():
             return identifier(tensor.name).lower()
         case Mirror():
@@ -253,6 +256,19 @@ def variable(slot: Slot, at: int, order: int) -> str:
     if isinstance(slot, Apply) and slot.index is sympy.nan and lag == at and at > order:
         return f"{name}_0"
     return name + aged(lag)
+
+
+def context_names(recurrence: Recurrence) -> dict[Tensor, str]:
+    """The variables of what each block has: further inputs, and what is made of them."""
+    inputs = list(recurrence.formula.contexts)
+    names = Namespace.forward({"x", *inputs})
+    found: dict[Tensor, str] = {Context(name): name for name in inputs}
+    ends = [flow.end for flow in recurrence.flows]
+    for tensor in (t for s in (*recurrence.steps, *ends) for t in contexts_of(s)):
+        if tensor not in found:
+            made = isinstance(tensor, Apply | Elementwise | Part)
+            found[tensor] = names.new(base_name(tensor) if made else "constant")
+    return found
 
 
 def aged(lag: int) -> str:

@@ -16,9 +16,6 @@ from recform.blocks.identifiers import identifier
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.source import Span
 
-#: Variables of generated loops and forward passes.
-_LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -80,7 +77,7 @@ class Namespace:
     @classmethod
     def forward(cls, taken: Iterable[str] = ()) -> Namespace:
         """The scope of a forward pass, of which some variables are given away."""
-        return cls({*identifiers.IN_FORWARD, *_LOCALS, *taken})
+        return cls({*identifiers.IN_FORWARD, *identifiers.LOCALS, *taken})
 
     def function(self, taken: Iterable[str] = ()) -> Namespace:
         """The scope of a constructor in this module: it hides none of its names."""

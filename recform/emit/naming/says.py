@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recform.algebra.expr import Apply, I, L, Over, State, Tensor, subtensors
+from recform.algebra.expr import Apply, Context, I, L, Over, State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.reindex import reindexed
 from recform.algebra.said import equation_texts
 from recform.blocks.identifiers import identifier
-from recform.emit.naming.names import variable
+from recform.emit.naming.names import context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import line_of
 from recform.emit.plan.definitions import Line
@@ -22,6 +22,7 @@ from recform.recurrence.model import (
     Recurrence,
     Slot,
     Step,
+    contexts_of,
     read_by,
 )
 from recform.source import Span
@@ -30,7 +31,8 @@ from recform.source import Span
 def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> str:
     """The formula, and what comes in and goes out."""
     texts = step_equations(recurrence, step)
-    names = Namespace.forward()
+    contexts = context_names(recurrence)
+    names = Namespace.forward(contexts.values())
     for name in shared:
         names.new(f"{identifier(name).lower()}_shared")
     taken = [
@@ -38,6 +40,10 @@ def step_title(recurrence: Recurrence, step: Step, shared: tuple[str, ...]) -> s
         f" = {_said(recurrence, step, slot)}"
         for slot in map(step.inputs.__getitem__, read_by(step))
     ]
+    taken += (
+        contexts[tensor] + f" = {tensor}" * (not isinstance(tensor, Context))
+        for tensor in contexts_of(step)
+    )
     made = [_said(recurrence, step, slot) for slot in step.outputs]
     notes = [f"Takes {', '.join(taken)}.", f"Hands on {', '.join(made)}."]
     lines = [line for note in notes for line in folded(note, 80)]

@@ -91,7 +91,7 @@ class ChainWriter:
         if not single or not all(map(_is_row, network.recurrence.flows)):
             fail(
                 "these names put blocks into one container, and nn.Sequential hands on "
-                "one tensor; these blocks hand on more, or the output is made of more",
+                "one tensor; these blocks take or hand on more, or the output is made of more",
                 self._formula.equations[0].span,
                 "names with dots, `step` and stages without {} are for such blocks",
             )

@@ -22,7 +22,7 @@ from recform.emit.formula.terms import (
     coefficient_text,
     numeric_parts,
 )
-from recform.emit.naming.names import variable
+from recform.emit.naming.names import context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.naming.says import line_marks
 from recform.emit.pipelines import PipelineCode, line_of
@@ -36,7 +36,14 @@ from recform.emit.plan.definitions import (
 from recform.emit.plan.expressions import Code
 from recform.emit.steps.owned import Owned, at_block
 from recform.graph.model import Site
-from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step, read_by
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
+    read_by,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,8 @@ class StepForward:
     def write(self) -> Function:
         """The method."""
         step = self._step
-        names = Namespace.forward()
+        contexts = context_names(self._recurrence)
+        names = Namespace.forward(contexts.values())
         parameters: list[Parameter] = []
         calls: dict[str, str] = {}
         scalars: dict[Learned, str] = {}
@@ -101,6 +109,9 @@ class StepForward:
                 scalars[Learned(slot.name, slot.index)] = name
             parameters.append(Parameter(name, self._type(slot)))
             variables[slot] = name
+        for tensor in contexts_of(step):
+            variables[tensor] = contexts[tensor]
+            parameters.append(Parameter(contexts[tensor], "Tensor"))
         for scalar in self._own.scalars:
             members = (K,) if self._formula.scalars[scalar].members else ()
             owned = Learned(scalar, sympy.Integer(step.at), *members)

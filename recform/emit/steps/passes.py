@@ -8,15 +8,15 @@ a value is appended behind its block and from which it is popped as an argument.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
 from recform.algebra.expr import Mirror, Tensor, is_list
-from recform.emit.naming.names import base_name, variable
+from recform.emit.naming.names import base_name, context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import Flow, Step, read_by, shared_by
+from recform.recurrence.model import Flow, Step, contexts_of, read_by, shared_by
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,7 @@ def passes(
         flow: that of the blocks.
         lists: the variables of its stacks.
     """
+    contexts = context_names(network.recurrence)
     rows = [
         part
         for number in stages
@@ -129,10 +130,13 @@ def passes(
         if not group[0].steady and number + 1 < len(groups):
             # A loop that follows has its variables from here.
             after = behind[number + 1] if groups[number + 1][0].steady else after
-        for (stage, shared, reads, keeps), part in groupby(group, key=_alike):
+        for (stage, shared, reads, constants, keeps), part in groupby(
+            group, key=_alike
+        ):
             members = list(part)
             taken = [popped[key] for key in _popped(members[0].step)]
-            takes = tuple([*before, *taken][n] for n in reads)
+            given = map(contexts.__getitem__, constants)
+            takes = (*([*before, *taken][n] for n in reads), *given)
             count = sum(row.count for row in members)
             total = sum(s.count for s in network.stages[stage].segments)
             makes = (*after, *_aside(network, members[0].step, after))
@@ -182,19 +186,31 @@ def _together(row: _Row) -> tuple[int, int]:
 
 def _alike(
     row: _Row,
-) -> tuple[int, tuple[str, ...], tuple[int, ...], tuple[tuple[str, int], ...]]:
+) -> tuple[
+    int,
+    tuple[str, ...],
+    tuple[int, ...],
+    tuple[Tensor, ...],
+    tuple[tuple[str, int], ...],
+]:
     """Rows of a loop with the same key are called with the same arguments."""
-    return row.stage, shared_by(row.step), read_by(row.step), row.keeps
+    step = row.step
+    return row.stage, shared_by(step), read_by(step), contexts_of(step), row.keeps
 
 
 def _names(network: NetworkGraph, step: Step) -> tuple[str, ...]:
     """A variable for each value that a block hands on."""
-    names, order = Namespace.forward(), network.recurrence.order
+    names, order = _scope(network), network.recurrence.order
     return tuple(names.new(variable(s, step.at, order)) for s in step.handed)
 
 
 def _aside(network: NetworkGraph, step: Step, others: Sequence[str]) -> tuple[str, ...]:
     """A variable for each value that a block makes for stacks alone."""
-    names, order = Namespace.forward(set(others)), network.recurrence.order
+    names, order = _scope(network, others), network.recurrence.order
     slots = step.outputs[len(step.handed) :]
     return tuple(names.new(variable(s, step.at, order)) for s in slots)
+
+
+def _scope(network: NetworkGraph, taken: Iterable[str] = ()) -> Namespace:
+    """The variables of a forward pass that are still free."""
+    return Namespace.forward({*context_names(network.recurrence).values(), *taken})

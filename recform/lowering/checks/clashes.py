@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from recform.blocks import Library, identifiers
 from recform.diagnostics import Diagnostics, Label
 from recform.lowering.sections import Section
 from recform.lowering.survey import Survey
@@ -26,6 +27,7 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
         *section.consts.items(),
         *section.scalars.items(),
         *section.definitions.items(),
+        *section.contexts.items(),
         *found.unknowns.items(),
     ]
     for name, item in named:
@@ -38,6 +40,7 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
         ("a constant", section.consts),
         ("a learned scalar", section.scalars),
         ("an operator", section.definitions),
+        ("an input", section.contexts),
         ("an unknown", found.unknowns),
     ]
     for kind, table in tables:
@@ -52,3 +55,22 @@ def check_names(section: Section, found: Survey, report: Diagnostics) -> None:
                     others=[Label(place, f"{before} here")],
                 )
             kinds.setdefault(name, (kind, span))
+    for name, context in section.contexts.items():
+        _check_argument(name, context.span, section.library, report)
+
+
+def _check_argument(
+    name: str, place: Span, library: Library, report: Diagnostics
+) -> None:
+    """Reports a further input whose name the generated forward pass cannot have."""
+    if name in ("x", *identifiers.LOCALS):
+        why = f"{name!r} is something else in the generated forward pass"
+    elif identifiers.is_taken(name, library):
+        why = f"{name!r} means something else in generated files"
+    elif not identifiers.is_plain(name):
+        why = f"Python has no argument {name!r}, and the forward pass would take it"
+    else:
+        return
+    shown = identifiers.identifier(name)
+    shown = f"my_{name}" if shown == name else shown
+    report.error("RF209", why, place, hint=f"give it another name: {shown}")

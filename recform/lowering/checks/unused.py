@@ -84,6 +84,8 @@ def _declared(section: Section) -> Iterator[_Declared]:
         yield _Declared(f"the constant {name}", (name,), const)
     for name, scalar in section.scalars.items():
         yield _Declared(f"the scalar {name}", (name,), scalar)
+    for name, context in section.contexts.items():
+        yield _Declared(f"the input {name}", (name,), context)
     for name, param in section.params.items():
         yield _Declared(f"the parameter {name}", (name,), param)
     for equation in section.equations:

@@ -57,6 +57,7 @@ class Names:
         positions: whether a second index is the position of a token.
         each_member: learned scalars with a number for each member of a sum.
         restarts: whether the index starts anew in each stage.
+        contexts: the further inputs.
     """
 
     library: Library
@@ -72,12 +73,12 @@ class Names:
     positions: bool = False
     each_member: frozenset[str] = frozenset()
     restarts: bool = False
+    contexts: frozenset[str] = frozenset()
 
     def all(self) -> list[str]:
         """Every name that an equation can use."""
-        return sorted(
-            {*self.unknowns, *self.operators, *self.learned, *self.numbers, "input"}
-        )
+        declared = {*self.learned, *self.numbers, *self.contexts}
+        return sorted({*self.unknowns, *self.operators, *declared, "input"})
 
 
 def too_large(what: str, size: int) -> str:

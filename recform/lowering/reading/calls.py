@@ -176,7 +176,7 @@ class Calls(Ranges):
     def _no_operator(self, expr: n.Call) -> NoReturn:
         name, library = expr.function.name, self.names.library
         known = [*self.names.operators, *library.names, *BUILT_IN, *sc.FUNCTIONS]
-        if name in self.names.unknowns:
+        if name in self.names.unknowns or name in self.names.contexts:
             self._fail(
                 "RF206",
                 f"{name} is a tensor and cannot be called",

@@ -8,6 +8,7 @@ import sympy
 
 from recform.algebra import scalars as sc
 from recform.algebra.expr import (
+    Context,
     Elementwise,
     I,
     Input,
@@ -47,6 +48,13 @@ class References(Indices):
             plain = self._plain(expr)
             if plain is not None:
                 return plain
+        if name in self.names.contexts:
+            self._fail(
+                "RF304",
+                f"{name} is an input of the network, the same in all blocks",
+                expr.span,
+                hint=f"write {name}, without an index",
+            )
         if name in self.names.each_member:
             return self._member_scalar(expr)
         if self._is_of_members(expr):
@@ -166,6 +174,8 @@ class References(Indices):
             return Scalar(sympy.Integer(self.names.times))
         if name == "input":
             return Input()
+        if name in self.names.contexts:
+            return Context(name)
         if name in self.names.numbers:
             if name in self.names.indexed_numbers:
                 self._fail("RF304", f"{name} needs an index: {name}_i", expr.span)

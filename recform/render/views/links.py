@@ -15,6 +15,7 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Combine,
+    Context,
     Filled,
     History,
     I,
@@ -108,7 +109,7 @@ class _Reader:
 
     def _terms(self, tensor: Tensor, block: int, *, last: bool = False) -> Terms:
         number = _numbers(block, last)
-        if isinstance(tensor, Input | Filled):
+        if isinstance(tensor, Input | Context | Filled):
             return {}
         if isinstance(tensor, State):
             index = number(tensor.index)

@@ -33,7 +33,8 @@ def of_network(graph: NetworkGraph, direction: Direction, *, expand: bool) -> Di
         start = graph.starts[number]
         shapes = [None if s is None else s for s in start.outputs]
         own = start.totals.parameters + scalars
-        writer.between(flow.start, shapes, own, f"start {number + 1}")
+        name = f"start {number + 1}"
+        writer.between(flow.start, shapes, own, name, start.shapes)
         writer.begin(flow)
         which = [number] if by_stage else range(len(formula.stages))
         for stage in which:

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import Apply, I, Input, L, Mirror, Scaled, State, Tensor
+from recform.algebra.expr import (
+    Apply,
+    Context,
+    I,
+    Input,
+    L,
+    Mirror,
+    Scaled,
+    State,
+    Tensor,
+    is_of_context,
+)
 from recform.algebra.formula import Pipeline
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
 from recform.graph.partial import Partial
-from recform.recurrence.model import END, START, Flow, ModuleSlot, Slot, Step
+from recform.recurrence.model import (
+    END,
+    START,
+    Flow,
+    ModuleSlot,
+    Slot,
+    Step,
+    contexts_of,
+)
 from recform.recurrence.stacks import Lists
 from recform.render import text
 from recform.render.model import Cluster, Kind
@@ -31,6 +50,12 @@ class Overview(Sketch):
         shape = self.formula.input
         node = self.node(Kind.input, "input", "input", tooltip=f"input: {shape}")
         self.carried = [Carried(node, None, shape)]
+        for name, shape in self.formula.contexts.items():
+            said = f"input {name}: {shape}"
+            node = self.node(
+                Kind.input, f"input-{name}", name, tooltip=said, aside=True
+            )
+            self.contexts[Context(name)] = node, shape
 
     def output(self, shape: Shape) -> None:
         node = self.node(Kind.output, "output", "output", tooltip=f"output: {shape}")
@@ -66,14 +91,21 @@ class Overview(Sketch):
         self.lists.keep(0, self.carried)
 
     def between(
-        self, step: Step, shapes: list[Shape | None], parameters: int, name: str
+        self,
+        step: Step,
+        shapes: list[Shape | None],
+        parameters: int,
+        name: str,
+        known: Mapping[Tensor, Shape] | None = None,
     ) -> None:
         """What is computed before the first block, or after the last one."""
         # Behind block L nothing has a number of its own: X_<i-1> is X_L there.
         names = facts.Names(step, L + 1 if step.role == END else I)
         made = [t for t in step.body if not isinstance(t, Input | State)]
         if made or parameters:
-            lines = [names.slot(slot) for slot in step.outputs]
+            inside = {part for tensor in made for part in step.parts(tensor)}
+            constants = [t for t in made if is_of_context(t) and t not in inside]
+            lines = [names.slot(slot) for slot in (*step.outputs, *constants)]
             label = "before block 1" if step.role == START else "output of the blocks"
             notes = [row for n in lines for row in text.wrapped(text.formula(n), 34)]
             node = self.node(
@@ -81,6 +113,8 @@ class Overview(Sketch):
             )
             self.arrive(node)
             self._calls(step, node)
+            kept = filter(is_of_context, made)
+            self.contexts |= {t: (node, (known or {}).get(t)) for t in kept}
             tails = [node] * len(step.outputs)
         elif step.role == START:
             tails = [self.carried[0].tail] * len(step.outputs)
@@ -236,7 +270,10 @@ class Overview(Sketch):
         self.mark(node)
 
     def _calls(self, step: Step, node: str) -> None:
-        """Edges from the network's own modules to what calls them."""
+        """Edges from the network's own modules, and further inputs, to what has them."""
+        for tensor in contexts_of(step):
+            tail, shape = self.contexts[tensor]
+            self.connect(Carried(tail, None, shape), node, None, said=plain(tensor))
         called = dict.fromkeys(
             t.operator
             for t in step.body

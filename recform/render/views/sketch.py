@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from recform.algebra.expr import History, is_list
+from recform.algebra.expr import History, Tensor, is_list
 from recform.blocks import Shape
 from recform.graph.model import Block, Segment
 from recform.recurrence.lists import members
@@ -55,6 +55,7 @@ class Sketch:
         self.clusters: list[Cluster] = []
         self.carried: list[Carried] = []
         self.modules: dict[str, str] = {}
+        self.contexts: dict[Tensor, tuple[str, Shape | None]] = {}
         self.alike: dict[int, list[Block]] = {}
         for segment in segments:
             self.alike.setdefault(segment.step, []).append(segment.block)
@@ -86,6 +87,7 @@ class Sketch:
         count: int = 1,
         parameters: int = 0,
         shared: bool = False,
+        aside: bool = False,
     ) -> str:
         identifier = f"{self.prefix}-{slug(name)}"
         rows = list(notes or [])
@@ -103,7 +105,7 @@ class Sketch:
                 count=count,
                 parameters=parameters,
                 shared=shared,
-                column=kind not in (Kind.adapter, Kind.operator),
+                column=not aside and kind not in (Kind.adapter, Kind.operator),
             )
         )
         return identifier
@@ -117,13 +119,19 @@ class Sketch:
             self.connect(carried, node, carried.slot, wrong=wrong)
 
     def connect(
-        self, carried: Carried, node: str, slot: Slot | None, *, wrong: bool = False
+        self,
+        carried: Carried,
+        node: str,
+        slot: Slot | None,
+        *,
+        wrong: bool = False,
+        said: str = "",
     ) -> None:
         shape = "" if carried.shape is None else str(carried.shape)
         if shape and carried.tensors > 1:
             shape = f"{carried.tensors} × ({shape})"
         group = 0 if slot is None else self.groups.of(slot)
-        name = "" if slot is None else self.groups.texts()[group - 1] if group else ""
+        name = said if slot is None else self.groups.texts()[group - 1] if group else ""
         self.edge(
             carried.tail,
             node,

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import sympy
 
+from recform.algebra.expr import Context, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
-from recform.recurrence.model import ModuleSlot, Slot
+from recform.recurrence.model import ModuleSlot, Slot, contexts_of
 from recform.recurrence.regimes import in_blocks, longest, own_blocks, regimes
 from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
@@ -107,7 +108,11 @@ def _draw(
     prefix = f"{slug(formula.name)}-step"
     setting = replace(setting, prefix=prefix, cluster=f"{prefix}-block")
     inputs = distinct([state_node(setting, groups, slot, "in") for slot in step.inputs])
-    sources = {s: n.id for s, n in zip(step.inputs, inputs, strict=True)}
+    sources: dict[Slot, str] = {
+        s: n.id for s, n in zip(step.inputs, inputs, strict=True)
+    }
+    contexts = {tensor: context_node(setting, tensor) for tensor in contexts_of(step)}
+    sources |= {tensor: node.id for tensor, node in contexts.items()}
     interior = Interior(setting, sources)
     outputs = distinct(
         [state_node(setting, groups, slot, "out") for slot in step.outputs]
@@ -126,7 +131,8 @@ def _draw(
                 spine=number == 0,
             )
         )
-    nodes = interior.mark([*inputs, *interior.nodes, *outputs])
+    drawn = [*inputs, *contexts.values(), *interior.nodes, *outputs]
+    nodes = interior.mark(drawn)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
     return Diagram(
         prefix,
@@ -159,6 +165,21 @@ def state_node(setting: Setting, groups: facts.Groups, slot: Slot, side: str) ->
         name,
         group=groups.of(slot),
         end="source" if side == "in" else "sink",
+    )
+
+
+def context_node(setting: Setting, tensor: Tensor) -> Node:
+    """A further input of the network, or what is made of such ones, as a block gets it."""
+    name = setting.names.tensor(tensor)
+    what = "input" if isinstance(tensor, Context) else "made before block 1:"
+    shape = setting.said_shape(tensor)
+    return Node(
+        f"{setting.prefix}-input-{slug(name)}",
+        Kind.input,
+        text.wrapped(text.formula(name), 26),
+        f"{what} {name}; {shape}",
+        name,
+        end="source",
     )
 
 
@@ -211,7 +232,9 @@ def equations_of(formula: Formula) -> str:
 
 def _description(setting: Setting, interior: Interior, other: str) -> str:
     step = setting.names.step
-    gets = ", ".join(setting.names.slot(slot) for slot in step.inputs)
+    slots = (*step.inputs, *contexts_of(step))
+    taken = map(setting.names.slot, slots)
+    gets = ", ".join(taken)
     makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
     calls = [n.meaning for n in interior.nodes if n.kind is Kind.operator]
     sums = sum(1 for n in interior.nodes if n.kind is Kind.sum)

@@ -9,7 +9,13 @@ import sympy
 from recform.algebra.expr import I, Mirror
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
-from recform.recurrence.model import ModuleSlot, Recurrence, Step
+from recform.recurrence.model import (
+    ModuleSlot,
+    Recurrence,
+    Slot,
+    Step,
+    contexts_of,
+)
 from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
@@ -18,6 +24,7 @@ from recform.render.views.parts import Setting, distinct, slug
 from recform.render.views.step import (
     caption_of,
     coloured,
+    context_node,
     equations_of,
     general_caption,
     not_for,
@@ -88,7 +95,7 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         setting = Setting(formula, names, own, cluster, same)
         # By name: what is known from the start need not be handed on in its place.
         known = {node.meaning: node for node in before}
-        sources = {}
+        sources: dict[Slot, str] = {}
         for position, slot in enumerate(step.inputs):
             here = kept if isinstance(slot, Mirror) else known
             node = here.get(names.slot(slot))
@@ -101,6 +108,11 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                 before.append(node)
                 kept.setdefault(node.meaning, node)
             sources[slot] = node.id
+        for tensor in contexts_of(step):
+            # Each block has it beside itself: from one place edges would cross all blocks.
+            given = replace(context_node(setting, tensor), end="", cluster=cluster)
+            nodes.append(given)
+            sources[tensor] = given.id
         interior = Interior(setting, sources)
         last = number == len(shown) - 1
         after = distinct(
