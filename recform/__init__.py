@@ -64,6 +64,7 @@ def compile(
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
     generation: bool = False,
+    memory: str = "plain",
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -77,6 +78,8 @@ def compile(
             classifiers can have.
         generation: whether the module can go on by positions (`step`), and keeps what it
             has seen of those before: of networks whose positions see none behind.
+        memory: what it keeps for its backward pass: ``plain``, what autograd keeps, or
+            ``lean``, which makes again what is cheap.
         params: values for the file's parameters.
 
     Returns:
@@ -89,8 +92,16 @@ def compile(
     from recform.compiler import choose, compile_source, source_of
 
     source, folder = source_of(formula)
-    forms = {"timm": timm, "generation": generation}
-    compiled = compile_source(source, params, folder, plugins, network, **forms)
+    compiled = compile_source(
+        source,
+        params,
+        folder,
+        plugins,
+        network,
+        timm=timm,
+        generation=generation,
+        memory=memory,
+    )
     return choose(compiled, network)
 
 
@@ -103,14 +114,22 @@ def load(
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
     generation: bool = False,
+    memory: str = "plain",
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    forms = {"timm": timm, "generation": generation}
-    return compile(formula, network, plugins=plugins, **forms, **params).module()
+    return compile(
+        formula,
+        network,
+        plugins=plugins,
+        timm=timm,
+        generation=generation,
+        memory=memory,
+        **params,
+    ).module()
 
 
 @_to_the_point

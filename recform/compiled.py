@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, render_text
+from recform.memory import Memory
 from recform.modules import load_source, need_torch
 from recform.proof import FAULT
 from recform.source import Source
@@ -41,6 +42,7 @@ class Compiled:
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
         generation: whether it can go on by positions, and keeps what it has seen.
+        memory: what it keeps for its backward pass.
     """
 
     graph: NetworkGraph
@@ -50,6 +52,7 @@ class Compiled:
     used: tuple[Source, ...] = ()
     timm: bool = False
     generation: bool = False
+    memory: Memory = Memory.plain
 
     @property
     def recurrence(self) -> Recurrence:
@@ -180,7 +183,7 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.timm, first.generation)
+        return emit(graphs, first.settings, first.timm, first.generation, first.memory)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
 from recform.lowering.blame import blaming
 from recform.lowering.sections import no_network
+from recform.memory import memory_of
 from recform.modules import load_source
 from recform.source import Source
 from recform.syntax.parse import parse
@@ -48,6 +49,7 @@ def compile_source(
     *,
     timm: bool = False,
     generation: bool = False,
+    memory: str = "plain",
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -60,11 +62,13 @@ def compile_source(
             does not matter.
         timm: whether the classes get the interface of timm's models.
         generation: whether the classes can go on by positions.
+        memory: what they keep for their backward passes, by the name in
+            :class:`recform.memory.Memory`.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
-            interface is no image classifier (RF521), or one that is to go on by positions
-            cannot (RF227).
+            interface is no image classifier (RF521), one that is to go on by positions
+            cannot (RF227), or there is no such ``memory`` (RF530).
     """
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
@@ -72,6 +76,7 @@ def compile_source(
     from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
 
+    kept_back = memory_of(memory)
     report = Diagnostics()
     settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
@@ -91,7 +96,9 @@ def compile_source(
         _check_classifiers(made for made, _ in networks)
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     return tuple(
-        Compiled(made, found, shown, report.warnings, file.used, timm, generation)
+        Compiled(
+            made, found, shown, report.warnings, file.used, timm, generation, kept_back
+        )
         for made, found in networks
     )
 

@@ -21,6 +21,7 @@ from recform.emit.printer.lines import Lines
 from recform.emit.printer.module import header, imports, reads
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
+from recform.memory import Memory
 
 
 def emit(
@@ -28,6 +29,7 @@ def emit(
     settings: tuple[tuple[str, str], ...] = (),
     timm: bool = False,
     generation: bool = False,
+    memory: Memory = Memory.plain,
 ) -> str:
     """The source of a module with these networks.
 
@@ -36,6 +38,7 @@ def emit(
         settings: parameters that were set, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
         generation: whether they can go on by positions; all take tokens or ids then.
+        memory: what they keep for their backward passes.
 
     Raises:
         CompileError: RF901, if what was written is not what was planned.
@@ -71,6 +74,7 @@ def emit(
     options += "".join(f" --plugin {name}" for name in named)
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
+    options += "" if memory is Memory.plain else f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import answer, common
+from recform.memory import Memory
 
 
 class Use(StrEnum):
@@ -36,6 +37,10 @@ def command(
         Use | None,
         typer.Option("--for", help="generation: one position after the other."),
     ] = None,
+    memory: Annotated[
+        Memory,
+        typer.Option("--memory", help="lean: keep less for the backward pass."),
+    ] = Memory.plain,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -45,8 +50,14 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        forms = {"timm": timm, "generation": use is Use.generation}
-        networks = common.compiled(file, settings, network, **forms)
+        networks = common.compiled(
+            file,
+            settings,
+            network,
+            timm=timm,
+            generation=use is Use.generation,
+            memory=memory,
+        )
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

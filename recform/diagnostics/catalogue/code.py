@@ -95,4 +95,11 @@ ENTRIES = {
         "trace: print(error, file=sys.stderr); "
         "recform.timm.register('net.rf', default_cfg={'mean': (0.5,)})\"",
     ),
+    "RF530": Entry(
+        "no such way to keep less",
+        "`memory` of `recform.compile` and `recform.load` is a word of `--memory`.",
+        command='python -c "import sys, recform; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); "
+        "recform.compile('net.rf', memory='little')\"",
+    ),
 }
