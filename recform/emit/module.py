@@ -14,6 +14,7 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.definitions import Definition, Function
 from recform.emit.plan.kept import keeping
+from recform.emit.plan.lean import leaning, leaning_base
 from recform.emit.plan.merge import common
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
@@ -43,7 +44,7 @@ def emit(
     Raises:
         CompileError: RF901, if what was written is not what was planned.
     """
-    support = support_classes(networks, generation=generation)
+    support = support_classes(networks, generation=generation, memory=memory)
     names = module_names(networks, [*support, *([BASE] if timm else [])])
     plan_one = plan_classifier if timm else plan_network
     plans = [
@@ -55,18 +56,22 @@ def emit(
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
     if generation:
         plans = list(map(keeping, plans))
+    base = base_class() if timm else ""
+    if memory is Memory.lean:
+        plans, base = list(map(leaning, plans)), leaning_base(base)
     code = printed(plans)
     tree = ast.parse(code)
-    check(networks, plans, tree, base_class() if timm else "", going=generation)
+    check(networks, plans, tree, base, going=generation)
     used = reads(tree)
+    if timm:
+        base = without_unused(base, used)
+        used |= reads(ast.parse(base))
     parts: list[str] = []
     for name, text in reversed(support.items()):
         if name in used:
             used |= reads(ast.parse(text))
             parts.insert(0, text)
-    if timm:
-        parts.insert(0, without_unused(base_class(), used))
-        used |= reads(ast.parse(parts[0]))
+    parts += [base] if timm else []
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
     formula = networks[0].recurrence.formula

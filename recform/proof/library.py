@@ -27,6 +27,9 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "int": int,
 }
 
+#: What a generated file hands a pass of a network to, and which makes the same of it.
+LEAN = "Lean.forward"
+
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {
     "stride": 1.0,
