@@ -14,6 +14,8 @@ class Memory(StrEnum):
     """What autograd keeps by itself."""
     lean = "lean"
     """Only what takes a convolution, a product of matrices or attention to make again."""
+    reversible = "reversible"
+    """Of blocks in a row only what the last one hands on: they are run backwards."""
 
 
 def memory_of(name: str) -> Memory:

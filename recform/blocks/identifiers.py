@@ -23,7 +23,7 @@ IN_FORWARD = KEYWORDS | _BUILTIN | {"torch", "nn", "F", "Tensor", "math", "Any",
 GLOBAL = IN_FORWARD | {
     *("OrderedDict", "partial", "checkpoint", "contextmanager", "nullcontext"),
     *("Callable", "Iterable", "Iterator", "Sequence"),
-    *("TorchDispatchMode", "ref", "wraps"),
+    *("TorchDispatchMode", "ExitStack", "ref", "wraps"),
 }
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"

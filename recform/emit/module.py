@@ -20,6 +20,7 @@ from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
 from recform.emit.printer.lines import Lines
 from recform.emit.printer.module import header, imports, reads
+from recform.emit.steps.reversible import reversing
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory
@@ -59,6 +60,8 @@ def emit(
     base = base_class() if timm else ""
     if memory is Memory.lean:
         plans, base = list(map(leaning, plans)), leaning_base(base)
+    elif memory is Memory.reversible:
+        plans = list(map(reversing, plans))
     code = printed(plans)
     tree = ast.parse(code)
     check(networks, plans, tree, base, going=generation)

@@ -6,7 +6,7 @@ from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.emit.initialise import used_operators
-from recform.emit.plan.lean import lean_classes
+from recform.emit.plan.lean import memory_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory
 
@@ -31,8 +31,8 @@ def support_classes(
         CompileError: if a network has the name of one (RF209), or two operators bring
             different ones of one name (RF512).
     """
-    found = lean_classes() if memory is Memory.lean else {}
-    owners = dict.fromkeys(found, "--memory lean")
+    found = memory_classes(memory)
+    owners = dict.fromkeys(found, f"--memory {memory}")
     if generation:
         found[PAST] = template("past")
         owners[PAST] = "--for generation"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recform.proof.forms import Form, Made, Node, Table, Unreadable, drawn
-from recform.proof.library import LEAN
+from recform.proof.library import LEAN, REVERSIBLE
 from recform.proof.parts import (
     Asked,
     Hole,
@@ -267,7 +267,8 @@ class File:
             Unreadable: if they do not fit.
         """
         for around in function.decorator_list:
-            if ast.unparse(around) != LEAN:
+            maker = around.func if isinstance(around, ast.Call) else around
+            if ast.unparse(maker) not in (LEAN, REVERSIBLE):
                 raise Unreadable(f"{function.name} is what {ast.unparse(around)} makes")
         names = [item.arg for item in function.args.args]
         bound: dict[str, Value] = {}

@@ -150,6 +150,7 @@ def test_gradients(name: str, training: bool) -> None:
 
 def kept(net: nn.Module, x: Tensor) -> int:
     """The bytes that torch has given out, and not taken back, behind a pass."""
+    net(x)  # What torch makes once and keeps is none of it.
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
         made = net(x)
     total = sum(item.self_cpu_memory_usage for item in found.key_averages())
@@ -287,7 +288,7 @@ def test_where_it_is_plain() -> None:
     with torch.no_grad():
         wanted = body(x)
         torch.testing.assert_close(lean(x), wanted)
-    compiled = torch.compile(lean, backend="aot_eager", fullgraph=True)
+    compiled = torch.compile(lean, backend="eager", fullgraph=True)
     other = copy.deepcopy(body)
     torch.testing.assert_close(gradients(compiled, x), gradients(other, x))
     lean.eval()

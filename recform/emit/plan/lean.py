@@ -11,15 +11,21 @@ from dataclasses import replace
 
 from recform.blocks.support import template
 from recform.emit.plan.network import NetworkPlan
+from recform.memory import Memory
 from recform.proof.library import LEAN
 
 #: The passes through a network; of timm's interface there are more than one.
 _PASSES = ("forward", "forward_features", "forward_intermediates")
 
 
-def lean_classes() -> dict[str, str]:
-    """The classes that such a network needs, and their sources."""
-    return {"Again": template("again"), "Lean": template("lean")}
+def memory_classes(memory: Memory) -> dict[str, str]:
+    """The classes that a network needs to keep less, and their sources."""
+    match memory:
+        case Memory.lean:
+            return {"Again": template("again"), "Lean": template("lean")}
+        case Memory.reversible:
+            return {"Reversible": template("reversible")}
+    return {}
 
 
 def leaning(plan: NetworkPlan) -> NetworkPlan:

@@ -13,7 +13,7 @@ from recform.source import Source
 _STANDARD = {
     "collections": ("OrderedDict",),
     "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
-    "contextlib": ("contextmanager", "nullcontext"),
+    "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
     "functools": ("partial", "wraps"),
     "typing": ("Any",),
     "weakref": ("ref",),
