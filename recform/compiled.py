@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from recform.algebra.formula import Formula
     from recform.analysis.model import Analysis
+    from recform.costs.needs import Needs
     from recform.graph import NetworkGraph
     from recform.proof import Proof
     from recform.recurrence import Recurrence
@@ -118,6 +119,21 @@ class Compiled:
         from recform.report import summarise
 
         return summarise(self.graph, str(self.proof))
+
+    def memory(self, **setting: Any) -> Needs:
+        """Memory, work and time, as ``recform summary --memory`` shows them.
+
+        Args:
+            setting: ``batch``, how many examples (1); ``dtype``, the type of all numbers
+                (``"fp32"``, ``"bf16"`` or ``"fp16"``); ``optimizer`` (``"sgd"``, which
+                has a momentum, or ``"adam"``).
+
+        Raises:
+            ValueError: if a setting is none of these.
+        """
+        from recform.costs.needs import needs, setting_of
+
+        return needs(self.graph, setting_of(**setting))
 
     def analyze(self, **asked: Any) -> Analysis:
         """Paths, Jacobian, stability and inverse, as ``recform analyze`` shows them.

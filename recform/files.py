@@ -197,6 +197,26 @@ def write_whole(
         _fail(name, f"{name} cannot be written: {reason(error)}")
 
 
+def rewrite(path: Path, text: str) -> None:
+    """Writes a formula file anew, which was read and is meant to be written over.
+
+    Args:
+        path: the file; it keeps its newlines.
+        text: what it will hold.
+
+    Raises:
+        CompileError: if it cannot be written (RF503).
+    """
+    with suppress(OSError), open(path, "rb") as stream:
+        if b"\r\n" in stream.read(MAX_FILE_BYTES):
+            text = text.replace("\n", "\r\n")
+    token = _READ.set({})
+    try:
+        write_whole(path, text, FORMULA.ending)
+    finally:
+        _READ.reset(token)
+
+
 def _refuse(path: Path, kind: str, keep: Iterable[str | Path]) -> None:
     """Raises a CompileError if the file is to stay as it is."""
     name = path.as_posix()

@@ -7,7 +7,7 @@ index left in them but numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -32,6 +32,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
 from recform.algebra.tracing import memories, output_of, trace
 from recform.blocks import (
+    Amount,
     Argument,
     Arguments,
     Cost,
@@ -39,6 +40,7 @@ from recform.blocks import (
     Misfit,
     Operator,
     Shape,
+    Work,
 )
 from recform.blocks.applied import function_cost
 from recform.blocks.operator import Value
@@ -89,6 +91,9 @@ class Body(Operator):
     # Definitions stand in definitions: what each makes of a shape is worked out once.
     _shapes: dict[object, Shape] = field(init=False, repr=False, default_factory=dict)
     _costs: dict[object, Cost] = field(init=False, repr=False, default_factory=dict)
+    _works: dict[object, tuple[Work, ...]] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, in the author's order; what comes in, of nothing."""
@@ -124,6 +129,13 @@ class Body(Operator):
         if key not in self._costs:
             self._costs[key] = self.inside(inputs, a).cost()
         return self._costs[key]
+
+    def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
+        """What all its operators compute."""
+        key = (inputs, tuple(a.items()))
+        if key not in self._works:
+            self._works[key] = self.inside(inputs, a).works()
+        return self._works[key]
 
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside."""
@@ -269,40 +281,106 @@ class Inside:
 
     # -- costs, for sizes that are numbers
 
-    def cost(self) -> Cost:
-        """What a call costs: a module that runs twice has its parameters once."""
+    def works(self) -> tuple[Work, ...]:
+        """What is computed, in that order."""
+        found: list[Work] = []
+        for tensor in self._body.tensors:
+            parts = self._body.parts(tensor)
+            if isinstance(tensor, Apply):
+                inputs = tuple(map(self.shape, tensor.arguments))
+                made = trace(
+                    self._body.operators[tensor.operator], inputs, self._values
+                )
+                found += [work for link in made.links for work in link.works]
+            elif parts and not isinstance(tensor, State | Part):
+                terms = (part for part in parts if not isinstance(part, Filled))
+                reads = sum(self.shape(part).elements for part in terms)
+                found.append(Work(reads, self.shape(tensor).elements))
+        return tuple(found)
+
+    def cost(
+        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+    ) -> Cost:
+        """What a call costs: a module that runs twice has its parameters once.
+
+        Args:
+            tensors: what is computed, if that is not all.
+            kept: those that are kept, whatever is made of them.
+        """
         self._keeps: dict[Tensor, int] = {}
-        parameters = multiply_adds = inside = 0
+        for tensor in kept:
+            self._keep(tensor)
+        parameters = multiply_adds = 0
+        inside = Amount()
         owned: set[tuple[str, object]] = set()
-        for call in self._body.calls():
+        tensors = tuple(self._body.tensors if tensors is None else tensors)
+        for call in tensors:
+            if not isinstance(call, Apply):
+                continue
             inputs = tuple(map(self.shape, call.arguments))
             one = trace(self._body.operators[call.operator], inputs, self._values)
             if (call.operator, call.index) not in owned:
                 owned.add((call.operator, call.index))
                 parameters += one.parameters
             multiply_adds += one.multiply_adds
-            inside += one.saved
-            for argument, kept in zip(call.arguments, one.saves_inputs, strict=True):
-                if kept:
+            inside += one.kept
+            for argument, saved in zip(call.arguments, one.saves_inputs, strict=True):
+                if saved:
                     self._keep(argument)
             if one.saves_output:
                 self._keep(call)
-        for tensor in self._body.tensors:
+        for tensor in tensors:
             self._function(tensor)
         parameters += self._scalars()
         output = self._root(self._body.output)
-        saved = {
-            kept: size
-            for kept, size in self._keeps.items()
-            if kept != output and kept not in self._incoming
-        }
+        inner = sum(
+            size
+            for part, size in self._keeps.items()
+            if part != output and part not in self._incoming
+        )
         return Cost(
             parameters=parameters,
             multiply_adds=multiply_adds,
             saves_input=self._kept_inputs(),
             saves_output=output in self._keeps and output not in self._incoming,
-            saves_more=inside + sum(saved.values()),
+            saves_more=inside.numbers + inner,
+            saves_bytes=inside.bytes,
+            saves_once=inside.once,
+            workspace=self._workspace(tensors),
         )
+
+    def _workspace(self, tensors: Sequence[Tensor]) -> int:
+        """The most numbers that are held at once while these are computed.
+
+        What comes in and what comes out are counted by who calls.
+        """
+        place = {tensor: number for number, tensor in enumerate(tensors)}
+        last: dict[Tensor, int] = {}
+        for number, tensor in enumerate(tensors):
+            for part in self._body.parts(tensor):
+                last[self._root(part)] = number
+        held = [0] * (len(tensors) + 1)
+        output = self._root(self._body.output)
+        for tensor, number in place.items():
+            if self._root(tensor) == tensor and tensor not in self._incoming:
+                size = self.shape(tensor).elements
+                # Code has a variable for what an operator makes.
+                named = tensor == output or isinstance(tensor, Apply)
+                end = len(tensors) - 1 if named else last.get(tensor, number)
+                held[number] += size
+                held[end + 1] -= size
+        most, now = 0, 0
+        for number, tensor in enumerate(tensors):
+            now += held[number]
+            more = 0
+            if isinstance(tensor, Apply):
+                inputs = tuple(map(self.shape, tensor.arguments))
+                made = trace(
+                    self._body.operators[tensor.operator], inputs, self._values
+                )
+                more = made.workspace
+            most = max(most, now + more)
+        return max(0, most - self.shape(output).elements)
 
     def _kept_inputs(self) -> bool | tuple[str, ...]:
         """Which inputs are kept: by their names, where there are several."""

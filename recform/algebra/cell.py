@@ -6,14 +6,21 @@ as whole tensors. To everything outside it is an operator of several tensors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.affine import Affine
 from recform.algebra.body import Body, Inside, given
-from recform.algebra.expr import Pointwise, State, Tensor
+from recform.algebra.expr import (
+    Filled,
+    Learned,
+    Pointwise,
+    State,
+    Tensor,
+    subtensors,
+)
 from recform.algebra.formula import Formula
 from recform.blocks import (
     Arguments,
@@ -22,6 +29,7 @@ from recform.blocks import (
     Memory,
     Misfit,
     Shape,
+    Work,
     symbols_in,
 )
 from recform.blocks.operator import require_layout
@@ -105,20 +113,68 @@ class Cell(Body):
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
             inside = self.inside(inputs, a)
-            one = inside.cost()
-            length = int(inputs[0].grid[0])
-            kept = one.saves_more * length
-            if self.affine is not None:
-                # Products of factors and what is added up, in each round half of them.
-                length, kept = 1, 3 * inside.shape(self.output).elements
-            self._costs[key] = Cost(
-                parameters=one.parameters,
-                multiply_adds=one.multiply_adds * length,
-                saves_input=True,
-                saves_output=self.affine is None,
-                saves_more=kept,
-            )
+            if self.affine is None:
+                self._costs[key] = self._loop(inside, int(inputs[0].grid[0]))
+            else:
+                self._costs[key] = self._scan(inside, self.affine)
         return self._costs[key]
+
+    def _loop(self, inside: Recurring, length: int) -> Cost:
+        """One position after the other."""
+        one = inside.cost()
+        # What comes out is put together of what each position makes: it is a copy.
+        made = inside.shape(self.output).elements if one.saves_output else 0
+        return replace(
+            one,
+            multiply_adds=one.multiply_adds * length,
+            saves_output=False,
+            saves_more=(one.saves_more + made) * length + inside.earlier(length),
+            saves_bytes=one.saves_bytes * length,
+            saves_once=one.saves_once * length,
+            # What all positions made, until it is put together.
+            workspace=one.workspace + inside.shape(self.output).elements * length,
+        )
+
+    def _scan(self, inside: Recurring, linear: Affine) -> Cost:
+        """All positions at once, in rounds of which each has half of those before."""
+        ends = [t for t in (linear.factor, linear.rest) if t is not None]
+        factors = linear.factor
+        number = isinstance(factors, Filled)
+        learned = bool(number and factors.coefficient.atoms(Learned))
+        scanned = ends[1:] if number else ends
+        parts = (t for end in ends for t in subtensors(end))
+        tensors = dict.fromkeys(t for t in parts if not isinstance(t, Filled))
+        cost = inside.cost(tensors, scanned if learned or not number else ())
+        y = inside.shape(self.output)
+        # The scan has its two arguments, and rounds of half as much each.
+        if linear.factor == Filled(sympy.S.One):
+            # A sum, whose gradient is one from the other end.
+            return replace(cost, workspace_back=2 * y.elements)
+        cost = replace(cost, workspace=5 * y.elements // 2)
+        if number and not learned:
+            # Of products with a number nothing of an example is kept.
+            return cost
+        x = 0 if number else int(inside.shape(factors).features)
+        width, length = int(y.features), int(y.grid[0]) // 2
+        more, once = 0, 0
+        while length:
+            # The factors of pairs, what is added, and what it adds up to.
+            last = length == 1
+            more += length * (width if last else 2 * width + x)
+            once += length * width if learned and not last else 0
+            length //= 2
+        return replace(
+            cost,
+            saves_more=cost.saves_more + more,
+            saves_once=cost.saves_once + once,
+        )
+
+    def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
+        """What it computes at all positions."""
+        works = super().works_of(inputs, a)
+        if self.affine is not None:
+            return works
+        return tuple(work.times(int(inputs[0].grid[0])) for work in works)
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
         """The values of the last positions; what runs at one has nothing else to keep.
@@ -228,7 +284,35 @@ class Recurring(Inside):
             cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
         )
         self._known.update(known)
+        self._cell = cell
         self._waiting = waiting
+
+    def cost(
+        self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()
+    ) -> Cost:
+        """What a position costs; what was made before it is counted by `earlier`."""
+        self._earlier: dict[Tensor, int] = {}
+        return super().cost(tensors, kept)
+
+    def earlier(self, length: int) -> int:
+        """The numbers that are kept of positions before, in a row of so many.
+
+        What a position makes and the next one reads is kept once; before the first one are
+        zeros.
+        """
+        total = 0
+        for state, size in self._earlier.items():
+            assert isinstance(state, State)
+            now = self._root(before(state.name, 0))
+            total += size * (1 if now in self._keeps else length)
+        return total
+
+    def _keep(self, tensor: Tensor) -> None:
+        root = self._root(tensor)
+        if root in self._cell.recurrent:
+            self._earlier[root] = self.shape(root).elements
+        else:
+            super()._keep(tensor)
 
     def _terms(self, tensor: Tensor) -> list[Tensor]:
         terms = super()._terms(tensor)

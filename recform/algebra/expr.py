@@ -423,6 +423,19 @@ class Members(Tensor):
         return self.args[0]  # type: ignore[no-any-return]
 
 
+class Dealt(Tensor):
+    """The features of a tensor, dealt out to the members of a list: a tensor for each."""
+
+    is_many = True
+
+    def __new__(cls, tensor: Tensor) -> Dealt:
+        return super().__new__(cls, tensor)
+
+    @property
+    def tensor(self) -> Tensor:
+        return self.args[0]  # type: ignore[no-any-return]
+
+
 class Over(Tensor):
     """Over the members of a list: their ``sum``, or each one's share by ``softmax``."""
 
@@ -527,11 +540,27 @@ def is_list(tensor: object) -> bool:
 
 
 def list_of(tensor: Tensor) -> History | Listed | None:
-    """The list that a tensor is made of, a tensor for each member; None for one tensor."""
+    """The list that a tensor is made of, a tensor for each member; None if there is none.
+
+    What is :class:`Dealt` alone is one for each member of a list that stands beside it.
+    """
     if isinstance(tensor, Members):
         return tensor.listed
+    if not tensor.is_many:
+        return None
     found = (list_of(child) for child in tensor.children if child.is_many)
-    return next(found, None) if tensor.is_many else None
+    return next((listed for listed in found if listed is not None), None)
+
+
+def dealt_in(tensor: Tensor) -> list[Dealt]:
+    """What is dealt out to the members of the sum that a tensor stands in."""
+    return [
+        part
+        for part in subtensors(
+            tensor, lambda t: () if isinstance(t, Dealt) else t.children
+        )
+        if isinstance(part, Dealt)
+    ]
 
 
 def offset(index: Symbolic) -> int | None:

@@ -39,6 +39,14 @@ class Step:
     label: str
     span: Span = field(compare=False)
 
+    @property
+    def ends(self) -> bool:
+        """Whether it ends a statement of code, as activations and windows do.
+
+        So it is in ``x = F.relu(self.bn(x))``.
+        """
+        return self.operator.elementwise or not self.operator.attribute
+
 
 @dataclass(frozen=True)
 class Pipeline:
@@ -167,6 +175,13 @@ class LearnedScalar:
             return [self.start] * count
         return self.members.numbers(block, length, count)
 
+    def number(self, block: int, member: int, length: int) -> float:
+        """The first value of a block for one member of its sum."""
+        assert self.members is not None
+        at = {I: sympy.Integer(block)}
+        last = int(self.members.last.xreplace(at))
+        return self.numbers(last - member + 1, block, length)[0]
+
 
 @dataclass(frozen=True)
 class Param:
@@ -259,8 +274,8 @@ class Formula:
         input: the shape of one example.
         stem, head, adapter, transition: pipelines; ``adapter`` and ``transition`` are
             None for ``none``.
-        rise: the adapter for a grid that becomes finer; None for ``none``, and where no
-            stage has a finer grid than the one before.
+        rise, lift: the adapter and the transition for a grid that becomes finer; None for
+            ``none``, and where no stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
         operators: every operator letter of the equations, in the order of appearance.
@@ -287,6 +302,7 @@ class Formula:
     adapter: Pipeline | None
     rise: Pipeline | None
     transition: Pipeline | None
+    lift: Pipeline | None
     stages: tuple[StageSpec, ...]
     scope: Scope
     operators: Mapping[str, Pipeline]
@@ -323,6 +339,10 @@ class Formula:
     def adapter_of(self, stride: Stride) -> Pipeline | None:
         """The adapter for a term whose grid a stride divides; None for ``none``."""
         return self.rise if stride < 1 else self.adapter
+
+    def transition_of(self, stage: StageSpec) -> Pipeline | None:
+        """The transition that leads to a stage; None for ``none``."""
+        return self.lift if stage.stride < 1 else self.transition
 
     def span_of(self, tensor: Tensor) -> Span:
         """The place of a subexpression, or of the first equation if it has none."""

@@ -15,16 +15,21 @@ from typing import ClassVar
 
 import sympy
 
-from recform.algebra.expr import Apply, Tensor, TensorSum, scaled, signed
+from recform.algebra.expr import Apply, Dealt, Tensor, TensorSum, scaled, signed
 from recform.blocks.symbolic import Symbolic
 
 
 @dataclass(frozen=True)
 class OperatorRef:
-    """``W_i``; the index is ``NaN`` for an operator without one."""
+    """``W_i``; the index is ``NaN`` for an operator without one.
+
+    Attributes:
+        dealt: whether its features are for the members of a sum: ``A_<i,k>``.
+    """
 
     name: str
     index: Symbolic
+    dealt: bool = False
     size: ClassVar[int] = 1
 
 
@@ -101,11 +106,17 @@ def _factored(term: OperatorExpr) -> tuple[Symbolic, tuple[OperatorExpr, ...]]:
     return number, tuple(rest)
 
 
+def applied(operator: OperatorRef, *tensors: Tensor) -> Tensor:
+    """A single operator applied to the tensors that it takes."""
+    made = Apply(operator.name, operator.index, *tensors)
+    return Dealt(made) if operator.dealt else made
+
+
 def apply(operator: OperatorExpr, tensor: Tensor) -> Tensor:
     """The operator expression applied to a tensor, in the author's order."""
     match operator:
         case OperatorRef():
-            return Apply(operator.name, operator.index, tensor)
+            return applied(operator, tensor)
         case Scalar():
             return scaled(operator.value, tensor)
         case OperatorSum():

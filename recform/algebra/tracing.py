@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import sympy
@@ -12,6 +12,7 @@ import sympy
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING, MAX_SIZE, STRIDE
 from recform.blocks import (
+    Amount,
     Arguments,
     Cost,
     Kind,
@@ -19,6 +20,7 @@ from recform.blocks import (
     Memory,
     Misfit,
     Shape,
+    Work,
     symbols_in,
 )
 from recform.blocks.operator import Value
@@ -44,6 +46,38 @@ class Weight:
 
 
 @dataclass(frozen=True)
+class Link:
+    """An operator of a pipeline, or another tensor of a block: what it makes and keeps.
+
+    Attributes:
+        made: how many numbers; 0 for a view of what comes in.
+        cost: what it costs.
+        works: what it computes.
+        ends: whether code begins a statement behind it.
+    """
+
+    made: int
+    cost: Cost
+    works: tuple[Work, ...]
+    ends: bool = False
+
+    def times(self, count: int) -> Link:
+        """That of one call for each of ``count`` tensors; its module is one."""
+        cost = self.cost
+        each = replace(
+            cost,
+            multiply_adds=cost.multiply_adds * count,
+            saves_more=cost.saves_more * count,
+            saves_bytes=cost.saves_bytes * count,
+            saves_once=cost.saves_once * count,
+            workspace=cost.workspace * count,
+            workspace_back=cost.workspace_back * count,
+        )
+        works = tuple(work.times(count) for work in self.works)
+        return replace(self, made=self.made * count, cost=each, works=works)
+
+
+@dataclass(frozen=True)
 class Trace:
     """A pipeline on one shape.
 
@@ -53,8 +87,9 @@ class Trace:
         saves_inputs: of each input of the pipeline, whether it is kept for the backward
             pass.
         saves_output: whether its output is.
-        saved: numbers in between that are kept.
+        kept: what is kept in between.
         weights: those that are shared with other pipelines.
+        links: its operators, one after the other.
     """
 
     output: Shape
@@ -62,13 +97,43 @@ class Trace:
     multiply_adds: int
     saves_inputs: tuple[bool, ...]
     saves_output: bool
-    saved: int
+    kept: Amount
     weights: tuple[Weight, ...] = ()
+    links: tuple[Link, ...] = ()
+
+    @property
+    def workspace(self) -> int:
+        """The most numbers that are held at once, beside its input and its output."""
+        most, before, named = 0, 0, 0
+        for links in statements(self.links):
+            for number, link in enumerate(links):
+                held = link.made + before + (named if number else 0)
+                most = max(most, held + link.cost.workspace)
+                before = link.made
+            named = before
+        return max(0, most - self.output.elements)
 
     @property
     def saves_input(self) -> bool:
         """Whether an input is kept."""
         return any(self.saves_inputs)
+
+
+def statements(links: Iterable[Link]) -> Iterator[list[Link]]:
+    """The operators as code has them, in statements; what makes nothing is left out.
+
+    While a statement runs, there is a name for what came into it.
+    """
+    found: list[Link] = []
+    for link in links:
+        if link.cost.passes:
+            continue
+        if len(found) > 3 or (len(found) > 1 and found[-1].ends):
+            yield found
+            found = []
+        found.append(link)
+    if found:
+        yield found
 
 
 def trace(
@@ -85,7 +150,9 @@ def trace(
         Misfit: if an operator does not fit; it says which one, and where it stands.
     """
     values = _entered(inputs, values)
-    parameters = multiply_adds = saved = 0
+    parameters = multiply_adds = 0
+    kept = Amount()
+    links: list[Link] = []
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
@@ -102,16 +169,39 @@ def trace(
             names = every if cost.saves_input is True else cost.saves_input or ()
             saves_inputs = tuple(name in names for name in every)
         elif cost.saves_input and not last_saved:
-            saved += held
+            kept += Amount(held)
         if not cost.passes:
-            saved += pending
+            kept += Amount(pending)
             pending = y.elements if cost.saves_output else 0
             last_saved, first, held = cost.saves_output, False, y.elements
-        saved += cost.saves_more
+        kept += cost.inside
+        links.append(_link(step, inputs, y, cost, values))
         inputs = (y,)
     (x,) = inputs
-    kept = (saves_inputs, last_saved, saved)
-    return Trace(x, parameters, multiply_adds, *kept, tuple(weights))
+    return Trace(
+        x,
+        parameters,
+        multiply_adds,
+        saves_inputs,
+        last_saved,
+        kept,
+        tuple(weights),
+        tuple(links),
+    )
+
+
+def _link(
+    step: Step,
+    inputs: tuple[Shape, ...],
+    y: Shape,
+    cost: Cost,
+    values: Mapping[Symbolic, Symbolic],
+) -> Link:
+    """What an operator of a pipeline does."""
+    if cost.passes:
+        return Link(0, cost, (), step.ends)
+    works = step.operator.works_of(inputs, arguments_of(step, values))
+    return Link(y.elements, cost, works, step.ends)
 
 
 def memories(
@@ -264,4 +354,4 @@ def number_of(value: Symbolic, kind: Kind, name: str) -> int | float:
     number = float(value)
     if kind is Kind.RATE and not 0 <= number <= 1:
         raise Misfit("RF404", f"gets a {name} of {number} here, not one from 0 to 1")
-    return int(value) if value.is_Integer and kind is not Kind.RATE else number
+    return int(value) if value.is_Integer and not kind.free else number

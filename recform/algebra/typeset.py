@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -186,6 +187,8 @@ class _Plain:
                 return f"[{', '.join(map(self.show, tensor.children))}]", _ATOM
             case Members():
                 return self.member(tensor.listed), _PRODUCT
+            case Dealt():
+                return self.dealt(tensor.tensor)
             case Over():
                 return self.over(tensor), _ATOM
             case Across():
@@ -251,6 +254,16 @@ class _Plain:
         if isinstance(listed, History):
             return self.show(listed.body, _PRODUCT)
         return self.show(listed)
+
+    def dealt(self, tensor: Tensor) -> tuple[str, int]:
+        """The features of a tensor, one a member."""
+        match tensor:
+            case State():
+                return self.index(tensor.name, tensor.index, K), _ATOM
+            case Apply():
+                operator = self.index(tensor.operator, tensor.index, K)
+                return self.applied(operator, tensor), _ATOM
+        return f"{self.show(tensor, _ATOM)}[k]", _ATOM
 
     def across(self, tensor: Across) -> str:
         inner = tensor.tensor

@@ -11,9 +11,10 @@ from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.jacobian.closed import Formulas, Jacobian, by_input, jacobians
 from recform.analysis.jacobian.regimes import pieced
 from recform.analysis.linear.model import Linear
-from recform.analysis.linear.recurrence import linearise
+from recform.analysis.linear.recurrence import linearise, written_out
 from recform.analysis.paths.ablation import Ablation, deletion, swap
 from recform.analysis.paths.distribution import (
+    TABLE,
     Distribution,
     Flow,
     Paths,
@@ -22,10 +23,14 @@ from recform.analysis.paths.distribution import (
     origins,
     paths,
 )
+from recform.analysis.reads import Reads, exact, reads
 from recform.analysis.stability.characteristic import Stability, stability
 from recform.analysis.variance.variance import Growth, Moments, Unknown, growth, moments
-from recform.diagnostics import Diagnostics
+from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.regimes import at_depth, own_blocks, regimes, stretched
+
+#: Networks without laws for any block are written out whole, up to this depth.
+WHOLE = 256
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,28 @@ class FlowAnalysis:
 
     Attributes:
         flow: the blocks.
-        paths: through them.
+        paths: through them; none if they are not counted.
+        uncounted: why; empty if they are.
         moments: variances with the assumed gain; None if they are not followed.
         random: variances with a gain of 1; None likewise.
         growth: variances where norms work; None if no operator has one, or likewise.
         unfollowed: why they are not followed; empty if they are.
         ablations: what deleting blocks does.
         swapped: what swapping two does.
+        reads: the blocks that each block reads, by number, those of the output behind
+            them; none in a deep network.
     """
 
     flow: Flow
     paths: tuple[Paths, ...]
+    uncounted: str
     moments: Moments | None
     random: Moments | None
     growth: Growth | None
     unfollowed: str
     ablations: tuple[Ablation, ...]
     swapped: Ablation | None
+    reads: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -98,14 +108,19 @@ class Analysis:
         name: of the network.
         equations, boundaries: as the author wrote them.
         asked: the question.
-        linear: the linearised recurrence that the Jacobian is written in.
+        reads: which earlier blocks each block reads, in ``i``.
+        linear: the linearised recurrence that the Jacobian is written in; None if there
+            is none.
+        unlinear: why; empty if there is one.
         jacobians: of the output by each unknown.
         start: the derivative of short networks by their input.
-        stability: of equal blocks, by the general equations.
+        stability: of equal blocks, by the general equations; None if there is no
+            linearised recurrence.
         invariants: combinations that stay constant.
         inverse: the blocks run backwards.
         flows: the network, or its stages.
         borders: blocks where the shape changes, so that adapters stand in front of terms.
+        assumptions: what was taken for granted, in sentences.
         own: blocks from the second on that have an equation of their own.
         regimes: the stability of each group of blocks, where there are such.
     """
@@ -114,10 +129,13 @@ class Analysis:
     equations: tuple[str, ...]
     boundaries: tuple[str, ...]
     asked: Asked
-    linear: Linear
+    reads: tuple[Reads, ...]
+    linear: Linear | None
+    unlinear: str
+    assumptions: tuple[str, ...]
     jacobians: tuple[Jacobian, ...]
     start: tuple[Formulas, ...]
-    stability: Stability
+    stability: Stability | None
     invariants: tuple[Invariant, ...]
     inverse: Inverse
     flows: tuple[FlowAnalysis, ...]
@@ -130,6 +148,8 @@ class Analysis:
         """The paths through all stages of ``scope stage``; None where there is one flow."""
         if len(self.flows) == 1 or self.asked.origin:
             return None
+        if any(not flow.paths for flow in self.flows):
+            return None
         return joined([flow.paths[0].net for flow in self.flows])
 
 
@@ -140,12 +160,11 @@ def analyse(
 
     Args:
         formula: from the algebra, checked by the recurrence.
-        report: gets RF601 and RF603, and the warning RF602.
+        report: gets RF603 and RF315, and the warning RF602.
         asked: the question.
 
     Raises:
-        CompileError: if a part of the formula has no linearisation, or if a block is
-            asked for that is not there.
+        CompileError: if a block or a depth is asked for that is not there.
     """
     asked = asked or Asked()
     _check(formula, asked, report)
@@ -154,7 +173,11 @@ def analyse(
         formula = stretched(formula, [stage.first for stage in flow.stages])
     if asked.depth is not None:
         formula = _of_depth(formula, asked.depth, report)
-    plain = linearise(formula, report, activations=False)
+    lengths = [flow.length for flow in flows(formula, asked.depth)]
+    try:
+        plain = linearise(formula, Diagnostics(), activations=False)
+    except CompileError as reason:
+        return _without_laws(formula, asked, reason.diagnostics[0].message)
     shown = linearise(formula, report, activations=True) if asked.activations else plain
     own = own_blocks(formula)
     return Analysis(
@@ -162,23 +185,52 @@ def analyse(
         equations=equation_texts(formula),
         boundaries=boundary_texts(formula),
         asked=asked,
+        reads=reads(formula, max(lengths)),
         linear=shown,
-        jacobians=pieced(
-            shown, jacobians(shown), [f.length for f in flows(formula, asked.depth)]
-        ),
+        unlinear="",
+        assumptions=shown.assumptions,
+        jacobians=pieced(shown, jacobians(shown), lengths),
         start=tuple(
             row
             for length in range(1, 4)
-            if length <= max(f.length for f in flows(formula, asked.depth))
-            and (row := _short(shown, length)) is not None
+            if length <= max(lengths) and (row := _short(shown, length)) is not None
         ),
         stability=stability(plain, None if own else report),
         invariants=invariants(formula),
         inverse=inverse(formula, asked.gain),
-        flows=tuple(_flow(plain, f, asked) for f in flows(formula, asked.depth)),
+        flows=tuple(
+            _flow(formula, plain, f, asked) for f in flows(formula, asked.depth)
+        ),
         borders=_borders(formula),
         own=own,
         regimes=_equal_blocks(formula, asked, report) if own else (),
+    )
+
+
+def _without_laws(formula: Formula, asked: Asked, reason: str) -> Analysis:
+    """The analysis of a network of which there is no linearised recurrence."""
+    found = []
+    for flow in flows(formula, asked.depth):
+        whole = written_out(formula, flow.length) if flow.length <= WHOLE else None
+        found.append((whole, flow))
+    assumptions = [s for whole, _ in found if whole for s in whole.assumptions]
+    return Analysis(
+        name=formula.name,
+        equations=equation_texts(formula),
+        boundaries=boundary_texts(formula),
+        asked=asked,
+        reads=reads(formula, max(flow.length for _, flow in found)),
+        linear=None,
+        unlinear=reason,
+        assumptions=tuple(dict.fromkeys(assumptions)),
+        jacobians=(),
+        start=(),
+        stability=None,
+        invariants=invariants(formula),
+        inverse=inverse(formula, asked.gain),
+        flows=tuple(_flow(formula, whole, flow, asked) for whole, flow in found),
+        borders=_borders(formula),
+        own=own_blocks(formula),
     )
 
 
@@ -233,17 +285,18 @@ def _equal_blocks(
     return tuple(found)
 
 
-def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
+def _flow(
+    formula: Formula, linear: Linear | None, flow: Flow, asked: Asked
+) -> FlowAnalysis:
+    """What is known of a flow; without laws nothing of its paths."""
     found: list[Moments | None] = [None, None]
     unfollowed, normed = "", None
     try:
-        random = moments(linear.formula, flow.length, 1.0, asked.gate)
+        random = moments(formula, flow.length, 1.0, asked.gate)
         found = [random, random]
         if asked.gain != 1:
-            found[0] = moments(
-                linear.formula, flow.length, asked.gain, asked.gate, random
-            )
-        normed = growth(linear.formula, random, flow.length)
+            found[0] = moments(formula, flow.length, asked.gain, asked.gate, random)
+        normed = growth(formula, random, flow.length)
     except Unknown as reason:
         unfollowed = str(reason)
     return FlowAnalysis(
@@ -251,15 +304,21 @@ def _flow(linear: Linear, flow: Flow, asked: Asked) -> FlowAnalysis:
         paths=tuple(
             paths(linear, flow.stages, flow.length, origin)
             for origin in origins(linear, asked.origin)
-        ),
+        )
+        if linear
+        else (),
+        uncounted="" if linear else f"there are more than {WHOLE} blocks",
         moments=found[0],
         random=found[1],
         growth=normed,
         unfollowed=unfollowed,
         ablations=tuple(
-            deletion(linear, flow.length, (block,)) for block in asked.delete
+            deletion(linear, flow.length, (block,)) for block in asked.delete if linear
         ),
-        swapped=swap(linear, flow.length, *asked.swap) if asked.swap else None,
+        swapped=swap(linear, flow.length, *asked.swap)
+        if asked.swap and linear
+        else None,
+        reads=exact(formula, flow.length) if flow.length <= TABLE else (),
     )
 
 

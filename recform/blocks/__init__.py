@@ -5,6 +5,7 @@ that is emitted for it (:class:`recform.blocks.operator.Operator`). Nothing outs
 package knows what a channel, a height or a width is.
 """
 
+from recform.blocks.amount import Amount, Work
 from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.function import Function
 from recform.blocks.library import Library, standard
@@ -24,6 +25,7 @@ from recform.blocks.operator import (
 from recform.blocks.shape import Layout, Shape, Stride
 
 __all__ = [
+    "Amount",
     "Argument",
     "Arguments",
     "Cost",
@@ -39,6 +41,7 @@ __all__ = [
     "Shape",
     "Stride",
     "Weights",
+    "Work",
     "code",
     "fraction",
     "put_in",

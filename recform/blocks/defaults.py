@@ -15,11 +15,12 @@ times      4
 
 #: For an image.
 IMAGE = """
-stem       conv(3, c) > bn > relu
-head       avgpool > linear(classes)
-adapter    conv(1, c, stride=s) > bn
-adapter up upsample(1/s) > conv(1, c) > bn
-transition conv(1, c, stride=s) > bn > relu
+stem          conv(3, c) > bn > relu
+head          avgpool > linear(classes)
+adapter       conv(1, c, stride=s) > bn
+adapter up    upsample(1/s) > conv(1, c) > bn
+transition    conv(1, c, stride=s) > bn > relu
+transition up upsample(1/s) > conv(1, c) > bn > relu
 """
 
 #: For tokens.

@@ -182,7 +182,15 @@ def _counted(cost: Cost, rule: str) -> Cost:
     Raises:
         Misfit: if one is negative, or no whole number.
     """
-    for name in ("parameters", "multiply_adds", "saves_more"):
+    for name in (
+        "parameters",
+        "multiply_adds",
+        "saves_more",
+        "saves_bytes",
+        "saves_once",
+        "workspace",
+        "workspace_back",
+    ):
         value = getattr(cost, name)
         if isinstance(value, bool) or not isinstance(value, Integral) or value < 0:
             raise Misfit(

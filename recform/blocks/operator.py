@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias
 
+from recform.blocks.amount import Amount, Work
 from recform.blocks.function import Function
 from recform.blocks.shape import Layout, Shape, Size
 from recform.source import Span
@@ -18,10 +19,10 @@ Value: TypeAlias = Any
 class Kind(Enum):
     """What values an argument takes.
 
-    SIZE, STRIDE, WINDOW, MARGIN and RATE may be left symbolic in the emitted code (a width, a
-    dropout rate); the others shape the code and are numbers by then. A pair is
+    SIZE, STRIDE, WINDOW, MARGIN, RATE and REAL may be left symbolic in the emitted code (a
+    width, a dropout rate); the others shape the code and are numbers by then. A pair is
     (height, width); two equal numbers are read as one. What an operator costs may depend on
-    whether a rate is 0 or 1, and on no more of it.
+    whether a rate is 0 or 1, and on no more of it, and on no REAL.
     """
 
     SIZE = "a whole number of at least 1"
@@ -33,6 +34,7 @@ class Kind(Enum):
     MARGIN = "a whole number of at least 0, or a pair (height, width)"
     PADDING = "a fixed whole number of at least 0, or a pair (height, width)"
     RATE = "a number from 0 to 1"
+    REAL = "any number"
     NUMBER = "a number"
     FLAG = "true or false"
     CHOICE = "one of a few words"
@@ -41,6 +43,11 @@ class Kind(Enum):
     def paired(self) -> bool:
         """Whether it may be given for height and width apart."""
         return self in (Kind.KERNEL, Kind.WINDOW, Kind.MARGIN, Kind.PADDING)
+
+    @property
+    def free(self) -> bool:
+        """Whether it is a number, whole or not, that may depend on the block."""
+        return self in (Kind.RATE, Kind.REAL)
 
     @property
     def symbolic(self) -> bool:
@@ -122,6 +129,12 @@ class Cost:
             inputs, all of them, or the names of those that it keeps.
         saves_output: whether it keeps the output.
         saves_more: further numbers that it keeps.
+        saves_bytes: bytes of other types that it keeps: an id or the place of a maximum
+            has eight.
+        saves_once: numbers that it keeps for all examples together, as the statistics of
+            a batch.
+        workspace, workspace_back: numbers that are held while it computes, and while its
+            gradient is computed, beside what comes in and out.
         passes: whether the output is a view of the input, and so no memory of its own:
             who keeps it keeps the input.
     """
@@ -131,7 +144,16 @@ class Cost:
     saves_input: bool | tuple[str, ...] = False
     saves_output: bool = False
     saves_more: int = 0
+    saves_bytes: int = 0
+    saves_once: int = 0
+    workspace: int = 0
+    workspace_back: int = 0
     passes: bool = False
+
+    @property
+    def inside(self) -> Amount:
+        """What it keeps besides its input and its output."""
+        return Amount(self.saves_more, self.saves_bytes, self.saves_once)
 
 
 @dataclass(frozen=True)
@@ -336,6 +358,13 @@ class Operator:
         """What the call costs, of the shapes of all inputs."""
         (x,) = inputs
         return self.cost(x, a)
+
+    def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
+        """What it computes, one thing after the other; all at once, as a rule."""
+        cost = self.cost_of(inputs, a)
+        makes = self.shape_of(inputs, a).elements
+        reads = sum(x.elements for x in inputs)
+        return (Work(reads, makes, cost.parameters, cost.multiply_adds),)
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, of the shapes of all inputs."""

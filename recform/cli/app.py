@@ -16,6 +16,7 @@ from recform.cli.commands import (
     diff,
     equiv,
     explain,
+    fmt,
     render,
     runs,
     summary,
@@ -38,6 +39,7 @@ app = common.Commands(
 )
 app.command("compile")(compile.command)
 app.command("check")(check.command)
+app.command("fmt")(fmt.command)
 app.command("summary")(summary.command)
 app.command("analyze")(analyze.command)
 app.command("verify")(verify.command)

@@ -116,7 +116,7 @@ def _steps(network: NetworkGraph) -> Iterator[Step]:
     if any(s.block.sites for stage in network.stages for s in stage.segments):
         pipelines += [formula.adapter, formula.rise]
     if network.transitions:
-        pipelines.append(formula.transition)
+        pipelines += [formula.transition, formula.lift]
     for pipeline in pipelines:
         if pipeline is not None:
             yield from every_step(pipeline)

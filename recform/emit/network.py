@@ -90,7 +90,8 @@ class NetworkWriter:
         self._workshop = Workshop(self._formula, names, prefix)
         self._single = self._is_single()
         self._steps: list[StepPlan] = []
-        self._piece_classes: dict[Kind, tuple[str, PipelineCode]] = {}
+        #: By the name of the pipeline.
+        self._piece_classes: dict[str, tuple[str, PipelineCode]] = {}
         self._inlined: dict[Origin, PipelineCode] = {}
         self._pieces: dict[Origin, str] = {}
         self._shared: dict[Shared, str] = {}
@@ -149,8 +150,7 @@ class NetworkWriter:
 
     def _prepare(self) -> None:
         """Makes what the pieces around the blocks need, before any other class."""
-        network = self._network
-        for piece in [network.stem, *network.transitions[:1], network.head]:
+        for _, piece in self._around():
             pipeline_parts(piece.pipeline, Setting.open((piece.input,)), self._workshop)
 
     # -- the network
@@ -223,17 +223,24 @@ class NetworkWriter:
 
     def _classes_of_pieces(self) -> None:
         """Classes of stem, head and transitions that are not inlined."""
-        network = self._network
-        pieces = [(Kind.STEM, network.stem)]
-        pieces += [(Kind.TRANSITION, piece) for piece in network.transitions[:1]]
-        for kind, piece in [*pieces, (Kind.HEAD, network.head)]:
+        for kind, piece in self._around():
             pipeline = piece.pipeline
             if not pipeline.steps or self._inlines(kind) or is_whole(pipeline):
                 continue
-            name = self._workshop.name(kind.value.capitalize())
-            title = f"{kind.value} {pipeline.text}"
+            name = self._workshop.name(pipeline.name.title().replace(" ", ""))
+            title = f"{pipeline.name} {pipeline.text}"
             code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
-            self._piece_classes[kind] = name, code
+            self._piece_classes[pipeline.name] = name, code
+
+    def _around(self) -> Iterator[tuple[Kind, Piece]]:
+        """Stem, head and, of the transitions with one pipeline, the first."""
+        network = self._network
+        yield Kind.STEM, network.stem
+        transitions: dict[str, Piece] = {}
+        for piece in network.transitions:
+            transitions.setdefault(piece.pipeline.name, piece)
+        yield from ((Kind.TRANSITION, piece) for piece in transitions.values())
+        yield Kind.HEAD, network.head
 
     def _inlines(self, kind: Kind) -> bool:
         """Whether the operators of a piece are the network's own."""
@@ -300,7 +307,7 @@ class NetworkWriter:
             code = self._written(origin, piece, Namespace.attributes())
             yield Attribute(attribute, code.modules[0][1])
             return
-        name, code = self._piece_classes[origin.kind]
+        name, code = self._piece_classes[piece.pipeline.name]
         here = self._setting(origin, piece)
         made = made_at(name, code.parameters, here, shows_stride=True)
         yield Attribute(attribute, made)

@@ -149,7 +149,7 @@ def pipeline_parts(
                 kind=_kind(step) or step.operator.name,
                 made=made,
                 layer=layer,
-                cut=_ends(step),
+                cut=step.ends,
                 span=step.span,
                 symbols=_symbols_of(inputs, arguments),
             )
@@ -248,11 +248,6 @@ def _unwritten(step: Step, misfit: Misfit) -> CompileError:
     message = f"{misfit.operator or step.operator.name} {misfit.message}"
     report.error(misfit.code, message, misfit.place or step.span, hint=misfit.hint)
     return CompileError(report)
-
-
-def _ends(step: Step) -> bool:
-    """Activations and windows end a statement, as in `x = F.relu(self.bn(x))`."""
-    return step.operator.elementwise or not step.operator.attribute
 
 
 def _symbols_of(inputs: tuple[Shape, ...], arguments: Arguments) -> frozenset[str]:

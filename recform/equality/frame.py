@@ -55,6 +55,7 @@ def frame_changes(left: Formula, right: Formula) -> tuple[FrameChange, ...]:
         ("adapter", left.adapter, right.adapter),
         ("adapter up", left.rise, right.rise),
         ("transition", left.transition, right.transition),
+        ("transition up", left.lift, right.lift),
         ("head", left.head, right.head),
     ]
     parts += [

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -142,6 +143,8 @@ class Evaluator:
                 return self._atoms.value("listed", *members)
             case Members():
                 return self._atoms.value("members", frozen(inner(tensor.listed)))
+            case Dealt():
+                return self._atoms.value("dealt", frozen(inner(tensor.tensor)))
             case Over() | Across():
                 word = "over" if isinstance(tensor, Over) else "across"
                 return self._atoms.value(

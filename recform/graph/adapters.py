@@ -8,6 +8,7 @@ from functools import partial
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.tracing import Link
 from recform.blocks import Shape, Stride
 from recform.diagnostics import Diagnostics, Label
 from recform.graph.model import Bridge, Place, Segment, Site, StageGraph, Totals
@@ -29,6 +30,7 @@ class BlockAdapters:
     Attributes:
         sites: places where an adapter stands, and what it does there.
         totals: what the adapters cost, without what autograd keeps.
+        works: what each adapter does, once for terms that share it.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class BlockAdapters:
         self._report = report
         self.sites: dict[Site, Bridge] = {}
         self.totals = Totals()
+        self.works: dict[Site, tuple[Link, ...]] = {}
 
     def add(
         self,
@@ -109,8 +112,9 @@ class BlockAdapters:
         if first:
             self.totals += Totals(trace.parameters, trace.multiply_adds)
             if trace.saves_input:
-                saved.keep(value, source)
-            saved.keep_inside((value, target), trace.saved)
+                saved.keep(value, source, site)
+            saved.keep_inside((value, target), trace.kept)
+            self.works[site] = trace.links
 
 
 def _needs(parent: Tensor) -> str:
@@ -177,6 +181,6 @@ def _more(
         if len(group) > 1 and adapter is not None:
             place = Place(int(bridge.target.features), bridge.stride)
             trace = runner.run(adapter, (bridge.source,), place, None)
-            one = Totals(trace.parameters, trace.multiply_adds, trace.saved)
+            one = Totals(trace.parameters, trace.multiply_adds, trace.kept)
             more += one.times(len(group) - 1)
     return more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from recform.algebra.formula import Formula, Pipeline, Scope
 from recform.algebra.tracing import Weight
-from recform.blocks import Layout, Shape
+from recform.blocks import Amount, Layout, Shape
 from recform.diagnostics import CompileError, Diagnostics, Label
 from recform.graph.adapters import count_apart
 from recform.graph.coefficients import check, check_starts
@@ -94,11 +94,12 @@ class _NetworkFollower:
         shape = stem.output
         for number, flow in enumerate(recurrence.flows):
             by_stage = formula.scope is Scope.STAGE
-            if number and formula.transition is not None:
-                stage = formula.stages[number]
+            stage = formula.stages[number]
+            between = formula.transition_of(stage) if number and by_stage else None
+            if between is not None:
                 table = self._flows.table(number, 1)
                 place = Place(stage.width, stage.stride, table=table)
-                piece, kept = self._piece(formula.transition, shape, place, kept)
+                piece, kept = self._piece(between, shape, place, kept)
                 transitions.append(piece)
                 shape = piece.output
             which = [number] if by_stage else list(range(len(formula.stages)))
@@ -144,15 +145,15 @@ class _NetworkFollower:
         trace = self._runner.run(pipeline, (x,), place, None)
         for weight in trace.weights:
             self._share(weight)
-        saved = trace.saved
+        saved = trace.kept
         if trace.saves_input and not kept:
-            saved += x.elements
+            saved += Amount(x.elements)
         if trace.saves_output:
-            saved += trace.output.elements
+            saved += Amount(trace.output.elements)
         totals = Totals(trace.parameters, trace.multiply_adds, saved)
         after = trace.saves_output or (kept and not pipeline.steps)
         sizes = (place.width, place.stride, totals, place.table)
-        return Piece(pipeline, x, trace.output, *sizes), after
+        return Piece(pipeline, x, trace, *sizes), after
 
     def _numbers(self, stem: Piece) -> None:
         """Raises Stuck, after a diagnostic, where ids go into the blocks."""

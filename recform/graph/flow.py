@@ -34,11 +34,13 @@ class _Carried:
         items: in the order of the slots.
         kept: which tensors autograd keeps already.
         stages: the stage of the block that each tensor comes from.
+        same: for each, the place of the first one that is the same tensor.
     """
 
     items: tuple[Shape | Module, ...]
     kept: tuple[bool, ...]
     stages: tuple[int, ...]
+    same: tuple[int, ...]
 
     @property
     def shapes(self) -> tuple[Shape | None, ...]:
@@ -51,16 +53,24 @@ class _Carried:
             tuple(item for each in more for item in each.items),
             tuple(kept for each in more for kept in each.kept),
             tuple(stage for each in more for stage in each.stages),
+            (*self.same, *range(len(self.same), len(self.same) + len(others))),
         )
 
     def first(self, count: int) -> _Carried:
         """The first of the items."""
-        return _Carried(self.items[:count], self.kept[:count], self.stages[:count])
+        return _Carried(
+            self.items[:count],
+            self.kept[:count],
+            self.stages[:count],
+            self.same[:count],
+        )
 
     def apart(self) -> list[_Carried]:
         """The items, each by itself."""
         rows = zip(self.items, self.kept, self.stages, strict=True)
-        return [_Carried((item,), (kept,), (stage,)) for item, kept, stage in rows]
+        return [
+            _Carried((item,), (kept,), (stage,), (0,)) for item, kept, stage in rows
+        ]
 
 
 @dataclass
@@ -129,7 +139,7 @@ class FlowFollower:
         formula = self._formula
         self.modules = {}
         width = formula.stages[which[0]].width
-        nothing = _Carried((), (), ())
+        nothing = _Carried((), (), (), ())
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
         start, carried = self._block(flow.start, nothing, place, before, shape, kept)
@@ -288,10 +298,10 @@ class FlowFollower:
         known: dict[Tensor, Shape] = {}
         born: dict[Tensor, int] = {}
         saved: set[Tensor] = set()
+        same: dict[Tensor, Tensor] = {}
         modules = {key: m for key, m in self.modules.items() if key[1] in (None, 0)}
-        for slot, item, is_kept, where in zip(
-            step.inputs, carried.items, carried.kept, carried.stages, strict=True
-        ):
+        rows = (carried.items, carried.kept, carried.stages, carried.same)
+        for slot, item, is_kept, where, first in zip(step.inputs, *rows, strict=True):
             if isinstance(slot, ModuleSlot):
                 assert isinstance(item, Module)
                 modules[slot.name, slot.index] = item
@@ -299,6 +309,9 @@ class FlowFollower:
                 assert isinstance(item, Shape)
                 known[slot] = item
                 born[slot] = where
+                other = step.inputs[first]
+                if isinstance(other, Tensor) and other != slot:
+                    same[slot] = other
                 if is_kept:
                     saved.add(slot)
         if shape is not None and kept:
@@ -317,6 +330,7 @@ class FlowFollower:
             self._report,
             shape,
             frozenset(saved),
+            same,
         )
         self.block = shapes
         block = shapes.block()
@@ -340,7 +354,11 @@ def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:
     items: list[Shape | Module] = []
     kept: list[bool] = []
     born: list[int] = []
-    for slot, output in zip(shapes.step.outputs, block.outputs, strict=True):
+    same: list[int] = []
+    roots: dict[object, int] = {}
+    for number, slot in enumerate(shapes.step.outputs):
+        output = block.outputs[number]
+        same.append(number)
         if isinstance(slot, ModuleSlot):
             module = Module(shapes.place, None)
             items.append(
@@ -355,4 +373,6 @@ def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:
             items.append(output)
             kept.append(slot in shapes.saved)
             born.append(shapes.stages.of(slot))
-    return _Carried(tuple(items), tuple(kept), tuple(born))
+            # A part of a tensor is no other name of it.
+            same[-1] = roots.setdefault((shapes.saved.root(slot), output), number)
+    return _Carried(tuple(items), tuple(kept), tuple(born), tuple(same))

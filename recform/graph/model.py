@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
-from recform.blocks import Shape, Stride
+from recform.algebra.tracing import Link, Trace
+from recform.blocks import Amount, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.model import Recurrence
 
@@ -47,25 +48,52 @@ class Totals:
     Attributes:
         parameters: learned numbers.
         multiply_adds: of convolutions and products of matrices.
-        saved: numbers that autograd keeps for the backward pass.
+        kept: what autograd keeps for the backward pass.
     """
 
     parameters: int = 0
     multiply_adds: int = 0
-    saved: int = 0
+    kept: Amount = field(default_factory=Amount)
+
+    @property
+    def saved(self) -> int:
+        """The numbers that autograd keeps, as if all had four bytes."""
+        return self.kept.single
 
     def __add__(self, other: Totals) -> Totals:
         return Totals(
             self.parameters + other.parameters,
             self.multiply_adds + other.multiply_adds,
-            self.saved + other.saved,
+            self.kept + other.kept,
         )
+
+    def without(self, other: Totals) -> Totals:
+        """What is left when a part is taken away."""
+        return self + other.times(-1)
 
     def times(self, count: int) -> Totals:
         """The costs of ``count`` such parts."""
         return Totals(
-            self.parameters * count, self.multiply_adds * count, self.saved * count
+            self.parameters * count,
+            self.multiply_adds * count,
+            self.kept.times(count),
         )
+
+
+@dataclass(frozen=True)
+class Held:
+    """A tensor that autograd keeps.
+
+    Attributes:
+        what: the tensor whose numbers they are, or a tensor and the shape to which an
+            adapter brought it.
+        amount: how much it is.
+        by: the tensors for whose gradients it is kept; for that of an adapter, its site.
+    """
+
+    what: object
+    amount: Amount
+    by: tuple[object, ...]
 
 
 @dataclass(frozen=True)
@@ -113,6 +141,9 @@ class Block:
         scalars: for each learned scalar that the block owns and that has one number a
             feature, how many.
         totals: costs.
+        works: what is done for each tensor that is no view of others, and for each
+            adapter that no other term has before.
+        held: the tensors that autograd keeps.
         numbers: what its coefficients have by its place.
     """
 
@@ -122,6 +153,8 @@ class Block:
     outputs: tuple[Shape | None, ...]
     scalars: Mapping[str, int]
     totals: Totals
+    works: Mapping[Tensor | Site, tuple[Link, ...]]
+    held: tuple[Held, ...]
     numbers: tuple[Symbolic, ...] = ()
 
     def arrives(self, site: Site) -> Shape:
@@ -180,7 +213,8 @@ class Piece:
 
     Attributes:
         pipeline: the operators.
-        input, output: shapes.
+        input: the shape that comes in.
+        trace: what the operators make of it.
         width, stride: what ``c`` and ``s`` are in it.
         totals: costs.
         table: for a transition, the constants per stage or block of what it leads to.
@@ -188,11 +222,16 @@ class Piece:
 
     pipeline: Pipeline
     input: Shape
-    output: Shape
+    trace: Trace
     width: int
     stride: Stride
     totals: Totals
     table: tuple[int | float, ...] = ()
+
+    @property
+    def output(self) -> Shape:
+        """The shape that it makes."""
+        return self.trace.output
 
 
 @dataclass(frozen=True)

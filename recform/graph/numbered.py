@@ -63,10 +63,11 @@ def numbered(formula: Formula) -> Numbered:
                 symbols = symbols_in(value)
                 if not symbols & {I, *tables}:
                     continue
-                if kinds.get(name) is Kind.RATE and symbols <= {I, L, *values}:
-                    rates.append(_function(value, values))
-                else:
+                kind = kinds.get(name, Kind.NUMBER)
+                if not kind.free or not symbols <= {I, L, *values}:
                     alone = False
+                elif kind is Kind.RATE:
+                    rates.append(_function(value, values))
     return Numbered(alone, lists, tuple(rates))
 
 

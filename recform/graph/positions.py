@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -45,7 +46,7 @@ from recform.recurrence.model import Step
 #: What works on each position by itself, but for the operators that it applies.
 _BY_POSITION = (
     *(Input, State, Apply, Scaled, Filled, TensorSum, Pointwise, Elementwise),
-    *(Combine, Concat, Part, History, Listed, Members, Over, Across, Mirror),
+    *(Combine, Concat, Part, History, Listed, Members, Dealt, Over, Across, Mirror),
 )
 
 

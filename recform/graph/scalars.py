@@ -85,7 +85,7 @@ class ScalarSizes:
                         self._size(part, scaled, span)
                         if part.coefficient.atoms(Learned):
                             adapted = bridge is not None
-                            saved.keep(part.tensor, scaled, adapted=adapted)
+                            saved.keep(part.tensor, scaled, part, adapted=adapted)
 
     def _size(
         self, tensor: Scaled | Filled, shape: Shape, span: Callable[[Tensor], Span]

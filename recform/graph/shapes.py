@@ -6,7 +6,7 @@ them by their numbers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -30,11 +31,13 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    dealt_in,
     is_list,
     list_of,
 )
 from recform.algebra.formula import Formula
-from recform.blocks import Misfit, Shape, Stride
+from recform.algebra.tracing import Link
+from recform.blocks import Cost, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -71,6 +74,7 @@ class BlockShapes:
         report: gets RF4xx.
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
+        same: inputs that are another input in this place, and that one.
         calls: for each operator that the block owns, what it is made for.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
@@ -90,8 +94,10 @@ class BlockShapes:
     report: Diagnostics
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
+    same: Mapping[Tensor, Tensor] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
+    _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.stages = TensorStages(self.step, self.stage, self.strides, self.born)
@@ -99,7 +105,12 @@ class BlockShapes:
             self.formula, self.place.length, self.runner, self.report
         )
         self.saved = Saved(
-            self.step, self.kept, self.known, self.adapters.sites, self.count
+            self.step,
+            self.kept,
+            self.known,
+            self.adapters.sites,
+            self.count,
+            self.same,
         )
 
     def block(self) -> Block:
@@ -126,7 +137,7 @@ class BlockShapes:
             # Called by later blocks alone: on what has the stage's shape.
             if isinstance(slot, ModuleSlot) and slot.index == self.step.at:
                 self._call_later(slot.name)
-        saved = Totals(scalars.parameters(), saved=self.saved.total())
+        saved = Totals(scalars.parameters(), kept=self.saved.total())
         return Block(
             shapes=dict(self.known),
             sites=dict(self.adapters.sites),
@@ -134,11 +145,15 @@ class BlockShapes:
             outputs=outputs,
             scalars=dict(scalars.own),
             totals=self._totals + self.adapters.totals + saved,
+            works={**self._others(), **self._works, **self.adapters.works},
+            held=self.saved.held(),
         )
 
     def count(self, tensor: Tensor) -> int:
         """How many tensors a tensor of the block is: one for each member of a list."""
         listed = tensor if is_list(tensor) else list_of(tensor)
+        if listed is None and tensor.is_many:
+            return int(self.shape(dealt_in(tensor)[0].tensor).features)
         if isinstance(listed, Listed):
             *before, _ = listed.children
             return 1 + sum(map(self.count, before))
@@ -150,6 +165,20 @@ class BlockShapes:
         if listed.kind == "finished":
             return sum(listed.first <= end < last for end in self.formula.ends)
         return last - listed.first + 1
+
+    def _others(self) -> dict[Tensor | Site, tuple[Link, ...]]:
+        """The tensors that no operator makes, and that are no views of others."""
+        found: dict[Tensor | Site, tuple[Link, ...]] = {}
+        for tensor in self.step.body:
+            view = isinstance(tensor, State | Part | Input) or is_list(tensor)
+            if not view and tensor not in self.step.taken:
+                parts = [
+                    p for p in self.step.parts(tensor) if not isinstance(p, Filled)
+                ]
+                reads = sum(self.shape(p).elements * self.count(p) for p in parts)
+                made = self.shape(tensor).elements * self.count(tensor)
+                found[tensor] = (Link(made, Cost(), (Work(reads, made),)),)
+        return found
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -193,12 +222,14 @@ class BlockShapes:
                 return self.shape(tensor.listed)
             case History() | Listed() if is_list(tensor):
                 return self._list(tensor)
+            case Dealt():
+                return self.shape(tensor.tensor).with_features(1)
             case Over():
                 return self._over(tensor)
             case Across():
                 inner = self.shape(tensor.tensor)
                 if tensor.kind == "norm":
-                    self.saved.keep(tensor.tensor, inner)
+                    self.saved.keep(tensor.tensor, inner, tensor)
                 return inner.with_features(1)
             case History():
                 if tensor.kind == "concat":
@@ -253,9 +284,9 @@ class BlockShapes:
         ):
             for part, shape in zip(parts, shapes, strict=True):
                 if spreads(shape, target):
-                    self.saved.keep(part, shape)
+                    self.saved.keep(part, shape, tensor)
                 else:
-                    self.saved.keep(part, target, adapted=shape != target)
+                    self.saved.keep(part, target, tensor, adapted=shape != target)
         return target
 
     def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
@@ -380,10 +411,13 @@ class BlockShapes:
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
             if kept:
-                self.saved.keep(argument, shape, adapted=shape != own_shape)
+                adapted = shape != own_shape
+                self.saved.keep(argument, shape, tensor, adapted=adapted)
         if trace.saves_output:
-            self.saved.keep(tensor, trace.output)
-        self.saved.keep_inside(tensor, trace.saved * self.count(tensor))
+            self.saved.keep(tensor, trace.output, tensor)
+        calls = self.count(tensor)
+        self.saved.keep_inside(tensor, trace.kept.times(calls))
+        self._works[tensor] = tuple(link.times(calls) for link in trace.links)
         return trace.output
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
@@ -465,8 +499,26 @@ class BlockShapes:
         """The shape of a sum over members, or of the share of each."""
         shape = self.shape(tensor.tensor)
         if tensor.kind == "softmax":
-            self.saved.keep(tensor, shape)
+            self.saved.keep(tensor, shape, tensor)
+        else:
+            self._check_dealt(tensor)
         return shape
+
+    def _check_dealt(self, tensor: Over) -> None:
+        """Reports features for the members of a sum that are more, or fewer, than these."""
+        members = self.count(tensor.tensor)
+        for dealt in dealt_in(tensor.tensor):
+            features = int(self.shape(dealt.tensor).features)
+            if features != members:
+                self.report.error(
+                    "RF428",
+                    f"this sum has {members} "
+                    f"member{'' if members == 1 else 's'} in block {self.place.index}, "
+                    f"and for each a feature of what has {features}",
+                    self.span(dealt),
+                    hint="block i has i members from 0 to i-1: A = ln > linear(i)",
+                )
+                raise Stuck(tensor, (dealt.tensor, tensor))
 
     def _function(self, tensor: Elementwise) -> Shape:
         shape = self.shape(tensor.argument)
@@ -481,9 +533,9 @@ class BlockShapes:
             )
             raise Stuck(tensor, (tensor.argument, tensor)) from None
         if cost.saves_input:
-            self.saved.keep(tensor.argument, shape)
+            self.saved.keep(tensor.argument, shape, tensor)
         if cost.saves_output:
-            self.saved.keep(tensor, shape)
+            self.saved.keep(tensor, shape, tensor)
         return shape
 
     def _part(self, tensor: Part) -> Shape:

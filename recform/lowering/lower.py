@@ -9,6 +9,7 @@ import sympy
 
 from recform.algebra.expr import I, untimed
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
+from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in
 from recform.blocks import defaults
@@ -24,7 +25,7 @@ from recform.lowering.equations.positions import Lowered, over_positions
 from recform.lowering.equations.relations import EquationReader
 from recform.lowering.flows.network import NetworkFlows
 from recform.lowering.frame import INPUT, FrameReader
-from recform.lowering.sections import RISE, Section, layout_defaults, sections
+from recform.lowering.sections import LIFT, RISE, Section, layout_defaults, sections
 from recform.lowering.settings import init_rules, name_rules
 from recform.lowering.sorts import Names, Reader
 from recform.lowering.survey import Survey, survey
@@ -110,6 +111,7 @@ class _Lowering:
         if shape is None:
             return None
         is_said = RISE in section.single
+        is_lift_said = LIFT in section.single
         section.add_defaults(layout_defaults(shape.layout.value))
         stages = self._frame.stages()
         tables = TableReader(section, self._frame.values, stages, report)
@@ -131,6 +133,8 @@ class _Lowering:
         frame, operators = flows.frame, flows.operators
         if not self._rises(stages, frame, is_said):
             frame.pop(RISE, None)
+        if not self._lifts(stages, is_lift_said):
+            frame.pop(LIFT, None)
         names = Names(
             section.library,
             frozenset(found.unknowns),
@@ -157,7 +161,11 @@ class _Lowering:
         equations, boundaries = equations_reader.equations()
         unknowns = equations_reader.unknowns
         output = read_output(section, reader, equations, unknowns, report)
+        operators |= reader.appended(tables.symbols)
         rules = name_rules(section, found, self._counts(stages), report)
+        # A number beside a tensor of a block has no module around it.
+        owned = (name for item, name in reader.beside.items() if item.owned)
+        rules |= dict.fromkeys(owned, Naming("."))
         # Where each stage has a number of blocks of its own, there is no L of all.
         length = sympy.Integer(self._frame.length(stages))
         known = self._frame.values if restarts else {**self._frame.values, "L": length}
@@ -206,6 +214,9 @@ class _Lowering:
             adapter=_unless_empty(fix(frame["adapter"])),
             rise=_unless_empty(fix(frame[RISE])) if RISE in frame else None,
             transition=_unless_empty(fix(frame["transition"])),
+            lift=_unless_empty(fix(frame.get(LIFT, frame["transition"])))
+            if self._goes_up(stages)
+            else None,
             stages=stages,
             scope=self._frame.scope(),
             operators=network.operators,
@@ -277,6 +288,19 @@ class _Lowering:
         """
         finer = any(stage.stride < 1 for stage in stages)
         return finer and (is_said or bool(frame["adapter"].steps))
+
+    def _goes_up(self, stages: tuple[StageSpec, ...]) -> bool:
+        """Whether a transition leads to a finer grid."""
+        finer = any(stage.stride < 1 for stage in stages[1:])
+        return finer and self._frame.scope() is Scope.STAGE
+
+    def _lifts(self, stages: tuple[StageSpec, ...], is_said: bool) -> bool:
+        """Whether a transition of its own leads to a finer grid.
+
+        That of a file leads there as well, unless the file says another one.
+        """
+        by_default = "transition" in self._section.defaulted
+        return self._goes_up(stages) and (is_said or by_default)
 
     def _counts(self, stages: tuple[StageSpec, ...]) -> dict[str, int]:
         """How many there are of what a `names` statement may name by a list."""

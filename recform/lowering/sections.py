@@ -19,8 +19,9 @@ from recform.syntax.parse import parse
 
 _N = TypeVar("_N", bound=n.Node)
 
-#: The statement for the adapter of terms whose grid is too coarse.
-RISE = "adapter up"
+#: The statements for the adapter of terms whose grid is too coarse, and for the transition
+#: into a stage with a finer grid.
+RISE, LIFT = "adapter up", "transition up"
 
 
 @dataclass

@@ -209,9 +209,16 @@ class Reader(Calls):
 
     def _body(self, body: n.Expr, over: Range) -> Value:
         reader = _HistoryReader(
-            self.names, self.report, self.spans, self.used, self.members, self.ends
+            self.names,
+            self.report,
+            self.spans,
+            self.used,
+            self.members,
+            self.ends,
+            self.beside,
         )
         reader._bound, reader._time = self._bound, self._time
+        reader._ahead = self._ahead
         reader._over = over
         return reader.value(body)
 

@@ -14,6 +14,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -127,7 +128,7 @@ class _Inside:
         if is_list(tensor):
             if any(self._shape(part) != shape for part in parts):
                 raise self._misfit(f"the members of {tensor} have different shapes")
-        elif isinstance(tensor, Across):
+        elif isinstance(tensor, Across | Dealt):
             if shape != self._shape(parts[0]).with_features(1):
                 raise self._misfit(f"{tensor} is {shape}, and no number a position")
         elif isinstance(tensor, Concat) or (

@@ -16,6 +16,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -265,12 +266,17 @@ class Equations:
             case Members():
                 listed = self.value(tensor.listed, block, k)
                 return None if listed is None else values.make("members", listed)
+            case Dealt():
+                inner = self._shaped(tensor.tensor, block, k)
+                return None if inner is None else values.make("dealt", inner)
             case Over() | Across():
                 inner = self._shaped(tensor.tensor, block, k)
                 if inner is None:
                     return None
-                if isinstance(tensor, Over) and not values.is_many(inner):
-                    return None
+                if isinstance(tensor, Over):
+                    dealt = tensor.kind != "sum"
+                    if not values.is_many(inner, dealt=dealt):
+                        return None
                 word = "over" if isinstance(tensor, Over) else "across"
                 return values.make(word, tensor.kind, inner)
         raise TypeError(type(tensor).__name__)

@@ -11,6 +11,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -180,6 +181,8 @@ class _Frame:
                 return values.make("members", self.value(tensor.listed))
             case Listed():
                 return values.make("listed", tuple(self.parts(tensor)))
+            case Dealt():
+                return values.make("dealt", self.value(tensor.tensor))
             case Over() | Across():
                 inner = self.value(tensor.tensor)
                 word = "over" if isinstance(tensor, Over) else "across"

@@ -129,6 +129,15 @@ class Table:
         """All members of a list, as one tensor."""
         return self.atom("stack", self.frozen(value))
 
+    def dealt(self, value: Any, axis: int) -> Form:
+        """The features of a tensor, a member for each: the axis comes to the front.
+
+        Where it was, or behind what it was in front of, each has one feature.
+        """
+        front = self.atom("call", ".movedim", value, _rounded(axis), 0.0)
+        behind = axis + 1 if axis > 0 else axis
+        return self.atom("call", ".unsqueeze", self.frozen(front), _rounded(behind))
+
     def multiply(self, a: Any, b: Any) -> Term:
         """A product of forms and numbers; the numbers are collected in front of it.
 

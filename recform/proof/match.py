@@ -116,12 +116,12 @@ class _Match:
                 found[self._key(node)].append((factor, node.number, node))
             rows.append(found)
         pairs: list[tuple[Any, Any]] = []
-        odd: list[list[Node]] = [[], []]
+        odd: list[list[tuple[float, Node]]] = [[], []]
         for key in dict.fromkeys([*rows[0], *rows[1]]):
             mine, theirs = sorted(rows[0][key]), sorted(rows[1][key])
             if len(mine) != len(theirs):
-                odd[0] += [node for _, _, node in mine]
-                odd[1] += [node for _, _, node in theirs]
+                odd[0] += [(factor, node) for factor, _, node in mine]
+                odd[1] += [(factor, node) for factor, _, node in theirs]
                 continue
             for factor, _, node in mine:
                 like = [
@@ -185,7 +185,7 @@ def _keys(*sides: Any) -> Callable[[Node], Hashable]:
             if isinstance(part, Made)
         }
         keys = {
-            node: hash((keys[node], _keyed(node.parts, keys, kinds), uses[node]))
+            node: hash((keys[node], _keyed(node.parts, keys, kinds), uses.get(node)))
             for node in nodes
         }
     return lambda node: keys[node]

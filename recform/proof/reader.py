@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
+#: How sums of members with weights are written, and where the axis of the weights is.
+WEIGHED = {"...k,k...c->...c": -1, "bk...,kbc...->bc...": 1}
 CONSTANTS = {"math.pi": math.pi, "math.e": math.e}
 _CONTAINERS = ("nn.Sequential", "nn.ModuleList", "nn.ModuleDict")
 
@@ -526,6 +528,11 @@ class Reader:
                 return table.stacked(value)
             case "torch.tensordot", [(int() | float()) as number, whole], {"dims": 1}:
                 return table.atom("over", "sum", stands(table.multiply(number, whole)))
+            case "torch.einsum", [str() as how, weights, whole], {**rest} if not rest:
+                if how in WEIGHED:
+                    given = table.dealt(stands(weights), WEIGHED[how])
+                    product = table.multiply(given, whole)
+                    return table.atom("over", "sum", stands(product))
             case "torch.softmax", [value], {"dim": 0}:
                 return table.atom("over", "softmax", stands(value))
             case ".sum", [value], {"dim": 0, **rest} if not rest:

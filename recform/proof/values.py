@@ -79,12 +79,19 @@ class Values:
             return ()
         return (rest[-1],)
 
-    def is_many(self, value: int) -> bool:
-        """Whether a value is one for each member of a list."""
+    def is_many(self, value: int, *, dealt: bool) -> bool:
+        """Whether a value is one for each member of a list.
+
+        Args:
+            value: any.
+            dealt: whether features for the members do, without these.
+        """
         kind, *rest = self.nodes[value]
-        if kind == "members" or (kind == "over" and rest[0] == "sum"):
-            return bool(kind == "members")
-        return any(map(self.is_many, self.parts(value)))
+        if kind in ("members", "dealt"):
+            return dealt or kind == "members"
+        if kind == "over" and rest[0] == "sum":
+            return False
+        return any(self.is_many(part, dealt=dealt) for part in self.parts(value))
 
     def within(self, values: Iterable[int]) -> tuple[int, ...]:
         """These values and all in them, as far as names; the newest first."""
@@ -133,5 +140,5 @@ class Values:
             return f"({rest[0]})*{inner}"
         if kind == "part":
             return f"part {rest[1] + 1} of {rest[0]} of {inner}"
-        plain = kind in ("concat", "listed", "members")
+        plain = kind in ("concat", "listed", "members", "dealt")
         return f"{kind if plain else rest[0]}({inner})"

@@ -20,6 +20,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -40,7 +41,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
-from recform.blocks import Arguments, Shape
+from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
@@ -348,6 +349,10 @@ class Follower:
                 return self._table.listed(members, is_list(parts[0]))
             case Members():
                 return self._table.stacked(self.form(tensor.listed))
+            case Dealt():
+                is_image = self._shape(tensor.tensor).layout is Layout.IMAGE
+                inner = self._file.stands(self.form(tensor.tensor))
+                return self._table.dealt(inner, 1 if is_image else -1)
             case Over():
                 inner = self._file.stands(self.form(tensor.tensor))
                 return self._table.atom("over", tensor.kind, inner)

@@ -17,6 +17,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -35,6 +36,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    list_of,
     scaled,
 )
 from recform.algebra.formula import Formula
@@ -229,11 +231,16 @@ class Unroller:
             case Listed():
                 parts = self._present(tensor)
                 return Listed(*parts) if parts else None
+            case Dealt():
+                inner = self._shaped(tensor.tensor)
+                return None if inner is None else Dealt(inner)
             case Over():
                 inner = self._shaped(tensor.tensor)
+                if inner is None or not inner.is_many:
+                    return None
                 # Without members there is no sum, whatever else stands in it.
-                there = inner is not None and inner.is_many
-                return Over(tensor.kind, inner) if there else None  # type: ignore[arg-type]
+                there = tensor.kind != "sum" or list_of(inner) is not None
+                return Over(tensor.kind, inner) if there else None
             case Across():
                 inner = self._shaped(tensor.tensor)
                 return None if inner is None else Across(tensor.kind, inner)

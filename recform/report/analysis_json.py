@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from recform.analysis.jacobian.closed import Formulas, Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
 from recform.analysis.paths.distribution import Paths
+from recform.analysis.reads import Reads
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
 from recform.analysis.variance.variance import Moments, Share
@@ -27,7 +28,9 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
         "boundaries": list(analysis.boundaries),
         "gain": analysis.asked.gain,
         "activations": analysis.asked.activations,
-        "assumptions": list(analysis.linear.assumptions),
+        "assumptions": list(analysis.assumptions),
+        "reads": [_reads(item) for item in analysis.reads],
+        "no_linearisation": analysis.unlinear or None,
         "jacobians": [_jacobian(item) for item in analysis.jacobians],
         "by_input": [_formula(item) for item in analysis.start],
         "stability": _stability(None if analysis.own else analysis.stability)
@@ -71,6 +74,23 @@ def as_dict(analysis: Analysis) -> dict[str, object]:
             "spread": analysis.whole.spread,
         },
     }
+
+
+def _reads(item: Reads) -> dict[str, object]:
+    return {
+        "blocks": list(item.blocks) or "output",
+        "reads": [
+            {"where": read.where, "weights": list(read.weights)} for read in item.reads
+        ],
+    }
+
+
+def _exact(found: Sequence[Sequence[int]]) -> dict[str, list[int]] | None:
+    """The blocks that are read by each, by number; None for a deep network."""
+    if not found:
+        return None
+    blocks = {str(n + 1): list(numbers) for n, numbers in enumerate(found[:-1])}
+    return blocks | {"output": list(found[-1])}
 
 
 def _stability(found: Stability | None) -> dict[str, object]:
@@ -152,7 +172,9 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
     return {
         "name": item.flow.name,
         "blocks": item.flow.length,
+        "reads": _exact(item.reads),
         "paths": [_paths(found, gain) for found in item.paths],
+        "paths_unknown": item.uncounted or None,
         "variance": [
             _moments(found)
             for found in (item.random, item.moments)
@@ -184,6 +206,7 @@ def _flow_dict(item: FlowAnalysis, gain: float) -> dict[str, object]:
 
 
 def _paths(found: Paths, gain: float) -> dict[str, object]:
+    start = found.start
     return {
         "origin": found.origin,
         "by_length": list(found.net.counts),
@@ -194,6 +217,11 @@ def _paths(found: Paths, gain: float) -> dict[str, object]:
         "share_with_gain": list(found.net.weighted(gain)),
         "through": [list(row) for row in found.through],
         "mean_width": list(found.widths),
+        "weights_at_start": None
+        if start is None
+        else list(map(_finite, start.weights)),
+        "effective_depth": None if start is None else start.mean,
+        "weights_unknown": found.unweighed or None,
     }
 
 

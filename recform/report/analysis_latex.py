@@ -20,8 +20,9 @@ def latex(analysis: Analysis) -> str:
             lines += ["% general formula", item.closed.latex]
     if analysis.start:
         lines += ["% by the input", *(row.latex for row in analysis.start)]
-    if analysis.stability.latex and not analysis.own:
-        lines += ["% characteristic polynomial", analysis.stability.latex]
+    stability = analysis.stability
+    if stability is not None and stability.latex and not analysis.own:
+        lines += ["% characteristic polynomial", stability.latex]
     for regime in analysis.regimes:
         if regime.stability.latex:
             where = in_blocks(regime.blocks)

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from recform.analysis.jacobian.closed import Jacobian, Pieces
 from recform.analysis.model import Analysis, FlowAnalysis
-from recform.analysis.paths.distribution import Distribution, Paths
+from recform.analysis.paths.distribution import TABLE, Distribution, Paths
 from recform.analysis.stability.characteristic import Stability
 from recform.analysis.stability.rounding import Errors
 from recform.analysis.variance.variance import Growth, Moments
@@ -34,6 +34,7 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
     console.print(Text(analysis.name, style="bold"))
     for line in (*analysis.equations, *analysis.boundaries):
         console.print(Text(f"  {line}", style="cyan"))
+    _reads(analysis, console)
     _jacobians(analysis, console)
     for flow in analysis.flows:
         _flow(flow, analysis, console)
@@ -45,7 +46,7 @@ def render(analysis: Analysis, console: Console | None = None) -> None:
     _stability(analysis, console)
     _invariants(analysis, console)
     _inverse(analysis, console)
-    for sentence in analysis.linear.assumptions:
+    for sentence in analysis.assumptions:
         console.print(Text(f"Assumed: {sentence}."))
 
 
@@ -59,9 +60,21 @@ def _line(text: str, console: Console) -> None:
     console.print(Text(f"  {text}"), soft_wrap=True)
 
 
+def _reads(analysis: Analysis, console: Console) -> None:
+    _heading("Which earlier blocks a block reads (0: the input)", console)
+    several = len(analysis.reads) > 2
+    for item in analysis.reads:
+        blocks = in_blocks(item.blocks) if several else "block i"
+        whom = blocks if item.blocks else "the output"
+        read = ", ".join(read.text() for read in item.reads) or "none"
+        _line(f"{whom}: {read}", console)
+
+
 def _jacobians(analysis: Analysis, console: Console) -> None:
-    kept = "kept as letters" if analysis.linear.activations else "left out"
+    kept = "kept as letters" if analysis.asked.activations else "left out"
     _heading(f"Jacobian (operators linear, activations {kept})", console)
+    if analysis.unlinear:
+        _line(f"none for any block: {analysis.unlinear}", console)
     for item in analysis.jacobians:
         if item.own is not None:
             _pieces(item, item.own, console)
@@ -100,11 +113,13 @@ def _flow(item: FlowAnalysis, analysis: Analysis, console: Console) -> None:
             console,
         )
         _paths(found, analysis.asked.gain, console)
-    everything = item.paths[0].net
+    if item.uncounted:
+        _heading(f"Paths to the output, {item.flow.length} blocks", console)
+        _line(f"not counted: {item.uncounted}", console)
     for deleted in item.ablations:
         _line(
             f"without block {deleted.blocks[0]}: {whole(deleted.left.total)} of "
-            f"{whole(everything.total)} paths are left{_mean(deleted.left)}",
+            f"{whole(item.paths[0].net.total)} paths are left{_mean(deleted.left)}",
             console,
         )
     if item.swapped is not None:
@@ -138,6 +153,7 @@ def _paths(found: Paths, gain: float, console: Console) -> None:
         _line(
             f"{whole(found.raw.total)} before terms with opposite signs cancel", console
         )
+    _start(found, console)
     if len(net.counts) > ROWS or not net.counts:
         return
     table = Table(box=box.SIMPLE, pad_edge=False)
@@ -163,6 +179,25 @@ def _paths(found: Paths, gain: float, console: Console) -> None:
         ]
         table.add_row(*row)
     console.print(table)
+
+
+def _start(found: Paths, console: Console) -> None:
+    """The effective depth, where it is not that of paths which all weigh the same."""
+    if found.start is None:
+        if found.length <= TABLE:
+            _line(f"not weighed as it starts: {found.unweighed}", console)
+        return
+    if found.start.weights == tuple(map(float, found.net.counts)):
+        return
+    mean = found.start.mean
+    if mean is None:
+        return
+    shortest, longest = found.start.ends
+    _line(
+        f"weighed as the network starts: effective depth {mean:.4g} (paths of "
+        f"{shortest} to {longest} operators)",
+        console,
+    )
 
 
 def _through(found: Paths, k: int) -> str:
@@ -204,7 +239,9 @@ def whole(number: int) -> str:
 def _stability(analysis: Analysis, console: Console) -> None:
     found = analysis.stability
     _heading("Stability (equal blocks, every operator a number)", console)
-    if not analysis.own:
+    if found is None:
+        _line(f"no characteristic polynomial: {analysis.unlinear}", console)
+    elif not analysis.own:
         _equal_blocks(found, "", console)
     elif not analysis.regimes:
         _line("no two blocks in a row have the same equations", console)

@@ -62,6 +62,13 @@ def plot(analyses: Sequence[Analysis], path: Path, report: Diagnostics) -> bytes
         for flow in analysis.flows
         for found in flow.paths
     ]
+    if not rows:
+        report.error(
+            "RF604",
+            "there are no paths to draw: " + analyses[0].flows[0].uncounted,
+            file=path.as_posix(),
+        )
+        report.check()
     with matplotlib.rc_context(
         {"svg.hashsalt": "recform", "svg.fonttype": "none", "pdf.fonttype": 42}
     ):

@@ -183,6 +183,16 @@ class Tables:
         assert isinstance(tree, Tree)
         return tree
 
+    def tokens(self, text: str) -> list[Token]:
+        """The tokens of a text, those that no tree keeps among them.
+
+        Raises:
+            Unexpected: if the text is none of the language.
+        """
+        run = _Run(self, text)
+        run.tree()
+        return run.tokens
+
     @cached_property
     def match(self) -> Mapping[str, Callable[[str, int], str | None]]:
         """What a token of each kind is, at a place of a text."""
@@ -207,6 +217,7 @@ class _Run:
     at: int = 0
     states: list[int] = field(default_factory=lambda: [0])
     parts: list[Node] = field(default_factory=list)
+    tokens: list[Token] = field(default_factory=list)
 
     def tree(self) -> Node:
         last = Token.at(END, "", 0)
@@ -216,6 +227,7 @@ class _Run:
                 raise Unexpected(token.start_pos, token, None, self._expected())
             if token.type == END:
                 return self.parts[-1]
+            self.tokens.append(token)
             last = token
 
     def _next(self, last: Token) -> Token:

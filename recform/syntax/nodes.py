@@ -299,7 +299,7 @@ class Times(Node):
 
 @dataclass(frozen=True)
 class Pipeline(Node):
-    """``stem``, ``head``, ``adapter``, ``adapter up`` or ``transition`` with a flow."""
+    """``stem``, ``head``, ``adapter`` or ``transition``, each perhaps ``up``, with a flow."""
 
     role: str
     flow: Flow

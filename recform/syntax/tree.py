@@ -110,7 +110,8 @@ class _ToNodes:
         return n.Pipeline(span, "adapter" if up is None else "adapter up", flow)
 
     def transition(self, span: Span, children: list[Built]) -> n.Pipeline:
-        return n.Pipeline(span, "transition", children[0])
+        up, flow = children
+        return n.Pipeline(span, "transition" if up is None else "transition up", flow)
 
     def names(self, span: Span, children: list[Built]) -> n.Settings:
         return n.Settings(span, "names", tuple(children))

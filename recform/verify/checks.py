@@ -76,11 +76,11 @@ def _claims(formula: Formula) -> Iterator[tuple[str, _Try]]:
     except CompileError as error:
         # A maximum is no sum of words; everything else can be tried.
         why = error.diagnostics[0].message
-        yield "the Jacobians and the numbers of paths", lambda _: (None, why)
+        yield "the Jacobians", lambda _: (None, why)
     else:
         yield "the Jacobian by the input", by_input
         yield "the Jacobian by every older block", by_older_blocks
-        yield "the numbers of paths", path_numbers
+    yield "the numbers of paths", path_numbers
     if formula.relative:
         return  # what holds by the general equations holds for the first blocks alone
     for found in invariants(formula):

@@ -19,6 +19,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     I,
@@ -196,6 +197,11 @@ class Evaluator:
                 import torch
 
                 return torch.stack(self.values[tensor.listed])
+            case Dealt():
+                inner = self.values[tensor.tensor]
+                axis = _axis(inner, self._images)
+                front = inner.movedim(axis, 0)
+                return front.unsqueeze(axis + 1 if axis > 0 else axis)
             case Over() | Across():
                 return _gathered(tensor, self.values[tensor.tensor], self._images)
             case Filled():

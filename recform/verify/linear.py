@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from recform.algebra.expr import State
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import numeric
 from recform.analysis.linear.model import Linear, Source
 from recform.analysis.linear.propagate import propagate
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import START, At, Polynomial
+from recform.analysis.linear.recurrence import linearise, written_out
+from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
-from recform.diagnostics import Diagnostics
+from recform.analysis.paths.distribution import gated_by_tensors
+from recform.analysis.paths.weights import weighed
+from recform.diagnostics import CompileError, Diagnostics
 from recform.recurrence.reach import reach_of
 from recform.verify import twin
 from recform.verify.evaluate import Computed, Evaluator, Missing, Parts
@@ -155,9 +155,8 @@ def _detached(value: Computed) -> Computed:
 def path_numbers(trial: Trial) -> tuple[bool | None, str]:
     """The output as a polynomial in the gain of the blocks, read off at many gains."""
     made = twin.linear(trial.formula, trial.own, 1)
-    law = linearise(twin.inactive(made), Diagnostics())
-    if any(letter.kind in ("gate", "gain") for letter in law.letters):
-        return None, "products with tensors have no polynomial in the gain"
+    if gated_by_tensors(_laws(twin.inactive(made), trial.own)):
+        return None, "what weighs or chooses tensors has no polynomial in the gain"
     least = trial.own if trial.formula.relative else 1
     return settled(partial(_path_numbers, trial), trial.blocks, least)
 
@@ -166,8 +165,8 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
     import torch
 
     made = twin.inactive(twin.linear(trial.formula, blocks, 1))
-    law = linearise(made, Diagnostics())
-    expected, sizes = _weighted(law, blocks), _weighted(law, blocks, size=True)
+    law = _laws(made, blocks)
+    expected, sizes = weighed(law, blocks), weighed(law, blocks, size=True)
     parts = trial.make(made)
     _exact_scalars(made, blocks, parts)
     features = int(made.input.sizes[0])
@@ -205,6 +204,14 @@ def _path_numbers(trial: Trial, blocks: int) -> Measured:
     return Measured(worst, what, lambda: lost)
 
 
+def _laws(formula: Formula, blocks: int) -> Linear:
+    """The linearised network; written out whole where there are no laws for any block."""
+    try:
+        return linearise(formula, Diagnostics())
+    except CompileError:
+        return written_out(formula, blocks)
+
+
 def _few(counts: Iterable[object]) -> str:
     """Numbers; the middle of many is left out."""
     shown = [str(count) for count in counts]
@@ -223,42 +230,3 @@ def _exact_scalars(formula: Formula, blocks: int, parts: Parts) -> None:
                 value = parts.scalar(name, index)
                 start = scalar.numbers(value.numel(), index, blocks)
                 value.copy_(value.new_tensor(start).view_as(value))
-
-
-def _weighted(law: Linear, blocks: int, *, size: bool = False) -> list[float]:
-    """The sum of the coefficients of the words of each length.
-
-    Args:
-        law: the linearised recurrence.
-        blocks: how many blocks.
-        size: whether coefficients count by their size, so that none cancel.
-    """
-
-    def weigh(polynomial: Polynomial, block: int) -> _Row:
-        row: dict[int, float] = {}
-        for word, coefficient in polynomial.terms.items():
-            length = sum(letter.counts for letter in word)
-            value = numeric(law.formula, coefficient, block, blocks)
-            row[length] = row.get(length, 0.0) + (abs(value) if size else value)
-        return _Row(row)
-
-    found = propagate(law, blocks, weigh, _Row({0: 1.0}))
-    terms = {} if found is None else found.terms
-    longest = max((n for n, value in terms.items() if value), default=-1)
-    return [terms.get(n, 0.0) for n in range(longest + 1)]
-
-
-@dataclass(frozen=True)
-class _Row:
-    terms: dict[int, float]
-
-    def __add__(self, other: _Row) -> _Row:
-        lengths = {**self.terms, **other.terms}
-        return _Row({n: self.terms.get(n, 0) + other.terms.get(n, 0) for n in lengths})
-
-    def __mul__(self, other: _Row) -> _Row:
-        result: dict[int, float] = {}
-        for n, a in self.terms.items():
-            for m, b in other.terms.items():
-                result[n + m] = result.get(n + m, 0.0) + a * b
-        return _Row(result)

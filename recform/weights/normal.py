@@ -205,6 +205,9 @@ class _Reader:
             adapters["adapter up"] = formula.rise
         if formula.scope is Scope.STAGE:
             adapters["transition"] = formula.transition
+            up = any(stage.stride < 1 for stage in formula.stages[1:])
+            if up and _steps(formula.lift) != _steps(formula.transition):
+                adapters["transition up"] = formula.lift
         for role, pipeline in (*pieces.items(), *adapters.items()):
             self._pipeline(role, f"{role} ", pipeline)
 
@@ -316,3 +319,7 @@ def changes(before: Normal, after: Normal) -> list[str]:
             if key in rows:
                 lines[f"{mark} {rows[key].shown}"] = None
     return list(lines)
+
+
+def _steps(pipeline: Pipeline | None) -> tuple[Step, ...]:
+    return () if pipeline is None else pipeline.steps

@@ -18,6 +18,21 @@ PRE = "X_i = X_<i-1> + W_i*X_<i-1>"
 POST = "X_i = N_i*(X_<i-1> + U_i*X_<i-1>)"
 TWICE = "X_i = X_<i-1> + W_i*X_<i-1> + 0.5*W_i*X_0"
 EQ20 = "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>"
+#: Sums over depth, with weights as they start.
+SUMS = "T = ln > linear(bias=false)\nR = rmsnorm\nvector q_i = 0\nvector r = 0\n"
+WEIGHED = SUMS + (
+    "scalar a_<i,k> = 0.25\nscalar a_<i,i> = 1\nY_i = X_<i-1> + T_i*X_<i-1>\n"
+    "X_i = sum(k, 0, i, a_<i,k>*Y_k)\noutput X_L"
+)
+ATTENDED = SUMS + (
+    "Y_i = T_i*sum(k, 0, i-1, softmax(k, dot(q_i, R_i*Y_k))*Y_k)\n"
+    "output sum(k, 0, L, softmax(k, dot(r, Y_k))*Y_k)"
+)
+GROUPED = SUMS + (
+    "Y_i = T_i*sum(k, 0, i-1, softmax(k, dot(q_i, P_k))*P_k, by=stage)\n"
+    "P_i = P_<i-1> + Y_i\nP_<first> = Y_<first>\n"
+    "output sum(k, 0, L, softmax(k, dot(r, P_k))*P_k, by=stage)"
+)
 
 
 def grown(equation: str, depth: int) -> Growth:
@@ -29,8 +44,12 @@ def grown(equation: str, depth: int) -> Growth:
 
 def measured(equation: str, depth: int) -> float:
     """The variance of the output of a network of random matrices of variance 1/width."""
+    return measured_of(FRAME.format(wide=WIDE, depth=depth) + W + equation)
+
+
+def measured_of(text: str) -> float:
     torch.manual_seed(0)
-    module = recform.load(FRAME.format(wide=WIDE, depth=depth) + W + equation)
+    module = recform.load(text)
     with torch.no_grad():
         for parameter in module.parameters():
             if parameter.dim() == 2:
@@ -44,6 +63,20 @@ def measured(equation: str, depth: int) -> float:
 def test_variances_are_those_of_wide_networks(equation: str, depth: int) -> None:
     found = grown(equation, depth)
     assert found.variance == pytest.approx(measured(equation, depth), rel=0.03)
+
+
+@pytest.mark.parametrize(
+    ("equation", "stages"),
+    [(WEIGHED, "{0} x 4"), (ATTENDED, "{0} x 5"), (GROUPED, "{0} x 2, {0} x 2")],
+)
+def test_variances_of_sums_over_depth(equation: str, stages: str) -> None:
+    frame = FRAME.replace("{wide} x {depth}", stages.replace("{0}", "{wide}"))
+    made = formula(frame.format(wide=8) + W + equation)
+    depth = sum(made.lengths)
+    found = growth(made, moments(made, depth, 1.0), depth)
+    assert found is not None
+    wide = measured_of(frame.format(wide=WIDE) + W + equation)
+    assert found.variance == pytest.approx(wide, rel=0.03)
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 8, 17, 40])

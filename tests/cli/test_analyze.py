@@ -190,8 +190,26 @@ def test_wrong_usage(arguments: list[str]) -> None:
 
 
 def test_no_linearisation() -> None:
+    """A sentence says why there is no Jacobian; all else is there, of each network."""
+    text = "network A\nX_i = max(X_<i-1>, W_i*X_<i-1>)\nnetwork B\nX_i = W_i*X_<i-1>"
+    shown = run("analyze", "-", text=text).stdout
+    why = "max has no linearisation: which argument is the largest depends on the input"
+    assert f"  none for any block: {why}\n" in shown
+    assert f"  no characteristic polynomial: {why}\n" in shown
+    assert "  256 in all; mean length 4" in shown
+    assert "  characteristic polynomial: z - w\n" in shown
+    found = json.loads(run("analyze", "-", "--json", text=text).stdout)["result"]
+    assert found[0]["no_linearisation"] == why and found[1]["no_linearisation"] is None
+    assert found[0]["reads"][0]["reads"] == [{"where": "i-1", "weights": ["fixed"]}]
+    assert found[0]["flows"][0]["reads"]["2"] == [1]
+
+
+def test_deep_networks_without_laws() -> None:
     text = "X_i = max(X_<i-1>, W_i*X_<i-1>)"
-    assert "error[RF601]" in run("analyze", "-", text=text, status=1).stderr
+    shown = run("analyze", "-", "--depth", "300", "--delete", "3", text=text).stdout
+    assert "  not counted: there are more than 256 blocks\n" in shown
+    arguments = ["analyze", "-", "--depth", "300", "-o", "paths.svg"]
+    assert "no paths to draw" in run(*arguments, text=text, status=1).stderr
 
 
 def test_growth_is_a_warning() -> None:
@@ -229,7 +247,7 @@ def test_verify() -> None:
 def test_verify_without_a_linearisation() -> None:
     text = "input 5\nstages 5 x 3\nX_i = W_i*max(X_<0..i-1>) + X_<i-1>"
     shown = run("verify", "-", text=text).stdout
-    assert "  not tried: the Jacobians and the numbers of paths (max has no" in shown
+    assert "  not tried: the Jacobians (max has no" in shown
     assert shown.count("  holds: ") == 2
     assert "3 blocks: forward in eval" in shown
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from recform.cli.app import app
+from tests import thinned
 from tests.oracle.files import recurrences, split_starts, timed
 from tests.oracle.search import search
 
@@ -78,8 +79,6 @@ MODERN += [
         "squeezenet1_1",
     )
 ]
-#: Parameters of the modern files, and what makes their networks small.
-SMALL = {"depth": 5, "vocabulary": 50, "length": 16, "size": 32}
 #: All that commands say for want of a better reason.
 EVASIONS = re.compile(r"\binternal\b|RF90[01]|Traceback")
 
@@ -113,11 +112,8 @@ def small(file: str) -> list[str]:
     text = (EXAMPLES / file).read_text()
     networks = re.findall(r"^network\s+(\w+)", text, re.MULTILINE)
     chosen = [f"--network={networks[-1]}"] if len(networks) > 1 else []
-    named = set(re.findall(r"^param\s+(\w+)", text, re.MULTILINE))
-    return [
-        *chosen,
-        *(f"--set={name}={SMALL[name]}" for name in SMALL if name in named),
-    ]
+    settings = thinned.small(EXAMPLES / file)
+    return [*chosen, *(f"--set={name}={value}" for name, value in settings.items())]
 
 
 @pytest.mark.parametrize("number", range(2, len(FILES), 4), ids=FILES[2::4])
@@ -134,6 +130,14 @@ def test_modern(file: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", range(len(MODERN)), ids=MODERN)
+def test_modern_in_turn(number: int) -> None:
+    """One more command a file; the long run has each file with each command."""
+    file = MODERN[number]
+    over(file, [HEAVY[number % len(HEAVY)]], small(file))
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("file", MODERN)
 def test_modern_by_all_commands(file: str) -> None:
     over(file, HEAVY, small(file))

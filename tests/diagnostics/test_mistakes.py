@@ -65,6 +65,35 @@ PLACES = [
     ),
     ("W = a': conv(3, c)\n" + ONE, "RF212", "a'"),
     ("X_i = relu(W_i)", "RF206", "W_i"),
+    ("X_i = W_i*concat(X_<i-1>, V_i)\nV = bn", "RF206", "V_i"),
+    ("X_i = X_<i-1> + W_i*concat(i, 2/L)", "RF206", "i, 2/L"),
+    ("scalar a_i = 1\nX_i = W_i*concat(X_<i-1>, 2*a_i)", "RF206", "2*a_i"),
+    ("X_i = W_i*sum(k, 0, i-1, N_i*concat(X_k, k))", "RF314", "k"),
+    ("X_i = W_i*sum(k, 0, i-1, concat(X_k, 2))", "RF314", "2"),
+    (
+        "input 4\nstages 4 x 3\nA = linear(c)\n"
+        "X_i = W_i*sum(k, 0, i-1, A_<i,k>(X_<i-1>)*X_k)",
+        "RF428",
+        "A_<i,k>(X_<i-1>)",
+    ),
+    (
+        "input 4\nstages 3 x 3\nQ_i, K_i = split(A_i*X_<i-1>, 2)\nA = linear(2*i+2)\n"
+        "X_i = W_i*sum(k, 0, i-1, Q_<i,k>*X_k) + sum(k, 0, i-1, K_<i,k>*X_k)",
+        "RF428",
+        "Q_<i,k>",
+    ),
+    ("X_i = W_i*sum(k, 0, i-1, A_<i,k>*X_k)", "RF313", "A_<i,k>*X_k"),
+    (
+        "X_i = W_i*sum(k, 0, i-1, A_<i,k>(X_<i-1>)*X_k, by=stage)",
+        "RF313",
+        "A_<i,k>",
+    ),
+    (
+        "X_i = W_i*sum(k, 0, i-1, tanh(A_<i,k>(X_<i-1>)))",
+        "RF314",
+        "tanh(A_<i,k>(X_<i-1>))",
+    ),
+    ("X_i = W_i*X_<i-1> + A_<i,k>(X_<i-1>)", "RF304", "A_<i,k>"),
     (TWO + "X_i = B_i*X_<i-1>", "RF220", "B_i"),
     (TWO + "X_i = X_<i-1> + 2*B_<i-1>*X_<i-1>", "RF220", "B_<i-1>"),
     (TWO + "X_i = B_i(X_<i-1>)", "RF203", "B_i(X_<i-1>)"),

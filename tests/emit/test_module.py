@@ -68,7 +68,9 @@ def test_it_trains(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+@pytest.mark.parametrize(
+    "backend", [pytest.param("eager", marks=pytest.mark.long), "aot_eager"]
+)
 def test_torch_compile_in_one_graph(name: str, backend: str) -> None:
     net, x = network(name).eval(), images()
     torch._dynamo.reset()

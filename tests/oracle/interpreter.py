@@ -164,6 +164,9 @@ class Flow:
         if isinstance(tensor, e.Over):
             inner = self.settle(tensor.tensor)
             there = inner is not None and inner.is_many
+            if tensor.kind == "sum":
+                # Features for the members are no members.
+                there = there and inner.has(e.Members)
             return e.Over(tensor.kind, inner) if there else None
         # An operator, a function or a part of something.
         inner = [self.settle(a) if isinstance(a, e.Tensor) else a for a in tensor.args]
@@ -269,6 +272,8 @@ class Flow:
                 return self.start
             case e.State():
                 return self.state(tensor)
+            case e.Apply() if self.is_number(tensor):
+                return self.beside(tensor)
             case e.Apply():
                 self.begun.setdefault(tensor, self.block)
                 module = self.operator(tensor.operator, tensor.index)
@@ -294,6 +299,23 @@ class Flow:
                 return self.across(tensor.kind, self.value(tensor.tensor))
         raise TypeError(type(tensor).__name__)
 
+    # -- a number beside a tensor: concat(X_<i-1>, i/L)
+
+    def is_number(self, applied: e.Apply) -> bool:
+        steps = self.formula.operators[applied.operator].steps
+        return [step.operator.name for step in steps] == ["append"]
+
+    def beside(self, applied: e.Apply) -> Tensor:
+        (argument,) = applied.arguments
+        value, given = self.value(argument), self.formula.operators[applied.operator]
+        number = sympy.sympify(given.steps[0].arguments["value"])
+        if applied.index is not sympy.nan:
+            number = number.xreplace({e.I: applied.index})
+        number = number.xreplace({e.L: sympy.Integer(len(self.blocks))})
+        one = torch.full_like(value.narrow(axis(value), 0, 1), float(number))
+        front = given.steps[0].arguments["front"]
+        return concat([one, value] if front else [value, one])
+
     # -- sums over members, one member after the other
 
     def each(self, tensor: Any) -> list[Any]:
@@ -302,6 +324,9 @@ class Flow:
             case e.Members():
                 found = [self.settle(member) for member in self.members(tensor.listed)]
                 return [self.value(member) for member in found if member is not None]
+            case e.Dealt():
+                whole = self.value(tensor.tensor)
+                return list(whole.split(1, axis(whole)))
             case e.Over():
                 scores = torch.stack(self.each(tensor.tensor))
                 weights = torch.exp(scores - scores.amax(0))

@@ -15,6 +15,8 @@ U = linear(c)
 N = ln
 S = linear(c) > tanh
 B = bilinear
+C = linear(i)
+D = linear(max(i-1, 1))
 """
 TOKENS = VECTORS.replace("input 4", "input 3 x 4")
 IMAGES = """\
@@ -25,6 +27,8 @@ W = conv(1, c) > bn > tanh
 U = conv(1, c) > bn
 N = ln
 S = conv(1, c)
+C = conv(1, i)
+D = conv(1, max(i-1, 1))
 """
 DECLARED = """\
 scalar p_i = 0.4
@@ -80,7 +84,13 @@ class Sums:
             self.member(),
         )
 
-    def body(self, weights: str) -> str:
+    def dealt(self, count: str) -> str:
+        """The features of a tensor of the block, one for each member."""
+        operator = {"i": "C", "i-1": "D"}[count]
+        other = f"{self.names[0]}_<i-1>"
+        return f"{operator}_<i,k>({self.one(other, f'W_i*{other}')})"
+
+    def body(self, weights: str, count: str = "") -> str:
         forms = [
             f"softmax(k, {self.score()})*{self.member()}",
             f"sigmoid({self.score()})*{self.member()}",
@@ -97,11 +107,21 @@ class Sums:
                 f"({weights}*{self.member()} + {self.member()})",
                 f"{weights}*softmax(k, {self.score()})*{self.member()}",
             ]
+        if weights and count:
+            dealt = self.dealt(count)
+            forms += [
+                f"{dealt}*{self.member()}",
+                f"({weights} - {dealt})*{self.member()}",
+                f"p_i*softmax(k, {dealt})*{self.member()}",
+                f"tanh({dealt})*{self.member()}*{dealt}",
+                f"exp({dealt} - {dealt}/2)*{self.member()}",
+            ]
         return self.one(*forms)
 
-    def sum(self, last: str, first: int, weights: str) -> str:
+    def sum(self, last: str, first: int, weights: str, count: str = "") -> str:
         by = ", by=stage" if self.by_stage and self.draw(st.booleans()) else ""
-        return f"sum(k, {first}, {last}, {self.body('' if by else weights)}{by})"
+        body = self.body("" if by else weights, count)
+        return f"sum(k, {first}, {last}, {body}{by})"
 
 
 @st.composite
@@ -114,7 +134,8 @@ def sums(draw: st.DrawFn, least: int = 1, most: int = 8) -> str:
     lines = [frame, f"scope {scope}\nstages {stages}\ntransition none\n", DECLARED]
     writer = Sums(draw, ("X",), scope == "network", frame is not IMAGES)
     first = draw(st.integers(0, 1))
-    terms = ["W_i*X_<i-1>", writer.sum("i-1", first, "a_<i,k>")]
+    count = "i-1" if first else "i"
+    terms = ["W_i*X_<i-1>", writer.sum("i-1", first, "a_<i,k>", count)]
     if draw(st.booleans()):
         terms.append(writer.sum("i-2", 0, "b_<i,k>"))
     lines.append(f"X_i = {' + '.join(terms)}\n")

@@ -40,6 +40,12 @@ FORMS = {
     "RevNet": FRAME
     + "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\n"
     + "A_0, B_0 = split(input, 2)\noutput concat(A_L, B_L)",
+    "a number beside a tensor": FLAT + "X_i = X_<i-1> + W_i*concat(X_<i-1>, i/L)",
+    "numbers between tensors": FLAT
+    + "X_i = X_<i-1> + U_i*concat(1/2, X_<i-1>, i, 2, W_<i-1>*X_<i-2>)\n"
+    + "U = conv(1, c)\nX_1 = U_1*concat(X_0, 7)",
+    "a number beside a tensor, said for the next block": FLAT
+    + "X_<i+1> = X_i + U_<i+1>*concat(W_i*X_<i-1>, X_i, i^2) + W_<i+1>*X_i",
     "momentum": FRAME
     + "const gamma = 0.9\nV_i = gamma*V_<i-1> + (1-gamma)*F_i*X_<i-1>\n"
     + "X_i = X_<i-1> + V_i\nV_0 = 0",

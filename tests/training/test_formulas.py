@@ -69,6 +69,8 @@ FILES = {
     "se_resnet_s": 0.80,
 }
 
+AGAIN = ("a41", "a42", "eq20", "eq21")
+
 
 def planned(folder: Path, name: str, stages: str, network: str | None = None) -> Plan:
     """A formula of the paper in a small frame.
@@ -116,7 +118,14 @@ def test_what_has_lost_its_shortcuts_does_not_pass(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        # The study has these, too.
+        pytest.param(name, marks=[pytest.mark.long] if name in AGAIN else [])
+        for name in FILES
+    ],
+)
 def test_the_other_formulas_of_the_paper(name: str, tmp_path: Path) -> None:
     frame = FRAMES.get(name.removesuffix("_s"), "16 x 2, 32 x 2 / 2")
     plan = planned(tmp_path, name, frame)

@@ -176,7 +176,13 @@ def complete(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize(("name", "content"), ODD, ids=range(len(ODD)))
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        pytest.param(*case, id=str(n), marks=[pytest.mark.long] if n % 2 else [])
+        for n, case in enumerate(ODD)
+    ],
+)
 def test_a_folder_that_nobody_understands(
     name: str, content: Any, complete: Path, tmp_path: Path
 ) -> None:
@@ -301,7 +307,14 @@ def full(size: int) -> Iterator[None]:
 #: checkpoint, its optimiser; the weights at the end.
 @pytest.mark.parametrize(
     ("size", "seconds"),
-    [(10, 0), (1500, 0), (3300, 30), (5000, 0), (14_500, 0), (14_500, 30)],
+    [
+        (10, 0),
+        (14_500, 30),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in [(1500, 0), (3300, 30), (5000, 0), (14_500, 0)]
+        ),
+    ],
 )
 def test_a_full_disk(
     size: int, seconds: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from recform.compiler import (
 from recform.emit.naming.owners import emit_plain
 from recform.weights.correspond import correspondence
 from recform.weights.roles import on_meta, roles
+from tests.thinned import thinned
 from tests.weights.networks import EXAMPLES, example, images, scattered, small
 
 #: A file of each kind: what other files have besides is numbers.
@@ -27,12 +28,10 @@ KINDS = {
     *("inception_resnet_v2", "inception_v3", "googlenet", "vgg16_bn", "vit_b_16"),
     *("efficientnet_b0", "shufflenet_v2_x1_0", "hyper_connections", "momentum_resnet"),
     *("gpt2", "albert", "fractalnet", "resnet50d", "polynet", "highway"),
-}
-QUICK = [
     *("a5_printed", "mobilenet_v2", "densenet", "feedback", "momentum", "per_channel"),
     *("res2net", "revnet", "several", "shared", "twice", "vision_transformer"),
-]
-FILES = [p for p in sorted(EXAMPLES.rglob("*.rf")) if p.stem in KINDS | {*QUICK}]
+}
+FILES = [path for path in sorted(EXAMPLES.rglob("*.rf")) if path.stem in KINDS]
 
 
 def name(path: Path) -> str:
@@ -47,14 +46,7 @@ def twin_of(compiled: Compiled) -> nn.Module:
     return module
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        path if path.stem in QUICK else pytest.param(path, marks=pytest.mark.slow)
-        for path in FILES
-    ],
-    ids=name,
-)
+@pytest.mark.parametrize("path", thinned(FILES, 3, name))
 def test_every_tensor_of_an_example_has_a_role_of_its_own(path: Path) -> None:
     source, folder = read(path)
     # The networks of a file differ in their numbers: the smallest shows as much.

@@ -29,6 +29,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.analysis.linear.members import written_sum
 from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
@@ -38,7 +39,17 @@ from recform.recurrence.unroll import Unroller, newest
 
 
 class Differentiator:
-    """Differentiates tensors of one formula."""
+    """Differentiates tensors of one formula.
+
+    Args:
+        formula: the network.
+        report: gets RF601.
+        activations: whether the derivatives of elementwise functions are letters.
+        choices: whether ``max`` and ``min`` are sums over their arguments, behind gates.
+        whole: what each unknown and each history is, where all blocks are written out:
+            then a sum over depth is a sum of its members, and what weighs them is not
+            differentiated.
+    """
 
     def __init__(
         self,
@@ -46,6 +57,7 @@ class Differentiator:
         report: Diagnostics,
         activations: bool,
         choices: bool = False,
+        whole: Mapping[Tensor, Tensor] | None = None,
     ) -> None:
         self._formula = formula
         self._report = report
@@ -53,7 +65,8 @@ class Differentiator:
         self._choices = choices
         self._histories: dict[str, History] = {}
         self._names: dict[tuple[str, At], list[Tensor]] = {}
-        self._definitions: Mapping[Tensor, Tensor] = {}
+        self._whole = whole is not None
+        self._definitions: Mapping[Tensor, Tensor] = whole or {}
         self.assumptions: dict[str, None] = {}
 
     # -- laws
@@ -127,6 +140,15 @@ class Differentiator:
             return {}
         return self.gradient(unroller.definitions.get(here, settled), block)
 
+    def written(self, source: Source) -> Tensor:
+        """What an unknown or a history that was met is, where all is written out."""
+        name, number = source.unknown, source.at.number
+        if name in self._histories:
+            history = self._histories[name]
+            here = History(history.kind, history.body, history.first, number)
+            return self._definitions[here]
+        return self._definitions[State(name, number)]
+
     # -- differentiation
 
     def gradient(self, tensor: Tensor, block: int | None = None) -> Gradient:
@@ -191,8 +213,15 @@ class Differentiator:
                 for child in tensor.children:
                     for source, polynomial in self._parts(child, block):
                         yield source, share * polynomial
-            case Over() | Across():
+            case Over() | Across() if not self._whole:
                 self._refuse_whole(tensor)
+            case Over() if tensor.kind == "sum":
+                for member in written_sum(tensor, self._definitions):
+                    yield from self._parts(member, block)
+            case Over() | Across():
+                self._assume(
+                    "paths run through what is weighed, not through its weights"
+                )
             case Combine():
                 if not self._choices:
                     self._refuse(tensor, tensor.kind)
@@ -285,7 +314,7 @@ class Differentiator:
                 "each block weighs all earlier blocks anew, which no recurrence of "
                 "finite order does"
             )
-            hint = "summary, verify and equiv take the formula as it is"
+            hint = "summary, analyze, verify and equiv take the formula as it is"
         else:
             message = "dot and norm put all features of a position into one number"
             hint = "analyse the formula with an operator in its place"

@@ -124,7 +124,7 @@ def numeric(
         exact = value
     else:
         values: dict[Symbolic, Symbolic] = {
-            item: sympy.Float(formula.scalars[item.name].start)
+            item: sympy.Float(_start(formula, item, length))
             for item in value.atoms(Learned)
         }
         values |= {I: sympy.Integer(block), L: sympy.Integer(length)}
@@ -143,6 +143,14 @@ def numeric(
     where = [f"in block {block}"] if value.has(I) else []
     where += ["where its scalars start"] if value.has(Learned) else []
     raise NoNumber(" ".join((plain_scalar(value), what, *where)))
+
+
+def _start(formula: Formula, item: Learned, length: int) -> float:
+    """Where a learned scalar starts, that of one member of a sum among them."""
+    scalar = formula.scalars[item.name]
+    if not item.of_members:
+        return scalar.start
+    return scalar.number(int(item.index), int(item.args[2]), length)
 
 
 def rational(value: Symbolic) -> Symbolic:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
-from recform.algebra.expr import State
+from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex_name, latex_text, plain
 from recform.analysis.linear.words import BLOCK, SHARED, At, Letter, Polynomial
+from recform.blocks.symbolic import Symbolic
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,7 @@ class Linear:
             and name, in the order of computation; what vanishes has an empty one.
         output: the derivative of what the head gets.
         assumptions: what was taken for granted, in sentences.
+        definitions: what each unknown and each history is, where all is written out.
     """
 
     formula: Formula
@@ -97,6 +99,12 @@ class Linear:
     starts: tuple[Mapping[str, Gradient], ...]
     output: Gradient
     assumptions: tuple[str, ...]
+    definitions: Mapping[Tensor, Tensor] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def counts(self) -> dict[tuple[Symbolic, int, int], int]:
+        """How many paths coefficients stand for, as far as that was asked."""
+        return {}
 
     @property
     def unknowns(self) -> tuple[str, ...]:

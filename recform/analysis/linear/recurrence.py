@@ -11,7 +11,7 @@ and boundary equations hold, are written out one by one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from recform.algebra.formula import Formula
 from recform.analysis.linear.differentiate import Differentiator
@@ -24,10 +24,11 @@ from recform.analysis.linear.model import (
     Source,
     merged,
 )
-from recform.analysis.linear.words import BLOCK, At, Polynomial
+from recform.analysis.linear.words import BLOCK, START, At, Polynomial
 from recform.diagnostics import Diagnostics
 from recform.recurrence.check import by_need
 from recform.recurrence.reach import reach_of
+from recform.recurrence.unroll import Unroller
 
 
 def linearise(
@@ -83,6 +84,55 @@ def linearise(
     )
 
 
+def written_out(formula: Formula, length: int) -> Linear:
+    """A network of one depth, all blocks of which are written out.
+
+    So sums over depth, of which no law speaks, are sums of their members; ``max`` and
+    ``min`` are sums over their arguments, each with a gate. There are no laws for any i.
+
+    Args:
+        formula: from the algebra, checked by the recurrence.
+        length: the number of blocks.
+    """
+    unroller = Unroller(formula, length)
+    output = unroller.output(formula.output)
+    reader = Differentiator(
+        formula, Diagnostics(), False, choices=True, whole=unroller.definitions
+    )
+    arrives = {} if output is None else reader.gradient(output, length)
+    found: dict[Source, Gradient] = {STEM: {}}
+    pending = list(arrives)
+    while pending:
+        source = pending.pop()
+        if source not in found:
+            found[source] = reader.gradient(reader.written(source), source.at.number)
+            pending += found[source]
+    laws = tuple(Law(equation.unknown, {}) for equation in formula.equations)
+    return Linear(
+        formula=formula,
+        activations=False,
+        laws=laws,
+        solved=laws,
+        order=1,
+        first=length,
+        starts=tuple(_of_block(found, block) for block in range(length + 1)),
+        output=arrives,
+        assumptions=tuple(reader.assumptions),
+        definitions=unroller.definitions,
+    )
+
+
+def _of_block(found: Mapping[Source, Gradient], block: int) -> Mapping[str, Gradient]:
+    """The derivatives of the tensors of a block, in the order of computation."""
+    here = At(START, block)
+    made = {s.unknown: gradient for s, gradient in found.items() if s.at == here}
+    needs = {
+        name: {source.unknown for source in gradient if source.at == here}
+        for name, gradient in made.items()
+    }
+    return {name: made[name] for name in by_need(needs)}
+
+
 def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
     """The laws with unknowns of the same block replaced by theirs."""
     done: dict[str, Gradient] = {}
@@ -121,4 +171,5 @@ __all__ = [
     "Source",
     "linearise",
     "merged",
+    "written_out",
 ]

@@ -46,7 +46,8 @@ def multiplicity(
     """How many paths a coefficient stands for: 2 is two parallel ones, -1 takes one away.
 
     A number that depends on the block is what it is there. One that is not whole, or is
-    learned, is a weight on one path; its sign counts (at the scalars' starts).
+    learned, is a weight on one path; its sign counts (at the scalars' starts). What is
+    learned and starts at zero is a path, too: training opens it.
 
     Args:
         formula: has the scalars' starts.
@@ -63,7 +64,7 @@ def multiplicity(
         value = numeric(formula, coefficient, block, length)
     except NoNumber:
         return 1
-    return -1 if value < 0 else int(value > 0)
+    return -1 if value < 0 else int(value > 0 or exact.has(Learned))
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,12 @@ class Counter:
         )
 
     def _multiplicity(self, coefficient: Symbolic, block: int) -> int:
-        return multiplicity(self.linear.formula, coefficient, block, self.length)
+        known, key = self.linear.counts, (coefficient, block, self.length)
+        if key not in known:
+            known[key] = multiplicity(
+                self.linear.formula, coefficient, block, self.length
+            )
+        return known[key]
 
     def total(self, origin: Source = STEM) -> int:
         """The number of all paths."""

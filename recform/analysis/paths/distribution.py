@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from recform.algebra.formula import Formula, Scope
+from recform.analysis.linear.forms import NoNumber
 from recform.analysis.linear.model import STEM, Linear, Source
 from recform.analysis.linear.words import START, At
 from recform.analysis.paths.counting import Counter
+from recform.analysis.paths.weights import Weighed, weighed
 
-#: Deeper networks get no table of which path goes through which block.
+#: Deeper networks get no table of which path goes through which block, and no weights.
 TABLE = 128
 
 
@@ -108,6 +110,8 @@ class Paths:
         widths: for each length, the mean width of the blocks that its net paths pass;
             None for no path, or where numbers are negative.
         stages: the stages of the flow.
+        start: what the paths weigh in a network that was not trained; None if not known.
+        unweighed: why; empty if they are weighed.
     """
 
     origin: str
@@ -118,6 +122,8 @@ class Paths:
     through: tuple[tuple[int, ...], ...]
     widths: tuple[float | None, ...]
     stages: tuple[Stage, ...]
+    start: Weighed | None
+    unweighed: str
 
     @property
     def cancels(self) -> bool:
@@ -145,6 +151,7 @@ def paths(
     through = (
         _through(linear, length, origin, net, not gated) if length <= TABLE else ()
     )
+    at_start, unweighed = _weights(linear, length, origin)
     return Paths(
         origin=origin.text(),
         first=start,
@@ -154,7 +161,19 @@ def paths(
         through=through,
         widths=_widths(through, start, stages),
         stages=tuple(stages),
+        start=at_start,
+        unweighed=unweighed,
     )
+
+
+def _weights(linear: Linear, length: int, origin: Source) -> tuple[Weighed | None, str]:
+    """What paths weigh where the network starts, or why that is not known."""
+    if length > TABLE:
+        return None, f"there are more than {TABLE} blocks"
+    try:
+        return Weighed(weighed(linear, length, origin)), ""
+    except NoNumber as reason:
+        return None, str(reason)
 
 
 def _through(

@@ -21,6 +21,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -29,6 +30,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.typeset import plain
+from recform.analysis.linear.members import written_sum
 from recform.analysis.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
 from recform.analysis.variance.products import Products
 from recform.analysis.variance.written import Unknown, Written
@@ -114,6 +116,9 @@ class Field:
             case Combine() if tensor.kind == "mean":
                 total = self._sum(tensor)
                 return total.times(1 / len(tensor.children))
+            case Over() if tensor.kind == "sum":
+                terms = written_sum(tensor, self.written.definitions)
+                return self._sum(TensorSum(*terms))
             case Pointwise():
                 return self._product(tensor)
             case Concat():

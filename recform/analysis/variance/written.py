@@ -20,6 +20,7 @@ from recform.algebra.expr import (
     History,
     I,
     Learned,
+    Over,
     Part,
     Pointwise,
     Scaled,
@@ -31,6 +32,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
+from recform.analysis.linear.members import share_at_start
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import walk
@@ -175,6 +177,8 @@ class Written:
                 inside = [p for p in walk(tensor) if isinstance(p, Apply)]
                 name = inside[0].operator if inside else tensor.name
                 return self._named(name, self._at_rest(tensor, known))
+            case Over() if tensor.kind == "softmax":
+                return self._share(tensor)
             case Scaled():
                 inner = self.gate(tensor.tensor)
                 if inner is not None:
@@ -191,6 +195,15 @@ class Written:
                     symbol, value = symbol * gate.symbol, value * gate.value
                 return Gate(symbol, value)
         return None
+
+    def _share(self, tensor: Over) -> Gate:
+        """What ``softmax`` gives each member of a sum, as the network starts."""
+        share = share_at_start(self._formula, tensor, self.definitions, self._length)
+        if share is None:
+            raise Unknown(
+                "a softmax over depth whose score starts at no zero weighs them"
+            )
+        return Gate(sympy.Float(share), share)
 
     def _sum(self, tensor: TensorSum) -> Gate | None:
         symbol, value, gated = sympy.S.Zero, 0.0, False
@@ -340,7 +353,8 @@ class Written:
             if isinstance(part, Pointwise):
                 for child in part.children:
                     gate = self.gate(child)
-                    square *= sympy.S.One if gate is None else gate.symbol**2
+                    named = gate is not None and not gate.symbol.is_number
+                    square *= gate.symbol**2 if gate and named else sympy.S.One
         return "" if square == 1 else plain_scalar(square)
 
 

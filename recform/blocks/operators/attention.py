@@ -59,9 +59,9 @@ class Attention(Operator):
         # A number for each head and token, from which the attention weights are made
         # again. With dropout torch has no such kernel on a CPU: it keeps the weights,
         # which of them were dropped (if not all), and what is left.
-        weights = positions * int(a.heads)
+        rows, weights = positions * int(a.heads), 0
         if a.dropout > 0:
-            weights *= positions * (3 if a.dropout < 1 else 2)
+            weights, rows = rows * positions * (3 if a.dropout < 1 else 2), 0
         return Cost(
             parameters=projections + (4 if a.bias else 1) * features,
             # Projections, and twice a product with positions x positions numbers.
@@ -69,6 +69,7 @@ class Attention(Operator):
             saves_input=True,
             # Queries, keys, values, what is put together of them, and the weights.
             saves_more=4 * x.elements + weights,
+            saves_bytes=4 * rows,
         )
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
@@ -183,6 +184,8 @@ class Attend(Several):
             saves_input=kept.inputs,
             saves_output=kept.output,
             saves_more=kept.more,
+            saves_bytes=4 * kept.rows,
+            saves_once=kept.once,
         )
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:
@@ -218,7 +221,8 @@ def _known(*sizes: Size) -> bool:
 class _Kept:
     """What autograd keeps: the inputs, or what is made of them on the way.
 
-    torch's own kernel keeps its inputs, its output, and a number for each head and query.
+    torch's own kernel keeps its inputs, its output, and a number of four bytes for each head
+    and query (`rows`).
     Where it has none (on a CPU with dropout, with a cap of the scores, or where values are
     not as wide as keys) it keeps copies of all three, and the weights as often as they are
     changed.
@@ -227,6 +231,8 @@ class _Kept:
     inputs: tuple[str, ...]
     output: bool
     more: int
+    rows: int
+    once: int
 
 
 def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
@@ -249,11 +255,14 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
     if a.qknorm:
         more += q.elements + k.elements + heads * queries + shared * keys
     if fused:
-        more += heads * queries + (made.elements if turned else 0)
+        more += made.elements if turned else 0
     else:
         copies = 2 if capped else 1
         if a.dropout > 0:
             copies += 2 if a.dropout < 1 else 1
         more += copies * heads * queries * keys
     names = tuple(n for n in sizes if straight[n] or (a.qknorm and n != "v"))
-    return _Kept(names, fused and not turned, more)
+    # Cosines and sines of half the features of a head, for queries and for keys.
+    angles = int(q.features) // heads * (queries + keys) if turned else 0
+    rows = heads * queries if fused else 0
+    return _Kept(names, fused and not turned, more, rows, angles)

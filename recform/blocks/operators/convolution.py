@@ -169,9 +169,14 @@ class ScaledStdConv(Conv):
     )
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        # What autograd keeps of the weights does not grow with the examples.
-        cost = super().cost(x, a)
-        return replace(cost, parameters=cost.parameters + int(self.width(x, a)))
+        cost, width = super().cost(x, a), int(self.width(x, a))
+        kernels = cost.parameters - (width if a.bias else 0)
+        # The kernels that it makes, and their gains, means and deviations.
+        return replace(
+            cost,
+            parameters=cost.parameters + width,
+            saves_once=kernels + 3 * width,
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         made = super().emit(x, a).module.removeprefix("nn.Conv2d(").removesuffix(")")

@@ -43,9 +43,7 @@ class Embed(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(
             parameters=int(x.features) * int(a.width),
-            saves_input=True,
-            # An id takes as much as two numbers.
-            saves_more=x.elements,
+            saves_bytes=8 * x.elements,
         )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:

@@ -40,7 +40,9 @@ class BatchNorm(Operator):
         return x
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
-        return Cost(parameters=2 * int(x.features), saves_input=True)
+        # Mean and deviation of each channel are kept beside the input.
+        features = int(x.features)
+        return Cost(2 * features, saves_input=True, saves_once=2 * features)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features)]
@@ -98,9 +100,9 @@ class RMSNorm(Operator):
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # What each position is divided by, and the quotient before the learned scale.
-        rows = x.elements // int(x.features)
-        more = rows + x.elements
-        return Cost(int(x.features), saves_input=True, saves_more=more)
+        # Both have four bytes, whatever comes in.
+        numbers = x.elements // int(x.features) + x.elements
+        return Cost(int(x.features), saves_input=True, saves_bytes=4 * numbers)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"

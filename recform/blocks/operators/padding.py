@@ -105,15 +105,15 @@ class Append(Operator):
     source = "Chen et al. (2018), Neural ODEs"
     positionwise = True
     arguments = (
-        Argument("value", Kind.RATE, about="the number; may depend on i and L"),
+        Argument("value", Kind.REAL, about="the number; may depend on i and L"),
+        Argument("front", Kind.FLAG, False, "it is the first feature, not the last"),
     )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         return x.with_features(x.features + 1)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        sides = "1, 0" if a.front else "0, 1"
         if x.layout is Layout.IMAGE:
-            made = f"nn.ConstantPad3d((0, 0, 0, 0, 0, 1), {fraction(a.value)})"
-        else:
-            made = f"nn.ConstantPad1d((0, 1), {fraction(a.value)})"
-        return Emitted("{m}({x})", made)
+            sides = f"0, 0, 0, 0, {sides}"
+        return Emitted(f"F.pad({{x}}, ({sides}), value={fraction(a.value)})")

@@ -129,8 +129,8 @@ class MaxPool(_Pool):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         if a["kernel"] is None and a["size"] is None:
             return Cost(saves_input=True, saves_output=True)
-        # The positions of the maxima are kept as 64-bit integers: two numbers each.
-        return Cost(saves_input=True, saves_more=2 * self.shape(x, a).elements)
+        # The positions of the maxima are kept as 64-bit integers.
+        return Cost(saves_input=True, saves_bytes=8 * self.shape(x, a).elements)
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         if a["size"] is not None:

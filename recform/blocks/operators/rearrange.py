@@ -6,6 +6,7 @@ from recform.blocks.code import code
 from recform.blocks.operator import (
     Argument,
     Arguments,
+    Cost,
     Emitted,
     Kind,
     Misfit,
@@ -30,6 +31,9 @@ class ChannelShuffle(Operator):
         require_layout(x, Layout.IMAGE)
         divides(a.groups, x.features, "channels")
         return x
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return Cost(passes=a.groups in (1, x.features))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         groups = code(a.groups)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,21 @@ from recform.diagnostics import Diagnostics
 
 if TYPE_CHECKING:
     from recform.report import TableRow
+
+
+class Dtype(StrEnum):
+    """Types of numbers; `recform.costs.devices` says what they are."""
+
+    fp32 = "fp32"
+    bf16 = "bf16"
+    fp16 = "fp16"
+
+
+class Optimizer(StrEnum):
+    """What learns; `recform.costs.needs` says what it has."""
+
+    sgd = "sgd"
+    adam = "adam"
 
 
 def command(
@@ -30,12 +46,38 @@ def command(
             "in its published.csv.",
         ),
     ] = False,
+    memory: Annotated[
+        bool,
+        typer.Option(
+            "--memory",
+            help="Memory of training and of inference, work, and time on devices.",
+        ),
+    ] = False,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="With --memory: examples at once; 1.")
+    ] = None,
+    dtype: Annotated[
+        Dtype | None,
+        typer.Option(help="With --memory: the type of all numbers; fp32."),
+    ] = None,
+    optimizer: Annotated[
+        Optimizer | None,
+        typer.Option(help="With --memory: SGD with momentum, or Adam; sgd."),
+    ] = None,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
     """Show formula, order, state, stages, parameters and costs."""
     common.one_of(json=as_json, latex=latex)
     common.one_of(table=table, latex=latex)
     common.one_of(table=table, network=network is not None)
+    common.one_of(memory=memory, table=table)
+    common.one_of(memory=memory, latex=latex)
+    asked = {"batch": batch, "dtype": dtype, "optimizer": optimizer}
+    given = {name: value for name, value in asked.items() if value is not None}
+    if given and not memory:
+        raise typer.BadParameter(
+            "it says what --memory is asked for", param_hint=f"--{next(iter(given))}"
+        )
     if table:
         with common.diagnosed(form):
             rows = _rows(Path(file), settings, form)
@@ -52,8 +94,20 @@ def command(
         networks = common.compiled(file, settings, network)
     common.show(networks[0].warnings, form)
     summaries = [summarise(item.graph, str(item.proof)) for item in networks]
+    found = [item.memory(**given) for item in networks] if memory else []
     if as_json:
-        answer.networks([summary.as_dict() for summary in summaries])
+        told = [summary.as_dict() for summary in summaries]
+        for one, needs in zip(told, found, strict=False):
+            one["memory"] = needs.as_dict()
+        answer.networks(told)
+        return
+    if memory:
+        from recform.report.memory import render_needs
+
+        for number, needs in enumerate(found):
+            if number:
+                typer.echo()
+            render_needs(needs)
         return
     if latex:
         for summary in summaries:

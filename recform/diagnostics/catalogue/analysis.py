@@ -10,7 +10,7 @@ ENTRIES = {
         "Paths are read off derivatives, and a maximum has none that is the same "
         "everywhere. Nor is there a recurrence of finite order for a sum over depth, in "
         "which each block weighs all earlier ones anew, or a word for `dot` and `norm`.",
-        command="echo 'X_i = max(X_<i-1>, W_i*X_<i-1>)' | recform analyze -",
+        command="echo 'X_i = max(X_<i-1>, W_i*X_<i-1>)' | recform derive -",
     ),
     "RF602": Entry(
         "growing coefficients (a warning)",

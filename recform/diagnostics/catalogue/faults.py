@@ -10,6 +10,12 @@ ENTRIES = {
         "Before a file is written, recform proves that its blocks compute the equations. "
         "Here it could not: this is a fault of recform, and nothing was written.",
     ),
+    "RF902": Entry(
+        "`recform fmt` would make another file",
+        "A file in canonical form has the same words and the same comments as before; this is "
+        "tried each time, and here it would not. It is a fault of recform. The file is as it "
+        "was: please report it with the file.",
+    ),
     "RF906": Entry(
         "torch is missing",
         "What runs a network needs torch: `verify`, `transplant`, `analyze --measure`, and "

@@ -41,7 +41,8 @@ ENTRIES = {
     ),
     "RF206": Entry(
         "a function of the wrong sort",
-        "Elementwise functions take tensors, functions of numbers take numbers.",
+        "Elementwise functions take tensors, functions of numbers take numbers; a number "
+        "beside the tensors of a concat is fixed.",
         "X_i = relu(W_i)",
         "X_i = relu(W_i*X_<i-1>)",
     ),

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from recform.diagnostics.catalogue.entry import ONE, Entry
 
+#: A sum whose members are weighed by the features of a tensor.
+DEALT = "X_i = W_i*sum(k, 0, i-1, A_<i,k>(X_<i-1>)*X_k)"
+
 ENTRIES = {
     "RF401": Entry(
         "shapes that do not meet",
@@ -72,5 +75,12 @@ ENTRIES = {
         "of them.",
         f"input 64 of 256\nstages 16 x 2\nstem none\n{ONE}",
         f"input 64 of 256\nstages 16 x 2\nstem embed(c)\n{ONE}",
+    ),
+    "RF428": Entry(
+        "features for other members",
+        "In a sum over earlier blocks the features of a tensor are one for each member, so "
+        "it has as many as the sum has in its block.",
+        f"input 4\nstages 4 x 3\nA = linear(c)\n{DEALT}",
+        f"input 4\nstages 4 x 3\nA = linear(i)\n{DEALT}",
     ),
 }

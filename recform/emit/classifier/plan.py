@@ -238,9 +238,12 @@ def stem_parts(network: NetworkGraph) -> tuple[Piece, Piece | None]:
     text = f"{stem.pipeline.text}, up to its pooling"
     front = replace(stem.pipeline, steps=steps[:cut], text=text)
     back = replace(stem.pipeline, steps=steps[cut:])
+    links = stem.trace.links
+    begun = replace(stem.trace, output=middle, links=links[:cut])
+    ended = replace(stem.trace, links=links[cut:])
     return (
-        replace(stem, pipeline=front, output=middle),
-        replace(stem, pipeline=back, input=middle),
+        replace(stem, pipeline=front, trace=begun),
+        replace(stem, pipeline=back, input=middle, trace=ended),
     )
 
 

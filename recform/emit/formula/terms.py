@@ -18,6 +18,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -50,6 +51,8 @@ LOW, SUM, PRODUCT, UNARY, ATOM = range(5)
 
 #: The variable of a loop over the members of a list.
 MEMBER = "member"
+#: A sum of members with a weight each, which are the features of a tensor; of images.
+WEIGHED = {False: "...k,k...c->...c", True: "bk...,kbc...->bc..."}
 
 
 def is_inverse(tensor: Tensor) -> bool:
@@ -229,6 +232,8 @@ class Writer:
                 return f"torch.stack({self.show(tensor.listed)})", ATOM
             case Listed():
                 return self.listed(tensor), ATOM
+            case Dealt():
+                return self.dealt(tensor), ATOM
             case Over():
                 return self.over(tensor), ATOM
             case Across():
@@ -314,7 +319,32 @@ class Writer:
         if isinstance(inner, Scaled) and inner.coefficient.has(K):
             weights, _ = self.coefficient(inner)
             return f"torch.tensordot({weights}, {self.show(inner.tensor)}, dims=1)"
-        return f"{self.show(inner, ATOM)}.sum(dim=0)"
+        product = self.weighed(inner)
+        return product or f"{self.show(inner, ATOM)}.sum(dim=0)"
+
+    def dealt(self, tensor: Dealt) -> str:
+        """The features of a tensor as members, of which each has one."""
+        is_image = self.shape(tensor.tensor).layout is Layout.IMAGE
+        axis, behind = (1, 2) if is_image else (-1, -1)
+        text = self.show(tensor.tensor, ATOM)
+        return f"{text}.movedim({axis}, 0).unsqueeze({behind})"
+
+    def weighed(self, tensor: Tensor) -> str:
+        """A sum of members, each times its feature of a tensor, without their products."""
+        if not isinstance(tensor, Pointwise) or tensor in self.variables:
+            return ""
+        parts = self.parts(tensor)
+        features = [p for p in parts if isinstance(p, Dealt)]
+        others = [p for p in parts if p not in features]
+        if len(parts) != 2 or len(features) != 1 or not others[0].is_many:
+            return ""
+        (given,), (members,) = features, others
+        layouts = {self.shape(part).layout for part in (given, members)}
+        if len(layouts) > 1 or given in self.variables or self.adapt(tensor, members):
+            return ""
+        how = WEIGHED[Layout.IMAGE in layouts]
+        inner = f"{self.show(given.tensor)}, {self.show(members)}"
+        return f'torch.einsum("{how}", {inner})'
 
     def across(self, tensor: Across) -> str:
         """A number a position, of all features."""

@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     History,
     Input,
@@ -209,6 +210,8 @@ def base_name(tensor: Tensor) -> str:
             return f"{base_name(tensor.children[-1])}s"
         case Members():
             return f"{base_name(tensor.listed)}_stack"
+        case Dealt():
+            return f"{base_name(tensor.tensor)}_each"
         case Over():
             return "weights" if tensor.kind == "softmax" else "mixed"
         case Across():

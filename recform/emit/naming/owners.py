@@ -113,18 +113,21 @@ class _Relabelled:
         return replace(piece, pipeline=self._pipeline(piece.pipeline))
 
     def _formula(self, formula: Formula) -> Formula:
-        adapter, transition = formula.adapter, formula.transition
         return replace(
             formula,
             stem=self._pipeline(formula.stem),
             head=self._pipeline(formula.head),
-            adapter=self._pipeline(adapter) if adapter else None,
-            rise=self._pipeline(formula.rise) if formula.rise else None,
-            transition=self._pipeline(transition) if transition else None,
+            adapter=self._perhaps(formula.adapter),
+            rise=self._perhaps(formula.rise),
+            transition=self._perhaps(formula.transition),
+            lift=self._perhaps(formula.lift),
             operators={n: self._pipeline(p) for n, p in formula.operators.items()},
             names={},
             name_spans={},
         )
+
+    def _perhaps(self, pipeline: Pipeline | None) -> Pipeline | None:
+        return None if pipeline is None else self._pipeline(pipeline)
 
     def _pipeline(self, pipeline: Pipeline, prefix: str = "") -> Pipeline:
         numbers: dict[str, int] = {}

@@ -87,7 +87,7 @@ class ChainWriter:
         self._known = {"in_channels", "in_features"} | {
             p.name for p in self._formula.params if p.free
         }
-        self._transitions: tuple[str, tuple[str, ...]] | None = None
+        self._transitions: dict[str, tuple[str, tuple[str, ...]]] = {}
         if not single or not all(map(_is_row, network.recurrence.flows)):
             fail(
                 "these names put blocks into one container, and nn.Sequential hands on "
@@ -143,14 +143,13 @@ class ChainWriter:
         self, origin: Origin, piece: Piece, path: tuple[str, ...], here: Setting
     ) -> Part:
         """A transition as a module."""
-        if self._transitions is None:
-            name = self._workshop.name("Transition")
-            title = f"transition {piece.pipeline.text}"
-            code = self._workshop.pipeline_class(
-                name, piece.pipeline, (piece.input,), title
-            )
-            self._transitions = name, code.parameters
-        module = made_at(*self._transitions, here)
+        pipeline = piece.pipeline
+        if pipeline.name not in self._transitions:
+            name = self._workshop.name(pipeline.name.title().replace(" ", ""))
+            title = f"{pipeline.name} {pipeline.text}"
+            code = self._workshop.pipeline_class(name, pipeline, (piece.input,), title)
+            self._transitions[pipeline.name] = name, code.parameters
+        module = made_at(*self._transitions[pipeline.name], here)
         place = self._formula.name_spans.get(origin.kind.value)
         return Part(
             path,

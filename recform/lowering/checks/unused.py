@@ -15,7 +15,7 @@ from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
 from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import RISE, Section, default_statements, sections
+from recform.lowering.sections import LIFT, RISE, Section, default_statements, sections
 from recform.lowering.survey import survey
 from recform.source import Source, Span
 from recform.syntax import nodes as n
@@ -93,10 +93,14 @@ def _declared(section: Section) -> Iterator[_Declared]:
     rise = section.single.get(RISE)
     if rise is not None and not any(_is_part(s) for s in _strides(section)):
         yield _Declared("the adapter of a finer grid, which no stage has", (), rise)
-    transition = section.single.get("transition")
-    if transition is not None and not _has_transitions(section):
-        # Read by the index that starts anew.
-        yield _Declared("the transition, for the index runs on", (), transition)
+    for key in ("transition", LIFT):
+        between = section.single.get(key)
+        if between is not None and not _has_transitions(section):
+            # Read by the index that starts anew.
+            yield _Declared(f"the {key}, for the index runs on", (), between)
+    if LIFT in section.single and not any(map(_is_part, _strides(section))):
+        what = "the transition to a finer grid, which no stage has"
+        yield _Declared(what, (), section.single[LIFT])
 
 
 def _strides(section: Section) -> Iterator[n.Expr]:
@@ -117,7 +121,7 @@ def _names_read(section: Section) -> set[str]:
     waiting = [
         name
         for key, item in section.single.items()
-        if key != "transition" or _has_transitions(section)
+        if key not in ("transition", LIFT) or _has_transitions(section)
         for name in every_name(item)
     ]
     for settings in section.settings.values():
@@ -228,8 +232,9 @@ def _warn_of_settings(
         name
         for formula in formulas
         for pipeline in (
-            *(formula.stem, formula.head, formula.transition),
+            *(formula.stem, formula.head),
             *(formula.adapter, formula.rise),
+            *(formula.transition, formula.lift),
             *formula.operators.values(),
         )
         if pipeline is not None

@@ -234,7 +234,8 @@ class EquationReader:
             return
         shift = shift_on_left(left)
         if shift is not None:
-            value = reader.tensor(right)
+            with reader.ahead(shift):
+                value = reader.tensor(right)
             assert isinstance(left, n.Reference)
             if abs(shift) > MAX_OFFSET:
                 self._report.error(
@@ -320,7 +321,9 @@ class EquationReader:
         shift = shift_of(first)
         with reader.at(copy.letter, copy.time) if copy.letter else nullcontext():
             if shift is not None:
-                self._add(copy.unknown, reader.tensor(right), shift, item)
+                with reader.ahead(shift):
+                    value = reader.tensor(right)
+                self._add(copy.unknown, value, shift, item)
                 return
             target = State(copy.unknown, reader._index(first))
             boundary = self._boundary(reader, right)
@@ -351,7 +354,8 @@ class EquationReader:
 
     def _split(self, item: n.Relation, right: n.Expr) -> None:
         reader = self._reader
-        parts = split_of(right, reader) if isinstance(right, n.Call) else None
+        with reader.ahead(shift_on_left(item.left[0]) or 0):
+            parts = split_of(right, reader) if isinstance(right, n.Call) else None
         if parts is None:
             self._report.error(
                 "RF217",

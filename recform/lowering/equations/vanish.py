@@ -7,6 +7,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -64,6 +65,9 @@ def present(tensor: Tensor, unknowns: frozenset[str]) -> Tensor | None:
         case Over() | Across():
             inner = present(tensor.tensor, unknowns)
             return inner and tensor.func(tensor.kind, inner)
+        case Dealt():
+            inner = present(tensor.tensor, unknowns)
+            return inner and Dealt(inner)
         case Members():
             inner = present(tensor.listed, unknowns)
             return Members(inner) if isinstance(inner, History) else None

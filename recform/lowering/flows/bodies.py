@@ -104,6 +104,7 @@ class BodyBuilder:
         except Reported:
             return None
         tensors = _in_order(output, definitions)
+        operators = {**operators, **reader.appended({})}
         used = {t.operator for t in tensors if isinstance(t, Apply)}
         learned = {
             item.name: replace(found.scalars[owner], name=item.name)

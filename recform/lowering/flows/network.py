@@ -12,7 +12,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import usage
 from recform.lowering.flows.pipelines import PipelineReader
-from recform.lowering.sections import RISE, Section, statement_text
+from recform.lowering.sections import LIFT, RISE, Section, statement_text
 from recform.lowering.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
@@ -53,7 +53,7 @@ class NetworkFlows:
             report,
         )
         self.frame: dict[str, Pipeline] = {}
-        for role in ("stem", "head", "adapter", RISE, "transition"):
+        for role in ("stem", "head", "adapter", RISE, "transition", LIFT):
             item = section.single.get(role)
             if item is None:
                 continue  # tokens and vectors have no grid that could become finer

@@ -169,7 +169,7 @@ class OperatorReader:
         self, operator: Operator, argument: Argument, expr: n.Expr, head: bool
     ) -> Value:
         names = {**SYMBOLS, **self._values}
-        free = argument.kind is Kind.RATE or (head and argument.kind is Kind.SIZE)
+        free = argument.kind.free or (head and argument.kind is Kind.SIZE)
         used = names_in(expr) & self._params
         if not used <= set(self._values):
             return None  # its own mistake has been reported

@@ -23,12 +23,13 @@ from recform.lowering.flows.definitions import (
 )
 from recform.lowering.flows.operator_calls import OperatorReader, word
 from recform.lowering.flows.where import WhereReader
+from recform.lowering.sections import LIFT, RISE
 from recform.source import Span
 from recform.syntax import nodes as n
 
 _MAX_STEPS = 256
 #: Flows that get one tensor, whatever stands in them.
-_FRAME = ("stem", "head", "adapter", "transition")
+_FRAME = ("stem", "head", "adapter", RISE, "transition", LIFT)
 
 
 class PipelineReader(OperatorReader):

@@ -16,6 +16,7 @@ from recform.algebra.placed import Row
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
+from recform.lowering.reading.appended import Appended
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -105,6 +106,8 @@ class Base:
             are members of (``a``).
         ends: filled with the first and last index of the sum that the numbers of
             ``a_<i,k>`` are for.
+        beside: filled with the numbers in a ``concat``, and the operators that put them
+            there.
     """
 
     names: Names
@@ -113,6 +116,7 @@ class Base:
     used: dict[str, Span] = field(default_factory=dict)
     members: dict[str, str] = field(default_factory=dict)
     ends: dict[str, tuple[Symbolic, Symbolic]] = field(default_factory=dict)
+    beside: dict[Appended, str] = field(default_factory=dict)
     _bound: dict[str, Symbolic] = field(default_factory=dict)
     _time: str = ""
     _written: int = 0
@@ -120,6 +124,8 @@ class Base:
     _called: bool = False
     #: Whether what is being read stands in a subscript.
     _indexing: bool = False
+    #: By how much the left side of the equation is ahead of block i: 1 for X_<i+1>.
+    _ahead: int = 0
     #: Whether it is the equation of a range of blocks, which may read ``X_<L-i>``.
     _ranging: bool = False
 
@@ -186,6 +192,15 @@ class Base:
                 del self._bound[name]
             else:
                 self._bound[name] = before
+
+    @contextmanager
+    def ahead(self, shift: int) -> Iterator[None]:
+        """Reads the right side of an equation for ``X_<i+shift>``."""
+        self._ahead = shift
+        try:
+            yield
+        finally:
+            self._ahead = 0
 
     @contextmanager
     def ranging(self) -> Iterator[None]:

@@ -8,8 +8,14 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import Across, Apply, Elementwise, Tensor, untimed
-from recform.algebra.operators import Composition, OperatorRef, Scalar, apply
+from recform.algebra.expr import Across, Elementwise, Tensor, untimed
+from recform.algebra.operators import (
+    Composition,
+    OperatorRef,
+    Scalar,
+    applied,
+    apply,
+)
 from recform.diagnostics import Label, closest
 from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
 from recform.lowering.reading.ranges import Ranges
@@ -139,7 +145,7 @@ class Calls(Ranges):
                     hint=f"apply it first: {argument.span.text}*X_<i-1>",
                 )
             tensors.append(value)
-        return Apply(operator.name, operator.index, *tensors)
+        return applied(operator, *tensors)
 
     def _applied(self, expr: n.Call, parameters: list[n.Expr]) -> OperatorRef:
         """The operator of a call, with the index that it has, or that of its theta."""

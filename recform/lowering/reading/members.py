@@ -7,13 +7,14 @@ computed once; all else is done to the members at once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import sympy
 
 from recform.algebra.expr import (
     Apply,
     Concat,
+    Dealt,
     Filled,
     History,
     I,
@@ -22,13 +23,16 @@ from recform.algebra.expr import (
     Learned,
     Members,
     Over,
+    Pointwise,
     Scaled,
     State,
     Tensor,
+    TensorSum,
+    list_of,
     scaled,
     subtensors,
 )
-from recform.algebra.operators import Scalar
+from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.reindex import rebuilt
 from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import Value
@@ -66,11 +70,17 @@ class Gathered(References):
         on the block, the sum adds up from block to block.
         """
         common, body = _outside(body)
+        terms = _opened(body)
+        if terms:
+            sums = [self._weighed(term, over, place) for term in terms]
+            for made in (*terms, *sums):
+                self.spans.setdefault(made, place)
+            return scaled(common, TensorSum(*sums))
         if not reads_block(body) and not over.by_stage:
             self._check_members(body, over, place)
             return scaled(common, History("sum", body, over.first, over.last))
         lifted = self._lifted(body, over, place)
-        if not lifted.is_many:
+        if list_of(lifted) is None:
             self._fail(
                 "RF314",
                 f"no tensor in this sum depends on {over.variable}",
@@ -82,7 +92,7 @@ class Gathered(References):
     def _lifted(self, tensor: Tensor, over: Range, place: Span) -> Tensor:
         """A body as what is made of all members at once."""
         place = self.spans.get(tensor, place)
-        if not _reads_member(tensor):
+        if not reads_member(tensor):
             return tensor
         # What the output reads of all blocks it makes itself, at once.
         late = over.last.has(L) and not isinstance(tensor, State)
@@ -157,6 +167,14 @@ class Gathered(References):
                 place,
                 hint=f"an operator of block i takes every member: {tensor.operator}_i*Y_{k}",
             )
+        if isinstance(tensor, Dealt) and reads_member(tensor.tensor):
+            self._fail(
+                "RF313",
+                f"this depends on {k}, and its features are to be for each {k}",
+                place,
+                hint=f"one tensor of block i has a feature for each member: "
+                f"A_<i,{k}>(X_<i-1>)*Y_{k}",
+            )
         if isinstance(tensor, Concat | Filled):
             what = (
                 "a concat" if isinstance(tensor, Concat) else "a number that is added"
@@ -214,6 +232,33 @@ class Gathered(References):
         self.used.setdefault(name, expr.span)
         return Scalar(Learned(name, index, K))
 
+    def _is_of_members(self, expr: n.Reference) -> bool:
+        """Whether a tensor or an operator has the variable of the sum as second index."""
+        last = expr.indices[-1] if len(expr.indices) == 2 else None
+        return (
+            self._over is not None
+            and isinstance(last, n.Reference)
+            and last.name == self._over.variable
+            and (expr.name in self.names.unknowns or expr.name in self.names.operators)
+        )
+
+    def _dealt(self, expr: n.Reference) -> Value:
+        """``Q_<i,k>``, ``A_<i,k>(X_<i-1>)``: the features of one tensor, one a member."""
+        over = self._over
+        assert over is not None
+        value = self._reference(replace(expr, indices=expr.indices[:1]))
+        if over.by_stage:
+            self._fail(
+                "RF313",
+                f"{expr.name} is for the members of a sum over all blocks, not by stage",
+                expr.span,
+                hint="weigh by softmax, or leave out by=stage",
+            )
+        if isinstance(value, OperatorRef):
+            return replace(value, dealt=True)
+        assert isinstance(value, Tensor)
+        return Dealt(value)
+
     def _softmax(self, expr: n.Call) -> Value:
         """``softmax(k, score)``: the share of each member of a sum."""
         arguments = self._arguments(expr)
@@ -233,7 +278,7 @@ class Gathered(References):
                 hint=f"sum({k}, 0, i-1, softmax({k}, dot(q_i, Y_{k}))*Y_{k})",
             )
         score = self.value(arguments[1])
-        if not isinstance(score, Tensor) or not _reads_member(score):
+        if not isinstance(score, Tensor) or not reads_member(score):
             self._fail(
                 "RF313",
                 f"this score is no tensor that depends on {over.variable}",
@@ -252,6 +297,35 @@ def _outside(body: Tensor) -> tuple[Symbolic, Tensor]:
         return sympy.S.One, body
     own, weights, common = _split(body.coefficient)
     return common, scaled(own * weights, body.tensor)
+
+
+def _opened(body: Tensor) -> list[Tensor]:
+    """``(a_<i,k> + Q_<i,k>)*Y_k`` as two terms, each of which is added up by itself.
+
+    So no number is added to a tensor for each member. A body without such a sum is none.
+    """
+    factors = body.children if isinstance(body, Pointwise) else ()
+    for place, factor in enumerate(factors):
+        if isinstance(factor, TensorSum) and any(
+            isinstance(term, Filled) and term.coefficient.has(K)
+            for term in factor.children
+        ):
+            before, behind = factors[:place], factors[place + 1 :]
+            return [_times(before, term, behind) for term in factor.children]
+    return []
+
+
+def _times(
+    before: tuple[Tensor, ...], term: Tensor, behind: tuple[Tensor, ...]
+) -> Tensor:
+    """A product with a term of one of its factors in the place of that."""
+    number = sympy.S.One
+    if isinstance(term, Scaled | Filled):
+        number = term.coefficient
+    inner = term.tensor if isinstance(term, Scaled) else term
+    own = () if isinstance(term, Filled) else (inner,)
+    factors = (*before, *own, *behind)
+    return scaled(number, factors[0] if len(factors) == 1 else Pointwise(*factors))
 
 
 def _split(coefficient: Symbolic) -> tuple[Symbolic, Symbolic, Symbolic]:
@@ -279,7 +353,7 @@ def _open_parts(tensor: Tensor) -> list[Tensor]:
 def reads_block(tensor: Tensor) -> bool:
     """Whether a body hangs on the block that reads it, or on all members together."""
     return any(
-        isinstance(part, Over | Members)
+        isinstance(part, Over | Members | Dealt)
         or (isinstance(part, History) and part.last.has(I))
         or (isinstance(part, State | Apply) and part.index.has(I))
         or (isinstance(part, Scaled | Filled) and part.coefficient.has(I))
@@ -296,10 +370,11 @@ def _is_of_member(tensor: Tensor) -> bool:
     )
 
 
-def _reads_member(tensor: Tensor) -> bool:
+def reads_member(tensor: Tensor) -> bool:
     """Whether a body hangs on the variable of its sum."""
     return any(
-        (isinstance(part, State | Apply) and part.index.has(K))
+        isinstance(part, Dealt)
+        or (isinstance(part, State | Apply) and part.index.has(K))
         or (isinstance(part, Scaled | Filled) and part.coefficient.has(K))
         for part in _open_parts(tensor)
     )

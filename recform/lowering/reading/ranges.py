@@ -29,12 +29,13 @@ from recform.lowering.reading.base import (
     MAX_WRITTEN,
     Value,
 )
+from recform.lowering.reading.beside import SideBySide
 from recform.lowering.reading.members import Gathered, Range, reads_block
 from recform.source import Span
 from recform.syntax import nodes as n
 
 
-class Ranges(Gathered):
+class Ranges(Gathered, SideBySide):
     """Reads what runs over several indices."""
 
     def _repeated(self, expr: n.Call) -> Value:
@@ -139,6 +140,10 @@ class Ranges(Gathered):
             and all(isinstance(v, Scalar) for v in values)
         ):
             return self._function(expr)
+        if not values:
+            self._fail("RF203", f"{name} needs at least one tensor", expr.span)
+        if name == "concat":
+            return self._side_by_side(list(zip(values, arguments, strict=True)))
         for value, argument in zip(values, arguments, strict=True):
             if not isinstance(value, Tensor):
                 self._fail(
@@ -146,17 +151,9 @@ class Ranges(Gathered):
                     f"{name} takes tensors, and {argument.span.text} is "
                     + ("a number" if isinstance(value, Scalar) else "an operator"),
                     argument.span,
-                    hint="an operator makes a feature of a number: "
-                    f"T = append({argument.span.text})"
-                    if isinstance(value, Scalar) and name == "concat"
-                    else "",
                 )
-        if not values:
-            self._fail("RF203", f"{name} needs at least one tensor", expr.span)
         tensors: list[Tensor] = values  # type: ignore[assignment]
-        if len(tensors) == 1:
-            return tensors[0]
-        return Concat(*tensors) if name == "concat" else Combine(name, *tensors)
+        return tensors[0] if len(tensors) == 1 else Combine(name, *tensors)
 
     def _ranged(self, name: str, argument: n.Expr) -> Tensor:
         """``concat(X_<0..i-1>)``, ``mean(X_<0..i-1>)``: a range of one unknown."""

@@ -49,6 +49,8 @@ class References(Indices):
                 return plain
         if name in self.names.each_member:
             return self._member_scalar(expr)
+        if self._is_of_members(expr):
+            return self._dealt(expr)
         if self.names.positions and len(expr.indices) == 2:
             return self._at_position(expr)
         index, time = self._two_indices(expr)
@@ -95,6 +97,12 @@ class References(Indices):
         return operator
 
     def _member_scalar(self, expr: n.Reference) -> Value:
+        raise NotImplementedError
+
+    def _is_of_members(self, expr: n.Reference) -> bool:
+        raise NotImplementedError
+
+    def _dealt(self, expr: n.Reference) -> Value:
         raise NotImplementedError
 
     def _state(self, expr: n.Reference, index: Symbolic, time: Symbolic) -> State:

@@ -70,7 +70,8 @@ def of_partial(partial: Partial, direction: Direction) -> Diagram:
         if which[0] > partial.stage + (not in_block):
             break
         if number:
-            _follow_transition(writer, formula.transition, number)
+            between = formula.transition_of(formula.stages[number])
+            _follow_transition(writer, between, number)
         writer.between(flow.start, [None] * len(flow.start.outputs), 0, "start")
         writer.begin(flow)
         for stage in which:
@@ -81,7 +82,11 @@ def of_partial(partial: Partial, direction: Direction) -> Diagram:
     if step is None:
         whole = partial.stage == len(formula.stages) - 1
         name = "head" if whole else f"transition {partial.stage + 2}"
-        pipeline = formula.head if whole else formula.transition
+        pipeline = (
+            formula.head
+            if whole
+            else formula.transition_of(formula.stages[partial.stage + 1])
+        )
         assert pipeline is not None
         writer.stuck_piece(pipeline, name)
     elif not in_block:

@@ -10,6 +10,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     History,
     Input,
@@ -134,6 +135,8 @@ def form(tensor: Tensor) -> tuple[Kind, str]:
             return Kind.combine, "list"
         case Members():
             return Kind.combine, "each"
+        case Dealt():
+            return Kind.combine, "features"
         case Over():
             if tensor.kind == "sum":
                 return Kind.combine, "sum"

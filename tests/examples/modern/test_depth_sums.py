@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from recform.blocks import Layout
 from recform.compiler import Compiled, compile_source, from_text, read
 from recform.report.summary import summarise
 from tests.oracle.compare import shake
@@ -30,10 +31,11 @@ def network(file: str, name: str | None = None, **settings: object) -> Compiled:
 def agree(compiled: Compiled, loop: Loop, x: Tensor) -> None:
     net = compiled.module().double()
     shake(net)
-    x = x.double().requires_grad_()
+    ids = compiled.formula.input.layout is Layout.IDS
+    x = x if ids else x.double().requires_grad_()
     ours, theirs = net(x), loop(net, x)
     torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-9)
-    inputs = [*net.parameters(), x]
+    inputs = [*net.parameters(), *([] if ids else [x])]
     weights = torch.randn_like(ours)
     gradients = [
         torch.autograd.grad((made * weights).sum(), inputs) for made in (ours, theirs)
@@ -96,6 +98,86 @@ def test_denseformer_starts_as_a_transformer() -> None:
 def test_code_does_not_grow_with_depth() -> None:
     sizes = [len(network("denseformer", depth=n).source) for n in (12, 40, 90)]
     assert sizes[0] == sizes[1] == sizes[2]
+
+
+# -------------------------------------------------------------------------------- MUDD
+
+
+def rms(x: Tensor, weight: Tensor) -> Tensor:
+    return weight * x / (x**2).mean(-1, keepdim=True).add(1e-6).sqrt()
+
+
+def dynamic_weights(x: Tensor, of: nn.Module) -> Tensor:
+    """GELU(RMSNorm(X) W1) W2: a number for each tensor, at each position."""
+    hidden = rms(x, of.norm.weight) @ of.fc.weight.T
+    return nn.functional.gelu(hidden) @ of.last.weight.T
+
+
+def dense_sum(static: Tensor, dynamic: Tensor, given: list[Tensor]) -> Tensor:
+    """Position by position, tensor by tensor."""
+    rows = []
+    for t in range(given[0].shape[1]):
+        terms = [
+            (static[k] + dynamic[:, t, k, None]) * x[:, t] for k, x in enumerate(given)
+        ]
+        rows.append(sum(terms[1:], start=terms[0]))
+    return torch.stack(rows, 1)
+
+
+def turned(x: Tensor) -> Tensor:
+    """Rotary positions: of each head, the first half beside the second; angles in single."""
+    length, half = x.shape[-2], x.shape[-1] // 2
+    speeds = 1 / 10000 ** (torch.arange(half) / half)
+    angles = torch.arange(length)[:, None] * speeds
+    first, second = x[..., :half], x[..., half:]
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat((first * cos - second * sin, second * cos + first * sin), -1)
+
+
+def causal_attention(at: nn.Module, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    def heads(x: Tensor) -> Tensor:
+        return x.unflatten(-1, (4, -1)).transpose(1, 2)
+
+    q, k, v = (
+        rms(x, of.norm.weight) @ of.fc.weight.T
+        for x, of in ((q, at.P), (k, at.U), (v, at.V))
+    )
+    q, k = (
+        turned(rms(heads(x), norm.weight))
+        for x, norm in ((q, at.T.q_norm), (k, at.T.k_norm))
+    )
+    scores = q @ k.transpose(-1, -2) / q.shape[-1] ** 0.5
+    later = torch.ones(scores.shape[-2:]).triu(1).bool()
+    weights = torch.softmax(scores.masked_fill(later, -torch.inf), -1)
+    made = (weights @ heads(v)).transpose(1, 2).flatten(2)
+    return made @ at.O.weight.T
+
+
+def muddformer(net: nn.Module, ids: Tensor) -> Tensor:
+    given = [net.stem.embed.weight[ids]]
+    last = blocks_of(net)[-1]
+    for block in blocks_of(net):
+        ways = dynamic_weights(given[-1], block.D).chunk(4, -1)
+        static = (block.q, block.u, block.v, block.r)
+        q, k, v, r = (dense_sum(a, d, given) for a, d in zip(static, ways, strict=True))
+        x = r + causal_attention(block.A, q, k, v)
+        given.append(x + block.M(x))
+    return net.head(dense_sum(last.z, dynamic_weights(given[-1], last.E), given))
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 6])
+def test_muddformer(depth: int) -> None:
+    compiled = network("mudd", depth=depth, vocabulary=7, length=5)
+    agree(compiled, muddformer, torch.randint(7, (2, 5)))
+
+
+def test_muddformer_starts_as_a_transformer() -> None:
+    net = network("mudd", depth=3, vocabulary=7, length=5).module()
+    x = net.stem(ids := torch.randint(7, (2, 5)))
+    for block in blocks_of(net):
+        x = x + block.A(x, x, x)
+        x = x + block.M(x)
+    torch.testing.assert_close(net(ids), net.head(x))
 
 
 # --------------------------------------------------------------- attention over depth

@@ -1,0 +1,232 @@
+"""What a network needs, part by part: memory, work, and time on devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from recform.blocks import Layout, Work
+from recform.costs.devices import DEVICES, Device, Dtype
+from recform.costs.peaks import peaks
+from recform.costs.tape import Operation, Tape, record
+from recform.graph.model import NetworkGraph, Totals
+
+
+class Optimizer(StrEnum):
+    """What learns: SGD with momentum, or Adam (AdamW has as much)."""
+
+    sgd = "sgd"
+    adam = "adam"
+
+    @property
+    def states(self) -> int:
+        """Numbers that it has for each parameter."""
+        return 1 if self is Optimizer.sgd else 2
+
+
+@dataclass(frozen=True)
+class Setting:
+    """How a network is trained.
+
+    Attributes:
+        batch: how many examples at once.
+        dtype: the type of all its numbers.
+        optimizer: what learns.
+    """
+
+    batch: int = 1
+    dtype: Dtype = Dtype.fp32
+    optimizer: Optimizer = Optimizer.sgd
+
+
+def setting_of(batch: int = 1, dtype: str = "fp32", optimizer: str = "sgd") -> Setting:
+    """A setting, of the words of the command line.
+
+    Raises:
+        ValueError: if one of them is none.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch of {batch} has no example")
+    return Setting(batch, Dtype(dtype), Optimizer(optimizer))
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a network, in bytes where nothing else is said.
+
+    Attributes:
+        name: as in the summary.
+        parameters, gradients: as many bytes each.
+        optimizer: what the optimizer has.
+        kept: what autograd keeps for the backward pass.
+        moved: what is read and written in a step of training.
+        multiply_adds: of a forward pass, in convolutions and products of matrices.
+        elementwise: numbers that are computed otherwise in a forward pass.
+    """
+
+    name: str
+    parameters: int
+    gradients: int
+    optimizer: int
+    kept: int
+    moved: int
+    multiply_adds: int
+    elementwise: int
+
+
+@dataclass(frozen=True)
+class Time:
+    """The least time that a device needs.
+
+    Attributes:
+        device: its name.
+        source: who says what it can do.
+        training: seconds of a step, with the optimizer.
+        inference: seconds of a forward pass.
+        fits: whether it has the memory for training; None where nobody knows.
+    """
+
+    device: str
+    source: str
+    training: float
+    inference: float
+    fits: bool | None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What `recform summary --memory` prints.
+
+    Attributes:
+        name: of the network.
+        batch, dtype, optimizer: the setting.
+        incoming: bytes of the examples.
+        parts: stem, stages, transitions, head, and what belongs to none.
+        total: all parts together.
+        training, inference: the most bytes that are held at once.
+        times: on devices.
+    """
+
+    name: str
+    batch: int
+    dtype: str
+    optimizer: str
+    incoming: int
+    parts: tuple[Part, ...]
+    total: Part
+    training: int
+    inference: int
+    times: tuple[Time, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain data, for JSON."""
+        return asdict(self)
+
+
+def needs(network: NetworkGraph, setting: Setting) -> Needs:
+    """What a network needs.
+
+    Args:
+        network: with shapes.
+        setting: how it is trained.
+    """
+    tape = record(network)
+    shape, size = network.recurrence.formula.input, setting.dtype.size
+    number = 8 if shape.layout is Layout.IDS else size
+    incoming = setting.batch * number * shape.elements
+    held = peaks(tape, setting.batch, size)
+    parameters = network.totals.parameters * size
+    states = setting.optimizer.states * parameters
+    training = incoming + parameters + states + held.training
+    return Needs(
+        network.recurrence.formula.name,
+        setting.batch,
+        str(setting.dtype),
+        str(setting.optimizer),
+        incoming,
+        tuple(_parts(network, tape, setting)),
+        _part("all", network.totals, tape.operations, setting),
+        training,
+        incoming + parameters + held.inference,
+        tuple(_time(device, tape, network, setting, training) for device in DEVICES),
+    )
+
+
+def _parts(network: NetworkGraph, tape: Tape, setting: Setting) -> Iterable[Part]:
+    """The parts that have anything, in order."""
+    places = {"stem": network.stem.totals}
+    for number, stage in enumerate(network.stages, 1):
+        if number > 1 and network.transitions:
+            piece = network.transitions[number - 2]
+            places[f"transition {number}"] = piece.totals
+        places[f"stage {number}"] = stage.totals
+    known = sum((*places.values(), network.head.totals), Totals())
+    places["shared"] = network.totals.without(known)
+    places["head"] = network.head.totals
+    for name, totals in places.items():
+        operations = [op for op in tape.operations if op.part == name]
+        if operations or totals != Totals():
+            yield _part(name, totals, operations, setting)
+
+
+def _part(
+    name: str, totals: Totals, operations: Iterable[Operation], setting: Setting
+) -> Part:
+    size = setting.dtype.size
+    parameters = totals.parameters * size
+    computed = [(op.copies, work) for op in operations for work in op.works]
+    moved = sum(n * (_forward(w, setting) + _backward(w, setting)) for n, w in computed)
+    return Part(
+        name,
+        parameters,
+        parameters,
+        setting.optimizer.states * parameters,
+        totals.kept.held(setting.batch, size),
+        moved + _learning(totals.parameters, setting),
+        setting.batch * totals.multiply_adds,
+        setting.batch * sum(n * work.elementwise for n, work in computed),
+    )
+
+
+# -- bytes that are read and written
+
+
+def _forward(work: Work, setting: Setting) -> int:
+    numbers = setting.batch * (work.reads + work.makes) + work.parameters
+    return setting.dtype.size * numbers
+
+
+def _backward(work: Work, setting: Setting) -> int:
+    """The gradient of what was made, what was read, and the gradients of both."""
+    numbers = setting.batch * (2 * work.reads + work.makes) + 2 * work.parameters
+    return setting.dtype.size * numbers
+
+
+def _learning(parameters: int, setting: Setting) -> int:
+    """Parameters and states are read and written, gradients are read."""
+    return setting.dtype.size * parameters * (3 + 2 * setting.optimizer.states)
+
+
+# -- time
+
+
+def _time(
+    device: Device, tape: Tape, network: NetworkGraph, setting: Setting, peak: int
+) -> Time:
+    """The roofline of each operation (Williams, Waterman and Patterson, 2009), added up."""
+    rate = device.operations[setting.dtype]
+    inference = backward = 0.0
+    for op in tape.operations:
+        for work in op.works:
+            seconds = 2 * setting.batch * work.multiply_adds / rate
+            moved = _forward(work, setting) / device.bandwidth
+            inference += op.copies * max(seconds, moved)
+            # A gradient of the input and one of the weights: twice the work.
+            moved = _backward(work, setting) / device.bandwidth
+            backward += op.copies * max(2 * seconds, moved)
+    learning = _learning(network.totals.parameters, setting) / device.bandwidth
+    fits = None if device.memory is None else peak <= device.memory
+    training = inference + backward + learning
+    return Time(device.name, device.source, training, inference, fits)

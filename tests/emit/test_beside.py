@@ -1,0 +1,41 @@
+"""Numbers beside tensors: ``concat(X_<i-1>, i/L)``."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from recform.compiler import emit_source
+from tests.oracle.compare import compiled
+
+VECTORS = "input 2\nstem none\nhead none\nstages 2 x 3\nW = linear(c)\n"
+
+
+def network(text: str) -> nn.Module:
+    return compiled(text).module()
+
+
+def test_a_number_in_the_output_is_a_column() -> None:
+    text = VECTORS + "X_i = W_i*X_<i-1>\noutput concat(-3, X_L, L, 1/4)"
+    made = network(text)(torch.ones(5, 2))
+    assert made.shape == (5, 5)
+    assert made[:, 0].tolist() == [-3] * 5
+    assert made[:, 3].tolist() == [3] * 5
+    assert made[:, 4].tolist() == [0.25] * 5
+
+
+def test_a_number_has_no_module_and_no_class() -> None:
+    text = VECTORS + "X_i = W_i*concat(X_<i-1>, (i-1)/L)"
+    source = emit_source([compiled(text)])
+    assert "pad(x_prev, (0, 1), value=" in source
+    assert "Append" not in source
+
+
+def test_it_is_the_operator_append() -> None:
+    """Of the same weights both make the same, to the last bit."""
+    mine = VECTORS + "X_i = X_<i-1> + W_i*concat(X_<i-1>, j/L)"
+    other = VECTORS + "T = append(j/L)\nX_i = X_<i-1> + W_i*T_i*X_<i-1>"
+    x = torch.randn(4, 2)
+    nets = [network(text) for text in (mine, other)]
+    nets[1].load_state_dict(nets[0].state_dict())
+    assert torch.equal(nets[0](x), nets[1](x))
