@@ -78,8 +78,9 @@ def compile(
             classifiers can have.
         generation: whether the module can go on by positions (`step`), and keeps what it
             has seen of those before: of networks whose positions see none behind.
-        memory: what it keeps for its backward pass: ``plain``, what autograd keeps, or
-            ``lean``, which makes again what is cheap.
+        memory: what it keeps for its backward pass: ``plain``, what autograd keeps;
+            ``lean``, which makes again what is cheap; or ``reversible``, which runs blocks
+            backwards.
         params: values for the file's parameters.
 
     Returns:

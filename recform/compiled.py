@@ -43,7 +43,7 @@ class Compiled:
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
         generation: whether it can go on by positions, and keeps what it has seen.
-        memory: what it keeps for its backward pass.
+        keeps: how much is kept for the backward pass.
     """
 
     graph: NetworkGraph
@@ -53,7 +53,7 @@ class Compiled:
     used: tuple[Source, ...] = ()
     timm: bool = False
     generation: bool = False
-    memory: Memory = Memory.plain
+    keeps: Memory = Memory.plain
 
     @property
     def recurrence(self) -> Recurrence:
@@ -199,7 +199,7 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.timm, first.generation, first.memory)
+        return emit(graphs, first.settings, first.timm, first.generation, first.keeps)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import ast
 import copy
 import pickle
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from typer.testing import CliRunner
 import recform
 from recform.blocks.examples import random_examples
 from recform.cli.app import app
+from recform.compiler import compile_source, read
 from recform.diagnostics import CompileError
+from recform.memory import Memory
 from recform.proof import file as proved
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
@@ -132,3 +135,32 @@ def test_what_is_imported_is_used() -> None:
     assert all(
         len(re.findall(rf"\b{name.split('.')[0]}\b", source)) > 1 for name in names
     )
+
+
+SMALL = sorted([*EXAMPLES.glob("language/*.rf"), *EXAMPLES.glob("modern/*.rf")])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", SMALL, ids=lambda path: path.stem)
+def test_examples(path: Path) -> None:
+    """Each form that there is of the smallest network of a file, against the plain one."""
+    source, folder = read(path)
+    made = min(
+        compile_source(source, {}, folder),
+        key=lambda item: sum(stage.blocks for stage in item.formula.stages),
+    )
+    if made.graph.totals.parameters > 30_000_000:
+        pytest.skip("it is large")
+    torch.manual_seed(0)
+    plain = made.module().double()
+    x = random_examples(made.formula.input, 2, dtype=torch.float64)
+    start = copy.deepcopy(plain.state_dict())
+    wanted = backward(plain, x)
+    for form in ("lean", "reversible"):
+        try:
+            other = replace(made, keeps=Memory(form)).module().double()
+        except CompileError as error:
+            assert form == "reversible" and "RF53" in str(error)
+            continue
+        other.load_state_dict(start)
+        torch.testing.assert_close(backward(other, x), wanted, rtol=1e-7, atol=1e-8)

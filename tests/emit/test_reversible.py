@@ -46,7 +46,7 @@ def both(text: str) -> tuple[nn.Module, nn.Module, Tensor]:
     return plain.double(), other.double(), x
 
 
-def backward(net: nn.Module, x: Tensor) -> list[Any]:
+def backward(net: Any, x: Tensor) -> list[Any]:
     """What it makes, all gradients, and all statistics, of two passes."""
     torch.manual_seed(5)
     made = [net(x), net(x.flip(0))]
@@ -135,6 +135,8 @@ def test_mistakes() -> None:
         of("X_i = relu(X_<i-1> + W_i*X_<i-1>)")
     with pytest.raises(CompileError, match=r"RF532.*calls W more than once"):
         of("X_i = W_i*X_<i-1> + W_i*relu(X_<i-1>) + X_<i-2>")
+    with pytest.raises(CompileError, match=r"RF219.*called 'inverse'"):
+        of("X_i = W_i*X_<i-1> + X_<i-2>", 'names W = "inverse"\n')
 
 
 def test_often_and_twice() -> None:

@@ -171,7 +171,7 @@ class Reversible:
             start = len(found)
             with self.drawing(number):
                 made = operator(*args)
-            if inverting:
+            if inverting and isinstance(made, Tensor):
                 ready[number] = made, found[start:]
             return made
 

@@ -39,7 +39,9 @@ def command(
     ] = None,
     memory: Annotated[
         Memory,
-        typer.Option("--memory", help="lean: keep less for the backward pass."),
+        typer.Option(
+            "--memory", help="lean, reversible: keep less for the backward pass."
+        ),
     ] = Memory.plain,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,

@@ -19,7 +19,7 @@ from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
 from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
 from recform.emit.naming.names import variable
-from recform.emit.naming.namespace import Namespace
+from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.plan.definitions import (
     Assign,
     Class,
@@ -40,7 +40,8 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
     """The plan of a network whose regular blocks keep nothing.
 
     Raises:
-        CompileError: RF531, if there is no inverse; RF532, if no block can use it.
+        CompileError: RF531, if there is no inverse; RF532, if no block can use it; RF219,
+            if a module has the name of the method.
     """
     formula = plan.graph.recurrence.formula
     report = Diagnostics()
@@ -59,18 +60,28 @@ def reversing(plan: NetworkPlan) -> NetworkPlan:
         if step.role.place not in (Place.REGULAR, Place.PATTERN):
             continue
         made = next((d for d in plan.definitions if d.name == planned.name), None)
+        if made is None and planned.printed.is_class:
+            return plan  # Its blocks are of a class that stands with another network.
         if not isinstance(made, Class):
-            obstacles += [] if made is None else ["its blocks have no class"]
+            obstacles.append("its blocks have no class")
             continue
+        if any(item.name == INVERSE for item in made.attributes):
+            fail(
+                f"a module is called {INVERSE!r}, and blocks that are run backwards need "
+                "the name",
+                formula.equations[0].span,
+                "give it another one",
+            )
         writer = _Inverse(plan, step, planned, made, found)
-        if why := writer.obstacle():
-            obstacles.append(why)
+        if writer.obstacle():
+            obstacles.append(writer.obstacle())
         else:
             changed[made.name] = writer.write()
-    if obstacles and not changed:
+    if not changed:
+        why = [*obstacles, "no block of it is like the others"][0]
         report.error(
             "RF532",
-            f"{formula.name} has an inverse, but {obstacles[0]}",
+            f"{formula.name} has an inverse, but {why}",
             formula.equations[0].span,
             hint="--memory lean keeps little of any network",
         )
