@@ -39,9 +39,10 @@ class Again:
         self.stride = tensor.stride() if make else ()
         self.make, self.inputs, self.small = make, inputs, small
         self.deep: int = 1 + max((item.deep for item, _ in inputs), default=-1)
+        self.outside = False
         self.kept: Tensor | None = None
         self.made: Tensor | None = None
-        self.asked = self.given = 0
+        self.asked = self.given = self.stands = 0
 
     def want(self) -> None:
         """Says that the backward pass asks for it, once for each call.
@@ -77,6 +78,7 @@ class Again:
             raise RuntimeError("a tensor is gone that the backward pass needs")
         with torch.no_grad():
             self.kept = self.small[0](tensor) if self.small else tensor.detach()
+        self.stands = self.kept._version
         self.make, self.inputs, self.deep = None, (), 0
 
     def take(self) -> Tensor:
@@ -100,17 +102,24 @@ class Again:
             made = self.again()
         elif self.small:
             made = self.small[1](self.kept)
-        elif self.kept._version == self.version:
-            return self.kept, False
-        else:
+        elif self.is_changed():
             raise RuntimeError(
                 "a tensor that the backward pass needs was changed in place after the "
                 f"forward pass; it has the shape {[*self.shape]}"
             )
+        else:
+            return self.kept, False
         if self.given == self.asked:
             return made, True
         self.made = made
         return made, False
+
+    def is_changed(self) -> bool:
+        """Whether what is kept was changed in place."""
+        tensor = self.tensor()
+        if tensor is not None and tensor._version != self.version:
+            return True
+        return self.kept is not None and self.kept._version != self.stands
 
     def again(self) -> Tensor:
         """The tensor, made of others."""

@@ -47,16 +47,30 @@ class Lean(TorchDispatchMode):
                 or torch._C._are_functorch_transforms_active()
             ):
                 return method(*args, **kwargs)
-            hooks = torch.autograd.graph.saved_tensors_hooks(Lean.pack, Lean.unpack)
-            with hooks, Lean():
-                return method(*args, **kwargs)
+            mode = Lean()
+            hooks = torch.autograd.graph.saved_tensors_hooks(mode.pack, Lean.unpack)
+            try:
+                with hooks, mode:
+                    return method(*args, **kwargs)
+            finally:
+                mode.forget()
 
         return lean
 
-    @staticmethod
-    def pack(tensor: Tensor) -> tuple[Again, Any]:
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[Again] = []
+
+    def forget(self) -> None:
+        """Has tensors forget their notes, which only autograd needs from now on."""
+        for again in self.notes:
+            if (tensor := again.tensor()) is not None:
+                tensor.__dict__.pop("again", None)
+        self.notes.clear()
+
+    def pack(self, tensor: Tensor) -> tuple[Again, Any]:
         """What autograd keeps in place of a tensor."""
-        again, place = Lean.noted(tensor)
+        again, place = self.noted(tensor)
         again.want()
         return again, place
 
@@ -68,17 +82,23 @@ class Lean(TorchDispatchMode):
             value = again.take().detach()
             return value if place is None else value.as_strided(*place)
 
-    @staticmethod
-    def noted(tensor: Tensor) -> tuple[Again, Any]:
+    def note(self, tensor: Tensor, *how: Any) -> Again:
+        """Notes how a tensor is had again."""
+        again = tensor.__dict__["again"] = Again(tensor, *how)
+        self.notes.append(again)
+        return again
+
+    def noted(self, tensor: Tensor) -> tuple[Again, Any]:
         """How a tensor is had again, and its place in that if it is a view."""
         whole = tensor if tensor._base is None else tensor._base
         again = whole.__dict__.get("again")
         if again is None or tensor.is_complex():
             again = Again(tensor)
-            again.kept = tensor  # It comes from outside, where somebody has it.
+            again.keep()
+            again.outside = True  # Somebody else has it.
             return again, None
         if again.version != whole._version:  # It was changed in place.
-            again = whole.__dict__["again"] = Again(whole)
+            again = self.note(whole)
         if whole is tensor:
             return again, None
         return again, (tensor.shape, tensor.stride(), tensor.storage_offset())
@@ -97,7 +117,7 @@ class Lean(TorchDispatchMode):
             self.drop(name, args)
             return out
         for tensor in made:
-            tensor.__dict__["again"] = Again(tensor)
+            self.note(tensor)
         if name in self.CHEAP:
             self.call(made[0], func, args, kwargs or {})
         elif name.endswith("_batch_norm"):
@@ -112,13 +132,15 @@ class Lean(TorchDispatchMode):
             self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
         return out
 
-    @staticmethod
-    def call(out: Tensor, func: Any, args: Sequence[Any], kwargs: Any = None) -> None:
+    def call(
+        self, out: Tensor, func: Any, args: Sequence[Any], kwargs: Any = None
+    ) -> None:
         """Notes that a call makes a tensor, over another that nobody has if it can."""
         many = isinstance(args[0], tuple | list)
         of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
-        if not any("again" in (t if t._base is None else t._base).__dict__ for t in of):
-            return  # All of it comes from outside.
+        inputs = [*map(self.noted, of)]
+        if all(item.outside for item, _ in inputs):
+            return
         # A tensor in here would live as long as the note.
         rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
         named = kwargs or {}
@@ -141,7 +163,7 @@ class Lean(TorchDispatchMode):
             result = (over if over and fits else func)(*filled, **named)
             return result if isinstance(result, Tensor) else result[0]
 
-        out.__dict__["again"] = Again(out, make, [*map(Lean.noted, of)])
+        self.note(out, make, inputs)
 
     @staticmethod
     def normed(
@@ -163,15 +185,13 @@ class Lean(TorchDispatchMode):
         """What stands in these places of images."""
         return x.flatten(-2).gather(-1, places.flatten(-2)).view(places.shape)
 
-    @staticmethod
-    def narrow(places: Tensor, count: int) -> None:
+    def narrow(self, places: Tensor, count: int) -> None:
         """Notes that numbers below a count are kept as small ones."""
         kind = torch.int16 if count < 2**15 else torch.int32
         small = (lambda t: t.to(kind), lambda kept: kept.long())
-        places.__dict__["again"] = Again(places, small=small)
+        self.note(places, None, (), small)
 
-    @staticmethod
-    def drop(name: str, args: Any) -> None:
+    def drop(self, name: str, args: Any) -> None:
         """Notes that a mask, of zeros and one other number, is kept as yes and no."""
         mask = args[0]
         again = mask.__dict__.get("again")
@@ -185,5 +205,5 @@ class Lean(TorchDispatchMode):
             return
         kind = mask.dtype
         small = (lambda t: t != 0, lambda kept: kept.to(kind).div_(by))
-        again = mask.__dict__["again"] = Again(mask, small=small)
+        again = self.note(mask, None, (), small)
         again.version += 1  # Torch counts the change when we are done.

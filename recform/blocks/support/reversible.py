@@ -28,6 +28,9 @@ class Reversible:
         given: what that gets; what is handed on takes the place of the last of it.
     """
 
+    #: The pass that ran last: what it has handed on is what the next one gets.
+    latest: "ref[Reversible] | None" = None
+
     def __init__(
         self,
         block: nn.Module,
@@ -52,6 +55,7 @@ class Reversible:
         self.count = 0
         self.values: dict[int, Tensor] = {}
         self.outputs: tuple[Tensor, ...] | None = None
+        self.made: list[ref[Tensor]] = []
         self.after: Reversible | None = None
         self.before: ref[Reversible] | None = None
 
@@ -86,13 +90,13 @@ class Reversible:
             made = self.method(self.block, *given)
         outputs = made if isinstance(made, tuple) else (made,)
         self.given = given[: -len(outputs)]
-        came = [t.__dict__.get("made_by") for t in given[-len(outputs) :]]
-        if came[0] and came == [(came[0][0], n) for n in range(len(outputs))]:
-            before = came[0][0]
+        before = Reversible.latest and Reversible.latest()
+        state = given[-len(outputs) :]
+        if before and [id(t()) for t in before.made] == [*map(id, state)]:
             before.outputs, before.after, self.before = None, self, ref(before)
         self.outputs = tuple(t.detach() for t in outputs)
-        for number, tensor in enumerate(outputs):
-            tensor.__dict__["made_by"] = self, number
+        self.made = [ref(t) for t in outputs]
+        Reversible.latest = ref(self)
         return made
 
     @contextmanager
