@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed
+from torch import nn
 from typer.testing import CliRunner
 
 import recform
@@ -40,6 +42,11 @@ TEXTS = {
     "M = ln > linear(2*c) > gelu > linear(c) > dropout(0.2)\n"
     "Y_i = X_<i-1> + A_i*X_<i-1>\nX_i = Y_i + M_i*Y_i\noutput X_L",
 }
+
+REVERSIBLE = (
+    "input 3 x 8 x 8\nstages 4 x 4\nW = conv(3, c) > bn > relu\n"
+    "X_i = W_i*X_<i-1> + X_<i-2>"
+)
 
 
 def backward(net: torch.nn.Module, x: torch.Tensor) -> list[Any]:
@@ -121,6 +128,23 @@ def test_mistakes() -> None:
     assert recform.compile(text).source
     with pytest.raises(CompileError, match=r"RF209.*--memory lean brings"):
         _ = recform.compile(text, memory="lean").source
+
+
+@pytest.mark.parametrize("form", ["lean", "reversible"])
+def test_in_parallel(form: str, tmp_path: Path) -> None:
+    """Gradients come to DistributedDataParallel as those of the plain network do."""
+    text = TEXTS["subtraction"] if form == "lean" else REVERSIBLE
+    plain = recform.load(text)
+    net = recform.load(text, memory=form)
+    net.load_state_dict(plain.state_dict())
+    x = torch.randn(2, 3, 8, 8)
+    where = f"file://{tmp_path / 'store'}"
+    torch.distributed.init_process_group("gloo", where, rank=0, world_size=1)
+    try:
+        found = backward(nn.parallel.DistributedDataParallel(net), x)
+    finally:
+        torch.distributed.destroy_process_group()
+    torch.testing.assert_close(found, backward(plain, x))
 
 
 def test_what_is_imported_is_used() -> None:
