@@ -130,6 +130,23 @@ def test_effective_depths_that_are_known() -> None:
     assert flow.paths[0].start is not None and flow.paths[0].start.mean == 0
 
 
+def test_paths_run_through_weights_that_a_tensor_makes() -> None:
+    """A product is linear in both: in a member, and in what its feature is made of."""
+    text = (
+        "stages 4 x 5\nT = linear\nA = linear(i)\n"
+        "X_i = T_i*sum(k, 0, i-1, A_<i,k>(X_<i-1>)*X_k)"
+    )
+    numbers = [1]
+    for _ in range(5):
+        numbers.append(sum(numbers[-1] + older for older in numbers))
+    (flow,) = analyse(formula(FRAME + text), Diagnostics()).flows
+    assert numbers[-2:] == [165, 1031]
+    assert flow.paths[0].net.total == numbers[-1]
+    assert flow.paths[0].start is None
+    found = reads(formula(FRAME + text), 5)
+    assert found[0].reads[-1].text() == "0..i-1 (content weights)"
+
+
 def test_the_unknown_scores_weigh_nothing() -> None:
     text = ATTENTION.replace("q_i = 0", "q_i = 1").format(depth=3)
     (flow,) = analyse(formula(FRAME + text), Diagnostics()).flows

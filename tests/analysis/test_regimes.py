@@ -425,6 +425,35 @@ def test_gates_in_some_blocks_alone_do_not_cancel() -> None:
     assert paths.net.total > 0
 
 
+def test_blocks_may_compute_in_an_order_of_their_own() -> None:
+    """In the last two blocks C needs Z, which stands behind it in the others."""
+    text = (
+        "input 4\nstages 4 x 5\nX_i = X_<i-1> + W_i*X_<i-1>\nX_<L-1..L> = X_<i-1>\n"
+        "C_i = U_i*X_<i-1>\nZ_i = V_i*C_<i-1>\nC_<L-1..L> = C_<i-1> + B_i*Z_i\n"
+        "output C_L"
+    )
+    made = compile_source(from_text(text))[0].formula
+    assert all(check.holds for check in verify(made, build))
+    linear = linearise(made, Diagnostics())
+    found = {
+        row.left: row.right
+        for item in pieced(linear, jacobians(linear), [5])
+        if item.own is not None
+        for row in item.own.written[5]
+    }
+    assert found["dC_5/dC_4"] == "1 + B_5*V_5"
+    assert found["dC_5/dZ_4"] == "B_4 + B_5*V_5*B_4"
+
+
+def test_gains_in_some_blocks_alone_have_no_polynomial() -> None:
+    text = (
+        "input 4\nstages 4 x 4\nscalar a_i = 0.5 per channel\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_<L-1..L> = X_<i-1> + a_i*U_i*X_<i-1>"
+    )
+    made = compile_source(from_text(text))[0].formula
+    assert all(check.holds is not False for check in verify(made, build))
+
+
 # -- depth, and stages
 
 

@@ -63,8 +63,10 @@ stages 8 x 3
 head   ln > token > linear(10)
 A = ln > attention(2) > droppath(0.2*(i-1)/(L-1))
 M = rmsnorm > linear(4*c) > gelu > linear(c)
+T = attend(2, talking=true)
+K = classtoken(alone=true)
 Y_i = X_<i-1> + A_i*X_<i-1>
-X_i = Y_i + M_i*Y_i
+X_i = Y_i + T_i(M_i*Y_i, behind(K*Y_i, Y_i), behind(Y_i, K*Y_i))
 output X_L
 """
 

@@ -57,6 +57,8 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("append", TOKENS, {"value": 1.0}),
     ("append", VECTOR, {"value": 0.5}),
     ("append", PIXELS, {"value": 0.5}),
+    ("append", IMAGE, {"value": -3.0, "front": True}),
+    ("append", TOKENS, {"value": 7.5, "front": True}),
     ("pad", IMAGE, {"before": 1}),
     ("pad", IMAGE, {"before": (0, 2), "after": 1}),
     ("pad", IMAGE, {"before": 0, "after": 2, "mode": "reflect"}),
@@ -117,6 +119,9 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("attend", (TOKENS,) * 3, {"heads": 2, "qknorm": True, "rotary": 100}),
     ("attend", (TOKENS, HALF, HALF), {"heads": 2, "kvheads": 1, "qknorm": True}),
     ("attend", (TOKENS, MORE, MORE), {"heads": 2, "softcap": 5.0}),
+    ("attend", (TOKENS, MORE, MORE), {"heads": 4, "talking": True}),
+    ("attend", (TOKENS,) * 3, {"heads": 2, "talking": True, "dropout": 0.3}),
+    ("attend", (TOKENS, HALF, HALF), {"heads": 4, "kvheads": 2, "talking": True}),
     (
         "attend",
         (TOKENS, HALF, HALF),
@@ -148,6 +153,8 @@ CALLS: list[tuple[str, Shape | tuple[Shape, ...], dict[str, Any]]] = [
     ("image", PIXELS, {}),
     ("pixels", IMAGE, {}),
     ("classtoken", TOKENS, {}),
+    ("classtoken", TOKENS, {"std": 0.02, "alone": True}),
+    ("behind", (TOKENS, MORE), {}),
     ("positions", TOKENS, {"std": 0.1}),
     ("token", TOKENS, {}),
     ("token", TOKENS, {"index": 4}),
@@ -225,7 +232,7 @@ def test_what_autograd_keeps(name: str, x: Any, given: dict[str, Any]) -> None:
         words = tensor.element_size() // 4 if tensor.element_size() >= 4 else 1
         # Per-channel statistics have one axis, and do not grow with the batch of 2.
         # Angles and masks, of positions alone, are of no example either.
-        table = name == "attend" and tensor.dim() == 2
+        table = name == "attend" and tensor.dim() == 2 and "talking" not in given
         each = tensor.shape == (2,) or (tensor.dim() > 1 and not table)
         if each and tensor.shape not in kernels and tensor.data_ptr() not in own:
             kept[tensor.data_ptr()] = tensor.numel() * words

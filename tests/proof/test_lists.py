@@ -11,6 +11,7 @@ import pytest
 
 import recform
 from recform.algebra.expr import (
+    Dealt,
     Learned,
     Listed,
     Members,
@@ -53,6 +54,12 @@ vector q_i = 0.1
 P_i = P_<i-1> + T_i*sum(k, 0, i-1, softmax(k, dot(q_i, P_k))*P_k, by=stage)
 P_<first> = T_<first>*P_<first-1>
 """,
+    "dealt": FRAME
+    + """
+A = linear(2*i)
+Q_i, R_i = split(A_i*X_<i-1>, 2)
+X_i = T_i*sum(k, 0, i-1, Q_<i,k>*X_k) + sum(k, 0, i-1, tanh(R_<i,k>)*X_k)
+""",
 }
 
 
@@ -92,6 +99,12 @@ def _old_members(tensor: Tensor) -> Tensor | None:
     return None
 
 
+def _dealt_from_another(tensor: Tensor) -> Tensor | None:
+    if isinstance(tensor, Dealt) and isinstance(tensor.tensor, State):
+        return Dealt(State("R", tensor.tensor.index))
+    return None
+
+
 PLANTED: dict[str, tuple[str, Fault]] = {
     "a wrong member": ("weighed", listed(lambda c: (c[0], State("X", 3)))),
     "the newest member first": ("weighed", listed(lambda c: (c[1], c[0]))),
@@ -100,6 +113,7 @@ PLANTED: dict[str, tuple[str, Fault]] = {
     "a stale list": ("weighed", stepped(_stale)),
     "weights of another block": ("weighed", stepped(rewritten(_weights_of_another))),
     "no softmax": ("attended", stepped(rewritten(_no_softmax))),
+    "features of another tensor": ("dealt", stepped(rewritten(_dealt_from_another))),
     "a group without its own part": ("grouped", stepped(rewritten(_old_members))),
     "a stage that is not finished": (
         "grouped",
@@ -139,6 +153,11 @@ PRINTED: dict[str, tuple[str, str, str]] = {
         r"torch\.tensordot\(self\.a, (.*), dims=1\)",
         r"\1.sum(dim=0)",
     ),
+    "features of another tensor": ("dealt", r'c", q, ', r'c", r, '),
+    "features along another axis": ("dealt", r"movedim\(-1, 0\)", "movedim(0, 1)"),
+    "features of all positions": ("dealt", r"unsqueeze\(-1\)", "unsqueeze(0)"),
+    "features of other members": ("dealt", r"stack\(xs_prev\)", "stack(xs_prev[::-1])"),
+    "members that are not added up": ("dealt", r"->\.\.\.c", "->k...c"),
     "shares of another axis": ("attended", r"dim=0", "dim=1"),
     "no shares": ("attended", r"weights \* ", ""),
     "a mean for a sum": ("attended", r"\.sum\(dim=0\)", ".mean(dim=0)"),

@@ -197,7 +197,8 @@ class Pieced:
         rows: dict[str, list[Formulas]] = {name: [] for name in names}
         output = self._linear.formula.output.xreplace({L: self._length})
         for block in range(self._length, max(self._length - STEPS, 1) - 1, -1):
-            for name in reversed(names):
+            # The last one that a block computes first: what reads a tensor is behind it.
+            for name in [*self._written_at(block)][::-1]:
                 found[name, block] = self._entry(name, block, found)
             if max(len(found[name, block].terms) for name in names) > MOST:
                 break

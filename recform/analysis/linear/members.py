@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import sympy
 
 from recform.algebra.expr import (
     Across,
+    Dealt,
     History,
     K,
     Listed,
     Members,
     Over,
+    Part,
     Pointwise,
     Scaled,
     Tensor,
@@ -58,22 +61,36 @@ def written_sum(tensor: Over, definitions: Mapping[Tensor, Tensor]) -> list[Tens
     """
     listed = list_of(tensor.tensor)
     assert listed is not None
+    found = members_of(listed, definitions)
     return [
-        _of_member(tensor.tensor, number, member)
-        for number, member in members_of(listed, definitions)
+        _of_member(tensor.tensor, _Member(number, made, place, len(found)))
+        for place, (number, made) in enumerate(found)
     ]
 
 
-def _of_member(tensor: Tensor, number: int, member: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class _Member:
+    """A member of a list: its number and what it is; its place, and of how many."""
+
+    number: int
+    tensor: Tensor
+    place: int
+    count: int
+
+
+def _of_member(tensor: Tensor, member: _Member) -> Tensor:
     """What is made of all members, of one of them."""
     if isinstance(tensor, Members):
-        return member
+        return member.tensor
+    if isinstance(tensor, Dealt):
+        # There is a feature for each.
+        return Part(tensor.tensor, member.count, member.place)
     if not tensor.is_many or isinstance(tensor, Over):
         return tensor
     if isinstance(tensor, Scaled):
-        weight = tensor.coefficient.xreplace({K: sympy.Integer(number)})
-        return Scaled(weight, _of_member(tensor.tensor, number, member), tensor.at)
-    return rebuilt(tensor, lambda part: _of_member(part, number, member))
+        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        return Scaled(weight, _of_member(tensor.tensor, member), tensor.at)
+    return rebuilt(tensor, lambda part: _of_member(part, member))
 
 
 def share_at_start(

@@ -58,7 +58,10 @@ def linearise(
     reader = Differentiator(formula, report, activations, choices)
     laws = _ordered(reader.laws())
     report.check()
-    starts = reader.starts(laws, first)
+    starts = tuple(
+        {name: start[name] for name in _needed(start, At(START, block))}
+        for block, start in enumerate(reader.starts(laws, first))
+    )
     output = reader.gradient(formula.output)
     report.check()
     solved = _solve(laws)
@@ -126,11 +129,7 @@ def _of_block(found: Mapping[Source, Gradient], block: int) -> Mapping[str, Grad
     """The derivatives of the tensors of a block, in the order of computation."""
     here = At(START, block)
     made = {s.unknown: gradient for s, gradient in found.items() if s.at == here}
-    needs = {
-        name: {source.unknown for source in gradient if source.at == here}
-        for name, gradient in made.items()
-    }
-    return {name: made[name] for name in by_need(needs)}
+    return {name: made[name] for name in _needed(made, here)}
 
 
 def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
@@ -155,11 +154,21 @@ def _solve(laws: tuple[Law, ...]) -> tuple[Law, ...]:
 def _ordered(laws: list[Law]) -> tuple[Law, ...]:
     """Laws in the order of computation: what the same block reads comes first."""
     by_name = {law.unknown: law for law in laws}
-    needs = {
-        law.unknown: {s.unknown for s in law.gradient if s.at == At(BLOCK)}
-        for law in laws
-    }
-    return tuple(by_name[name] for name in by_need(needs))
+    gradients = {name: law.gradient for name, law in by_name.items()}
+    return tuple(by_name[name] for name in _needed(gradients, At(BLOCK)))
+
+
+def _needed(gradients: Mapping[str, Gradient], here: At) -> list[str]:
+    """Unknowns of a block, so that what another one reads comes before it.
+
+    Blocks with equations of their own have an order of their own.
+    """
+    return by_need(
+        {
+            name: {source.unknown for source in gradient if source.at == here}
+            for name, gradient in gradients.items()
+        }
+    )
 
 
 __all__ = [

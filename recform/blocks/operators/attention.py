@@ -126,10 +126,23 @@ class Attend(Several):
             "scale", Kind.NUMBER, None, "of the scores; 1/sqrt(features of a head)"
         ),
         Argument("dropout", Kind.RATE, 0.0, "of the attention weights, in training"),
+        Argument(
+            "talking",
+            Kind.FLAG,
+            False,
+            "learned sums over the heads of the scores, and of the weights",
+        ),
     )
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         q, k, v = inputs
+        if a.talking and (a.causal or a["window"] or a["softcap"] is not None):
+            raise Misfit(
+                "RF402",
+                "mixes the weights of its heads, with a bias: each query sees every key",
+                hint="heads that talk are not causal, and have no window and no softcap",
+                argument="talking",
+            )
         for x in inputs:
             require_layout(x, Layout.TOKENS)
         heads, shared = a.heads, _kv_heads(a)
@@ -178,9 +191,13 @@ class Attend(Several):
         q, k, _ = inputs
         made = self.shape_of(inputs, a)
         kept = _kept(inputs, made, a)
+        heads, pairs = int(a.heads), int(q.grid[0]) * int(k.grid[0])
+        parameters = 2 * (int(q.features) // heads) if a.qknorm else 0
+        parameters += 2 * heads * (heads + 1) if a.talking else 0
+        mixed = 2 * heads * heads * pairs if a.talking else 0
         return Cost(
-            parameters=2 * (int(q.features) // int(a.heads)) if a.qknorm else 0,
-            multiply_adds=int(k.grid[0]) * (q.elements + made.elements),
+            parameters=parameters,
+            multiply_adds=int(k.grid[0]) * (q.elements + made.elements) + mixed,
             saves_input=kept.inputs,
             saves_output=kept.output,
             saves_more=kept.more,
@@ -205,6 +222,7 @@ class Attend(Several):
         parts += [f"normed={code(q.features // a.heads)}"] if a.qknorm else []
         parts += [f"scale={code(a.scale)}"] if a["scale"] is not None else []
         parts += [f"dropout={fraction(a.dropout)}"] if a.dropout != 0 else []
+        parts += ["talking=True"] if a.talking else []
         return Emitted("{m}({q}, {k}, {v})", f"Attend({', '.join(parts)})")
 
 
@@ -223,9 +241,9 @@ class _Kept:
 
     torch's own kernel keeps its inputs, its output, and a number of four bytes for each head
     and query (`rows`).
-    Where it has none (on a CPU with dropout, with a cap of the scores, or where values are
-    not as wide as keys) it keeps copies of all three, and the weights as often as they are
-    changed.
+    Where it has none (on a CPU with dropout, with a cap of the scores, with heads that talk,
+    or where values are not as wide as keys) it keeps copies of all three, and the weights as
+    often as they are changed.
     """
 
     inputs: tuple[str, ...]
@@ -240,7 +258,7 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
     heads, shared = int(a.heads), int(_kv_heads(a))
     queries, keys = int(q.grid[0]), int(k.grid[0])
     capped, alike = a["softcap"] is not None, made.features == q.features
-    fused = alike and not capped and a.dropout == 0
+    fused = alike and not capped and not a.talking and a.dropout == 0
     turned, alone = a["rotary"] is not None, heads == shared
     straight = {
         "q": fused and not turned and not a.qknorm,
@@ -257,7 +275,8 @@ def _kept(inputs: tuple[Shape, ...], made: Shape, a: Arguments) -> _Kept:
     if fused:
         more += made.elements if turned else 0
     else:
-        copies = 2 if capped else 1
+        # Of heads that talk: scores, weights, and what is mixed of these, if no dropout is.
+        copies = 3 - (a.dropout > 0) if a.talking else 2 if capped else 1
         if a.dropout > 0:
             copies += 2 if a.dropout < 1 else 1
         more += copies * heads * queries * keys

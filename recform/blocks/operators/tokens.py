@@ -1,4 +1,4 @@
-"""Images as tokens and back, and what a transformer adds to its tokens."""
+"""Images as tokens and back, rows of tokens, and what a transformer adds to its tokens."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from recform.blocks.operator import (
     Kind,
     Misfit,
     Operator,
+    Several,
     require_layout,
 )
 from recform.blocks.operators.convolution import CONV
@@ -166,20 +167,52 @@ class ClassToken(Operator):
     about = "a learned token in front of the others"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "class_token"
-    arguments = (Argument("std", Kind.NUMBER, 0.0, "deviation of its start around 0"),)
+    arguments = (
+        Argument("std", Kind.NUMBER, 0.0, "deviation of its start around 0"),
+        Argument("alone", Kind.FLAG, False, "it comes without the others"),
+    )
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.TOKENS)
-        return Shape(Layout.TOKENS, x.features, (x.grid[0] + 1,))
+        others = 0 if a.alone else x.grid[0]
+        return Shape(Layout.TOKENS, x.features, (others + 1,))
 
     def cost(self, x: Shape, a: Arguments) -> Cost:
         return Cost(parameters=int(x.features))
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
+        token = "{m}.expand({x}.shape[0], -1, -1)"
         return Emitted(
-            "torch.cat(({m}.expand({x}.shape[0], -1, -1), {x}), dim=1)",
+            token if a.alone else f"torch.cat(({token}, {{x}}), dim=1)",
             _parameter(f"1, 1, {code(x.features)}", a),
         )
+
+
+class Behind(Several):
+    """Two rows of tokens as one."""
+
+    name = "behind"
+    about = "the tokens of x, and behind them those of y"
+    inputs = ("x", "y")
+
+    def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
+        x, y = inputs
+        require_layout(x, Layout.TOKENS)
+        require_layout(y, Layout.TOKENS)
+        known = isinstance(x.features, int) and isinstance(y.features, int)
+        if known and x.features != y.features:
+            raise Misfit(
+                "RF401",
+                f"takes tokens of one width, not of {x.features} and of {y.features} "
+                "features",
+            )
+        return Shape(Layout.TOKENS, x.features, (x.grid[0] + y.grid[0],))
+
+    def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
+        return Cost()
+
+    def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
+        return Emitted("torch.cat(({x}, {y}), dim=1)")
 
 
 class Positions(Operator):

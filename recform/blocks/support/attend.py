@@ -20,6 +20,7 @@ class Attend(nn.Module):
         normed: the features of a head, where queries and keys are normalised.
         scale: of the scores; one over the root of the features of a head if left out.
         dropout: of the attention weights, in training.
+        talking: whether the scores of all heads are mixed, and so are the weights.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Attend(nn.Module):
         normed: int | None = None,
         scale: float | None = None,
         dropout: float = 0.0,
+        talking: bool = False,
     ) -> None:
         super().__init__()
         self.heads = heads
@@ -45,6 +47,9 @@ class Attend(nn.Module):
         self.dropout = dropout
         self.q_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
         self.k_norm = nn.RMSNorm(normed, eps=1e-6) if normed else nn.Identity()
+        self.talking = talking
+        self.proj_l = nn.Linear(heads, heads) if talking else nn.Identity()
+        self.proj_w = nn.Linear(heads, heads) if talking else nn.Identity()
 
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         # Batch x positions x features to batch x heads x positions x width
@@ -77,6 +82,8 @@ class Attend(nn.Module):
     def attended(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """The values, weighed by how well their keys meet the queries."""
         dropout = self.dropout if self.training else 0.0
+        if self.talking:
+            return F.dropout(self.talked(q, k), dropout) @ v
         if self.softcap is None:
             return F.scaled_dot_product_attention(
                 q,
@@ -92,3 +99,10 @@ class Attend(nn.Module):
         scores = scores.tanh() * self.softcap
         scores = scores.masked_fill(~self.seen(q, k), float("-inf"))
         return F.dropout(scores.softmax(3), dropout) @ v
+
+    def talked(self, q: Tensor, k: Tensor) -> Tensor:
+        """Weights of heads that hear each other, before the softmax and behind it."""
+        scale = q.shape[3] ** -0.5 if self.scale is None else self.scale
+        scores = (q * scale @ k.transpose(2, 3)).movedim(1, 3)
+        weights: Tensor = self.proj_w(self.proj_l(scores).softmax(2))
+        return weights.movedim(3, 1)

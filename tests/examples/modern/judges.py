@@ -11,6 +11,7 @@ LOOP = "a loop written from the paper"
 JUDGES = {
     "attention_residuals": LOOP,
     "attention_residuals_grouped": LOOP,
+    "cait": "timm's Cait, narrow",
     "cross_attention": LOOP,
     "deepnorm": LOOP,
     "deit3": "timm's DeiT III",
@@ -38,6 +39,7 @@ JUDGES = {
     "minlstm": LOOP,
     "mixer": "timm's mixer_b16_224",
     "mixture_of_depths": LOOP,
+    "mudd": LOOP,
     "neural_ode": "torchdiffeq",
     "nfnet": "timm's NormFreeNet, narrow",
     "palm": LOOP,

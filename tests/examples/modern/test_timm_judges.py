@@ -91,3 +91,28 @@ def test_layer_scale(depth: int) -> None:
         return key.replace("attn.proj.", "attn.out_proj.").replace(".gamma", "")
 
     judged(net, judge, torch.randn(2, 3, 48, 48, dtype=torch.float64), named)
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_cait(depth: int) -> None:
+    """Talking heads, and the two blocks in which the class token alone attends."""
+    from timm.models.cait import Cait
+
+    judge = Cait(img_size=32, num_classes=5, embed_dim=16, depth=depth, num_heads=4)
+    net = network(
+        "cait", {}, {"classes": 5, "size": 32, "width": 16, "depth": depth, "heads": 4}
+    )
+
+    def named(key: str) -> str:
+        key = key.replace("patch_embed.proj.", "patch_embed.")
+        key = key.replace("cls_token", "K.cls_token")
+        key = re.sub(r"attn\.proj_([lw])\.", r"attn.T.proj_\1.", key)
+        return re.sub(
+            r"blocks_token_only\.(\d)",
+            lambda found: f"blocks.{depth + int(found[1])}",
+            key,
+        )
+
+    images = torch.randn(2, 3, 32, 32, dtype=torch.float64)
+    judged(net, judge, images, named)
+    torch.testing.assert_close(net(images), judge(images), rtol=1e-10, atol=1e-10)
