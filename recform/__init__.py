@@ -5,7 +5,8 @@
 
 `compile` gives everything that is known about a formula, `load` the PyTorch module.
 `save_weights` and `load_weights` keep weights together with their formula, `transplant`
-takes them over from another network. `train` tries a formula, or any module, on data.
+takes them over from another network. `optimize` makes a module that was trained one for
+inference. `train` tries a formula, or any module, on data.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ __all__ = [
     "compile",
     "load",
     "load_weights",
+    "optimize",
     "save_weights",
     "train",
     "transplant",
@@ -64,6 +66,7 @@ def compile(
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
     memory: str = "plain",
     **params: Any,
 ) -> Compiled:
@@ -78,6 +81,9 @@ def compile(
             classifiers can have.
         generation: whether the module can go on by positions (`step`), and keeps what it
             has seen of those before: of networks whose positions see none behind.
+        inference: whether the module is for inference: what is linear is one operator, and
+            what is nothing in evaluation is gone. `load_weights` folds weights that were
+            trained into it, and :func:`optimize` makes one of a module.
         memory: what it keeps for its backward pass: ``plain``, what autograd keeps;
             ``lean``, which makes again what is cheap; or ``reversible``, which runs blocks
             backwards.
@@ -101,6 +107,7 @@ def compile(
         network,
         timm=timm,
         generation=generation,
+        inference=inference,
         memory=memory,
     )
     return choose(compiled, network)
@@ -115,6 +122,7 @@ def load(
     plugins: Iterable[Plugin] = (),
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
     memory: str = "plain",
     **params: Any,
 ) -> torch.nn.Module:
@@ -128,6 +136,7 @@ def load(
         plugins=plugins,
         timm=timm,
         generation=generation,
+        inference=inference,
         memory=memory,
         **params,
     ).module()
@@ -157,7 +166,8 @@ def save_weights(
 
     Raises:
         recform.diagnostics.CompileError: if the formula does not compile, is not the
-            module's (RF703), or the file cannot be written (RF503).
+            module's (RF703) or is for inference (RF545), or the file cannot be written
+            (RF503).
     """
     from recform.weights import save
 
@@ -180,7 +190,8 @@ def load_weights(
     """Reads the weights of a safetensors file into a module.
 
     A file that names a formula must name the same one, up to comments, spaces and
-    names; without one, the names of its tensors count.
+    names; without one, the names of its tensors count. Into a module for inference the
+    weights are folded.
 
     Args:
         module: made from the formula.
@@ -211,6 +222,50 @@ def load_weights(
     for remark in found.remarks:
         warnings.warn(render_text([remark]), stacklevel=3)
     return found
+
+
+@_to_the_point
+def optimize(
+    module: torch.nn.Module,
+    formula: str | Path | Compiled | None = None,
+    /,
+    network: str | None = None,
+    *,
+    plugins: Iterable[Plugin] = (),
+    **params: Any,
+) -> torch.nn.Module:
+    """The module for inference, with the weights of one that was trained.
+
+    Normalisations are folded into the convolutions and matrices beside them, sums of such
+    are one, dropout is gone. Weights are computed in double precision, and what comes out
+    is tried beside the module that was trained.
+
+    Args:
+        module: made from a formula; it stays as it is.
+        formula: which, as for :func:`compile`, or what that returned. May be left out for
+            a module that `load` or `compile` made in this process.
+        network: as for :func:`compile`.
+        plugins: likewise.
+        params: likewise.
+
+    Returns:
+        A module in evaluation, in the precision and on the device of the other. Its
+        parameters ask for no gradients, and lie in memory with the channels last.
+
+    Raises:
+        recform.diagnostics.CompileError: if the formula does not compile, is not known
+            (RF543) or is not the module's (RF703), if the module has another form (RF542),
+            or if it would make something else (RF544).
+    """
+    from recform.compiler import for_inference
+    from recform.weights import formula_of
+    from recform.weights import optimize as folded
+
+    if formula is None:
+        compiled = formula_of(module)
+    else:
+        compiled = _compiled(formula, network, plugins, params)
+    return folded(module, compiled if compiled.training else for_inference(compiled))
 
 
 @_to_the_point

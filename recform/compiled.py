@@ -43,6 +43,7 @@ class Compiled:
         used: the other files that the formula uses.
         timm: whether the generated class has the interface of timm's models.
         generation: whether it can go on by positions, and keeps what it has seen.
+        training: of a network for inference, the same as it is trained.
         keeps: how much is kept for the backward pass.
     """
 
@@ -53,6 +54,7 @@ class Compiled:
     used: tuple[Source, ...] = ()
     timm: bool = False
     generation: bool = False
+    training: Compiled | None = None
     keeps: Memory = Memory.plain
 
     @property
@@ -181,10 +183,19 @@ class Compiled:
             CompileError: without torch (RF906).
         """
         need_torch("a network that runs")
-        module: torch.nn.Module = getattr(
-            load_source(self.source, self.name), self.name
-        )(**arguments)
+        made = getattr(load_source(self.source, self.name), self.name)
+        _MADE[made] = self
+        module: torch.nn.Module = made(**arguments)
         return module
+
+
+#: What the classes of networks were made from that this process has made itself.
+_MADE: dict[type, Compiled] = {}
+
+
+def made_from(module: torch.nn.Module) -> Compiled | None:
+    """The network that a module was made from; None if nobody knows."""
+    return _MADE.get(type(module))
 
 
 def emit_source(compiled: list[Compiled]) -> str:
@@ -199,7 +210,15 @@ def emit_source(compiled: list[Compiled]) -> str:
     first = compiled[0]
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
-        return emit(graphs, first.settings, first.timm, first.generation, first.keeps)
+        inference = first.training is not None
+        return emit(
+            graphs,
+            first.settings,
+            first.timm,
+            first.generation,
+            inference,
+            first.keeps,
+        )
 
 
 @contextmanager

@@ -17,6 +17,7 @@ The last one runs when the source of a :class:`recform.compiled.Compiled` is ask
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
 from recform.lowering.blame import blaming
 from recform.lowering.sections import no_network
-from recform.memory import memory_of
+from recform.memory import Memory, memory_of
 from recform.modules import load_source
 from recform.source import Source
 from recform.syntax.parse import parse
@@ -49,6 +50,7 @@ def compile_source(
     *,
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
     memory: str = "plain",
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
@@ -62,13 +64,15 @@ def compile_source(
             does not matter.
         timm: whether the classes get the interface of timm's models.
         generation: whether the classes can go on by positions.
+        inference: whether they are for inference: what is linear is one operator.
         memory: what they keep for their backward passes, by the name in
             :class:`recform.memory.Memory`.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
             interface is no image classifier (RF521), one that is to go on by positions
-            cannot (RF227), or there is no such ``memory`` (RF530).
+            cannot (RF227), or there is no such ``memory`` (RF530); for two forms that do
+            not go together (RF542).
     """
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
@@ -76,8 +80,10 @@ def compile_source(
     from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
 
-    kept_back = memory_of(memory)
+    keeps = memory_of(memory)
     report = Diagnostics()
+    if inference:
+        _check_alone(timm, generation, report, keeps)
     settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
     report.check()
@@ -95,12 +101,20 @@ def compile_source(
     if timm:
         _check_classifiers(made for made, _ in networks)
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
-    return tuple(
+    compiled = tuple(
         Compiled(
-            made, found, shown, report.warnings, file.used, timm, generation, kept_back
+            made,
+            found,
+            shown,
+            report.warnings,
+            file.used,
+            timm,
+            generation,
+            keeps=keeps,
         )
         for made, found in networks
     )
+    return tuple(map(for_inference, compiled)) if inference else compiled
 
 
 def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:
@@ -111,6 +125,44 @@ def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:
             the blocks would compute something else, which is a fault of the compiler.
     """
     return Compiled(*_network(formula, report))
+
+
+def for_inference(compiled: Compiled) -> Compiled:
+    """The same network for inference.
+
+    Raises:
+        CompileError: RF542, if it has another form; RF901, if the network would be
+            another one.
+    """
+    from recform.inference import fold, in_equations
+
+    report = Diagnostics()
+    _check_alone(compiled.timm, compiled.generation, report)
+    with answered(compiled.formula.source, report):
+        folded = fold(compiled.graph)
+        graph, found = _network(in_equations(folded), report)
+        if proof.overwrites(graph):
+            graph, found = _network(folded, report)
+        proof.prove_folded(compiled.graph, graph, report)
+    return replace(
+        compiled, graph=graph, proof=found, training=compiled, keeps=Memory.plain
+    )
+
+
+def _check_alone(
+    timm: bool, generation: bool, report: Diagnostics, keeps: Memory = Memory.plain
+) -> None:
+    """Raises a CompileError for a network for inference in another form (RF542)."""
+    if timm or generation or keeps is not Memory.plain:
+        what = "timm's interface" if timm else "a pass by positions"
+        if not timm and not generation:
+            what = f"the memory {keeps} of a backward pass"
+        report.error(
+            "RF542",
+            f"a network for inference has no other form, and {what} is one",
+            hint="fold it for inference, or give it that form",
+        )
+    report.check()
 
 
 def _network(formula: Formula, report: Diagnostics) -> tuple[NetworkGraph, Proof]:

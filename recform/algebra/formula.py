@@ -23,6 +23,22 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True)
+class Folded:
+    """What a step for inference has taken in of a network that is trained.
+
+    Attributes:
+        operator: the letter of the pipeline that it stood in; empty for the step's own.
+        steps: the places of the steps there, in the order in which they run; none for
+            the tensor that comes in itself.
+        factor: what it is multiplied by.
+    """
+
+    operator: str
+    steps: tuple[int, ...]
+    factor: Symbolic = sympy.S.One
+
+
+@dataclass(frozen=True)
 class Step:
     """One operator of a pipeline.
 
@@ -32,12 +48,14 @@ class Step:
             parameters of the file.
         label: the name that the author gave, or an empty string.
         span: where it stands.
+        folded: in a network for inference, what it stands for: the sum of that.
     """
 
     operator: Operator
     arguments: Arguments
     label: str
     span: Span = field(compare=False)
+    folded: tuple[Folded, ...] = field(compare=False, default=())
 
     @property
     def ends(self) -> bool:

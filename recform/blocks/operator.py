@@ -264,6 +264,8 @@ class Operator:
     #: Whether it works on each number by itself, without parameters and without chance:
     #: such an operator can be used as a function in equations.
     elementwise: bool = False
+    #: Whether torch can write what an elementwise operator makes over what it gets.
+    overwrites: bool = False
     #: By how many positions an elementwise operator moves each token; zeros come in front.
     #: It is a linear map then, and no function of numbers.
     moves: int = 0
@@ -277,6 +279,13 @@ class Operator:
     normalises: bool = False
     #: Whether it gathers statistics over its calls, by which it works in evaluation.
     gathers: bool = False
+    #: Whether it is nothing in evaluation: what comes in, unchanged.
+    absent: bool = False
+    #: Whether it is an affine map of each feature in evaluation: a batch normalisation.
+    folds: bool = False
+    #: Whether such a map behind it can be part of its weight and of its bias, which it has
+    #: if its argument ``bias`` says so.
+    bears: bool = False
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
@@ -309,6 +318,14 @@ class Operator:
     def shared(self, x: Shape, a: Arguments) -> tuple[Size, ...]:
         """The sizes of the weight that is shared, where ``shares`` says that one is."""
         return ()
+
+    def unpadded(self, a: Arguments) -> bool:
+        """Whether a number that is added to a feature of its input is added everywhere.
+
+        Zeros around a grid have none, so that what stands in front of the operator
+        cannot be part of it. Only asked where it :attr:`bears` such maps.
+        """
+        return False
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
         """What it keeps where a network goes on by positions; all sizes are numbers.
@@ -370,6 +387,14 @@ class Operator:
         """The code, of the shapes of all inputs."""
         (x,) = inputs
         return self.emit(x, a)
+
+
+def declares(operator: Operator, name: str) -> bool:
+    """Whether the class of an operator itself says that something holds.
+
+    What derives from it may compute something else, and has to say it again.
+    """
+    return vars(type(operator)).get(name) is True
 
 
 class Several(Operator):

@@ -129,6 +129,7 @@ def compiled(
     *,
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
     memory: str = "plain",
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
@@ -149,6 +150,7 @@ def compiled(
         network,
         timm=timm,
         generation=generation,
+        inference=inference,
         memory=memory,
     )
 

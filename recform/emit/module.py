@@ -31,6 +31,7 @@ def emit(
     settings: tuple[tuple[str, str], ...] = (),
     timm: bool = False,
     generation: bool = False,
+    inference: bool = False,
     memory: Memory = Memory.plain,
 ) -> str:
     """The source of a module with these networks.
@@ -40,6 +41,7 @@ def emit(
         settings: parameters that were set, for the header.
         timm: whether they get timm's interface; all are image classifiers then.
         generation: whether they can go on by positions; all take tokens or ids then.
+        inference: whether they are for inference, and their formulas folded.
         memory: what they keep for their backward passes.
 
     Raises:
@@ -82,6 +84,7 @@ def emit(
     options += "".join(f" --plugin {name}" for name in named)
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
+    options += " --for inference" if inference else ""
     options += "" if memory is Memory.plain else f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)

@@ -183,7 +183,7 @@ def is_whole(pipeline: Pipeline) -> bool:
 def check_inline(pipeline: Pipeline) -> None:
     """Raises a diagnostic for a part that cannot live in a module itself (RF219)."""
     for step in pipeline.steps:
-        name = step.label.partition(".")[0]
+        name = step.label.partition(".")[0].removeprefix(DERIVED)
         # Numbers come of brackets, which are a container.
         if is_held(name) and not name.isdigit():
             fail_no_attribute(name, step.span)

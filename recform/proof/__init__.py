@@ -6,6 +6,16 @@ other, both into one table of values; what comes out of the last block must be t
 value. Nothing here knows how steps, states and cuts were found.
 """
 
+from recform.proof.folded import prove_folded
 from recform.proof.network import FAULT, Proof, Refuted, proof_of, prove
+from recform.proof.overwriting import overwrites
 
-__all__ = ["FAULT", "Proof", "Refuted", "proof_of", "prove"]
+__all__ = [
+    "FAULT",
+    "Proof",
+    "Refuted",
+    "overwrites",
+    "proof_of",
+    "prove",
+    "prove_folded",
+]

@@ -6,6 +6,7 @@ file. It reads formulas and graphs; of the emitted code it only runs what it was
 """
 
 from recform.weights.files import load, save
+from recform.weights.inference import formula_of, optimize
 from recform.weights.match import Apart, Match, Taken
 from recform.weights.roles import Role, roles
 from recform.weights.transplant import Transplant, transplant
@@ -16,7 +17,9 @@ __all__ = [
     "Role",
     "Taken",
     "Transplant",
+    "formula_of",
     "load",
+    "optimize",
     "roles",
     "save",
     "transplant",

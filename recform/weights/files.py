@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from recform.algebra.formula import Formula
 from recform.blocks.plugins import Plugin
@@ -16,7 +16,7 @@ from recform.equality.difference import path_difference, path_lines
 from recform.files import write_whole
 from recform.weights.earlier import present
 from recform.weights.match import Apart, Match, match
-from recform.weights.modules import SHOWN, bare, fill, tensors_of
+from recform.weights.modules import SHOWN, bare, chosen_arguments, fill, tensors_of
 from recform.weights.normal import changes, normal_form
 from recform.weights.record import Record, compile_record, record_of
 from recform.weights.remarks import other_kind, remarks
@@ -72,6 +72,8 @@ def load(
             formula (RF702), or does not fit (RF703, RF705).
     """
     module = bare(module)
+    if compiled.training is not None:
+        return _load_folded(module, compiled, file, strict=strict, plugins=plugins)
     state = tensors_of(module, compiled)
     held = unwrapped(read_weights(file), state)
     source = None
@@ -93,6 +95,24 @@ def load(
     require(found, held.file, strict, hint)
     found = replace(found, remarks=remarks(found, held, state, compiled.name))
     fill(module, {item.name: held.tensors[item.origin] for item in found.taken})
+    return found
+
+
+def _load_folded(
+    module: nn.Module, inference: Compiled, file: Path, **how: Any
+) -> Match:
+    """Reads weights that were trained into a module for inference."""
+    from recform.weights.folded import Folding
+
+    assert inference.training is not None
+    state = tensors_of(module, inference)
+    trained = inference.training.module(**chosen_arguments(inference, state))
+    # Numbers are rounded once: to the precision of the module that gets them.
+    kinds = {t.dtype for t in state.values() if t.is_floating_point()}
+    if len(kinds) == 1:
+        trained.to(kinds.pop())
+    found = load(trained, inference.training, file, **how)
+    fill(module, Folding(inference).of(trained.state_dict()))
     return found
 
 

@@ -116,13 +116,34 @@ def _other_shapes(here: Shapes, wanted: Shapes) -> list[str]:
     return lines if more <= 0 else [*lines[:SHOWN], f"and {more} more"]
 
 
+def chosen_arguments(
+    compiled: Compiled, tensors: Mapping[str, Tensor]
+) -> dict[str, int]:
+    """The numbers that a module was made with, by the names of the constructor.
+
+    Args:
+        compiled: its network.
+        tensors: its own, which fit.
+    """
+    return _numbers(compiled, shapes(tensors), shapes(on_meta(compiled).state_dict()))
+
+
 def _chosen(compiled: Compiled, here: Shapes, wanted: Shapes) -> Shapes:
-    """The shapes of the network with the numbers that this module was made with.
+    """The shapes of the network with the numbers that this module was made with."""
+    chosen = _numbers(compiled, here, wanted)
+    try:
+        return shapes(on_meta(compiled, **chosen).state_dict()) if chosen else wanted
+    except Exception:  # The numbers do not go together.
+        return wanted
+
+
+def _numbers(compiled: Compiled, here: Shapes, wanted: Shapes) -> dict[str, int]:
+    """The numbers that a module was made with.
 
     The formula leaves some numbers to the constructor, such as the classes. What they are
     is seen from the shapes that change with them.
     """
-    chosen = {}
+    chosen: dict[str, int] = {}
     for name, value in _free(compiled).items():
         if not _other_shapes(here, wanted):
             break
@@ -136,10 +157,7 @@ def _chosen(compiled: Compiled, here: Shapes, wanted: Shapes) -> Shapes:
             ):
                 if size != other:
                     chosen[name] = value + (mine - size) * value // (other - size)
-    try:
-        return shapes(on_meta(compiled, **chosen).state_dict()) if chosen else wanted
-    except Exception:  # likewise
-        return wanted
+    return chosen
 
 
 def _free(compiled: Compiled) -> dict[str, int]:

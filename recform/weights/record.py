@@ -14,7 +14,7 @@ import sympy
 
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled, choose, compile_source, from_text
-from recform.diagnostics import CompileError, Diagnostics
+from recform.diagnostics import CompileError, Diagnostics, refuse
 from recform.syntax.uses import Held
 from recform.version import __version__
 from recform.weights.normal import normal_form
@@ -57,7 +57,20 @@ class Record:
 
 
 def record_of(compiled: Compiled) -> Record:
-    """What a file of weights says of a compiled network."""
+    """What a file of weights says of a compiled network.
+
+    Raises:
+        CompileError: of a network for inference (RF545): a file of weights has those that
+            were trained.
+    """
+    if compiled.training is not None:
+        refuse(
+            "RF545",
+            f"{compiled.name} is for inference, and a file of weights has those that were "
+            "trained",
+            "save the module that was trained; load_weights folds what it reads into a "
+            "network for inference",
+        )
     source = compiled.formula.source
     names = _relative([source.name, *(other.name for other in compiled.used)])
     # A name may have bytes that are no text.

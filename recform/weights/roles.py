@@ -107,5 +107,5 @@ def _role(plain: PlainCode, name: str) -> Role:
 
 def _part(plain: PlainCode, owner: Owner, words: list[str]) -> str:
     if owner.kind == "adapter" and words[0].isdigit():
-        words = [plain.parts[int(words[0])], *words[1:]]
+        words = [plain.parts[owner.rises][int(words[0])], *words[1:]]
     return ".".join(words)

@@ -124,6 +124,10 @@ def test_the_proof_knows_what_stands_around_a_pass(
 def test_mistakes() -> None:
     with pytest.raises(CompileError, match=r"RF530.*\n.*one of plain, lean"):
         recform.compile(TEXTS["histories"], memory="little")
+    with pytest.raises(
+        CompileError, match=r"RF542.*the memory lean of a backward pass"
+    ):
+        recform.compile(TEXTS["histories"], inference=True, memory="lean")
     text = f"network Lean\n{TEXTS['histories']}"
     assert recform.compile(text).source
     with pytest.raises(CompileError, match=r"RF209.*--memory lean brings"):

@@ -155,3 +155,17 @@ def test_the_roles_of_what_belongs_to_no_block() -> None:
     assert len(set(texts)) == len(texts)
     assert "W_1 of stage 2 conv1.weight" in texts
     assert "transition 2 conv1.weight" in texts
+
+
+def test_the_roles_of_an_adapter_for_a_finer_grid() -> None:
+    text = (
+        "input 3 x 8 x 8\nstages 4 x 1, 4 x 1 / 2, 4 x 1 / (1/2)\n"
+        "adapter conv(1, c, stride=s)\nadapter up deconv(2, c, stride=1/s) > bn\n"
+        "W = conv(3, c, stride=s)\nV = upsample(2) > conv(3, c)\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\nX_3 = X_2 + V_3*X_2"
+    )
+    (compiled,) = compile_source(from_text(text))
+    found = {str(role) for key, role in roles(compiled).items() if "shortcut" in key}
+    assert "adapter of X_<i-1> in block 2 conv1.weight" in found
+    assert "adapter of X_<i-1> in block 3 deconv1.weight" in found
+    assert "adapter of X_<i-1> in block 3 bn1.running_var" in found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from recform.blocks.code import code
 from recform.blocks.function import Function
 from recform.blocks.operator import (
@@ -12,6 +14,7 @@ from recform.blocks.operator import (
     Kind,
     Operator,
     Weights,
+    declares,
     require_layout,
 )
 from recform.blocks.shape import Layout, Shape
@@ -42,6 +45,7 @@ class ReLU(_Elementwise):
     """The rectifier."""
 
     name = "relu"
+    overwrites = True
     about = "max(x, 0)"
     function = Function("max(x, 0)", grows=True)
     call = "F.relu({x})"
@@ -83,6 +87,7 @@ class ReLU6(_Elementwise):
     """The rectifier that ends at 6."""
 
     name = "relu6"
+    overwrites = True
     about = "min(max(x, 0), 6)"
     source = "Krizhevsky (2010); Howard et al. (2017)"
     function = Function("min(max(x, 0), 6)", grows=True)
@@ -94,6 +99,7 @@ class LeakyReLU(_Elementwise):
     """The rectifier with a small slope below zero."""
 
     name = "leaky_relu"
+    overwrites = True
     about = "max(x, 0) + slope * min(x, 0)"
     source = "Maas, Hannun and Ng (2013)"
     function = Function("max(x, 0) + min(0, x)/100", grows=True)
@@ -110,6 +116,7 @@ class ELU(_Elementwise):
     """The exponential linear unit."""
 
     name = "elu"
+    overwrites = True
     about = "x above zero, alpha * (exp(x) - 1) below"
     source = "Clevert, Unterthiner and Hochreiter (2016)"
     function = Function("max(x, 0) + exp(min(0, x)) - 1", grows=True)
@@ -141,6 +148,7 @@ class SiLU(_Elementwise):
     """The sigmoid linear unit, also called swish."""
 
     name = "silu"
+    overwrites = True
     about = "x * sigmoid(x)"
     source = "Elfwing, Uchibe and Doya (2018)"
     function = Function("x * sigmoid(x)")
@@ -152,6 +160,7 @@ class HardSwish(_Elementwise):
     """The sigmoid linear unit in straight pieces."""
 
     name = "hardswish"
+    overwrites = True
     about = "x * hardsigmoid(x)"
     source = "Howard et al. (2019)"
     function = Function("x * min(max(x/6 + 1/2, 0), 1)")
@@ -163,6 +172,7 @@ class HardSigmoid(_Elementwise):
     """The logistic function in straight pieces."""
 
     name = "hardsigmoid"
+    overwrites = True
     about = "min(max(x/6 + 1/2, 0), 1)"
     source = "Courbariaux, Bengio and David (2015); Howard et al. (2019)"
     function = Function("hardsigmoid(x)", grows=True, gate=True)
@@ -190,6 +200,46 @@ class Sigmoid(_Elementwise):
     call = "torch.sigmoid({x})"
     layer = "Sigmoid"
     saves = "output"
+
+
+class _Overwriting(_Elementwise):
+    """A function that writes over the tensor that it gets, and returns it.
+
+    No file names it: a network for inference has it where nobody else reads that tensor.
+
+    Attributes:
+        plain: the same function, which makes a tensor.
+    """
+
+    def __init__(self, plain: Operator) -> None:
+        self.plain = plain
+        self.name, self.about, self.function = plain.name, plain.about, plain.function
+        self.arguments = plain.arguments
+
+    def cost(self, x: Shape, a: Arguments) -> Cost:
+        return self.plain.cost(x, a)
+
+    def emit(self, x: Shape, a: Arguments) -> Emitted:
+        made = self.plain.emit(x, a)
+        return Emitted(_in_place(made.call), layer=_in_place(made.layer))
+
+
+def _in_place(call: str) -> str:
+    comma = "" if call.endswith("()") else ", "
+    return f"{call.removesuffix(')')}{comma}inplace=True)"
+
+
+def overwriting(operator: Operator) -> Operator:
+    """The function that writes over what it gets, where torch has one."""
+    return _overwriting(operator) if declares(operator, "overwrites") else operator
+
+
+_overwriting = cache(_Overwriting)
+
+
+def plain(operator: Operator) -> Operator:
+    """The function that makes a tensor, of one that writes over what it gets."""
+    return operator.plain if isinstance(operator, _Overwriting) else operator
 
 
 class Softmax(Operator):
@@ -240,6 +290,7 @@ class Identity(Operator):
     """What comes in, unchanged."""
 
     name = "identity"
+    absent = True
     positionwise = True
     about = "what comes in, unchanged"
     stacks = True

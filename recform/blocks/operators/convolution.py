@@ -58,6 +58,9 @@ class _Conv(Operator):
         sides = zip(pair(a.kernel), pair(a.dilation), strict=True)
         return joined(*(d * (k - 1) // 2 for k, d in sides))
 
+    def unpadded(self, a: Arguments) -> bool:
+        return pair(self.padding(a)) == (0, 0)
+
     def shape(self, x: Shape, a: Arguments) -> Shape:
         require_layout(x, Layout.IMAGE)
         width, groups = self.width(x, a), self.groups(x, a)
@@ -108,6 +111,7 @@ class Conv(_Conv):
 
     name = "conv"
     mixes = True
+    bears = True
     about = "convolution; keeps height and width at stride 1 unless padding is given"
     arguments: tuple[Argument, ...] = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),
@@ -130,6 +134,7 @@ class DepthwiseConv(_Conv):
     """A convolution of each channel by itself."""
 
     name = "dwconv"
+    bears = True
     about = "depthwise convolution: each channel has a kernel of its own"
     source = "Sifre (2014); Howard et al. (2017)"
     arguments = (
@@ -195,6 +200,7 @@ class TransposedConv(Operator):
     source = "Zeiler et al. (2010)"
     attribute = "deconv"
     mixes = True
+    bears = True
     weights = (Weights("deconv", ("nn.ConvTranspose2d",)),)
     arguments = (
         Argument("kernel", Kind.WINDOW, about="height and width of the kernel"),

@@ -31,11 +31,15 @@ class Linear(Operator):
     attribute = "fc"
     mixes = True
     stacks = True
+    bears = True
     weights = (LINEAR,)
     arguments = (
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),
         Argument("bias", Kind.FLAG, True, "adds a learned number to each feature"),
     )
+
+    def unpadded(self, a: Arguments) -> bool:
+        return True
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
         width = x.features if a["width"] is None else a.width

@@ -29,6 +29,7 @@ class BatchNorm(Operator):
     source = "Ioffe and Szegedy (2015)"
     attribute = "bn"
     gathers = True
+    folds = True
     weights = (Weights("bn", ("nn.BatchNorm1d", "nn.BatchNorm2d"), flat=True),)
     arguments = (
         Argument("eps", Kind.NUMBER, 1e-5, _EPS),

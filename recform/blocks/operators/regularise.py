@@ -19,6 +19,7 @@ class Dropout(Operator):
     """Dropout of single numbers."""
 
     name = "dropout"
+    absent = True
     positionwise = True
     about = "in training, sets numbers to zero with this probability"
     source = "Srivastava et al. (2014)"
@@ -39,6 +40,7 @@ class DropPath(Operator):
     """Stochastic depth: drops what a block adds, for whole examples."""
 
     name = "droppath"
+    absent = True
     positionwise = True
     about = "stochastic depth: in training, drops whole examples with this probability"
     source = "Huang et al. (2016)"

@@ -17,6 +17,7 @@ class Use(StrEnum):
     """What a network is written for, besides passes through whole examples."""
 
     generation = "generation"
+    inference = "inference"
 
 
 def command(
@@ -35,7 +36,11 @@ def command(
     ] = False,
     use: Annotated[
         Use | None,
-        typer.Option("--for", help="generation: one position after the other."),
+        typer.Option(
+            "--for",
+            help="generation: one position after the other; inference: batch norms and "
+            "sums of convolutions folded.",
+        ),
     ] = None,
     memory: Annotated[
         Memory,
@@ -58,6 +63,7 @@ def command(
             network,
             timm=timm,
             generation=use is Use.generation,
+            inference=use is Use.inference,
             memory=memory,
         )
         source = emit_source(list(networks))

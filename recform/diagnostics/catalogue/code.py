@@ -117,4 +117,34 @@ ENTRIES = {
         command="printf 'stages 8 x 4\\nX_i = W_i*X_<i-1> + W_i*relu(X_<i-1>) + X_<i-2>\\n' "
         "> net.rf; recform compile net.rf --memory reversible",
     ),
+    "RF542": Entry(
+        "two forms of a network at once",
+        "A network for inference is written in one form: timm's interface and passes by "
+        "positions are for networks as they are trained.",
+        command="recform compile net.rf --for inference --timm",
+    ),
+    "RF543": Entry(
+        "a module whose formula nobody knows",
+        "`recform.optimize` knows the formula of a module that `load` or `compile` made in "
+        "the same process. For any other, such as one of a generated file, name it.",
+        command='python -c "import recform, torch; '
+        "recform.optimize(torch.nn.Linear(2, 2))\" 2>&1 | sed -n '/RF543/,$p' >&2",
+    ),
+    "RF544": Entry(
+        "a module that cannot be folded",
+        "Before a module for inference is handed out, it is run beside the one that was "
+        "trained, in double precision. Results that differ mean that the module is not "
+        "what its formula says, or makes numbers that are not finite.",
+        command="python -c \"import recform as r; m = r.load('net.rf'); "
+        "m.head.fc.bias.data[0] = float('nan'); r.optimize(m)\" 2>&1 | "
+        "sed -n '/RF544/,$p' >&2",
+    ),
+    "RF545": Entry(
+        "weights for inference in a file",
+        "A file of weights has those that were trained, with their formula. Those for "
+        "inference are made of them, and are not written.",
+        command="python -c \"import recform as r; one = r.compile('net.rf', inference=True); "
+        "r.save_weights(one.module(), one, 'one.safetensors')\" 2>&1 | "
+        "sed -n '/RF545/,$p' >&2",
+    ),
 }

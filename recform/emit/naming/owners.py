@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 
 from recform.algebra.body import Body
 from recform.algebra.formula import Formula, Pipeline, Scope, Step
-from recform.algebra.labels import DERIVED
 from recform.algebra.typeset import plain
 from recform.blocks.identifiers import identifier
 from recform.emit.module import emit, module_names
@@ -40,6 +39,7 @@ class Owner:
         stage: counted from 1; 0 for what belongs to the whole network.
         block: counted from 1 in its stage; 0 for what belongs to no block.
         index: the number of the block, as the formula counts; None where it has none.
+        rises: whether it is an adapter for a grid that becomes finer.
     """
 
     kind: str
@@ -47,6 +47,7 @@ class Owner:
     stage: int = 0
     block: int = 0
     index: int | None = None
+    rises: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,13 +58,14 @@ class PlainCode:
         name: of its class.
         source: the module.
         owners: what the parameters belong to whose names start like this.
-        parts: of the adapter's pipeline, by their numbers where it is an nn.Sequential.
+        parts: of the adapters' pipelines, by their numbers where they are an
+            nn.Sequential: of the one for a finer grid under True.
     """
 
     name: str
     source: str
     owners: Mapping[str, Owner]
-    parts: tuple[str, ...]
+    parts: Mapping[bool, tuple[str, ...]]
 
 
 def emit_plain(network: NetworkGraph) -> PlainCode:
@@ -76,15 +78,38 @@ def emit_plain(network: NetworkGraph) -> PlainCode:
     graph = plain_graph(network)
     plan = plan_network(graph, module_names([graph]))
     formula = graph.recurrence.formula
-    adapter = formula.adapter
-    return PlainCode(
-        plan.network.name,
-        emit([graph]),
-        _owners(plan),
-        tuple(s.label.replace(DERIVED, "") for s in adapter.steps if s.label)
-        if adapter
-        else (),
-    )
+    parts = {False: _labels(formula.adapter), True: _labels(formula.rise)}
+    return PlainCode(plan.network.name, emit([graph]), _owners(plan), parts)
+
+
+def _labels(adapter: Pipeline | None) -> tuple[str, ...]:
+    steps = adapter.steps if adapter else ()
+    return tuple(step.label for step in steps if step.label)
+
+
+def plain_labels(pipeline: Pipeline, prefix: str = "") -> list[str]:
+    """The plain names of the parts of a pipeline; empty for those without a module.
+
+    Args:
+        pipeline: the parts.
+        prefix: in front of all of them.
+    """
+    numbers: dict[str, int] = {}
+    labels: list[str] = []
+    for step in pipeline.steps:
+        label = ""
+        if step.operator.attribute:
+            kind = identifier(step.operator.attribute)
+            numbers[kind] = numbers.get(kind, 0) + 1
+            join = "_" if kind[-1].isdigit() else ""
+            label = f"{prefix}{kind}{join}{numbers[kind]}"
+        labels.append(label)
+    return labels
+
+
+def inner_prefix(letter: str) -> str:
+    """What stands in front of plain names inside of a definition by equations."""
+    return f"{identifier(letter)}_"
 
 
 def plain_graph(network: NetworkGraph) -> NetworkGraph:
@@ -130,16 +155,10 @@ class _Relabelled:
         return None if pipeline is None else self._pipeline(pipeline)
 
     def _pipeline(self, pipeline: Pipeline, prefix: str = "") -> Pipeline:
-        numbers: dict[str, int] = {}
         steps: list[Step] = []
-        for step in pipeline.steps:
+        labels = plain_labels(pipeline, prefix)
+        for step, label in zip(pipeline.steps, labels, strict=True):
             operator = step.operator
-            label = ""
-            if operator.attribute:
-                kind = identifier(operator.attribute)
-                numbers[kind] = numbers.get(kind, 0) + 1
-                join = "_" if kind[-1].isdigit() else ""
-                label = f"{prefix}{kind}{join}{numbers[kind]}"
             if isinstance(operator, Body):
                 operator = self._body(operator)
             steps.append(replace(step, operator=operator, label=label))
@@ -148,7 +167,7 @@ class _Relabelled:
     def _body(self, body: Body) -> Body:
         if body not in self._bodies:
             operators = {
-                name: self._pipeline(pipeline, f"{identifier(name)}_")
+                name: self._pipeline(pipeline, inner_prefix(name))
                 for name, pipeline in body.operators.items()
             }
             self._bodies[body] = replace(body, operators=operators)
@@ -195,10 +214,15 @@ def _of_stage(plan: NetworkPlan, stage: StageGraph, number: int) -> dict[str, Ow
                 kind = "scalar" if name in scalars else "operator"
                 attribute = path.removeprefix("self.")
                 owners[f"{block}.{attribute}"] = Owner(kind, name, *place)
-            for text, attribute in _adapters(
-                step, code.printed.adapters, index
-            ).items():
-                owners[f"{block}.{attribute}"] = Owner("adapter", text, *place)
+            adapters = code.printed.adapters
+            rising = {
+                adapters[site]
+                for site, bridge in segment.block.sites.items()
+                if bridge.stride < 1
+            }
+            for text, attribute in _adapters(step, adapters, index).items():
+                rises = attribute in rising
+                owners[f"{block}.{attribute}"] = Owner("adapter", text, *place, rises)
     return owners
 
 

@@ -270,7 +270,9 @@ def _sequential(parts: list[Part]) -> Container | None:
                 part.place or part.span,
                 "give one of them a container of its own",
             )
-        if part.name not in ("", NEXT, str(number)):
+        # Numbers that nobody has said tell parts apart, and no more.
+        is_said = not part.places or part.places[0] is not None
+        if is_said and part.name not in ("", NEXT, str(number)):
             of_stage = part.origin is not None and part.origin.kind is Kind.STAGE
             fail(
                 f"the number {part.name} should be {number}: an nn.Sequential counts "

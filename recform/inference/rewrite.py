@@ -1,0 +1,63 @@
+"""Equations with other tensors in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias
+
+from recform.algebra.body import Body
+from recform.algebra.expr import Tensor, subtensors
+from recform.algebra.formula import Boundary, Formula
+
+#: What stands in the place of a tensor: gets it, and the same with its parts rewritten.
+Change: TypeAlias = Callable[[Tensor, Tensor], Tensor]
+
+
+def rewritten(tensor: Tensor, change: Change) -> Tensor:
+    """A tensor, of which each part is what ``change`` says."""
+    made: dict[Tensor, Tensor] = {}
+    for part in subtensors(tensor):
+        parts = tuple(made[child] for child in part.children)
+        new = part
+        if parts != part.children:
+            rest = iter(parts)
+            args = (next(rest) if isinstance(a, Tensor) else a for a in part.args)
+            new = part.func(*args)
+        made[part] = change(part, new)
+    return made[tensor]
+
+
+def with_sides(body: Body, change: Change) -> Body:
+    """A definition with other tensors."""
+    definitions = {s: rewritten(t, change) for s, t in body.definitions.items()}
+    output = rewritten(body.output, change)
+    if output == body.output and definitions == body.definitions:
+        return body
+    made = replace(body, definitions=definitions, output=output)
+    return replace(made, tensors=tuple(subtensors(output, made.parts)))
+
+
+def with_equations(formula: Formula, change: Change) -> Formula:
+    """A formula with other equations; new tensors stand where the old ones stood."""
+
+    def side(tensor: Tensor) -> Tensor:
+        return rewritten(tensor, change)
+
+    def boundary(item: Boundary) -> Boundary:
+        right = None if item.right is None else side(item.right)
+        rule = item.rule and replace(item.rule, right=side(item.rule.right))
+        return replace(item, right=right, rule=rule)
+
+    spans = dict(formula.spans)
+    for tensor, span in formula.spans.items():
+        spans.setdefault(side(tensor), span)
+    return replace(
+        formula,
+        equations=tuple(
+            replace(item, right=side(item.right)) for item in formula.equations
+        ),
+        boundaries=tuple(map(boundary, formula.boundaries)),
+        output=side(formula.output),
+        spans=spans,
+    )
