@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
 import sympy
 
@@ -30,7 +30,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.formula import LearnedScalar, Pipeline, Step
-from recform.algebra.tracing import memories, output_of, trace
+from recform.algebra.tracing import Trace, memories, output_of, trace
 from recform.blocks import (
     Amount,
     Argument,
@@ -89,11 +89,8 @@ class Body(Operator):
     spans: Mapping[Tensor, Span] = field(repr=False, default_factory=dict)
     incoming: tuple[str, ...] = ()
     # Definitions stand in definitions: what each makes of a shape is worked out once.
-    _shapes: dict[object, Shape] = field(init=False, repr=False, default_factory=dict)
+    _insides: dict[object, Inside] = field(init=False, repr=False, default_factory=dict)
     _costs: dict[object, Cost] = field(init=False, repr=False, default_factory=dict)
-    _works: dict[object, tuple[Work, ...]] = field(
-        init=False, repr=False, default_factory=dict
-    )
 
     def parts(self, tensor: Tensor) -> tuple[Tensor, ...]:
         """What a tensor is made from, in the author's order; what comes in, of nothing."""
@@ -118,24 +115,25 @@ class Body(Operator):
 
     def shape_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Shape:
         """The shape of the output; sizes may be symbols."""
-        key = (inputs, tuple(a.items()))
-        if key not in self._shapes:
-            self._shapes[key] = self.inside(inputs, a).shape(self.output)
-        return self._shapes[key]
+        return self.known(inputs, a).shape(self.output)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """The costs of all its operators."""
         key = (inputs, tuple(a.items()))
         if key not in self._costs:
-            self._costs[key] = self.inside(inputs, a).cost()
+            self._costs[key] = self.known(inputs, a).cost()
         return self._costs[key]
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
         """What all its operators compute."""
+        return self.known(inputs, a).works
+
+    def known(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
+        """The shapes inside, as far as they were worked out before."""
         key = (inputs, tuple(a.items()))
-        if key not in self._works:
-            self._works[key] = self.inside(inputs, a).works()
-        return self._works[key]
+        if key not in self._insides:
+            self._insides[key] = self.inside(inputs, a)
+        return self._insides[key]
 
     def inside(self, inputs: tuple[Shape, ...], a: Arguments) -> Inside:
         """The shapes inside."""
@@ -183,6 +181,7 @@ class Inside:
         self._body = body
         self._values = body.values(a)
         self._known: dict[Tensor, Shape] = dict(incoming)
+        self._traces: dict[Tensor, Trace] = {}
         # Who keeps it for a gradient keeps no more than there is.
         self._incoming = tuple(incoming)
 
@@ -281,17 +280,23 @@ class Inside:
 
     # -- costs, for sizes that are numbers
 
+    def _trace(self, call: Apply) -> Trace:
+        """What an operator makes of its arguments."""
+        if call not in self._traces:
+            inputs = tuple(map(self.shape, call.arguments))
+            pipeline = self._body.operators[call.operator]
+            self._traces[call] = trace(pipeline, inputs, self._values)
+        return self._traces[call]
+
+    @cached_property
     def works(self) -> tuple[Work, ...]:
         """What is computed, in that order."""
         found: list[Work] = []
         for tensor in self._body.tensors:
             parts = self._body.parts(tensor)
             if isinstance(tensor, Apply):
-                inputs = tuple(map(self.shape, tensor.arguments))
-                made = trace(
-                    self._body.operators[tensor.operator], inputs, self._values
-                )
-                found += [work for link in made.links for work in link.works]
+                links = self._trace(tensor).links
+                found += [work for link in links for work in link.works]
             elif parts and not isinstance(tensor, State | Part):
                 terms = (part for part in parts if not isinstance(part, Filled))
                 reads = sum(self.shape(part).elements for part in terms)
@@ -317,8 +322,7 @@ class Inside:
         for call in tensors:
             if not isinstance(call, Apply):
                 continue
-            inputs = tuple(map(self.shape, call.arguments))
-            one = trace(self._body.operators[call.operator], inputs, self._values)
+            one = self._trace(call)
             if (call.operator, call.index) not in owned:
                 owned.add((call.operator, call.index))
                 parameters += one.parameters
@@ -374,11 +378,7 @@ class Inside:
             now += held[number]
             more = 0
             if isinstance(tensor, Apply):
-                inputs = tuple(map(self.shape, tensor.arguments))
-                made = trace(
-                    self._body.operators[tensor.operator], inputs, self._values
-                )
-                more = made.workspace
+                more = self._trace(tensor).workspace
             most = max(most, now + more)
         return max(0, most - self.shape(output).elements)
 

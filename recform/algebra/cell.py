@@ -56,7 +56,8 @@ class Cell(Body):
     """Unknowns that need what they were at the positions before.
 
     Its state is what a network keeps that takes one position after the other: the values
-    of :attr:`recurrent`. Before the first position they are zeros.
+    of :attr:`recurrent`. Before the first position they are zeros, or what ``starts`` says
+    of the newest.
 
     Attributes:
         unknowns: what recurs, in the order of the file. Of these, ``definitions`` says
@@ -64,22 +65,29 @@ class Cell(Body):
         results: those of them that are read outside; several come out side by side.
         lags: how many positions back each is read; 0 for one that is not.
         affine: the recurrence as a linear one; None if it is not linear.
+        starts: what unknowns are before the first position, where these are no zeros.
     """
 
     unknowns: tuple[str, ...]
     results: tuple[str, ...]
     lags: Mapping[str, int]
     affine: Affine | None
+    starts: Mapping[str, Filled]
 
     @property
     def support(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a linear one runs."""
-        return () if self.affine is None else (template("scan"),)
+        if self.affine is None:
+            return ()
+        return tuple(map(template, ("scan", *["started"] * bool(self.starts))))
 
     @property
     def support_kept(self) -> tuple[str, ...]:  # type: ignore[override]
         """What a linear one runs where a network goes on by positions."""
-        return () if self.affine is None else (template("scan"), template("scan_on"))
+        if self.affine is None:
+            return ()
+        names = ("scan", "scan_on", *["started", "started_on"] * bool(self.starts))
+        return tuple(map(template, names))
 
     @property
     def recurrent(self) -> tuple[State, ...]:
@@ -102,11 +110,8 @@ class Cell(Body):
             Misfit: if no tokens come in, or a value would change its width from
                 position to position.
         """
-        key = (inputs, tuple(a.items()))
-        if key not in self._shapes:
-            made = self.inside(inputs, a).shape(self.output)
-            self._shapes[key] = inputs[0].with_features(made.features)
-        return self._shapes[key]
+        made = self.known(inputs, a).shape(self.output)
+        return inputs[0].with_features(made.features)
 
     def cost_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Cost:
         """Parameters once, all else for every position."""
@@ -118,6 +123,13 @@ class Cell(Body):
             else:
                 self._costs[key] = self._scan(inside, self.affine)
         return self._costs[key]
+
+    def started_by(self, scalar: str) -> State | None:
+        """What begins with a learned scalar."""
+        for name, start in self.starts.items():
+            if any(item.name == scalar for item in start.coefficient.atoms(Learned)):
+                return before(name, 1)
+        return None
 
     def _loop(self, inside: Recurring, length: int) -> Cost:
         """One position after the other."""
@@ -283,9 +295,16 @@ class Recurring(Inside):
         super().__init__(
             cell, {leaf: known[leaf] for leaf in map(given, cell.incoming)}, a
         )
-        self._known.update(known)
         self._cell = cell
+        self._known.update(known)
         self._waiting = waiting
+
+    def scalar_size(self, name: str) -> Size:
+        """How many numbers a scalar has, which may stand in no equation but a start."""
+        begun = self._cell.started_by(name)
+        return (
+            super().scalar_size(name) if begun is None else self.shape(begun).features
+        )
 
     def cost(
         self, tensors: Iterable[Tensor] | None = None, kept: Iterable[Tensor] = ()

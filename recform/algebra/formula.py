@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 import sympy
 
-from recform.algebra.expr import I, K, L, Tensor, has_mirror
+from recform.algebra.expr import History, I, K, L, Tensor, has_mirror, subtensors
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
@@ -239,6 +240,23 @@ class Equation:
 
 
 @dataclass(frozen=True)
+class Start:
+    """``H_<i,0> = h_i``: what an unknown that recurs over positions begins with.
+
+    Attributes:
+        unknown: its name.
+        value: a number, or learned ones.
+        span: the whole equation.
+        text: as it stands in the file (spaces folded).
+    """
+
+    unknown: str
+    value: Symbolic
+    span: Span = field(compare=False)
+    text: str = ""
+
+
+@dataclass(frozen=True)
 class Rule:
     """The right side of ``X_<2..5> = right``, which several boundary equations share.
 
@@ -309,6 +327,7 @@ class Formula:
         library: the operators that its file may name.
         said: of unknowns that recur over positions, what the file says of them; in the
             equations an operator is in the place of that.
+        starts: what these begin with, before the first position; others with zeros.
     """
 
     name: str
@@ -336,6 +355,9 @@ class Formula:
     spans: Mapping[Tensor, Span] = field(compare=False, repr=False)
     library: Library = field(compare=False, repr=False)
     said: Mapping[str, Tensor] = field(compare=False, repr=False, default_factory=dict)
+    starts: Mapping[str, Symbolic] = field(
+        compare=False, repr=False, default_factory=dict
+    )
 
     @property
     def relative(self) -> bool:
@@ -353,6 +375,22 @@ class Formula:
         """The blocks behind which a stage is finished and another one follows; and 0."""
         counts = [stage.blocks for stage in self.stages]
         return tuple(sum(counts[:number]) for number in range(len(counts)))
+
+    @cached_property
+    def open_stages(self) -> frozenset[Tensor]:
+        """The members of sums by stage that a block adds up with its own one, the newest.
+
+        That one stands behind the finished ones even where it finishes a stage: the list
+        in which it is finished is only the next block's.
+        """
+        sides = [e.right for e in self.equations]
+        sides += [b.rule.right for b in self.boundaries if b.rule is not None]
+        return frozenset(
+            part.body
+            for side in sides
+            for part in subtensors(side)
+            if isinstance(part, History) and part.kind == "stages" and part.last == I
+        )
 
     def adapter_of(self, stride: Stride) -> Pipeline | None:
         """The adapter for a term whose grid a stride divides; None for ``none``."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 import sympy
 
@@ -61,6 +62,11 @@ class Link:
     works: tuple[Work, ...]
     ends: bool = False
 
+    def keeping(self, numbers: int) -> Link:
+        """One for which more is kept."""
+        more = self.cost.saves_more + numbers
+        return replace(self, cost=replace(self.cost, saves_more=more))
+
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
         cost = self.cost
@@ -90,6 +96,8 @@ class Trace:
         kept: what is kept in between.
         weights: those that are shared with other pipelines.
         links: its operators, one after the other.
+        turned: whether the features of a position lie apart in memory in what it makes.
+        multiplies: whether it begins with a product of matrices, which copies such.
     """
 
     output: Shape
@@ -100,6 +108,8 @@ class Trace:
     kept: Amount
     weights: tuple[Weight, ...] = ()
     links: tuple[Link, ...] = ()
+    turned: bool = False
+    multiplies: bool = False
 
     @property
     def workspace(self) -> int:
@@ -153,13 +163,15 @@ def trace(
     parameters = multiply_adds = 0
     kept = Amount()
     links: list[Link] = []
+    turned = False
     pending = 0  # an output that is kept, and inside of the pipeline if it goes on
     saves_inputs, last_saved = (False,) * len(inputs), False
     first = True  # what comes in is the pipeline's input, or a view of it
     held = sum(x.elements for x in inputs)  # or of all that what comes in is a view of
     weights: list[Weight] = []
     for step in pipeline.steps:
-        y, cost = _one(step, inputs, values)
+        made = _one(step, inputs, values)
+        y, cost = made.shape, made.cost
         if step.operator.shares:
             weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
@@ -175,7 +187,9 @@ def trace(
             pending = y.elements if cost.saves_output else 0
             last_saved, first, held = cost.saves_output, False, y.elements
         kept += cost.inside
-        links.append(_link(step, inputs, y, cost, values))
+        if not (step.operator.elementwise or cost.passes):
+            turned = step.operator.turns
+        links.append(_link(step, inputs, made))
         inputs = (y,)
     (x,) = inputs
     return Trace(
@@ -187,21 +201,21 @@ def trace(
         kept,
         tuple(weights),
         tuple(links),
+        turned,
+        bool(pipeline.steps) and pipeline.steps[0].operator.multiplies,
     )
 
 
-def _link(
-    step: Step,
-    inputs: tuple[Shape, ...],
-    y: Shape,
-    cost: Cost,
-    values: Mapping[Symbolic, Symbolic],
-) -> Link:
+def _link(step: Step, inputs: tuple[Shape, ...], made: _Made) -> Link:
     """What an operator of a pipeline does."""
+    cost, makes = made.cost, made.shape.elements
     if cost.passes:
         return Link(0, cost, (), step.ends)
-    works = step.operator.works_of(inputs, arguments_of(step, values))
-    return Link(y.elements, cost, works, step.ends)
+    works = step.operator.works_of(inputs, made.arguments)
+    if not works:
+        reads = sum(x.elements for x in inputs)
+        works = (Work(reads, makes, cost.parameters, cost.multiply_adds),)
+    return Link(makes, cost, works, step.ends)
 
 
 def memories(
@@ -237,13 +251,21 @@ def _entered(
     return {**values, INCOMING: inputs[0].features} if inputs else dict(values)
 
 
+class _Made(NamedTuple):
+    """An operator on shapes."""
+
+    arguments: Arguments
+    shape: Shape
+    cost: Cost
+
+
 def _one(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
-) -> tuple[Shape, Cost]:
+) -> _Made:
     with _blamed(step):
         _require_ids(step, inputs)
         a, operator = arguments_of(step, values), step.operator
-        return operator.shape_of(inputs, a), operator.cost_of(inputs, a)
+        return _Made(a, operator.shape_of(inputs, a), operator.cost_of(inputs, a))
 
 
 def _require_ids(step: Step, inputs: tuple[Shape, ...]) -> None:

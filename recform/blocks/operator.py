@@ -289,6 +289,10 @@ class Operator:
     #: Whether its code works on the last axis of tokens and vectors, whatever axes stand in
     #: front of it, and without chance: several tensors may then be stacked, and be one.
     stacks: bool = False
+    #: Whether the features of a position lie apart in memory in what it makes, and whether
+    #: it is a product of matrices, which copies what lies so.
+    turns: bool = False
+    multiplies: bool = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
     #: What its weight is, if that is one tensor for all operators of the network that say
@@ -377,11 +381,8 @@ class Operator:
         return self.cost(x, a)
 
     def works_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Work, ...]:
-        """What it computes, one thing after the other; all at once, as a rule."""
-        cost = self.cost_of(inputs, a)
-        makes = self.shape_of(inputs, a).elements
-        reads = sum(x.elements for x in inputs)
-        return (Work(reads, makes, cost.parameters, cost.multiply_adds),)
+        """What it computes, where that is one thing after the other; nothing if at once."""
+        return ()
 
     def emit_of(self, inputs: tuple[Shape, ...], a: Arguments) -> Emitted:
         """The code, of the shapes of all inputs."""

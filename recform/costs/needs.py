@@ -10,7 +10,8 @@ from typing import Any
 from recform.blocks import Layout, Work
 from recform.costs.devices import DEVICES, Device, Dtype
 from recform.costs.peaks import peaks
-from recform.costs.tape import Operation, Tape, record
+from recform.costs.record import record
+from recform.costs.tape import Operation, Tape
 from recform.graph.model import NetworkGraph, Totals
 
 

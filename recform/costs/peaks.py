@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeAlias
 
+from recform.blocks import Amount
 from recform.costs.tape import Buffer, Tape
+
+#: From one operation to another, both included: bytes that are held.
+Span: TypeAlias = tuple[int, int, int]
 
 
 @dataclass(frozen=True)
@@ -14,7 +19,7 @@ class Peaks:
     """Bytes beside parameters, what the optimizer has, and what comes in.
 
     Attributes:
-        kept: what autograd holds when the forward pass is through, without what comes in.
+        kept: what autograd holds when the forward pass is through.
         training: the most that is held at once in a forward and a backward pass,
             gradients of parameters included.
         inference: the most that is held at once where no gradient is wanted.
@@ -26,83 +31,89 @@ class Peaks:
 
 
 def peaks(tape: Tape, batch: int, size: int) -> Peaks:
-    """The peaks.
+    """The peaks of a network.
 
     Args:
-        tape: the operations.
+        tape: its operations.
         batch: how many examples.
         size: bytes of a number.
     """
-    return _Simulation(tape, batch, size).peaks()
+    spans = _Spans(tape, batch, size)
+    training = max(spans.most(spans.forward()), spans.most(spans.backward()))
+    return Peaks(spans.kept(), training, spans.most(spans.inference()))
 
 
-class _Simulation:
+class _Spans:
+    """What is held from where to where; the backward pass goes from the last to the first."""
+
     def __init__(self, tape: Tape, batch: int, size: int) -> None:
         self._tape = tape
         self._batch = batch
         self._size = size
-        self._length = len(tape.operations)
-        self._inside = [
-            op.copies * op.inside.held(batch, size) for op in tape.operations
-        ]
-        for number in tape.result:
-            tape.buffers[number].named = self._length - 1
+        self._end = len(tape.operations) - 1
+        # What comes in is there all the time.
+        self._made = [buffer for buffer in tape.buffers if buffer.born >= 0]
 
-    def peaks(self) -> Peaks:
-        made = [b for b in self._tape.buffers if b.born >= 0]
-        kept = [b for b in made if b.kept is not None]
-        total = sum(b.copies * self._bytes(b) for b in kept) + sum(self._inside)
-        spans = [(b.born, b.named, self._bytes(b)) for b in made]
-        inference = self._most([*spans, *self._workspaces()])
-        return Peaks(total, max(self._forward(made), self._backward(made)), inference)
+    def kept(self) -> int:
+        """What autograd holds at the end of the forward pass."""
+        whole = sum(self._bytes(b) * b.copies for b in self._made if b.kept is not None)
+        return whole + sum(amount for _, _, amount in self._inside())
 
-    def _workspaces(self, *, back: bool = False) -> list[tuple[int, int, int]]:
-        amounts = (
-            op.workspace_back if back else op.workspace for op in self._tape.operations
-        )
-        held = (amount.held(self._batch, self._size) for amount in amounts)
-        return [(n, n, more) for n, more in enumerate(held)]
+    def inference(self) -> Iterator[Span]:
+        """Tensors while code has names for them."""
+        for buffer in self._made:
+            yield buffer.born, buffer.named, self._bytes(buffer)
+        for n, op in enumerate(self._tape.operations):
+            yield n, n, self._held(op.workspace)
 
-    def _bytes(self, buffer: Buffer) -> int:
-        return buffer.amount.held(self._batch, self._size)
-
-    def _forward(self, made: list[Buffer]) -> int:
-        end = self._length - 1
-        spans = [(n, end, more) for n, more in enumerate(self._inside)]
-        spans += self._workspaces()
-        for b in made:
-            if b.kept is None:
-                spans.append((b.born, b.named, self._bytes(b)))
+    def forward(self) -> Iterator[Span]:
+        """Likewise, and what is kept to the end."""
+        yield from self._inside()
+        for buffer in self._made:
+            if buffer.kept is None:
+                yield buffer.born, buffer.named, self._bytes(buffer)
             else:
-                spans.append((b.born, end, b.copies * self._bytes(b)))
-        return self._most(spans)
+                yield buffer.born, self._end, self._bytes(buffer) * buffer.copies
+        for n, op in enumerate(self._tape.operations):
+            # Some of what is held on the way is kept.
+            yield n, n, max(0, self._held(op.workspace) - self._held(op.inside))
 
-    def _backward(self, made: list[Buffer]) -> int:
-        """From the last operation to the first; spans are of operations all the same."""
-        end = self._length - 1
-        spans = [(n, end, more) for n, more in enumerate(self._inside)]
-        for b in made:
-            if b.kept is not None:
-                spans.append((b.kept, end, b.copies * self._bytes(b)))
-            if b.trained:
-                spans.append((b.born, b.read, self._bytes(b)))
+    def backward(self) -> Iterator[Span]:
+        """What is kept until its gradient was computed, and gradients."""
+        yield from self._inside()
+        for buffer in self._made:
+            if buffer.kept is not None:
+                yield buffer.kept, self._end, self._bytes(buffer) * buffer.copies
+            if buffer.trained:
+                yield buffer.born, buffer.read, self._bytes(buffer)
         for number in self._tape.result:
-            spans.append((0, end, self._bytes(self._tape.buffers[number])))
-        spans += self._workspaces(back=True)
-        return self._most([*spans, *self._gradients()])
+            yield 0, self._end, self._bytes(self._tape.buffers[number])
+        for n, op in enumerate(self._tape.operations):
+            yield n, n, self._held(op.workspace_back)
+        yield from self._gradients()
 
-    def _gradients(self) -> Iterator[tuple[int, int, int]]:
-        """Those of parameters, which stay; what later calls add to them is there first."""
+    def _gradients(self) -> Iterator[Span]:
+        """Those of parameters, which stay; what an earlier call adds to one is there first."""
         operations = self._tape.operations
         last = {op.owner: n for n, op in enumerate(operations)}
         for n, op in enumerate(operations):
             size = op.parameters * self._size
             yield (0, n, op.copies * size) if last[op.owner] == n else (n, n, size)
-        yield (0, self._length - 1, self._tape.scalars * self._size)
+        yield 0, self._end, self._tape.scalars * self._size
 
-    def _most(self, spans: list[tuple[int, int, int]]) -> int:
-        """The most that is held at once; each span is from one operation to another."""
-        change = [0] * (self._length + 1)
+    def _inside(self) -> Iterator[Span]:
+        for n, op in enumerate(self._tape.operations):
+            yield n, self._end, op.copies * self._held(op.inside)
+
+    def _bytes(self, buffer: Buffer) -> int:
+        return self._held(buffer.amount)
+
+    def _held(self, amount: Amount) -> int:
+        return amount.held(self._batch, self._size)
+
+    def most(self, spans: Iterator[Span]) -> int:
+        """The most that is held at once."""
+        change = [0] * (self._end + 2)
         for first, last, amount in spans:
             change[first] += amount
             change[last + 1] -= amount

@@ -137,5 +137,7 @@ def _step(step: Step) -> tuple[object, object]:
         letters = {name: _signature(p) for name, p in operator.operators.items()}
         scalars = {name: _scalar(s) for name, s in operator.scalars.items()}
         made = dict(operator.definitions)
-        inside = (operator.output, made, letters, scalars, dict(operator.defaults))
+        starts = dict(operator.starts) if isinstance(operator, Cell) else {}
+        defaults = dict(operator.defaults)
+        inside = (operator.output, made, letters, scalars, defaults, starts)
     return inside, dict(step.arguments)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from recform.algebra.expr import Apply, Tensor
+from recform.algebra.expr import Apply, Tensor, is_list
 from recform.algebra.formula import Formula
 from recform.algebra.tracing import Link
 from recform.blocks import Shape, Stride
@@ -53,6 +53,7 @@ class BlockAdapters:
         site: Site,
         bridge: tuple[Shape, Shape],
         behind: Stride,
+        count: int,
         saved: Saved,
         span: Callable[[Tensor], Span],
     ) -> None:
@@ -62,6 +63,7 @@ class BlockAdapters:
             site: where it stands.
             bridge: the shape of the term, and the one that it needs.
             behind: the stride from the stage of the term to that of its parent.
+            count: how many tensors the term is: one for each member of a list.
             saved: is told what autograd keeps for the adapter.
             span: the place of a tensor in the formula.
 
@@ -110,18 +112,18 @@ class BlockAdapters:
         )
         self.sites[site] = Bridge(source, target, stride)
         if first:
-            self.totals += Totals(trace.parameters, trace.multiply_adds)
+            self.totals += Totals(trace.parameters, trace.multiply_adds * count)
             if trace.saves_input:
                 saved.keep(value, source, site)
-            saved.keep_inside((value, target), trace.kept)
-            self.works[site] = trace.links
+            saved.keep_inside((value, target), trace.kept.times(count))
+            self.works[site] = tuple(link.times(count) for link in trace.links)
 
 
 def _needs(parent: Tensor) -> str:
     """What a term does not fit."""
     if isinstance(parent, Apply):
         return f"{parent.operator} is called on"
-    return "the sum is"
+    return "the newest member is" if is_list(parent) else "the sum is"
 
 
 def count_apart(

@@ -28,49 +28,26 @@ MAX_DIFFERENT = 1_000
 
 @dataclass(frozen=True)
 class _Carried:
-    """What a block hands on: shapes and modules.
+    """Something that a block hands on.
 
     Attributes:
-        items: in the order of the slots.
-        kept: which tensors autograd keeps already.
-        stages: the stage of the block that each tensor comes from.
-        same: for each, the place of the first one that is the same tensor.
+        what: the shape of a tensor, or a module.
+        stage: that of the block which it comes from.
+        same: the place of the first one that is the same tensor.
+        kept: whether autograd keeps it already.
+        turned: whether the features of its positions lie apart in memory.
     """
 
-    items: tuple[Shape | Module, ...]
-    kept: tuple[bool, ...]
-    stages: tuple[int, ...]
-    same: tuple[int, ...]
+    what: Shape | Module
+    stage: int
+    same: int
+    kept: bool = False
+    turned: bool = False
 
-    @property
-    def shapes(self) -> tuple[Shape | None, ...]:
-        return tuple(i if isinstance(i, Shape) else None for i in self.items)
 
-    def with_more(self, others: Sequence[_Carried]) -> _Carried:
-        """This, and the one item of each of some others."""
-        more = [self, *others]
-        return _Carried(
-            tuple(item for each in more for item in each.items),
-            tuple(kept for each in more for kept in each.kept),
-            tuple(stage for each in more for stage in each.stages),
-            (*self.same, *range(len(self.same), len(self.same) + len(others))),
-        )
-
-    def first(self, count: int) -> _Carried:
-        """The first of the items."""
-        return _Carried(
-            self.items[:count],
-            self.kept[:count],
-            self.stages[:count],
-            self.same[:count],
-        )
-
-    def apart(self) -> list[_Carried]:
-        """The items, each by itself."""
-        rows = zip(self.items, self.kept, self.stages, strict=True)
-        return [
-            _Carried((item,), (kept,), (stage,), (0,)) for item, kept, stage in rows
-        ]
+def _shapes(carried: Sequence[_Carried]) -> tuple[Shape | None, ...]:
+    items = (item.what for item in carried)
+    return tuple(what if isinstance(what, Shape) else None for what in items)
 
 
 @dataclass
@@ -139,12 +116,11 @@ class FlowFollower:
         formula = self._formula
         self.modules = {}
         width = formula.stages[which[0]].width
-        nothing = _Carried((), (), (), ())
         place = Place(width, 1, 0, flow.length)
         before = which[0] - 1
-        start, carried = self._block(flow.start, nothing, place, before, shape, kept)
+        start, carried = self._block(flow.start, (), place, before, shape, kept)
         self._waiting = Lists[_Carried](flow)
-        self._waiting.keep(0, carried.apart())
+        self._waiting.keep(0, carried)
         stages = []
         first = 1
         for number in which:
@@ -157,16 +133,16 @@ class FlowFollower:
             first = end
             stages.append(self._stage(stage, carried))
         place = Place(formula.stages[which[-1]].width, 1, flow.length, flow.length)
-        carried = carried.first(flow.end.carried)
+        carried = carried[: flow.end.carried]
         behind, after = self._block(flow.end, carried, place, which[-1], None, False)
         self._no_adapters(start, formula.equations[0].span, "in front of the first")
         self._no_adapters(behind, formula.output_span, "behind the last")
-        return start, stages, behind, after.kept[0]
+        return start, stages, behind, after[0].kept
 
-    def _stage(self, stage: _Stage, carried: _Carried) -> StageGraph:
+    def _stage(self, stage: _Stage, carried: tuple[_Carried, ...]) -> StageGraph:
         outputs = self._recurrence.steps[stage.segments[-1].step].outputs
         totals = sum((s.block.totals.times(s.count) for s in stage.segments), Totals())
-        newest = carried.items[leading(outputs) or 0]
+        newest = carried[leading(outputs) or 0].what
         assert isinstance(newest, Shape)
         return StageGraph(tuple(stage.segments), newest, totals)
 
@@ -188,8 +164,13 @@ class FlowFollower:
             raise Stuck
 
     def _run(
-        self, step: int, blocks: range, stage: _Stage, length: int, carried: _Carried
-    ) -> _Carried:
+        self,
+        step: int,
+        blocks: range,
+        stage: _Stage,
+        length: int,
+        carried: tuple[_Carried, ...],
+    ) -> tuple[_Carried, ...]:
         """Blocks that take one step and lie in one stage."""
         width = self._formula.stages[stage.number].width
         index = blocks.start
@@ -200,8 +181,9 @@ class FlowFollower:
             place = Place(width, stride, index, length, table)
             taken, waiting = self._recurrence.steps[step], self._waiting
             more = waiting.alike(taken, index)
-            given = carried.first(taken.carried)
-            given = given.with_more(waiting.given(taken, index, ()))
+            given = carried[: taken.carried]
+            for item in waiting.given(taken, index, ()):
+                given = (*given, replace(item, same=len(given)))
             block, after = self._block(taken, given, place, stage.number, None, False)
             block = replace(block, numbers=of_places(taken, index))
             count = 1
@@ -210,11 +192,11 @@ class FlowFollower:
                 count = count if more is None else min(count, more)
                 others = range(index + 1, index + count)
                 count = 1 + _alike(others, taken, block.numbers)
-            waiting.keep(index, after.apart())
+            waiting.keep(index, after)
             for other in range(index + 1, index + count):
                 waiting.given(taken, other, ())
-                waiting.keep(other, after.apart())
-            inputs = given.shapes
+                waiting.keep(other, after)
+            inputs = _shapes(given)
             self._add(
                 stage.segments,
                 Segment(step, index, count, stage.number, width, stride, inputs, block),
@@ -239,14 +221,16 @@ class FlowFollower:
             self._all_differ(self._formula.stages[new.stage].span)
         segments.append(new)
 
-    def _alike(self, carried: _Carried) -> _Carried:
+    def _alike(self, carried: tuple[_Carried, ...]) -> tuple[_Carried, ...]:
         """What a block hands on, without numbers of blocks that change rates alone."""
         if not self._numbered.alone:
             return carried
-        items = tuple(
-            unnumbered(i) if isinstance(i, Module) else i for i in carried.items
+        return tuple(
+            replace(item, what=unnumbered(item.what))
+            if isinstance(item.what, Module)
+            else item
+            for item in carried
         )
-        return replace(carried, items=items)
 
     def _plain(self, block: Block) -> Block:
         return without_number(block) if self._numbered.alone else block
@@ -288,31 +272,32 @@ class FlowFollower:
     def _block(
         self,
         step: Step,
-        carried: _Carried,
+        carried: tuple[_Carried, ...],
         place: Place,
         stage: int,
         shape: Shape | None,
         kept: bool,
-    ) -> tuple[Block, _Carried]:
+    ) -> tuple[Block, tuple[_Carried, ...]]:
         """One block: what it looks like and what it hands on."""
         known: dict[Tensor, Shape] = {}
         born: dict[Tensor, int] = {}
         saved: set[Tensor] = set()
         same: dict[Tensor, Tensor] = {}
         modules = {key: m for key, m in self.modules.items() if key[1] in (None, 0)}
-        rows = (carried.items, carried.kept, carried.stages, carried.same)
-        for slot, item, is_kept, where, first in zip(step.inputs, *rows, strict=True):
+        turned: dict[Tensor, bool] = {}
+        for slot, item in zip(step.inputs, carried, strict=True):
             if isinstance(slot, ModuleSlot):
-                assert isinstance(item, Module)
-                modules[slot.name, slot.index] = item
+                assert isinstance(item.what, Module)
+                modules[slot.name, slot.index] = item.what
             else:
-                assert isinstance(item, Shape)
-                known[slot] = item
-                born[slot] = where
-                other = step.inputs[first]
+                assert isinstance(item.what, Shape)
+                known[slot] = item.what
+                born[slot] = item.stage
+                turned[slot] = item.turned
+                other = step.inputs[item.same]
                 if isinstance(other, Tensor) and other != slot:
                     same[slot] = other
-                if is_kept:
+                if item.kept:
                     saved.add(slot)
         if shape is not None and kept:
             saved.update(t for t in step.body if isinstance(t, Input))
@@ -331,6 +316,7 @@ class FlowFollower:
             shape,
             frozenset(saved),
             same,
+            turned,
         )
         self.block = shapes
         block = shapes.block()
@@ -349,30 +335,24 @@ def _alike(blocks: range, step: Step, numbers: tuple[Symbolic, ...]) -> int:
     return next(others, len(blocks))
 
 
-def _handed_on(shapes: BlockShapes, block: Block) -> _Carried:
+def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
     """What a block hands on to the next one."""
-    items: list[Shape | Module] = []
-    kept: list[bool] = []
-    born: list[int] = []
-    same: list[int] = []
+    made: list[_Carried] = []
     roots: dict[object, int] = {}
     for number, slot in enumerate(shapes.step.outputs):
         output = block.outputs[number]
-        same.append(number)
         if isinstance(slot, ModuleSlot):
             module = Module(shapes.place, None)
-            items.append(
+            what = (
                 block.calls.get(slot.name, module)
                 if slot.index == shapes.step.at
                 else shapes.modules.get((slot.name, slot.index), module)
             )
-            kept.append(False)
-            born.append(shapes.stage)
+            made.append(_Carried(what, shapes.stage, number))
         else:
             assert output is not None
-            items.append(output)
-            kept.append(slot in shapes.saved)
-            born.append(shapes.stages.of(slot))
             # A part of a tensor is no other name of it.
-            same[-1] = roots.setdefault((shapes.saved.root(slot), output), number)
-    return _Carried(tuple(items), tuple(kept), tuple(born), tuple(same))
+            same = roots.setdefault((shapes.saved.root(slot), output), number)
+            stage, turned = shapes.stages.of(slot), shapes.is_turned(slot)
+            made.append(_Carried(output, stage, same, slot in shapes.saved, turned))
+    return tuple(made)

@@ -22,6 +22,7 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
+    K,
     Listed,
     Members,
     Over,
@@ -37,7 +38,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.tracing import Link
-from recform.blocks import Cost, Misfit, Shape, Stride, Work
+from recform.blocks import Amount, Cost, Misfit, Shape, Stride, Work
 from recform.blocks.applied import function_cost
 from recform.blocks.shape import Size
 from recform.diagnostics import Diagnostics, Label
@@ -75,6 +76,8 @@ class BlockShapes:
         input: what :class:`Input` stands for.
         kept: inputs that autograd keeps already.
         same: inputs that are another input in this place, and that one.
+        turned: whether the features of a tensor's positions lie apart in memory, as far as
+            known.
         calls: for each operator that the block owns, what it is made for.
         stages: those that the tensors of the block come from.
         adapters: those of the block.
@@ -95,6 +98,7 @@ class BlockShapes:
     input: Shape | None = None
     kept: frozenset[Tensor] = frozenset()
     same: Mapping[Tensor, Tensor] = field(default_factory=dict)
+    turned: dict[Tensor, bool] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
     _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
@@ -170,15 +174,25 @@ class BlockShapes:
         """The tensors that no operator makes, and that are no views of others."""
         found: dict[Tensor | Site, tuple[Link, ...]] = {}
         for tensor in self.step.body:
-            view = isinstance(tensor, State | Part | Input) or is_list(tensor)
-            if not view and tensor not in self.step.taken:
-                parts = [
-                    p for p in self.step.parts(tensor) if not isinstance(p, Filled)
-                ]
-                reads = sum(self.shape(p).elements * self.count(p) for p in parts)
-                made = self.shape(tensor).elements * self.count(tensor)
-                found[tensor] = (Link(made, Cost(), (Work(reads, made),)),)
+            if self._is_view(tensor):
+                continue
+            parts = [p for p in self.step.parts(tensor) if not isinstance(p, Filled)]
+            reads = sum(self.shape(p).elements * self.count(p) for p in parts)
+            made = self.shape(tensor).elements * self.count(tensor)
+            weighed = self._weighed(tensor)
+            work = Work(reads, made, multiply_adds=weighed)
+            found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
         return found
+
+    def _is_view(self, tensor: Tensor) -> bool:
+        """Whether a tensor has no numbers of its own, or is never made by itself."""
+        if isinstance(tensor, Scaled):
+            # Code has the sign in a sum, and weights in a product with all members.
+            return tensor.coefficient in (1, -1) or bool(tensor.coefficient.has(K))
+        if isinstance(tensor, Pointwise):
+            return self._by_features(tensor)
+        views = State | Part | Input | Dealt
+        return isinstance(tensor, views) or is_list(tensor) or tensor in self.step.taken
 
     def _call_later(self, name: str) -> None:
         if name in self.calls or name not in self.formula.operators:
@@ -364,7 +378,8 @@ class BlockShapes:
         if site not in self.adapters.sites:
             behind = self.stages.behind(value, self.stages.of(parent))
             bridge = (source, target)
-            self.adapters.add(site, bridge, behind, self.saved, self.span)
+            count = self.count(value)
+            self.adapters.add(site, bridge, behind, count, self.saved, self.span)
 
     # -- operators
 
@@ -408,17 +423,33 @@ class BlockShapes:
             raise Stuck(tensor, (*tensor.arguments[:1], tensor)) from None
         learned = trace.parameters if own and before is None else 0
         self._totals += Totals(learned, trace.multiply_adds * self.count(tensor))
+        copied = 0
         each = zip(tensor.arguments, inputs, given, trace.saves_inputs, strict=True)
         for argument, shape, own_shape, kept in each:
-            if kept:
-                adapted = shape != own_shape
+            adapted = shape != own_shape
+            if kept and trace.multiplies and not adapted and self.is_turned(argument):
+                copied += shape.elements
+            elif kept:
                 self.saved.keep(argument, shape, tensor, adapted=adapted)
         if trace.saves_output:
             self.saved.keep(tensor, trace.output, tensor)
         calls = self.count(tensor)
-        self.saved.keep_inside(tensor, trace.kept.times(calls))
-        self._works[tensor] = tuple(link.times(calls) for link in trace.links)
+        links = list(trace.links)
+        if copied:
+            links[0] = links[0].keeping(copied)
+        self.saved.keep_inside(tensor, (trace.kept + Amount(copied)).times(calls))
+        self._works[tensor] = tuple(link.times(calls) for link in links)
+        self.turned[tensor] = trace.turned
         return trace.output
+
+    def is_turned(self, tensor: Tensor) -> bool:
+        """Whether the features of a position lie apart in memory, as far as it is known."""
+        if tensor in self.turned or tensor in self.step.taken:
+            return self.turned.get(tensor, False)
+        same = State | Scaled | Elementwise | Part | Pointwise | TensorSum
+        parts = self.step.parts(tensor) if isinstance(tensor, same) else ()
+        self.turned[tensor] = bool(parts) and all(map(self.is_turned, parts))
+        return self.turned[tensor]
 
     def _arguments(self, tensor: Apply, given: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """Rule 5: the shapes in which arguments come to their operator.
@@ -479,20 +510,12 @@ class BlockShapes:
         return shapes[0].with_features(features)
 
     def _list(self, listed: History | Listed) -> Shape:
-        """The shape of each member of a list."""
+        """The shape of each member of a list: that of its newest one (rule 8)."""
         *before, member = self.step.parts(listed)
         shape = self.shape(member)
-        if before and self.shape(before[0]) != shape:
-            body = listed.body if isinstance(listed, History) else member
-            self.report.error(
-                "RF401",
-                f"the members of one sum have different shapes: "
-                f"{self.shape(before[0])} and {shape}",
-                self.span(body),
-                hint="`scope stage` starts the index anew in each stage, "
-                "with a transition between them",
-            )
-            raise Stuck(listed, (before[0], member))
+        for older in before:
+            if self.shape(older) != shape:
+                self._adapt(listed, older, shape)
         return shape
 
     def _over(self, tensor: Over) -> Shape:
@@ -502,7 +525,27 @@ class BlockShapes:
             self.saved.keep(tensor, shape, tensor)
         else:
             self._check_dealt(tensor)
+        self._totals += Totals(multiply_adds=self._weighed(tensor))
         return shape
+
+    def _weighed(self, tensor: Tensor) -> int:
+        """The multiply-adds of a sum that weighs its members: it is a product by a row."""
+        if not isinstance(tensor, Over) or tensor.kind != "sum":
+            return 0
+        inner = tensor.tensor
+        scaled = isinstance(inner, Scaled) and inner.coefficient.has(K)
+        count = self.count(inner)
+        # By features of a tensor a single member is scaled, and no product of matrices.
+        if not scaled and (count == 1 or not self._by_features(inner)):
+            return 0
+        return self.shape(inner).elements * count
+
+    def _by_features(self, tensor: Tensor) -> bool:
+        """Whether it is all members, each times its feature of one tensor."""
+        parts = self.step.parts(tensor) if isinstance(tensor, Pointwise) else ()
+        dealt = [part for part in parts if isinstance(part, Dealt)]
+        others = [part for part in parts if part not in dealt]
+        return len(dealt) == len(others) == 1 and others[0].is_many
 
     def _check_dealt(self, tensor: Over) -> None:
         """Reports features for the members of a sum that are more, or fewer, than these."""

@@ -199,6 +199,7 @@ class _Lowering:
             ),
             boundaries,
             output[0],
+            equations_reader.starts,
             reader.spans,
             report,
         )
@@ -233,6 +234,7 @@ class _Lowering:
             init=init,
             spans=reader.spans,
             said=network.said,
+            starts={k: v.value for k, v in equations_reader.starts.items()},
             library=section.library,
         )
         check_numbers(made, reader, report)

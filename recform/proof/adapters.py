@@ -126,7 +126,7 @@ class _Inside:
         shape = self._shape(tensor)
         parts = [p for p in self._step.parts(tensor) if not isinstance(p, Filled)]
         if is_list(tensor):
-            if any(self._shape(part) != shape for part in parts):
+            if any(self._arrives(part, tensor) != shape for part in parts):
                 raise self._misfit(f"the members of {tensor} have different shapes")
         elif isinstance(tensor, Across | Dealt):
             if shape != self._shape(parts[0]).with_features(1):

@@ -409,10 +409,12 @@ class Equations:
 
     def _list(self, kind: str, body: Tensor, first: int, last: int) -> int | None:
         """The members that there are; what is nothing at the start is none of them."""
+        if kind == "stages" and last < first:
+            return None
         if kind == "stages":
             before = self._list("finished", body, first, last)
             member = self._shaped(body, 0, last)
-            if last in self.formula.ends:
+            if last in self.formula.ends and body not in self.formula.open_stages:
                 return self._list("finished", body, first, last + 1)
             parts = [part for part in (before, member) if part is not None]
             return (

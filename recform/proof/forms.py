@@ -84,6 +84,7 @@ class Table:
 
     def __init__(self) -> None:
         self._known: dict[tuple[Any, ...], Node] = {}
+        self._lists: dict[Node, Any] = {}
 
     def node(self, *parts: Any) -> Node:
         """The node of these parts."""
@@ -125,9 +126,21 @@ class Table:
             return self.atom(*node.parts, *ends)
         return self.atom("listed", ("*", self.frozen(before)), *ends)
 
+    def each(self, made: Any) -> Any:
+        """A list of what is made of each member of another one, as made of all at once.
+
+        If nothing is made of them, it is that list.
+        """
+        if kind_of(made) == "stack":
+            (node,) = made
+            return self._lists[node]
+        return self.atom("each", self.frozen(made))
+
     def stacked(self, value: Any) -> Form:
         """All members of a list, as one tensor."""
-        return self.atom("stack", self.frozen(value))
+        node = self.node("stack", self.frozen(value))
+        self._lists[node] = value
+        return {node: 1.0}
 
     def dealt(self, value: Any, axis: int) -> Form:
         """The features of a tensor, a member for each: the axis comes to the front.

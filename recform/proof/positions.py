@@ -7,7 +7,7 @@ position and letters behind it, they agree at all positions: induction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import sympy
@@ -71,11 +71,11 @@ def check_positions(formula: Formula) -> None:
             raise Differs(
                 f"{equation.unknown} recurs over positions, and no operator makes it"
             )
-        _check(formula.said, cell, call)
+        _check(formula, cell, call)
 
 
-def _check(said: Mapping[str, Tensor], cell: Cell, call: Apply) -> None:
-    file, made = _Said(said, cell), _Made(cell, call)
+def _check(formula: Formula, cell: Cell, call: Apply) -> None:
+    said, file, made = formula.said, _Said(formula, cell), _Made(cell, call)
     for name in cell.unknowns:
         for position in range(1, max(cell.lags.values()) + 2):
             wanted = file.at(said[name], position)
@@ -106,7 +106,7 @@ class _Positions:
     def at(self, tensor: Tensor, position: int) -> Value:
         """A tensor at a position; before the first one are zeros."""
         if position < 1:
-            return {}
+            return self.begun(tensor) if position == 0 else {}
         match tensor:
             case Filled():
                 return _sum([{(): self.number(tensor.coefficient)}])
@@ -136,6 +136,10 @@ class _Positions:
         # What does not recur may look at all positions: a letter for the whole of it.
         return _letter(str(tensor), position)
 
+    def begun(self, tensor: Tensor) -> Value:
+        """What a tensor is before the first position."""
+        return {}
+
     def _letter(self, name: str, parts: Iterable[Tensor], position: int) -> Value:
         inner = ", ".join(_shown(self.at(part, position)) for part in parts)
         return {(f"{name}({inner})",): sympy.S.One}
@@ -157,12 +161,13 @@ class _Said(_Positions):
     """The equations of the file.
 
     Args:
-        said: of each unknown that recurs.
+        formula: says what each unknown is that recurs.
         cell: what is made of some that recur together.
     """
 
-    def __init__(self, said: Mapping[str, Tensor], cell: Cell) -> None:
+    def __init__(self, formula: Formula, cell: Cell) -> None:
         super().__init__(cell)
+        said, self._starts = formula.said, formula.starts
         self._ours = frozenset(cell.unknowns)
         #: Operators that stand on what recurs; what else they stand on is of a position.
         self._operators: set[str] = set()
@@ -175,6 +180,12 @@ class _Said(_Positions):
         """The letters of those applications that a position makes."""
         found = {part.operator for part in applied if self.is_inside(part)}
         return found - self.functions
+
+    def begun(self, tensor: Tensor) -> Value:
+        start = None
+        if isinstance(tensor, State) and self.is_inside(tensor):
+            start = self._starts.get(tensor.name)
+        return {} if start is None else _sum([{(): start}])
 
     def is_inside(self, tensor: Tensor) -> bool:
         if isinstance(tensor, State):
@@ -210,6 +221,9 @@ class _Made(_Positions):
         if isinstance(tensor, State):
             there = position + int(tensor.index)
             now = str(State(tensor.name, I))
+            begun = self._cell.starts.get(tensor.name) if there == 0 else None
+            if begun is not None:
+                return _sum([{(): self.number(begun.coefficient)}])
             return _letter(now, there) if there > 0 else {}
         return super().at(tensor, position)
 

@@ -214,6 +214,8 @@ class Reader:
                 return tuple(self._elements(node.elts))
             case ast.List(elts=[ast.Starred(value=older), *more]):
                 before = self.value(older)
+                if isinstance(before, Each):
+                    before = self._table.each(before.form)
                 if isinstance(before, dict | list):
                     members = [before, *self._elements(more)]
                     return self._table.listed(members, grown=True)

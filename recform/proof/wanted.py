@@ -201,6 +201,11 @@ class Recurrence(Definition):
             known = dict(zip(incoming, arguments, strict=True))
             wanted = (linear.factor, linear.rest)
             factor, rest = map(self._follower(world, known).form, wanted)
+            for start in map(self._numbers.of, cell.starts.values()):
+                code = "started_on({s}, {f}, {x}, {p})"
+                if not world.said.going:
+                    code = "started({s}, {f}, {x})"
+                rest = _run(world, code, s=start, f=factor, x=rest, p=PAST)
             if world.said.going:
                 return _run(world, "scan_on({f}, {x}, {p})", f=factor, x=rest, p=PAST)
             if linear.factor == Filled(sympy.S.One):
@@ -212,7 +217,12 @@ class Recurrence(Definition):
         self, world: File, cell: Cell, inputs: Sequence[Sequence[Value]]
     ) -> Value:
         """One position after the other; before the first one there are zeros."""
-        kept: Sequence[Value] = [0.0 for _ in cell.recurrent]
+        kept: Sequence[Value] = [
+            self._numbers.of(cell.starts[state.name])
+            if state.index == -1 and state.name in cell.starts
+            else 0.0
+            for state in cell.recurrent
+        ]
         if world.said.going:
             kept = world.last(kept)
         past = dict(zip(cell.recurrent, kept, strict=True))
@@ -343,7 +353,7 @@ class Follower:
             case Combine():
                 return self._combined(tensor, tensor.kind, parts)
             case History() | Listed() if is_list(tensor):
-                members = list(map(self.form, parts))
+                members = [self._term(tensor, part) for part in parts]
                 if is_list(parts[-1]):
                     return members[0]
                 return self._table.listed(members, is_list(parts[0]))
@@ -411,7 +421,12 @@ class Follower:
             return self.form(term)
         name, part = adapter
         if (name, value) not in self._adapted:
-            made = call(self._file, part, [self.form(value)])
+            given = self.form(value)
+            if is_list(value):  # what is made of each member is made of all at once
+                made = call(self._file, part, [self._table.stacked(given)])
+                made = self._table.each(made)
+            else:
+                made = call(self._file, part, [given])
             self._adapted[name, value] = made
         form = self._adapted[name, value]
         for scale in scales:

@@ -72,6 +72,7 @@ class Unroller:
                 self._applied.setdefault((left.operator, left.index), []).append(left)
         self._memo: dict[Tensor, Tensor | None] = {}
         self._ends = set(formula.ends)
+        self._open = formula.open_stages
         self._at_start = {
             part.operator
             for boundary in formula.boundaries
@@ -355,11 +356,13 @@ class Unroller:
     def _list(self, history: History) -> Tensor | None:
         """A list, from its first member that is there on; None if there is none."""
         last = int(history.last)
+        if last < history.first:
+            return None
         if history.kind == "list":
             return self._grown(history, history.first, last, lambda index: index)
         if history.kind == "finished":
             return self._finished(history, last)
-        if last in self._ends:
+        if last in self._ends and history.body not in self._open:
             return self._finished(history, last + 1)
         before = self._finished(history, last)
         member = self._shaped(_replace_k(history.body, last))

@@ -23,22 +23,18 @@ def render_needs(needs: Needs, console: Console | None = None) -> None:
     console.print(Text(needs.name, style="bold"))
     console.print(Text(f"  {setting}", style="cyan"))
     console.print()
-    total = needs.total
-    for what, most, more in (
-        ("Training", needs.training, total.optimizer),
-        ("Inference", needs.inference, 0),
-    ):
-        stay = total.parameters + needs.incoming + more
-        optimizer = ", the optimizer's" if more else ""
-        text = f"{what}: {in_bytes(most)} at most"
-        console.print(
-            Text(
-                f"{text}; {in_bytes(stay)} of it are there all the time (parameters"
-                f"{optimizer} and what comes in)."
-            )
-        )
+    stay = needs.total.parameters + needs.incoming
+    more = stay + needs.total.optimizer
+    said = "parameters, the optimizer's, what comes in"
+    _most("Training", needs.training, more, said, console)
+    _most("Inference", needs.inference, stay, "parameters, what comes in", console)
     _parts(needs, console)
     _times(needs, console)
+
+
+def _most(what: str, most: int, stay: int, said: str, console: Console) -> None:
+    text = f"{what}: {in_bytes(most)} at most, {in_bytes(stay)} of it all the time: {said}."
+    console.print(Text(text))
 
 
 def _parts(needs: Needs, console: Console) -> None:

@@ -164,5 +164,8 @@ class _Adapted(Evaluator):
             return number * self.term(tensor.tensor, parent)
         key = (tensor, adapter)
         if key not in self._adapted:
-            self._adapted[key] = adapter(self.values[tensor])
+            given = self.values[tensor]
+            self._adapted[key] = (
+                list(map(adapter, given)) if isinstance(given, list) else adapter(given)
+            )
         return self._adapted[key]

@@ -17,6 +17,7 @@ from typing import Any
 import sympy
 
 from recform.algebra.body import Body
+from recform.algebra.cell import Cell, before
 from recform.algebra.expr import (
     Apply,
     Filled,
@@ -295,6 +296,8 @@ class _Reader:
         for tensor, made in body.definitions.items():
             yield f"{letters.show(tensor)} = {letters.show(made)}"
         yield letters.show(body.output)
+        for name, start in body.starts.items() if isinstance(body, Cell) else ():
+            yield f"{letters.show(before(name, 1))} begins with {letters.show(start)}"
         for name, normal in letters.operators.items():
             steps = [self._step(step)[0] for step in body.operators[name].steps]
             yield f"{normal} = {' > '.join(steps)}"

@@ -210,6 +210,8 @@ def test_a_file_that_names_no_network_is_named_after_itself(folder: Path) -> Non
         (("summary", "one.rf", "--table", "--network", "One"), "--network"),
         (("summary", "one.rf", "--table", "--latex"), "--latex"),
         (("summary", "one.rf", "--json", "--latex"), "--latex"),
+        (("summary", "one.rf", "--memory", "--latex"), "--latex"),
+        (("summary", "one.rf", "--batch", "8"), "--batch"),
         (("derive", "one.rf", "--order", "1"), "--order"),
         (("derive", "one.rf", "-o", "other.rf"), "-o"),
         (("analyze", "one.rf", "--measure"), "--measure"),
@@ -258,6 +260,17 @@ def test_summary_as_json(folder: Path) -> None:
     assert data["parameters"] == 11_347_786
     assert [row["what"] for row in data["state"]] == ["X_i", "W_i*X_<i-1>"]
     assert data["bound"] == 2
+
+
+def test_memory(folder: Path) -> None:
+    given = ("summary", "one.rf", "--memory", "--batch", "128", "--optimizer", "adam")
+    said = recform(folder, *given).stdout
+    # 11,347,786 parameters of four bytes, and two more numbers for each of them.
+    for text in ("128 examples at once, fp32, Adam", "43.29 MiB", "86.58 MiB", "H100"):
+        assert text in said
+    found = json.loads(recform(folder, *given, "--json").stdout)["result"]["memory"]
+    assert found["total"]["parameters"] == 4 * 11_347_786
+    assert found["training"] > found["total"]["kept"] > found["inference"]
 
 
 def test_version_and_usage(folder: Path) -> None:

@@ -142,6 +142,9 @@ def test_warnings_and_several_networks(tmp_path: Path) -> None:
     assert {item["severity"] for item in made["diagnostics"]} == {"warning"}
     made, _ = asked("summary", str(tmp_path / "two.rf"), "--network", "B")
     assert made["result"]["name"] == "B"
+    # Schema and all, also of a network that computes nothing.
+    made, _ = asked("summary", str(tmp_path / "two.rf"), "--memory", "--dtype", "bf16")
+    assert [item["memory"]["dtype"] for item in made["result"]] == ["bf16", "bf16"]
 
 
 def test_what_is_written_to_a_file_is_not_in_the_answer(tmp_path: Path) -> None:

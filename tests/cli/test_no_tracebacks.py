@@ -29,6 +29,7 @@ COMMANDS: dict[str, list[str]] = {
     "summary": ["summary", "FILE"],
     "summary of stages": ["summary", "FILE", "--table"],
     "summary, as data": ["summary", "FILE", "--json"],
+    "memory": ["summary", "FILE", "--memory", "--batch", "64"],
     "summary in TeX": ["summary", "FILE", "--latex"],
     "compile": ["compile", "FILE"],
     "block": ["render", "FILE", "--to", "svg"],
@@ -66,7 +67,7 @@ NAMES = list(COMMANDS)
 
 
 #: What needs no run, so that every modern file can have it in each run of the tests.
-CHEAP = ["check", "summary", "analyze", "block", "derive"]
+CHEAP = ["check", "summary", "memory", "analyze", "block", "derive"]
 HEAVY = ["analyze, as data", "network", "unrolled", "paths", "equiv", "diff", "verify"]
 MODERN = [file for file in FILES if file.startswith("modern/")]
 MODERN += [

@@ -81,6 +81,11 @@ TEXTS = {
     "a gated one": f"{LAYER}H_<i,t> = sigmoid(W_i*X_<i-1,t>)*H_<i,t-1> + U_i*X_<i-1,t>",
     "matrices": f"{LAYER}S_<i,t> = S_<i,t-1> + outer(U_i*X_<i-1,t>, W_i*X_<i-1,t>)\n"
     "H_<i,t> = matvec(S_<i,t>, X_<i-1,t>)",
+    "a first state": f"{LAYER}vector h_i = 0.5\nscalar k_i = 0.2\n"
+    "G_<i,t> = G_<i,t-1> + W_i*X_<i-1,t>\nG_<i,0> = k_i\n"
+    "H_<i,t> = tanh(U_i*H_<i,t-1> + G_<i,t>)\nH_<i,0> = 0.5*h_i",
+    "a gated one with a first state": f"{LAYER}vector h_i = 0.5\n"
+    "H_<i,t> = sigmoid(W_i*X_<i-1,t>)*H_<i,t-1> + U_i*X_<i-1,t>\nH_<i,0> = h_i",
     "a recurrence that all blocks share": f"{LAYER}"
     "H_<i,t> = tanh(U_i*X_<i-1,t> + W*H_<i,t-1>)",
     "widths": "input 12 of 7\nstages 8 x 2, 12 x 2\nhead ln > linear(5)\n"

@@ -80,6 +80,7 @@ class Flow:
         }
         self.declared = declared(formula, number, sizes(start))
         self.stages = stages_of_blocks(formula, number)
+        self.ends = [0, *accumulate(stage.blocks for stage in formula.stages[:-1])]
         self.calls_of: dict[tuple[str, int], list[Any]] = {}
         self.settled: dict[Any, Any] = {}
         self.values: dict[Any, Any] = {}
@@ -195,9 +196,7 @@ class Flow:
         last = int(history.last)
         indices = range(history.first, last + 1)
         if history.kind == "stages":
-            counts = [stage.blocks for stage in self.formula.stages]
-            ends = [0, *accumulate(counts)]
-            indices = [k for k in indices if k in ends or k == last]
+            indices = [k for k in indices if k in self.ends or k == last]
         return [history.body.xreplace({e.K: sympy.Integer(k)}) for k in indices]
 
     def definition(self, state: e.State) -> Any:
@@ -322,8 +321,7 @@ class Flow:
         """What an expression is for each member of the sum that it stands in."""
         match tensor:
             case e.Members():
-                found = [self.settle(member) for member in self.members(tensor.listed)]
-                return [self.value(member) for member in found if member is not None]
+                return self.held(tensor.listed)
             case e.Dealt():
                 whole = self.value(tensor.tensor)
                 return list(whole.split(1, axis(whole)))
@@ -343,6 +341,59 @@ class Flow:
                 return [n * value for n, value in zip(number, values, strict=True)]
         rows = self.columns(tensor.children)
         return [self.of_one(tensor, list(parts)) for parts in rows]
+
+    def held(self, listed: Any) -> list[Tensor]:
+        """The members of a list: a newer one brings those before it to its shape.
+
+        By stages, the finished ones are a list of their own, to which a block joins the
+        newest one for itself, or an earlier one does.
+        """
+        by_stage = listed.kind == "stages"
+        newest_one = int(listed.last)
+        found: list[Tensor] = []
+        for number in range(listed.first, newest_one + 1):
+            if by_stage and number not in self.ends and number != newest_one:
+                continue
+            member = self.settle(listed.body.xreplace({e.K: sympy.Integer(number)}))
+            if member is None:
+                continue
+            blocks = [number + by_stage]
+            if by_stage and number == newest_one:
+                blocks = [*range(self.block, number - 1, -1)]
+            found = self.joined_to(found, self.value(member), member, blocks)
+        return found
+
+    def joined_to(
+        self, older: list[Tensor], new: Tensor, member: Any, blocks: list[int]
+    ) -> list[Tensor]:
+        """A list with one more: those of another shape go through one adapter."""
+        odd = [value for value in older if sizes(value) != sizes(new)]
+        if not odd:
+            return [*older, new]
+        self.meetings += 1
+        mine = (self.meetings, member)
+        made: dict[tuple[int, str], list[Call]] = {}
+        for block in blocks:
+            for call in self.calls:
+                if call.block == block and call.makes[1:] == sizes(new):
+                    made.setdefault((block, call.attribute), []).append(call)
+        fit = [
+            calls
+            for calls in made.values()
+            if all(any(call.takes(value) for call in calls) for value in odd)
+        ]
+        free = [
+            calls
+            for calls in fit
+            if self.taken.get((calls[0].block, calls[0].attribute), mine) == mine
+        ]
+        if not fit:
+            raise NoAdapter(f"blocks {blocks} bring no members to {sizes(new)}")
+        call = (free or fit)[0][0]
+        return [
+            value if sizes(value) == sizes(new) else self.through(call, member, value)
+            for value in older
+        ] + [new]
 
     def columns(self, parts: Any) -> list[tuple[Any, ...]]:
         """The parts for each member; what is no member's is the same for all."""

@@ -24,6 +24,7 @@ FUNCTIONS: dict[str, Callable[..., Tensor]] = {
     "tanh": torch.tanh,
     "sigmoid": torch.sigmoid,
     "relu": torch.relu,
+    "dot": lambda x, y: (x * y).sum(-1, keepdim=True),
     "concat": lambda *parts: torch.cat(parts, -1),
     "max": torch.maximum,
 }
@@ -54,10 +55,14 @@ class Loops:
         report.check()
         self.equations: dict[str, Any] = {}
         self.ahead: dict[str, int] = {}
+        self.starts: dict[str, Any] = {}
         for item in file.statements:
             left: Any = item.left[0] if isinstance(item, n.Relation) else None
             if isinstance(left, n.Reference) and left.indices:
                 assert isinstance(item, n.Relation)
+                if isinstance(left.indices[-1], n.Number):  # H_<i,0>
+                    self.starts[left.name] = item.right.expression
+                    continue
                 self.equations[left.name] = item.right.expression
                 # Of `H_<i,t+1> = ...` the t is that of the position before.
                 ahead = self.index(left.indices[-1], 0, 0) if left.indices[1:] else 0
@@ -79,7 +84,10 @@ class Loops:
             if t >= 0:
                 return self.start[:, t]
             count, _, width = self.start.shape
-            return self.start.new_zeros(count, self.widths.get(name, width))
+            zeros = self.start.new_zeros(count, self.widths.get(name, width))
+            # Position 0 of the file, whose first one is 1.
+            begins = i > 0 and t == -1 and name in self.starts
+            return zeros + self.value(self.starts[name], i, t) if begins else zeros
         if (name, i, t) not in self.known:
             at = t - self.ahead[name]
             self.known[name, i, t] = self.value(self.equations[name], i, at)

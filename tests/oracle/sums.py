@@ -157,3 +157,44 @@ def sums(draw: st.DrawFn, least: int = 1, most: int = 8) -> str:
     outputs.append(f"{last}_L + sum(k, 1, L-1, softmax(k, X_k)*S*X_k)")
     lines.append(f"output {draw(st.sampled_from(outputs))}\n")
     return "".join(lines)
+
+
+class Wide(Sums):
+    """Sums whose members may be of stages with other shapes: no module of all blocks."""
+
+    def member(self, norm: str = "N_i") -> str:
+        """What a block made, or what this block makes of it."""
+        name = self.one(*self.names)
+        return self.one(f"{name}_k", f"{norm}*{name}_k", f"tanh({name}_k)")
+
+    def score(self) -> str:
+        return self.one(f"dot(q_i, {self.member()})", self.member())
+
+
+@st.composite
+def wide_sums(draw: st.DrawFn) -> str:
+    """A file with sums over depth across stages of other widths and grids."""
+    frame = draw(st.sampled_from((VECTORS, TOKENS, IMAGES)))
+    widths = draw(st.sampled_from(((4, 6), (4, 6, 3), (6, 4, 6))))
+    strides = [1] + [draw(st.integers(1, 2)) for _ in widths[1:]]
+    if frame is not IMAGES:
+        strides = [1] * len(widths)
+    stages = ", ".join(
+        f"{w} x {draw(st.integers(1, 3))} / {s}"
+        for w, s in zip(widths, strides, strict=True)
+    )
+    frame = frame.replace("W = conv(1, c)", "W = conv(1, c, stride=s)")
+    frame = frame.replace("U = conv(1, c)", "U = conv(1, c, stride=s)")
+    adapter = draw(st.sampled_from(("", "adapter conv(1, c, stride=s)\n")))
+    lines = [frame, f"stages {stages}\n", adapter * ("conv" in frame), DECLARED]
+    writer = Wide(draw, ("X",), True, False)
+    if draw(st.booleans()):
+        lines.append(f"X_i = W_i*X_<i-1> + {writer.sum('i-1', 0, 'a_<i,k>')}\n")
+        lines.append("output X_L\n")
+    else:
+        writer.names = ("Y",)
+        end, weights = draw(st.sampled_from((("i", "b_<i,k>"), ("i-1", "a_<i,k>"))))
+        lines.append("Y_i = W_i*X_<i-1>\n")
+        lines.append(f"X_i = U_i*X_<i-1> + {writer.sum(end, 0, weights)}\n")
+        lines.append("output X_L\n")
+    return "".join(lines)

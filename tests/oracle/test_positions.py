@@ -37,6 +37,20 @@ OTHERS = [
     "H_<i,t> = tanh(A*H_<i,t-1> + B_i*X_<i-1,t>)",
     "H_<i,t> = l*H_<i,t-1> + B*X_<i-1,t>",
 ]
+#: With a first state: of blocks or shared, a number or a vector, for one unknown of several.
+STARTED = [
+    "H_<i,t> = sigmoid(A_i*X_<i-1,t>)*H_<i,t-1> + B_i*X_<i-1,t>\nH_<i,0> = k_i",
+    "H_<i,t> = H_<i,t-1> + B_i*X_<i-1,t>\nH_<i,0> = 1 - 0.5*k_i",
+    "H_<i,t> = k_i*H_<i,t-1> + A_i*X_<i-1,t>\nH_<i,0> = 0.25",
+    "H_<i,t> = dot(A_i*X_<i-1,t>, X_<i-1,t>)*H_<i,t-1> + X_<i-1,t>\nH_<i,0> = k_i",
+    "H_<i,t> = tanh(A_i*H_<i,t-1> + B_i*X_<i-1,t>) + 0.5*H_<i,t-3>\nH_<i,0> = k_i",
+    "H_<i,t> = tanh(A_i*G_<i,t-1> + X_<i-1,t>)\nG_<i,t> = 0.5*H_<i,t> + B_i*H_<i,t-1>\n"
+    "G_<i,0> = 2*k_i",
+    "H_<i,t+1> = tanh(A_i*H_<i,t> + X_<i-1,t+1>)\nH_<i,0> = k_i",
+    "H_<i,t> = tanh(A*H_<i,t-1> + B_i*X_<i-1,t>)\nH_<i,0> = l",
+    "H_<i,t> = l*H_<i,t-1> + B*X_<i-1,t>\nH_<i,0> = 2*l",
+    "H_<i,t> = tanh(E_i*concat(H_<i,t-1>, X_<i-1,t>))\nH_<i,0> = k_i",
+]
 READ = [
     "X_<i,t> = X_<i-1,t> + H_<i,t>",
     "X_<i,t> = D_i*H_<i,t-1> + 0.5*X_<i-1,t> + X_<i-1,t-1>",
@@ -89,6 +103,14 @@ def test_other_forms(number: int, depth: int) -> None:
     read = "X_<i,t> = X_<i-1,t> + D_i*H_<i,t-1>"
     text = FRAME.format(depth=depth) + f"{line}\n{read}\noutput X_L"
     agree(text, {"H": 6} if "E_i" in line else {})
+
+
+@pytest.mark.parametrize("number", range(len(STARTED)))
+def test_recurrences_that_begin_elsewhere(number: int) -> None:
+    lines = STARTED[number]
+    text = FRAME.format(depth=1 + number % 3) + lines + "\nX_<i,t> = X_<i-1,t> + "
+    text += f"{'D_i*' * ('E_i' in lines)}H_<i,t>\noutput X_L"
+    agree(text, {"H": 6} if "E_i" in lines else {})
 
 
 def agree(text: str, widths: dict[str, int]) -> None:

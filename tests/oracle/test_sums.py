@@ -6,7 +6,7 @@ import torch
 from hypothesis import HealthCheck, event, given, settings
 
 from tests.oracle.search import few, outcome
-from tests.oracle.sums import sums
+from tests.oracle.sums import sums, wide_sums
 
 torch.set_num_threads(1)
 
@@ -28,4 +28,10 @@ def test_sums_over_depth(text: str) -> None:
 @_few(6)
 @given(sums(9, 24))
 def test_sums_over_many_blocks(text: str) -> None:
+    event(outcome(text))
+
+
+@_few(8)
+@given(wide_sums())
+def test_sums_across_stages_of_other_shapes(text: str) -> None:
     event(outcome(text))

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+import sympy
 
 import recform
 from recform.algebra.affine import Affine
 from recform.algebra.body import given
 from recform.algebra.cell import Cell, before
-from recform.algebra.expr import Apply, Scaled, State, TensorSum
+from recform.algebra.expr import Apply, Filled, Scaled, State, TensorSum
 from recform.algebra.formula import Formula
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
@@ -43,6 +44,8 @@ FORMULAS = {
     "long": "H_<i,t> = tanh(A_i*H_<i,t-1> - H_<i,t-2>*B_i*X_<i-1,t> + X_<i-1,t>)",
     "pair": "G_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\n"
     "H_<i,t> = 0.5*G_<i,t-1> + B_i*G_<i,t>",
+    "begun": "H_<i,t> = sigmoid(A_i*X_<i-1,t>)*H_<i,t-1> + X_<i-1,t>\nH_<i,0> = 2*k_i",
+    "begun loop": "H_<i,t> = tanh(A_i*H_<i,t-1> + X_<i-1,t>)\nH_<i,0> = k_i",
     "matrix": "H_<i,t> = 0.5*H_<i,t-1> + "
     "outer(B_i*X_<i-1,t> - matvec(H_<i,t-1>, X_<i-1,t>), X_<i-1,t>)\n"
     "Y_i = A_i*matvec(H_i, X_<i-1>)",
@@ -144,6 +147,11 @@ PLANTED: dict[str, tuple[str, Callable[[Formula], Formula]]] = {
     ),
     "a position too far back": ("loop", defined(older)),
     "the input for what is kept": ("loop", defined(earlier)),
+    "zeros at the start": ("begun", celled(lambda cell: replace(cell, starts={}))),
+    "another start": (
+        "begun loop",
+        celled(lambda cell: replace(cell, starts={"H": Filled(sympy.Integer(2))})),
+    ),
     "half of it": ("loop", defined(halved)),
     "arguments swapped": ("long", swapped),
     "results swapped": (
@@ -190,6 +198,9 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "another rest": ("learned", r"1 - self", "2 - self"),
     "the rest alone": ("gated", r"scan\((\w+), (\w+)\)", r"\2"),
     "a cumulative sum": ("gated", r"scan\((\w+), (\w+)\)", r"torch.cumsum(\2, dim=1)"),
+    "zeros at the start": ("begun", r"started\([^()]*, (\w+), (\w+)\)", r"\2"),
+    "another factor of the start": ("begun", r"started\(2 \*", "started(3 *"),
+    "no start of a loop": ("begun loop", r" \+ self\.k\n", "\n"),
     "the other operator": ("pair", r"self\.A\(", "self.B("),
     "what is kept is not read": ("loop", r"self\.A\(h\)", "self.A(b)"),
     "another function": ("loop", r"torch\.tanh", "torch.sigmoid"),
@@ -248,6 +259,8 @@ GOING: dict[str, tuple[str, str, str]] = {
     "not kept": ("gated", r", self\.past\)", ", None)"),
     "factor and rest swapped": ("gated", r"scan_on\((\w+), (\w+)", r"scan_on(\2, \1"),
     "not read": ("loop", r"(\w+),\) = self\.past\.last\(\w+\)", r"\1,) = (\1,)"),
+    "no start": ("begun", r"started_on\([^()]*, (\w+), (\w+), self.past\)", r"\2"),
+    "started where others went": ("begun", r"started_on\(", "started_on(0.1 + "),
     "kept the other way round": ("long", r"keep\((\w+), (\w+)\)", r"keep(\2, \1)"),
     "read the other way round": (
         "pair",

@@ -188,14 +188,6 @@ def test_a_range_may_end_at_the_block_if_its_members_are_older() -> None:
     torch.testing.assert_close(net(x), made[-1])
 
 
-def test_members_of_two_shapes_are_refused() -> None:
-    with pytest.raises(CompileError, match="RF401"):
-        recform.compile(
-            "input 4\nstages 4 x 2, 6 x 2\nT = linear(c)\nscalar a_<i,k> = 0\n"
-            "X_i = T_i*X_<i-1> + sum(k, 0, i-1, a_<i,k>*X_k)"
-        )
-
-
 def test_members_are_weighed_where_a_second_index_is_a_position() -> None:
     """`a_<i,k>` was taken for a scalar of a position."""
     net = recform.compile("""

@@ -12,6 +12,7 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
+    Dealt,
     Elementwise,
     Filled,
     History,
@@ -213,12 +214,12 @@ class Differentiator:
                 for child in tensor.children:
                     for source, polynomial in self._parts(child, block):
                         yield source, share * polynomial
-            case Over() | Across() if not self._whole:
+            case Over() | Across() | Dealt() if not self._whole:
                 self._refuse_whole(tensor)
             case Over() if tensor.kind == "sum":
                 for member in written_sum(tensor, self._definitions):
                     yield from self._parts(member, block)
-            case Over() | Across():
+            case Over() | Across() | Dealt():
                 self._assume(
                     "paths run through what is weighed, not through its weights"
                 )
@@ -307,7 +308,7 @@ class Differentiator:
             hint="analyse the formula with a sum, or with relu, in its place",
         )
 
-    def _refuse_whole(self, tensor: Over | Across) -> None:
+    def _refuse_whole(self, tensor: Over | Across | Dealt) -> None:
         """Refuses what is no recurrence of finite order, or no word of letters."""
         if isinstance(tensor, Over):
             message = (

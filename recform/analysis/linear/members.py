@@ -10,6 +10,7 @@ import sympy
 from recform.algebra.expr import (
     Across,
     Dealt,
+    Filled,
     History,
     K,
     Listed,
@@ -85,6 +86,9 @@ def _of_member(tensor: Tensor, member: _Member) -> Tensor:
     if isinstance(tensor, Dealt):
         # There is a feature for each.
         return Part(tensor.tensor, member.count, member.place)
+    if isinstance(tensor, Filled):
+        weight = tensor.coefficient.xreplace({K: sympy.Integer(member.number)})
+        return Filled(weight, tensor.at)
     if not tensor.is_many or isinstance(tensor, Over):
         return tensor
     if isinstance(tensor, Scaled):

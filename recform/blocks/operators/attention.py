@@ -27,6 +27,7 @@ class Attention(Operator):
     """Multi-head self-attention with learned projections in and out."""
 
     name = "attention"
+    multiplies = True
     about = "multi-head self-attention between the tokens"
     source = "Vaswani et al. (2017), section 3.2.2"
     attribute = "attention"
@@ -70,6 +71,8 @@ class Attention(Operator):
             # Queries, keys, values, what is put together of them, and the weights.
             saves_more=4 * x.elements + weights,
             saves_bytes=4 * rows,
+            workspace=4 * x.elements,
+            workspace_back=4 * x.elements,
         )
 
     def memory(self, x: Shape, a: Arguments) -> tuple[Memory, ...]:
@@ -203,6 +206,8 @@ class Attend(Several):
             saves_more=kept.more,
             saves_bytes=4 * kept.rows,
             saves_once=kept.once,
+            workspace=kept.more,
+            workspace_back=sum(x.elements for x in inputs),
         )
 
     def memory_of(self, inputs: tuple[Shape, ...], a: Arguments) -> tuple[Memory, ...]:

@@ -55,6 +55,7 @@ class Unembed(Operator):
 
     name = "unembed"
     positionwise = True
+    multiplies = True
     about = "a score of each id at each position, by the matrix of `embed` in the stem"
     source = "Press and Wolf (2017), section 3; Inan et al. (2017)"
     attribute = "unembed"

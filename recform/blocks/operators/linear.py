@@ -27,6 +27,7 @@ class Linear(Operator):
 
     name = "linear"
     positionwise = True
+    multiplies = True
     about = "matrix product with the features of a vector, or of every token or pixel"
     attribute = "fc"
     mixes = True

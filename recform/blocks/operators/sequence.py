@@ -24,6 +24,7 @@ class TokenConv(Operator):
 
     name = "conv1d"
     mixes = True
+    turns = True
     about = "convolution along the positions of tokens, of which as many come out"
     source = "van den Oord et al. (2016), WaveNet, section 2.1"
     attribute = "conv"
@@ -80,6 +81,7 @@ class Transpose(Operator):
     """Positions as features, and features as positions."""
 
     name = "transpose"
+    turns = True
     about = "positions of tokens as their features, and features as positions"
     source = "Tolstikhin et al. (2021), MLP-Mixer, Eq. (1)"
     support = (template("permute"),)

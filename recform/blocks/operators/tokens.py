@@ -27,6 +27,7 @@ class Patches(Operator):
 
     name = "patches"
     mixes = True
+    turns = True
     about = "cuts an image into patches, and makes a token of each by a learned map"
     source = "Dosovitskiy et al. (2021), Eq. (1)"
     attribute = "patches"
@@ -77,6 +78,7 @@ class Tokens(Operator):
     """An image as tokens, row by row."""
 
     name = "tokens"
+    turns = True
     about = "an image or pixels as tokens, a position each, row by row"
 
     def shape(self, x: Shape, a: Arguments) -> Shape:
@@ -95,6 +97,7 @@ class Pixels(Operator):
     """An image with its channels last."""
 
     name = "pixels"
+    turns = True
     about = "an image with its channels last: height x width x channels"
     support = (template("permute"),)
 

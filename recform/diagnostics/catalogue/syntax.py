@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from recform.diagnostics.catalogue.entry import ONE, Entry
 
+#: A recurrence over positions, of which more is to be said.
+POSITIONS = """\
+input 8 x 6
+stages 6 x 2
+times positions
+A = linear(c)
+B = linear(c)
+H_<i,t> = tanh(A_i*H_<i,t-1> + B_i*X_<i-1,t>)
+X_<i,t> = X_<i-1,t> + H_<i,t>
+output X_L
+"""
 ENTRIES = {
     "RF101": Entry(
         "not a statement",
@@ -87,5 +98,13 @@ ENTRIES = {
         "first word.",
         f"classes = 100\n{ONE}",
         f"param classes = 100\n{ONE}",
+    ),
+    "RF124": Entry(
+        "a recurrence that does not begin with this",
+        "`H_<i,0> = h_i` says what an unknown is before the first position: a number, or "
+        "learned ones. It has to be one that recurs, and only what recurs with it reads it "
+        "at earlier positions: for all others a tensor that is moved has zeros in front.",
+        f"{POSITIONS}H_<i,0> = B_i*X_<i-1>\n",
+        f"{POSITIONS}vector h_i = 0\nH_<i,0> = h_i\n",
     ),
 }

@@ -10,7 +10,7 @@ import sympy
 from recform.algebra.affine import Affine
 from recform.algebra.body import given
 from recform.algebra.cell import Cell, before
-from recform.algebra.expr import Apply, Filled, State, Tensor, subtensors
+from recform.algebra.expr import Apply, Filled, Learned, State, Tensor, subtensors
 from recform.blocks import Shape, code, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.emit.formula.bodies import BodyCode, ClassWriter, local_name
@@ -81,9 +81,15 @@ class _CellWriter(ClassWriter):
 
     def _scan(self, linear: Affine, *, going: bool) -> Function:
         assert linear.rest is not None
-        names = Namespace.forward({"scan", "scan_on"})
+        names = Namespace.forward({"scan", "scan_on", "started", "started_on"})
         takes = {given(name): names.new(name) for name in self._body.incoming}
         made, (factor, rest) = self._written((linear.factor, linear.rest), takes, names)
+        for start in map(self._begins, self._body.starts):
+            rest = (
+                f"started_on({start}, {factor}, {rest}, self.past)"
+                if going
+                else f"started({start}, {factor}, {rest})"
+            )
         text = f"scan({factor}, {rest})"
         if going:
             text = f"scan_on({factor}, {rest}, self.past)"
@@ -126,7 +132,7 @@ class _CellWriter(ClassWriter):
         position = names.new("t")
         each = [f"{name}[:, {position}]" for name in inputs]
         start: list[Statement] = [
-            Assign(variable, Code(self._zeros(state, inputs)))
+            Assign(variable, Code(self._start(state, inputs)))
             for state, variable in kept.items()
         ]
         end: list[Statement] = []
@@ -170,8 +176,29 @@ class _CellWriter(ClassWriter):
         out = [newest[name] for name in self._body.results]
         return out[0] if len(out) == 1 else f"torch.cat(({', '.join(out)}), dim=-1)"
 
-    def _zeros(self, state: State, inputs: list[str]) -> str:
+    def _scalar(self, name: str, per_feature: bool, start: float) -> None:
+        super()._scalar(name, per_feature, start)
+        for first in self._body.starts.values():
+            for item in first.coefficient.atoms(Learned):
+                if item.name == name:
+                    self._scalars[item] = f"self.{self._made[-1].name}"
+
+    def _scaled_by(self, name: str) -> Tensor:
+        begun = self._body.started_by(name)
+        return super()._scaled_by(name) if begun is None else begun
+
+    def _begins(self, unknown: str) -> str:
+        """What an unknown begins with."""
+        return self._coefficient(self._body.starts[unknown])[0]
+
+    def _start(self, state: State, inputs: list[str]) -> str:
         """What is kept before the first position."""
+        zeros = self._zeros(state, inputs)
+        begins = state.index == -1 and state.name in self._body.starts
+        return f"{zeros} + {self._begins(state.name)}" if begins else zeros
+
+    def _zeros(self, state: State, inputs: list[str]) -> str:
+        """Zeros as what is kept of an unknown."""
         cell, width = self._body, self._inside.shape(state).features
         for name, variable in zip(cell.incoming, inputs, strict=True):
             if self._inside.shape(given(name)).features == width:

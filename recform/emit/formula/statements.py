@@ -139,8 +139,7 @@ class BodyWriter:
 
     def _adapt(self, value: Tensor, attribute: str) -> None:
         name = self._names.new(f"{self._name_of(value)}_short")
-        call = f"self.{attribute}({self._writer.show(value)})"
-        self._set(name, call, self._line(value))
+        self._set(name, self._writer.behind(attribute, value), self._line(value))
         self._writer.adapted[attribute] = name
 
     def _is_alias(self, tensor: Tensor) -> bool:

@@ -283,8 +283,13 @@ class Writer:
         *older, member = self.parts(tensor)
         if is_list(member):
             return self.show(member)
-        before = "".join(f"*{self.show(part)}, " for part in older)
+        before = "".join(f"*{self.older(tensor, part)}, " for part in older)
         return f"[{before}{self.show(member)}]"
+
+    def older(self, parent: Tensor, tensor: Tensor) -> str:
+        """The members that there were, each behind the adapter if there is one."""
+        adapted = self.adapt(parent, tensor)
+        return adapted[0] if adapted else self.show(tensor)
 
     def each(self, tensor: Apply) -> str:
         """An operator on one member after the other."""
@@ -379,10 +384,17 @@ class Writer:
         if attribute in self.adapted:
             result = self.adapted[attribute], ATOM
         else:
-            result = f"self.{attribute}({self.show(value)})", ATOM
+            result = self.behind(attribute, value), ATOM
         for scale in reversed(scales):
             result = self.scaled(scale, result)
         return result
+
+    def behind(self, attribute: str, value: Tensor) -> str:
+        """What an adapter makes of a tensor, or of each member of a list."""
+        if is_list(value):
+            call = f"self.{attribute}({MEMBER})"
+            return f"[{call} for {MEMBER} in {self.show(value)}]"
+        return f"self.{attribute}({self.show(value)})"
 
     def spread(self, parent: Tensor, tensor: Tensor) -> tuple[str, int]:
         """A term as it is; a vector gets the axes of the grid over which it spreads."""

@@ -38,6 +38,7 @@ from recform.algebra.formula import (
     Equation,
     LearnedScalar,
     Pipeline,
+    Start,
     Step,
 )
 from recform.algebra.symbols import INCOMING
@@ -72,6 +73,7 @@ def over_positions(
     network: Lowered,
     boundaries: Sequence[Boundary],
     output: Tensor,
+    starts: Mapping[str, Start],
     spans: dict[Tensor, Span],
     report: Diagnostics,
 ) -> Lowered | None:
@@ -81,18 +83,32 @@ def over_positions(
         network: as it was read.
         boundaries: its boundary equations.
         output: what the head gets.
+        starts: what unknowns are before the first position, where that is said.
         spans: where tensors stand; gets those of the new ones.
-        report: gets RF229 and RF230.
+        report: gets RF229, RF230 and RF124.
 
     Returns:
         None after a diagnostic.
     """
     failed = bool([b for b in boundaries if _recurs(b, report)])
-    for group in _groups(network.equations):
+    groups = _groups(network.equations)
+    for group in groups:
         try:
-            made = _Recurrence(network, group, boundaries, output, spans, report)
+            made = _Recurrence(
+                network, group, boundaries, output, starts, spans, report
+            )
             network = made.lowered()
         except Reported:
+            failed = True
+    recur = {name for group in groups for name in group}
+    for name, start in starts.items():
+        if name not in recur:
+            report.error(
+                "RF124",
+                f"{name} does not recur over positions, so nothing begins with this",
+                start.span,
+                hint=f"let {name}_<i,t> read {name}_<i,t-1>, or leave it out",
+            )
             failed = True
     return None if failed else network
 
@@ -176,6 +192,7 @@ class _Recurrence:
     group: tuple[str, ...]
     boundaries: Sequence[Boundary]
     output: Tensor
+    starts: Mapping[str, Start]
     spans: dict[Tensor, Span]
     report: Diagnostics
     #: What comes in, by its name.
@@ -203,6 +220,7 @@ class _Recurrence:
             self._fail("RF229", "nothing comes into this recurrence over positions")
         index = sympy.nan if self._is_shared() else I
         results = self._results()
+        self._check_starts()
         self._check_boundaries(results)
         cell = self._cell(definitions, results)
         call = Apply(cell.name, index, *self.inputs.values())
@@ -210,6 +228,7 @@ class _Recurrence:
         beside = tuple(
             item.text for name, item in rights.items() if name not in results
         )
+        beside += tuple(start.text for start in self._mine())
         equations = tuple(
             replace(
                 item,
@@ -247,6 +266,9 @@ class _Recurrence:
 
     def _gather(self, rights: Sequence[Tensor]) -> None:
         """Finds the operators and scalars that positions apply to what they read."""
+        for start in self._mine():
+            learned = sorted(start.value.atoms(Learned), key=str)
+            self.owned |= {(item.name, item.index): None for item in learned}
         size = -1
         while size < len(self.owned):
             size = len(self.owned)
@@ -279,6 +301,39 @@ class _Recurrence:
             found = sorted(tensor.coefficient.atoms(Learned), key=str)
             return [(item.name, item.index) for item in found]
         return []
+
+    def _mine(self) -> list[Start]:
+        """What its unknowns begin with, where that is said."""
+        return [self.starts[name] for name in self.group if name in self.starts]
+
+    def _check_starts(self) -> None:
+        """Reports what nothing begins with, and what would begin with something else.
+
+        What is read at earlier positions by others is the tensor moved by a position,
+        which has zeros in front.
+        """
+        for start in self._mine():
+            if not self.lags[start.unknown]:
+                name = start.unknown
+                self.spans.setdefault(before(name, 0), start.span)
+                self._fail(
+                    "RF124",
+                    f"{name} is not read at earlier positions, so nothing begins with this",
+                    before(name, 0),
+                    f"say it of an unknown that is read as {name}_<i,t-1> would be",
+                )
+        for tensor in self._outside():
+            for state, lag in _reads(tensor):
+                if lag and state.name in self.group and state.name in self.starts:
+                    self._fail(
+                        "RF124",
+                        f"{state.name} begins with other numbers than zeros, and is read "
+                        "at earlier positions by what does not recur with it",
+                        tensor,
+                        "read an unknown that recurs with it: "
+                        f"P_<i,t> = {state.name}_<i,t-1>, and P_<i,t> in the place of that "
+                        f"in the equation of {state.name}",
+                    )
 
     def _is_ours(self, state: State) -> bool:
         return state.name in self.group and offset(state.index) == 0
@@ -459,6 +514,7 @@ class _Recurrence:
         about = dict.fromkeys(
             item.text for item in network.equations if item.unknown in self.group
         )
+        about |= dict.fromkeys(start.text for start in self._mine())
         name = self._name(results[0])
         return Cell(
             name=name,
@@ -490,6 +546,10 @@ class _Recurrence:
             results=results,
             lags=self.lags,
             affine=linear,
+            starts={
+                start.unknown: Filled(self._number(Filled(start.value)))
+                for start in self._mine()
+            },
         )
 
     def _name(self, unknown: str) -> str:

@@ -18,7 +18,7 @@ from recform.algebra.expr import (
     time_of,
     untimed,
 )
-from recform.algebra.formula import Boundary, Equation, Rule
+from recform.algebra.formula import Boundary, Equation, Rule, Start
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST
@@ -52,6 +52,7 @@ class EquationReader:
 
     Attributes:
         unknowns: names with an equation for the blocks in general, once they were read.
+        starts: what unknowns are at position 0, where that is said.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class EquationReader:
         self._equations: list[Equation] = []
         self._boundaries: list[Boundary] = []
         self.unknowns: frozenset[str] = frozenset()
+        self.starts: dict[str, Start] = {}
 
     def equations(self) -> tuple[list[Equation], list[Boundary]]:
         """The equations and boundary equations; those with mistakes are left out."""
@@ -205,6 +207,9 @@ class EquationReader:
     ) -> None:
         """The equation of one unknown at a position, or of the parts of a split."""
         first, *others = lefts
+        if not others and self._times.is_start(first):
+            self._start(first, right, item)
+            return
         position = self._times.position(first)
         if position is None:
             return
@@ -224,6 +229,28 @@ class EquationReader:
                 self._split(replace(item, left=alone), right)
             else:
                 self._one(alone[0], right, item)
+
+    def _start(self, left: n.Reference, right: n.Expr, item: n.Relation) -> None:
+        """``H_<i,0> = h_i``: what a recurrence over positions begins with."""
+        value = self._reader.value(right)
+        if not isinstance(value, ScalarOperator):
+            self._report.error(
+                "RF124",
+                "a recurrence over positions begins with numbers, and this is a tensor",
+                right.span,
+                hint=f"a learned vector: vector {left.name.lower()}_i = 0",
+            )
+            return
+        if left.name in self.starts:
+            self._report.error(
+                "RF207",
+                f"{left.name} has two equations for position 0",
+                item.span,
+                others=[Label(self.starts[left.name].span, "the first one")],
+            )
+            return
+        start = Start(left.name, value.value, item.span, _text(item))
+        self.starts[left.name] = start
 
     def _one(self, left: n.Expr, right: n.Expr, item: n.Relation) -> None:
         """The equation, or boundary equation, of a left side with one index."""

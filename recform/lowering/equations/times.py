@@ -95,6 +95,16 @@ class TimeReader:
         single = self._single_times()
         return [copy for copy in copies if copy.unknown not in single]
 
+    def is_start(self, left: n.Reference) -> bool:
+        """Whether this is an unknown of all blocks at position 0: ``H_<i,0>``."""
+        first, second = left.indices
+        return (
+            isinstance(second, n.Number)
+            and float(second.value) == 0
+            and not isinstance(first, n.Range)
+            and shift_of(first) == 0
+        )
+
     def position(self, left: n.Reference) -> Symbolic | None:
         """What the letter of a second index is, if that is a position; None after RF229.
 
@@ -111,7 +121,8 @@ class TimeReader:
                 "with `times positions` the second index on the left is t: an equation is "
                 "for all positions",
                 second.span,
-                hint="before the first position are zeros",
+                hint=f"what it begins with, before the first position, is said by "
+                f"{left.name}_<i,0> = ...; otherwise there are zeros",
             )
             return None
         return T - shift

@@ -1,0 +1,113 @@
+"""What `recform summary --memory` says of all examples, beside what torch does.
+
+    python benchmarks/memory_model.py [--real] [--profiler] [FILES]
+
+Each network of the examples is made and trained for a step, with two examples in float32 as
+on a CPU; storages are watched as the tests watch them (tests/costs/measured.py). That
+needs no numbers, and takes torch's tensors without any where it can; with --real they have
+some. With --profiler peaks of training are those of torch's profiler, which sees the scratch
+memory of kernels as well.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import torch
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils.flop_counter import FlopCounterMode
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from recform.compiled import Compiled  # noqa: E402
+from recform.compiler import compile_source, read  # noqa: E402
+from recform.report.memory import in_bytes  # noqa: E402
+from tests.costs.measured import Measured, examples, measure  # noqa: E402
+
+BATCH = 2
+
+
+def multiply_adds(item: Compiled) -> int:
+    """What FlopCounterMode counts of a forward pass; on the meta device it sees all."""
+    net = item.module().eval().to("meta")
+    x = examples(item.formula.input, BATCH, torch.float32).to("meta")
+    with FlopCounterMode(display=False) as counter:
+        net(x)
+    return counter.get_total_flops() // 2
+
+
+def measured(item: Compiled, real: bool) -> Measured:
+    """What torch holds."""
+    if not real:
+        try:
+            with FakeTensorMode(allow_non_fake_inputs=True):
+                return measure(item.module(), item.formula.input, BATCH)
+        except DataDependentOutputException:
+            pass  # the constructor asks for a number
+    return measure(item.module(), item.formula.input, BATCH)
+
+
+def profiled(item: Compiled) -> int:
+    """The peak of a step of training by the profiler, with parameters and input."""
+    net = item.module().train()
+    x = examples(item.formula.input, BATCH, torch.float32)
+    there = sum(p.numel() * p.element_size() for p in net.parameters())
+    there += x.numel() * x.element_size()
+    with torch.profiler.profile(profile_memory=True) as profiler:
+        y = net(x)
+        y.backward(torch.ones_like(y))
+    now = most = 0
+    for event in profiler.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            now += event.nbytes()
+            most = max(most, now)
+    return there + most
+
+
+def main() -> None:
+    """Prints a row for each network."""
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("files", nargs="*", type=Path)
+    asked.add_argument("--real", action="store_true")
+    asked.add_argument("--profiler", action="store_true")
+    options = asked.parse_args()
+    torch.set_num_threads(1)
+    files = options.files or sorted((ROOT / "examples").rglob("*.rf"))
+    heads = (
+        "network",
+        "kept",
+        "said/is",
+        "training",
+        "said/is",
+        "inference",
+        "said/is",
+    )
+    print(f"| {' | '.join((*heads, 'multiply-adds'))} |")
+    print("|---|---|---|---|---|---|---|---|")
+    for path in files:
+        source, folder = read(path)
+        for item in compile_source(source, folder=folder):
+            said = item.memory(batch=BATCH)
+            real = measured(item, options.real)
+            training = profiled(item) if options.profiler else real.training
+            momentum = said.total.optimizer
+            cells = [
+                f"{path.parent.name}/{path.stem}: {item.name}",
+                in_bytes(real.kept),
+                f"{said.total.kept / max(real.kept, 1):.3f}",
+                in_bytes(training),
+                f"{(said.training - momentum) / training:.3f}",
+                in_bytes(real.inference),
+                f"{said.inference / real.inference:.3f}",
+                "equal"
+                if multiply_adds(item) == said.total.multiply_adds
+                else f"{said.total.multiply_adds / multiply_adds(item):.3f}",
+            ]
+            print(f"| {' | '.join(cells)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""Follows a network as its code runs it, and writes its tape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+import sympy
+
+from recform.algebra.expr import (
+    Apply,
+    Filled,
+    Input,
+    State,
+    Tensor,
+)
+from recform.algebra.formula import Scope
+from recform.algebra.tracing import Link
+from recform.blocks import Amount, Layout, Shape
+from recform.costs.tape import Held, Tape, Writer
+from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
+from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.stacks import Lists
+
+#: Blocks of a row that are written out; one in the middle counts for those that are not.
+WRITTEN_OUT = 40
+
+
+def record(network: NetworkGraph) -> Tape:
+    """The operations of a network."""
+    return _Recorder(network).network()
+
+
+def _variable(slot: Slot) -> str:
+    """The name that code would give to an unknown."""
+    return slot.name.lower() if isinstance(slot, State) else ""
+
+
+class _Recorder:
+    """Follows the blocks as the code runs them."""
+
+    def __init__(self, network: NetworkGraph) -> None:
+        self._network = network
+        self._recurrence = network.recurrence
+        self._formula = network.recurrence.formula
+        self._writer = Writer()
+
+    def network(self) -> Tape:
+        """Writes down everything."""
+        writer = self._writer
+        network, formula = self._network, self._formula
+        writer.part = "stem"
+        x = self._piece(network.stem, self._incoming(formula.input))
+        by_stage = formula.scope is Scope.STAGE
+        for number, flow in enumerate(self._recurrence.flows):
+            if number and network.transitions:
+                writer.part = f"transition {number + 1}"
+                x = self._piece(network.transitions[number - 1], x)
+            every = range(len(network.stages))
+            x = self._flow(flow, number, (number,) if by_stage else every, x)
+        writer.part = "head"
+        x = self._piece(network.head, x)
+        writer.name(x)
+        tape = writer.tape
+        tape.result = x
+        owned = {o.owner: o.parameters * o.copies for o in tape.operations}
+        tape.scalars = network.totals.parameters - sum(owned.values())
+        return tape
+
+    def _flow(self, flow: Flow, number: int, stages: Iterable[int], x: Held) -> Held:
+        """The blocks of the network, or of a stage."""
+        network = self._network
+        writer = self._writer
+        writer.part = "shared"
+        block = partial(_follow, writer, number)
+        carried = block(flow.start, network.starts[number], 0, (), x)
+        waiting = Lists[Held](flow)
+        waiting.keep(0, carried)
+        opened = False
+        for stage in stages:
+            writer.part = f"stage {stage + 1}"
+            entry, segments = carried, network.stages[stage].segments
+            steps = (self._recurrence.steps[s.step] for s in segments)
+            single = all(len(s.inputs) == len(s.outputs) == 1 for s in steps)
+            for segment in segments:
+                step = self._recurrence.steps[segment.step]
+                for index in self._blocks(segment, flow):
+                    given = waiting.given(step, index, carried)
+                    carried = block(step, segment.block, index, given, ())
+                    waiting.keep(index, carried)
+                    if not opened:
+                        writer.name(x)  # as the variable of what the stem makes
+                        opened = "x" in map(_variable, step.handed)
+            if single:
+                # One nn.Sequential: what it gets is held to its end.
+                writer.name(entry[0])
+        writer.part = "shared"
+        end = carried[: flow.end.carried]
+        made = block(flow.end, network.ends[number], flow.length + 1, end, ())
+        return made[0]
+
+    def _blocks(self, segment: Segment, flow: Flow) -> Iterable[int]:
+        """The blocks of a segment; one in the middle may stand for many."""
+        more = 0 if flow.stacks else max(0, segment.count - WRITTEN_OUT)
+        middle = WRITTEN_OUT // 2
+        for number in range(segment.count - more):
+            self._writer.copies = 1 + more if number == middle else 1
+            yield segment.first + number + (more if number > middle else 0)
+        self._writer.copies = 1
+
+    def _incoming(self, shape: Shape) -> Held:
+        ids = shape.layout is Layout.IDS
+        elements = shape.elements
+        amount = Amount(bytes=8 * elements) if ids else Amount(elements)
+        return self._writer.comes_in(amount)
+
+    def _piece(self, piece: Piece, x: Held) -> Held:
+        writer, first = self._writer, self._writer.here
+        made = writer.chain(piece.trace.links, x, writer.part)
+        if piece.trace.saves_input:
+            writer.keep(x, first)
+        if piece.trace.saves_output:
+            writer.keep(made, writer.here - 1)
+        return made
+
+
+def _follow(
+    writer: Writer,
+    flow: int,
+    step: Step,
+    block: Block,
+    index: int,
+    given: Sequence[Held],
+    x: Held,
+) -> list[Held]:
+    """A block: what it hands on.
+
+    Args:
+        writer: writes the tape.
+        flow: the number of the flow.
+        step: what the block computes.
+        block: what it looks like.
+        index: its number.
+        given: what it gets.
+        x: what comes into the flow, before the first block.
+    """
+    held: dict[object, Held] = {
+        **dict(zip(step.inputs, given, strict=True)),
+        Input(): x,
+    }
+    return _BlockRecorder(writer, (flow, index), step, block, held).block(given)
+
+
+class _BlockRecorder:
+    """Follows one block."""
+
+    def __init__(
+        self,
+        writer: Writer,
+        place: tuple[int, int],
+        step: Step,
+        block: Block,
+        held: dict[object, Held],
+    ) -> None:
+        self._writer = writer
+        self._flow, self._index = place
+        self._step = step
+        self._block = block
+        self._held = held
+        #: Where the operations of a tensor, or of an adapter, begin and end.
+        self._where: dict[object, tuple[int, int]] = {}
+        self._adapters: Mapping[object, tuple[Link, ...]] = {
+            (site.value, block.sites[site].target): links
+            for site, links in block.works.items()
+            if isinstance(site, Site)
+        }
+
+    def block(self, given: Sequence[Held]) -> list[Held]:
+        """What it hands on."""
+        writer = self._writer
+        reads: dict[int, int] = {}
+        for tensor in self._step.body:
+            if tensor not in self._held:
+                parts = self._parts(tensor)
+                for number in {n: None for part in parts for n in part}:
+                    reads[number] = reads.get(number, 0) + 1
+                self._held[tensor] = self._made(tensor, parts)
+        self._keep()
+        names = [self._held[t] for t in self._step.body if isinstance(t, State)]
+        for held in (*given, *names):
+            writer.name(held)
+        writer.name(tuple(number for number, count in reads.items() if count > 1))
+        return [self._held.get(slot, ()) for slot in self._step.outputs]
+
+    def _parts(self, tensor: Tensor) -> list[Held]:
+        """What a tensor is made of, behind the adapters."""
+        found = []
+        for part in self._step.parts(tensor):
+            if isinstance(part, Filled):
+                continue
+            bare = self._step.bare(part)
+            site = Site(bare, tensor)
+            if site in self._block.sites:
+                found.append(self._adapted(bare, site))
+            else:
+                found.append(self._held[part])
+        return found
+
+    def _adapted(self, value: Tensor, site: Site) -> Held:
+        key = (value, self._block.sites[site].target)
+        if key not in self._held:
+            links = self._adapters[key]
+            owner = (self._flow, self._index, key)
+            self._held[key] = self._run(links, self._held[value], owner, (key, site))
+        return self._held[key]
+
+    def _made(self, tensor: Tensor, parts: list[Held]) -> Held:
+        everything = tuple(dict.fromkeys(number for part in parts for number in part))
+        if tensor not in self._block.works:
+            here = self._writer.here
+            self._where[tensor] = (here, here)
+            return everything
+        links = self._block.works[tensor]
+        return self._run(links, everything, self._owner(tensor), (tensor,))
+
+    def _owner(self, tensor: Tensor) -> object:
+        """The module that makes a tensor, as other blocks know it."""
+        if not isinstance(tensor, Apply):
+            return None
+        if tensor.index is sympy.nan:
+            return (self._flow, tensor.operator)
+        block = int(tensor.index) - self._step.at + self._index
+        return (self._flow, tensor.operator, block)
+
+    def _run(
+        self, links: Sequence[Link], x: Held, owner: object, keys: tuple[object, ...]
+    ) -> Held:
+        operations = self._writer.tape.operations
+        first = len(operations)
+        made = self._writer.chain(links, x, owner)
+        for key in keys:
+            self._where[key] = (first, len(operations) - 1)
+        return made
+
+    def _keep(self) -> None:
+        """Notes which tensors autograd keeps, and for which operation."""
+        for held in self._block.held:
+            for by in held.by:
+                if by in self._where and held.what in self._held:
+                    first, last = self._where[by]
+                    self._writer.keep(
+                        self._held[held.what], last if held.what == by else first
+                    )
