@@ -57,6 +57,7 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/analysis.py --plain --runs 1
 	$(PY) benchmarks/startup.py
 	$(PY) benchmarks/training.py
+	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/inference.py
 
 grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it

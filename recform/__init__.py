@@ -67,6 +67,7 @@ def compile(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
+    memory: str = "plain",
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -83,6 +84,9 @@ def compile(
         inference: whether the module is for inference: what is linear is one operator, and
             what is nothing in evaluation is gone. `load_weights` folds weights that were
             trained into it, and :func:`optimize` makes one of a module.
+        memory: what it keeps for its backward pass: ``plain``, what autograd keeps;
+            ``lean``, which makes again what is cheap; or ``reversible``, which runs blocks
+            backwards.
         params: values for the file's parameters.
 
     Returns:
@@ -95,8 +99,17 @@ def compile(
     from recform.compiler import choose, compile_source, source_of
 
     source, folder = source_of(formula)
-    forms = {"timm": timm, "generation": generation, "inference": inference}
-    compiled = compile_source(source, params, folder, plugins, network, **forms)
+    compiled = compile_source(
+        source,
+        params,
+        folder,
+        plugins,
+        network,
+        timm=timm,
+        generation=generation,
+        inference=inference,
+        memory=memory,
+    )
     return choose(compiled, network)
 
 
@@ -110,14 +123,23 @@ def load(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
+    memory: str = "plain",
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
 
     Takes what :func:`compile` takes, and raises what it raises.
     """
-    forms = {"timm": timm, "generation": generation, "inference": inference}
-    return compile(formula, network, plugins=plugins, **forms, **params).module()
+    return compile(
+        formula,
+        network,
+        plugins=plugins,
+        timm=timm,
+        generation=generation,
+        inference=inference,
+        memory=memory,
+        **params,
+    ).module()
 
 
 @_to_the_point

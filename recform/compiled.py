@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, render_text
+from recform.memory import Memory
 from recform.modules import load_source, need_torch
 from recform.proof import FAULT
 from recform.source import Source
@@ -43,6 +44,7 @@ class Compiled:
         timm: whether the generated class has the interface of timm's models.
         generation: whether it can go on by positions, and keeps what it has seen.
         training: of a network for inference, the same as it is trained.
+        keeps: how much is kept for the backward pass.
     """
 
     graph: NetworkGraph
@@ -53,6 +55,7 @@ class Compiled:
     timm: bool = False
     generation: bool = False
     training: Compiled | None = None
+    keeps: Memory = Memory.plain
 
     @property
     def recurrence(self) -> Recurrence:
@@ -208,7 +211,14 @@ def emit_source(compiled: list[Compiled]) -> str:
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
         inference = first.training is not None
-        return emit(graphs, first.settings, first.timm, first.generation, inference)
+        return emit(
+            graphs,
+            first.settings,
+            first.timm,
+            first.generation,
+            inference,
+            first.keeps,
+        )
 
 
 @contextmanager

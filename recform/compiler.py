@@ -28,6 +28,7 @@ from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
 from recform.lowering.blame import blaming
 from recform.lowering.sections import no_network
+from recform.memory import Memory, memory_of
 from recform.modules import load_source
 from recform.source import Source
 from recform.syntax.parse import parse
@@ -50,6 +51,7 @@ def compile_source(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
+    memory: str = "plain",
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -63,11 +65,14 @@ def compile_source(
         timm: whether the classes get the interface of timm's models.
         generation: whether the classes can go on by positions.
         inference: whether they are for inference: what is linear is one operator.
+        memory: what they keep for their backward passes, by the name in
+            :class:`recform.memory.Memory`.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
-            interface is no image classifier (RF521), or one that is to go on by positions
-            cannot (RF227); for two forms that do not go together (RF542).
+            interface is no image classifier (RF521), one that is to go on by positions
+            cannot (RF227), or there is no such ``memory`` (RF530); for two forms that do
+            not go together (RF542).
     """
     from recform.graph.positions import kept
     from recform.lowering.checks.statistics import warn_of_shared_statistics
@@ -75,9 +80,10 @@ def compile_source(
     from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
 
+    keeps = memory_of(memory)
     report = Diagnostics()
     if inference:
-        _check_alone(timm, generation, report)
+        _check_alone(timm, generation, report, keeps)
     settings = with_sizes(settings or {}, report)
     library = user.load(plugins, report)
     report.check()
@@ -96,7 +102,16 @@ def compile_source(
         _check_classifiers(made for made, _ in networks)
     shown = tuple((name, str(value)) for name, value in sorted(settings.items()))
     compiled = tuple(
-        Compiled(made, found, shown, report.warnings, file.used, timm, generation)
+        Compiled(
+            made,
+            found,
+            shown,
+            report.warnings,
+            file.used,
+            timm,
+            generation,
+            keeps=keeps,
+        )
         for made, found in networks
     )
     return tuple(map(for_inference, compiled)) if inference else compiled
@@ -129,13 +144,19 @@ def for_inference(compiled: Compiled) -> Compiled:
         if proof.overwrites(graph):
             graph, found = _network(folded, report)
         proof.prove_folded(compiled.graph, graph, report)
-    return replace(compiled, graph=graph, proof=found, training=compiled)
+    return replace(
+        compiled, graph=graph, proof=found, training=compiled, keeps=Memory.plain
+    )
 
 
-def _check_alone(timm: bool, generation: bool, report: Diagnostics) -> None:
+def _check_alone(
+    timm: bool, generation: bool, report: Diagnostics, keeps: Memory = Memory.plain
+) -> None:
     """Raises a CompileError for a network for inference in another form (RF542)."""
-    if timm or generation:
+    if timm or generation or keeps is not Memory.plain:
         what = "timm's interface" if timm else "a pass by positions"
+        if not timm and not generation:
+            what = f"the memory {keeps} of a backward pass"
         report.error(
             "RF542",
             f"a network for inference has no other form, and {what} is one",

@@ -25,6 +25,7 @@ LOCALS = ("block", "blocks", "state", "stage", "stages", "level", "k", "out")
 GLOBAL = IN_FORWARD | {
     *("OrderedDict", "partial", "checkpoint", "contextmanager", "nullcontext"),
     *("Callable", "Iterable", "Iterator", "Sequence"),
+    *("TorchDispatchMode", "ExitStack", "ref", "wraps"),
 }
 #: The class that networks with timm's interface derive from.
 TIMM_BASE = "ImageClassifier"

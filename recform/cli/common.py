@@ -130,6 +130,7 @@ def compiled(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
+    memory: str = "plain",
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 
@@ -141,8 +142,17 @@ def compiled(
     values = parse_settings(settings or [])
     source, folder = source_of(file)
     plugins = _PLUGINS.get()
-    forms = {"timm": timm, "generation": generation, "inference": inference}
-    return compile_source(source, values, folder, plugins, network, **forms)
+    return compile_source(
+        source,
+        values,
+        folder,
+        plugins,
+        network,
+        timm=timm,
+        generation=generation,
+        inference=inference,
+        memory=memory,
+    )
 
 
 def source_of(file: str) -> tuple[Source, Path | None]:

@@ -14,13 +14,16 @@ from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network
 from recform.emit.plan.definitions import Definition, Function
 from recform.emit.plan.kept import keeping
+from recform.emit.plan.lean import leaning, leaning_base
 from recform.emit.plan.merge import common
 from recform.emit.plan.network import NetworkPlan
 from recform.emit.printer.definitions import print_definition
 from recform.emit.printer.lines import Lines
 from recform.emit.printer.module import header, imports, reads
+from recform.emit.steps.reversible import reversing
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
+from recform.memory import Memory
 
 
 def emit(
@@ -29,6 +32,7 @@ def emit(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
+    memory: Memory = Memory.plain,
 ) -> str:
     """The source of a module with these networks.
 
@@ -38,11 +42,12 @@ def emit(
         timm: whether they get timm's interface; all are image classifiers then.
         generation: whether they can go on by positions; all take tokens or ids then.
         inference: whether they are for inference, and their formulas folded.
+        memory: what they keep for their backward passes.
 
     Raises:
         CompileError: RF901, if what was written is not what was planned.
     """
-    support = support_classes(networks, generation=generation)
+    support = support_classes(networks, generation=generation, memory=memory)
     names = module_names(networks, [*support, *([BASE] if timm else [])])
     plan_one = plan_classifier if timm else plan_network
     plans = [
@@ -54,18 +59,24 @@ def emit(
     plans = common(plans, lambda plan, made: names.new(_unprefixed(plan, made)))
     if generation:
         plans = list(map(keeping, plans))
+    base = base_class() if timm else ""
+    if memory is Memory.lean:
+        plans, base = list(map(leaning, plans)), leaning_base(base)
+    elif memory is Memory.reversible:
+        plans = list(map(reversing, plans))
     code = printed(plans)
     tree = ast.parse(code)
-    check(networks, plans, tree, base_class() if timm else "", going=generation)
+    check(networks, plans, tree, base, going=generation)
     used = reads(tree)
+    if timm:
+        base = without_unused(base, used)
+        used |= reads(ast.parse(base))
     parts: list[str] = []
     for name, text in reversed(support.items()):
         if name in used:
             used |= reads(ast.parse(text))
             parts.insert(0, text)
-    if timm:
-        parts.insert(0, without_unused(base_class(), used))
-        used |= reads(ast.parse(parts[0]))
+    parts += [base] if timm else []
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
     options = "".join(f" --set {name}={value}" for name, value in settings)
     formula = networks[0].recurrence.formula
@@ -74,6 +85,7 @@ def emit(
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
     options += " --for inference" if inference else ""
+    options += "" if memory is Memory.plain else f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"

@@ -6,30 +6,36 @@ from recform.blocks.identifiers import support_name
 from recform.blocks.support import template
 from recform.diagnostics import Diagnostics
 from recform.emit.initialise import used_operators
+from recform.emit.plan.lean import memory_classes
 from recform.graph.model import NetworkGraph
+from recform.memory import Memory
 
 #: The class that holds what is kept of positions.
 PAST = "Past"
 
 
 def support_classes(
-    networks: list[NetworkGraph], *, generation: bool = False
+    networks: list[NetworkGraph],
+    *,
+    generation: bool = False,
+    memory: Memory = Memory.plain,
 ) -> dict[str, str]:
     """Name and source of the classes that the operators of these networks need.
 
     Args:
         networks: of one file.
         generation: whether they keep what they have seen of positions.
+        memory: what they keep for their backward passes.
 
     Raises:
         CompileError: if a network has the name of one (RF209), or two operators bring
             different ones of one name (RF512).
     """
-    found: dict[str, str] = {}
-    owners: dict[str, str] = {}
+    found = memory_classes(memory)
+    owners = dict.fromkeys(found, f"--memory {memory}")
     if generation:
         found[PAST] = template("past")
-        owners[PAST] = "generation"
+        owners[PAST] = "--for generation"
     report = Diagnostics()
     for network in networks:
         for operator in used_operators(network):

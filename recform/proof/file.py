@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recform.proof.forms import Form, Made, Node, Table, Unreadable, drawn
+from recform.proof.library import LEAN, REVERSIBLE
 from recform.proof.parts import (
     Asked,
     Hole,
@@ -265,6 +266,10 @@ class File:
         Raises:
             Unreadable: if they do not fit.
         """
+        for around in function.decorator_list:
+            maker = around.func if isinstance(around, ast.Call) else around
+            if ast.unparse(maker) not in (LEAN, REVERSIBLE):
+                raise Unreadable(f"{function.name} is what {ast.unparse(around)} makes")
         names = [item.arg for item in function.args.args]
         bound: dict[str, Value] = {}
         if names[:1] == ["self"]:

@@ -27,6 +27,11 @@ NUMBERS: dict[str, Callable[..., float]] = {
     "int": int,
 }
 
+#: What a generated file hands a pass of a network to, and which makes the same of it.
+LEAN = "Lean.forward"
+#: The same of a pass of a block, which is made by a call.
+REVERSIBLE = "Reversible.forward"
+
 #: Arguments of convolutions and windows that say nothing, by their default values.
 _CONV = {
     "stride": 1.0,

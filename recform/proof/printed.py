@@ -20,7 +20,7 @@ from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
 from recform.graph.model import NetworkGraph, Piece, Place
 from recform.proof.forms import drawn
-from recform.proof.parts import Hole, Instance, Row, Value, call
+from recform.proof.parts import Hole, Instance, Method, Row, Value, call
 from recform.proof.plan import Misprint, Printed
 from recform.proof.sides import Block, Sides
 from recform.proof.wanted import Coefficients, Follower
@@ -35,6 +35,8 @@ from recform.recurrence.model import (
 )
 from recform.recurrence.stacks import Lists
 
+#: The method of a block that makes of what it hands on what it got.
+INVERSE = "inverse"
 #: What classes with timm's interface derive from, and what they know as a pooling.
 _BASE = "ImageClassifier"
 _POOLS = ("avgpool", "maxpool", "globalpool")
@@ -115,7 +117,8 @@ def _check_block(
     given += [slots[step.inputs[number]] for number in read_by(step)]
     given += map(slots.__getitem__, contexts_of(step))
     with sides.running():
-        made = call(sides.code, Instance(found.kind, found.given), given)
+        instance = Instance(found.kind, found.given)
+        made = call(sides.code, instance, given)
         results = made if isinstance(made, tuple) else (made,)
         if len(results) != len(wanted):
             raise Misprint(f"{what} hands on {len(results)} values")
@@ -124,6 +127,28 @@ def _check_block(
             for slot, result, right in zip(step.outputs, results, wanted, strict=True)
         ]
     sides.compare(rows)
+    if not block.segment.block.sites:
+        inputs = [slots[slot] for slot in step.inputs]
+        _check_inverse(sides, instance, given[: len(handed)], results, inputs)
+
+
+def _check_inverse(
+    sides: Sides,
+    instance: Instance,
+    shared: Sequence[Value],
+    results: Sequence[Value],
+    inputs: Sequence[Value],
+) -> None:
+    """A block that is run backwards, if it can be, makes what it got."""
+    with sides.running():
+        method = sides.code.attribute(instance, INVERSE)
+        if not isinstance(method, Method):
+            return
+        made = call(sides.code, method, [*shared, *results])
+        back = list(made) if isinstance(made, tuple) else [made]
+        frozen = [list(map(sides.table.frozen, row)) for row in (back, inputs)]
+    if frozen[0] != frozen[1]:
+        raise Misprint(f"{sides.what} does not get back what it got")
 
 
 class _Network(Sides):

@@ -10,6 +10,7 @@ from recform.algebra.expr import Apply, History, I, State, is_list
 from recform.algebra.formula import Scope
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import latex
+from recform.analysis.invariants.backwards import Rebuilt, rebuilt
 from recform.blocks import Stride
 from recform.diagnostics import CompileError, Diagnostics
 from recform.graph.model import NetworkGraph, StageGraph, Totals
@@ -152,6 +153,7 @@ class Summary:
         generation: what is kept where the network goes on by positions; None where it
             cannot.
         generation_kept: all numbers of that, for one example, behind the last position.
+        rebuilt: the longest row of blocks that can be run backwards; None if there is none.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Summary:
     proof: str
     generation: tuple[KeptRow, ...] | None = None
     generation_kept: int | None = None
+    rebuilt: Rebuilt | None = None
 
     def as_dict(self) -> dict[str, object]:
         """The summary as plain data, for JSON."""
@@ -231,6 +234,7 @@ def summarise(network: NetworkGraph, proof: str = "") -> Summary:
         generation_kept=None
         if seen is None
         else sum(k.numbers(positions) for k in seen),
+        rebuilt=rebuilt(network),
     )
 
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from recform.analysis.invariants.backwards import Rebuilt
 from recform.recurrence.regimes import in_blocks
 from recform.report.summary import Border, Summary
 from recform.report.table import HEADINGS, TableRow, cells
@@ -55,6 +56,8 @@ def render(summary: Summary, console: Console | None = None) -> None:
         console.print(f"Proved: {summary.proof}.")
     if summary.generation:
         _generation(summary, console)
+    if summary.rebuilt:
+        _rebuilt(summary.rebuilt, console)
     _stages(summary, console)
 
 
@@ -121,6 +124,20 @@ def _generation(summary: Summary, console: Console) -> None:
         said = f"{row.what}: {row.features} numbers of each, {last}"
         table.add_row(Text(f"  {row.name}{of}"), Text(said))
     console.print(table)
+
+
+def _rebuilt(found: Rebuilt, console: Console) -> None:
+    """How well blocks run backwards."""
+    row = (
+        f"rows of up to {found.blocks} blocks" if found.blocks > 1 else "single blocks"
+    )
+    back = ""
+    if found.float32 is not None and found.bfloat16 is not None:
+        back = (
+            f"; the first state comes back to about {found.float32:.1e} of the largest "
+            f"in float32, {found.bfloat16:.1e} in bfloat16"
+        )
+    console.print(f"\nBackwards (compile --memory reversible): {row}{back}.")
 
 
 def _few(numbers: Sequence[int]) -> list[int | str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import recform
 from recform.compiler import compile_source, emit_source, read
 from tests.blocks.test_in_files import sources
 
@@ -48,6 +49,11 @@ def test_all_examples_pass_ruff_and_mypy(tmp_path: Path) -> None:
     for example in EXAMPLES:
         name = example.relative_to(ROOT / "examples").with_suffix(".py")
         (tmp_path / str(name).replace("/", "_")).write_text(written(example))
+    lean = recform.compile(ROOT / "examples/zoo/resnet18.rf", memory="lean", timm=True)
+    (tmp_path / "lean.py").write_text(lean.source)
+    revnet = ROOT / "examples/language/revnet.rf"
+    back = recform.compile(revnet, memory="reversible", timm=True)
+    (tmp_path / "reversible.py").write_text(back.source)
     for number, text in enumerate(sources()):
         (tmp_path / f"operators_{number}.py").write_text(text)
     for command in (

@@ -45,6 +45,17 @@ class Errors:
     over: float | None = None
     blocks: int = 0
 
+    def after(self, blocks: int, error: float) -> float | None:
+        """What an error that each of some blocks makes anew adds up to; None if open."""
+        if self.blocks:
+            return None if self.over is None else blocks * error * max(1.0, self.over)
+        if self.factor is None:
+            return None
+        grown = 0.0
+        for _ in range(min(blocks, _MOST_BLOCKS)):
+            grown = grown * self.factor + error
+        return grown
+
 
 #: Nothing is known.
 OPEN = Errors(None)

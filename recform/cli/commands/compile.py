@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from recform.cli import answer, common
+from recform.memory import Memory
 
 
 class Use(StrEnum):
@@ -41,6 +42,12 @@ def command(
             "sums of convolutions folded.",
         ),
     ] = None,
+    memory: Annotated[
+        Memory,
+        typer.Option(
+            "--memory", help="lean, reversible: keep less for the backward pass."
+        ),
+    ] = Memory.plain,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:
@@ -50,12 +57,15 @@ def command(
     if check and output in (None, common.STDOUT):
         raise typer.BadParameter("--check needs -o OUT.py", param_hint="--check")
     with common.diagnosed(form):
-        forms = {
-            "timm": timm,
-            "generation": use is Use.generation,
-            "inference": use is Use.inference,
-        }
-        networks = common.compiled(file, settings, network, **forms)
+        networks = common.compiled(
+            file,
+            settings,
+            network,
+            timm=timm,
+            generation=use is Use.generation,
+            inference=use is Use.inference,
+            memory=memory,
+        )
         source = emit_source(list(networks))
         common.show(networks[0].warnings, form)
         made = {

@@ -95,6 +95,28 @@ ENTRIES = {
         "trace: print(error, file=sys.stderr); "
         "recform.timm.register('net.rf', default_cfg={'mean': (0.5,)})\"",
     ),
+    "RF530": Entry(
+        "no such way to keep less",
+        "`memory` of `recform.compile` and `recform.load` is a word of `--memory`.",
+        command='python -c "import sys, recform; sys.excepthook = lambda kind, error, '
+        "trace: print(error, file=sys.stderr); "
+        "recform.compile('net.rf', memory='little')\"",
+    ),
+    "RF531": Entry(
+        "no way back",
+        "`--memory reversible` runs blocks backwards, and so needs a formula that can be "
+        "solved for its oldest tensor by sums and factors alone, as `recform analyze` tells: "
+        "`X_i = W_i*X_<i-1> + X_<i-2>` can.",
+        command="recform compile net.rf --memory reversible",
+    ),
+    "RF532": Entry(
+        "a way back that blocks cannot take",
+        "The formula can be solved for its oldest tensor, but what its blocks hand on is "
+        "something else, or an operator runs more than once in a block, or has no module of "
+        "its own.",
+        command="printf 'stages 8 x 4\\nX_i = W_i*X_<i-1> + W_i*relu(X_<i-1>) + X_<i-2>\\n' "
+        "> net.rf; recform compile net.rf --memory reversible",
+    ),
     "RF542": Entry(
         "two forms of a network at once",
         "A network for inference is written in one form: timm's interface and passes by "

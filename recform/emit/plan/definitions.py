@@ -124,13 +124,23 @@ Statement: TypeAlias = Assign | Return | Yield | Do | Raise | Loop | Branch
 
 @dataclass(frozen=True)
 class Function:
-    """A function, or a method, whose ``self`` is not among the parameters."""
+    """A function, or a method, whose ``self`` is not among the parameters.
+
+    Attributes:
+        name: of it.
+        parameters: in order.
+        result: the annotation of what it returns.
+        body: in order.
+        about: its docstring; empty for none.
+        around: what it is handed to, and which stands in its place; empty for nothing.
+    """
 
     name: str
     parameters: tuple[Parameter, ...]
     result: str
     body: tuple[Statement, ...]
     about: str = ""
+    around: str = ""
 
 
 class Role(Enum):

@@ -9,14 +9,14 @@ from pathlib import PurePath
 from recform.emit.printer.lines import Lines, docstring
 from recform.source import Source
 
-#: What a file imports from Python's own library, and the names that ask for it.
+#: What a file imports from Python's own library, by the module that has it.
 _STANDARD = {
-    "import math": ("math",),
-    "from collections import OrderedDict": ("OrderedDict",),
-    "from collections.abc import Callable, Iterable, Iterator, Sequence": ("Iterator",),
-    "from contextlib import contextmanager, nullcontext": ("nullcontext",),
-    "from functools import partial": ("partial",),
-    "from typing import Any": ("Any",),
+    "collections": ("OrderedDict",),
+    "collections.abc": ("Callable", "Iterable", "Iterator", "Sequence"),
+    "contextlib": ("ExitStack", "contextmanager", "nullcontext"),
+    "functools": ("partial", "wraps"),
+    "typing": ("Any",),
+    "weakref": ("ref",),
 }
 #: What a module returns is Any in torch's own types, and some of its methods have none.
 _TYPES = '# mypy: disable-error-code="no-any-return, no-untyped-call"'
@@ -94,7 +94,10 @@ def imports(used: frozenset[str], classes: list[str]) -> str:
     lines = Lines()
     lines.add(_TYPES)
     lines.blank()
-    standard = [line for line, names in _STANDARD.items() if used & set(names)]
+    standard = ["import math"] if "math" in used else []
+    for module, names in _STANDARD.items():
+        if asked := [name for name in names if name in used]:
+            standard.append(f"from {module} import {', '.join(asked)}")
     if standard:
         lines.extend(standard)
         lines.blank()
@@ -103,6 +106,8 @@ def imports(used: frozenset[str], classes: list[str]) -> str:
     if "F" in used:
         lines.add("import torch.nn.functional as F")
     lines.add("from torch import Tensor, nn")
+    if "TorchDispatchMode" in used:
+        lines.add("from torch.utils._python_dispatch import TorchDispatchMode")
     if "checkpoint" in used:
         lines.add("from torch.utils.checkpoint import checkpoint")
     lines.blank()

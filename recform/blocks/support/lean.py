@@ -1,0 +1,209 @@
+"""A forward pass that keeps little for its backward pass, as it stands in generated files."""
+
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from recform.blocks.support.again import Again
+
+
+class Lean(TorchDispatchMode):
+    """A forward pass that keeps little for its backward pass.
+
+    Autograd keeps what each operation needs to go back. Here it gets a note instead, of
+    how that is made again of what is kept anyway, wherever this takes no convolution,
+    product of matrices or attention. Values, gradients and statistics are those of a plain
+    pass, which it is where torch compiles it, and without gradients.
+    """
+
+    #: Operations of torch that are cheap to run again.
+    CHEAP = frozenset(
+        (
+            *("relu", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "mish"),
+            *("softplus", "sigmoid", "tanh", "hardswish", "hardsigmoid", "clamp"),
+            *("exp", "log", "erf", "sin", "cos", "neg", "abs", "sqrt", "rsqrt"),
+            *("reciprocal", "pow", "add", "sub", "rsub", "mul", "div", "addcmul"),
+            *("maximum", "minimum", "clamp_min", "where", "masked_fill"),
+            *("cat", "stack", "constant_pad_nd", "clone", "_to_copy"),
+            *("native_layer_norm", "native_group_norm", "_fused_rms_norm"),
+        )
+    )
+
+    @staticmethod
+    def forward(method: Callable[..., Any]) -> Callable[..., Any]:
+        """A forward pass as one that keeps little."""
+
+        @wraps(method)
+        def lean(*args: Any, **kwargs: Any) -> Any:
+            if (
+                not torch.is_grad_enabled()
+                or torch.compiler.is_compiling()
+                or torch._C._are_functorch_transforms_active()
+            ):
+                return method(*args, **kwargs)
+            mode = Lean()
+            hooks = torch.autograd.graph.saved_tensors_hooks(mode.pack, Lean.unpack)
+            try:
+                with hooks, mode:
+                    return method(*args, **kwargs)
+            finally:
+                mode.forget()
+
+        return lean
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.notes: list[Again] = []
+
+    def forget(self) -> None:
+        """Has tensors forget their notes, which only autograd needs from now on."""
+        for again in self.notes:
+            if (tensor := again.tensor()) is not None:
+                tensor.__dict__.pop("again", None)
+        self.notes.clear()
+
+    def pack(self, tensor: Tensor) -> tuple[Again, Any]:
+        """What autograd keeps in place of a tensor."""
+        again, place = self.noted(tensor)
+        again.want()
+        return again, place
+
+    @staticmethod
+    def unpack(packed: tuple[Again, Any]) -> Tensor:
+        """The tensor that autograd asks for."""
+        again, place = packed
+        with torch.no_grad():
+            value = again.take().detach()
+            return value if place is None else value.as_strided(*place)
+
+    def note(self, tensor: Tensor, *how: Any) -> Again:
+        """Notes how a tensor is had again."""
+        again = tensor.__dict__["again"] = Again(tensor, *how)
+        self.notes.append(again)
+        return again
+
+    def noted(self, tensor: Tensor) -> tuple[Again, Any]:
+        """How a tensor is had again, and its place in that if it is a view."""
+        whole = tensor if tensor._base is None else tensor._base
+        again = whole.__dict__.get("again")
+        if again is None or tensor.is_complex():
+            again = Again(tensor)
+            again.keep()
+            again.outside = True  # Somebody else has it.
+            return again, None
+        if again.version != whole._version:  # It was changed in place.
+            again = self.note(whole)
+        if whole is tensor:
+            return again, None
+        return again, (tensor.shape, tensor.stride(), tensor.storage_offset())
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        """Runs an operation, and notes how what it makes is made again."""
+        out = func(*args, **(kwargs or {}))
+        made = out if isinstance(out, tuple | list) else (out,)
+        made = [t for t in made if type(t) is Tensor and t.layout == torch.strided]
+        name = func._schema.name.removeprefix("aten::")
+        if types or not made:
+            return out
+        if any(result.alias_info for result in func._schema.returns):
+            self.drop(name, args)
+            return out
+        for tensor in made:
+            self.note(tensor)
+        if name in self.CHEAP:
+            self.call(made[0], func, args, kwargs or {})
+        elif name.endswith("_batch_norm"):
+            x, weight, bias, mean, variance, training, _, eps = args
+            stats = made[1:3] if training else (mean.clone(), (variance + eps).rsqrt())
+            self.call(made[0], self.normed, (x, *stats, weight, bias, eps))
+        elif name == "max_pool2d_with_indices":
+            self.narrow(made[1], args[0].shape[-2] * args[0].shape[-1])
+            self.call(made[0], self.picked, (args[0], made[1]))
+        elif name == "native_dropout":
+            scale = 1 / (1 - args[1]) if args[1] < 1 else 0
+            self.call(made[0], lambda x, mask: x * mask * scale, (args[0], made[1]))
+        return out
+
+    def call(
+        self, out: Tensor, func: Any, args: Sequence[Any], kwargs: Any = None
+    ) -> None:
+        """Notes that a call makes a tensor, over another that nobody has if it can."""
+        many = isinstance(args[0], tuple | list)
+        of = [t for t in (args[0] if many else args) if isinstance(t, Tensor)]
+        inputs = [*map(self.noted, of)]
+        if all(item.outside for item, _ in inputs):
+            return
+        # A tensor in here would live as long as the note.
+        rest = args[1:] if many else [... if isinstance(t, Tensor) else t for t in args]
+        named = kwargs or {}
+        over, turns = None, False
+        if isinstance(func, torch._ops.OpOverload):
+            name = func._schema.name.removeprefix("aten::")
+            over = getattr(torch.ops.aten, f"{name}_", None)
+            over = getattr(over, func._overloadname, None)
+            turns = name in ("add", "mul") and not named and len(of) == 2
+        like = out.shape, out.dtype
+
+        def make(had: list[Tensor], own: list[bool]) -> Tensor:
+            if many:
+                return func(had, *rest, **named)
+            if turns and own == [False, True]:
+                had, own = had[::-1], own[::-1]
+            fits = own[0] and (had[0].shape, had[0].dtype) == like
+            values = iter(had)
+            filled = [next(values) if t is ... else t for t in rest]
+            result = (over if over and fits else func)(*filled, **named)
+            return result if isinstance(result, Tensor) else result[0]
+
+        self.note(out, make, inputs)
+
+    @staticmethod
+    def normed(
+        x: Tensor,
+        mean: Tensor,
+        scale: Tensor,
+        weight: Tensor | None,
+        bias: Tensor | None,
+        eps: float,
+    ) -> Tensor:
+        """A batch, normalised by statistics that are known."""
+        variance = scale**-2 - eps
+        return torch.native_batch_norm(
+            x, weight, bias, mean, variance, False, 0.0, eps
+        )[0]
+
+    @staticmethod
+    def picked(x: Tensor, places: Tensor) -> Tensor:
+        """What stands in these places of images."""
+        return x.flatten(-2).gather(-1, places.flatten(-2)).view(places.shape)
+
+    def narrow(self, places: Tensor, count: int) -> None:
+        """Notes that numbers below a count are kept as small ones."""
+        kind = torch.int16 if count < 2**15 else torch.int32
+        small = (lambda t: t.to(kind), lambda kept: kept.long())
+        self.note(places, None, (), small)
+
+    def drop(self, name: str, args: Any) -> None:
+        """Notes that a mask, of zeros and one other number, is kept as yes and no."""
+        mask = args[0]
+        again = mask.__dict__.get("again")
+        if name == "bernoulli_":
+            by = 1.0
+        elif (
+            name == "div_" and again and again.small and again.version == mask._version
+        ):
+            by = args[1]
+        else:
+            return
+        kind = mask.dtype
+        small = (lambda t: t != 0, lambda kept: kept.to(kind).div_(by))
+        again = self.note(mask, None, (), small)
+        again.version += 1  # Torch counts the change when we are done.

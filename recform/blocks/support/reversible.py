@@ -1,0 +1,229 @@
+"""Blocks that are run backwards, as they stand in generated files."""
+
+# mypy: disable-error-code="no-any-return, no-untyped-call"
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial, wraps
+from typing import Any
+from weakref import ref
+
+import torch
+from torch import Tensor, nn
+
+
+class Reversible:
+    """A pass of a block that keeps nothing; the last of a row keeps what it hands on.
+
+    The backward pass runs the block backwards by its method `inverse`, from what it has
+    handed on to what it had got, and forwards once more for what autograd needs. What its
+    operators make serves for both. Statistics stay as they are, and what was drawn is
+    drawn again. Compiled by torch, without gradients, and where a term is adapted, it is
+    a plain pass.
+
+    Args:
+        block: what runs.
+        names: its operators, each of which runs once.
+        method: its forward pass.
+        given: what that gets; what is handed on takes the place of the last of it.
+    """
+
+    #: The pass that ran last: what it has handed on is what the next one gets.
+    latest: "ref[Reversible] | None" = None
+
+    def __init__(
+        self,
+        block: nn.Module,
+        names: tuple[str, ...],
+        method: Callable[..., Any],
+        given: tuple[Any, ...],
+    ) -> None:
+        self.block, self.method = block, method
+        shared = [item for item in given if isinstance(item, nn.Module)]
+        self.operators = [*(getattr(block, name) for name in names), *shared]
+        modules = [block, *shared]
+        weights = [t for m in modules for t in (*m.parameters(), *m.buffers())]
+        self.weights = {t.untyped_storage().data_ptr(): t for t in weights}
+        self.versions = [t._version for t in block.parameters()]
+        kinds = {"cpu", given[-1].device.type}
+        self.device = given[-1].device
+        self.casts = [
+            (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
+            for kind in sorted(kinds)
+        ]
+        self.drawn: dict[int, list[Tensor]] = {}
+        self.count = 0
+        self.values: dict[int, Tensor] = {}
+        self.outputs: tuple[Tensor, ...] | None = None
+        self.made: list[ref[Tensor]] = []
+        self.after: Reversible | None = None
+        self.before: ref[Reversible] | None = None
+
+    @staticmethod
+    def forward(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        """A forward pass as one that keeps nothing, of a block with these operators."""
+
+        def around(method: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(method)
+            def run(block: nn.Module, *given: Any) -> Any:
+                if (
+                    not torch.is_grad_enabled()
+                    or torch.compiler.is_compiling()
+                    or torch._C._are_functorch_transforms_active()
+                    or not all(t.requires_grad for t in given if isinstance(t, Tensor))
+                    or not all(
+                        name in names or isinstance(module, nn.Identity)
+                        for name, module in block.named_children()
+                    )
+                ):
+                    return method(block, *given)
+                return Reversible(block, names, method, given).run(given)
+
+            return run
+
+        return around
+
+    def run(self, given: tuple[Any, ...]) -> Any:
+        """The pass."""
+        hooks = torch.autograd.graph.saved_tensors_hooks(self.pack, self.unpack)
+        with hooks, self.calling(self.first):
+            made = self.method(self.block, *given)
+        outputs = made if isinstance(made, tuple) else (made,)
+        self.given = given[: -len(outputs)]
+        before = Reversible.latest and Reversible.latest()
+        state = given[-len(outputs) :]
+        if before and [id(t()) for t in before.made] == [*map(id, state)]:
+            before.outputs, before.after, self.before = None, self, ref(before)
+        self.outputs = tuple(t.detach() for t in outputs)
+        self.made = [ref(t) for t in outputs]
+        Reversible.latest = ref(self)
+        return made
+
+    @contextmanager
+    def calling(self, call: Callable[..., Any]) -> Iterator[None]:
+        """Calls operators by way of something."""
+        with ExitStack() as stack:
+            for number, operator in enumerate(self.operators):
+                operator.forward = partial(call, number, operator.forward)
+                stack.callback(operator.__dict__.pop, "forward")
+            yield
+
+    def first(self, number: int, operator: Callable[..., Any], *args: Any) -> Any:
+        """Calls an operator, and keeps from where it draws, if it does."""
+        before = self.random()
+        made = operator(*args)
+        if not all(map(torch.equal, before, self.random())):
+            self.drawn[number] = before
+        return made
+
+    def random(self) -> list[Tensor]:
+        """From where torch draws."""
+        states = [torch.get_rng_state()]
+        if self.device.type == "cuda":
+            states.append(torch.cuda.get_rng_state(self.device))
+        return states
+
+    # -- what autograd keeps
+
+    def pack(self, tensor: Tensor) -> tuple[Any, int]:
+        """What autograd keeps in place of a tensor."""
+        if tensor.untyped_storage().data_ptr() in self.weights:
+            return tensor.detach(), tensor._version
+        self.count += 1
+        return self, self.count - 1
+
+    @staticmethod
+    def unpack(packed: tuple[Any, int]) -> Tensor:
+        """The tensor that autograd asks for."""
+        kept, number = packed
+        if isinstance(kept, Reversible):
+            return kept.value(number)
+        if kept._version != number:
+            raise RuntimeError("a weight was changed in place before the backward pass")
+        return kept
+
+    def value(self, number: int) -> Tensor:
+        """A tensor of the pass, for the only one that asks for it."""
+        if number not in self.values:
+            row = [self]
+            while row[-1].outputs is None:
+                assert row[-1].after is not None
+                row.append(row[-1].after)
+            while row:
+                row.pop().back()
+        return self.values.pop(number)
+
+    # -- the backward pass
+
+    def back(self) -> None:
+        """Runs the block backwards, and hands on what it had got to the one before it.
+
+        Raises:
+            RuntimeError: if a weight was changed since, or the block runs otherwise.
+        """
+        if self.versions != [t._version for t in self.block.parameters()]:
+            raise RuntimeError("a weight was changed in place before the backward pass")
+        assert self.outputs is not None
+        found: list[Tensor] = []
+        ready: dict[int, tuple[Tensor, list[Tensor]]] = {}
+
+        def again(number: int, operator: Callable[..., Any], *args: Any) -> Any:
+            if number in ready:
+                value, kept = ready.pop(number)
+                found.extend(kept)
+                return value.detach().requires_grad_()
+            start = len(found)
+            with self.drawing(number):
+                made = operator(*args)
+            if inverting and isinstance(made, Tensor):
+                ready[number] = made, found[start:]
+            return made
+
+        def pack(tensor: Tensor) -> None:
+            if tensor.untyped_storage().data_ptr() not in self.weights:
+                found.append(tensor.detach())
+
+        hooks = torch.autograd.graph.saved_tensors_hooks(pack, self.unpack)
+        with torch.enable_grad(), self.like_before(), hooks, self.calling(again):
+            inverting = True
+            outputs = [t.detach().requires_grad_() for t in self.outputs]
+            inputs = self.block.inverse(*self.given, *outputs)  # type: ignore[operator]
+            inputs = inputs if isinstance(inputs, tuple) else (inputs,)
+            inputs = tuple(t.detach().requires_grad_() for t in inputs)
+            inverting = False
+            found.clear()
+            self.method(self.block, *self.given, *inputs)
+        if len(found) != self.count:
+            raise RuntimeError("a block does something else when it runs again")
+        self.values = dict(enumerate(found))
+        if self.after is not None:
+            self.outputs = None
+        before = self.before and self.before()
+        if before:
+            before.outputs = tuple(t.detach() for t in inputs)
+
+    @contextmanager
+    def like_before(self) -> Iterator[None]:
+        """Casts as the pass did, and leaves statistics as they are."""
+        with ExitStack() as stack:
+            for kind, dtype, enabled in self.casts:
+                stack.enter_context(torch.autocast(kind, dtype, enabled))
+            for module in {m for o in self.operators for m in o.modules()}:
+                if getattr(module, "track_running_stats", False) and module.training:
+                    module.track_running_stats = False
+                    stack.callback(setattr, module, "track_running_stats", True)
+            yield
+
+    @contextmanager
+    def drawing(self, number: int) -> Iterator[None]:
+        """Draws for an operator what it drew before."""
+        if number not in self.drawn:
+            yield
+            return
+        states = self.drawn[number]
+        devices = [self.device] if len(states) > 1 else []
+        with torch.random.fork_rng(devices):
+            torch.set_rng_state(states[0])
+            if devices:
+                torch.cuda.set_rng_state(states[1], self.device)
+            yield

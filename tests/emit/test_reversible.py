@@ -1,0 +1,208 @@
+"""Networks whose blocks are run backwards (`--memory reversible`), against the plain ones."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import io
+import re
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
+
+import recform
+from recform.blocks.examples import random_examples
+from recform.diagnostics import CompileError
+from recform.emit.steps import reversible
+
+torch.set_num_threads(1)
+
+IMAGES = "input 3 x 6 x 6\nstages 4 x 4, 6 x 3 / 2\nhead avgpool > linear(3)\n"
+LAYER = "W = conv(3, c, stride=s) > bn > relu > conv(1, c)\n"
+TEXTS = {
+    "A.4.1": f"{IMAGES}{LAYER}X_i = W_i*X_<i-1> + X_<i-2>",
+    "leapfrog": f"{IMAGES}{LAYER}const h = 0.25\nX_<-1> = input\n"
+    "X_i = 2*X_<i-1> - X_<i-2> + h^2*W_i*X_<i-1>",
+    "RevNet": f"{IMAGES}stem conv(1, 2*c)\nF = conv(3, c, stride=s) > bn > dropout(0.2)\n"
+    "G = relu > conv(3, c) > bn > droppath(0.5)\nA_0, B_0 = split(input, 2)\n"
+    "A_i = A_<i-1> + F_i*B_<i-1>\nB_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)",
+    "momentum, and numbers that are learned": f"{IMAGES}{LAYER}scalar k_i = 0.7\n"
+    "V_i = 0.8*V_<i-1> + k_i*W_i*tanh(X_<i-1>)\nX_i = X_<i-1> + V_i\nV_0 = input\n"
+    "output X_L",
+    "one operator for all blocks": "input 5 x 4\nstages 4 x 6\n"
+    "A = ln > attention(2, dropout=0.2) > dropout(0.1)\nX_i = A*X_<i-1> - X_<i-2>",
+}
+
+
+def both(text: str) -> tuple[nn.Module, nn.Module, Tensor]:
+    """The plain network and the other one, with the same weights; and examples."""
+    torch.manual_seed(0)
+    compiled = recform.compile(text)
+    plain, other = compiled.module(), recform.load(text, memory="reversible")
+    other.load_state_dict(plain.state_dict())
+    x = random_examples(compiled.formula.input, 3, dtype=torch.float64)
+    return plain.double(), other.double(), x
+
+
+def backward(net: Any, x: Tensor) -> list[Any]:
+    """What it makes, all gradients, and all statistics, of two passes."""
+    torch.manual_seed(5)
+    made = [net(x), net(x.flip(0))]
+    for item in made:
+        (item * torch.linspace(-1, 1, item.numel()).view_as(item)).sum().backward()
+    return [*made, *(p.grad for p in net.parameters()), *net.buffers()]
+
+
+@pytest.mark.parametrize("depth", [None, 9])
+@pytest.mark.parametrize("name", TEXTS)
+def test_gradients(name: str, depth: int | None) -> None:
+    """Equal; statistics are updated once, and what was drawn is drawn again."""
+    text = TEXTS[name]
+    if depth is not None:
+        text = re.sub(r"(?m)^(stages \d+ x) \d+", rf"\1 {depth}", text)
+    plain, other, x = both(text)
+    for training in (True, False):
+        found, wanted = (backward(net.train(training), x) for net in (other, plain))
+        torch.testing.assert_close(found, wanted, rtol=1e-9, atol=1e-10)
+
+
+def kept(net: nn.Module, x: Tensor) -> int:
+    """The bytes that torch has given out, and not taken back, behind a pass."""
+    net(x)  # What torch makes once and keeps is none of it.
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as found:
+        made = net(x)
+    total = sum(item.self_cpu_memory_usage for item in found.key_averages())
+    return int(total - made.untyped_storage().nbytes())
+
+
+def test_what_is_kept_does_not_grow() -> None:
+    """Two tensors a stage, besides those of its borders."""
+    frame = "input 3 x 8 x 8\nstages 4 x {}\n" + LAYER
+    x = torch.randn(2, 3, 8, 8)
+    for equation in ("W_i*X_<i-1> + X_<i-2>", "X_<i-1> - X_<i-2> + W_i*X_<i-1>"):
+        texts = [f"{frame.format(n)}X_i = {equation}" for n in (4, 8, 16)]
+        short, *longer = (kept(recform.load(t, memory="reversible"), x) for t in texts)
+        assert longer == [short, short]
+        assert short < kept(recform.load(texts[0]), x)
+
+
+def test_the_code() -> None:
+    """The method is the formula, solved; each block has it."""
+    source = recform.compile(TEXTS["leapfrog"], memory="reversible").source
+    wanted = """
+    @Reversible.forward("W")
+    def forward(self, x_prev: Tensor, x_prev2: Tensor) -> tuple[Tensor, Tensor]:
+"""
+    assert wanted in source
+    wanted = '''
+    def inverse(self, x: Tensor, x_prev: Tensor) -> tuple[Tensor, Tensor]:
+        """What the block got, from what it hands on."""
+        x_prev2 = -x + 2 * x_prev + 0.0625 * self.W(x_prev)
+        return x_prev, x_prev2
+'''
+    assert wanted in source
+    assert "--memory reversible" in source.partition("import")[0]
+
+
+def test_the_proof_reads_the_inverse(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = reversible._Inverse._method
+
+    def wrong(self: Any, forward: Any) -> Any:
+        made = right(self, forward)
+        text = made.body[0].value.text.replace("- self.W", "+ self.W")
+        value = type(made.body[0].value)(text)
+        return type(made)(
+            made.name,
+            made.parameters,
+            made.result,
+            (type(made.body[0])(made.body[0].target, value), *made.body[1:]),
+        )
+
+    monkeypatch.setattr(reversible._Inverse, "_method", wrong)
+    with pytest.raises(CompileError, match="does not get back what it got"):
+        _ = recform.compile(TEXTS["A.4.1"], memory="reversible").source
+
+
+def test_mistakes() -> None:
+    def of(equation: str, more: str = "") -> str:
+        return recform.compile(
+            IMAGES + LAYER + more + equation, memory="reversible"
+        ).source
+
+    with pytest.raises(CompileError, match=r"RF531.*cannot be run backwards"):
+        of("X_i = relu(X_<i-1> + W_i*X_<i-1>)")
+    with pytest.raises(CompileError, match=r"RF532.*calls W more than once"):
+        of("X_i = W_i*X_<i-1> + W_i*relu(X_<i-1>) + X_<i-2>")
+    with pytest.raises(CompileError, match=r"RF219.*called 'inverse'"):
+        of("X_i = W_i*X_<i-1> + X_<i-2>", 'names W = "inverse"\n')
+
+
+def test_often_and_twice() -> None:
+    """A pass twice back, derivatives of derivatives, and a state that is read besides."""
+
+    def found(net: nn.Module, x: Tensor) -> list[Any]:
+        torch.manual_seed(1)
+        x = x.clone().requires_grad_()
+        made = net(x)
+        made.sum().backward(retain_graph=True)
+        made.square().sum().backward(retain_graph=True)
+        (slope,) = torch.autograd.grad(made.square().sum(), x, create_graph=True)
+        slope.square().sum().backward()
+        return [x.grad, *(p.grad for p in net.parameters())]
+
+    for name in ("A.4.1", "RevNet"):
+        plain, other, x = both(TEXTS[name])
+        torch.testing.assert_close(
+            found(other, x), found(plain, x), rtol=1e-8, atol=1e-8
+        )
+
+
+def test_where_it_is_plain() -> None:
+    """Without gradients, compiled, copied, and with some frozen."""
+    plain, other, x = both(TEXTS["A.4.1"])
+    with torch.no_grad():
+        torch.testing.assert_close(other(x), plain(x))
+    plain, other, x = both(TEXTS["A.4.1"])
+    compiled = torch.compile(copy.deepcopy(other), backend="eager", fullgraph=True)
+    torch.testing.assert_close(backward(compiled, x), backward(copy.deepcopy(plain), x))
+    for net in (plain, other):
+        for name, weight in net.named_parameters():
+            weight.requires_grad_("stage1" not in name and "stem" not in name)
+    torch.testing.assert_close(
+        [t for t in backward(other, x) if t is not None],
+        [t for t in backward(plain, x) if t is not None],
+    )
+
+
+def test_lower_precision() -> None:
+    """Casts are those of the pass, wherever the backward pass runs."""
+    plain, other, x = both(TEXTS["leapfrog"])
+    found = []
+    for net in (plain.float(), other.float()):
+        with torch.autocast("cpu", torch.bfloat16):
+            made = net(x.float())
+        made.float().sum().backward()
+        found.append(torch.cat([p.grad.flatten() for p in net.parameters()]))  # type: ignore[union-attr]
+    assert (found[0] - found[1]).norm() < 0.05 * found[0].norm()
+
+
+def test_changes_are_seen_and_nothing_lives_on() -> None:
+    _, other, x = both(TEXTS["A.4.1"])
+    made = other(x)
+    with torch.no_grad():
+        next(p for n, p in other.named_parameters() if "stage1.2" in n).add_(1)
+    with pytest.raises(RuntimeError, match="was changed in place"):
+        made.sum().backward()
+    del made
+    gc.collect()
+    gc.disable()
+    try:
+        made = other(x)
+        torch.save(made, io.BytesIO())
+        made.sum().backward()
+        assert not [t for t in gc.get_objects() if type(t).__name__ == "Reversible"]
+    finally:
+        gc.enable()
