@@ -56,6 +56,7 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/analysis.py
 	$(PY) benchmarks/analysis.py --plain --runs 1
 	$(PY) benchmarks/startup.py
+	$(PY) benchmarks/editor.py
 	$(PY) benchmarks/training.py
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/inference.py

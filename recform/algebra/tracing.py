@@ -294,13 +294,20 @@ def output_of(
     pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Shape:
     """The shape that a pipeline makes; sizes may be symbols."""
+    (x,) = (*inputs[:1], *shapes_along(pipeline, inputs, values))[-1:]
+    return x
+
+
+def shapes_along(
+    pipeline: Pipeline, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
+) -> Iterator[Shape]:
+    """The shape behind each operator of a pipeline; sizes may be symbols."""
     values = _entered(inputs, values)
     for step in pipeline.steps:
         with _blamed(step):
             _require_ids(step, inputs)
             inputs = (step.operator.shape_of(inputs, arguments_of(step, values)),)
-    (x,) = inputs
-    return x
+        yield inputs[0]
 
 
 def arguments_of(step: Step, values: Mapping[Symbolic, Symbolic]) -> Arguments:

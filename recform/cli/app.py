@@ -17,6 +17,7 @@ from recform.cli.commands import (
     equiv,
     explain,
     fmt,
+    lsp,
     render,
     runs,
     summary,
@@ -52,6 +53,7 @@ app.command("train")(train.command)
 app.command("runs")(runs.command)
 app.command("transplant")(transplant.command)
 app.command("explain")(explain.command)
+app.command("lsp")(lsp.command)
 
 
 def _version(wanted: bool) -> None:

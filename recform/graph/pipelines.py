@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.expr import I, L
 from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
-from recform.algebra.tracing import Trace, memories, trace
+from recform.algebra.tracing import Trace, memories, shapes_along, trace
 from recform.blocks import Memory, Misfit, Shape, symbols_in
 from recform.blocks.operator import CALL
 from recform.blocks.symbolic import Symbolic
@@ -71,6 +71,12 @@ class PipelineRunner:
         except Misfit as misfit:
             self._misfit(misfit, None)
             raise Stuck from None
+
+    def along(
+        self, pipeline: Pipeline, inputs: tuple[Shape, ...], place: Place
+    ) -> tuple[Shape, ...]:
+        """The shape behind each operator of a pipeline that fits where it stands."""
+        return tuple(shapes_along(pipeline, inputs, self._values(place)))
 
     def _values(self, place: Place) -> dict[Symbolic, Symbolic]:
         return {

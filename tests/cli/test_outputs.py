@@ -21,6 +21,9 @@ from tests.warm import shell
 
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
+#: A server writes when it is asked.
+WRITING = [name for name in COMMANDS if name != "lsp"]
+
 #: What the arguments of a command hold, where an ordinary formula would not do.
 _NET = 'use "part.rf"\nstages 4 x 2\nX_i = X_<i-1> + W_i*X_<i-1>\n'
 _TEXTS = {
@@ -231,7 +234,7 @@ def told(result: subprocess.CompletedProcess[str], reason: str) -> bool:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", WRITING)
 def test_standard_output_that_is_full(name: str, tmp_path: Path) -> None:
     given, _ = prepared(name, tmp_path, options=False)
     result = shell(tmp_path, f"recform {name} {' '.join(given)} > /dev/full")
@@ -247,7 +250,7 @@ def test_standard_output_that_nobody_reads(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, "--help", "nonsense"])
+@pytest.mark.parametrize("name", [*WRITING, "--help", "nonsense"])
 def test_a_broken_pipe_ends_every_command_alike(name: str, tmp_path: Path) -> None:
     given, _ = prepared(name, tmp_path, options=False) if name in COMMANDS else ([], {})
     # The reader is gone before the command starts.
@@ -268,6 +271,8 @@ def test_streams_that_are_closed(tmp_path: Path) -> None:
         1,
         "error[RF006]: standard input cannot be read: it is closed\n",
     )
+    result = shell(tmp_path, "recform lsp <&-")
+    assert result.returncode == 1 and "standard input cannot be read" in result.stderr
     # What needs no stream works without, and numbers of streams are not files'.
     result = shell(tmp_path, "recform compile net.rf -o net.py <&- >&- 2>&-")
     assert result.returncode == 0

@@ -2,7 +2,7 @@
 
 pip resolves what the wheel says that it needs, as it would for a user. Then every command
 that writes, reads or draws formulas has to work, and each of the others has to say what
-is missing (RF906, RF857).
+is missing (RF906, RF857, RF546).
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ WORK = {
 MISSING = [
     "recform compare --results scores.csv",
     "recform verify one.rf",
+    "recform lsp",
     "recform analyze one.rf --delete 1 --measure",
     "recform transplant some.safetensors one.rf",
     "python load.py",
@@ -86,7 +87,7 @@ def _try(programs: Path, folder: Path) -> None:
     for command in MISSING:
         program, *arguments = command.split()
         printed = _run([programs / program, *arguments], folder, status=1)
-        if not re.search("RF906|RF857", printed) or "Traceback" in printed:
+        if not re.search("RF906|RF857|RF546", printed) or "Traceback" in printed:
             sys.exit(f"{command} does not say what is missing:\n{printed}")
     print(
         f"without torch: {len(WORK)} commands work, {len(MISSING)} say what is missing"

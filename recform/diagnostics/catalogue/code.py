@@ -147,4 +147,11 @@ ENTRIES = {
         "r.save_weights(one.module(), one, 'one.safetensors')\" 2>&1 | "
         "sed -n '/RF545/,$p' >&2",
     ),
+    "RF546": Entry(
+        "the language server is not installed",
+        "`recform lsp`, which editors start, speaks with pygls. That is an extra, since all "
+        "other commands do without it: `pip install 'recform[lsp]'`.",
+        command="python -c \"import sys; sys.modules['pygls'] = None; "
+        "sys.argv[1:] = ['lsp']; from recform.cli import main; main()\"",
+    ),
 }
