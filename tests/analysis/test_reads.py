@@ -229,3 +229,14 @@ def test_what_vanishes_is_not_read() -> None:
     text = "X_i = W_i*X_<i-1> + W_<i-2>*X_<i-3> + V_<i-1>\nV_i = U_i*X_i\nV_0 = 0"
     text = f"stages 4 x 4\n{text}"
     assert exact(formula(FRAME + text), 4) == ((0,), (1,), (1, 2), (2, 3), (4,))
+
+
+@pytest.mark.parametrize("score", ["dot(X_0, X_k)", "dot(X_k, X_k)", "dot(q_i, X_k)"])
+def test_what_weighs_members_is_no_way_to_them(score: str) -> None:
+    """What is weighed and what weighs it stand in one list, or in two."""
+    text = f"X_i = sum(k, 0, i-1, softmax(k, {score})*X_k) + W_i*X_<i-1>"
+    text = f"{FRAME}stages 4 x 3\nW = linear\n{text}\n"
+    text += "vector q_i = 0.3" if "q_i" in score else ""
+    law = written_out(formula(text), 3)
+    # 1, 2 and 5 ways to the blocks, and from the last of them two.
+    assert sum(Counter(law, 3).by_length()) == 1 + 2 + 5 + 5

@@ -64,25 +64,26 @@ def written_sum(tensor: Over, definitions: Mapping[Tensor, Tensor]) -> list[Tens
     assert listed is not None
     found = members_of(listed, definitions)
     return [
-        _of_member(tensor.tensor, _Member(number, made, place, len(found)))
-        for place, (number, made) in enumerate(found)
+        _of_member(tensor.tensor, _Member(number, place, len(found), definitions))
+        for place, (number, _) in enumerate(found)
     ]
 
 
 @dataclass(frozen=True)
 class _Member:
-    """A member of a list: its number and what it is; its place, and of how many."""
+    """A member of lists: its number; its place, and of how many; what lists are made of."""
 
     number: int
-    tensor: Tensor
     place: int
     count: int
+    definitions: Mapping[Tensor, Tensor]
 
 
 def _of_member(tensor: Tensor, member: _Member) -> Tensor:
     """What is made of all members, of one of them."""
     if isinstance(tensor, Members):
-        return member.tensor
+        # What is weighed and what weighs it may stand in two lists.
+        return members_of(tensor.listed, member.definitions)[member.place][1]
     if isinstance(tensor, Dealt):
         # There is a feature for each.
         return Part(tensor.tensor, member.count, member.place)
