@@ -31,8 +31,8 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.network import NetworkPlan, StepPlan
-from recform.proof.library import REVERSIBLE
-from recform.proof.printed import INVERSE
+from recform.proof.source.library import REVERSIBLE
+from recform.proof.source.printed import INVERSE
 from recform.recurrence.model import Place, Slot, Step
 
 

@@ -19,11 +19,11 @@ from recform.algebra.formula import Scope
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
 from recform.graph.model import NetworkGraph, Piece, Place
-from recform.proof.forms import drawn
-from recform.proof.parts import Hole, Instance, Method, Row, Value, call
-from recform.proof.plan import Misprint, Printed
-from recform.proof.sides import Block, Sides
-from recform.proof.wanted import Coefficients, Follower
+from recform.proof.source.forms import drawn
+from recform.proof.source.parts import Hole, Instance, Method, Row, Value, call
+from recform.proof.source.plan import Misprint, Printed
+from recform.proof.source.sides import Block, Sides
+from recform.proof.source.wanted import Coefficients, Follower
 from recform.recurrence.model import (
     START,
     Flow,

@@ -12,9 +12,9 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recform.proof.forms import Form, Made, Unreadable, add, kind_of
-from recform.proof.library import NUMBERS, is_made, plain
-from recform.proof.parts import (
+from recform.proof.source.forms import Form, Made, Unreadable, add, kind_of
+from recform.proof.source.library import NUMBERS, is_made, plain
+from recform.proof.source.parts import (
     Asked,
     Each,
     Hole,
@@ -32,7 +32,7 @@ from recform.proof.parts import (
 )
 
 if TYPE_CHECKING:
-    from recform.proof.file import File
+    from recform.proof.source.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"
