@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 
 from recform.diagnostics import Diagnostics
-from recform.formatter.statement import laid_out
+from recform.formatter.statement import equals_column, laid_out
 from recform.source import Source, Span
 from recform.syntax.grammar import tables
 from recform.syntax.lalr import Token, Unexpected
@@ -103,9 +103,10 @@ def _said(
 
 def _laid_out(source: Source, found: list[list[Token]]) -> str:
     lines = [_comment(text) for text in source.text.split("\n")]
-    for tokens in found:
-        numbers = [source.position(token.start_pos)[0] for token in tokens]
-        for number, code in laid_out(tokens, numbers).items():
+    rows = [[source.position(token.start_pos)[0] for token in each] for each in found]
+    columns = _columns(found, rows)
+    for tokens, numbers, column in zip(found, rows, columns, strict=True):
+        for number, code in laid_out(tokens, numbers, column).items():
             lines[number - 1] = replace(lines[number - 1], code=code)
     texts: list[str] = []
     for text in map(str, lines):
@@ -114,6 +115,18 @@ def _laid_out(source: Source, found: list[list[Token]]) -> str:
             texts.append(text)
     text = "\n".join(texts).rstrip("\n")
     return f"{text}\n" if text else ""
+
+
+def _columns(found: list[list[Token]], rows: list[list[int]]) -> list[int]:
+    """Of each statement the column of its ``=``: one in declarations below each other."""
+    columns = [equals_column(tokens) or 0 for tokens in found]
+    first = 0
+    for n in range(1, len(found) + 1):
+        below = n < len(found) and rows[n][0] == rows[n - 1][-1] + 1
+        if not (below and columns[n] and found[n][0] == found[first][0]):
+            columns[first:n] = [max(columns[first:n])] * (n - first)
+            first = n
+    return columns
 
 
 def _comment(text: str) -> _Line:

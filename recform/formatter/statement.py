@@ -15,28 +15,42 @@ _WHERE = 4
 _HANGING = 4
 #: What goes on over lines is aligned with where it starts, unless that is further right.
 _FURTHEST = 20
+#: What is declared in rows, one below the other.
+_DECLARATIONS = ("PARAM", "CONST", "SCALAR", "VECTOR")
 #: What stands in front of an operand.
 _OPERATORS = ("MORETHAN", "PLUS", "MINUS", "TIMES", "DIVIDE", "COMMA", "VBAR")
 
 
-def laid_out(tokens: Sequence[Token], numbers: Sequence[int]) -> dict[int, str]:
+def laid_out(
+    tokens: Sequence[Token], numbers: Sequence[int], column: int = 0
+) -> dict[int, str]:
     """The lines of a statement in canonical form.
 
     Args:
         tokens: all of it.
         numbers: the line on which each stands.
+        column: where its ``=`` stands, if there is room.
 
     Returns:
         The text of each line, by the line's number.
     """
-    return _Layout(Row(tokens), numbers).lines()
+    return _Layout(Row(tokens), numbers, column).lines()
+
+
+def equals_column(tokens: Sequence[Token]) -> int | None:
+    """Where the ``=`` of a declaration stands by itself; None if it is none."""
+    place = next((n for n, token in enumerate(tokens) if token.type == "EQUALS"), None)
+    if tokens[0].type not in _DECLARATIONS or place is None:
+        return None
+    (line,) = laid_out(tokens[:place], [0] * place).values()
+    return len(line) + 1
 
 
 class _Layout:
     """The columns of a statement, from its first token to the last."""
 
-    def __init__(self, row: Row, numbers: Sequence[int]) -> None:
-        self._row, self._numbers = row, numbers
+    def __init__(self, row: Row, numbers: Sequence[int], column: int) -> None:
+        self._row, self._numbers, self._equals = row, numbers, column
         # Where each token stands, and where the line starts that it is on.
         self._columns: list[int] = []
         self._indents: list[int] = []
@@ -65,6 +79,8 @@ class _Layout:
     def _space(self, n: int, text: str) -> str:
         if n == 1 and self._row.keyword not in ("", "use"):
             return " " * max(_COLUMN - len(text), 1)
+        if self._row.tokens[n].type == "EQUALS" and self._row.inside[n] is None:
+            return " " * max(self._equals - len(text), 1)
         return " " * self._row.gap(n)
 
     def _indent(self, n: int) -> int:

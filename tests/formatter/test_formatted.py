@@ -28,6 +28,12 @@ FORMS = [
     ("stages 8 x 2/(1/2) ,4*k x L", "stages  8 x 2 / (1/2), 4*k x L"),
     ("input 64 of 256", "input   64 of 256"),
     ("const  p = ( 1,2 )per stage", "const   p = (1, 2) per stage"),
+    ("param a=1\nparam bcd = 2", "param   a   = 1\nparam   bcd = 2"),
+    ("scalar a_i=1\n\nscalar bcd=2", "scalar  a_i = 1\n\nscalar  bcd = 2"),
+    (
+        "const a=(1,\n2)\nconst bcd=2",
+        "const   a   = (1,\n               2)\nconst   bcd = 2",
+    ),
     ("adapter up  upsample( 1/s )", "adapter up upsample(1/s)"),
     ('use  "a.rf"', 'use "a.rf"'),
     ("W=conv( 3,c,stride = s )>bn", "W = conv(3, c, stride=s) > bn"),
