@@ -151,3 +151,9 @@ def test_mistakes(text: str, code: str) -> None:
     with pytest.raises(CompileError) as caught:
         canonical(text)
     assert caught.value.diagnostics[0].code == code
+
+
+def test_the_examples_are_in_canonical_form() -> None:
+    for path in EXAMPLES:
+        if path.stem != "latex":  # as it pastes from a paper
+            assert canonical(path.read_text()) == path.read_text(), path

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  boundary.rf
-sha256:  89465593175677e4c0ddc35e0004c3418aa2656324561ae712045781e4f91fd1
+sha256:  d1d1da9fc051a4b6517eb2447f2d4d84a34b6ab689129f8ad03488e0255f718b
 recform: 0.1.0
 command: recform compile boundary.rf -o boundary.py
 """

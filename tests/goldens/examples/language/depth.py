@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  depth.rf
-sha256:  f80d2cdcb2a137f255333cb56cc2df313ec63cca58eba389d84630da876fc67a
+sha256:  8f0f0c1a454176c89cba469e1bb1691bc5d5074ea85745cc954044fccff3147d
 recform: 0.1.0
 command: recform compile depth.rf -o depth.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  feedback.rf
-sha256:  f880f7b7632bf11873fe92c7624ec8edbfad6e5170687c2c362e17a88c44a806
+sha256:  68ab70c8541a0b0f76f2658d4202cc8a0c76ea328c43282f39773f7fc14456f5
 recform: 0.1.0
 command: recform compile feedback.rf -o feedback.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  gated.rf
-sha256:  ca4d62d1d3313904886fcd8de061a47129c518442a9f9f4400a794a028242650
+sha256:  91f3d36d1c9f7841a9b761b174ff997509f7172438b5d398a6c7017d15994291
 recform: 0.1.0
 command: recform compile gated.rf -o gated.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  history.rf
-sha256:  18809107367960f380228b60fcde58974d15b171686db31f038634f5b8105380
+sha256:  a1951df76c7e055a2b5d67ac6c346bf496541b2aea2d3f4017b9092de9a49441
 recform: 0.1.0
 command: recform compile history.rf -o history.py
 """

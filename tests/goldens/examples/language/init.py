@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  init.rf
-sha256:  0a8a087f384d974dda09ef6ca38223edede3afeecd0cd1375994d26b7537da9a
+sha256:  e197e0759a5718e8290070677c37133b23cfbe9cdd492bbda40c42a24c095e0f
 recform: 0.1.0
 command: recform compile init.rf -o init.py
 """

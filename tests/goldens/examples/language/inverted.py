@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  inverted.rf
-sha256:  4c088903f62c68519d8823b18bcf4b90b45afa9768cdb55a9f23b8793846f6d0
+sha256:  c34e2b16d649947a932a6383415fba5181698c7ab0968cd6205db7f398959a07
 recform: 0.1.0
 command: recform compile inverted.rf -o inverted.py
 """

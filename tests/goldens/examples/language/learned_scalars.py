@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  learned_scalars.rf
-sha256:  e681423de9f93fe6e11028adf56fe830481055291b5f729f989b7f01b3d28cd3
+sha256:  5b1c88f083357ee2046864691c19eb7165992fd7ee0be46ca3f97defd4e3ac00
 recform: 0.1.0
 command: recform compile learned_scalars.rf -o learned_scalars.py
 """

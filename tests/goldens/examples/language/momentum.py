@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  momentum.rf
-sha256:  78628842c5cef356320202567a802b3164dcf88498db32a882d16f39b800ac36
+sha256:  9deda562ac075005d28bc2429a9799d1d72a9b4a30bd16cefa9f6984ca9b6774
 recform: 0.1.0
 command: recform compile momentum.rf -o momentum.py
 """

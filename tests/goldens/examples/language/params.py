@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  params.rf
-sha256:  abb7fe109b59ee0fb3e74a2d8a4276a9c52026d3c349114818c22ad1b9388e3c
+sha256:  3685a066730de2486ca2fc4270c42a0f5953669fe8717210b05e0bb8d9ebb84d
 recform: 0.1.0
 command: recform compile params.rf -o params.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  per_channel.rf
-sha256:  1b23e5fded50e307f09f9dcee3786572d8dd2dbf62830973b4bf5a827d36171b
+sha256:  5ecbfb452e927f6f1371f947ae8c7320e64dc45aa14fa36688a533b28b5a0dfd
 recform: 0.1.0
 command: recform compile per_channel.rf -o per_channel.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  ranges.rf
-sha256:  75136ed5c1d644c0955b7cc03bb83291a8651bb4e8a22a1dd9c8f6988400cb00
+sha256:  0a1369541f52c455f6bc1976d8e6bbc07b308f4c6287b619b963e6b98c5a7a39
 recform: 0.1.0
 command: recform compile ranges.rf -o ranges.py
 """

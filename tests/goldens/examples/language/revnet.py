@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  revnet.rf
-sha256:  d06f932df90ffb3a830d5c29872805abb3a27b99c4b4761d079de885f5fe21a3
+sha256:  e030c16270aa593a35975de82ccd17761f01cca9a6ceb6bb8b8b8204360dcc39
 recform: 0.1.0
 command: recform compile revnet.rf -o revnet.py
 """

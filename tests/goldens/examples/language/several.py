@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  several.rf
-sha256:  faa618ecbf79b190fc14576ccbd988fd5e4a5f59802ea5728369c5c503b21d7e
+sha256:  b3a76fd600c2536be731298aeba83e71d11fe014ef334f7887b7ae180c63d482
 recform: 0.1.0
 command: recform compile several.rf -o several.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  shared.rf
-sha256:  6a48c2b8b4882f2e8a1906eb384a503394017dc19393e064f085c80c96c4bd20
+sha256:  333367e84535d02b4ac4290100b8a2cadc4e33f592dbc79a70336f13aba7c5c0
 recform: 0.1.0
 command: recform compile shared.rf -o shared.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  third_order.rf
-sha256:  d69267cb7c71b696ff3b31e5536483eea139b8feb4a0e8113701594c691c9fb7
+sha256:  04cda6262b998cfb2f0c4876794bb257017e35633a820e080a564d9526d0c6cb
 recform: 0.1.0
 command: recform compile third_order.rf -o third_order.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  using.rf
-sha256:  7369edcd72e68fbe8d4947bc155c2b5381b37e2bd824fbbe80f96094a1290ca8
+sha256:  75127dd9a465e338c4205df0a7eef8159643d92b482669d9183928e2d25eecc0
 recform: 0.1.0
 command: recform compile using.rf -o using.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  vision_transformer.rf
-sha256:  a33853134acf28aace69fc6ef0f488408ce841e87edf3472e89d1e9172e43138
+sha256:  eca2f8098e77bd9d4c78c04df547da2a3e8023ce7bb27cff77499060adea0747
 recform: 0.1.0
 command: recform compile vision_transformer.rf -o vision_transformer.py
 """

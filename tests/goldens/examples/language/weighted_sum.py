@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  weighted_sum.rf
-sha256:  ea55a7108c224338026815a741a500f4d6a420d1450006c580aa1acf08a670d0
+sha256:  b23552fc38b6e935f4742c11abc460ad6f76a5f3bd0e911e0ef72902b687bde0
 recform: 0.1.0
 command: recform compile weighted_sum.rf -o weighted_sum.py
 """

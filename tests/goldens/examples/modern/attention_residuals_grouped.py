@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  attention_residuals_grouped.rf
-sha256:  6fd08419623d0f8d98764e8fe6651a853b3bc82c16d02062f46f281c9aa1d9c3
+sha256:  237f1381192f55b22eedfab0ccb9add332b967d412e8d3f674a3c678385ef471
 recform: 0.1.0
 command: recform compile attention_residuals_grouped.rf -o attention_residuals_grouped.py
 """

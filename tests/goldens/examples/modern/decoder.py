@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  decoder.rf
-sha256:  e5bdc863fe1a573705d31d5403f69815f89e8af7c2ea90f329c74b4baf5e9f59
+sha256:  a6623ca215b762d09535db0bafb698e4282a1900b3a85fece7e8004b931396e3
 recform: 0.1.0
 command: recform compile decoder.rf -o decoder.py
 """

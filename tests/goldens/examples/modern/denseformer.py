@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  denseformer.rf
-sha256:  194b35061cc6839d566f0bafb7ddd074c2e6c7b3bc8bf72687a8d7baed0955a3
+sha256:  887cc1819f5e5342d768d5e33d3705f45fb6270a56ef7af0c7f0c29c4c4df375
 recform: 0.1.0
 command: recform compile denseformer.rf -o denseformer.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  dit.rf
-sha256:  e8d2e64a05a5cc899503fbdd70ad3297b8d334479a2bc7adbf35f8e15c7f25a5
+sha256:  9d8b5d916684ec80ea41c283541b1d017ed9f14d534ae08eda89e364254737c5
 recform: 0.1.0
 command: recform compile dit.rf -o dit.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  one_line.rf
-sha256:  7bc55c65915ac495b854581d2aa30e9bf6f580f65d9fada6506e2f6354ecad24
+sha256:  2cf962031b9445cc75d7539dbd250fa6545be14d2feb4194789eed04283cefea
 recform: 0.1.0
 command: recform compile one_line.rf -o one_line.py
 """
@@ -60,7 +60,7 @@ class FirstStep(nn.Module):
 
 
 class Step(nn.Module):
-    """X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>
+    """X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>
 
     Takes x_prev = X_<i-1>, wx_prev = W_<i-1>*X_<i-2>.
     Hands on X_i, W_i*X_<i-1>.
@@ -102,7 +102,7 @@ class Head(nn.Module):
 
 
 class OneLine(nn.Module):
-    """X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>
+    """X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>
 
     Takes N x 3 x 32 x 32, returns N x 10.
     """

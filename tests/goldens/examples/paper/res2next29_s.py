@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  res2next29_s.rf
-sha256:  e70baf66d191987e379c69868f47ba8a46c1d9299a7c5958dc835b6e0f675a3a
+sha256:  238d7a8cae134eb1040614f8ee35f93dc0b86ebb50b1b1261310a8167a1b9acb
 recform: 0.1.0
 command: recform compile res2next29_s.rf -o res2next29_s.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  albert.rf
-sha256:  da843db9bc3667d06102295d6b2f4f1015d432acf1e9f32c8f18681c4e265fcb
+sha256:  33479264dd4802e59a6c0615db043153074be1da3276189dfd5838260ea2fc78
 recform: 0.1.0
 command: recform compile albert.rf -o albert.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  convnext_tiny.rf
-sha256:  9b5cfcabce9ca95053a02e1bdeae4bffad99376c3538302f4079738612714cfa
+sha256:  4388cce3fc3fd4e11fc5145f75ac0217ad538b86e9fa91746e057067a3a6f834
 recform: 0.1.0
 command: recform compile convnext_tiny.rf -o convnext_tiny.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  efficientnet_b0.rf
-sha256:  59ef0f008463f11a38e2df1364f135a0204df5018dd5d95ff40167b0f29efc32
+sha256:  6e5e14c1b79421cebe223cfca8368612c0c21e9668f55321caa6a5af5af34172
 recform: 0.1.0
 command: recform compile efficientnet_b0.rf -o efficientnet_b0.py
 """
@@ -38,7 +38,7 @@ class DropPath(nn.Module):
 
 
 class DBlock(nn.Module):
-    """D = droppath(0.2*(i-1)/L)"""
+    """D = droppath(0.2*(i - 1)/L)"""
 
     def __init__(self, i: int, depth: int) -> None:
         super().__init__()

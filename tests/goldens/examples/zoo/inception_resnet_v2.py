@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  inception_resnet_v2.rf
-sha256:  6c289d957b09964c2fcf434720b35dd9d71148e4c412b334ee19867f7e8ad676
+sha256:  8c645921b4f751bbabd884bbe09c92c0fdaf133731099da6d57ec0cb2ff12e99
 recform: 0.1.0
 command: recform compile inception_resnet_v2.rf -o inception_resnet_v2.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  regnet_y_400mf.rf
-sha256:  c29d3c6de4bdba8b9ffffcc4e5dc46d9190968a067db493fd68e2bdde620ec65
+sha256:  9e6980bfad9031c569dcf3a4340907e5c9d71a943eaddbeef038a5607b95091d
 recform: 0.1.0
 command: recform compile regnet_y_400mf.rf -o regnet_y_400mf.py
 """

@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  vgg16_bn.rf
-sha256:  4dfefd595000159e9ebe0320c0b46f34972169f305eef8ebb105dda60a3a3cac
+sha256:  03537bdfc5a645faff97ffec10d9d8895b11f4bd38b3cf59ae4d416dff5a52d8
 recform: 0.1.0
 command: recform compile vgg16_bn.rf -o vgg16_bn.py
 """
