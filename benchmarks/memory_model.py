@@ -33,9 +33,10 @@ BATCH = 2
 def multiply_adds(item: Compiled) -> int:
     """What FlopCounterMode counts of a forward pass; on the meta device it sees all."""
     net = item.module().eval().to("meta")
-    x = examples(item.formula.input, BATCH, torch.float32).to("meta")
+    shapes = item.formula.inputs
+    given = [examples(shape, BATCH, torch.float32).to("meta") for shape in shapes]
     with FlopCounterMode(display=False) as counter:
-        net(x)
+        net(*given)
     return counter.get_total_flops() // 2
 
 
@@ -44,20 +45,20 @@ def measured(item: Compiled, real: bool) -> Measured:
     if not real:
         try:
             with FakeTensorMode(allow_non_fake_inputs=True):
-                return measure(item.module(), item.formula.input, BATCH)
+                return measure(item.module(), item.formula.inputs, BATCH)
         except DataDependentOutputException:
             pass  # the constructor asks for a number
-    return measure(item.module(), item.formula.input, BATCH)
+    return measure(item.module(), item.formula.inputs, BATCH)
 
 
 def profiled(item: Compiled) -> int:
     """The peak of a step of training by the profiler, with parameters and input."""
     net = item.module().train()
-    x = examples(item.formula.input, BATCH, torch.float32)
+    given = [examples(shape, BATCH, torch.float32) for shape in item.formula.inputs]
     there = sum(p.numel() * p.element_size() for p in net.parameters())
-    there += x.numel() * x.element_size()
+    there += sum(x.numel() * x.element_size() for x in given)
     with torch.profiler.profile(profile_memory=True) as profiler:
-        y = net(x)
+        y = net(*given)
         y.backward(torch.ones_like(y))
     now = most = 0
     for event in profiler.profiler.kineto_results.events():

@@ -9,17 +9,19 @@ import sympy
 
 from recform.algebra.expr import (
     Apply,
+    Context,
     Filled,
     Input,
     State,
     Tensor,
+    is_of_context,
 )
 from recform.algebra.formula import Scope
 from recform.algebra.tracing import Link
 from recform.blocks import Amount, Layout, Shape
 from recform.costs.tape import Held, Tape, Writer
 from recform.graph.model import Block, NetworkGraph, Piece, Segment, Site
-from recform.recurrence.model import Flow, Slot, Step
+from recform.recurrence.model import START, Flow, Slot, Step
 from recform.recurrence.stacks import Lists
 
 #: Blocks of a row that are written out; one in the middle counts for those that are not.
@@ -44,12 +46,16 @@ class _Recorder:
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
         self._writer = Writer()
+        #: What each block has: further inputs, and what the start makes of them alone.
+        self._contexts: dict[object, Held] = {}
 
     def network(self) -> Tape:
         """Writes down everything."""
         writer = self._writer
         network, formula = self._network, self._formula
         writer.part = "stem"
+        for name, shape in formula.contexts.items():
+            self._contexts[Context(name)] = self._incoming(shape)
         x = self._piece(network.stem, self._incoming(formula.input))
         by_stage = formula.scope is Scope.STAGE
         for number, flow in enumerate(self._recurrence.flows):
@@ -61,6 +67,8 @@ class _Recorder:
         writer.part = "head"
         x = self._piece(network.head, x)
         writer.name(x)
+        for held in self._contexts.values():
+            writer.name(held)  # arguments, and what is made of them alone
         tape = writer.tape
         tape.result = x
         owned = {o.owner: o.parameters * o.copies for o in tape.operations}
@@ -72,7 +80,7 @@ class _Recorder:
         network = self._network
         writer = self._writer
         writer.part = "shared"
-        block = partial(_follow, writer, number)
+        block = partial(_follow, writer, self._contexts, number)
         carried = block(flow.start, network.starts[number], 0, (), x)
         waiting = Lists[Held](flow)
         waiting.keep(0, carried)
@@ -126,6 +134,7 @@ class _Recorder:
 
 def _follow(
     writer: Writer,
+    contexts: dict[object, Held],
     flow: int,
     step: Step,
     block: Block,
@@ -137,6 +146,7 @@ def _follow(
 
     Args:
         writer: writes the tape.
+        contexts: what each block has; the start adds what it makes.
         flow: the number of the flow.
         step: what the block computes.
         block: what it looks like.
@@ -145,10 +155,14 @@ def _follow(
         x: what comes into the flow, before the first block.
     """
     held: dict[object, Held] = {
+        **contexts,
         **dict(zip(step.inputs, given, strict=True)),
         Input(): x,
     }
-    return _BlockRecorder(writer, (flow, index), step, block, held).block(given)
+    made = _BlockRecorder(writer, (flow, index), step, block, held).block(given)
+    if step.role == START:
+        contexts |= {t: held[t] for t in step.body if is_of_context(t)}
+    return made
 
 
 class _BlockRecorder:

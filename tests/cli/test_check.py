@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -106,11 +107,11 @@ def test_completion(folder: Path, name: str) -> None:
 def test_the_hook_for_pre_commit(folder: Path) -> None:
     """What pre-commit reads of .pre-commit-hooks.yaml, and what it runs."""
     text = (ROOT / ".pre-commit-hooks.yaml").read_text()
-    fields = dict(
-        line.removeprefix("-").strip().split(": ", 1)
-        for line in text.splitlines()
-        if line and not line.startswith("#")
-    )
+    hooks = [
+        dict(line.strip(" -").split(": ", 1) for line in part.splitlines())
+        for part in re.split(r"(?m)^- ", text)[1:]
+    ]
+    (fields,) = (hook for hook in hooks if hook["id"] == "recform-check")
     assert fields == {
         "id": "recform-check",
         "name": "recform check",
@@ -120,6 +121,7 @@ def test_the_hook_for_pre_commit(folder: Path) -> None:
         "files": r"\.rf$",
         "pass_filenames": "true",
     }
+    assert [hook["entry"] for hook in hooks] == ["recform check", "recform fmt"]
     result = recform(folder, *fields["entry"].split()[1:], "a.rf", "c.rf")
     assert result.returncode == 0
 

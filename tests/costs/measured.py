@@ -7,6 +7,7 @@ nobody has it any more.
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ def examples(shape: Shape, batch: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(sizes).to(dtype)
 
 
-def kept(net: nn.Module, x: Tensor) -> int:
+def kept(net: nn.Module, *given: Tensor) -> int:
     """What autograd keeps of a forward pass, without parameters."""
     own = {p.untyped_storage()._cdata for p in (*net.parameters(), *net.buffers())}
     held: dict[int, Any] = {}
@@ -78,21 +79,22 @@ def kept(net: nn.Module, x: Tensor) -> int:
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        net(x)
+        net(*given)
     return sum(storage.nbytes() for storage in held.values())
 
 
-def measure(net: nn.Module, shape: Shape, batch: int) -> Measured:
+def measure(net: nn.Module, shapes: Sequence[Shape], batch: int) -> Measured:
     """A network that is trained a step, and then used."""
-    x = examples(shape, batch, next(net.parameters()).dtype)
-    saved = kept(net.train(), x)
+    dtype = next(net.parameters()).dtype
+    given = [examples(shape, batch, dtype) for shape in shapes]
+    saved = kept(net.train(), *given)
 
     def most(train: bool) -> int:
         storages = Storages()
-        for tensor in (*net.parameters(), x):
+        for tensor in (*net.parameters(), *given):
             storages.note(tensor)
         with storages, torch.set_grad_enabled(train):
-            y = net.train(train)(x)
+            y = net.train(train)(*given)
             if train:
                 y.backward(torch.ones_like(y))
         net.zero_grad()

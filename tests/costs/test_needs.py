@@ -44,6 +44,9 @@ MORE = {
     "ids": "input 12 of 30\nstem embed(c) > positions\nstages 8 x 3\n"
     "head ln > unembed(stem)\nF = ln > linear(4*c) > gelu > linear(c)\n"
     "X_i = X_<i-1> + F_i*X_<i-1>",
+    "further inputs": "input 6 x 8\ninput text = 5 x 12\nstem none\nhead none\n"
+    "stages 8 x 3\nA = attend(2)\nQ = ln > linear(c)\nK = linear(8)\nM = linear(8)\n"
+    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K*text, M_i*text)",
 }
 SAMPLE = (
     *("plain", "ResNet", "Eq. (20), activation", "Eq. (1)", "RevNet", "momentum"),
@@ -55,7 +58,7 @@ ALL = MORE | {name: FORMS[name] for name in SAMPLE}
 @pytest.mark.parametrize("name", ALL)
 def test_memory(name: str) -> None:
     item = compiled(ALL[name])
-    real = measure(item.module(), item.formula.input, BATCH)
+    real = measure(item.module(), item.formula.inputs, BATCH)
     said = item.memory(batch=BATCH)
     momentum = said.total.optimizer
     assert said.total.kept == pytest.approx(real.kept, rel=0.01)
@@ -63,8 +66,8 @@ def test_memory(name: str) -> None:
     assert said.inference == pytest.approx(real.inference, rel=0.15)
     # The graph counts what is kept block by block, and the tape tensor by tensor.
     tape = record.record(item.graph)
-    first = tape.buffers[0]
-    incoming = first.amount.held(BATCH, 4) if first.kept is not None else 0
+    given = tape.buffers[: len(item.formula.inputs)]
+    incoming = sum(x.amount.held(BATCH, 4) for x in given if x.kept is not None)
     assert peaks(tape, BATCH, 4).kept + incoming == said.total.kept
 
 
@@ -94,7 +97,7 @@ def test_memory_of_examples(path: Path) -> None:
     """All that is written in examples, at its own size; docs/costs.md has the figures."""
     source, folder = read(path)
     for item in compile_source(source, folder=folder):
-        real = measure(item.module(), item.formula.input, 2)
+        real = measure(item.module(), item.formula.inputs, 2)
         said = item.memory(batch=2)
         momentum = said.total.optimizer
         loose = path.stem in FAR
@@ -103,9 +106,10 @@ def test_memory_of_examples(path: Path) -> None:
         assert said.inference == pytest.approx(real.inference, rel=0.15)
         # On the meta device torch takes apart what it counts only then, such as attention.
         net = item.module().eval().to("meta")
-        x = examples(item.formula.input, 2, torch.float32).to("meta")
+        shapes = item.formula.inputs
+        given = [examples(shape, 2, torch.float32).to("meta") for shape in shapes]
         with FlopCounterMode(display=False) as counter:
-            net(x)
+            net(*given)
         assert 2 * said.total.multiply_adds == counter.get_total_flops()
 
 
