@@ -134,9 +134,11 @@ def needs(network: NetworkGraph, setting: Setting) -> Needs:
         setting: how it is trained.
     """
     tape = record(network)
-    shape, size = network.recurrence.formula.input, setting.dtype.size
-    number = 8 if shape.layout is Layout.IDS else size
-    incoming = setting.batch * number * shape.elements
+    size = setting.dtype.size
+    incoming = setting.batch * sum(
+        (8 if shape.layout is Layout.IDS else size) * shape.elements
+        for shape in network.recurrence.formula.inputs
+    )
     held = peaks(tape, setting.batch, size)
     parameters = network.totals.parameters * size
     states = setting.optimizer.states * parameters

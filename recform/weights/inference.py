@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from recform.blocks import Shape
-from recform.blocks.examples import random_examples
+from recform.blocks.examples import random_inputs
 from recform.compiled import Compiled, made_from
 from recform.diagnostics import refuse
 from recform.modules import need_torch
@@ -68,7 +68,8 @@ def optimize(module: nn.Module, inference: Compiled) -> nn.Module:
     made.requires_grad_(False).eval()
     tried = copy.deepcopy(made).double()
     fill(tried, folding.of(_double(state)))
-    _compare(copy.deepcopy(module).cpu().double().eval(), tried, training.formula.input)
+    plain = copy.deepcopy(module).cpu().double().eval()
+    _compare(plain, tried, training.formula.inputs)
     tensors = folding.of(state)
     _like(made, tensors)
     # Torch convolves images faster if the channels of a place lie side by side.
@@ -87,7 +88,7 @@ def _like(module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
             tensor.data = tensor.data.to(tensors[name])
 
 
-def _compare(before: nn.Module, after: nn.Module, shape: Shape) -> None:
+def _compare(before: nn.Module, after: nn.Module, shapes: Sequence[Shape]) -> None:
     """Compares what two modules make in double precision.
 
     Raises:
@@ -96,9 +97,9 @@ def _compare(before: nn.Module, after: nn.Module, shape: Shape) -> None:
     import torch
 
     draws = torch.Generator().manual_seed(0)
-    x = random_examples(shape, _EXAMPLES, draws, dtype=torch.float64)
+    given = random_inputs(shapes, _EXAMPLES, draws, dtype=torch.float64)
     with torch.no_grad():
-        wanted, made = before(x), after(x)
+        wanted, made = before(*given), after(*given)
     largest = float(wanted.abs().max())
     apart = float((made - wanted).abs().max())
     # What is no number is no less than another.

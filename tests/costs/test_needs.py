@@ -44,9 +44,9 @@ MORE = {
     "ids": "input 12 of 30\nstem embed(c) > positions\nstages 8 x 3\n"
     "head ln > unembed(stem)\nF = ln > linear(4*c) > gelu > linear(c)\n"
     "X_i = X_<i-1> + F_i*X_<i-1>",
-    "further inputs": "input 6 x 8\ninput text = 5 x 12\nstem none\nhead none\n"
-    "stages 8 x 3\nA = attend(2)\nQ = ln > linear(c)\nK = linear(8)\nM = linear(8)\n"
-    "X_i = X_<i-1> + A_i(Q_i*X_<i-1>, K*text, M_i*text)",
+    "further inputs": "input 6 x 8\ninput text = 6 x 12\nstem none\nhead none\n"
+    "stages 8 x 3\nW = ln > linear(c)\nK = linear(8)\nM = linear(8)\n"
+    "X_i = X_<i-1> + relu(W_i*X_<i-1> + K*text)*(M_i*text)",
 }
 SAMPLE = (
     *("plain", "ResNet", "Eq. (20), activation", "Eq. (1)", "RevNet", "momentum"),

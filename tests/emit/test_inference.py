@@ -333,3 +333,13 @@ def test_recurrences_that_are_drawn(text: str, picks: list[int]) -> None:
     except CompileError:
         return  # what is drawn may be no network
     assert apart(compiled, torch.float64)[0] < 1e-9
+
+
+def test_networks_with_further_inputs() -> None:
+    text = "input 3 x 6 x 6\ninput t = 4\nstages 4 x 2\nW = conv(3, c) > bn\nG = linear(c)\n"
+    module = recform.load(f"{text}X_i = X_<i-1> + (W_i*X_<i-1>)*(G*t)").double()
+    x, t = torch.randn(4, 3, 6, 6).double(), torch.randn(4, 4).double()
+    module(x, t)  # statistics of their own
+    folded = recform.optimize(module.eval())
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
+    torch.testing.assert_close(folded(x, t), module(x, t), rtol=1e-9, atol=1e-9)

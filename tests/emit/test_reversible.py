@@ -206,3 +206,44 @@ def test_changes_are_seen_and_nothing_lives_on() -> None:
         assert not [t for t in gc.get_objects() if type(t).__name__ == "Reversible"]
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_it_runs_again_as_it_ran(training: bool) -> None:
+    """Whoever trains or evaluates in between has the gradients of the pass."""
+    text = "input 3 x 8 x 8\nstages 6 x 5\nW = conv(3, c) > bn\nX_i = X_<i-2> + W_i*X_<i-1>"
+    plain = recform.load(text).double()
+    back = recform.load(text, memory="reversible").double()
+    back.load_state_dict(plain.state_dict())
+    x = torch.randn(4, 3, 8, 8, dtype=torch.float64)
+    found = []
+    for module in (plain, back):
+        y = module.train(training)(x)
+        module.train(not training)
+        y.square().sum().backward()
+        assert module.training is not training
+        found.append(torch.cat([p.grad.flatten() for p in module.parameters()]))
+    torch.testing.assert_close(*found, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("X_i = X_<i-2> + W_i*X_<i-1>/L", "numbers in its equations hang on the block"),
+        (
+            "const g_i = i/L\nX_i = X_<i-2> + g_i*W_i*X_<i-1>",
+            "numbers in its equations",
+        ),
+        (
+            "scalar a_i = 0\nX_i = a_i*X_<i-2> + W_i*X_<i-1>",
+            "a_i is zero where it starts",
+        ),
+        ("input t = 6\nX_i = X_<i-2> + t + W_i*X_<i-1>", "blocks read further inputs"),
+    ],
+)
+def test_what_has_an_inverse_and_no_use_for_it(text: str, why: str) -> None:
+    text = f"input 6\nstages 6 x 5\n{text}"
+    with pytest.raises(CompileError, match="RF532") as caught:
+        _ = recform.compile(text, memory="reversible").source
+    assert why in caught.value.diagnostics[0].message
+    assert "Backwards" not in str(recform.compile(text).summary())

@@ -108,7 +108,7 @@ def test_parameters_of_table_8(name: str, parameters: int) -> None:
 
 def test_one_line_is_one_line() -> None:
     text = (EXAMPLES / "paper" / "one_line.rf").read_text()
-    assert text == "X_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
+    assert text == "X_i = (1 + W_i)*X_<i-1> - W_<i-1>*X_<i-2>\n"
 
 
 def test_both_spellings_of_eq_20_give_the_same_network() -> None:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 import sympy
 
-from recform.algebra.expr import Apply, I, State
+from recform.algebra.expr import Apply, Filled, I, Learned, Scaled, State, Tensor
+from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
+from recform.analysis.linear.forms import NoNumber, numeric
+from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph, Segment
-from recform.recurrence.model import Place, Step, read_by
+from recform.recurrence.model import Place, Step, contexts_of, read_by
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,11 @@ def runs_back(network: NetworkGraph, segment: Segment, found: Inverse) -> bool:
     """Whether blocks that are alike can be: nothing in them is adapted."""
     step = network.recurrence.steps[segment.step]
     regular = step.role.place in (Place.REGULAR, Place.PATTERN)
-    return regular and not segment.block.sites and not obstacle(step, found)
+    return (
+        regular
+        and not segment.block.sites
+        and not obstacle(network.recurrence.formula, step, found)
+    )
 
 
 def solved_states(step: Step, found: Inverse) -> list[State]:
@@ -58,12 +65,19 @@ def solved_states(step: Step, found: Inverse) -> list[State]:
     return [item.tensor.xreplace(numbers) for item in found.steps]
 
 
-def obstacle(step: Step, found: Inverse) -> str:
+def obstacle(formula: Formula, step: Step, found: Inverse) -> str:
     """Why the blocks of a step cannot use the inverse, in words; empty if they can."""
     calls = Counter(t.operator for t in step.body if isinstance(t, Apply))
     twice = next((name for name, count in calls.items() if count > 1), None)
     if twice is not None:
         return f"a block calls {twice} more than once"
+    if contexts_of(step):
+        return "its blocks read further inputs"
+    if any(_differs_by_block(part) for t in step.body for part in (t, *step.parts(t))):
+        return "numbers in its equations hang on the block, or on how many there are"
+    for item in found.steps:
+        if _vanishes(formula, item.factor):
+            return f"{item.divisor} is zero where it starts, and cannot be divided by"
     got, handed = set(), set()
     for oldest in solved_states(step, found):
         for index in range(int(oldest.index), step.at):
@@ -74,3 +88,26 @@ def obstacle(step: Step, found: Inverse) -> str:
         state = ", ".join(map(str, step.outputs))
         return f"what a block hands on is {state}, and not what it is solved for"
     return ""
+
+
+def _differs_by_block(tensor: Tensor) -> bool:
+    """Whether a coefficient has other letters in it than learned scalars."""
+    if not isinstance(tensor, Scaled | Filled):
+        return False
+    value = tensor.coefficient
+    learned = dict.fromkeys(value.atoms(Learned), sympy.S.One)
+    return bool(value.xreplace(learned).free_symbols)
+
+
+def _vanishes(formula: Formula, factor: Symbolic) -> bool:
+    """Whether a coefficient is zero in some block where learned scalars start."""
+    if not factor.atoms(Learned):
+        return False
+    try:
+        return any(
+            numeric(formula, factor, block, length) == 0
+            for length in formula.lengths
+            for block in range(1, length + 1)
+        )
+    except NoNumber:
+        return False

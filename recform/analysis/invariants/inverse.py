@@ -32,6 +32,7 @@ from recform.analysis.linear.forms import (
     tensor_of,
 )
 from recform.analysis.stability.rounding import OPEN, Errors, errors
+from recform.blocks.symbolic import Symbolic
 from recform.recurrence.check import in_order, walk
 from recform.source import Span
 
@@ -44,11 +45,13 @@ class Solved:
         tensor: the older one.
         right: what it is equal to.
         divisor: the coefficient that is divided by, if it is not a number.
+        factor: that which is divided by, a number or not.
     """
 
     tensor: State
     right: Form
     divisor: str = ""
+    factor: Symbolic = sympy.S.One
 
     def text(self) -> str:
         """As an equation of the language."""
@@ -181,7 +184,7 @@ def _solve(name: str, right: Form, unknown: list[State]) -> Solved | None:
     newest = {state(name, 0): sympy.S.One}
     solved = combined((1 / factor, newest), (-1 / factor, rest))
     divisor = "" if factor.is_number else plain_scalar(factor)
-    return Solved(wanted, cleaned(solved), divisor)
+    return Solved(wanted, cleaned(solved), divisor, factor)
 
 
 def _obstacle(

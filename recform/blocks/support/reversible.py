@@ -51,6 +51,8 @@ class Reversible:
             (kind, torch.get_autocast_dtype(kind), torch.is_autocast_enabled(kind))
             for kind in sorted(kinds)
         ]
+        every = {m: None for item in modules for m in item.modules()}
+        self.modes = [(module, module.training) for module in every]
         self.drawn: dict[int, list[Tensor]] = {}
         self.count = 0
         self.values: dict[int, Tensor] = {}
@@ -204,8 +206,12 @@ class Reversible:
 
     @contextmanager
     def like_before(self) -> Iterator[None]:
-        """Casts as the pass did, and leaves statistics as they are."""
+        """Casts, trains or evaluates as the pass did; statistics stay as they are."""
         with ExitStack() as stack:
+            for module, training in self.modes:
+                if module.training != training:
+                    stack.callback(setattr, module, "training", module.training)
+                    module.training = training
             for kind, dtype, enabled in self.casts:
                 stack.enter_context(torch.autocast(kind, dtype, enabled))
             for module in {m for o in self.operators for m in o.modules()}:

@@ -121,7 +121,8 @@ class _Inverse:
 
     def obstacle(self) -> str:
         """Why a block cannot use the inverse; empty if it can."""
-        if why := obstacle(self.step, self.found):
+        formula = self.plan.graph.recurrence.formula
+        if why := obstacle(formula, self.step, self.found):
             return why
         if self.planned.inlined:
             return f"the parts of {self.planned.inlined[0]} are the block's own"

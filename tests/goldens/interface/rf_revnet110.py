@@ -2,7 +2,7 @@
 not this file. A comment `rf:N` marks what line N of the formula says.
 
 source:  revnet.rf
-sha256:  7278ca4c4f9bfa4eef799ab54565d11a1cf2b736eac9a5e79f020047f545571a
+sha256:  4fe820a6925f93910c083a0df09c9bfb2c381126c92ea915ed3b1230ce2ca3c1
 recform: 0.1.0
 command: recform compile revnet.rf -o revnet.py --timm
 """
