@@ -129,6 +129,8 @@ def merges(
             )
             and (ratio := _ratio(own, name, other))
             and (other == ITSELF or _fits(single[name], single.get(other)))
+            # The tensor itself is part of one operator.
+            and (other != ITSELF or not any(itself & g.factors.keys() for g in own))
             and free(name, other)
         }
         if not others:

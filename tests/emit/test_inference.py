@@ -343,3 +343,19 @@ def test_networks_with_further_inputs() -> None:
     folded = recform.optimize(module.eval())
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in folded.modules())
     torch.testing.assert_close(folded(x, t), module(x, t), rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "terms", ["X_<i-1>", "V_i*X_<i-1>", "X_<i-1> + B_i*X_<i-1>", "2*X_<i-1>"]
+)
+@pytest.mark.parametrize("other", ["dwconv(3)", "conv(3, c, groups=2)"])
+def test_sums_of_what_does_not_fit_together(terms: str, other: str) -> None:
+    """The tensor itself is part of one of several operators, and of no other."""
+    text = f"stages 4 x 2\nA = {other}\nD = conv(1, c)\n"
+    text += "V = bn\n" * ("V" in terms) + "B = conv(3, c)\n" * ("B" in terms)
+    module = recform.load(f"{text}X_i = {terms} + A_i*X_<i-1> + D_i*X_<i-1>").double()
+    x = torch.randn(2, 3, 8, 8).double()
+    module(x)
+    torch.testing.assert_close(
+        recform.optimize(module.eval())(x), module(x), rtol=1e-9, atol=1e-9
+    )
