@@ -275,7 +275,7 @@ OLDER = [path for path in EXAMPLES if path.parent.name != "modern"]
 
 
 @pytest.mark.parametrize(
-    "path", thinned(OLDER, 3, lambda path: f"{path.parent.name}/{path.stem}")
+    "path", thinned(OLDER, 6, lambda path: f"{path.parent.name}/{path.stem}")
 )
 def test_every_example_holds(path: Path) -> None:
     source, folder = read(path)

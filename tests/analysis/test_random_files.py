@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from recform.cli.app import app
 from tests.analysis.random_files import random_file, sister
+from tests.thinned import thinned
 
 #: Seconds of the processor that any command may take: more than the five that are the
 #: bound, for machines differ, and few enough to notice what grows without one.
@@ -39,7 +40,7 @@ def answered(*arguments: str) -> str:
     return result.output
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", thinned(SEEDS, 3))
 def test_no_traceback(seed: int, tmp_path: Path) -> None:
     first, second = tmp_path / "a.rf", tmp_path / "b.rf"
     first.write_text(random_file(seed))

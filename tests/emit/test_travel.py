@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = ROOT / "examples"
 ZOO = [f"zoo/{path.stem}" for path in sorted(EXAMPLES.glob("zoo/*.rf"))]
 #: One of each kind: histories, two states, operators with channels, random depth.
-SOME = ["zoo/revnet", "zoo/stochastic_depth"]
+SOME = ["zoo/stochastic_depth"]
 
 TWO = """
 input 3 x 8 x 8
