@@ -50,6 +50,8 @@ class Step:
         label: the name that the author gave, or an empty string.
         span: where it stands.
         folded: in a network for inference, what it stands for: the sum of that.
+        shares: what its weight is, if that is one tensor for all steps that say so. The
+            first of them makes it, the others have it as their own.
     """
 
     operator: Operator
@@ -57,6 +59,7 @@ class Step:
     label: str
     span: Span = field(compare=False)
     folded: tuple[Folded, ...] = field(compare=False, default=())
+    shares: str = ""
 
     @property
     def ends(self) -> bool:

@@ -172,7 +172,7 @@ def trace(
     for step in pipeline.steps:
         made = _one(step, inputs, values)
         y, cost = made.shape, made.cost
-        if step.operator.shares:
+        if step.shares:
             weights.append(_weight(step, inputs, values))
         parameters += cost.parameters
         multiply_adds += cost.multiply_adds
@@ -239,9 +239,8 @@ def memories(
 def _weight(
     step: Step, inputs: tuple[Shape, ...], values: Mapping[Symbolic, Symbolic]
 ) -> Weight:
-    operator = step.operator
-    sizes = operator.shared(inputs[0], arguments_of(step, values))
-    return Weight(operator.shares, tuple(map(int, sizes)), operator.name, step.span)
+    sizes = step.operator.shared(inputs[0], arguments_of(step, values))
+    return Weight(step.shares, tuple(map(int, sizes)), step.operator.name, step.span)
 
 
 def _entered(

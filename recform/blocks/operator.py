@@ -295,8 +295,8 @@ class Operator:
     multiplies: bool = False
     #: Whether it takes ids, which are names of tokens and no numbers to reckon with.
     takes_ids: bool = False
-    #: What its weight is, if that is one tensor for all operators of the network that say
-    #: so: the first of them makes it, the others have it as their own.
+    #: What its weight is, if an operator of the stem and those of the head that say so have
+    #: one tensor as theirs.
     shares: str = ""
     #: Whether it works on each position of tokens by itself.
     positionwise: bool = False

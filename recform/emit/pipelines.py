@@ -169,7 +169,7 @@ def _emitted(
         alone = len(step.operator.inputs) == 1
         return f"{{m}}({given})", made, made if alone else None
     emitted = step.operator.emit_of(inputs, arguments)
-    marks = (step.operator.shares, step.operator.tabled)
+    marks = (step.shares, step.operator.tabled)
     module = Code(emitted.module, *marks) if emitted.module else None
     layer = Code(emitted.sequential, *marks) if emitted.sequential else None
     return emitted.call, module, layer

@@ -80,6 +80,20 @@ def test_one_matrix_under_two_names(names: str, tmp_path: Path) -> None:
     torch.testing.assert_close(other(ids), net(ids))
 
 
+def test_embeddings_in_blocks_have_weights_of_their_own() -> None:
+    item = compiled(
+        "input 5 of 9\ninput ids = 3 of 9\nE = embed(c) > avgpool\n"
+        "X_i = X_<i-1> + W_i*X_<i-1> + E_i*ids\n"
+    )
+    net = item.module()
+    tables = [m.weight for m in net.modules() if isinstance(m, torch.nn.Embedding)]
+    assert len(set(tables)) == len(tables) == 9  # one of the stem, and one a block
+    shared = [m for m in net.modules() if getattr(m, "weight", None) is tables[0]]
+    assert len(shared) == 2  # the stem's, and that of the head
+    assert sum(p.numel() for p in net.parameters()) == item.graph.totals.parameters
+    assert all(check.holds for check in item.verify())
+
+
 def test_the_embedding_starts_small_unless_the_file_says_otherwise() -> None:
     for init, expected in (("", 0.02), ("init embed = normal(0.5)\n", 0.5)):
         torch.manual_seed(0)

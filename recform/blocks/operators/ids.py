@@ -71,7 +71,7 @@ class Unembed(Operator):
             raise Misfit(
                 "RF409",
                 "shares the matrix of `embed` in the stem, and "
-                + ("the input has no ids" if IDS in a else "stands in the head alone"),
+                + ("the stem has none" if IDS in a else "stands in the head alone"),
                 hint="with `input 64 of 256` and `stem embed(c)`, the head may be "
                 "ln > unembed(stem)"
                 if IDS in a

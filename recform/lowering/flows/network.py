@@ -59,7 +59,8 @@ class NetworkFlows:
                 continue  # tokens and vectors have no grid that could become finer
             assert isinstance(item, n.Pipeline)
             self.frame[role] = self._reader.read(role, item.flow)
-        self.frame["head"] = _knowing(self.frame["head"], shape)
+        stem, head = self.frame["stem"], self.frame["head"]
+        self.frame["stem"], self.frame["head"] = _sharing(stem, head, shape)
         self.operators = {
             name: self._operator(name, span) for name, span in found.operators.items()
         }
@@ -95,13 +96,25 @@ class NetworkFlows:
         return Pipeline(name, (Step(operator, empty, "", span),), name, span)
 
 
-def _knowing(head: Pipeline, shape: Shape) -> Pipeline:
-    """A head whose operators know how many ids the input has, where they share of it."""
-    ids = shape.features if shape.layout is Layout.IDS else None
-    steps = tuple(
-        replace(step, arguments=Arguments({**step.arguments, IDS: ids}))
-        if step.operator.shares
-        else step
-        for step in head.steps
-    )
-    return replace(head, steps=steps)
+def _sharing(
+    stem: Pipeline, head: Pipeline, shape: Shape
+) -> tuple[Pipeline, Pipeline]:
+    """Both with what operators of the head have in common with one of the stem.
+
+    Those of the head know how many ids there are; None where the stem has no such weight.
+    """
+    owner = next((step for step in stem.steps if step.operator.shares), None)
+    takers = [step for step in head.steps if step.operator.shares]
+    ids = shape.features if owner and shape.layout is Layout.IDS else None
+
+    def marked(step: Step) -> Step:
+        return replace(step, shares=step.operator.shares)
+
+    def knowing(step: Step) -> Step:
+        arguments = Arguments({**step.arguments, IDS: ids})
+        return replace(marked(step), arguments=arguments) if step in takers else step
+
+    if owner and takers:
+        steps = tuple(marked(step) if step is owner else step for step in stem.steps)
+        stem = replace(stem, steps=steps)
+    return stem, replace(head, steps=tuple(map(knowing, head.steps)))

@@ -135,8 +135,8 @@ class Link(Part):
             if isinstance(made, ast.Call):
                 file.said.makers.add(ast.unparse(made.func))
             self._module = reader.value(made)
-            if operator.shares:
-                file.shares.setdefault(operator.shares, []).append(self._module.made)
+            if step.shares:
+                file.shares.setdefault(step.shares, []).append(self._module.made)
         elif emitted.layer:
             reader.value(_parsed(emitted.layer))
             file.said.layers[file.made.pop().make] = self._call
