@@ -17,7 +17,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 import recform
+from recform.blocks.examples import random_examples
+from recform.compiler import Compiled, compile_source, read
+from recform.verify.sizes import thinner
 
+EXAMPLES = sorted((Path(__file__).resolve().parents[2] / "examples").rglob("*.rf"))
 FORMULAS = {
     "residual": "stages 8 x 2, 16 x 2 / 2\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",
     "Eq. (20)": "stages 8 x 2, 16 x 2 / 2\nX_i = (1+W_i)*X_<i-1> - W_<i-1>*X_<i-2>",
@@ -128,6 +132,39 @@ def test_autocast_copies_and_types(name: str) -> None:
     torch.testing.assert_close(other.eval()(x), expected)
     double = net.to(torch.float64)(x.double())
     torch.testing.assert_close(double.float(), expected, atol=1e-4, rtol=1e-3)
+
+
+def trained_under_autocast(compiled: Compiled) -> None:
+    """A step of training with numbers of two kinds."""
+    net = compiled.module()
+    examples = [random_examples(shape, 2) for shape in compiled.formula.inputs]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        made = net(*examples)
+    made.float().square().mean().backward()
+    for name, parameter in net.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+
+
+WEIGHED = "input 6\nstages 4 x 3\nstem linear(4)\nhead none\nscalar a_<i,k> = 1/i\n"
+
+
+@pytest.mark.parametrize("weight", ["a_<i,k>", "sigmoid(a_<i,k>)"])
+def test_learned_sums_over_depth_under_autocast(weight: str) -> None:
+    """Some members are float32 and others bfloat16, and so are weights and members."""
+    text = f"{WEIGHED}Y_i = W_i*sum(k, 0, i-1, {weight}*Y_k)\noutput Y_L"
+    for operator in ("linear(c)", "linear(c) > ln"):
+        trained_under_autocast(recform.compile(f"{text}\nW = {operator}"))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_under_autocast(path: Path) -> None:
+    source, folder = read(path)
+    for compiled in compile_source(source, {}, folder):
+        small = thinner(compiled)
+        if small is not None:
+            trained_under_autocast(small[0])
 
 
 @pytest.mark.parametrize("name", NAMES)

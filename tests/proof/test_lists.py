@@ -144,13 +144,17 @@ PRINTED: dict[str, tuple[str, str, str]] = {
     "a sum over the old list": ("weighed", r"stack\(ys\)", "stack(ys_prev)"),
     "weights the other way around": (
         "weighed",
-        r"tensordot\(self\.a",
-        "tensordot(self.a.flip(0)",
+        r'->\.\.\.", self\.a,',
+        '->...", self.a.flip(0),',
     ),
-    "weights but for one": ("weighed", r"tensordot\(self\.a", "tensordot(self.a[1:]"),
+    "weights but for one": (
+        "weighed",
+        r'->\.\.\.", self\.a,',
+        '->...", self.a[1:],',
+    ),
     "no weights": (
         "weighed",
-        r"torch\.tensordot\(self\.a, (.*), dims=1\)",
+        r'torch\.einsum\("k,k\.\.\.->\.\.\.", self\.a, (.*)\)',
         r"\1.sum(dim=0)",
     ),
     "features of another tensor": ("dealt", r'c", q, ', r'c", r, '),

@@ -326,7 +326,8 @@ class Writer:
             return f"torch.softmax({self.show(inner)}, dim=0)"
         if isinstance(inner, Scaled) and inner.coefficient.has(K):
             weights, _ = self.coefficient(inner)
-            return f"torch.tensordot({weights}, {self.show(inner.tensor)}, dims=1)"
+            # Unlike torch.tensordot, it takes numbers of several kinds under autocast.
+            return f'torch.einsum("k,k...->...", {weights}, {self.show(inner.tensor)})'
         product = self.weighed(inner)
         return product or f"{self.show(inner, ATOM)}.sum(dim=0)"
 

@@ -96,9 +96,7 @@ class NetworkFlows:
         return Pipeline(name, (Step(operator, empty, "", span),), name, span)
 
 
-def _sharing(
-    stem: Pipeline, head: Pipeline, shape: Shape
-) -> tuple[Pipeline, Pipeline]:
+def _sharing(stem: Pipeline, head: Pipeline, shape: Shape) -> tuple[Pipeline, Pipeline]:
     """Both with what operators of the head have in common with one of the stem.
 
     Those of the head know how many ids there are; None where the stem has no such weight.

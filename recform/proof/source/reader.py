@@ -528,7 +528,9 @@ class Reader:
                 return each.form
             case "torch.stack", [value], {**rest} if not rest:
                 return table.stacked(value)
-            case "torch.tensordot", [(int() | float()) as number, whole], {"dims": 1}:
+            case "torch.einsum", ["k,k...->...", (int() | float()) as number, whole], {
+                **rest
+            } if not rest:
                 return table.atom("over", "sum", stands(table.multiply(number, whole)))
             case "torch.einsum", [str() as how, weights, whole], {**rest} if not rest:
                 if how in WEIGHED:
