@@ -9,6 +9,7 @@ from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import Diagnostics
 from recform.verify.evaluate import Missing, Parts
 from recform.verify.functions import function_of
+from recform.verify.twin import NoTwin
 
 if TYPE_CHECKING:
     from torch import nn
@@ -21,8 +22,12 @@ def build(formula: Formula) -> Parts:
 
     Raises:
         CompileError: if it does not compile.
+        NoTwin: if its blocks have adapters, of which its equations say nothing.
     """
     compiled = compile_formula(formula, Diagnostics())
+    for stage in compiled.graph.stages:
+        for site in (site for part in stage.segments for site in part.block.sites):
+            raise NoTwin(f"a twin of one shape has an adapter for {site.value}")
     return parts_of(compiled, compiled.module().double().eval())
 
 

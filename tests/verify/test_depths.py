@@ -50,6 +50,19 @@ def test_a_network_that_is_wrong_from_eight_blocks() -> None:
     assert short[EQUATIONS].holds
 
 
+@pytest.mark.parametrize("made", [1, 7])
+def test_blocks_that_have_adapters_on_one_shape(made: int) -> None:
+    """One channel spreads over the others where its adapter is left out."""
+    found = checks(
+        "input 3 x 8 x 8\nstages 4 x 3, 5 x 2 / 2\nW = conv(3, c, stride=s)\n"
+        f"V = conv(3, c, stride=s) > conv(1, {made})\n"
+        "X_i = X_<i-1> + W_i*X_<i-1> + V_i*X_<i-1>"
+    )
+    assert found[EQUATIONS].holds is None
+    assert found[EQUATIONS].detail == "a twin of one shape has an adapter for V_3*X_2"
+    assert all(check.holds is not False for check in found.values())
+
+
 def test_a_deep_network_is_tried_where_all_its_steps_are() -> None:
     found = checks(
         "input 3\nstages 3 x 300\nW = linear(c)\nX_i = W_i*X_<i-1> + X_<i-3>"
