@@ -135,17 +135,19 @@ class Shape:
         """Whether this is one number a feature for a tensor with a grid: a gate.
 
         A vector is, and so is an image of one position; sizes may be symbols. In a
-        product one number a position is a gate as well: one feature on the same grid.
+        product one number a position is a gate as well, one feature on the same grid, and
+        so is one number an example.
         """
-        if product and self.layout is target.layout and self.grid == target.grid:
-            return bool(self.features == 1 and target.features != 1)
+        one = bool(product and self.features == 1)
+        if self.layout is target.layout and self.grid == target.grid:
+            return one and bool(target.features != 1)
         if not target.grid or target.grid == self.grid:
             return False
         alone = not self.grid or all(size == 1 for size in self.grid)
         if self.layout is not target.layout and self.grid:
             return False
         numbers = isinstance(self.features, int) and isinstance(target.features, int)
-        return alone and (not numbers or self.features == target.features)
+        return alone and (one or not numbers or self.features == target.features)
 
     def is_made_of(self, shapes: Iterable[Shape]) -> bool:
         """Whether factors or terms of these shapes, gates among them, have this one.

@@ -100,9 +100,14 @@ def sizes(value: Tensor) -> tuple[int, ...]:
 
 
 def spreads(small: tuple[int, ...], large: tuple[int, ...], *, product: bool) -> bool:
-    """Whether a value is a gate: one number a feature, or (in products) a position."""
+    """Whether a value is a gate: one number a feature, or (in products) a position.
+
+    In products one number for all of them is one, too.
+    """
     if small == large:
         return False
+    if product and small == (1,):
+        return True
     if len(small) == 1 and len(large) > 1:
         return small[0] == large[0 if len(large) == 3 else -1]
     if not product or len(small) != len(large):

@@ -74,6 +74,12 @@ STAGED = {
     "stem conv(1, 3)\nhead none\nstages 3 x 2, 4 x 2 / 2\n"
     "W = conv(3, c, stride=s) > bn\nV = conv(1, c, stride=s)\nG = linear(c) > sigmoid\n"
     "X_i = X_<i-1> + (G_i*e)*W_i*X_<i-1> + V_i*t",
+    "one number": "input 2 x 6 x 6\ninput e = 3\nstem conv(1, 3)\nhead none\n"
+    "stages 3 x 2, 4 x 2 / 2\nW = conv(3, c, stride=s) > bn\nG = linear(1)\n"
+    "X_i = X_<i-1> + (G_i*e)*W_i*X_<i-1>*(H_i*X_<i-1>)\nH = conv(3, c, stride=s)",
+    "one number for each member": "input 5 x 4\ninput e = 3\nstem none\nhead none\n"
+    "stages 4 x 4\nA = linear(i) > tanh\nscalar a_<i,k> = 1/i\n"
+    "X_i = W_i*sum(k, 0, i-1, (a_<i,k> + A_<i,k>(e))*X_k)\nW = linear(c)",
     "anew": "scope stage\ninput 4\ninput t = 6\nstem none\nhead none\n"
     "stages 4 x 2, 6 x 3\nW = linear(c)\nV = linear(c)\nS = linear(6) > tanh\n"
     "X_i = X_<i-1> + W_i*X_<i-1> + V_i*S*t + V_<i-1>*S*t",

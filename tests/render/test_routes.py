@@ -229,3 +229,26 @@ def test_the_analysis_counts_the_same(name: str, blocks: int) -> None:
     linear = linearise(formula, Diagnostics(), activations=False)
     counts = paths(linear, flow.stages, flow.length).net.counts
     assert {k: n for k, n in enumerate(counts) if n} == lengths(name, blocks)
+
+
+def test_blocks_that_weigh_all_earlier_ones_show_what_they_read() -> None:
+    """There are no routes to count; each edge is a block that another one reads."""
+    text = "input 4\nstages 4 x 5\nstem none\nhead none\nscalar a_<i,k> = 0\n"
+    text += "Y_i = T_i*sum(k, 0, i-2, a_<i,k>*Y_k) + 0.5*Y_<i-1>\nT = linear(c)\n"
+    item = network(f"{text}output Y_L")
+    made = diagram(item.graph, Request(view=View.paths, blocks=3))
+    prefix = f"{item.formula.name.lower()}-paths"
+    found = {(e.tail, e.head): e.tooltip for e in made.edges}
+    assert found == {
+        (f"{prefix}-{tail}", f"{prefix}-{head}"): weights
+        for tail, head, weights in (
+            (0, 1, ""),
+            (0, 2, "learned weights"),
+            (1, 2, ""),
+            (0, 3, "learned weights"),
+            (1, 3, "learned weights"),
+            (2, 3, ""),
+            (3, 4, ""),
+        )
+    }
+    assert not made.bars

@@ -406,7 +406,10 @@ class Writer:
         if isinstance(tensor, Filled) or isinstance(parent, State):
             return text, own
         shape, target = self.shape(tensor), self.shape(parent)
-        if shape.layout is target.layout or not shape.spreads_over(target):
+        product = isinstance(parent, Pointwise)
+        if shape.layout is target.layout or not shape.spreads_over(
+            target, product=product
+        ):
             return text, own
         # The members of a list stand in front of the batch.
         axes = ":, " * (tensor.is_many + (target.layout is Layout.IMAGE) + 1)

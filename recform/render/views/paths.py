@@ -14,7 +14,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.render import text
 from recform.render.model import Bar, Diagram, Direction, Edge, Kind, Node, View
-from recform.render.views import facts
+from recform.render.views import facts, reads
 from recform.render.views.links import Base, Call, Link, links
 from recform.render.views.parts import slug
 from recform.render.views.step import equations_of, general_caption, not_for
@@ -26,8 +26,15 @@ _SHOWN = 12
 
 
 def of_formula(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
-    """Routes from block L - ``blocks`` to block L."""
+    """Routes from block L - ``blocks`` to block L.
+
+    Where each block weighs all earlier ones anew, what the first blocks read.
+    """
     formula = network.recurrence.formula
+    if reads.weighs_anew(formula):
+        drawn = reads.of_formula(network, blocks, direction)
+        if drawn is not None:
+            return drawn
     writer = _Writer(Routes(formula, blocks), facts.Groups(network.recurrence), formula)
     bars, exact = histogram(writer.routes)
     start = ", ".join(writer.name((s, 0)) for s in writer.routes.sources)
