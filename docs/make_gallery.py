@@ -113,7 +113,8 @@ def _routes(leader: str, compiled: Compiled) -> str:
     except CompileError as error:
         return f"No routes are drawn: {error.diagnostics[0].message}.\n"
     counts = ", ".join(f"{b.count:,} of length {b.length}" for b in diagram.bars)
-    return f"""Routes over four blocks: {counts}.{_but(compiled)}
+    said = f"Routes over four blocks: {counts}" if counts else "What four blocks read"
+    return f"""{said}.{_but(compiled)}
 
 ![Routes through {compiled.name}]({leader}-paths.svg)
 """

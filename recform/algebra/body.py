@@ -406,6 +406,11 @@ class Inside:
         ):
             for part in tensor.children:
                 self._keep(part)
+            # Several are put together two by two.
+            kind = (tensor.kind,) if isinstance(tensor, Combine) else ()
+            parts = self._terms(tensor)
+            for number in range(2, len(parts)):
+                self._keep(type(tensor)(*kind, *parts[:number]))
         elif (isinstance(tensor, Across) and tensor.kind == "norm") or (
             isinstance(tensor, Scaled) and tensor.coefficient.atoms(Learned)
         ):

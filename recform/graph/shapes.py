@@ -107,6 +107,7 @@ class BlockShapes:
     turned: dict[Tensor, bool] = field(default_factory=dict)
     calls: dict[str, Module] = field(default_factory=dict)
     _totals: Totals = field(default_factory=Totals)
+    _between: dict[Tensor, int] = field(default_factory=dict)
     _works: dict[Tensor | Site, tuple[Link, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -187,7 +188,9 @@ class BlockShapes:
             made = self.shape(tensor).elements * self.count(tensor)
             weighed = self._weighed(tensor)
             work = Work(reads, made, multiply_adds=weighed)
-            found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
+            between = self._between.get(tensor, 0)
+            cost = Cost(multiply_adds=weighed, saves_more=between)
+            found[tensor] = (Link(made, cost, (work,)),)
         return found
 
     def _is_view(self, tensor: Tensor) -> bool:
@@ -330,7 +333,29 @@ class BlockShapes:
                     self.saved.keep(part, shape, tensor)
                 else:
                     self.saved.keep(part, target, tensor, adapted=shape != target)
+            behind = [s if spreads(s, target) else target for s in shapes]
+            self._keep_between(tensor, parts, behind, target)
         return target
+
+    def _keep_between(
+        self, tensor: Tensor, parts: list[Tensor], shapes: list[Shape], target: Shape
+    ) -> None:
+        """Notes what is kept between several factors: they are multiplied two by two.
+
+        Args:
+            tensor: the product, or what is largest.
+            parts: the factors.
+            shapes: of them, behind their adapters.
+            target: the shape of the product.
+        """
+        made, numbers = shapes[0], 0
+        for shape, last in zip(shapes[1:-1], parts[2:], strict=True):
+            made = made if shape == made else target
+            if not _is_fixed(last):
+                numbers += made.elements
+        if numbers:
+            self._between[tensor] = numbers * self.count(tensor)
+            self.saved.keep_inside(tensor, Amount(self._between[tensor]))
 
     def _gates(self, tensor: Tensor) -> Callable[[Shape, Shape], bool]:
         """Whether a term of one shape is a gate for terms of another.

@@ -141,7 +141,13 @@ class Apart:
     def _fails(self, code: str, what: str) -> NoReturn:
         report = Diagnostics()
         file = self.file.as_posix()
-        hint = f"recform compile FILE.rf -o {file}" if code == "RF605" else ""
+        command = f"recform compile FILE.rf -o {file}"
+        hints = {
+            "RF605": command,
+            "RF610": f"{command}, with the same --set; --for inference makes one layer of "
+            "several, so such a file has others",
+        }
+        hint = hints.get(code, "")
         report.error(code, f"{file} {what}", hint=hint, file=file)
         raise CompileError(report)
 

@@ -310,7 +310,7 @@ def check_derived(table: Table) -> None:
     try:
         found = backward(formula)
     except CompileError:
-        return  # RF639: no general formula of the general equations.
+        return  # No general formula of the general equations.
     if not own_blocks(formula):
         return
     own = found.others

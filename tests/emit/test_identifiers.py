@@ -177,7 +177,7 @@ SAID = {"i", "L", "c", "s", "cin", "input", "in_channels", "W", "G", "Y", "x"}
 #: Words that begin statements.
 WORDS = {"stages", "stem", "head", "input", "output", "scope", "times", "names", "init"}
 ARGUMENTS = {
-    *("in_features", "channels", "features", "stride", "depth"),
+    *("in_features", "channels", "features", "stride", "scale", "depth"),
     *("height", "width", "positions"),
 }
 IMPORTED = {
@@ -245,7 +245,7 @@ def test_every_name_in_every_place(place: str) -> None:
     [
         *(("size", name, "") for name in ("Head", "Stem", "Step", "WBlock", "match")),
         *(("rate", name, "") for name in ("k", "module", "x", "Step", "a_stride", "W_i2")),
-        *(("size", name, "RF209") for name in ("isinstance", "nn", "class", "width", "k'")),
+        *(("size", name, "RF209") for name in ("isinstance", "nn", "scale", "width", "k'")),
         ("path rate", "DropPath", "RF209"),
         ("network", "isinstance", "RF209"),
         *(("network", name, "") for name in ("Step", "Head", "\u0398", "\u03f4")),

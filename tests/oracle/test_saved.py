@@ -61,6 +61,17 @@ FORMS = {
     "functions": FLAT
     + "X_i = gelu(W_i*X_<i-1>) + silu(X_<i-1>)*sigmoid(U_i*X_<i-1>) - tanh(X_<i-1>)",
     "products": FLAT + "X_i = X_<i-1> + W_i*X_<i-1>*X_<i-2>",
+    "three factors": FRAME
+    + "X_i = X_<i-1> + (W_i*X_<i-1>)*(V_i*X_<i-1>)*(G_i*X_<i-1>)\n"
+    "V = conv(3, c, stride=s) > bn\nG = avgpool > linear(c)",
+    "gates first": FLAT + "X_i = X_<i-1> + (G_i*X_<i-1>)*(H_i*X_<i-1>)*X_<i-2>*X_<i-1>\n"
+    "G = avgpool > linear(c)\nH = avgpool > linear(c)",
+    "powers": FLAT + "X_i = X_<i-1>^3 + tanh(W_i*X_<i-1>)^2",
+    "products in a definition": FLAT + "Q(x) = x*sigmoid(A*x)*(B*x) + max(x, A*x, B*x)\n"
+    "    where A = conv(1, cin), B = conv(1, cin)\nP = Q\n"
+    "X_i = X_<i-1> + P_i*X_<i-1>",
+    "largest of three": FRAME + "X_i = max(X_<i-1>, W_i*X_<i-1>, V_i*X_<i-1>)\n"
+    "V = conv(3, c, stride=s) > bn",
     "mean": FLAT + "X_i = mean(W_i*X_<i-1>, X_<i-2>)",
     "pooled": FRAME.replace("relu", "relu > maxpool(3, 2, 1)", 1)
     + "adapter avgpool(s) > conv(1, c) > bn\nX_i = relu(X_<i-1> + W_i*X_<i-1>)",

@@ -237,7 +237,7 @@ def test_blocks_that_weigh_all_earlier_ones_show_what_they_read() -> None:
     text += "Y_i = T_i*sum(k, 0, i-2, a_<i,k>*Y_k) + 0.5*Y_<i-1>\nT = linear(c)\n"
     item = network(f"{text}output Y_L")
     made = diagram(item.graph, Request(view=View.paths, blocks=3))
-    prefix = f"{item.formula.name.lower()}-paths"
+    prefix = f"{item.formula.name}-paths"
     found = {(e.tail, e.head): e.tooltip for e in made.edges}
     assert found == {
         (f"{prefix}-{tail}", f"{prefix}-{head}"): weights
