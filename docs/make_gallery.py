@@ -113,8 +113,9 @@ def _routes(leader: str, compiled: Compiled) -> str:
     except CompileError as error:
         return f"No routes are drawn: {error.diagnostics[0].message}.\n"
     counts = ", ".join(f"{b.count:,} of length {b.length}" for b in diagram.bars)
-    said = f"Routes over four blocks: {counts}" if counts else "What four blocks read"
-    return f"""{said}.{_but(compiled)}
+    routes = f"Routes over four blocks: {counts or 'none'}.{_but(compiled)}"
+    said = routes if diagram.heading else "Which blocks the first four read."
+    return f"""{said}
 
 ![Routes through {compiled.name}]({leader}-paths.svg)
 """
