@@ -67,7 +67,7 @@ def compile(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
-    memory: str = "plain",
+    memory: str | None = None,
     **params: Any,
 ) -> Compiled:
     """Compiles a formula file, or the text of one.
@@ -86,7 +86,7 @@ def compile(
             trained into it, and :func:`optimize` makes one of a module.
         memory: what it keeps for its backward pass: ``plain``, what autograd keeps;
             ``lean``, which makes again what is cheap; or ``reversible``, which runs blocks
-            backwards.
+            backwards. What the file says, if left out.
         params: values for the file's parameters.
 
     Returns:
@@ -123,7 +123,7 @@ def load(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
-    memory: str = "plain",
+    memory: str | None = None,
     **params: Any,
 ) -> torch.nn.Module:
     """The PyTorch module of a formula file, or of the text of one.
@@ -323,6 +323,7 @@ def train(
     precision: str = "auto",
     compiled: bool = False,
     deterministic: bool = False,
+    memory: str | None = None,
     checkpoint: float = 30.0,
     show: bool = False,
     plugins: Iterable[Plugin] = (),
@@ -346,6 +347,7 @@ def train(
         precision: ``auto``, ``fp32``, ``bf16`` or ``fp16``.
         compiled: whether torch.compile is used.
         deterministic: whether it gives the same bits every time, on a GPU too.
+        memory: of a formula, as for :func:`compile`.
         checkpoint: seconds between checkpoints.
         show: whether a line and a table are printed.
         plugins: as for :func:`compile`.
@@ -384,7 +386,9 @@ def train(
     ):
         formula = what
         plan = of_formula(
-            lambda settings: compile(formula, network, plugins=plugins, **settings),
+            lambda settings: compile(
+                formula, network, plugins=plugins, memory=memory, **settings
+            ),
             asked,
         )
     else:

@@ -44,7 +44,8 @@ class Compiled:
         timm: whether the generated class has the interface of timm's models.
         generation: whether it can go on by positions, and keeps what it has seen.
         training: of a network for inference, the same as it is trained.
-        keeps: how much is kept for the backward pass.
+        asked: what a command wants to be kept for the backward pass; None for what the
+            file says.
     """
 
     graph: NetworkGraph
@@ -55,7 +56,12 @@ class Compiled:
     timm: bool = False
     generation: bool = False
     training: Compiled | None = None
-    keeps: Memory = Memory.plain
+    asked: Memory | None = None
+
+    @property
+    def keeps(self) -> Memory:
+        """What is kept for the backward pass."""
+        return self.asked or self.formula.memory
 
     @property
     def recurrence(self) -> Recurrence:
@@ -202,12 +208,13 @@ def emit_source(compiled: list[Compiled]) -> str:
     """The generated module of one or several networks of a file.
 
     Raises:
-        CompileError: if what was written is not the network (RF901), or if it would nest
-            beyond reason (RF103).
+        CompileError: if what was written is not the network (RF901), if it would nest
+            beyond reason (RF103), or if one would keep more than another (RF123).
     """
     from recform.emit import emit
 
     first = compiled[0]
+    _check_alike(compiled)
     with answered(first.formula.source, Diagnostics()):
         graphs = [item.graph for item in compiled]
         inference = first.training is not None
@@ -219,6 +226,23 @@ def emit_source(compiled: list[Compiled]) -> str:
             inference,
             first.keeps,
         )
+
+
+def _check_alike(compiled: list[Compiled]) -> None:
+    """Raises a CompileError for networks that keep more than others (RF123)."""
+    first, report = compiled[0], Diagnostics()
+    for item in compiled[1:]:
+        if item.keeps is not first.keeps:
+            report.error(
+                "RF123",
+                f"{first.name} has `memory {first.keeps}`, and {item.name} has "
+                f"`memory {item.keeps}`: one file of code has one form",
+                file=first.formula.source.name,
+                hint="`memory` above the first network is of all of them, and so is "
+                "--memory; --network NAME writes one network",
+            )
+            break
+    report.check()
 
 
 @contextmanager

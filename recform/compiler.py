@@ -51,7 +51,7 @@ def compile_source(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
-    memory: str = "plain",
+    memory: str | None = None,
 ) -> tuple[Compiled, ...]:
     """All networks of a source, or one of them.
 
@@ -66,7 +66,7 @@ def compile_source(
         generation: whether the classes can go on by positions.
         inference: whether they are for inference: what is linear is one operator.
         memory: what they keep for their backward passes, by the name in
-            :class:`recform.memory.Memory`.
+            :class:`recform.memory.Memory`; None for what the file says.
 
     Raises:
         CompileError: with all that is wrong; also if a network that is to have timm's
@@ -80,8 +80,9 @@ def compile_source(
     from recform.lowering.frame import with_sizes
     from recform.lowering.lower import lower
 
-    keeps = memory_of(memory)
     report = Diagnostics()
+    keeps = None if memory is None else memory_of(memory, report)
+    report.check()
     if inference:
         _check_alone(timm, generation, report, keeps)
     settings = with_sizes(settings or {}, report)
@@ -110,7 +111,7 @@ def compile_source(
             file.used,
             timm,
             generation,
-            keeps=keeps,
+            asked=keeps,
         )
         for made, found in networks
     )
@@ -118,13 +119,13 @@ def compile_source(
 
 
 def compile_formula(formula: Formula, report: Diagnostics) -> Compiled:
-    """One network from its formula: the stages behind the formula.
+    """One network from its formula, in its plain form: the stages behind the formula.
 
     Raises:
         CompileError: if no block can compute what it says, or shapes do not meet; RF901 if
             the blocks would compute something else, which is a fault of the compiler.
     """
-    return Compiled(*_network(formula, report))
+    return Compiled(*_network(formula, report), asked=Memory.plain)
 
 
 def for_inference(compiled: Compiled) -> Compiled:
@@ -145,15 +146,15 @@ def for_inference(compiled: Compiled) -> Compiled:
             graph, found = _network(folded, report)
         proof.prove_folded(compiled.graph, graph, report)
     return replace(
-        compiled, graph=graph, proof=found, training=compiled, keeps=Memory.plain
+        compiled, graph=graph, proof=found, training=compiled, asked=Memory.plain
     )
 
 
 def _check_alone(
-    timm: bool, generation: bool, report: Diagnostics, keeps: Memory = Memory.plain
+    timm: bool, generation: bool, report: Diagnostics, keeps: Memory | None = None
 ) -> None:
     """Raises a CompileError for a network for inference in another form (RF542)."""
-    if timm or generation or keeps is not Memory.plain:
+    if timm or generation or keeps not in (None, Memory.plain):
         what = "timm's interface" if timm else "a pass by positions"
         if not timm and not generation:
             what = f"the memory {keeps} of a backward pass"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from recform.diagnostics import Diagnostics
+from recform.source import Span
 
 
 class Memory(StrEnum):
@@ -18,15 +19,18 @@ class Memory(StrEnum):
     """Of blocks in a row only what the last one hands on: they are run backwards."""
 
 
-def memory_of(name: str) -> Memory:
-    """What an option names.
+def memory_of(
+    name: str, report: Diagnostics, place: Span | None = None
+) -> Memory | None:
+    """What a word names; None after a diagnostic.
 
-    Raises:
-        CompileError: RF530, if there is no such way to keep less.
+    Args:
+        name: the word.
+        report: gets RF530, if there is no such way to keep less.
+        place: where a file says it.
     """
-    report = Diagnostics()
+    if name in list(Memory):
+        return Memory(name)
     known = ", ".join(Memory)
-    if name not in list(Memory):
-        report.error("RF530", f"there is no memory {name!r}", hint=f"one of {known}")
-        report.check()
-    return Memory(name)
+    report.error("RF530", f"there is no memory {name!r}", place, hint=f"one of {known}")
+    return None

@@ -13,6 +13,7 @@ from recform.algebra.expr import History, I, K, L, Tensor, has_mirror, subtensor
 from recform.algebra.labels import Naming
 from recform.blocks import Arguments, Library, Operator, Shape, Stride
 from recform.blocks.symbolic import Symbolic
+from recform.memory import Memory
 from recform.source import Source, Span
 
 
@@ -319,6 +320,8 @@ class Formula:
             ``none``, and where no stage has a finer grid than the one before.
         stages: at least one.
         scope: where the index starts anew.
+        memory: what is kept for the backward pass, unless a command says otherwise. The
+            network is the same, whatever it keeps.
         operators: every operator letter of the equations, in the order of appearance.
         scalars: likewise.
         tables: numbers of each stage or block, in the order of the file.
@@ -364,6 +367,7 @@ class Formula:
     starts: Mapping[str, Symbolic] = field(
         compare=False, repr=False, default_factory=dict
     )
+    memory: Memory = field(compare=False, default=Memory.plain)
 
     @property
     def inputs(self) -> tuple[Shape, ...]:

@@ -11,6 +11,7 @@ FRAME = """
 input      3 x 32 x 32
 scope      network
 times      4
+memory     plain
 """
 
 #: For an image.

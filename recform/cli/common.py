@@ -22,6 +22,7 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
 )
+from recform.memory import Memory
 from recform.source import MAX_FILE_BYTES, Source
 
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ DiagnosticFormat = Annotated[
 NetworkName = Annotated[
     str | None,
     typer.Option("--network", metavar="NAME", help="One network of several."),
+]
+Keeps = Annotated[
+    Memory | None,
+    typer.Option(
+        "--memory",
+        help="plain, lean, reversible: what is kept for the backward pass; what the file "
+        "says.",
+    ),
 ]
 
 
@@ -130,7 +139,7 @@ def compiled(
     timm: bool = False,
     generation: bool = False,
     inference: bool = False,
-    memory: str = "plain",
+    memory: str | None = None,
 ) -> tuple[Compiled, ...]:
     """All networks of a file, or the one that is named.
 

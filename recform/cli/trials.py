@@ -27,11 +27,13 @@ class Networks:
         files: of formulas, perhaps with a network: ``FILE.rf:NAME``.
         modules: functions that make modules.
         settings: parameters, for all files.
+        memory: what the networks of formulas keep; None for what their files say.
     """
 
     files: Sequence[str]
     modules: Sequence[str]
     settings: Sequence[str]
+    memory: str | None = None
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,7 @@ def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
 
     found: list[Entry] = []
     for named in networks.files:
-        found += _of_file(named)
+        found += _of_file(named, networks.memory)
     found += [
         Entry(name.rpartition(":")[2], None, ("--module", name))
         for name in networks.modules
@@ -162,7 +164,7 @@ def _entries(networks: Networks, report: Diagnostics) -> list[Entry]:
     return found
 
 
-def _of_file(named: str) -> list[Entry]:
+def _of_file(named: str, memory: str | None) -> list[Entry]:
     """The networks of a file, or the one that is named behind a colon."""
     from recform.comparison.trained import Entry
     from recform.compiler import choose, compile_source
@@ -175,16 +177,18 @@ def _of_file(named: str) -> list[Entry]:
 
     def compiling(network: str) -> Callable[[dict[str, Any]], Compiled]:
         def compile_it(settings: dict[str, Any]) -> Compiled:
-            found = compile_source(source, settings, folder, plugins, network)
+            found = compile_source(
+                source, settings, folder, plugins, network, memory=memory
+            )
             return choose(found, network)
 
         return compile_it
 
     networks = compile_source(source, {}, folder, plugins, name or None)
+    keeps = () if memory is None else ("--memory", str(memory))
+    path = str(Path(file).resolve())
     return [
-        Entry(
-            n.name, compiling(n.name), (str(Path(file).resolve()), "--network", n.name)
-        )
+        Entry(n.name, compiling(n.name), (path, "--network", n.name, *keeps))
         for n in networks
     ]
 

@@ -118,7 +118,7 @@ def _choices(
     """Words of which one is to be chosen; None where that is not so."""
     if re.search(r"\bper\s+$", line):
         return _words(CHOICES["per"])
-    if keyword in ("scope", "times") and line.split() == [keyword]:
+    if keyword in ("scope", "times", "memory") and line.split() == [keyword]:
         return _words(CHOICES[keyword])
     if keyword in ("names", "init") and re.search(r"(?:names|init|,)\s+$", line):
         if keyword == "init":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recform.lowering.settings import RULES
+from recform.memory import Memory
 
 #: Of each keyword, how its statement looks, and what it declares.
 KEYWORDS = {
@@ -34,6 +35,11 @@ KEYWORDS = {
     "times": (
         "times 4",
         "how far a second index runs, as in `X_<i,t>`; or `positions`",
+    ),
+    "memory": (
+        "memory lean",
+        "what is kept for the backward pass: all (`plain`), little (`lean`), or of a row "
+        "of blocks what its last one hands on (`reversible`)",
     ),
     "stem": ("stem conv(3, c) > bn > relu", "what makes `X_0` of the input"),
     "head": (
@@ -93,10 +99,11 @@ WORDS = {
 #: Words that a file may have for something else.
 FREE = ("T",)
 
-#: What may follow `scope`, `times` and `per`.
+#: What may follow `scope`, `times`, `memory` and `per`.
 CHOICES = {
     "scope": ("network", "stage"),
     "times": ("positions",),
+    "memory": tuple(Memory),
     "per": ("stage", "block", "channel", "feature"),
 }
 

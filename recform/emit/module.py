@@ -85,7 +85,8 @@ def emit(
     options += " --timm" if timm else ""
     options += " --for generation" if generation else ""
     options += " --for inference" if inference else ""
-    options += "" if memory is Memory.plain else f" --memory {memory}"
+    plain = inference or memory is networks[0].recurrence.formula.memory
+    options += "" if plain else f" --memory {memory}"
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"

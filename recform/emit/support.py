@@ -32,7 +32,7 @@ def support_classes(
             different ones of one name (RF512).
     """
     found = memory_classes(memory)
-    owners = dict.fromkeys(found, f"--memory {memory}")
+    owners = dict.fromkeys(found, f"memory {memory}")
     if generation:
         found[PAST] = template("past")
         owners[PAST] = "--for generation"

@@ -18,6 +18,7 @@ from recform.diagnostics import Diagnostics
 from recform.lowering.flows.operator_calls import names_in
 from recform.lowering.sections import Section
 from recform.lowering.survey import Survey
+from recform.memory import Memory, memory_of
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -225,6 +226,12 @@ class FrameReader:
         except ValueError:
             self._report.error("RF212", "the scope is network or stage", item.span)
             return Scope.NETWORK
+
+    def memory(self) -> Memory:
+        """What is kept for the backward pass."""
+        item = self._section.single["memory"]
+        assert isinstance(item, n.Memory)
+        return memory_of(item.keeps, self._report, item.span) or Memory.plain
 
     def times(self, found: Survey) -> int:
         """How far the second index runs; 0 where there is none, or it has no end."""

@@ -223,6 +223,7 @@ class _Lowering:
             else None,
             stages=stages,
             scope=self._frame.scope(),
+            memory=self._frame.memory(),
             operators=network.operators,
             scalars=network.scalars,
             tables=tuple(

@@ -295,6 +295,13 @@ class Scope(Node):
 
 
 @dataclass(frozen=True)
+class Memory(Node):
+    """``memory lean``: what is kept for the backward pass."""
+
+    keeps: str
+
+
+@dataclass(frozen=True)
 class Times(Node):
     """``times 4``: how far a second index runs."""
 

@@ -28,6 +28,7 @@ KEYWORDS = (
     "stages",
     "scope",
     "times",
+    "memory",
     "stem",
     "head",
     "adapter",

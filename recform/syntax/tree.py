@@ -97,6 +97,9 @@ class _ToNodes:
     def scope(self, span: Span, children: list[Built]) -> n.Scope:
         return n.Scope(span, str(children[0]))
 
+    def memory(self, span: Span, children: list[Built]) -> n.Memory:
+        return n.Memory(span, str(children[0]))
+
     def times(self, span: Span, children: list[Built]) -> n.Times:
         return n.Times(span, children[-1])
 

@@ -249,6 +249,8 @@ def test_completion(net: File) -> None:
     assert net.labels(f"Y_i = {last}", f"Y_i = {last}")[:2] == ["0", "0..i-1"]
     net.write("scope ")
     assert net.labels("scope ", "scope ") == ["network", "stage"]
+    net.write("memory ")
+    assert net.labels("memory ", "memory ") == ["lean", "plain", "reversible"]
     net.write("# con")
     assert net.labels("# con", "# con") == []
 

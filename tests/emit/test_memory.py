@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 import recform
 from recform.blocks.examples import random_examples
 from recform.cli.app import app
-from recform.compiler import compile_source, read
+from recform.compiler import compile_source, emit_source, from_text, read
 from recform.diagnostics import CompileError
 from recform.memory import Memory
 from recform.proof.source import file as proved
@@ -130,8 +130,38 @@ def test_mistakes() -> None:
         recform.compile(TEXTS["histories"], inference=True, memory="lean")
     text = f"network Lean\n{TEXTS['histories']}"
     assert recform.compile(text).source
-    with pytest.raises(CompileError, match=r"RF209.*--memory lean brings"):
+    with pytest.raises(CompileError, match=r"RF209.*memory lean brings"):
         _ = recform.compile(text, memory="lean").source
+
+
+@pytest.mark.parametrize("form", ["lean", "reversible"])
+def test_a_file_says_what_it_keeps(form: str) -> None:
+    """As if the command did; which goes over it, and is in the header where it differs."""
+    said = recform.compile(f"memory {form}\n{REVERSIBLE}")
+    code = [item.source.partition('"""\n')[2] for item in (said, asked(memory=form))]
+    assert re.sub("rf:[0-9]+", "", code[0]) == re.sub("rf:[0-9]+", "", code[1])
+    assert "--memory" not in said.source
+    plain = recform.compile(f"memory {form}\n{REVERSIBLE}", memory="plain")
+    assert plain.keeps is Memory.plain
+    assert ".py --memory plain" in plain.source
+    assert recform.compile(f"memory {form}\n{REVERSIBLE}", inference=True).source
+    held = {check.claim: check.holds for check in said.verify()}
+    assert held["the whole network is what its equations say"]
+
+
+def asked(**options: Any) -> Any:
+    return recform.compile(REVERSIBLE, **options)
+
+
+def test_networks_of_a_file_keep_alike() -> None:
+    text = "memory lean\nnetwork A\nX_i = W_i*X_<i-1>\nnetwork B\nX_i = U_i*X_<i-1>\n"
+    both = compile_source(from_text(text))
+    assert "class Lean" in emit_source(list(both))
+    text = text.replace("memory lean\nnetwork A\n", "network A\nmemory lean\n")
+    apart = compile_source(from_text(text))
+    assert [item.keeps for item in apart] == [Memory.lean, Memory.plain]
+    with pytest.raises(CompileError, match=r"RF123.*A has `memory lean`, and B has"):
+        emit_source(list(apart))
 
 
 @pytest.mark.parametrize("form", ["lean", "reversible"])

@@ -64,10 +64,12 @@ FORMS = {
     "three factors": FRAME
     + "X_i = X_<i-1> + (W_i*X_<i-1>)*(V_i*X_<i-1>)*(G_i*X_<i-1>)\n"
     "V = conv(3, c, stride=s) > bn\nG = avgpool > linear(c)",
-    "gates first": FLAT + "X_i = X_<i-1> + (G_i*X_<i-1>)*(H_i*X_<i-1>)*X_<i-2>*X_<i-1>\n"
+    "gates first": FLAT
+    + "X_i = X_<i-1> + (G_i*X_<i-1>)*(H_i*X_<i-1>)*X_<i-2>*X_<i-1>\n"
     "G = avgpool > linear(c)\nH = avgpool > linear(c)",
     "powers": FLAT + "X_i = X_<i-1>^3 + tanh(W_i*X_<i-1>)^2",
-    "products in a definition": FLAT + "Q(x) = x*sigmoid(A*x)*(B*x) + max(x, A*x, B*x)\n"
+    "products in a definition": FLAT
+    + "Q(x) = x*sigmoid(A*x)*(B*x) + max(x, A*x, B*x)\n"
     "    where A = conv(1, cin), B = conv(1, cin)\nP = Q\n"
     "X_i = X_<i-1> + P_i*X_<i-1>",
     "largest of three": FRAME + "X_i = max(X_<i-1>, W_i*X_<i-1>, V_i*X_<i-1>)\n"

@@ -52,6 +52,24 @@ def test_the_command_and_the_call(
     )
 
 
+def test_a_network_is_trained_in_another_form(tmp_path: Path) -> None:
+    """With the same numbers; in a folder of its own, for its code is another."""
+    file, runs = tmp_path / "tiny.rf", tmp_path / "runs"
+    file.write_text(TINY)
+    options = {"device": "cpu", "overrides": FAST, "runs": runs}
+    plain = recform.train(file, **options)
+    words = [word for change in FAST for word in ("--override", change)]
+    command = ["train", str(file), *words, "--device", "cpu", "--runs", str(runs)]
+    found = CliRunner().invoke(app, [*command, "--memory", "lean", "--json"])
+    assert found.exit_code == 0, found.output
+    lean = json.loads(found.stdout)["result"]
+    assert lean["folder"] != plain.folder
+    assert "class Lean" in (Path(lean["folder"]) / "network.py").read_text()
+    assert lean["loss"] == pytest.approx(plain.loss, rel=1e-4)
+    refused = CliRunner().invoke(app, ["train", "--module", "a:b", "--memory", "lean"])
+    assert refused.exit_code == 2
+
+
 class Line(nn.Module):
     def __init__(self, classes: int) -> None:
         super().__init__()

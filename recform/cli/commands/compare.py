@@ -54,6 +54,7 @@ def command(
     recipe: train.RecipeName = "quick",
     overrides: train.Overrides = None,
     settings: common.Settings = None,
+    memory: common.Keeps = None,
     jobs: Annotated[
         int, typer.Option("--jobs", min=1, help="Runs at a time on this machine.")
     ] = 1,
@@ -122,7 +123,7 @@ def command(
             study = _read(results, lower, report)
         else:
             study = trials.study(
-                trials.Networks(files or [], modules or [], settings or []),
+                trials.Networks(files or [], modules or [], settings or [], memory),
                 trials.Runs(
                     data or ["digits"],
                     trials.whole_numbers(seeds, "--seeds"),
@@ -147,6 +148,7 @@ def command(
             "recipe": recipe,
             "override": overrides,
             "set": settings,
+            "memory": memory,
             "plugin": list(common.plugins()),
             "jobs": jobs,
             "ray": ray,

@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from recform.cli import answer, common
-from recform.memory import Memory
 
 
 class Use(StrEnum):
@@ -42,12 +41,7 @@ def command(
             "sums of convolutions folded.",
         ),
     ] = None,
-    memory: Annotated[
-        Memory,
-        typer.Option(
-            "--memory", help="lean, reversible: keep less for the backward pass."
-        ),
-    ] = Memory.plain,
+    memory: common.Keeps = None,
     as_json: answer.Json = False,
     form: common.DiagnosticFormat = common.Format.text,
 ) -> None:

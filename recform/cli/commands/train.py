@@ -95,6 +95,7 @@ def command(
     overrides: Overrides = None,
     settings: common.Settings = None,
     network: common.NetworkName = None,
+    memory: common.Keeps = None,
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of all that is random.")
     ] = 0,
@@ -119,6 +120,7 @@ def command(
     """Train a network; a run that was stopped goes on with the same command."""
     if (file is None) == (module is None):
         raise typer.BadParameter("give FILE.rf or --module, one of them")
+    common.one_of(module=module is not None, memory=memory is not None)
     with common.diagnosed(form):
         from recform.training import need_training
 
@@ -145,7 +147,7 @@ def command(
             plan = of_module(module, wanted)
         else:
             assert file is not None
-            plan = _of_file(file, network, wanted, form)
+            plan = _of_file(file, network, memory, wanted, form)
         result = _run(plan, as_json)
     answer.result(asdict(result))
     if not as_json and leads():
@@ -153,14 +155,22 @@ def command(
     leave()
 
 
-def _of_file(file: str, network: str | None, wanted: Any, form: common.Format) -> Plan:
+def _of_file(
+    file: str,
+    network: str | None,
+    memory: str | None,
+    wanted: Any,
+    form: common.Format,
+) -> Plan:
     from recform.compiler import Compiled, choose, compile_source
     from recform.training.session import of_formula
 
     source, folder = common.source_of(file)
 
     def compiling(settings: dict[str, Any]) -> Compiled:
-        found = compile_source(source, settings, folder, common.plugins(), network)
+        found = compile_source(
+            source, settings, folder, common.plugins(), network, memory=memory
+        )
         return choose(found, network)
 
     plan = of_formula(compiling, wanted)

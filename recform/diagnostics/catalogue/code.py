@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recform.diagnostics.catalogue.entry import Entry
+from recform.diagnostics.catalogue.entry import ONE, Entry
 
 ENTRIES = {
     "RF501": Entry(
@@ -97,10 +97,10 @@ ENTRIES = {
     ),
     "RF530": Entry(
         "no such way to keep less",
-        "`memory` of `recform.compile` and `recform.load` is a word of `--memory`.",
-        command='python -c "import sys, recform; sys.excepthook = lambda kind, error, '
-        "trace: print(error, file=sys.stderr); "
-        "recform.compile('net.rf', memory='little')\"",
+        "What a network keeps for its backward pass is `plain`, `lean` or `reversible`: in "
+        "a file, as `--memory`, and as `memory` of `recform.compile` and `recform.load`.",
+        f"memory little\n{ONE}",
+        f"memory lean\n{ONE}",
     ),
     "RF531": Entry(
         "no way back",

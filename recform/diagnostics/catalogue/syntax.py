@@ -99,6 +99,13 @@ ENTRIES = {
         f"classes = 100\n{ONE}",
         f"param classes = 100\n{ONE}",
     ),
+    "RF123": Entry(
+        "networks that keep more than others",
+        "The networks of a file are written as one module, in one form. `memory` above the "
+        "first network is of all of them.",
+        command="printf 'network A\\nmemory lean\\nX_i = W_i*X_<i-1>\\nnetwork B\\n"
+        "X_i = X_<i-1> + W_i*X_<i-1>\\n' > net.rf; recform compile net.rf",
+    ),
     "RF124": Entry(
         "a recurrence that does not begin with this",
         "`H_<i,0> = h_i` says what an unknown is before the first position: a number, or "

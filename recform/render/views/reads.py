@@ -11,7 +11,7 @@ from recform.render import text
 from recform.render.model import Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
 from recform.render.views.parts import slug
-from recform.render.views.step import equations_of, caption_of
+from recform.render.views.step import caption_of, equations_of
 
 
 def weighs_anew(formula: Formula) -> bool:
