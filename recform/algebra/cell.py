@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import sympy
 
 from recform.algebra.affine import Affine
-from recform.algebra.body import Body, Inside, given
+from recform.algebra.body import Body, given
 from recform.algebra.expr import (
     Filled,
     Learned,
@@ -22,6 +22,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.inside import Inside
 from recform.blocks import (
     Arguments,
     Cost,

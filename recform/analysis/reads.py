@@ -32,8 +32,9 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.analysis.linear.words import BACK, At
 from recform.blocks.symbolic import Symbolic
+from recform.recurrence.ages import newest
 from recform.recurrence.regimes import Regime, regimes
-from recform.recurrence.unroll import Unroller, newest
+from recform.recurrence.unroll import Unroller
 
 #: Weights: none but numbers of the file; learned ones; what is computed of a tensor.
 FIXED, LEARNED, CONTENT = "fixed", "learned", "content"

@@ -6,15 +6,13 @@ package knows what a channel, a height or a width is.
 """
 
 from recform.blocks.amount import Amount, Work
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction, put_in, symbols_in
 from recform.blocks.function import Function
 from recform.blocks.library import Library, standard
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Memory,
     Misfit,
     Operator,

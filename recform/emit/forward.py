@@ -10,9 +10,10 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor
 from recform.algebra.formula import Scope
+from recform.emit.formula.coefficients import coefficient_text
 from recform.emit.formula.stacked import stacks
 from recform.emit.formula.statements import BodyWriter
-from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.emit.naming.names import base_name, context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.pipelines import PipelineCode, applied, line_of, returned

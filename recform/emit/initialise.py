@@ -11,7 +11,7 @@ from recform.algebra.expr import K
 from recform.algebra.formula import InitRule, MemberStarts, Pipeline, Step
 from recform.blocks import Operator
 from recform.blocks.symbolic import Symbolic
-from recform.emit.formula.terms import coefficient_text
+from recform.emit.formula.coefficients import coefficient_text
 from recform.emit.naming.namespace import Loops
 from recform.emit.plan.definitions import Assign, Branch, Case, Do, Loop, Statement
 from recform.emit.plan.expressions import Code

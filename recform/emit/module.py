@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import PurePath
 
 from recform.emit.checked import check
+from recform.emit.classifier.base import base_class, without_unused
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import base_class, plan_classifier, without_unused
+from recform.emit.classifier.writer import plan_classifier
 from recform.emit.naming.names import argument_names
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network

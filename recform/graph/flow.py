@@ -17,6 +17,7 @@ from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
+from recform.recurrence.ages import leading
 from recform.recurrence.model import (
     START,
     Flow,
@@ -26,7 +27,6 @@ from recform.recurrence.model import (
     contexts_of,
 )
 from recform.recurrence.stacks import Lists
-from recform.recurrence.unroll import leading
 from recform.source import Span
 
 #: Most blocks of a stage that may all differ.

@@ -56,9 +56,9 @@ from recform.graph.places import find
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages, newest
+from recform.recurrence.ages import leading
 from recform.recurrence.build import relative
 from recform.recurrence.model import END, ModuleSlot, Step
-from recform.recurrence.unroll import leading
 from recform.source import Span
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from recform.algebra.expr import Elementwise, I, State
+from recform.algebra.expr import Elementwise, I, State, subtensors
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
@@ -28,7 +28,6 @@ from recform.derivation.series.show import LATEX, PLAIN, Place, Plain, polynomia
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import distances
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
 from recform.recurrence.regimes import longest, own_blocks, regimes, where
 
 _LAST = Place("L")
@@ -174,7 +173,7 @@ def _reads_itself(formula: Formula) -> bool:
     return any(
         isinstance(part, State) and part.index == index
         for right, index in rights
-        for part in walk(right)
+        for part in subtensors(right)
     )
 
 
@@ -209,7 +208,7 @@ def _backward(formula: Formula, first: int | None = None) -> Backward:
     if any(
         isinstance(part, Elementwise)
         for equation in formula.equations
-        for part in walk(equation.right)
+        for part in subtensors(equation.right)
     ):
         assumptions.append("activations are left out, as in section 3.2 of Liao et al.")
     letters = {n for f in formulas for m in f.series.moves for n in m.operators}

@@ -26,8 +26,9 @@ from recform.blocks.applied import function_call
 from recform.blocks.template import in_place, renamed, template
 from recform.cli.app import app
 from recform.diagnostics import CompileError, Diagnostics
-from recform.equality.compare import ANY, DIFFERENT, OPEN, compare
+from recform.equality.compare import compare
 from recform.equality.functions import program
+from recform.equality.verdict import ANY, DIFFERENT, OPEN
 from recform.verify.evaluate import function
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "operators.md"

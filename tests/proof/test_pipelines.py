@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
-from recform.emit.classifier.writer import base_class, plan_classifier
+from recform.emit.classifier.base import base_class
+from recform.emit.classifier.writer import plan_classifier
 from recform.emit.module import printed
 from recform.emit.naming.namespace import Namespace
 from recform.emit.network import plan_network

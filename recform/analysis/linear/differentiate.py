@@ -28,6 +28,7 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
@@ -36,8 +37,8 @@ from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import walk
-from recform.recurrence.unroll import Unroller, newest
+from recform.recurrence.ages import newest
+from recform.recurrence.unroll import Unroller
 
 
 class Differentiator:
@@ -207,7 +208,7 @@ class Differentiator:
                 part = (tensor.which, tensor.parts)
                 name = f"P{tensor.which + 1}"
                 letter = Letter("project", name, At(SHARED), part=part)
-                if any(isinstance(p, Concat) for p in walk(tensor.tensor)):
+                if any(isinstance(p, Concat) for p in subtensors(tensor.tensor)):
                     self._assume("the parts of a concat that is split are equally wide")
                 yield from self._times(letter, tensor.tensor, block)
             case Combine() if tensor.kind == "mean":
@@ -353,7 +354,7 @@ def placed(tensor: Tensor, block: int | None) -> tuple[At, Tensor]:
 
 def _indices(tensor: Tensor) -> Iterator[Symbolic]:
     """The indices of a tensor; inside of a history they are those of no block."""
-    for part in walk(tensor):
+    for part in subtensors(tensor):
         if isinstance(part, State | Apply) and part.index is not sympy.nan:
             if not part.index.has(K):
                 yield part.index

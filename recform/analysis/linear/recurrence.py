@@ -26,7 +26,7 @@ from recform.analysis.linear.model import (
 )
 from recform.analysis.linear.words import BLOCK, START, At, Polynomial
 from recform.diagnostics import Diagnostics
-from recform.recurrence.check import by_need
+from recform.recurrence.order import by_need
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
 

@@ -19,12 +19,11 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from recform.algebra.expr import Apply
+from recform.algebra.expr import Apply, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.variance.atoms import TooMuch
 from recform.analysis.variance.fields import Field
 from recform.analysis.variance.written import Unknown, Written
-from recform.recurrence.check import walk
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64
@@ -218,7 +217,7 @@ def _shares(written: Written, field: Field, block: int) -> tuple[Share, ...]:
             factor,
             any(
                 isinstance(part, Apply) and part.index == block
-                for part in walk(term.tensor)
+                for part in subtensors(term.tensor)
             ),
         )
         for owner, term, factor in written.shares(block)

@@ -28,6 +28,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
     scaled,
+    subtensors,
 )
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, plain, plain_scalar
@@ -35,7 +36,6 @@ from recform.analysis.linear.forms import NoNumber, numeric
 from recform.analysis.linear.members import share_at_start
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.check import walk
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
 
@@ -119,7 +119,7 @@ class Written:
         self.joined = any(
             isinstance(part, Concat) or (isinstance(part, History) and _is_concat(part))
             for tensor in everything
-            for part in walk(tensor)
+            for part in subtensors(tensor)
         )
 
     def number(self, tensor: Scaled | Filled) -> float:
@@ -174,7 +174,7 @@ class Written:
                 if known is not None and known.gate:
                     return self._named(tensor.operator, 0.5)
             case Elementwise() if (known := tensor.function.function) and known.gate:
-                inside = [p for p in walk(tensor) if isinstance(p, Apply)]
+                inside = [p for p in subtensors(tensor) if isinstance(p, Apply)]
                 name = inside[0].operator if inside else tensor.name
                 return self._named(name, self._at_rest(tensor, known))
             case Over() if tensor.kind == "softmax":
@@ -349,7 +349,7 @@ class Written:
     def _through(self, tensor: Tensor) -> str:
         """The square of all gates in a term, as text."""
         square = sympy.S.One
-        for part in walk(tensor):
+        for part in subtensors(tensor):
             if isinstance(part, Pointwise):
                 for child in part.children:
                     gate = self.gate(child)

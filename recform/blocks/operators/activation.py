@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.function import Function
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Operator,
     Weights,
     declares,

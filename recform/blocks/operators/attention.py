@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Memory,
     Misfit,
     Operator,

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from recform.blocks.arguments import Argument, Arguments, Kind, Value
 from recform.blocks.code import code
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Misfit,
     Operator,
-    Value,
     Weights,
     require_layout,
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
     CALL,
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Misfit,
     Operator,
     Several,

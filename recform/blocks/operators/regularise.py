@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import fraction
-from recform.blocks.operator import (
-    Argument,
-    Arguments,
-    Cost,
-    Emitted,
-    Kind,
-    Operator,
-)
+from recform.blocks.operator import Cost, Emitted, Operator
 from recform.blocks.shape import Shape
 from recform.blocks.support import template
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Memory,
     Operator,
     Weights,

@@ -7,13 +7,11 @@ operator, if it is learned (`weave`), or a tensor of streams whose features are 
 
 from __future__ import annotations
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Misfit,
     Operator,
     Several,

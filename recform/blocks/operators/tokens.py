@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from math import isqrt
 
+from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import (
-    Argument,
-    Arguments,
     Cost,
     Emitted,
-    Kind,
     Misfit,
     Operator,
     Several,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy
 
-from recform.blocks.operator import Misfit, Value
+from recform.blocks.arguments import Value
+from recform.blocks.operator import Misfit
 from recform.blocks.shape import Shape, Size
 
 

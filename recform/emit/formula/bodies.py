@@ -16,8 +16,9 @@ from recform.blocks import Arguments, Layout, Shape, code, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
+from recform.emit.formula.coefficients import coefficient_text
 from recform.emit.formula.statements import BodyWriter
-from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.emit.initialise import scalar_parameter
 from recform.emit.naming.names import base_name, class_name, labels_of
 from recform.emit.naming.namespace import Claim, Namespace

@@ -33,8 +33,8 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.labels import DERIVED
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.namespace import Claim, Namespace
+from recform.recurrence.ages import newest
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of
-from recform.recurrence.unroll import newest
 
 
 def argument_names(formula: Formula) -> list[str]:

@@ -12,16 +12,10 @@ from recform.algebra.expr import Apply, Filled, I, K, L, Learned, Scaled, Tensor
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
+from recform.emit.formula.coefficients import coefficient_text, numeric_parts
 from recform.emit.formula.stacked import slot_type, stacks
 from recform.emit.formula.statements import BodyWriter
-from recform.emit.formula.terms import (
-    ATOM,
-    PRODUCT,
-    SUM,
-    Writer,
-    coefficient_text,
-    numeric_parts,
-)
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.emit.naming.names import context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.emit.naming.says import line_marks

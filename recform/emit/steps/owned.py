@@ -13,7 +13,7 @@ from recform.algebra.placed import Placed, placed
 from recform.blocks import Shape
 from recform.blocks.identifiers import identifier
 from recform.blocks.symbolic import Symbolic
-from recform.emit.formula.terms import learned
+from recform.emit.formula.coefficients import learned
 from recform.emit.formula.workshop import Workshop
 from recform.emit.naming.names import adapter_names, aged, chosen_names, variable
 from recform.emit.naming.namespace import Namespace

@@ -17,7 +17,8 @@ from recform.analysis.invariants.inverse import Inverse, inverse
 from recform.analysis.linear.forms import tensor_of
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
-from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer, coefficient_text
+from recform.emit.formula.coefficients import coefficient_text
+from recform.emit.formula.terms import ATOM, PRODUCT, SUM, Writer
 from recform.emit.naming.names import variable
 from recform.emit.naming.namespace import Namespace, fail
 from recform.emit.plan.definitions import (

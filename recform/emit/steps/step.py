@@ -18,10 +18,7 @@ from recform.algebra.symbols import size
 from recform.blocks import Shape, symbols_in
 from recform.blocks.symbolic import Symbolic
 from recform.emit.calls import given
-from recform.emit.formula.terms import (
-    coefficient_text,
-    numeric_parts,
-)
+from recform.emit.formula.coefficients import coefficient_text, numeric_parts
 from recform.emit.initialise import member_parameter, scalar_parameter
 from recform.emit.naming.names import ADAPTER, as_named, is_inline, operator_name
 from recform.emit.naming.namespace import Namespace, fail

@@ -8,7 +8,7 @@ from recform.algebra.formula import Step
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.symbols import MAX_SIZE, SYMBOLS, parameter, told
 from recform.blocks import Argument, Arguments, Kind, Library, Operator
-from recform.blocks.operator import Value
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
 from recform.source import Span
