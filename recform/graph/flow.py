@@ -377,6 +377,6 @@ def _handed_on(shapes: BlockShapes, block: Block) -> tuple[_Carried, ...]:
             assert output is not None
             # A part of a tensor is no other name of it.
             same = roots.setdefault((shapes.saved.root(slot), output), number)
-            stage, turned = shapes.stages.of(slot), shapes.is_turned(slot)
+            stage, turned = shapes.stages.of(slot), shapes.calls.is_turned(slot)
             made.append(_Carried(output, stage, same, slot in shapes.saved, turned))
     return tuple(made)
