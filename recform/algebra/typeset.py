@@ -17,7 +17,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -25,20 +24,16 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
-    time_of,
-    untimed,
 )
+from recform.algebra.indices import time_of, untimed
+from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
 from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
 

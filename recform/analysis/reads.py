@@ -20,16 +20,15 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Over,
     Pointwise,
     Scaled,
     State,
     Tensor,
-    mirrored,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import mirrored, offset
+from recform.algebra.lists import Over
 from recform.analysis.linear.words import BACK, At
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.ages import newest

@@ -15,7 +15,8 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned, time_of, untimed
+from recform.algebra.expr import I, L, Learned
+from recform.algebra.indices import time_of, untimed
 from recform.algebra.placed import placed
 from recform.algebra.typeset import indexed, plain_scalar
 from recform.analysis.linear.words import BLOCK, SHARED, Letter, Polynomial

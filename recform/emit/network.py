@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from recform.algebra.expr import Filled, Learned, Scaled, Tensor, is_list
+from recform.algebra.expr import Filled, Learned, Scaled, Tensor
 from recform.algebra.formula import Scope
 from recform.algebra.labels import Naming
+from recform.algebra.lists import is_list
 from recform.algebra.said import equation_texts
 from recform.blocks import Layout, Shape
 from recform.blocks.shape import Size

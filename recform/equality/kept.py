@@ -18,10 +18,10 @@ from recform.algebra.expr import (
     Pointwise,
     State,
     Tensor,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.reach import reach_of
 

@@ -18,7 +18,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -26,9 +25,6 @@ from recform.algebra.expr import (
     Input,
     L,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -36,6 +32,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.analysis.linear.forms import rational
 from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import (

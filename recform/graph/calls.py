@@ -21,7 +21,7 @@ from recform.algebra.expr import (
 from recform.algebra.tracing import Link, Trace
 from recform.blocks import Amount, Shape, Stride
 from recform.blocks.shape import Size
-from recform.graph.model import Module, Totals
+from recform.graph.model import Module, Site, Totals
 from recform.graph.partial import Stuck
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class BlockCalls:
         self._block = block
         self.modules: dict[str, Module] = {}
         self.totals = Totals()
-        self.works: dict[Tensor, tuple[Link, ...]] = {}
+        self.works: dict[Tensor | Site, tuple[Link, ...]] = {}
 
     def later(self, name: str, x: Shape) -> None:
         """An operator of the block that later blocks alone call."""

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recform.algebra.expr import (
-    Dealt,
-    History,
-    K,
-    Listed,
-    Over,
-    Pointwise,
-    Scaled,
-    Tensor,
-    dealt_in,
-    is_list,
-    list_of,
-)
+from recform.algebra.expr import History, K, Pointwise, Scaled, Tensor
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Over, dealt_in, is_list, list_of
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
 from recform.graph.model import Place

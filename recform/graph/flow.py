@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from recform.algebra.expr import Context, Input, Tensor, is_of_context
+from recform.algebra.expr import Context, Input, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.indices import is_of_context
 from recform.blocks import Amount, Shape
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics

@@ -18,27 +18,23 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
     K,
     Learned,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
-    is_of_context,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.tracing import Link
 from recform.algebra.typeset import plain
 from recform.blocks import Cost, Layout, Misfit, Shape, Work

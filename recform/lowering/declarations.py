@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, K, L, untimed
+from recform.algebra.expr import I, K, L
 from recform.algebra.formula import LearnedScalar, MemberStarts
+from recform.algebra.indices import untimed
 from recform.algebra.scalars import ScalarReader
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic

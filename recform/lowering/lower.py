@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import I, untimed
+from recform.algebra.expr import I
 from recform.algebra.formula import Formula, Pipeline, Scope, StageSpec
+from recform.algebra.indices import untimed
 from recform.algebra.labels import Naming
 from recform.algebra.means import counted
 from recform.algebra.placed import COUNT, Placed, names_in

@@ -24,10 +24,9 @@ from recform.algebra.expr import (
     Pointwise,
     Tensor,
     TensorSum,
-    scaled,
-    signed,
-    untimed,
 )
+from recform.algebra.indices import untimed
+from recform.algebra.multiples import scaled, signed
 from recform.algebra.operators import (
     Composition,
     OperatorExpr,

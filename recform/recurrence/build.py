@@ -8,17 +8,9 @@ from itertools import product
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Context,
-    History,
-    I,
-    State,
-    Tensor,
-    is_list,
-    subtensors,
-)
+from recform.algebra.expr import Apply, Context, History, I, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import is_list
 from recform.algebra.reindex import reindexed
 from recform.algebra.typeset import plain
 from recform.blocks.symbolic import Symbolic

@@ -19,12 +19,10 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
     subtensors,
-    time_of,
-    untimed,
 )
 from recform.algebra.formula import Boundary, Equation, Formula, Scope
+from recform.algebra.indices import offset, time_of, untimed
 from recform.algebra.typeset import indexed
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label

@@ -6,17 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import sympy
 
-from recform.algebra.expr import (
-    History,
-    K,
-    Members,
-    Over,
-    State,
-    Tensor,
-    is_list,
-    subtensors,
-)
+from recform.algebra.expr import History, K, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Members, Over, is_list
 from recform.diagnostics import Diagnostics
 from recform.recurrence.unroll import Unroller
 from recform.source import Span

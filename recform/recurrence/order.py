@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Set
 
-from recform.algebra.expr import History, I, K, State, Tensor, offset, subtensors
+from recform.algebra.expr import History, I, K, State, Tensor, subtensors
 from recform.algebra.formula import Equation, Formula
+from recform.algebra.indices import offset
 
 
 def needed(formula: Formula, name: str) -> set[str]:

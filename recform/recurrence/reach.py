@@ -18,10 +18,10 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula, Scope
+from recform.algebra.indices import offset
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import L, State, Tensor, has_mirror, subtensors
+from recform.algebra.expr import L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula, Rule
+from recform.algebra.indices import has_mirror
 from recform.algebra.reindex import at_block
 from recform.recurrence.ages import newest
 from recform.recurrence.reach import numbers_in, order_of

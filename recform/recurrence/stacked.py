@@ -32,11 +32,10 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    has_mirror,
-    mirrored,
     subtensors,
 )
 from recform.algebra.formula import Boundary, Formula
+from recform.algebra.indices import has_mirror, mirrored
 from recform.algebra.reindex import numbered, rebuilt, reindexed
 from recform.recurrence.model import (
     END,

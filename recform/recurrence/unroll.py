@@ -12,33 +12,28 @@ from collections.abc import Callable, Sequence
 import sympy
 
 from recform.algebra.expr import (
-    LISTS,
     Across,
     Apply,
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     I,
     Input,
     Learned,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over, list_of
 from recform.algebra.reindex import rebuilt
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.numbered import for_block, for_member, kept_by

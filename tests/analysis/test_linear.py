@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from recform.algebra.expr import Across, Combine, Input, Over, State
+from recform.algebra.expr import Across, Combine, Input, State
+from recform.algebra.lists import Over
 from recform.analysis.linear.recurrence import Linear, linearise
 from recform.analysis.linear.words import At, Letter, Polynomial
 from recform.compiler import compile_source, from_text, read

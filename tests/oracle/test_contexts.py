@@ -10,7 +10,8 @@ import torch
 from hypothesis import HealthCheck, event, given, settings
 
 import recform
-from recform.algebra.expr import Tensor, is_of_context
+from recform.algebra.expr import Tensor
+from recform.algebra.indices import is_of_context
 from recform.blocks.examples import random_inputs
 from recform.compiler import Compiled, compile_formula
 from recform.diagnostics import CompileError, Diagnostics

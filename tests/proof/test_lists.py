@@ -10,17 +10,8 @@ from functools import cache
 import pytest
 
 import recform
-from recform.algebra.expr import (
-    Dealt,
-    Learned,
-    Listed,
-    Members,
-    Over,
-    Scaled,
-    State,
-    Tensor,
-    is_list,
-)
+from recform.algebra.expr import Learned, Scaled, State, Tensor
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.diagnostics import CompileError
 from recform.emit.checked import check
 from recform.emit.module import printed

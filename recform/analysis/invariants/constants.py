@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import sympy
 
-from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, offset, subtensors
+from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, subtensors
+from recform.algebra.indices import offset
 from recform.analysis.linear.forms import Form, combined, shifted, state
 from recform.blocks.symbolic import Symbolic
 

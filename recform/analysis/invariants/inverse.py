@@ -19,10 +19,10 @@ from recform.algebra.expr import (
     Pointwise,
     State,
     Tensor,
-    offset,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.algebra.typeset import latex, plain, plain_scalar
 from recform.analysis.linear.forms import (
     Form,

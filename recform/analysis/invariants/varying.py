@@ -14,7 +14,8 @@ from contextlib import suppress
 import sympy
 from sympy.polys.matrices import DomainMatrix
 
-from recform.algebra.expr import I, L, Learned, State, Tensor, offset
+from recform.algebra.expr import I, L, Learned, State, Tensor
+from recform.algebra.indices import offset
 from recform.analysis.invariants.constants import candidates_of, column, offsets
 from recform.analysis.linear.forms import Form, rational, shifted
 from recform.blocks.symbolic import Symbolic

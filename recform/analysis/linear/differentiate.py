@@ -13,7 +13,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -21,7 +20,6 @@ from recform.algebra.expr import (
     Input,
     K,
     Learned,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -31,6 +29,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Over
 from recform.algebra.typeset import plain
 from recform.analysis.linear.members import written_sum
 from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged

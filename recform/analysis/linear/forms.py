@@ -21,9 +21,9 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    scaled,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.multiples import scaled
 from recform.algebra.reindex import rebuilt
 from recform.algebra.typeset import plain_scalar
 from recform.blocks.symbolic import Symbolic

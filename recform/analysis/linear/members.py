@@ -9,22 +9,17 @@ import sympy
 
 from recform.algebra.expr import (
     Across,
-    Dealt,
     Filled,
     History,
     K,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     Tensor,
     TensorSum,
-    is_list,
-    list_of,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
 from recform.algebra.reindex import rebuilt
 from recform.analysis.linear.forms import NoNumber, numeric
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from recform.algebra.expr import Filled, Over
+from recform.algebra.expr import Filled
+from recform.algebra.lists import Over
 from recform.algebra.typeset import plain
 from recform.analysis.linear.forms import NoNumber, numeric
 from recform.analysis.linear.members import share_at_start

@@ -16,9 +16,9 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    offset,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.indices import offset
 from recform.analysis.linear.forms import Form, NoNumber, form, numeric, state
 from recform.blocks.symbolic import Symbolic
 

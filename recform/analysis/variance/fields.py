@@ -22,7 +22,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Over,
     Part,
     Pointwise,
     Scaled,
@@ -30,6 +29,7 @@ from recform.algebra.expr import (
     Tensor,
     TensorSum,
 )
+from recform.algebra.lists import Over
 from recform.algebra.typeset import plain
 from recform.analysis.linear.members import written_sum
 from recform.analysis.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector

@@ -20,17 +20,17 @@ from recform.algebra.expr import (
     History,
     I,
     Learned,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    scaled,
     subtensors,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Over
+from recform.algebra.multiples import scaled
 from recform.algebra.typeset import indexed, plain, plain_scalar
 from recform.analysis.linear.forms import NoNumber, numeric
 from recform.analysis.linear.members import share_at_start

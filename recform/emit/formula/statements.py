@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 
-from recform.algebra.expr import (
-    Apply,
-    Elementwise,
-    Input,
-    Over,
-    Part,
-    State,
-    Tensor,
-    is_list,
-)
+from recform.algebra.expr import Apply, Elementwise, Input, Part, State, Tensor
+from recform.algebra.lists import Over, is_list
 from recform.blocks.applied import function_call
 from recform.emit.formula.terms import ATOM, Writer
 from recform.emit.naming.namespace import Namespace

@@ -15,23 +15,19 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Input,
     K,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
 from recform.blocks.operators.activation import RECIPROCAL

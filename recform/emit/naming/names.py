@@ -13,24 +13,21 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     History,
     Input,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    untimed,
 )
 from recform.algebra.formula import Formula, Pipeline
+from recform.algebra.indices import untimed
 from recform.algebra.labels import DERIVED
+from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.namespace import Claim, Namespace
 from recform.recurrence.ages import newest

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from recform.algebra.expr import Apply, Context, I, L, Over, State, Tensor, subtensors
+from recform.algebra.expr import Apply, Context, I, L, State, Tensor, subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Over
 from recform.algebra.reindex import reindexed
 from recform.algebra.said import equation_texts
 from recform.blocks.identifiers import identifier

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from recform.algebra.body import Body
-from recform.algebra.expr import Apply, Tensor, untimed
+from recform.algebra.expr import Apply, Tensor
 from recform.algebra.formula import Pipeline
+from recform.algebra.indices import untimed
 from recform.blocks import Layout, Shape
 from recform.blocks.identifiers import identifier
 from recform.emit.calls import given

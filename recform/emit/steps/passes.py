@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
-from recform.algebra.expr import Mirror, Tensor, is_list
+from recform.algebra.expr import Mirror, Tensor
+from recform.algebra.lists import is_list
 from recform.emit.naming.names import base_name, context_names, variable
 from recform.emit.naming.namespace import Namespace
 from recform.graph.model import NetworkGraph

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import nullcontext
 
-from recform.algebra.expr import I, L, State, T, Tensor, at_time, untimed
+from recform.algebra.expr import I, L, State, T, Tensor
 from recform.algebra.formula import Equation
+from recform.algebra.indices import at_time, untimed
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.vanish import present
 from recform.lowering.sections import Section

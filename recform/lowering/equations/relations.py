@@ -8,17 +8,9 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import (
-    I,
-    L,
-    State,
-    Tensor,
-    has_mirror,
-    subtensors,
-    time_of,
-    untimed,
-)
+from recform.algebra.expr import I, L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Rule, Start
+from recform.algebra.indices import has_mirror, time_of, untimed
 from recform.algebra.operators import Scalar as ScalarOperator
 from recform.algebra.reindex import at_block
 from recform.algebra.symbols import FIRST

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recform.algebra.expr import I, T, at_time, offset
+from recform.algebra.expr import I, T
+from recform.algebra.indices import at_time, offset
 from recform.algebra.scalars import scalar_of
 from recform.algebra.symbols import FIRST
 from recform.blocks.symbolic import Symbolic

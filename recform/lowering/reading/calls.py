@@ -8,7 +8,8 @@ from typing import NoReturn
 import sympy
 
 from recform.algebra import scalars as sc
-from recform.algebra.expr import Across, Elementwise, Tensor, untimed
+from recform.algebra.expr import Across, Elementwise, Tensor
+from recform.algebra.indices import untimed
 from recform.algebra.operators import (
     Composition,
     OperatorRef,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sympy
 
-from recform.algebra.expr import I, L, Learned, T, mirrored
+from recform.algebra.expr import I, L, Learned, T
+from recform.algebra.indices import mirrored
 from recform.algebra.operators import Scalar
 from recform.blocks.symbolic import Symbolic
 from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base

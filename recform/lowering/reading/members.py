@@ -14,24 +14,21 @@ import sympy
 from recform.algebra.expr import (
     Apply,
     Concat,
-    Dealt,
     Filled,
     History,
     I,
     K,
     L,
     Learned,
-    Members,
-    Over,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
-    scaled,
     subtensors,
 )
+from recform.algebra.lists import Dealt, Members, Over, list_of
+from recform.algebra.multiples import scaled
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.reindex import rebuilt
 from recform.blocks.symbolic import Symbolic

@@ -18,9 +18,9 @@ from recform.algebra.expr import (
     State,
     Tensor,
     TensorSum,
-    scaled,
 )
 from recform.algebra.means import members
+from recform.algebra.multiples import scaled
 from recform.algebra.operators import Scalar
 from recform.lowering.reading.base import (
     MAX_INDEX,

@@ -17,10 +17,8 @@ from recform.algebra.expr import (
     State,
     T,
     Tensor,
-    at_time,
-    mirrored,
-    untimed,
 )
+from recform.algebra.indices import at_time, mirrored, untimed
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST

@@ -14,8 +14,9 @@ from typing import Any
 
 import sympy
 
-from recform.algebra.expr import Context, I, Input, L, Tensor, is_of_context
+from recform.algebra.expr import Context, I, Input, L, Tensor
 from recform.algebra.formula import Scope
+from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
 from recform.graph.model import NetworkGraph, Piece, Place

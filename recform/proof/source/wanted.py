@@ -21,25 +21,21 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
     Learned,
-    Listed,
-    Members,
-    Over,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
 from recform.algebra.expr import (
     Part as Share,
 )
 from recform.algebra.formula import Pipeline, Step
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Layout, Shape

@@ -10,22 +10,18 @@ from recform.algebra.expr import (
     Apply,
     Combine,
     Concat,
-    Dealt,
     Elementwise,
     History,
     Input,
-    Listed,
-    Members,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    is_list,
 )
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.operators.activation import RECIPROCAL
 from recform.graph.model import Block
