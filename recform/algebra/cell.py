@@ -87,8 +87,8 @@ class Cell(Body):
         """What a linear one runs where a network goes on by positions."""
         if self.affine is None:
             return ()
-        names = ("scan", "scan_on", *["started", "started_on"] * bool(self.starts))
-        return tuple(map(template, names))
+        begun = ["started", "kept/started_on"] * bool(self.starts)
+        return tuple(map(template, ("scan", "kept/scan_on", *begun)))
 
     @property
     def recurrent(self) -> tuple[State, ...]:

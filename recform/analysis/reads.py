@@ -31,7 +31,7 @@ from recform.algebra.indices import mirrored, offset
 from recform.algebra.lists import Over
 from recform.analysis.linear.words import BACK, At
 from recform.blocks.symbolic import Symbolic
-from recform.recurrence.ages import newest
+from recform.recurrence.numbered import newest
 from recform.recurrence.regimes import Regime, regimes
 from recform.recurrence.unroll import Unroller
 

@@ -34,7 +34,7 @@ def support_classes(
     found = memory_classes(memory)
     owners = dict.fromkeys(found, f"--memory {memory}")
     if generation:
-        found[PAST] = template("past")
+        found[PAST] = template("kept/past")
         owners[PAST] = "--for generation"
     report = Diagnostics()
     for network in networks:

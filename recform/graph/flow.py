@@ -18,7 +18,6 @@ from recform.graph.partial import Stuck
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.shapes import BlockShapes
 from recform.graph.stages import Strides
-from recform.recurrence.ages import leading
 from recform.recurrence.model import (
     START,
     Flow,
@@ -27,6 +26,7 @@ from recform.recurrence.model import (
     Step,
     contexts_of,
 )
+from recform.recurrence.numbered import leading
 from recform.recurrence.stacks import Lists
 from recform.source import Span
 

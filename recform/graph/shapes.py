@@ -51,9 +51,9 @@ from recform.graph.places import find
 from recform.graph.saved import Saved
 from recform.graph.scalars import ScalarSizes
 from recform.graph.stages import Strides, TensorStages
-from recform.recurrence.ages import leading
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Step
+from recform.recurrence.numbered import leading
 from recform.source import Span
 
 

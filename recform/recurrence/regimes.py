@@ -15,7 +15,7 @@ from recform.algebra.expr import L, State, Tensor, subtensors
 from recform.algebra.formula import Boundary, Equation, Formula, Rule
 from recform.algebra.indices import has_mirror
 from recform.algebra.reindex import at_block
-from recform.recurrence.ages import newest
+from recform.recurrence.numbered import newest
 from recform.recurrence.reach import numbers_in, order_of
 from recform.recurrence.unroll import Unroller
 

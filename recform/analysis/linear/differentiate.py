@@ -36,7 +36,7 @@ from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
 from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.recurrence.ages import newest
+from recform.recurrence.numbered import newest
 from recform.recurrence.unroll import Unroller
 
 

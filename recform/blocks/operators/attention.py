@@ -32,7 +32,7 @@ class Attention(Operator):
     mixes = True
     weights = (Weights("attention", ("SelfAttention",), "in_proj_weight"), LINEAR)
     support = (template("self_attention"),)
-    support_kept = (template("self_attention_kept"),)
+    support_kept = (template("kept/self_attention"),)
     arguments = (
         Argument("heads", Kind.SIZE, about="parts of the features that attend apart"),
         Argument("bias", Kind.FLAG, True, "of queries, keys and values"),
@@ -95,7 +95,7 @@ class Attend(Several):
     inputs = ("q", "k", "v")
     attribute = "attend"
     support = (template("attend"),)
-    support_kept = (template("attend_kept"),)
+    support_kept = (template("kept/attend"),)
     arguments = (
         Argument("heads", Kind.SIZE, about="parts of the queries that attend apart"),
         Argument(

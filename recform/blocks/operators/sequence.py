@@ -28,7 +28,7 @@ class TokenConv(Operator):
     attribute = "conv"
     weights = (Weights("conv", ("TokenConv",)),)
     support = (template("token_conv"),)
-    support_kept = (template("token_conv_kept"),)
+    support_kept = (template("kept/token_conv"),)
     arguments = (
         Argument("kernel", Kind.SIZE, about="positions that it reads"),
         Argument("width", Kind.SIZE, None, "output features; as many as come in"),

@@ -30,8 +30,8 @@ from recform.algebra.labels import DERIVED
 from recform.algebra.lists import Dealt, Listed, Members, Over
 from recform.blocks.identifiers import identifier
 from recform.emit.naming.namespace import Claim, Namespace
-from recform.recurrence.ages import newest
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, contexts_of
+from recform.recurrence.numbered import newest
 
 
 def argument_names(formula: Formula) -> list[str]:

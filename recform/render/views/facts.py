@@ -23,9 +23,9 @@ from recform.graph.model import (
 )
 from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
-from recform.recurrence.ages import newest
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
+from recform.recurrence.numbered import newest
 from recform.source import Span
 
 

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recform.blocks.support.past import Past
+from recform.blocks.support.kept.past import Past
 
 
 class SelfAttention(nn.Module):

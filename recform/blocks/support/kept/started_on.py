@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from recform.blocks.support.past import Past
+from recform.blocks.support.kept.past import Past
 from recform.blocks.support.started import started
 
 

@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from recform.blocks.support.past import Past
+from recform.blocks.support.kept.past import Past
 
 
 class TokenConv(nn.Conv1d):

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from recform.blocks.support.past import Past
+from recform.blocks.support.kept.past import Past
 from recform.blocks.support.scan import scan
 
 
