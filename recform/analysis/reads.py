@@ -29,8 +29,8 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.indices import mirrored, offset
 from recform.algebra.lists import Over
-from recform.analysis.linear.words import BACK, At
 from recform.blocks.symbolic import Symbolic
+from recform.linear.words import BACK, At
 from recform.recurrence.numbered import newest
 from recform.recurrence.regimes import Regime, regimes
 from recform.recurrence.unroll import Unroller

@@ -11,8 +11,8 @@ from recform.emit.plan.kept import without_past
 from recform.emit.plan.network import NetworkPlan
 from recform.graph.model import NetworkGraph
 from recform.proof import FAULT
-from recform.proof.source.plan import Misprint, Printed
-from recform.proof.source.printed import check_printed
+from recform.readback.plan import Misprint, Printed
+from recform.readback.printed import check_printed
 
 
 def check(

@@ -8,11 +8,7 @@ from dataclasses import replace
 from recform.algebra.expr import I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.analysis.linear.recurrence import linearise
 from recform.derivation.backward import network_of, seeds_of
-from recform.derivation.series.automaton import equal
-from recform.derivation.series.series import NotExact
-from recform.derivation.series.show import PLAIN, added, term
 from recform.derivation.words import has_free_letters
 from recform.diagnostics import CompileError, Diagnostics
 from recform.equality.depths import (
@@ -30,7 +26,11 @@ from recform.equality.induction import Proof, prove
 from recform.equality.kept import Kept, Relation, first_block
 from recform.equality.terms import TooLarge
 from recform.equality.verdict import ANY, DIFFERENT, LINEAR, OPEN, OwnDepth, Verdict
+from recform.linear.recurrence import linearise
 from recform.recurrence.regimes import at_depth, own_blocks
+from recform.series.automaton import equal
+from recform.series.series import NotExact
+from recform.series.show import PLAIN, added, term
 
 
 def compare(left: Formula, right: Formula) -> Verdict:

@@ -33,7 +33,6 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.lists import Dealt, Listed, Members, Over
-from recform.analysis.linear.forms import rational
 from recform.blocks.symbolic import Symbolic
 from recform.equality.concat import (
     filling,
@@ -56,6 +55,7 @@ from recform.equality.terms import (
     plus,
     scaled,
 )
+from recform.linear.forms import rational
 
 #: A term of a product is as much work as so many terms that are looked at.
 _PRODUCT = 25

@@ -13,8 +13,8 @@ import sympy
 
 from recform.algebra.expr import Filled, I, L, Scaled, Tensor, subtensors
 from recform.algebra.formula import Formula
-from recform.analysis.linear.forms import power_name
 from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import power_name
 
 #: At so many blocks the numbers are compared.
 SAMPLES = 5

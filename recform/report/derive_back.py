@@ -9,9 +9,6 @@ from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
 from recform.algebra.typeset import plain
 from recform.analysis.jacobian.products import closed_form
-from recform.analysis.linear.model import Linear, Source
-from recform.analysis.linear.recurrence import linearise
-from recform.analysis.linear.words import BACK, BLOCK, LAST, At
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.backward import (
     GeneralFormula,
@@ -21,14 +18,17 @@ from recform.derivation.backward import (
     network_of,
     seeds_of,
 )
-from recform.derivation.series import regex as regexes
-from recform.derivation.series.automaton import words_up_to
-from recform.derivation.series.series import Word
-from recform.derivation.series.show import LATEX, PLAIN, Place, Plain, polynomial
 from recform.derivation.steps import sorted_words
 from recform.derivation.words import distances
 from recform.diagnostics import Diagnostics
+from recform.linear.model import Linear, Source
+from recform.linear.recurrence import linearise
+from recform.linear.words import BACK, BLOCK, LAST, At
 from recform.recurrence.regimes import longest, own_blocks, regimes, where
+from recform.series import regex as regexes
+from recform.series.automaton import words_up_to
+from recform.series.series import Word
+from recform.series.show import LATEX, PLAIN, Place, Plain, polynomial
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.

@@ -16,9 +16,9 @@ from recform.algebra.expr import State, Tensor, subtensors
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.invariants import Invariant, invariants
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.analysis.linear.forms import NoNumber, equations, tensor_of
-from recform.analysis.linear.recurrence import linearise
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.forms import NoNumber, equations, tensor_of
+from recform.linear.recurrence import linearise
 from recform.recurrence.reach import reach_of
 from recform.verify import passes
 from recform.verify.evaluate import Computed, Evaluator, Missing, Unknown, Untold

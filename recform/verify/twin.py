@@ -15,7 +15,6 @@ from recform.algebra.expr import Context, Input, Part, Tensor, subtensors
 from recform.algebra.formula import Formula, Pipeline, StageSpec
 from recform.algebra.symbols import STRIDE, WIDTH
 from recform.algebra.tracing import output_of
-from recform.analysis.linear.forms import without_activations
 from recform.blocks import (
     Arguments,
     Cost,
@@ -27,6 +26,7 @@ from recform.blocks import (
     code,
 )
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.forms import without_activations
 from recform.lowering.lower import lower
 from recform.recurrence.regimes import at_depth
 from recform.source import Source

@@ -8,8 +8,8 @@ import sympy
 
 from recform.algebra.expr import Apply, I, L, Learned, State, Tensor, subtensors
 from recform.algebra.indices import offset
-from recform.analysis.linear.forms import Form, combined, shifted, state
 from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import Form, combined, shifted, state
 
 #: More candidates than this are not tried.
 _MOST = 60

@@ -26,7 +26,8 @@ from recform.algebra.formula import Formula
 from recform.algebra.typeset import indexed, latex, plain
 from recform.analysis.invariants.constants import constants, offsets, oldest
 from recform.analysis.invariants.varying import varying
-from recform.analysis.linear.forms import (
+from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import (
     Form,
     combined,
     equations,
@@ -35,7 +36,6 @@ from recform.analysis.linear.forms import (
     tensor_of,
     without_activations,
 )
-from recform.blocks.symbolic import Symbolic
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller
 

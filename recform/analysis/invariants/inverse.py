@@ -24,7 +24,9 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.indices import offset
 from recform.algebra.typeset import latex, plain, plain_scalar
-from recform.analysis.linear.forms import (
+from recform.analysis.stability.rounding import OPEN, Errors, errors
+from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import (
     Form,
     cleaned,
     combined,
@@ -32,8 +34,6 @@ from recform.analysis.linear.forms import (
     state,
     tensor_of,
 )
-from recform.analysis.stability.rounding import OPEN, Errors, errors
-from recform.blocks.symbolic import Symbolic
 from recform.recurrence.order import in_order
 from recform.source import Span
 

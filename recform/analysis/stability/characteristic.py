@@ -20,11 +20,11 @@ from sympy.polys.matrices import DomainMatrix
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor, subtensors
 from recform.algebra.formula import Equation, Formula
 from recform.algebra.typeset import plain_scalar
-from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.model import Linear
-from recform.analysis.linear.words import BLOCK, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.linear.forms import NoNumber, numeric
+from recform.linear.model import Linear
+from recform.linear.words import BLOCK, Letter, Polynomial
 from recform.recurrence.regimes import ranges, runs
 
 #: A root counts as on the unit circle up to this.

@@ -12,7 +12,7 @@ from dataclasses import replace
 from recform.blocks.support import template
 from recform.emit.plan.network import NetworkPlan
 from recform.memory import Memory
-from recform.proof.source.library import LEAN
+from recform.readback.library import LEAN
 
 #: The passes through a network; of timm's interface there are more than one.
 _PASSES = ("forward", "forward_features", "forward_intermediates")

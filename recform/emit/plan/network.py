@@ -11,7 +11,7 @@ from recform.emit.plan.expressions import Expression
 from recform.emit.plan.places import Origin, Shared
 from recform.emit.steps.columns import Given
 from recform.graph.model import NetworkGraph
-from recform.proof.source.plan import PrintedStep
+from recform.readback.plan import PrintedStep
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import sympy
 from recform.algebra.expr import Apply, I, Learned, Scaled, Tensor
 from recform.analysis.invariants.backwards import obstacle, solved_states
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.analysis.linear.forms import tensor_of
 from recform.blocks import Shape
 from recform.diagnostics import Diagnostics
 from recform.emit.formula.coefficients import coefficient_text
@@ -32,8 +31,9 @@ from recform.emit.plan.definitions import (
 )
 from recform.emit.plan.expressions import Code
 from recform.emit.plan.network import NetworkPlan, StepPlan
-from recform.proof.source.library import REVERSIBLE
-from recform.proof.source.printed import INVERSE
+from recform.linear.forms import tensor_of
+from recform.readback.library import REVERSIBLE
+from recform.readback.printed import INVERSE
 from recform.recurrence.model import Place, Slot, Step
 
 

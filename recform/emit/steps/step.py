@@ -56,7 +56,7 @@ from recform.emit.steps.columns import Column, Kind
 from recform.emit.steps.computed import Called, StepForward
 from recform.emit.steps.owned import BlockClasses, Owned, at_block, reads_index
 from recform.graph.model import Bridge, NetworkGraph, Segment
-from recform.proof.source.plan import PrintedStep
+from recform.readback.plan import PrintedStep
 from recform.recurrence.model import shared_by
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from itertools import pairwise
 
 from recform.algebra.typeset import indexed
-from recform.analysis.variance.atoms import ONE, Atoms, Local, Piece, Size, Vector
-from recform.analysis.variance.written import Unknown
+from recform.variance.atoms import ONE, Atoms, Local, Piece, Size, Vector
+from recform.variance.written import Unknown
 
 #: More pairs of factors are not multiplied.
 _MOST = 5_000

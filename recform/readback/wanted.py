@@ -42,11 +42,11 @@ from recform.blocks import Arguments, Layout, Shape
 from recform.blocks.operator import FUNCTION_INPUT
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site
-from recform.proof.source.file import PAST, File
-from recform.proof.source.forms import Form, Term, Unreadable, add, drawn
-from recform.proof.source.library import defaults_of
-from recform.proof.source.parts import Part, Pieces, Value, call
-from recform.proof.source.reader import INPUT, Reader
+from recform.readback.file import PAST, File
+from recform.readback.forms import Form, Term, Unreadable, add, drawn
+from recform.readback.library import defaults_of
+from recform.readback.parts import Part, Pieces, Value, call
+from recform.readback.reader import INPUT, Reader
 
 #: Stands for the module in the code of an operator.
 _MODULE = "module_"

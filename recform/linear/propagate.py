@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Generic, Protocol, Self, TypeVar
 
-from recform.analysis.linear.model import STEM, Gradient, Linear, Source
-from recform.analysis.linear.words import (
+from recform.linear.model import STEM, Gradient, Linear, Source
+from recform.linear.words import (
     BLOCK,
     LAST,
     SHARED,

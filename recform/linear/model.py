@@ -9,8 +9,8 @@ from functools import cached_property
 from recform.algebra.expr import State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import latex_name, latex_text, plain
-from recform.analysis.linear.words import BLOCK, SHARED, At, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
+from recform.linear.words import BLOCK, SHARED, At, Letter, Polynomial
 
 
 @dataclass(frozen=True)

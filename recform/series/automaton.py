@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.series import Move, Row, Series, Word, add_to
+from recform.series.series import Move, Row, Series, Word, add_to
 
 #: Most words that are written out one by one.
 MAX_WORDS = 4096

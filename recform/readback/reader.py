@@ -12,9 +12,9 @@ import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from recform.proof.source.calls import Calls
-from recform.proof.source.forms import Form, Unreadable, add, kind_of
-from recform.proof.source.parts import (
+from recform.readback.calls import Calls
+from recform.readback.forms import Form, Unreadable, add, kind_of
+from recform.readback.parts import (
     Asked,
     Each,
     Instance,
@@ -29,7 +29,7 @@ from recform.proof.source.parts import (
 )
 
 if TYPE_CHECKING:
-    from recform.proof.source.file import File
+    from recform.readback.file import File
 
 #: Stands for the argument in the code of an operator or a function.
 INPUT = "input_x"

@@ -20,11 +20,11 @@ from recform.algebra.indices import is_of_context
 from recform.algebra.tracing import arguments_of
 from recform.blocks import Arguments, Misfit
 from recform.graph.model import NetworkGraph, Piece, Place
-from recform.proof.source.forms import drawn
-from recform.proof.source.parts import Hole, Instance, Method, Row, Value, call
-from recform.proof.source.plan import Misprint, Printed
-from recform.proof.source.sides import Block, Sides
-from recform.proof.source.wanted import Coefficients, Follower
+from recform.readback.forms import drawn
+from recform.readback.parts import Hole, Instance, Method, Row, Value, call
+from recform.readback.plan import Misprint, Printed
+from recform.readback.sides import Block, Sides
+from recform.readback.wanted import Coefficients, Follower
 from recform.recurrence.model import (
     START,
     Flow,

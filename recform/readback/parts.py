@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias
 
-from recform.proof.source.forms import Form, Made, Table, Unreadable, form
+from recform.readback.forms import Form, Made, Table, Unreadable, form
 
 #: What an expression is: a form, a number, a word, a part, a row of values.
 Value = Any

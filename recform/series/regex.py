@@ -14,9 +14,9 @@ from itertools import permutations
 import sympy
 
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.automaton import as_polynomial, by_endings, minimal
-from recform.derivation.series.series import SKIP, Move, Series, Word, constant, letter
-from recform.derivation.series.show import LATEX, PLAIN, Place
+from recform.series.automaton import as_polynomial, by_endings, minimal
+from recform.series.series import SKIP, Move, Series, Word, constant, letter
+from recform.series.show import LATEX, PLAIN, Place
 
 #: Most terms of a sum, and most moves and stars of an expression.
 _MOST_TERMS, _MOST_SIZE = 64, 400

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.proof.source.forms import Form, Made, Table, add
-from recform.proof.source.match import Unlike, matched
+from recform.readback.forms import Form, Made, Table, add
+from recform.readback.match import Unlike, matched
 
 #: Modules that are alike.
 MODULES = 5

@@ -32,10 +32,10 @@ from recform.algebra.formula import Formula
 from recform.algebra.lists import Over
 from recform.algebra.multiples import scaled
 from recform.algebra.typeset import indexed, plain, plain_scalar
-from recform.analysis.linear.forms import NoNumber, numeric
-from recform.analysis.linear.members import share_at_start
 from recform.blocks import Function
 from recform.blocks.symbolic import Symbolic
+from recform.linear.forms import NoNumber, numeric
+from recform.linear.members import share_at_start
 from recform.recurrence.regimes import own_blocks, regimes
 from recform.recurrence.unroll import Unroller
 

@@ -8,10 +8,10 @@ import pytest
 
 from recform.algebra.expr import Across, Combine, Input, State
 from recform.algebra.lists import Over
-from recform.analysis.linear.recurrence import Linear, linearise
-from recform.analysis.linear.words import At, Letter, Polynomial
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import CompileError, Diagnostics
+from recform.linear.recurrence import Linear, linearise
+from recform.linear.words import At, Letter, Polynomial
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*/*.rf"))

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 from recform.algebra.expr import Apply, subtensors
 from recform.algebra.formula import Formula
-from recform.analysis.variance.atoms import TooMuch
-from recform.analysis.variance.fields import Field
-from recform.analysis.variance.written import Unknown, Written
+from recform.variance.atoms import TooMuch
+from recform.variance.fields import Field
+from recform.variance.written import Unknown, Written
 
 #: Deeper networks are followed up to here only.
 _DEEPEST = 64

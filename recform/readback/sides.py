@@ -15,12 +15,12 @@ from recform.algebra.formula import Formula, Pipeline
 from recform.algebra.symbols import SCALE, STRIDE, WIDTH, parameter
 from recform.blocks import Shape
 from recform.graph.model import NetworkGraph, Place, Segment
-from recform.proof.source.file import File, Said
-from recform.proof.source.forms import Made, Unreadable, drawn
-from recform.proof.source.match import Unlike, matched, shown
-from recform.proof.source.parts import Instance, Leaf, Part, Value, call
-from recform.proof.source.plan import Misprint, Printed
-from recform.proof.source.wanted import Coefficients, Follower, Line, Numbers
+from recform.readback.file import File, Said
+from recform.readback.forms import Made, Unreadable, drawn
+from recform.readback.match import Unlike, matched, shown
+from recform.readback.parts import Instance, Leaf, Part, Value, call
+from recform.readback.plan import Misprint, Printed
+from recform.readback.wanted import Coefficients, Follower, Line, Numbers
 from recform.recurrence.model import ModuleSlot, Slot
 
 #: What Python says of code that does not run.

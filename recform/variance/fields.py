@@ -31,10 +31,10 @@ from recform.algebra.expr import (
 )
 from recform.algebra.lists import Over
 from recform.algebra.typeset import plain
-from recform.analysis.linear.members import written_sum
-from recform.analysis.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
-from recform.analysis.variance.products import Products
-from recform.analysis.variance.written import Unknown, Written
+from recform.linear.members import written_sum
+from recform.variance.atoms import INPUT, ONE, Atoms, Piece, Size, Vector
+from recform.variance.products import Products
+from recform.variance.written import Unknown, Written
 
 
 @dataclass

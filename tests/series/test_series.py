@@ -8,7 +8,7 @@ import sympy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recform.derivation.series.automaton import (
+from recform.series.automaton import (
     as_polynomial,
     degree,
     equal,
@@ -17,7 +17,7 @@ from recform.derivation.series.automaton import (
     minimal,
     words_up_to,
 )
-from recform.derivation.series.series import (
+from recform.series.series import (
     SKIP,
     Move,
     Series,

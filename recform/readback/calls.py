@@ -6,9 +6,9 @@ import ast
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from recform.proof.source.forms import Form, Made, Unreadable, kind_of
-from recform.proof.source.library import NUMBERS, is_made, plain
-from recform.proof.source.parts import (
+from recform.readback.forms import Form, Made, Unreadable, kind_of
+from recform.readback.library import NUMBERS, is_made, plain
+from recform.readback.parts import (
     Asked,
     Each,
     Hole,
@@ -24,7 +24,7 @@ from recform.proof.source.parts import (
 )
 
 if TYPE_CHECKING:
-    from recform.proof.source.file import File
+    from recform.readback.file import File
 
 #: How sums of members with weights are written, and where the axis of the weights is.
 WEIGHED = {"...k,k...c->...c": -1, "bk...,kbc...->bc...": 1}

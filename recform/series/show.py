@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.expr import I, L
 from recform.algebra.typeset import latex_name
 from recform.blocks.symbolic import Symbolic
-from recform.derivation.series.series import SHARED_MARK, Move, Word
+from recform.series.series import SHARED_MARK, Move, Word
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list, list_of
 from recform.algebra.reindex import rebuilt
-from recform.analysis.linear.forms import NoNumber, numeric
+from recform.linear.forms import NoNumber, numeric
 
 
 def members_of(

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from recform.algebra.formula import Formula
-from recform.analysis.linear.differentiate import Differentiator
-from recform.analysis.linear.model import (
+from recform.diagnostics import Diagnostics
+from recform.linear.differentiate import Differentiator
+from recform.linear.model import (
     INPUT,
     STEM,
     Gradient,
@@ -24,8 +25,7 @@ from recform.analysis.linear.model import (
     Source,
     merged,
 )
-from recform.analysis.linear.words import BLOCK, START, At, Polynomial
-from recform.diagnostics import Diagnostics
+from recform.linear.words import BLOCK, START, At, Polynomial
 from recform.recurrence.order import by_need
 from recform.recurrence.reach import reach_of
 from recform.recurrence.unroll import Unroller

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from recform.proof.source.forms import Form, Made, Node, Table, Unreadable, drawn
-from recform.proof.source.library import LEAN, REVERSIBLE
-from recform.proof.source.parts import (
+from recform.readback.forms import Form, Made, Node, Table, Unreadable, drawn
+from recform.readback.library import LEAN, REVERSIBLE
+from recform.readback.parts import (
     Asked,
     Hole,
     Instance,
@@ -22,7 +22,7 @@ from recform.proof.source.parts import (
     call,
     tensor,
 )
-from recform.proof.source.reader import INPUT, UNSEEN, Reader
+from recform.readback.reader import INPUT, UNSEEN, Reader
 
 #: What a module keeps of the positions before, where a network goes on by them.
 PAST = Hole("past")

@@ -31,11 +31,11 @@ from recform.algebra.expr import (
 from recform.algebra.formula import Formula
 from recform.algebra.lists import Dealt, Over
 from recform.algebra.typeset import plain
-from recform.analysis.linear.members import written_sum
-from recform.analysis.linear.model import STEM, Gradient, Law, Source, merged
-from recform.analysis.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
+from recform.linear.members import written_sum
+from recform.linear.model import STEM, Gradient, Law, Source, merged
+from recform.linear.words import BLOCK, SHARED, START, At, Letter, Polynomial
 from recform.recurrence.numbered import newest
 from recform.recurrence.unroll import Unroller
 
