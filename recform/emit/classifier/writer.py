@@ -8,6 +8,10 @@ from typing import Any
 
 from recform.algebra.symbols import size
 from recform.blocks import identifiers
+from recform.classes.chain import ChainWriter, is_chain
+from recform.classes.network import NetworkWriter
+from recform.classes.steps.owned import BlockClasses
+from recform.classes.steps.stages import StageWriter
 from recform.emit.classifier.base import base_attributes
 from recform.emit.classifier.head import write_head
 from recform.emit.classifier.levels import LevelWriter, Shown, level_shapes, reduction
@@ -23,12 +27,8 @@ from recform.emit.classifier.plan import (
     stem_parts,
 )
 from recform.emit.classifier.row import RowWriter
-from recform.emit.initialise import rule_calls
-from recform.emit.naming.names import claim_of, is_inline
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import NetworkWriter
-from recform.emit.pipelines import PipelineCode, chain
-from recform.emit.plan.definitions import (
+from recform.graph.model import NetworkGraph, Piece
+from recform.plan.definitions import (
     Assign,
     Attribute,
     Branch,
@@ -44,14 +44,14 @@ from recform.emit.plan.definitions import (
     is_parameter,
     names_read,
 )
-from recform.emit.plan.expressions import Argument, Code, Container, Holds, Item, Make
-from recform.emit.plan.network import NetworkPlan
-from recform.emit.plan.places import HEAD, STEM, Kind, Origin
-from recform.emit.rows.chain import ChainWriter, is_chain
-from recform.emit.setting import Setting
-from recform.emit.steps.owned import BlockClasses
-from recform.emit.steps.stages import StageWriter
-from recform.graph.model import NetworkGraph, Piece
+from recform.plan.expressions import Argument, Code, Container, Holds, Item, Make
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.places import HEAD, STEM, Kind, Origin
+from recform.writers.initialise import rule_calls
+from recform.writers.names import claim_of, is_inline
+from recform.writers.pipelines import PipelineCode, chain
+from recform.writers.setting import Setting
 
 #: What timm calls by name, besides what the base class has; no module may hide it.
 _PUBLIC = (*KEYWORDS, "group_matcher", "default_cfg", "pretrained_cfg")
