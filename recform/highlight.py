@@ -21,7 +21,7 @@ from pygments.token import (
 )
 
 from recform.blocks import standard
-from recform.lowering.reading.base import BUILT_IN
+from recform.outline.survey import BUILT_IN
 from recform.syntax.statements import KEYWORDS
 
 _KNOWN = (*standard().names, *BUILT_IN, "softmax", "relu", "true", "false", "input")

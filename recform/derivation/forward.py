@@ -17,7 +17,7 @@ import sympy
 
 from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.read import Wanted
-from recform.lowering.sorts import MAX_OFFSET
+from recform.reading.sorts import MAX_OFFSET
 from recform.series.automaton import (
     Reduced,
     Span,

@@ -13,7 +13,7 @@ from recform.editor.document import Document
 from recform.editor.facts import operator_lines, scalar_line, unknown_lines
 from recform.editor.names import Name, Sort
 from recform.editor.words import KEYWORDS, WORDS
-from recform.lowering.flows.operator_calls import usage
+from recform.outline.operator_calls import usage
 from recform.source import Span
 
 _WORD = re.compile(r"[a-z]+")

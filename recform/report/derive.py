@@ -19,7 +19,7 @@ from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
 )
-from recform.lowering.sections import Section, sections
+from recform.outline.sections import Section, sections
 from recform.series import regex as regexes
 from recform.series.show import LATEX, Place
 from recform.source import Source

@@ -16,7 +16,7 @@ from recform.blocks import Arguments, Misfit, Shape, put_in, symbols_in
 from recform.blocks.identifiers import identifier
 from recform.blocks.template import free_names, renamed, template
 from recform.diagnostics import CompileError, Diagnostics
-from recform.lowering.sections import DEFAULTS
+from recform.outline.sections import DEFAULTS
 from recform.plan.definitions import (
     Assign,
     Attribute,

@@ -20,7 +20,7 @@ from recform.compiler import compile_source, from_text
 from recform.derivation.forward import Derivation, derive
 from recform.derivation.general.read import read, statement_of
 from recform.diagnostics import CompileError, Diagnostics
-from recform.lowering.sections import sections
+from recform.outline.sections import sections
 from recform.report.derive import Derived, forward
 from recform.report.derive_back import backward, written
 from recform.series.automaton import equal

@@ -19,7 +19,7 @@ from recform.editor.lines import Lines
 from recform.editor.names import Sort
 from recform.editor.rename import Refused, edited, rename
 from recform.editor.words import FREE, KEYWORDS, WORDS
-from recform.lowering.reading.base import BUILT_IN
+from recform.outline.survey import BUILT_IN
 from recform.source import Source
 from recform.syntax import statements
 

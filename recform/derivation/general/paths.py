@@ -13,7 +13,7 @@ from recform.blocks.symbolic import Symbolic
 from recform.derivation.general.automaton import MAX_STATES
 from recform.derivation.general.weights import Refused
 from recform.diagnostics import Diagnostics, closest
-from recform.lowering.sorts import Reported
+from recform.reading.sorts import Reported
 from recform.series.automaton import is_zero, minimal, squared
 from recform.series.series import (
     SKIP,

@@ -26,7 +26,7 @@ from recform.derivation.general.slopes import (
 )
 from recform.derivation.general.terms import NoRow, row_of
 from recform.diagnostics import Unread
-from recform.lowering.sorts import MAX_TERMS
+from recform.reading.sorts import MAX_TERMS
 from recform.series.series import SKIP
 from recform.syntax import nodes as n
 

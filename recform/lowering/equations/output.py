@@ -10,8 +10,8 @@ from recform.algebra.formula import Equation
 from recform.algebra.indices import at_time, untimed
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.vanish import present
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reader, Reported
+from recform.outline.sections import Section
+from recform.reading.sorts import Reader, Reported
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -32,7 +32,7 @@ from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.recurring import lag_of
-from recform.lowering.reading.base import Reported
+from recform.reading.base import Reported
 from recform.source import Span
 
 

@@ -37,7 +37,7 @@ from recform.blocks import Argument, Arguments, Kind, symbols_in
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.position import Position
 from recform.lowering.equations.recurring import lagged, recurring
-from recform.lowering.reading.base import Reported
+from recform.reading.base import Reported
 from recform.source import Span
 
 

@@ -26,8 +26,8 @@ from recform.lowering.equations.left_side import (
 from recform.lowering.equations.several import SeveralReader, is_several, told_twice
 from recform.lowering.equations.times import Copy, TimeReader
 from recform.lowering.equations.vanish import present
-from recform.lowering.sections import Section
-from recform.lowering.sorts import MAX_OFFSET, Reader, Reported, split_of
+from recform.outline.sections import Section
+from recform.reading.sorts import MAX_OFFSET, Reader, Reported, split_of
 from recform.syntax import nodes as n
 from recform.syntax.rename import renamed
 

@@ -11,10 +11,10 @@ from recform.algebra.symbols import FIRST
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.left_side import shift_of
-from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import Section
-from recform.lowering.sorts import Reader
-from recform.lowering.survey import references
+from recform.outline.definitions import every_name
+from recform.outline.sections import Section
+from recform.outline.survey import references
+from recform.reading.sorts import Reader
 from recform.syntax import nodes as n
 
 

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 
 from recform.blocks import Library, defaults, identifiers
 from recform.diagnostics import CompileError, Diagnostics, Label, closest
-from recform.lowering.flows.definitions import defined_name, is_definition
+from recform.outline.definitions import defined_name, is_definition
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse

@@ -15,9 +15,9 @@ from recform.algebra.symbols import MAX_SIZE
 from recform.blocks import Layout, Shape, Stride
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.flows.operator_calls import names_in
-from recform.lowering.sections import Section
-from recform.lowering.survey import Survey
+from recform.outline.operator_calls import names_in
+from recform.outline.sections import Section
+from recform.outline.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -13,8 +13,8 @@ from recform.algebra.scalars import ScalarReader
 from recform.blocks.identifiers import nearest_label
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
-from recform.lowering.sections import Section
-from recform.lowering.survey import Survey
+from recform.outline.sections import Section
+from recform.outline.survey import Survey
 from recform.syntax import nodes as n
 
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9_]*")

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from recform.blocks import Library, identifiers
 from recform.diagnostics import Diagnostics, Label
-from recform.lowering.sections import Section
-from recform.lowering.survey import Survey
+from recform.outline.sections import Section
+from recform.outline.survey import Survey
 from recform.source import Span
 from recform.syntax import nodes as n
 

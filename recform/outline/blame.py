@@ -9,7 +9,7 @@ from dataclasses import replace
 from numbers import Rational
 
 from recform.diagnostics import CompileError, Diagnostic, Label
-from recform.lowering.flows.definitions import every_name
+from recform.outline.definitions import every_name
 from recform.syntax import nodes as n
 
 #: What is said of values: out of range, no number, no whole one, not divisible.

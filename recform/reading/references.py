@@ -25,8 +25,9 @@ from recform.algebra.symbols import FIRST
 from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
-from recform.lowering.reading.base import BUILT_IN, Value
-from recform.lowering.reading.indices import Indices
+from recform.outline.survey import BUILT_IN
+from recform.reading.base import Value
+from recform.reading.indices import Indices
 from recform.syntax import nodes as n
 
 

@@ -9,11 +9,15 @@ from itertools import pairwise
 from recform.algebra.scalars import FUNCTIONS
 from recform.blocks import Library
 from recform.diagnostics import Diagnostics
-from recform.lowering.reading.base import BUILT_IN
-from recform.lowering.sections import Section
-from recform.lowering.twice import is_parameters, on_two_blocks
+from recform.outline.sections import Section
+from recform.outline.twice import is_parameters, on_two_blocks
 from recform.source import Span
 from recform.syntax import nodes as n
+
+#: What puts several tensors together, element by element.
+COMBINE = ("max", "min", "mean")
+#: Functions that no library has to know.
+BUILT_IN = ("sum", "prod", "concat", "split", "dot", "norm", *COMBINE)
 
 
 @dataclass

@@ -18,9 +18,10 @@ from recform.algebra.operators import (
     apply,
 )
 from recform.diagnostics import Label, closest
-from recform.lowering.reading.base import BUILT_IN, COMBINE, Reported, Value
-from recform.lowering.reading.ranges import Ranges
-from recform.lowering.twice import is_parameters
+from recform.outline.survey import BUILT_IN, COMBINE
+from recform.outline.twice import is_parameters
+from recform.reading.base import Reported, Value
+from recform.reading.ranges import Ranges
 from recform.syntax import nodes as n
 
 

@@ -13,8 +13,8 @@ from recform.algebra.operators import OperatorRef
 from recform.algebra.symbols import parameter
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, closest
-from recform.lowering.reading.members import Range
-from recform.lowering.sorts import MAX_TERMS, Names, Reader, Value
+from recform.reading.members import Range
+from recform.reading.sorts import MAX_TERMS, Names, Reader, Value
 from recform.source import Span
 from recform.syntax import nodes as n
 

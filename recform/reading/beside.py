@@ -16,9 +16,9 @@ from recform.algebra.formula import Pipeline
 from recform.algebra.operators import Scalar
 from recform.blocks.operators.padding import Append
 from recform.blocks.symbolic import Symbolic
-from recform.lowering.reading.appended import Appended
-from recform.lowering.reading.base import Base, Value
-from recform.lowering.reading.members import reads_block, reads_member
+from recform.reading.appended import Appended
+from recform.reading.base import Base, Value
+from recform.reading.members import reads_block, reads_member
 from recform.syntax import nodes as n
 
 

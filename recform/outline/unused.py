@@ -14,9 +14,9 @@ from recform.algebra.body import every_step
 from recform.algebra.formula import Formula, Scope
 from recform.blocks import defaults
 from recform.diagnostics import Diagnostics, closest
-from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import LIFT, RISE, Section, default_statements, sections
-from recform.lowering.survey import survey
+from recform.outline.definitions import every_name
+from recform.outline.sections import LIFT, RISE, Section, default_statements, sections
+from recform.outline.survey import survey
 from recform.source import Source, Span
 from recform.syntax import nodes as n
 

@@ -2,5 +2,5 @@
 
 :mod:`base` knows the names, :mod:`indices` and :mod:`references` read what has an index,
 :mod:`ranges` what runs over several, :mod:`calls` functions and operators. The rules of
-sums and products, and the whole reader, are in :mod:`recform.lowering.sorts`.
+sums and products, and the whole reader, are in :mod:`recform.reading.sorts`.
 """

@@ -39,9 +39,9 @@ from recform.algebra.operators import (
 from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
-from recform.lowering.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
-from recform.lowering.reading.calls import Calls
-from recform.lowering.reading.members import Range
+from recform.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
+from recform.reading.calls import Calls
+from recform.reading.members import Range
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -32,8 +32,8 @@ from recform.algebra.multiples import scaled
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.reindex import rebuilt
 from recform.blocks.symbolic import Symbolic
-from recform.lowering.reading.base import Value
-from recform.lowering.reading.references import References
+from recform.reading.base import Value
+from recform.reading.references import References
 from recform.source import Span
 from recform.syntax import nodes as n
 

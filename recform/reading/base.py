@@ -16,7 +16,7 @@ from recform.algebra.placed import Row
 from recform.blocks import Library
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics, Label
-from recform.lowering.reading.appended import Appended
+from recform.reading.appended import Appended
 from recform.source import Span
 from recform.syntax import nodes as n
 
@@ -31,8 +31,6 @@ MAX_PARTS = 4096
 MAX_OFFSET = 32
 MAX_INDEX = 256
 
-COMBINE = ("max", "min", "mean")
-BUILT_IN = ("sum", "prod", "concat", "split", "dot", "norm", *COMBINE)
 
 Value = Tensor | OperatorExpr
 

@@ -13,8 +13,8 @@ from recform.algebra.symbols import GENERATED, SYMBOLS, size
 from recform.blocks.identifiers import identifier, is_taken
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
-from recform.lowering.flows.definitions import every_name
-from recform.lowering.sections import Section
+from recform.outline.definitions import every_name
+from recform.outline.sections import Section
 from recform.source import Span
 from recform.syntax import nodes as n
 

@@ -8,8 +8,8 @@ from recform.algebra.expr import I, L, Learned, T
 from recform.algebra.indices import mirrored
 from recform.algebra.operators import Scalar
 from recform.blocks.symbolic import Symbolic
-from recform.lowering.reading.base import MAX_INDEX, MAX_OFFSET, Base
-from recform.lowering.survey import references
+from recform.outline.survey import references
+from recform.reading.base import MAX_INDEX, MAX_OFFSET, Base
 from recform.syntax import nodes as n
 
 
