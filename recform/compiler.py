@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from recform import graph, proof, recurrence
-from recform.blocks import plugins as user
 from recform.compiled import Compiled, answered, emit_source
 from recform.diagnostics import CompileError, Diagnostics
 from recform.files import decode, read_source
 from recform.memory import Memory, memory_of
 from recform.modules import load_source
+from recform.operators import plugins as user
 from recform.outline.blame import blaming
 from recform.outline.sections import no_network
 from recform.source import Source
@@ -36,8 +36,8 @@ from recform.syntax.uses import Folder
 
 if TYPE_CHECKING:
     from recform.algebra.formula import Formula
-    from recform.blocks.plugins import Plugin
     from recform.graph import NetworkGraph
+    from recform.operators.plugins import Plugin
     from recform.proof import Proof
 
 

@@ -20,7 +20,7 @@ from pygments.token import (
     Whitespace,
 )
 
-from recform.blocks import standard
+from recform.operators import standard
 from recform.outline.survey import BUILT_IN
 from recform.syntax.statements import KEYWORDS
 

@@ -34,8 +34,8 @@ from recform.algebra.expr import (
 )
 from recform.algebra.indices import time_of, untimed
 from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
-from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
+from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 

@@ -22,9 +22,9 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula, Pipeline, Step
-from recform.blocks.operators.activation import Identity, plain
-from recform.blocks.operators.regularise import Dropout, DropPath
 from recform.blocks.symbolic import Symbolic
+from recform.operators.activation import Identity, plain
+from recform.operators.regularise import Dropout, DropPath
 from recform.proof.fitting import LINEAR, require_room
 from recform.proof.network import Refuted
 

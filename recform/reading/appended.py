@@ -9,8 +9,8 @@ from recform.algebra.expr import Tensor
 from recform.algebra.formula import Pipeline, Step
 from recform.algebra.placed import placed
 from recform.blocks import Arguments, Library, put_in
-from recform.blocks.operators.padding import Append
 from recform.blocks.symbolic import Symbolic
+from recform.operators.padding import Append
 from recform.source import Span
 
 

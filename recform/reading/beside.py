@@ -14,8 +14,8 @@ import sympy
 from recform.algebra.expr import Apply, Concat, I, K, Learned, Tensor
 from recform.algebra.formula import Pipeline
 from recform.algebra.operators import Scalar
-from recform.blocks.operators.padding import Append
 from recform.blocks.symbolic import Symbolic
+from recform.operators.padding import Append
 from recform.reading.appended import Appended
 from recform.reading.base import Base, Value
 from recform.reading.members import reads_block, reads_member

@@ -22,9 +22,9 @@ from recform.algebra.indices import at_time, mirrored, untimed
 from recform.algebra.operators import OperatorRef, Scalar
 from recform.algebra.placed import Placed
 from recform.algebra.symbols import FIRST
-from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import closest
+from recform.operators.positions import Shift
 from recform.outline.survey import BUILT_IN
 from recform.reading.base import Value
 from recform.reading.indices import Indices

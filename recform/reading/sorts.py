@@ -36,9 +36,9 @@ from recform.algebra.operators import (
     apply,
     summed,
 )
-from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Label
+from recform.operators.activation import RECIPROCAL
 from recform.reading.base import MAX_OFFSET, MAX_TERMS, Names, Reported, Value
 from recform.reading.calls import Calls
 from recform.reading.members import Range

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from recform.blocks import Argument, defaults, standard
+from recform.blocks import Argument, defaults
 from recform.blocks.examples import random_inputs
 from recform.compiler import compile_source, from_text
+from recform.operators import standard
 from recform.outline.operator_calls import usage
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "language.md"

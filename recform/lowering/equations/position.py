@@ -28,10 +28,10 @@ from recform.algebra.formula import Pipeline, Start
 from recform.algebra.indices import offset
 from recform.algebra.reindex import rebuilt
 from recform.blocks.identifiers import identifier
-from recform.blocks.operators.positions import Shift
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.lowering.equations.recurring import lag_of
+from recform.operators.positions import Shift
 from recform.reading.base import Reported
 from recform.source import Span
 

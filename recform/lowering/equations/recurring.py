@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from recform.algebra.expr import Elementwise, State, Tensor
 from recform.algebra.formula import Equation
 from recform.algebra.indices import offset
-from recform.blocks.operators.positions import Shift
+from recform.operators.positions import Shift
 
 
 def lag_of(tensor: Tensor) -> tuple[State, int] | None:

@@ -30,8 +30,8 @@ from recform.algebra.expr import (
 from recform.algebra.lists import Dealt, Listed, Members, Over, is_list
 from recform.blocks import Shape
 from recform.blocks.applied import function_call
-from recform.blocks.operators.activation import RECIPROCAL
 from recform.blocks.shape import Layout
+from recform.operators.activation import RECIPROCAL
 from recform.recurrence.model import Slot
 
 #: What an expression ends in, from the weakest; LOW is all that binds weaker than a sum.

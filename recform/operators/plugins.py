@@ -18,10 +18,11 @@ from types import ModuleType
 from typing import TypeAlias
 
 from recform.blocks.guard import faults, guarded, tried
-from recform.blocks.library import Library, operators_in, standard
+from recform.blocks.library import Library, operators_in
 from recform.blocks.operator import Misfit, Operator
 from recform.diagnostics import Diagnostics
 from recform.files import noted
+from recform.operators import standard
 
 GROUP = "recform.operators"
 #: A file (``operators.py``), the name of a module, a module, or an operator itself.

@@ -5,9 +5,9 @@ from __future__ import annotations
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Cost, Emitted, Operator, Weights, require_layout
-from recform.blocks.operators.window import divides
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
+from recform.operators.window import divides
 
 _EPS = "added to the variance, so that nothing divides by zero"
 

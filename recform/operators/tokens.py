@@ -14,10 +14,10 @@ from recform.blocks.operator import (
     Several,
     require_layout,
 )
-from recform.blocks.operators.convolution import CONV
-from recform.blocks.operators.window import pair
 from recform.blocks.shape import Layout, Shape
 from recform.blocks.support import template
+from recform.operators.convolution import CONV
+from recform.operators.window import pair
 
 
 class Patches(Operator):

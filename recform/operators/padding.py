@@ -5,8 +5,8 @@ from __future__ import annotations
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code, fraction
 from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
-from recform.blocks.operators.window import pair
 from recform.blocks.shape import Layout, Shape
+from recform.operators.window import pair
 
 
 class ZeroPad(Operator):

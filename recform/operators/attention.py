@@ -16,9 +16,9 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.operators.linear import LINEAR
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
+from recform.operators.linear import LINEAR
 
 
 class Attention(Operator):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
-from recform.blocks.operators.window import divides, pair
 from recform.blocks.shape import Layout, Shape
+from recform.operators.window import divides, pair
 
 
 class ChannelShuffle(Operator):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from recform.blocks.arguments import Argument, Arguments, Kind
 from recform.blocks.code import code
 from recform.blocks.operator import Cost, Emitted, Misfit, Operator, require_layout
-from recform.blocks.operators.window import check_grid, pair, window, window_up
 from recform.blocks.shape import Layout, Shape
+from recform.operators.window import check_grid, pair, window, window_up
 
 _COMMON = (
     Argument("kernel", Kind.WINDOW, None, "the whole grid, made a vector, if left out"),

@@ -14,7 +14,9 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.operators.window import (
+from recform.blocks.shape import Layout, Shape, Size
+from recform.blocks.support import template
+from recform.operators.window import (
     check_grid,
     divides,
     floored,
@@ -22,8 +24,6 @@ from recform.blocks.operators.window import (
     pair,
     window,
 )
-from recform.blocks.shape import Layout, Shape, Size
-from recform.blocks.support import template
 
 #: Weights of nn.Conv2d.
 CONV = Weights("conv", ("nn.Conv2d",))

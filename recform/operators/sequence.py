@@ -12,9 +12,9 @@ from recform.blocks.operator import (
     Weights,
     require_layout,
 )
-from recform.blocks.operators.window import divides
 from recform.blocks.shape import Layout, Shape, Size
 from recform.blocks.support import template
+from recform.operators.window import divides
 
 
 class TokenConv(Operator):
