@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from recform.lowering.settings import RULES
 from recform.memory import Memory
+from recform.outline.settings import RULES
 
 #: Of each keyword, how its statement looks, and what it declares.
 KEYWORDS = {
