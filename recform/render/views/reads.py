@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from recform.algebra.expr import Over, subtensors
+from recform.algebra.expr import subtensors
 from recform.algebra.formula import Formula
+from recform.algebra.lists import Over
 from recform.analysis.reads import FIXED, Reads, exact, reads
 from recform.graph.model import NetworkGraph
 from recform.recurrence.regimes import at_depth
