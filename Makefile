@@ -51,15 +51,8 @@ format: $(STAMP) ## Sort imports, mend what ruff can mend, format
 	$(PY) -m ruff check --fix-only .
 	$(PY) -m ruff format .
 
-bench: $(STAMP) ## Measure the compiler and what it emits
-	$(PY) benchmarks/compile.py
-	$(PY) benchmarks/analysis.py
-	$(PY) benchmarks/analysis.py --plain --runs 1
-	$(PY) benchmarks/startup.py
-	$(PY) benchmarks/editor.py
-	$(PY) benchmarks/training.py
-	$(PY) benchmarks/memory.py
-	$(PY) benchmarks/inference.py
+bench: $(STAMP) ## Measure, and mark what is worse than docs/benchmarks.md; ARGS=--quick
+	$(PY) benchmarks/bench.py $(ARGS)
 
 grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
 	$(PY) -m recform.syntax.generate

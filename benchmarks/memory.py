@@ -1,34 +1,31 @@
 """What networks keep for their backward passes, and what keeping less costs.
 
-Of each network the plain and the lean form (`recform compile --memory lean`) run in one
-process, with the same weights, beside torchvision's where it has one, and beside the form
-that runs backwards (`--memory reversible`) where there is an inverse. Kept is what is
-allocated behind the forward pass, without its result; the peak is that of a whole step.
-Both come from the profiler on a CPU, which sees each allocation whoever makes it, and from
-the allocator on a GPU. The time is the processor's on a CPU, the best of the turns that
-the forms take.
-
-    python benchmarks/memory.py [--device cuda] [--only NAME] [--turns 2] [--json FILE]
+The forms of a network (`--memory lean`, `--memory reversible`) run beside the plain one with
+the same weights, and beside those that are written by hand. Kept is what is allocated behind
+the forward pass, without its result; the peak is that of a whole step. Both come from the
+profiler on a CPU, which sees each allocation whoever makes it, and from the allocator on a
+GPU (bfloat16, channels last). The time is the processor's on a CPU.
 """
 
 from __future__ import annotations
 
-import argparse
-import contextlib
-import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
+import torchvision
+from peers import Coupled, Printed
+from table import EXAMPLES, Asked, Figure, ratios, turns
 from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 import recform
 from recform.blocks.examples import random_examples
 
-EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 MIB = 2**20
 
 
@@ -40,46 +37,73 @@ class Case:
         formula: its file, or its text.
         network: of the file.
         count: of the examples in a batch on a CPU.
-        peer: makes torchvision's network.
+        peer: makes one by hand, and what that is called.
         dropout: whether its dropout is on.
-        back: whether its blocks can be run backwards.
+        bounds: of what is kept, of the peak and of the time, for each form.
+        is_quick: whether it is measured where all is to be quick.
     """
 
     formula: Path | str
     network: str | None = None
     count: int = 2
-    peer: str = ""
+    peer: tuple[str, Callable[[], nn.Module]] | None = None
     dropout: bool = True
-    back: bool = False
+    bounds: Mapping[str, tuple[float, float, float]] = field(
+        default_factory=lambda: {"lean": (0.6, 1.0, 1.25)}
+    )
+    is_quick: bool = False
+
+
+def theirs(name: str) -> tuple[str, Callable[[], nn.Module]]:
+    """torchvision's network."""
+    return "torchvision's", getattr(torchvision.models, name)
 
 
 ROW = (
     "input 3 x 32 x 32\nstages 64 x {}\nhead avgpool > linear(10)\n"
     "W = conv(3, c) > bn > relu > conv(3, c) > bn\nX_i = W_i*X_<i-1> + X_<i-2>\n"
 )
+COUPLED = (
+    "input 3 x 32 x 32\nstages 32 x 16\nstem conv(3, 2*c) > bn > relu\n"
+    "head avgpool > linear(10)\nF = conv(3, c) > bn > relu\nG = F\n"
+    "A_0, B_0 = split(input, 2)\nA_i = A_<i-1> + F_i*B_<i-1>\n"
+    "B_i = B_<i-1> + G_i*A_i\noutput concat(A_L, B_L)\n"
+)
+BACK = {"lean": (0.6, 1.0, 1.25), "reversible": (0.15, 1.0, 1.4)}
 CASES = {
-    "ResNet-50": Case(EXAMPLES / "zoo/resnet50.rf", peer="resnet50"),
-    "ResNet-50s": Case(EXAMPLES / "paper/resnet_imagenet_s.rf", "ResNet50s"),
-    "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf", peer="densenet121"),
-    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", peer="mobilenet_v2"),
-    "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf", peer="convnext_tiny"),
+    "ResNet-50": Case(EXAMPLES / "zoo/resnet50.rf", peer=theirs("resnet50")),
+    "ResNet-50s": Case(
+        EXAMPLES / "paper/resnet_imagenet_s.rf",
+        "ResNet50s",
+        bounds={"lean": (0.5, 1.0, 1.25)},
+    ),
+    "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf"),
+    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf"),
+    "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf"),
     "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1),
-    "GPT-2 small, no dropout": Case(EXAMPLES / "zoo/gpt2.rf", count=1, dropout=False),
-    "RevNet-110": Case(EXAMPLES / "zoo/revnet.rf", "RevNet110", count=16, back=True),
-    "A.4.1, 16 blocks": Case(ROW.format(16), count=8, back=True),
-    "A.4.1, 64 blocks": Case(ROW.format(64), count=8, back=True),
+    "GPT-2 small, no dropout": Case(
+        EXAMPLES / "zoo/gpt2.rf",
+        count=1,
+        dropout=False,
+        bounds={"lean": (0.63, 1.0, 1.25)},
+    ),
+    "RevNet-110": Case(EXAMPLES / "zoo/revnet.rf", "RevNet110", count=16, bounds=BACK),
+    "A.5, 32 x 32": Case(
+        EXAMPLES / "paper/a5_printed.rf",
+        count=8,
+        peer=("as printed", Printed),
+        is_quick=True,
+    ),
+    "coupled, 16 blocks": Case(
+        COUPLED,
+        count=8,
+        peer=("by plain autograd", lambda: Coupled(32, 16)),
+        bounds=BACK,
+        is_quick=True,
+    ),
+    "A.4.1, 16 blocks": Case(ROW.format(16), count=8, bounds=BACK, is_quick=True),
+    "A.4.1, 64 blocks": Case(ROW.format(64), count=8, bounds=BACK),
 }
-
-
-@dataclass(frozen=True)
-class Row:
-    """What was measured of a network: MiB kept for one example, MiB of the peak, seconds."""
-
-    network: str
-    form: str
-    kept: float
-    peak: float
-    seconds: float
 
 
 # ------------------------------------------------------------------------- memory
@@ -124,16 +148,14 @@ class OnGpu:
 
 
 def forms(case: Case, *, compiled: bool) -> dict[str, nn.Module]:
-    """The networks that are compared; plain and lean have the same weights."""
+    """The networks that are compared; the forms have the same weights."""
     torch.manual_seed(0)
     made: dict[str, nn.Module] = {}
-    if case.peer:
-        import torchvision
-
-        made["torchvision"] = getattr(torchvision.models, case.peer)()
-    for form in ("plain", "lean", *(["reversible"] if case.back else [])):
+    for form in ("plain", *case.bounds):
         made[form] = recform.load(case.formula, case.network, memory=form)
         made[form].load_state_dict(made["plain"].state_dict())
+    if case.peer is not None:
+        made[case.peer[0]] = case.peer[1]()
     for net in made.values() if not case.dropout else ():
         for module in net.modules():
             if isinstance(module, nn.Dropout):
@@ -145,75 +167,53 @@ def forms(case: Case, *, compiled: bool) -> dict[str, nn.Module]:
     return made
 
 
-def rows(name: str, case: Case, device: str, count: int, turns: int) -> Iterator[Row]:
-    """Measures the forms of a network, in turns."""
-    on = OnGpu() if device == "cuda" else OnCpu()
+def measured(name: str, case: Case, asked: Asked) -> Iterator[Figure]:
+    """What the forms of a network keep and take, of what the plain one does."""
+    on = OnGpu() if asked.device == "cuda" else OnCpu()
+    on_gpu = isinstance(on, OnGpu)
     given = recform.compile(case.formula, case.network).formula.input
-    x = random_examples(given, count or case.count).to(device)
+    x = random_examples(given, 32 if on_gpu else case.count).to(asked.device)
     nets = {}
-    for form, net in forms(case, compiled=device == "cuda").items():
-        nets[form] = net.to(device)
-        if device == "cuda" and x.dim() == 4:
-            nets[form] = net.to(device, memory_format=torch.channels_last)
-    frame = contextlib.nullcontext()
-    if device == "cuda":
-        frame = torch.autocast("cuda", torch.bfloat16)  # type: ignore[assignment]
-    best: dict[str, float] = {}
-    sizes: dict[str, tuple[float, float]] = {}
-
-    def step(net: nn.Module) -> Tensor:
-        with frame:
-            made: Tensor = net(x)
-        made.float().sum().backward()
-        return made.detach()
+    for form, net in forms(case, compiled=on_gpu).items():
+        nets[form] = net.to(asked.device)
+        if on_gpu and x.dim() == 4:
+            nets[form] = net.to(memory_format=torch.channels_last)
 
     def forward(net: nn.Module) -> Tensor:
+        frame = torch.autocast("cuda", torch.bfloat16) if on_gpu else nullcontext()
         with frame:
             made: Tensor = net(x)
         return made
 
+    def step(net: nn.Module) -> Tensor:
+        made = forward(net)
+        made.float().sum().backward()
+        return made.detach()
+
+    sizes: dict[str, tuple[float, float]] = {}
     for form, net in nets.items():
         step(net)  # makes the gradients, which are none of it
         kept, _ = on.measure(lambda net=net: forward(net))  # type: ignore[misc]
         _, peak = on.measure(lambda net=net: step(net))  # type: ignore[misc]
-        sizes[form] = kept / len(x) / MIB, peak / MIB
-    for _ in range(turns):
-        for form, net in nets.items():
-            start = on.clock()
-            step(net)
-            best[form] = min(best.get(form, 1e9), on.clock() - start)
+        sizes[form] = kept, peak
+    actions = {form: partial(step, net) for form, net in nets.items()}
+    count = asked.turns(6) if case.is_quick else 2
+    times = turns(actions, count, on.clock, warm=0)
+    plain = sizes["plain"]
+    yield Figure(f"{name}: kept by an example", [plain[0] / len(x) / MIB], "MiB")
     for form in nets:
-        yield Row(name, form, *sizes[form], best[form])
+        if form != "plain":
+            kept, peak, slower = case.bounds.get(form, (None, None, None))
+            own = [size / other for size, other in zip(sizes[form], plain, strict=True)]
+            yield Figure(f"{name}, {form}: kept", own[:1], bound=kept)
+            yield Figure(f"{name}, {form}: peak of a step", own[1:], bound=peak)
+            time_ = ratios(times[form], times["plain"])
+            yield Figure(f"{name}, {form}: time", time_, bound=slower)
 
 
-def main() -> None:
-    """Prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--only", choices=tuple(CASES), action="append")
-    parser.add_argument("--count", type=int, default=0, help="examples in a batch")
-    parser.add_argument("--turns", type=int, default=2)
-    parser.add_argument("--json", type=Path)
-    asked = parser.parse_args()
-    print(
-        "| network | form | MiB kept an example | ratio | peak | ratio | time | ratio |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    found = []
-    for name in asked.only or CASES:
-        made = list(rows(name, CASES[name], asked.device, asked.count, asked.turns))
-        plain = next(row for row in made if row.form == "plain")
-        for row in made:
-            print(
-                f"| {name} | {row.form} | {row.kept:.2f} | {row.kept / plain.kept:.3f} "
-                f"| {row.peak:.1f} | {row.peak / plain.peak:.3f} "
-                f"| {row.seconds:.3f} s | {row.seconds / plain.seconds:.3f} |",
-                flush=True,
-            )
-        found += made
-    if asked.json:
-        asked.json.write_text(json.dumps(list(map(asdict, found)), indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+def figures(asked: Asked) -> Iterator[Figure]:
+    """All networks; the small ones, if it is to be quick."""
+    torch.set_num_threads(1)
+    for name, case in CASES.items():
+        if case.is_quick or not asked.quick:
+            yield from measured(name, case, asked)

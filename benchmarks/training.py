@@ -1,25 +1,19 @@
 """What a step of `recform train` costs beside a bare loop with the same batches.
 
-The two take turns, some steps each, in one process, so that a machine whose speed drifts
-does not matter; the figure is the median of the ratios of neighbouring turns. The bare loop
-does what the trainer must do: it forms the batches, sets the learning rate, and adds up the
-loss.
-
-    python benchmarks/training.py [--turns 40] [--json FILE]
+The bare loop does what the trainer must do: it forms the batches, sets the learning rate, and
+adds up the loss. A turn is some steps.
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from table import Asked, Figure, ratios, turns
 from torch.nn import functional as F
 
 from recform.compiler import compile_source, from_text
@@ -41,8 +35,6 @@ head avgpool > linear(classes)
 W = conv(3, c, stride=s) > bn > relu > conv(3, c) > bn
 X_i = relu(X_<i-1> + W_i*X_<i-1>)
 """
-#: The largest ratio that is allowed.
-BOUND = 1.03
 #: Steps of a turn.
 STEPS = 4
 
@@ -82,16 +74,15 @@ def trainers(plan: Plan, training: Training) -> Iterator[None]:
         epoch += 1
 
 
-def taken(loop: Iterator[None]) -> float:
-    """Seconds of the processor for a turn."""
-    start = time.process_time()
+def some(loop: Iterator[None]) -> None:
+    """A turn."""
     for _ in range(STEPS):
         next(loop)
-    return time.process_time() - start
 
 
-def measured(turns: int) -> tuple[float, float]:
-    """The ratio, and the seconds of a step of the bare loop."""
+def figures(asked: Asked) -> Iterator[Figure]:
+    """Both loops, in turns."""
+    torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         recipe = recipe_of("quick", ["epochs=100000"])
         numerics = Numerics(device="cpu", checkpoint=1e9)
@@ -101,34 +92,11 @@ def measured(turns: int) -> tuple[float, float]:
         )[0]
         plan = of_formula(compiling, wanted)
         with accelerator(recipe, plan.numerics) as engine:
-            ours, theirs = trainers(plan, Training(plan, engine, Silent())), bare(plan)
-            pairs = []
-            for turn in range(2 + turns):
-                # Who is first changes.
-                order = (ours, theirs) if turn % 2 else (theirs, ours)
-                found = {id(loop): taken(loop) for loop in order}
-                pairs.append((found[id(ours)], found[id(theirs)]))
-    pairs = pairs[2:]
-    ratio = statistics.median(a / b for a, b in pairs)
-    return ratio, statistics.median(b for _, b in pairs) / STEPS
-
-
-def main() -> None:
-    """Measures, prints, and writes the ratio as JSON if asked to."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=40)
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    ratio, seconds = measured(options.turns)
-    mark = "" if ratio <= BOUND else "  TOO SLOW"
-    print(
-        f"a step of a bare loop: {seconds * 1000:.1f} ms; of recform train: "
-        f"{ratio:.3f} times that, bound {BOUND}{mark}"
-    )
-    if options.json:
-        options.json.write_text(json.dumps({"train": ratio}, indent=2) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+            loops = {
+                "ours": trainers(plan, Training(plan, engine, Silent())),
+                "bare": bare(plan),
+            }
+            actions = {name: partial(some, loop) for name, loop in loops.items()}
+            times = turns(actions, asked.turns(40), warm=2)
+    found = ratios(times["ours"], times["bare"])
+    yield Figure("step of `recform train` / step of a bare loop", found, bound=1.03)

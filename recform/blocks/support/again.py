@@ -76,8 +76,11 @@ class Again:
         tensor = self.tensor()
         if tensor is None:
             raise RuntimeError("a tensor is gone that the backward pass needs")
-        with torch.no_grad():
-            self.kept = self.small[0](tensor) if self.small else tensor.detach()
+        if tensor.requires_grad and tensor.is_leaf:
+            self.kept = tensor  # A parameter hangs on nothing.
+        else:
+            with torch.no_grad():
+                self.kept = self.small[0](tensor) if self.small else tensor.detach()
         self.stands = self.kept._version
         self.make, self.inputs, self.deep = None, (), 0
 

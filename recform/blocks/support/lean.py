@@ -35,6 +35,10 @@ class Lean(TorchDispatchMode):
         )
     )
 
+    #: Of each operation its name, and whether what it makes lies in what it gets: asking
+    #: torch takes longer than many an operation does.
+    KNOWN: dict[Any, tuple[str, bool]] = {}
+
     @staticmethod
     def forward(method: Callable[..., Any]) -> Callable[..., Any]:
         """A forward pass as one that keeps little."""
@@ -108,13 +112,18 @@ class Lean(TorchDispatchMode):
     ) -> Any:
         """Runs an operation, and notes how what it makes is made again."""
         out = func(*args, **(kwargs or {}))
+        if func not in self.KNOWN:
+            schema = func._schema
+            lies = any(result.alias_info for result in schema.returns)
+            self.KNOWN[func] = schema.name.removeprefix("aten::"), lies
+        name, lies = self.KNOWN[func]
+        if types or lies:
+            if not types and name in ("bernoulli_", "div_"):
+                self.drop(name, args)
+            return out
         made = out if isinstance(out, tuple | list) else (out,)
         made = [t for t in made if type(t) is Tensor and t.layout == torch.strided]
-        name = func._schema.name.removeprefix("aten::")
-        if types or not made:
-            return out
-        if any(result.alias_info for result in func._schema.returns):
-            self.drop(name, args)
+        if not made:
             return out
         for tensor in made:
             self.note(tensor)
@@ -195,14 +204,11 @@ class Lean(TorchDispatchMode):
         """Notes that a mask, of zeros and one other number, is kept as yes and no."""
         mask = args[0]
         again = mask.__dict__.get("again")
-        if name == "bernoulli_":
-            by = 1.0
-        elif (
-            name == "div_" and again and again.small and again.version == mask._version
-        ):
+        by = 1.0
+        if name == "div_":
+            if not (again and again.small and again.version == mask._version):
+                return
             by = args[1]
-        else:
-            return
         kind = mask.dtype
         small = (lambda t: t != 0, lambda kept: kept.to(kind).div_(by))
         again = self.note(mask, None, (), small)
