@@ -4,13 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from recform.algebra.expr import (
-    Apply,
-    History,
-    Scaled,
-    State,
-    Tensor,
-)
+from recform.algebra.expr import Apply, History, Scaled, State, Tensor
 from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step, contexts_of
 from recform.recurrence.moves import move, used_in
