@@ -9,6 +9,8 @@ JOBS   ?= 2
 SCALE  ?= 1
 # More options for pytest: make test ARGS="-k resnet".
 ARGS   ?=
+# A process gets tests that stand side by side: what is made for one is there for the next.
+TEST    = $(PY) -m pytest -n $(JOBS) --dist worksteal
 
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
@@ -29,16 +31,16 @@ demo: $(STAMP) ## Compile a formula, run the network on images, train it a littl
 	$(PY) examples/demo.py
 
 test: lint test-light ## Lint, try a bare environment, then run all tests
-	$(PY) -m pytest -n $(JOBS) $(ARGS)
+	$(TEST) $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow
-	$(PY) -m pytest -n $(JOBS) -m "not slow and not long" $(ARGS)
+	$(TEST) -m "not slow and not long" $(ARGS)
 
 test-light: $(STAMP) ## Install the wheel without torch into a bare environment, try it
 	$(PY) tests/packaging/light.py
 
 test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/reliability.md
-	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
+	HYPOTHESIS_PROFILE=fresh $(TEST) -m "long or drawn" \
 		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
 
 lint: $(STAMP) ## Check style, format, types and the layers
@@ -65,13 +67,13 @@ grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
 	$(PY) -m recform.syntax.generate
 
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
-	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
+	$(TEST) -m golden --update-goldens $(ARGS)
 
 gallery: $(STAMP) ## Draw every example into docs/gallery
 	$(PY) docs/make_gallery.py
 
 docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
-	$(PY) -m pytest -n $(JOBS) tests/docs $(ARGS)
+	$(TEST) tests/docs $(ARGS)
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools
 

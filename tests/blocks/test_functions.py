@@ -370,7 +370,6 @@ COMMANDS = [
     "analyze net.rf --latex",
     "analyze net.rf --delete 2 --measure",
     "verify net.rf",
-    "verify net.rf --module net.py",
     "derive net.rf",
     "derive paths.rf",
     "equiv net.rf other.rf",
@@ -422,6 +421,13 @@ def test_every_command(
     assert result.exit_code == status, result.output
     assert "FAILS" not in result.output
     assert ("the plugin says no value of awkward" in result.output) == untold
+
+
+@pytest.mark.parametrize("folder", ["told"], indirect=True)
+def test_a_generated_file_with_a_plugin(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    test_every_command("verify net.rf --module net.py", folder, monkeypatch)
 
 
 def test_every_command_is_tried() -> None:

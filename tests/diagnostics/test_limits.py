@@ -83,7 +83,7 @@ def answered(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", thinned(HOSTILE, 2))
+@pytest.mark.parametrize("name", thinned(HOSTILE, 4))
 def test_every_file_is_answered(tmp_path: Path, name: str) -> None:
     command, text, code = HOSTILE[name]
     (tmp_path / "net.rf").write_text(text)
@@ -129,7 +129,7 @@ def calls(text: str) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", CONSTRUCTS)
+@pytest.mark.parametrize("name", thinned(CONSTRUCTS, 3))
 def test_work_is_at_most_quadratic(name: str) -> None:
     """Twice as much of a construct is at most four times the work (and a bit)."""
     construct = CONSTRUCTS[name]

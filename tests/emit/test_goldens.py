@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 
 import recform
-from recform.compiler import compile_source, emit_source, read
 from tests.blocks.test_in_files import sources
+from tests.compiled import NAMES, written
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What mypy learns of torch is kept: it takes longer than all the networks.
 CACHE = ROOT / ".mypy_cache" / "generated"
-EXAMPLES = sorted((ROOT / "examples").rglob("*.rf"))
 GOLDENS = ROOT / "tests" / "goldens"
 #: Examples of which each shows something of its own.
 SHOWN = sorted(
@@ -26,14 +25,9 @@ SHOWN = sorted(
 )
 
 
-def written(path: Path) -> str:
-    source, folder = read(path)
-    return emit_source(list(compile_source(source, {}, folder)))
-
-
 @pytest.mark.parametrize("name", SHOWN)
 def test_golden(name: str, golden: Any) -> None:
-    golden.check(f"examples/{name}.py", written(ROOT / "examples" / f"{name}.rf"))
+    golden.check(f"examples/{name}.py", written(f"{name}.rf"))
 
 
 def test_the_page_says_what_each_shows() -> None:
@@ -46,9 +40,9 @@ def test_the_page_says_what_each_shows() -> None:
 
 def test_all_examples_pass_ruff_and_mypy(tmp_path: Path) -> None:
     """All of them at once: the linters take longer to start than to run."""
-    for example in EXAMPLES:
-        name = example.relative_to(ROOT / "examples").with_suffix(".py")
-        (tmp_path / str(name).replace("/", "_")).write_text(written(example))
+    for name in NAMES:
+        file = name.replace("/", "_").replace(".rf", ".py")
+        (tmp_path / file).write_text(written(name))
     lean = recform.compile(ROOT / "examples/zoo/resnet18.rf", memory="lean", timm=True)
     (tmp_path / "lean.py").write_text(lean.source)
     revnet = ROOT / "examples/language/revnet.rf"

@@ -16,6 +16,7 @@ from torch import Tensor
 import recform
 import recform.timm
 from tests.interface.networks import NETWORKS, path
+from tests.thinned import thinned
 
 STAGES = ("stage", "layer")
 SLOW = {"rf_momentumresnet101", "rf_resnetrs50"}
@@ -54,7 +55,7 @@ def gradients(model: Any, x: Tensor) -> list[Tensor]:
     return found
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", thinned(NAMES, 3))
 def test_training(name: str) -> None:
     """Every parameter gets a gradient, and the same one with checkpoints."""
     model = create(name, num_classes=42).train()

@@ -69,7 +69,12 @@ def test_a_fault(tmp_path: Path) -> None:
         ("while True: print(' ')", "RF609", "gave no answer within 1 seconds"),
         # What is no such network.
         ("class Other: pass", "RF605", "has no attribute 'Net'"),
-        ("def Net(): return 5", "RF605", "it makes a int, no nn.Module"),
+        pytest.param(
+            "def Net(): return 5",
+            "RF605",
+            "it makes a int, no nn.Module",
+            marks=pytest.mark.long,
+        ),
         ("$SOURCE\nNet.forward = None", "RF608", "fails at forward in eval: TypeError"),
         ("from torch import nn\nclass Net(nn.Module): pass", "RF610", "it lacks: "),
     ],

@@ -46,7 +46,7 @@ def twin_of(compiled: Compiled) -> nn.Module:
     return module
 
 
-@pytest.mark.parametrize("path", thinned(FILES, 3, name))
+@pytest.mark.parametrize("path", thinned(FILES, 6, name))
 def test_every_tensor_of_an_example_has_a_role_of_its_own(path: Path) -> None:
     source, folder = read(path)
     # The networks of a file differ in their numbers: the smallest shows as much.
