@@ -30,7 +30,8 @@ help: ## Show this list
 demo: $(STAMP) ## Compile a formula, run the network on images, train it a little
 	$(PY) examples/demo.py
 
-test: lint test-light ## Lint, try a bare environment, then run all tests
+test: $(STAMP) ## Lint and try a bare environment at the same time, then run all tests
+	$(MAKE) --jobs=2 --output-sync lint test-light
 	$(TEST) $(ARGS)
 
 test-fast: $(STAMP) ## Run the tests that are not marked slow

@@ -381,7 +381,7 @@ COMMANDS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["docs", "told", "untold"])
+@pytest.fixture(scope="module", params=["docs", "untold"])
 def folder(request: pytest.FixtureRequest, tmp_path_factory: Any) -> Path:
     """A plugin with a network, its module and its weights: that of docs/operators.md too."""
     made: Path = tmp_path_factory.mktemp(request.param)

@@ -70,7 +70,8 @@ COMMANDS: dict[str, list[str]] = {
 NAMES = list(COMMANDS)
 
 
-#: What needs no run, so that every modern file can have it in each run of the tests.
+#: What needs no run. A modern file has all of these in each run of the tests, or one of
+#: the others.
 CHEAP = ["check", "summary", "memory", "analyze", "block", "derive"]
 HEAVY = ["analyze, as data", "network", "unrolled", "paths", "equiv", "diff", "verify"]
 MODERN = [file for file in FILES if file.startswith("modern/")]
@@ -141,7 +142,7 @@ def _compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compiler, "compile_source", compile_once)
 
 
-@pytest.mark.parametrize("file", MODERN)
+@pytest.mark.parametrize("file", thinned(MODERN, 2))
 @pytest.mark.usefixtures("_compiled_once")
 def test_modern(file: str) -> None:
     """An analysis that does not reach a modern formula says why."""
@@ -150,7 +151,9 @@ def test_modern(file: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", thinned(range(len(MODERN)), 2, MODERN.__getitem__))
+@pytest.mark.parametrize(
+    "number", thinned(range(len(MODERN)), 2, MODERN.__getitem__, 1)
+)
 def test_modern_in_turn(number: int) -> None:
     """One more command a file; the long run has each file with each command."""
     file = MODERN[number]

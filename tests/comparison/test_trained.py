@@ -130,6 +130,7 @@ def test_a_run_that_fails_is_told_and_left_out(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.long
 def test_a_process_that_is_killed_is_told_and_goes_on_when_asked_again(
     tmp_path: Path,
 ) -> None:

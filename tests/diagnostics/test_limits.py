@@ -53,7 +53,7 @@ HOSTILE = {
         "RF106",
     ),
     "networks": ("check", CONSTRUCTS["networks"].text(700), "RF110"),
-    "unknowns": ("check", CONSTRUCTS["unknowns"].text(1200), ""),
+    "unknowns": ("check", CONSTRUCTS["unknowns"].text(600), ""),
     "operators": ("check", CONSTRUCTS["operators in a sum"].text(900), ""),
     "times": ("compile", CONSTRUCTS["times"].text(64), ""),
     "broken lines": ("check", "foo bar\n" * 2900, "RF107"),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from recform.compiler import compile_source, read
 from recform.report import published, tabulate
 from recform.report.table import TableRow, markdown
+from tests import compiled
 from tests.warm import recform
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,8 +48,8 @@ COUNTS = {
 def rows() -> list[TableRow]:
     networks = []
     for path in sorted(PAPER.glob("*.rf")):
-        source, folder = read(path)
-        networks += [(path.stem, c.graph) for c in compile_source(source, {}, folder)]
+        several = compiled.networks(f"paper/{path.name}")
+        networks += [(path.stem, item.graph) for item in several]
     return tabulate(networks, published((PAPER / "published.csv").read_text()))
 
 

@@ -79,9 +79,9 @@ head avgpool > linear(classes)
 @pytest.mark.parametrize(
     "case",
     [
-        "zoo/resnet18",
-        pytest.param("zoo/seresnet50", marks=pytest.mark.slow),
-        pytest.param("paper/res2next29_s", marks=pytest.mark.slow),
+        pytest.param("zoo/resnet18", marks=pytest.mark.long),
+        pytest.param("zoo/seresnet50", marks=pytest.mark.long),
+        pytest.param("paper/res2next29_s", marks=pytest.mark.long),
         pytest.param("zoo/fractalnet", marks=pytest.mark.slow),
         "language/boundary",
         "language/names",
