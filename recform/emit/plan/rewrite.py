@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 _Node = TypeVar("_Node")
 
@@ -25,7 +25,8 @@ def _rewritten(node: object, change: Callable[[object], object]) -> object:
     if isinstance(node, tuple):
         made = tuple(_rewritten(part, change) for part in node)
         return node if all(a is b for a, b in zip(made, node, strict=True)) else made
-    names = _names(type(node))
+    kind: Any = type(node)
+    names = _names(kind)
     if names is None:
         return node
     new = {}
