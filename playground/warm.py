@@ -1,0 +1,57 @@
+"""Run once while the page is built, before the snapshot: what is known then is quick.
+
+`layouts` has what Graphviz makes of the graphs that were asked for; the first time it has
+none, and the graphs are collected in `wanted`.
+"""
+
+import gc
+import json
+import linecache
+from pathlib import Path
+
+import recform  # the page asks for its version
+from recform.playground.answers import Desk
+
+EXAMPLES = json.loads(Path("/tmp/examples.json").read_text())
+WARM = ("paper/resnet18_s.rf", "paper/eq20.rf", "zoo/vit_b_16.rf", "language/gated.rf")
+VIEWS = ("step", "unrolled", "network", "paths")
+
+
+class Missing(Exception):
+    """A graph that was not laid out yet."""
+
+
+def warmed(layouts: dict[str, str]) -> list[str]:
+    """Asks everything once; the graphs that are to be laid out."""
+    wanted = []
+
+    def layout(dot: str) -> str:
+        if dot not in layouts:
+            wanted.append(dot)
+            raise Missing
+        return layouts[dot]
+
+    desk = Desk(layout, EXAMPLES)
+
+    def ask(about: str, **options: object) -> None:
+        try:
+            desk.answer(json.dumps({"ask": about, **options}))
+        except Missing:
+            pass
+
+    for name in WARM:
+        text = EXAMPLES[name]
+        ask("open", text=text, name=name)
+        ask("check")
+        for view in VIEWS:
+            ask("picture", network=None, view=view, legend=True)
+        for about in ("code", "summary", "paths", "derivation"):
+            ask(about)
+        ask("hover", at=text.index("stem") if "stem" in text else 0)
+        ask("complete", at=len(text))
+        ask("open", text=text.replace("relu", "rleu"), name=name)
+        ask("check")
+        ask("fixes")
+    linecache.clearcache()
+    gc.collect()
+    return wanted
