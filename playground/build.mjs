@@ -120,7 +120,7 @@ import warm
 from pathlib import Path
 wanted = warm.warmed(json.loads(Path("/tmp/layouts.json").read_text()))
 Path("/tmp/wanted.json").write_text(json.dumps(wanted))
-del sys.path[1], wanted, sys.modules["warm"], warm
+del sys.path[1], wanted
 import recform
 `;
   python.runPython(warm);

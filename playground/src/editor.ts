@@ -106,8 +106,7 @@ export class FormulaEditor {
           return { pos: found.start, end: found.end, create };
         }),
         autocompletion({ override: [(context) => proposals(context, desk())] }),
-        EditorView.contentAttributes.of({ "aria-label": "Formula" }),
-        EditorView.lineWrapping,
+        EditorView.contentAttributes.of({ "aria-label": "Formula", tabindex: "0" }),
         EditorView.updateListener.of((update) => {
           if (update.docChanged) changed();
         }),
@@ -185,7 +184,7 @@ export class CodeView {
         python(),
         syntaxHighlighting(PYTHON_LOOK),
         EditorState.readOnly.of(true),
-        EditorView.contentAttributes.of({ "aria-label": "Generated code" }),
+        EditorView.contentAttributes.of({ "aria-label": "Generated code", tabindex: "0" }),
       ],
     });
   }

@@ -34,6 +34,9 @@ let tab: Tab = "picture";
 /** Rises with every change; what was asked before is not shown any more. */
 let version = 0;
 let code = "";
+let svg = "";
+/** When the newest change was made, for `data-took`. */
+let since = 0;
 
 const editor = new FormulaEditor(byId("editor", HTMLElement), () => desk, changed);
 const problems = new Problems(byId("problems", HTMLElement), editor);
@@ -45,6 +48,8 @@ let timer: ReturnType<typeof setTimeout>;
 
 function changed(): void {
   version += 1;
+  since = performance.now();
+  document.body.dataset["state"] = "busy";
   const mine = version;
   clearTimeout(timer);
   timer = setTimeout(() => void refresh(), PAUSE);
@@ -61,10 +66,8 @@ let running = 0;
 /** Shows everything of the text as it is; stops where the text has changed meanwhile. */
 async function refresh(): Promise<void> {
   if (running) return;
-  const start = performance.now();
   running = version;
   const mine = version;
-  document.body.dataset["state"] = "busy";
   try {
     await show(mine);
   } catch (error) {
@@ -74,7 +77,7 @@ async function refresh(): Promise<void> {
   }
   if (mine !== version) return refresh();
   document.body.dataset["state"] = "done";
-  document.body.dataset["took"] = String(Math.round(performance.now() - start));
+  document.body.dataset["took"] = String(Math.round(performance.now() - since));
   void remember();
 }
 
@@ -150,9 +153,8 @@ async function pictureOf(ask: Desk["ask"]): Promise<void> {
     blocks: counted ? Number(blocks.value) : null,
     expand: view === "network" && expand.checked,
   });
-  if (found.svg !== undefined) drawn.replaceChildren(picture(found.svg));
-  else drawn.replaceChildren(...asides(found.diagnostics ?? []));
-  drawn.classList.remove("stale");
+  svg = found.svg ?? "";
+  drawn.replaceChildren(...(svg ? [picture(svg)] : asides(found.diagnostics ?? [])));
 }
 
 async function codeOf(ask: Desk["ask"]): Promise<void> {
@@ -239,13 +241,21 @@ byId("link", HTMLButtonElement).addEventListener("click", async () => {
     status.textContent = "The address of the page is the link; it holds the formula.";
   }
 });
-byId("save-py", HTMLButtonElement).addEventListener("click", () => {
+byId("save-py", HTMLButtonElement).addEventListener("click", async () => {
+  await idle();
   if (code) download(`${stem()}.py`, code, "text/x-python");
 });
-byId("save-svg", HTMLButtonElement).addEventListener("click", () => {
-  const svg = drawn.querySelector("svg");
-  if (svg) download(`${stem()}-${viewOf()}.svg`, `${svg.outerHTML}\n`, "image/svg+xml");
+byId("save-svg", HTMLButtonElement).addEventListener("click", async () => {
+  await idle();
+  if (svg) download(`${stem()}-${viewOf()}.svg`, svg, "image/svg+xml");
 });
+
+/** Resolves when what is shown is of the newest text. */
+async function idle(): Promise<void> {
+  while (document.body.dataset["state"] === "busy") {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+}
 
 function stem(): string {
   return name.slice(name.lastIndexOf("/") + 1).replace(/\.rf$/, "");
