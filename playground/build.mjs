@@ -149,6 +149,7 @@ async function main() {
   const python = hashed([
     lock,
     text(join(HERE, "warm.py")),
+    text(join(HERE, "build.mjs")),
     JSON.stringify(zoo),
     ...found.flatMap(([path, data]) => [path, data]),
   ]);

@@ -8,12 +8,13 @@ import gc
 import json
 import linecache
 import sys
+from contextlib import suppress
 from importlib.machinery import FileFinder, SourceFileLoader
 from pathlib import Path
 
 
 class Terse(SourceFileLoader):
-    """Leaves out the docstrings of packages: a third of the snapshot."""
+    """Leaves out the docstrings of packages, which nobody reads in the page."""
 
     def source_to_code(self, data, path, **options):  # type: ignore[no-untyped-def]
         level = -1 if "/recform/" in path else 2
@@ -22,9 +23,6 @@ class Terse(SourceFileLoader):
 
 sys.path_hooks.insert(0, FileFinder.path_hook((Terse, [".py"])))
 sys.path_importer_cache.clear()
-
-import recform  # the page asks for its version
-from recform.playground.answers import Desk
 
 EXAMPLES = json.loads(Path("/tmp/examples.json").read_text())
 WARM = ("paper/resnet18_s.rf", "paper/eq20.rf", "zoo/vit_b_16.rf", "language/gated.rf")
@@ -37,6 +35,8 @@ class Missing(Exception):
 
 def warmed(layouts: dict[str, str]) -> list[str]:
     """Asks everything once; the graphs that are to be laid out."""
+    from recform.playground.answers import Desk
+
     wanted = []
 
     def layout(dot: str) -> str:
@@ -48,10 +48,8 @@ def warmed(layouts: dict[str, str]) -> list[str]:
     desk = Desk(layout, EXAMPLES)
 
     def ask(about: str, **options: object) -> None:
-        try:
+        with suppress(Missing):
             desk.answer(json.dumps({"ask": about, **options}))
-        except Missing:
-            pass
 
     for name in WARM:
         text = EXAMPLES[name]

@@ -1,6 +1,6 @@
 /** What is printed on a terminal with colours, as elements. */
 
-import { made } from "./dom";
+import { element } from "./dom";
 
 const LOOKS: Record<string, string> = {
   "1": "bold",
@@ -20,7 +20,7 @@ export function printed(text: string): DocumentFragment {
   let look: string[] = [];
   for (const [number, part] of text.split(/\x1b\[([\d;]*)m/).entries()) {
     if (number % 2 === 0) {
-      if (part) result.append(look.length ? made("span", look.join(" "), part) : part);
+      if (part) result.append(look.length ? element("span", look.join(" "), part) : part);
       continue;
     }
     for (const code of part.split(";")) {

@@ -7,15 +7,15 @@ export function byId<T extends HTMLElement>(id: string, kind: new () => T): T {
 }
 
 /** An element with a class and with what is in it. */
-export function made(
+export function element(
   tag: string,
   look: string,
   ...inside: (Node | string)[]
 ): HTMLElement {
-  const element = document.createElement(tag);
-  if (look) element.className = look;
-  element.append(...inside);
-  return element;
+  const result = document.createElement(tag);
+  if (look) result.className = look;
+  result.append(...inside);
+  return result;
 }
 
 /** Offers a file to be kept. */

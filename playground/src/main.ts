@@ -3,7 +3,7 @@
 import { printed } from "./ansi";
 import type { Answers, Diagnostic } from "./answers";
 import { Desk, Fault } from "./desk";
-import { byId, download, made } from "./dom";
+import { byId, download, element } from "./dom";
 import { CodeView, FormulaEditor } from "./editor";
 import { fetched, fill, FIRST, nameOf } from "./examples";
 import { packed, unpacked } from "./link";
@@ -35,6 +35,8 @@ let tab: Tab = "picture";
 let version = 0;
 let code = "";
 let svg = "";
+/** What is wrong with the text, as it is told below it. */
+let mistakes: readonly Diagnostic[] = [];
 /** When the newest change was made, for `data-took`. */
 let since = 0;
 
@@ -95,6 +97,7 @@ async function show(mine: number): Promise<void> {
   try {
     editor.colour((await ask("open", { text, name })).colours);
     const checked = await ask("check", {});
+    mistakes = checked.diagnostics;
     editor.mark(checked.diagnostics);
     problems.show(checked.diagnostics);
     choices(checked.networks);
@@ -129,8 +132,8 @@ function fault(error: unknown): void {
   status.textContent = "Something went wrong in the playground; the formula is kept.";
   status.className = "wrong";
   drawn.replaceChildren(
-    made("p", "", "This is a fault of recform or of the page, not of the formula:"),
-    made("pre", "", why),
+    element("p", "", "This is a fault of recform or of the page, not of the formula:"),
+    element("pre", "", why),
   );
   if (!(error instanceof Fault) || /fatal|memory|stack|RangeError/i.test(why)) desk.restart();
 }
@@ -154,13 +157,12 @@ async function pictureOf(ask: Desk["ask"]): Promise<void> {
     expand: view === "network" && expand.checked,
   });
   svg = found.svg ?? "";
-  drawn.replaceChildren(...(svg ? [picture(svg)] : asides(found.diagnostics ?? [])));
+  filled(drawn, svg ? [picture(svg)] : [], found.diagnostics ?? []);
 }
 
 async function codeOf(ask: Desk["ask"]): Promise<void> {
   const found = await ask("code", {});
-  const place = byId("shown", HTMLElement);
-  place.classList.toggle("stale", found.code === undefined);
+  byId("shown", HTMLElement).classList.toggle("stale", found.code === undefined);
   if (found.code === undefined) return;
   code = found.code;
   shown.text = code;
@@ -168,14 +170,27 @@ async function codeOf(ask: Desk["ask"]): Promise<void> {
 
 function report(about: "summary" | "paths" | "derivation", found: Answers["summary"]): void {
   const place = byId(`${about}-text`, HTMLElement);
-  const text = made("pre", "terminal");
+  const text = element("pre", "");
   text.append(printed(found.text ?? ""));
-  place.replaceChildren(...asides(found.diagnostics ?? []), ...(found.text ? [text] : []));
+  filled(place, found.text ? [text] : [], found.diagnostics ?? []);
 }
 
-/** Mistakes beside what could not be made of the formula. */
-function asides(found: readonly Diagnostic[]): HTMLElement[] {
-  return found.map(problem);
+/**
+ * Shows what was made of the formula, and what is wrong that is not told below it. Where
+ * nothing was made, what was made before stays, paler.
+ */
+function filled(place: HTMLElement, made: Node[], found: readonly Diagnostic[]): void {
+  const known = new Set(mistakes.map((item) => item.text));
+  const others = found.filter((item) => !known.has(item.text)).map(problem);
+  const nothing = made.length === 0 && others.length === 0;
+  const before = place.querySelector("svg, pre") !== null;
+  place.classList.toggle("stale", nothing && before);
+  if (!nothing) place.replaceChildren(...others, ...made);
+  else if (!before) place.replaceChildren(wait("Nothing to show before the mistakes are mended."));
+}
+
+function wait(text: string): HTMLElement {
+  return element("p", "wait", text);
 }
 
 function viewOf(): string {

@@ -1,7 +1,7 @@
 /** Mistakes as the terminal shows them, with buttons for what mends them. */
 
 import type { Diagnostic, Fix } from "./answers";
-import { made } from "./dom";
+import { element } from "./dom";
 import type { FormulaEditor } from "./editor";
 
 export class Problems {
@@ -33,7 +33,7 @@ export class Problems {
   private card(item: Diagnostic, fixes: readonly Fix[]): HTMLElement {
     const card = problem(item);
     const { range } = item;
-    const buttons = made("div", "buttons");
+    const buttons = element("div", "buttons");
     if (range !== null) {
       buttons.append(button("Go to the place", () => this.editor.go(...range)));
     }
@@ -50,34 +50,34 @@ export class Problems {
 /** One mistake: its code and message, then the lines of the file with marks. */
 export function problem(item: Diagnostic): HTMLElement {
   const [head = "", ...lines] = item.text.trimEnd().split("\n");
-  const pre = made("pre", "");
+  const pre = element("pre", "");
   for (const line of lines) pre.append(...excerpt(line), "\n");
   pre.tabIndex = 0;
   pre.setAttribute("aria-label", "Where");
-  const words = made("p", "head", made("strong", "code", head.slice(0, head.indexOf(":"))));
+  const words = element("p", "head", element("strong", "code", head.slice(0, head.indexOf(":"))));
   words.append(head.slice(head.indexOf(":")));
-  return made("article", `problem ${item.severity}`, words, ...(lines.length ? [pre] : []));
+  return element("article", `problem ${item.severity}`, words, ...(lines.length ? [pre] : []));
 }
 
 /** A line of an excerpt, in the parts that have looks of their own. */
 function excerpt(line: string): (Node | string)[] {
   const hint = /^(\s*= )(hint: .*)$/.exec(line);
-  if (hint) return [made("span", "gutter", hint[1] ?? ""), made("span", "hint", hint[2] ?? "")];
+  if (hint) return [element("span", "gutter", hint[1] ?? ""), element("span", "hint", hint[2] ?? "")];
   const marks = /^(\s*\|)(\s*)([\^-]+.*)$/.exec(line);
   if (marks) {
     const [, gutter = "", space = "", mark = ""] = marks;
     const look = mark.startsWith("^") ? "mark" : "other";
-    return [made("span", "gutter", gutter), space, made("span", look, mark)];
+    return [element("span", "gutter", gutter), space, element("span", look, mark)];
   }
   const source = /^(\s*\d* \|)(.*)$/.exec(line);
-  if (source) return [made("span", "gutter", source[1] ?? ""), source[2] ?? ""];
-  return [made("span", "gutter", line)];
+  if (source) return [element("span", "gutter", source[1] ?? ""), source[2] ?? ""];
+  return [element("span", "gutter", line)];
 }
 
 export function button(label: string, pressed: () => void): HTMLButtonElement {
-  const made = document.createElement("button");
-  made.type = "button";
-  made.textContent = label;
-  made.addEventListener("click", pressed);
-  return made;
+  const result = document.createElement("button");
+  result.type = "button";
+  result.textContent = label;
+  result.addEventListener("click", pressed);
+  return result;
 }

@@ -5,21 +5,25 @@
  * the browser took, which tell of a machine that has other things to do.
  */
 
+import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { PATIENCE, served, settled } from "./browser.mjs";
+import { example, PATIENCE, ROOT, served, settled } from "./browser.mjs";
 
 const CHROMIUM = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const EDITS = 12;
+const formula = readFileSync(join(ROOT, example("paper/resnet18_s.rf")), "utf8");
 
-/** Seconds of processors of a process and of all that it started. @param {number} root */
+/** Seconds of processors of a process and of all that it started, ended or not. @param {number} root */
 function processors(root) {
   /** @type {Map<number, [parent: number, ticks: number]>} */
   const all = new Map();
   for (const name of readdirSync("/proc").filter((item) => /^\d+$/.test(item))) {
     try {
       const words = readFileSync(`/proc/${name}/stat`, "utf8").replace(/^.*\) /s, "").split(" ");
-      all.set(Number(name), [Number(words[1]), Number(words[11]) + Number(words[12])]);
+      const ticks = words.slice(11, 15).reduce((sum, word) => sum + Number(word), 0);
+      all.set(Number(name), [Number(words[1]), ticks]);
     } catch {
       continue; // it has ended
     }
@@ -55,11 +59,12 @@ try {
     const start = processors(pid);
     for (let edit = 0; edit < EDITS; edit += 1) {
       // An equation that was not seen before: what is kept of earlier ones is of little use.
-      const text = (await page.locator("#editor .cm-content").innerText())
+      const text = formula
         .replace(/^X_i = .*$/m, `X_i = relu((1 + W_i)*X_<i-1>) - ${edit + 2}*W_<i-1>*X_<i-2>`)
         .replace(/512 x \d+/, `512 x ${edit + 3}`);
       await page.locator("#editor .cm-content").fill(text);
       await settled(page);
+      assert.equal(await page.textContent("#status"), "Good: proved.");
       took.push(Number(await page.getAttribute("body", "data-took")));
     }
     const each = (processors(pid) - start) / EDITS;
