@@ -16,12 +16,15 @@ BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 STAMP   := $(VENV)/.installed
 
+# Node, for the playground.
+BROWSE := PYTHON=$(abspath $(PY)) node
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-light test-long lint format bench grammar goldens \
-	gallery docs install clean
+.PHONY: help demo test test-fast test-light test-long test-browser lint format bench \
+	bench-browser grammar goldens gallery docs playground install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -44,6 +47,10 @@ test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/re
 	HYPOTHESIS_PROFILE=fresh $(TEST) -m "long or drawn" \
 		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
 
+test-browser: playground ## Test the playground in Chromium, beside the terminal
+	cd playground && npx tsc
+	$(BROWSE) --test playground/tests/
+
 lint: $(STAMP) ## Check style, format, types and the layers
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -64,6 +71,9 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/inference.py
 
+bench-browser: playground ## Measure the playground in Chromium
+	$(BROWSE) playground/tests/measure.mjs
+
 grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
 	$(PY) -m recform.syntax.generate
 
@@ -75,6 +85,10 @@ gallery: $(STAMP) ## Draw every example into docs/gallery
 
 docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
 	$(TEST) tests/docs $(ARGS)
+
+playground: $(STAMP) ## Build the page of `recform playground` with npm
+	cd playground && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	$(BROWSE) playground/build.mjs
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import quoteattr
 
 from recform.diagnostics import CompileError, Diagnostic, Diagnostics, render_text
 from recform.memory import Memory
@@ -101,6 +100,8 @@ class Compiled:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, str]:
         """What a notebook shows: the block as a picture."""
+        from xml.sax.saxutils import quoteattr
+
         equations = "; ".join(item.text for item in self.formula.equations)
         said = f"{self.name}: {equations}"
         try:

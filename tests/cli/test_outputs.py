@@ -23,7 +23,7 @@ from tests.warm import shell
 COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
 #: A server writes when it is asked.
-WRITING = [name for name in COMMANDS if name != "lsp"]
+WRITING = [name for name in COMMANDS if name not in ("lsp", "playground")]
 
 #: What the arguments of a command hold, where an ordinary formula would not do.
 _NET = 'use "part.rf"\nstages 4 x 2\nX_i = X_<i-1> + W_i*X_<i-1>\n'
