@@ -13,13 +13,16 @@ ARGS   ?=
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 STAMP   := $(VENV)/.installed
+# Of the extension for VS Code, which alone needs npm.
+VSCODE  := editors/vscode
+MODULES := $(VSCODE)/node_modules/.package-lock.json
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-fast test-light test-long lint format bench grammar goldens \
-	gallery docs install clean
+.PHONY: help demo test test-fast test-light test-long test-vscode lint format bench \
+	grammar goldens gallery docs vscode install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -41,6 +44,9 @@ test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/re
 	HYPOTHESIS_PROFILE=fresh $(PY) -m pytest -n $(JOBS) -m "long or drawn" \
 		-o faulthandler_timeout=0 --scale $(SCALE) $(ARGS)
 
+test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
+	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test
+
 lint: $(STAMP) ## Check style, format, types and the layers
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -61,8 +67,9 @@ bench: $(STAMP) ## Measure the compiler and what it emits
 	$(PY) benchmarks/memory.py
 	$(PY) benchmarks/inference.py
 
-grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
+grammar: $(STAMP) ## Write the tables of the grammar, and VS Code's colours, anew
 	$(PY) -m recform.syntax.generate
+	$(PY) $(VSCODE)/make_grammar.py
 
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
@@ -72,6 +79,16 @@ gallery: $(STAMP) ## Draw every example into docs/gallery
 
 docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
 	$(PY) -m pytest -n $(JOBS) tests/docs $(ARGS)
+
+vscode: $(STAMP) $(MODULES) ## Build dist/recform-VERSION.vsix (needs npm and Node 20)
+	mkdir -p dist
+	cd $(VSCODE) && version=$$($(abspath $(PY)) -c \
+		'import recform; print(recform.__version__)') && \
+		npm run package -- --out $(CURDIR)/dist/recform-$$version.vsix $$version
+
+$(MODULES): $(VSCODE)/package.json $(VSCODE)/package-lock.json
+	cd $(VSCODE) && npm ci --no-audit --no-fund
+	@touch $@
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools
 
@@ -86,5 +103,5 @@ $(STAMP): pyproject.toml
 
 clean: ## Remove what can be made again, but keep .venv
 	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache
+		.import_linter_cache $(VSCODE)/out $(VSCODE)/node_modules
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from recform.blocks.plugins import Plugin
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
+from recform.graph import Partial, ShapeError
 from recform.source import Source
 from recform.syntax.uses import Folder
 
@@ -20,11 +21,13 @@ class Checked:
         source: the text.
         diagnostics: errors and warnings, in the order of their places.
         networks: compiled; none if there are errors.
+        partial: the network whose shapes do not meet, if that is what is wrong.
     """
 
     source: Source
     diagnostics: tuple[Diagnostic, ...]
     networks: tuple[Compiled, ...] = ()
+    partial: Partial | None = None
 
 
 def compiled(source: Source, folder: Folder, plugins: Iterable[Plugin] = ()) -> Checked:
@@ -34,7 +37,8 @@ def compiled(source: Source, folder: Folder, plugins: Iterable[Plugin] = ()) -> 
         from_text(source.text, source.name)
         networks = compile_source(source, folder=folder, plugins=plugins)
     except CompileError as error:
-        return Checked(source, error.diagnostics)
+        partial = error.partial if isinstance(error, ShapeError) else None
+        return Checked(source, error.diagnostics, partial=partial)
     return Checked(source, networks[0].warnings, networks)
 
 
