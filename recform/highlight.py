@@ -59,6 +59,7 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 #: At each place the first rule that matches says what stands there.
 RULES = (
+    Rule(r"^%%rf\b.*$", (Comment.Preproc,)),  # of a cell of a notebook
     Rule(r"#.*$", (Comment.Single,)),
     Rule(r'"[^"\n]*"', (String,)),
     Rule(

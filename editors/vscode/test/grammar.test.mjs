@@ -49,7 +49,7 @@ function texts() {
   const whole = files.sort().map((name) => readFileSync(path.join(EXAMPLES, name), "utf8"));
   const cut = whole.flatMap((text, n) => [text.slice(n % 40, (text.length * (n % 7)) / 7)]);
   const odd = [
-    "X_<i-1", "X_{i", "Y_<i-1 # c", 'W = "a', "\\alpha_i \u00d7 2", "a \u2212 b \u00b7 c", "x x 2",
+    "%%rf net --set classes=7\nX_i = 3", "X_<i-1", "X_{i", "Y_<i-1 # c", 'W = "a', "\\alpha_i \u00d7 2", "a \u2212 b \u00b7 c", "x x 2",
     "stages 2 x 3\n  stages = 4", "input_i", "w : conv", "w := 3", "\ud835\udcae \ud83d\ude00 ?", "1e-3..4 .5",
   ];
   return [...whole, ...cut, ...odd];
