@@ -87,6 +87,7 @@ def _compiled(
     cell: str, settings: dict[str, Any], network: str | None, plugins: list[str]
 ) -> Compiled:
     """The network of a cell; other files are looked for where the notebook runs."""
-    source = from_text(cell, "<cell>")
+    # The line of the magic counts, as it does in the notebook.
+    source = from_text(f"\n{cell}", "<cell>")
     found = compile_source(source, settings, Path.cwd(), plugins, network)
     return choose(found, network)

@@ -55,3 +55,11 @@ def test_snippets(name: str) -> None:
 def test_views_are_those_of_recform() -> None:
     settings = PACKAGE["contributes"]["configuration"]["properties"]
     assert settings["recform.preview.view"]["enum"] == [view.value for view in View]
+
+
+def test_every_file_that_is_named_is_there() -> None:
+    named = re.findall(r'"\./([^"]+\.json)"', (FOLDER / "package.json").read_text())
+    assert len(named) == 3
+    for name in named:
+        assert json.loads((FOLDER / name).read_text()), name
+        assert f"!{name}" in (FOLDER / ".vscodeignore").read_text().splitlines()

@@ -57,7 +57,7 @@ def test_a_formula_becomes_a_variable(outputs: dict[str, list[Any]]) -> None:
     assert outputs["load"] == []
     (shown,) = outputs["made"]
     assert shown.output_type == "display_data"
-    compiled = recform.compile(NAMED, classes=7)
+    compiled = recform.compile(f"\n{NAMED}", classes=7)
     drawn = page.bundle(compiled, "network")
     assert shown.data["text/plain"] == drawn["text/plain"]
     assert shown.data["image/svg+xml"] == drawn["image/svg+xml"]
@@ -79,6 +79,8 @@ def test_mistakes_are_shown_and_the_cell_fails(outputs: dict[str, list[Any]]) ->
     assert shown.output_type == "display_data"
     assert shown.data["text/plain"].startswith("error[RF201]: the name 'cnov'")
     assert '<mark><span class="n">cnov</span></mark>' in shown.data["text/html"]
+    # As the notebook counts the lines of the cell.
+    assert 'aria-label="&lt;cell&gt;, line 2, column 17"' in shown.data["text/html"]
     assert failed.output_type == "error"
     assert failed.traceback == ["The formula does not compile: see above."]
     assert printed(outputs["kept"]) == "(('classes', '7'),) Cell\n"
