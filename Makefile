@@ -103,5 +103,6 @@ $(STAMP): pyproject.toml
 
 clean: ## Remove what can be made again, but keep .venv
 	rm -rf build dist out .mypy_cache .pytest_cache .ruff_cache .hypothesis \
-		.import_linter_cache $(VSCODE)/out $(VSCODE)/node_modules
+		.import_linter_cache $(VSCODE)/out $(VSCODE)/node_modules \
+		$(VSCODE)/LICENSE
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

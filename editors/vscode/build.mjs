@@ -1,7 +1,7 @@
 /** Bundles the extension into one file, with the licences of all that is in it. */
 
 import { build } from "esbuild";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 
 const { metafile } = await build({
@@ -28,3 +28,4 @@ const notices = [...new Set(inside)].sort().map((folder) => {
   return `${name} ${version}\n\n${readFileSync(path.join(folder, file), "utf8").trim()}\n`;
 });
 writeFileSync("out/NOTICES.txt", notices.join(`\n${"-".repeat(72)}\n\n`));
+copyFileSync("../../LICENSE", "LICENSE");

@@ -23,8 +23,8 @@ from recform.highlight import RULES, Rule
 
 PATH = Path(__file__).parent / "syntaxes" / "recform.tmLanguage.json"
 
-#: What VS Code gives the words of the language server without a theme's own colours for
-#: them, too: so nothing changes its colour when the server has read a file.
+#: Where a theme has no colours for the words of a language server, VS Code takes those of
+#: these scopes for them: words keep their colour when the server has read a file.
 SCOPES = {
     Comment: "comment.line.number-sign",
     Keyword: "keyword.control",
