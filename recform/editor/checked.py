@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from recform.compiler import Compiled, compile_source, from_text
 from recform.diagnostics import CompileError, Diagnostic
-from recform.operators.plugins import Plugin
 from recform.graph import Partial, ShapeError
+from recform.operators.plugins import Plugin
 from recform.source import Source
 from recform.syntax.uses import Folder
 
