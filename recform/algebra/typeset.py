@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 import sympy
 from sympy.printing.latex import greek_letters_set, translate
@@ -94,6 +95,11 @@ def added(terms: Iterable[str]) -> str:
     return text or "0"
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: Symbolic) -> str:
+    return str(sympy.sstr(value)).replace("**", "^")
+
+
 class _Plain:
     times = "*"
     by_elements = "*"
@@ -128,7 +134,7 @@ class _Plain:
         return text.replace(" ", "").replace("_k", "k")
 
     def number(self, value: Symbolic) -> str:
-        return str(sympy.sstr(value)).replace("**", "^")
+        return _number(value)
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"

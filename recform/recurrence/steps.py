@@ -209,14 +209,15 @@ class Writer(Repeats):
         self, of: Iterable[Tensor], there: Iterable[Tensor], cut: Cut
     ) -> dict[Tensor, None]:
         """What has to be computed to have some tensors, where others are there."""
-        there = set(there)
+        given = set(there)
+        known = given | self.constants
 
         def steps(tensor: Tensor) -> Iterator[Tensor]:
             split = cut.early.get(tensor)
             parts = self._parts_or_end(tensor) if split is None else split.children
-            return (part for part in parts if part not in there | self.constants)
+            return (part for part in parts if part not in known)
 
-        return closure((t for t in of if isinstance(t, End) or t not in there), steps)
+        return closure((t for t in of if isinstance(t, End) or t not in given), steps)
 
     def _later(self, tensor: Tensor) -> Tensor:
         """A tensor of the block before, for this one."""
