@@ -21,8 +21,8 @@ from recform.version import __version__
 if TYPE_CHECKING:
     import torch
 
-    from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
+    from recform.operators.plugins import Plugin
     from recform.training.recipe import Recipe
     from recform.training.runs import Result
     from recform.weights import Match, Transplant

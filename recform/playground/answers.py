@@ -15,7 +15,6 @@ from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any, TypeAlias
 
-from recform.blocks import standard
 from recform.compiler import Compiled, choose, emit_source
 from recform.diagnostics import CompileError, Diagnostic, as_dict, render_text
 from recform.editor.checked import Checked, compiled
@@ -24,6 +23,7 @@ from recform.editor.completion import complete
 from recform.editor.document import Document, opened
 from recform.editor.fixes import fixes
 from recform.editor.hover import hover
+from recform.operators import standard
 from recform.render import Renderer, render, request
 from recform.render.request import Format, Subject
 from recform.source import Source
