@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Callable
 from html import escape
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -40,8 +41,8 @@ def bundle(compiled: Compiled, view: str = "step") -> dict[str, str]:
         picture = mistakes.html(error.diagnostics)
     panels = {
         "picture": picture,
-        "state": _state(compiled),
-        "source": _source(compiled),
+        "state": _or_mistakes(_state, compiled),
+        "source": _or_mistakes(_source, compiled),
     }
     found["text/html"] = html.output(
         mistakes.html(compiled.warnings), _tabs(said, panels)
@@ -78,6 +79,14 @@ def _image(svg: bytes, said: str) -> str:
     return f'<img alt="{escape(said)}" src="data:image/svg+xml;base64,{data}"/>'
 
 
+def _or_mistakes(panel: Callable[[Compiled], str], compiled: Compiled) -> str:
+    """A panel, or why there is none: some mistakes are found only by who writes it."""
+    try:
+        return panel(compiled)
+    except CompileError as error:
+        return mistakes.html(error.diagnostics)
+
+
 def _state(compiled: Compiled) -> str:
     from rich.console import Console
 
@@ -92,7 +101,4 @@ def _state(compiled: Compiled) -> str:
 
 
 def _source(compiled: Compiled) -> str:
-    try:
-        return f'<pre tabindex="0">{html.python(compiled.source)}</pre>'
-    except CompileError as error:
-        return mistakes.html(error.diagnostics)
+    return f'<pre tabindex="0">{html.python(compiled.source)}</pre>'
