@@ -21,7 +21,7 @@ class Checked:
         source: the text.
         diagnostics: errors and warnings, in the order of their places.
         networks: compiled; none if there are errors.
-        partial: the network whose shapes do not meet, if that is what is wrong.
+        partial: where shapes do not meet, the network as far as it could be followed.
     """
 
     source: Source
@@ -36,9 +36,10 @@ def compiled(source: Source, folder: Folder, plugins: Iterable[Plugin] = ()) -> 
         # The limits of a file are those of a text; its places are those of the source.
         from_text(source.text, source.name)
         networks = compile_source(source, folder=folder, plugins=plugins)
+    except ShapeError as error:
+        return Checked(source, error.diagnostics, partial=error.partial)
     except CompileError as error:
-        partial = error.partial if isinstance(error, ShapeError) else None
-        return Checked(source, error.diagnostics, partial=partial)
+        return Checked(source, error.diagnostics)
     return Checked(source, networks[0].warnings, networks)
 
 

@@ -135,8 +135,7 @@ def test_png_is_as_large_as_asked() -> None:
 def test_dot_is_read_by_graphviz(name: str, view: View) -> None:
     diagram = drawn(name, view)
     source = written(diagram, Format.dot).decode()
-    program = renderer.find(renderer.PINNED)
-    data = json.loads(renderer.run(program, source, "json0"))
+    data = json.loads(renderer.find(renderer.PINNED)(source))
     names = {item["_gvid"]: item["name"] for item in data["objects"]}
     nodes = [item["name"] for item in data["objects"] if "pos" in item]
     assert Counter(nodes) == Counter(node.id for node in diagram.nodes)
