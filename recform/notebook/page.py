@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable
 from html import escape
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from recform.diagnostics import CompileError, render_text
@@ -88,15 +87,11 @@ def _or_mistakes(panel: Callable[[Compiled], str], compiled: Compiled) -> str:
 
 
 def _state(compiled: Compiled) -> str:
-    from rich.console import Console
-
+    from recform.report.printed import printed
     from recform.report.text import render
 
-    text = StringIO()
-    console = Console(file=text, width=96, highlight=False, color_system=None)
-    console.is_jupyter = False
-    render(compiled.summary(), console)
-    lines = (line.rstrip() for line in text.getvalue().splitlines())
+    text = printed(render, [compiled.summary()])
+    lines = (line.rstrip() for line in text.splitlines())
     return f'<pre tabindex="0">{escape(chr(10).join(lines))}</pre>'
 
 
