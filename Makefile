@@ -15,7 +15,7 @@ TEST    = $(PY) -m pytest -n $(JOBS) --dist worksteal
 BIN     := $(VENV)/bin
 PY      := $(BIN)/python
 STAMP   := $(VENV)/.installed
-# Of the extension for VS Code, which alone needs npm.
+# Of the extension for VS Code; it and the playground alone need npm.
 VSCODE  := editors/vscode
 MODULES := $(VSCODE)/node_modules/.package-lock.json
 
