@@ -19,7 +19,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo test test-fast test-light test-long lint format bench grammar goldens \
-	gallery docs install clean
+	site docs install clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' \
@@ -67,10 +67,10 @@ grammar: $(STAMP) ## Write the tables of the grammar anew, after a change of it
 goldens: $(STAMP) ## Write tests/goldens anew; review the diff before committing
 	$(PY) -m pytest -n $(JOBS) -m golden --update-goldens $(ARGS)
 
-gallery: $(STAMP) ## Draw every example into docs/gallery
-	$(PY) docs/make_gallery.py
+site: $(STAMP) ## Build the documentation, with a page an example, into build/site
+	$(PY) -m website --jobs $(JOBS)
 
-docs: $(STAMP) gallery ## Draw the gallery, run the examples in docs/ and README.md
+docs: $(STAMP) ## Run the examples in docs/ and README.md
 	$(PY) -m pytest -n $(JOBS) tests/docs $(ARGS)
 
 install: $(STAMP) ## Make .venv with recform (editable) and the test tools
