@@ -11,9 +11,9 @@ import pytest
 from recform.compiled import Compiled
 from recform.compiler import compile_source, from_text, read
 from recform.diagnostics import CompileError
-from recform.render import Format, Request, View, diagram, write
-from recform.render.placing import renderer
+from recform.render import View
 from tests.thinned import small, thinned
+from website.drawn import picture
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPER = ROOT / "examples" / "paper"
@@ -28,11 +28,6 @@ SHOWN = {
 NO_PATHS = re.compile(r"RF6[0-5]\d")
 
 
-def drawn(compiled: Compiled, view: View) -> bytes:
-    request = Request(view=view, renderer=renderer.PINNED)
-    return write(diagram(compiled.graph, request), request, Format.svg)
-
-
 def first(path: Path) -> Compiled:
     if path.suffix == ".md":
         text = re.findall(r"```rf\n(.*?)```", path.read_text(), re.DOTALL)[1]
@@ -44,10 +39,10 @@ def first(path: Path) -> Compiled:
 @pytest.mark.golden
 @pytest.mark.parametrize("name", SHOWN)
 def test_pictures_are_up_to_date(name: str, request: pytest.FixtureRequest) -> None:
-    picture = drawn(first(SHOWN[name][0]), SHOWN[name][1])
+    drawn = picture(first(SHOWN[name][0]), SHOWN[name][1])
     if request.config.getoption("--update-goldens"):
-        (FOLDER / name).write_bytes(picture)
-    assert (FOLDER / name).read_bytes() == picture, "run `make goldens`"
+        (FOLDER / name).write_text(drawn, encoding="utf-8")
+    assert (FOLDER / name).read_text(encoding="utf-8") == drawn, "run `make goldens`"
 
 
 def test_there_are_no_others() -> None:
@@ -68,8 +63,8 @@ def test_each_example_is_drawn(path: Path) -> None:
     compiled = first(path)
     for view in View:
         try:
-            picture = drawn(compiled, view)
+            drawn = picture(compiled, view)
         except CompileError as error:
             assert view is View.paths and NO_PATHS.match(error.diagnostics[0].code)
             continue
-        assert ElementTree.fromstring(picture).tag.endswith("svg")
+        assert ElementTree.fromstring(drawn).tag.endswith("svg")
