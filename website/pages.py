@@ -77,28 +77,27 @@ def gallery(several: list[tuple[Example, Drawn | None]]) -> str:
 
 
 def names(several: list[tuple[Example, Drawn | None]]) -> str:
-    """A table from names of networks to files."""
-    rows = []
-    for example, drawn in several:
-        if example.folder == "language":
-            continue
-        equations = drawn.networks[0].equations if drawn else ""
-        classes = [network.name for network in drawn.networks] if drawn else []
-        rows.append(
-            (
-                re.sub(r"^(a|an|the) ", "", example.title.casefold()),
-                f'<tr data-words="{escape(_words(example, drawn))}">'
-                f'<td><a href="{example.page}.html">{escape(example.title)}</a>'
-                f'<br><span class="rf-quiet">{escape(", ".join(classes))}</span></td>'
-                f"<td><pre>{escape(equations)}</pre></td>"
-                f"<td><code>{escape(example.name.removeprefix('examples/'))}</code></td></tr>",
-            )
-        )
-    body = "\n".join(row for _, row in sorted(rows))
+    """A table from names of networks to files, in the order of the names."""
+    named = [pair for pair in several if pair[0].folder != "language"]
+    named.sort(key=lambda pair: re.sub("^(a|an|the) ", "", pair[0].title.casefold()))
+    rows = "\n".join(_row(example, drawn) for example, drawn in named)
     return html(
         f"{_search('Name, author, year or operator')}\n"
         '<table class="rf-names"><thead><tr><th>network</th><th>formula</th>'
-        f"<th>file</th></tr></thead><tbody>\n{body}\n</tbody></table>"
+        f"<th>file</th></tr></thead><tbody>\n{rows}\n</tbody></table>"
+    )
+
+
+def _row(example: Example, drawn: Drawn | None) -> str:
+    networks = drawn.networks if drawn else ()
+    equations = "\n\n".join(dict.fromkeys(network.equations for network in networks))
+    classes = ", ".join(n.name for n in networks if n.name not in example.title)
+    return (
+        f'<tr data-words="{escape(_words(example, drawn))}">'
+        f'<td><a href="{example.page}.html">{escape(example.title)}</a>'
+        f'<br><span class="rf-quiet">{escape(classes)}</span></td>'
+        f"<td><pre>{escape(equations)}</pre></td>"
+        f"<td><code>{escape(example.name.removeprefix('examples/'))}</code></td></tr>"
     )
 
 
