@@ -34,6 +34,7 @@ class Kind(StrEnum):
     activation = "activation"
     scale = "scale"
     combine = "combine"
+    function = "function"
     constant = "constant"
     name = "name"
     state = "state"
@@ -113,12 +114,18 @@ class Edge:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Nodes that belong together: a block, a stage."""
+    """Nodes that belong together: a block, a stage, an operator that is opened.
+
+    Attributes:
+        parent: the id of the cluster that it lies in, or an empty string; that one stands
+            before it.
+    """
 
     id: str
     label: Text
     tooltip: str = ""
     wrong: bool = False
+    parent: str = ""
 
 
 @dataclass(frozen=True)

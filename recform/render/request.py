@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -41,6 +42,9 @@ class Request:
         blocks: in ``unrolled`` and ``paths``, how many; None for a few.
         block: in ``step``, the number of a block to draw with its shapes and adapters;
             None for the block as the formula says it.
+        open: in ``step`` and ``unrolled``, operators and definitions by equations that
+            are drawn with what they are made of.
+        depth: how deep all of them are opened; 1 for none.
         legend: whether all forms and colours are explained below.
         theme: ``auto`` is light and dark in one SVG, and light elsewhere.
         dpi: pixels per inch of a PNG.
@@ -52,6 +56,8 @@ class Request:
     expand: bool = False
     blocks: int | None = None
     block: int | None = None
+    open: tuple[str, ...] = ()
+    depth: int = 1
     legend: bool = False
     theme: Theme = Theme.auto
     dpi: int = 200
@@ -62,6 +68,7 @@ def request(
     view: str = View.step,
     direction: str | None = None,
     theme: str = Theme.auto,
+    open: str | Iterable[str] = (),
     **others: Any,
 ) -> Request:
     """A request from plain words, as Python code says them.
@@ -70,4 +77,7 @@ def request(
         ValueError: if there is no such view, direction or theme.
     """
     way = None if direction is None else Direction(direction)
-    return Request(view=View(view), direction=way, theme=Theme(theme), **others)
+    names = (open,) if isinstance(open, str) else tuple(open)
+    return Request(
+        view=View(view), direction=way, theme=Theme(theme), open=names, **others
+    )

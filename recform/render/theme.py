@@ -114,6 +114,9 @@ FORMS: dict[Kind, Form] = {
     Kind.activation: Form("pill", "activation-fill", "activation-line", "activation"),
     Kind.scale: Form("hexagon", "scale-fill", "scale-line", "scalar factor"),
     Kind.combine: Form("pill", "combine-fill", "combine-line", "function of several"),
+    Kind.function: Form(
+        "box", "piece-fill", "piece-line", "operator without parameters"
+    ),
     Kind.constant: Form("none", "", "", "constant"),
     Kind.name: Form("none", "", "", "unknown inside the block"),
     Kind.state: Form("round", "", "", "state"),

@@ -53,6 +53,24 @@ def command(
         int | None,
         typer.Option("--block", help="In `step`: this block, with its shapes."),
     ] = None,
+    opened: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--open",
+            metavar="W",
+            help="In `step` and `unrolled`: what is in the box of this operator, or of "
+            "this definition (may be repeated).",
+        ),
+    ] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth",
+            min=1,
+            help="The same of all operators: 2 for what they are made of, 3 for what is "
+            "in that, and so on.",
+        ),
+    ] = None,
     legend: Annotated[
         bool, typer.Option("--legend", help="Explain forms and colours below.")
     ] = False,
@@ -85,6 +103,8 @@ def command(
         output = None
     _belongs("--block", block is not None, view, View.step)
     _belongs("--blocks", blocks is not None, view, View.unrolled, View.paths)
+    _belongs("--open", bool(opened), view, View.step, View.unrolled)
+    _belongs("--depth", depth is not None, view, View.step, View.unrolled)
     _belongs("--expand", expand, view, View.network)
     chosen = _format(output, form)
     if dpi is not None and chosen is not Format.png:
@@ -97,7 +117,17 @@ def command(
             f"a {chosen.value} is no text for --json; name a file", param_hint="-o"
         )
     request = Request(
-        view, direction, expand, blocks, block, legend, theme, dpi or 200, renderer
+        view,
+        direction,
+        expand,
+        blocks,
+        block,
+        open=tuple(opened or ()),
+        depth=depth or 1,
+        legend=legend,
+        theme=theme,
+        dpi=dpi or 200,
+        renderer=renderer,
     )
     with common.diagnosed(diagnostics):
         status = 0

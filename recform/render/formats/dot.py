@@ -191,12 +191,18 @@ def _graph(diagram: Diagram) -> graphviz.Digraph:
 
 
 def _fill(graph, diagram, node_look, edge_look, cluster_look) -> None:  # type: ignore[no-untyped-def]
-    for cluster in diagram.clusters:
-        with graph.subgraph(name=f"cluster_{cluster.id}") as inside:
-            inside.attr(id=cluster.id, **cluster_look(cluster.label))
-            for node in diagram.nodes:
-                if node.cluster == cluster.id:
-                    inside.node(node.id, **node_look(node))
+
+    def frames(around: graphviz.Digraph, parent: str) -> None:
+        for cluster in diagram.clusters:
+            if cluster.parent == parent:
+                with around.subgraph(name=f"cluster_{cluster.id}") as inside:
+                    inside.attr(id=cluster.id, **cluster_look(cluster.label))
+                    for node in diagram.nodes:
+                        if node.cluster == cluster.id:
+                            inside.node(node.id, **node_look(node))
+                    frames(inside, cluster.id)
+
+    frames(graph, "")
     inner = {cluster.id for cluster in diagram.clusters}
     for end in ("source", "sink", ""):
         some = [n for n in diagram.nodes if n.end == end and n.cluster not in inner]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import sympy
@@ -10,6 +10,7 @@ import sympy
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
+from recform.blocks.operator import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import (
@@ -122,6 +123,10 @@ class Sizes:
         if module.inputs is None:
             return 0
         return self._runner.run(pipeline, module.inputs, module.place, None).parameters
+
+    def values(self, module: Module) -> Mapping[Symbolic, Value]:
+        """What the symbols of an operator stand for where it is owned."""
+        return self._runner.values(module.place)
 
     def adapter(self, adapter: Adapter) -> int:
         """How many parameters an adapter has."""

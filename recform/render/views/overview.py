@@ -19,7 +19,7 @@ from recform.algebra.expr import (
     Tensor,
     is_of_context,
 )
-from recform.algebra.formula import Pipeline
+from recform.algebra.formula import Pipeline, Scope
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
@@ -163,8 +163,10 @@ class Overview(Sketch):
     def _bundle(self, bundle: Bundle, cluster: str) -> None:
         step = self.recurrence.steps[bundle.lead.step]
         last = bundle.first + bundle.count - 1
-        name = f"block {bundle.first}"
-        label = name if bundle.count == 1 else f"blocks {bundle.first}–{last}"
+        label = self._name(bundle, bundle.first)
+        if bundle.count > 1:
+            label += f"–{self._name(bundle, last).removeprefix('block ')}"
+            label = label.replace("block ", "blocks ", 1)
         if bundle.count > 1:
             label += f"  ×{bundle.count:,}"
         inner, outer = 0, 0
@@ -193,6 +195,15 @@ class Overview(Sketch):
         self._adapt(bundle, step, node, cluster)
         self._calls(step, node)
         self.carried = self._made(bundle, step, node)
+
+    def _name(self, bundle: Bundle, number: int) -> str:
+        """What a block is called: by the file, where that names each."""
+        step = self.formula.names.get("step")
+        if step is None or not step.each:
+            return f"block {number}"
+        by_stage = self.formula.scope is Scope.STAGE
+        before = self.formula.lengths[: bundle.stage] if by_stage else ()
+        return step.each[number - 1 + sum(before)]
 
     def _adapters(self, segment: Segment) -> tuple[facts.Adapter, ...]:
         same = self.alike.get(segment.step, [segment.block])

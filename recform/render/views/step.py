@@ -17,6 +17,7 @@ from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
 from recform.render.views.interior import Interior
+from recform.render.views.opened import CLOSED, Opening
 from recform.render.views.parts import Setting, distinct, slug
 
 
@@ -44,7 +45,9 @@ def locate(network: NetworkGraph, number: int) -> Located | None:
     return None
 
 
-def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
+def of_pattern(
+    network: NetworkGraph, direction: Direction, opening: Opening = CLOSED
+) -> Diagram:
     """The block as the formula says it, for a block i in the middle of the network."""
     recurrence = network.recurrence
     step = recurrence.pattern
@@ -54,13 +57,23 @@ def of_pattern(network: NetworkGraph, direction: Direction) -> Diagram:
         if recurrence.steps[segment.step] == step
     )
     setting = Setting(
-        recurrence.formula, facts.Names(step), "", "", blocks=blocks, block=None
+        recurrence.formula,
+        facts.Names(step),
+        "",
+        "",
+        blocks=blocks,
+        opening=opening,
     )
     groups = facts.Groups(recurrence)
     return _draw(setting, groups, "block i", direction, general=True)
 
 
-def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Diagram:
+def of_block(
+    network: NetworkGraph,
+    where: Located,
+    direction: Direction,
+    opening: Opening = CLOSED,
+) -> Diagram:
     """One block of the network, with the shapes and the adapters that it has."""
     recurrence = network.recurrence
     segment = where.segment
@@ -73,6 +86,7 @@ def of_block(network: NetworkGraph, where: Located, direction: Direction) -> Dia
         blocks=tuple(s.block for s in same),
         block=segment.block,
         shapes=segment.block.shapes,
+        opening=opening,
     )
     label = f"block {where.number}"
     return _draw(setting, facts.Groups(recurrence), label, direction)
@@ -117,7 +131,7 @@ def _draw(
     outputs = distinct(
         [state_node(setting, groups, slot, "out") for slot in step.outputs]
     )
-    edges = coloured(interior.edges, [*inputs, *outputs])
+    edges = coloured(interior.canvas.edges, [*inputs, *outputs])
     for number, slot in enumerate(step.outputs):
         edges.append(
             Edge(
@@ -131,7 +145,7 @@ def _draw(
                 spine=number == 0,
             )
         )
-    drawn = [*inputs, *contexts.values(), *interior.nodes, *outputs]
+    drawn = [*inputs, *contexts.values(), *interior.canvas.nodes, *outputs]
     nodes = interior.mark(drawn)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
     return Diagram(
@@ -143,7 +157,7 @@ def _draw(
         general_caption(formula) if general else caption_of(formula),
         tuple(nodes),
         tuple(edges),
-        (cluster,) if interior.nodes else (),
+        (cluster, *interior.canvas.clusters) if interior.canvas.nodes else (),
         tuple(text.formula(item) for item in groups.texts()),
     )
 
@@ -236,8 +250,12 @@ def _description(setting: Setting, interior: Interior, other: str) -> str:
     taken = map(setting.names.slot, slots)
     gets = ", ".join(taken)
     makes = ", ".join(setting.names.slot(slot) for slot in step.outputs)
-    calls = [n.meaning for n in interior.nodes if n.kind is Kind.operator]
-    sums = sum(1 for n in interior.nodes if n.kind is Kind.sum)
+    calls = [
+        n.meaning
+        for n in interior.canvas.nodes
+        if n.kind is Kind.operator and n.meaning
+    ]
+    sums = sum(1 for n in interior.canvas.nodes if n.kind is Kind.sum)
     parts = [
         equations_of(setting.formula),
         f"The block gets {gets or 'nothing'} and hands on {makes}",

@@ -20,6 +20,7 @@ from recform.render import text
 from recform.render.model import Cluster, Diagram, Direction, Edge, Kind, Node, View
 from recform.render.views import facts
 from recform.render.views.interior import Interior
+from recform.render.views.opened import CLOSED, Opening
 from recform.render.views.parts import Setting, distinct, slug
 from recform.render.views.step import (
     caption_of,
@@ -69,7 +70,12 @@ def _row(recurrence: Recurrence, blocks: int) -> list[_Shown]:
     return [_Shown(f"block {n}", steps[n - 1], sympy.Integer(n)) for n in row]
 
 
-def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diagram:
+def of_pattern(
+    network: NetworkGraph,
+    blocks: int,
+    direction: Direction,
+    opening: Opening = CLOSED,
+) -> Diagram:
     """Blocks i to i + ``blocks`` - 1 from the middle of the network."""
     recurrence = network.recurrence
     formula = recurrence.formula
@@ -92,7 +98,7 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
         own = f"{prefix}-{number}"
         cluster = f"{own}-block"
         names = facts.Names(step, block.index)
-        setting = Setting(formula, names, own, cluster, same)
+        setting = Setting(formula, names, own, cluster, same, opening=opening)
         # By name: what is known from the start need not be handed on in its place.
         known = {node.meaning: node for node in before}
         sources: dict[Slot, str] = {}
@@ -125,7 +131,7 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                 for position, slot in enumerate(step.outputs)
             ]
         )
-        edges += coloured(interior.edges, [*before, *kept.values()])
+        edges += coloured(interior.canvas.edges, [*before, *kept.values()])
         for position, slot in enumerate(step.outputs, start=1):
             node = after[position - 1]
             edges.append(
@@ -139,12 +145,13 @@ def of_pattern(network: NetworkGraph, blocks: int, direction: Direction) -> Diag
                     spine=position == 1,
                 )
             )
-        nodes += [*interior.nodes, *after]
-        if interior.nodes:
-            clusters.append(Cluster(cluster, text.words(block.label)))
+        nodes += [*interior.canvas.nodes, *after]
+        if interior.canvas.nodes:
+            frame = Cluster(cluster, text.words(block.label))
+            clusters += [frame, *interior.canvas.clusters]
         before = after
         kept |= {node.meaning: node for node in after}
-    calls = sum(1 for node in nodes if node.kind is Kind.operator)
+    calls = sum(1 for n in nodes if n.kind is Kind.operator and n.meaning)
     general = not recurrence.flows[0].stacks
     other = not_for(formula) if general else ""
     count = facts.count(len(shown), "block")
