@@ -7,10 +7,11 @@ from recform.graph.model import NetworkGraph
 from recform.graph.partial import Partial
 from recform.render.formats import dot, mermaid, pdf, structure, svg, tikz
 from recform.render.model import Diagram, Direction, View
+from recform.render.picture import in_serifs
 from recform.render.placing import renderer
-from recform.render.placing.compose import compose
-from recform.render.placing.layout import place
+from recform.render.placing.fit import fitted
 from recform.render.request import Format, Request, Subject
+from recform.render.theme import Style
 from recform.render.views import network, paths, step, unrolled
 from recform.render.views.opened import Opening, openable
 
@@ -103,7 +104,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
 
 def _drawn(drawn: Diagram, request: Request, form: Format, program: str) -> bytes:
     look = request.theme
-    picture = compose(drawn, place(drawn, program), legend=request.legend)
+    picture = fitted(drawn, request, program)
+    if request.style is not Style.default:
+        picture = in_serifs(picture)
     if form is Format.svg:
         return svg.write(picture, look).encode()
     if form is Format.tikz:

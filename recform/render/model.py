@@ -65,6 +65,7 @@ class Node:
         end: ``"source"`` or ``"sink"`` for what stands on the edge of the picture.
         parameters: learned numbers of all of them.
         column: whether it stands in the line that runs through the picture.
+        least: how wide it is at least, in points, so that what is alike looks alike.
     """
 
     id: str
@@ -81,6 +82,7 @@ class Node:
     end: str = ""
     parameters: int = 0
     column: bool = False
+    least: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,21 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Tile:
+    """One of several equal blocks, by the ids of its parts.
+
+    In all of them parts that are like each other have the same place in these lists; what
+    one hands on is what the next one gets.
+    """
+
+    inputs: tuple[str, ...]
+    nodes: tuple[str, ...]
+    outputs: tuple[str, ...]
+    edges: tuple[str, ...]
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Bar:
     """One row of the histogram of paths.
 
@@ -153,6 +170,7 @@ class Diagram:
         caption: the formula, typeset.
         groups: what the colours of unknowns stand for, from 1 on.
         bars, heading: the histogram of routes, and what stands above it.
+        tiles: equal blocks that are all there is; none in other pictures.
     """
 
     id: str
@@ -167,3 +185,4 @@ class Diagram:
     groups: tuple[Text, ...] = ()
     bars: tuple[Bar, ...] = ()
     heading: Text = ()
+    tiles: tuple[Tile, ...] = ()

@@ -21,6 +21,18 @@ class Theme(StrEnum):
     dark = "dark"
 
 
+class Style(StrEnum):
+    """Whose fonts a picture has: those of a venue are Times in all of it."""
+
+    default = "default"
+    acl = "acl"
+    cvpr = "cvpr"
+    iclr = "iclr"
+    icml = "icml"
+    ieee = "ieee"
+    neurips = "neurips"
+
+
 #: What each role looks like, in the light and in the dark theme.
 COLOURS: dict[str, tuple[str, str]] = {
     "paper": ("#ffffff", "#16181d"),

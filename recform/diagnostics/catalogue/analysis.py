@@ -72,6 +72,12 @@ ENTRIES = {
         "W = Many\\nX_i = W_i*X_<i-1>\\n' > wide.rf; "
         "recform render wide.rf --view unrolled --blocks 4 --open Many",
     ),
+    "RF614": Entry(
+        "not legible in so little room",
+        "`--width` would make the type of the picture smaller than 5 points, in rows and "
+        "from top to bottom too.",
+        command="recform render net.rf --view network --width 1cm",
+    ),
     "RF631": Entry(
         "not a function of i",
         "A general formula says what X_L gets from X_<L-i>, for every i, and depends on "

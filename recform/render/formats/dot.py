@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import graphviz
 
@@ -42,7 +43,7 @@ def size_of(node: Node) -> Size:
     margin = {"pill": 20, "hexagon": 20, "bars": 24, "none": 6}.get(form.outline, 16)
     height = LABEL * _LEADING * len(node.label) + NOTE * _LEADING * len(node.note)
     height += 4 if form.outline == "none" else 9
-    least = 14 if form.outline == "none" else 34
+    least = max(node.least, 14 if form.outline == "none" else 34)
     return Size(round(max(least, max(widths) + margin), 1), round(height, 1))
 
 
@@ -66,6 +67,11 @@ def for_layout(diagram: Diagram) -> str:
         },
         lambda label: {"label": _blank(label, CLUSTER, 40, 1.6)},
     )
+    for end in ("source", "sink"):
+        # What comes in stands in the order in which the block hands it on.
+        row = [node.id for node in diagram.nodes if node.end == end]
+        for one, other in pairwise(row):
+            graph.edge(one, other, style="invis")
     return str(graph.source)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -28,6 +29,9 @@ from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
 from recform.recurrence.unroll import newest
 from recform.source import Span
+
+#: A name without its index.
+_NAME = re.compile(r"(?<![A-Za-z0-9_])[A-Za-z][A-Za-z0-9]*?(?=_|(?![A-Za-z0-9]))")
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,37 @@ class Groups:
 def place_of(formula: Formula, step: Step, tensor: Tensor) -> Span | None:
     """Where the formula says a tensor of a step, up to a shift of the index."""
     return find(formula, relative(tensor, step.at, step.absolute))
+
+
+def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
+    """A coefficient in the words of the file, where it has names for numbers.
+
+    Returns:
+        ``odd_i + m_i``; empty where the file names no more than what is learned.
+    """
+    step = names.step
+    places = [
+        formula.spans.get(relative(part, step.at, step.absolute))
+        for part in (tensor, tensor.tensor)
+    ]
+    if None in places:
+        return ""
+    whole, inner = (place.text for place in places if place is not None)
+    for brackets in (f"*{inner}", f"*({inner})"):
+        said, times, _ = whole.rpartition(brackets)
+        if times:
+            break
+    value = names.coefficient(tensor, tensor.coefficient)
+    if not times or set(_NAME.findall(said)) <= set(_NAME.findall(value)):
+        return ""
+    if re.fullmatch(r"\([^()]*\)", said):
+        said = said[1:-1]
+    if names.index == I:
+        return said
+    if re.search(r"\bi\b", said):
+        # It reckons with the number of the block, which is another one here.
+        return ""
+    return re.sub(r"_i\b", f"_<{names.index}>".replace(" ", ""), said)
 
 
 def line(formula: Formula, step: Step, tensor: Tensor) -> str:

@@ -112,8 +112,7 @@ class Interior:
         if isinstance(tensor, Apply):
             label = self.setting.names.owned(tensor.operator, tensor.index)
         elif isinstance(tensor, Scaled):
-            value = self._magnitude(tensor)
-            label = self.setting.names.coefficient(tensor, value)
+            label = self._coefficient(tensor)
         elif isinstance(tensor, State):
             label = self.setting.names.tensor(tensor)
         elif isinstance(tensor, Part):
@@ -367,6 +366,15 @@ class Interior:
 
     def _magnitude(self, tensor: Scaled) -> Symbolic:
         return -tensor.coefficient if self._negative(tensor) else tensor.coefficient
+
+    def _coefficient(self, tensor: Scaled) -> str:
+        """A coefficient as the file has it; as a number, where a block is drawn."""
+        setting, value = self.setting, self._magnitude(tensor)
+        if setting.block is None and value == tensor.coefficient:
+            said = facts.coefficient(setting.formula, setting.names, tensor)
+            if said:
+                return said
+        return setting.names.coefficient(tensor, value)
 
     def _calls(self, tensor: Apply) -> list[Apply]:
         """All calls of the module that makes a tensor, in this step."""

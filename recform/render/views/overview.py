@@ -292,7 +292,7 @@ class Overview(Sketch):
         )
         for name in called:
             if name in self.modules:
-                self.edge(self.modules[name], node, "", name, 0, module=True)
+                self.edge(self.modules[name], node, (), name, 0, module=True)
 
     def _pipeline(self, pipeline: Pipeline, name: str, parameters: int) -> str:
         notes = list(text.wrapped(_arrows(pipeline.text), 34))

@@ -54,6 +54,7 @@ class Sketch:
         self.edges: list[Edge] = []
         self.clusters: list[Cluster] = []
         self.carried: list[Carried] = []
+        self._named: set[int] = set()
         self.modules: dict[str, str] = {}
         self.contexts: dict[Tensor, tuple[str, Shape | None]] = {}
         self.alike: dict[int, list[Block]] = {}
@@ -135,12 +136,20 @@ class Sketch:
         self.edge(
             carried.tail,
             node,
-            shape,
+            (*self._introduced(group), *text.words(shape.replace(" x ", "×"))),
             f"{name}: {shape}" if name else shape,
             group,
             module=isinstance(slot, ModuleSlot),
             wrong=wrong,
         )
+
+    def _introduced(self, group: int) -> text.Text:
+        """What a tensor is called, beside the first edge that has it; not if it is alone."""
+        texts = self.groups.texts()
+        if group in self._named or len(texts) < 2 or not group:
+            return ()
+        self._named.add(group)
+        return (*text.formula(texts[group - 1]), *text.words(": "))
 
     def made(
         self,
@@ -165,7 +174,7 @@ class Sketch:
         self,
         tail: str,
         head: str,
-        shape: str,
+        label: text.Text,
         tooltip: str,
         group: int,
         *,
@@ -180,7 +189,7 @@ class Sketch:
                 f"{self.prefix}-edge-{len(self.edges) + 1}",
                 tail,
                 head,
-                text.words(shape.replace(" x ", "×")),
+                label,
                 tooltip,
                 group=group,
                 module=module,

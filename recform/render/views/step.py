@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import Context, Tensor
+from recform.algebra.expr import Context, I, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.said import boundary_texts, equation_texts
+from recform.algebra.typeset import plain
 from recform.graph.model import NetworkGraph, Segment
 from recform.graph.partial import Partial
 from recform.recurrence.model import ModuleSlot, Slot, contexts_of
@@ -19,6 +21,7 @@ from recform.render.views import facts
 from recform.render.views.interior import Interior
 from recform.render.views.opened import CLOSED, Opening
 from recform.render.views.parts import Setting, distinct, slug
+from recform.render.views.spine import straightened
 
 
 @dataclass(frozen=True)
@@ -142,11 +145,12 @@ def _draw(
                 outputs[number].tooltip,
                 group=outputs[number].group,
                 module=isinstance(slot, ModuleSlot),
-                spine=number == 0,
             )
         )
     drawn = [*inputs, *contexts.values(), *interior.canvas.nodes, *outputs]
     nodes = interior.mark(drawn)
+    if inputs and outputs:
+        nodes, edges = straightened(nodes, edges, inputs[0].id, outputs[0].id)
     cluster = Cluster(f"{prefix}-block", text.words(label), wrong=wrong)
     return Diagram(
         prefix,
@@ -213,11 +217,23 @@ def caption_of(formula: Formula) -> tuple[text.Text, ...]:
     """The equations of the file, and where they start, typeset."""
     # `A_0, B_0 = split(input, 2)` is two boundaries of one text.
     lines = dict.fromkeys(
-        [*equation_texts(formula), *(b.text for b in formula.boundaries)]
+        [
+            *(_for_block_i(formula, line) for line in equation_texts(formula)),
+            *(b.text for b in formula.boundaries),
+        ]
     )
     return tuple(
         line for item in lines for line in text.wrapped(text.formula(item), 72)
     )
+
+
+def _for_block_i(formula: Formula, line: str) -> str:
+    """An equation with the index of the picture: ``y_<i+1> = ...`` is one for ``y_i``."""
+    left = line.partition("=")[0]
+    for equation in formula.equations:
+        if equation.text == line and re.search(r"_[<{]\s*i\s*[-+]", left):
+            return f"{plain(State(equation.unknown, I))} = {plain(equation.right)}"
+    return line
 
 
 def general_caption(formula: Formula) -> tuple[text.Text, ...]:
