@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from recform.render.model import Diagram, Direction
 from recform.render.picture import Point
+from recform.render.placing.frames import balanced
 from recform.render.placing.layout import Curve, Frame, Layout, place
 
 
@@ -16,8 +17,9 @@ def arranged(diagram: Diagram, program: str) -> Layout:
         CompileError: if the renderer fails.
     """
     if not diagram.tiles:
-        return place(diagram, program)
-    return _Row(diagram, place(_one(diagram), program)).layout()
+        return balanced(diagram, place(diagram, program))
+    one = _one(diagram)
+    return _Row(diagram, balanced(one, place(one, program))).layout()
 
 
 def _one(diagram: Diagram) -> Diagram:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
@@ -39,6 +40,9 @@ from recform.render.model import Cluster, Kind
 from recform.render.views import facts
 from recform.render.views.bundles import Bundle
 from recform.render.views.sketch import Carried, Sketch
+
+#: What an author calls the parameters of an operator, in front of it.
+_LABEL = re.compile(r"(?:\"[^\"]*\"|[A-Za-z_]\w*):\s*")
 
 
 class Overview(Sketch):
@@ -325,4 +329,5 @@ def _read_directly(step: Step, slot: Tensor, sites: Iterable[Site]) -> bool:
 
 
 def _arrows(pipeline: str) -> text.Text:
-    return text.words(pipeline.replace(" > ", " → "))
+    """A pipeline without the names of its parameters."""
+    return text.words(_LABEL.sub("", pipeline).replace(" > ", " → "))

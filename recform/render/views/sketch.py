@@ -17,6 +17,9 @@ from recform.render.views import facts
 from recform.render.views.parts import slug
 from recform.render.views.step import caption_of, equations_of
 
+#: The longest name of a tensor that stands beside an arrow.
+_SHORT = 24
+
 
 @dataclass(frozen=True)
 class Carried:
@@ -149,7 +152,10 @@ class Sketch:
         if group in self._named or len(texts) < 2 or not group:
             return ()
         self._named.add(group)
-        return (*text.formula(texts[group - 1]), *text.words(": "))
+        name = text.formula(texts[group - 1])
+        # A long sum is in the legend and under the pointer.
+        short = len(text.plain(name)) <= _SHORT
+        return (*name, *text.words(": ")) if short else ()
 
     def made(
         self,
