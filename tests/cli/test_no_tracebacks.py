@@ -33,6 +33,7 @@ COMMANDS: dict[str, list[str]] = {
     "summary in TeX": ["summary", "FILE", "--latex"],
     "compile": ["compile", "FILE"],
     "block": ["render", "FILE", "--to", "svg"],
+    "opened": ["render", "FILE", "--to", "json", "--depth", "9"],
     "network": ["render", "FILE", "--to", "mermaid", "--view", "network"],
     "unrolled": [
         "render",
@@ -67,7 +68,7 @@ NAMES = list(COMMANDS)
 
 
 #: What needs no run, so that every modern file can have it in each run of the tests.
-CHEAP = ["check", "summary", "memory", "analyze", "block", "derive"]
+CHEAP = ["check", "summary", "memory", "analyze", "block", "opened", "derive"]
 HEAVY = ["analyze, as data", "network", "unrolled", "paths", "equiv", "diff", "verify"]
 MODERN = [file for file in FILES if file.startswith("modern/")]
 MODERN += [
