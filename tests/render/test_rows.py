@@ -221,6 +221,8 @@ def test_names_of_numbers_stay() -> None:
     assert labels[:2] == ["odd_i + m_i", "1 − odd_i + n_i"]
     second = drawn("zoo/hyper_connections.rf", View.unrolled, blocks=2).nodes
     assert "odd_(i+1) + m_(i+1)" in [plain(n.label[0]) for n in second]
+    divided = [plain(n.label[0]) for n in drawn("modern/nfnet.rf").nodes]
+    assert divided.count("1/β_i") == 1
     # A block of the network has numbers.
     third = drawn("zoo/hyper_connections.rf", block=3).nodes
     assert not any("odd" in plain(n.label[0]) for n in third)

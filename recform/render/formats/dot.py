@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -67,12 +68,23 @@ def for_layout(diagram: Diagram) -> str:
         },
         lambda label: {"label": _blank(label, CLUSTER, 40, 1.6)},
     )
+    for tail, head, weight in _order(diagram):
+        graph.edge(tail, head, style="invis", weight=weight)
+    return str(graph.source)
+
+
+def _order(diagram: Diagram) -> Iterator[tuple[str, str, str]]:
+    """What stands before what, beside that which edges say, and how near."""
     for end in ("source", "sink"):
         # What comes in stands in the order in which the block hands it on.
         row = [node.id for node in diagram.nodes if node.end == end]
-        for one, other in pairwise(row):
-            graph.edge(one, other, style="invis")
-    return str(graph.source)
+        yield from ((one, other, "1") for one, other in pairwise(row))
+    made = {edge.head for edge in diagram.edges}
+    first = [node.id for node in diagram.nodes if node.end == "source"][:1]
+    for node in diagram.nodes:
+        # A number of the block stands in its frame, behind what comes in.
+        if node.kind in (Kind.constant, Kind.name) and node.id not in made:
+            yield from ((start, node.id, "0") for start in first)
 
 
 def write(diagram: Diagram, look: Theme) -> str:

@@ -102,6 +102,15 @@ def place_of(formula: Formula, step: Step, tensor: Tensor) -> Span | None:
     return find(formula, relative(tensor, step.at, step.absolute))
 
 
+def _factor(whole: str, inner: str) -> str:
+    """What a text is multiplied by in another one; empty if it is not said so."""
+    for brackets in (f"*{inner}", f"*({inner})"):
+        if whole.endswith(brackets):
+            return whole.removesuffix(brackets)
+    divisor = whole.removeprefix(f"{inner}/")
+    return f"1/{divisor}" if re.fullmatch(r"\w+", divisor) and divisor != whole else ""
+
+
 def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
     """A coefficient in the words of the file, where it has names for numbers.
 
@@ -115,13 +124,14 @@ def coefficient(formula: Formula, names: Names, tensor: Scaled) -> str:
     ]
     if None in places:
         return ""
-    whole, inner = (place.text for place in places if place is not None)
-    for brackets in (f"*{inner}", f"*({inner})"):
-        said, times, _ = whole.rpartition(brackets)
-        if times:
-            break
+    whole, inner = (
+        re.sub(r"\s*\*\s*", "*", place.text) for place in places if place is not None
+    )
+    said = _factor(whole, inner)
     value = names.coefficient(tensor, tensor.coefficient)
-    if not times or set(_NAME.findall(said)) <= set(_NAME.findall(value)):
+    new = set(_NAME.findall(said)) - set(_NAME.findall(value))
+    # An index of a sum is another one in each of its terms.
+    if not new or re.search(r"_(?!i\b)", said):
         return ""
     if re.fullmatch(r"\([^()]*\)", said):
         said = said[1:-1]
