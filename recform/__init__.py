@@ -21,8 +21,8 @@ from recform.version import __version__
 if TYPE_CHECKING:
     import torch
 
-    from recform.blocks.plugins import Plugin
     from recform.compiler import Compiled
+    from recform.operators.plugins import Plugin
     from recform.training.recipe import Recipe
     from recform.training.runs import Result
     from recform.weights import Match, Transplant
@@ -393,6 +393,13 @@ def train(
         return shown(plan, quiet=not show)
     except Stopped:
         raise KeyboardInterrupt from None
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What ``%load_ext recform`` calls: cells of a notebook can be formulas (``%%rf``)."""
+    from recform.notebook.magic import register
+
+    register(ipython)
 
 
 def _compiled(

@@ -7,6 +7,7 @@ formula.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 import sympy
 from sympy.printing.latex import greek_letters_set, translate
@@ -17,7 +18,6 @@ from recform.algebra.expr import (
     Combine,
     Concat,
     Context,
-    Dealt,
     Elementwise,
     Filled,
     History,
@@ -25,22 +25,18 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Listed,
-    Members,
     Mirror,
-    Over,
     Part,
     Pointwise,
     Scaled,
     State,
     Tensor,
     TensorSum,
-    list_of,
-    time_of,
-    untimed,
 )
-from recform.blocks.operators.activation import RECIPROCAL
+from recform.algebra.indices import time_of, untimed
+from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
 from recform.blocks.symbolic import Symbolic
+from recform.operators.activation import RECIPROCAL
 
 _SUM, _PRODUCT, _ATOM = 1, 2, 3
 
@@ -89,6 +85,11 @@ def latex_text(text: str) -> str:
     return text.replace("*", r" \cdot ")
 
 
+@lru_cache(maxsize=4096, typed=True)
+def _number(value: Symbolic) -> str:
+    return str(sympy.sstr(value)).replace("**", "^")
+
+
 class _Plain:
     times = "*"
     by_elements = "*"
@@ -125,7 +126,7 @@ class _Plain:
         return text.replace(" ", "").replace("_k", "k")
 
     def number(self, value: Symbolic) -> str:
-        return str(sympy.sstr(value)).replace("**", "^")
+        return _number(value)
 
     def call(self, name: str, *arguments: str) -> str:
         return f"{name}({', '.join(arguments)})"

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import cache
 from pathlib import PurePath
 
+from recform.classes.network import plan_network
+from recform.classes.steps.reversible import reversing
 from recform.emit.checked import check
+from recform.emit.classifier.base import base_class, without_unused
 from recform.emit.classifier.plan import BASE
-from recform.emit.classifier.writer import base_class, plan_classifier, without_unused
-from recform.emit.naming.names import argument_names
-from recform.emit.naming.namespace import Namespace
-from recform.emit.network import plan_network
-from recform.emit.plan.definitions import Definition, Function
-from recform.emit.plan.kept import keeping
-from recform.emit.plan.lean import leaning, leaning_base
-from recform.emit.plan.merge import common
-from recform.emit.plan.network import NetworkPlan
-from recform.emit.printer.definitions import print_definition
-from recform.emit.printer.lines import Lines
-from recform.emit.printer.module import header, imports, reads
-from recform.emit.steps.reversible import reversing
+from recform.emit.classifier.writer import plan_classifier
 from recform.emit.support import support_classes
 from recform.graph.model import NetworkGraph
 from recform.memory import Memory
+from recform.plan.definitions import Definition, Function
+from recform.plan.kept import keeping
+from recform.plan.lean import leaning, leaning_base
+from recform.plan.merge import common
+from recform.plan.namespace import Namespace
+from recform.plan.network import NetworkPlan
+from recform.plan.printer.definitions import print_definition
+from recform.plan.printer.lines import Lines
+from recform.plan.printer.module import header, imports, reads
+from recform.writers.names import argument_names
 
 
 def emit(
@@ -74,7 +76,7 @@ def emit(
     parts: list[str] = []
     for name, text in reversed(support.items()):
         if name in used:
-            used |= reads(ast.parse(text))
+            used |= _reads_of(text)
             parts.insert(0, text)
     parts += [base] if timm else []
     code = "\n\n\n".join([*(text.rstrip() for text in parts), code])
@@ -89,6 +91,12 @@ def emit(
     classes = [plan.network.name for plan in plans]
     head = header(formula.source, options, classes)
     return f"{head}\n{imports(used, classes)}\n\n{code}"
+
+
+@cache
+def _reads_of(text: str) -> frozenset[str]:
+    """The names that a class whose text is fixed reads from around it."""
+    return reads(ast.parse(text))
 
 
 def _unprefixed(plan: NetworkPlan, made: Definition) -> str:

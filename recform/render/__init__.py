@@ -9,7 +9,14 @@ when something is drawn: other commands don't wait for it).
 from __future__ import annotations
 
 from recform.render.model import Diagram, Direction, View
-from recform.render.request import Format, Request, Subject, length, request
+from recform.render.request import (
+    Format,
+    Renderer,
+    Request,
+    Subject,
+    length,
+    request,
+)
 from recform.render.theme import Style, Theme
 
 
@@ -49,6 +56,7 @@ __all__ = [
     "Diagram",
     "Direction",
     "Format",
+    "Renderer",
     "Request",
     "Style",
     "Subject",

@@ -10,7 +10,7 @@ from recform.render.model import Diagram, Direction, View
 from recform.render.picture import in_serifs
 from recform.render.placing import renderer
 from recform.render.placing.fit import fitted
-from recform.render.request import Format, Request, Subject
+from recform.render.request import Format, Renderer, Request, Subject
 from recform.render.theme import Style
 from recform.render.views import network, paths, step, unrolled
 from recform.render.views.opened import Opening, openable
@@ -90,9 +90,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
         return mermaid.write(drawn, look).encode()
     if form is Format.json:
         return structure.write(drawn).encode()
-    program = renderer.find(request.renderer)
+    found = renderer.find(request.renderer)
     try:
-        return _drawn(drawn, request, form, program)
+        return _drawn(drawn, request, form, found)
     except ModuleNotFoundError as missing:
         _refuse(
             "RF664",
@@ -102,9 +102,9 @@ def write(drawn: Diagram, request: Request, form: Format) -> bytes:
         raise
 
 
-def _drawn(drawn: Diagram, request: Request, form: Format, program: str) -> bytes:
+def _drawn(drawn: Diagram, request: Request, form: Format, found: Renderer) -> bytes:
     look = request.theme
-    picture = fitted(drawn, request, program)
+    picture = fitted(drawn, request, found)
     if request.style is not Style.default:
         picture = in_serifs(picture)
     if form is Format.svg:

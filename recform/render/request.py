@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 #: A network, or one whose shapes do not meet.
 Subject: TypeAlias = "NetworkGraph | Partial"
+
+#: Lays a graph out: makes of DOT what Graphviz writes as ``json0``.
+Renderer: TypeAlias = Callable[[str], str | bytes]
 
 
 class Format(StrEnum):
@@ -51,7 +54,8 @@ class Request:
         width: how wide the picture is at most, in points; None for as wide as it is.
         style: the fonts of a venue.
         dpi: pixels per inch of a PNG.
-        renderer: the program that lays out; ``auto`` for the first that is there.
+        renderer: the program that lays out; ``auto`` for the first that is there; or a
+            function that does it.
     """
 
     view: View = View.step
@@ -66,7 +70,7 @@ class Request:
     width: float | None = None
     style: Style = Style.default
     dpi: int = 200
-    renderer: str = "auto"
+    renderer: str | Renderer = "auto"
 
 
 _UNITS = {"pt": 1.0, "in": 72.0, "cm": 72 / 2.54, "mm": 7.2 / 2.54}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from recform.derivation.file import (
     derived_file,
@@ -14,17 +13,18 @@ from recform.derivation.file import (
 )
 from recform.derivation.forward import MAX_UNKNOWNS, Derivation, derive
 from recform.derivation.general.read import read, statement_of
-from recform.derivation.series import regex as regexes
-from recform.derivation.series.show import LATEX, Place
 from recform.derivation.steps import Step, steps
 from recform.diagnostics import (
     Diagnostic,
     Diagnostics,
 )
-from recform.lowering.sections import Section, sections
+from recform.outline.sections import Section, sections
+from recform.series import regex as regexes
+from recform.series.show import LATEX, Place
 from recform.source import Source
 from recform.syntax import nodes as n
 from recform.syntax.parse import parse
+from recform.syntax.uses import Folder
 
 _LAST = Place("L")
 #: For how many i a general formula is written out, and how many terms it may have.
@@ -117,7 +117,7 @@ class Derived:
 
 def forward(
     source: Source,
-    folder: Path | None,
+    folder: Folder,
     settings: Mapping[str, object],
     network: str | None,
     order: int | None,

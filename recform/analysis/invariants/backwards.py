@@ -10,9 +10,9 @@ import sympy
 from recform.algebra.expr import Apply, Filled, I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.analysis.invariants.inverse import Inverse, inverse
-from recform.analysis.linear.forms import NoNumber, numeric
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph, Segment
+from recform.linear.forms import NoNumber, numeric
 from recform.recurrence.model import Place, Step, contexts_of, read_by
 
 

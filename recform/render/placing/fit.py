@@ -11,7 +11,7 @@ from recform.render.picture import Picture, scaled
 from recform.render.placing.compose import MARGIN, compose
 from recform.render.placing.rows import wrapped
 from recform.render.placing.tiles import arranged
-from recform.render.request import Request
+from recform.render.request import Renderer, Request
 
 #: How long a picture of several blocks is at most, if nobody says how wide it is.
 ROW = 900.0
@@ -20,19 +20,19 @@ SCALES = (1.0, 0.9, 0.8, 0.7, 0.62)
 _CENTIMETRE = 72 / 2.54
 
 
-def fitted(diagram: Diagram, request: Request, program: str) -> Picture:
+def fitted(diagram: Diagram, request: Request, found: Renderer) -> Picture:
     """The picture of a diagram, in the width that is asked for.
 
     Raises:
         CompileError: if it cannot be laid out, or not be read in that width (RF614).
     """
     if request.width is None:
-        layout = arranged(diagram, program)
+        layout = arranged(diagram, found)
         if diagram.view in (View.unrolled, View.paths):
             diagram, layout = wrapped(diagram, layout, ROW)
         return compose(diagram, layout, legend=request.legend)
     needed = []
-    for picture, scale in _tries(diagram, request, program):
+    for picture, scale in _tries(diagram, request, found):
         if picture.width * scale <= request.width + 0.1:
             return scaled(picture, scale) if scale < 1 else picture
         needed.append(picture.width * scale)
@@ -47,7 +47,7 @@ def fitted(diagram: Diagram, request: Request, program: str) -> Picture:
 
 
 def _tries(
-    diagram: Diagram, request: Request, program: str
+    diagram: Diagram, request: Request, found: Renderer
 ) -> Iterator[tuple[Picture, float]]:
     """The picture in all ways that can be read, the best first, and how much smaller."""
     ways = [diagram]
@@ -55,7 +55,7 @@ def _tries(
         ways.append(replace(diagram, direction=Direction.down))
     assert request.width is not None
     for way in ways:
-        layout = arranged(way, program)
+        layout = arranged(way, found)
         for scale in SCALES:
             most = request.width / scale
             rows, places = wrapped(way, layout, most - 2 * MARGIN)

@@ -8,18 +8,19 @@ from recform.render.model import Diagram, Direction
 from recform.render.picture import Point
 from recform.render.placing.frames import balanced
 from recform.render.placing.layout import Curve, Frame, Layout, place
+from recform.render.request import Renderer
 
 
-def arranged(diagram: Diagram, program: str) -> Layout:
+def arranged(diagram: Diagram, found: Renderer) -> Layout:
     """The layout of a diagram; equal blocks have equal places in it.
 
     Raises:
         CompileError: if the renderer fails.
     """
     if not diagram.tiles:
-        return balanced(diagram, place(diagram, program))
+        return balanced(diagram, place(diagram, found))
     one = _one(diagram)
-    return _Row(diagram, balanced(one, place(one, program))).layout()
+    return _Row(diagram, balanced(one, place(one, found))).layout()
 
 
 def _one(diagram: Diagram) -> Diagram:

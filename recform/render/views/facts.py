@@ -11,7 +11,7 @@ import sympy
 from recform.algebra.expr import I, Learned, Scaled, State, Tensor
 from recform.algebra.formula import Formula
 from recform.algebra.typeset import plain
-from recform.blocks.operator import Value
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.diagnostics import Diagnostics
 from recform.graph.model import (
@@ -27,7 +27,7 @@ from recform.graph.pipelines import PipelineRunner
 from recform.graph.places import find
 from recform.recurrence.build import relative
 from recform.recurrence.model import ModuleSlot, Recurrence, Slot, Step
-from recform.recurrence.unroll import newest
+from recform.recurrence.numbered import newest
 from recform.source import Span
 
 #: A name without its index.

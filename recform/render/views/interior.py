@@ -7,16 +7,8 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Filled,
-    Input,
-    Part,
-    Scaled,
-    State,
-    Tensor,
-    is_list,
-)
+from recform.algebra.expr import Apply, Filled, Input, Part, Scaled, State, Tensor
+from recform.algebra.lists import is_list
 from recform.algebra.symbols import INCOMING
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import Site

@@ -12,8 +12,8 @@ from recform.algebra.symbols import INCOMING
 from recform.algebra.tracing import arguments_of
 from recform.algebra.typeset import plain_scalar
 from recform.blocks import Arguments, Misfit, Operator, Shape
-from recform.blocks.operator import Kind as Takes
-from recform.blocks.operator import Value
+from recform.blocks.arguments import Kind as Takes
+from recform.blocks.arguments import Value
 from recform.blocks.symbolic import Symbolic
 from recform.render import text
 from recform.render.model import Kind

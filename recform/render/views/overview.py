@@ -18,9 +18,9 @@ from recform.algebra.expr import (
     Scaled,
     State,
     Tensor,
-    is_of_context,
 )
 from recform.algebra.formula import Pipeline, Scope
+from recform.algebra.indices import is_of_context
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site
