@@ -354,7 +354,7 @@ def train(
         params: parameters of the formula, or arguments of the function.
 
     Returns:
-        What came out: ``accuracy``, ``loss``, ``folder`` and more.
+        An object with ``accuracy``, ``loss``, ``folder`` and more.
 
     Raises:
         recform.diagnostics.CompileError: with what is wrong in the formula, or if it
@@ -397,6 +397,13 @@ def train(
         return shown(plan, quiet=not show)
     except Stopped:
         raise KeyboardInterrupt from None
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What ``%load_ext recform`` calls: cells of a notebook can be formulas (``%%rf``)."""
+    from recform.notebook.magic import register
+
+    register(ipython)
 
 
 def _compiled(

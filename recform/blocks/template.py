@@ -96,8 +96,9 @@ def template(call: str) -> Template:
 _BITS = (ast.BitOr, ast.BitXor, ast.BitAnd, ast.LShift, ast.RShift)
 
 
+@cache
 def parsed(call: str) -> ast.expr:
-    """A call, or what makes a module, as Python reads it.
+    """A call, or what makes a module, as Python reads it. Nobody changes the tree.
 
     Raises:
         ValueError: if it is no expression of one line.
@@ -121,11 +122,6 @@ def _as_names(call: str) -> str:
 def _is_input(node: ast.AST) -> bool:
     named = isinstance(node, ast.Name) and node.id.endswith(_END)
     return named and node.id != _MODULE  # type: ignore[attr-defined]
-
-
-def is_atom(expression: str) -> bool:
-    """Whether an expression needs no brackets anywhere."""
-    return isinstance(ast.parse(expression, mode="eval").body, _ATOMS)
 
 
 def _paths(node: ast.AST, above: tuple[ast.AST, ...]) -> Iterator[tuple[ast.AST, ...]]:

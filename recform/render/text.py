@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TypeAlias
 
+from recform.render import metrics
+
 #: How much smaller an index is, and how far below the line it stands (of the size).
 INDEX_SIZE = 0.72
 INDEX_DROP = 0.22
@@ -263,12 +265,28 @@ def width(text: Text, size: float, family: str) -> float:
     return sum(run_width(run, size, family) for run in text)
 
 
+def shortened(text: Text, size: float, family: str, room: float) -> Text:
+    """A list with commas that ends in an ellipsis where there is no room for all of it."""
+    if width(text, size, family) <= room:
+        return text
+    pieces = [
+        Run(part, run.italic, run.index)
+        for run in text
+        for part in re.findall(r"[^,]*,?", run.text)
+        if part
+    ]
+    more = Run(" …")
+    for stop in range(len(pieces) - 1, 0, -1):
+        short = joined([*pieces[:stop], more])
+        if pieces[stop - 1].text.endswith(",") and width(short, size, family) <= room:
+            return short
+    return words("…")
+
+
 def run_width(run: Run, size: float, family: str) -> float:
     """How wide one run is set, in points."""
-    from reportlab.pdfbase.pdfmetrics import stringWidth
-
     size = size * INDEX_SIZE if run.index else size
-    return float(stringWidth(run.text, face(run, family), size))
+    return metrics.width(run.text, face(run, family)) * 0.001 * size
 
 
 def face(run: Run, family: str) -> str:
