@@ -7,6 +7,7 @@ import pickle
 import shutil
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch

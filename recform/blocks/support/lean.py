@@ -35,10 +35,6 @@ class Lean(TorchDispatchMode):
         )
     )
 
-    #: Of each operation its name, and whether what it makes lies in what it gets: asking
-    #: torch takes longer than many an operation does.
-    KNOWN: dict[Any, tuple[str, bool]] = {}
-
     @staticmethod
     def forward(method: Callable[..., Any]) -> Callable[..., Any]:
         """A forward pass as one that keeps little."""
@@ -64,6 +60,9 @@ class Lean(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.notes: list[Again] = []
+        #: Of each operation its name, and whether what it makes lies in what it gets:
+        #: asking torch takes longer than many an operation does.
+        self.known: dict[Any, tuple[str, bool]] = {}
 
     def forget(self) -> None:
         """Has tensors forget their notes, which only autograd needs from now on."""
@@ -112,11 +111,11 @@ class Lean(TorchDispatchMode):
     ) -> Any:
         """Runs an operation, and notes how what it makes is made again."""
         out = func(*args, **(kwargs or {}))
-        if func not in self.KNOWN:
+        if func not in self.known:
             schema = func._schema
             lies = any(result.alias_info for result in schema.returns)
-            self.KNOWN[func] = schema.name.removeprefix("aten::"), lies
-        name, lies = self.KNOWN[func]
+            self.known[func] = schema.name.removeprefix("aten::"), lies
+        name, lies = self.known[func]
         if types or lies:
             if not types and name in ("bernoulli_", "div_"):
                 self.drop(name, args)
