@@ -78,7 +78,7 @@ CASES = {
         bounds={"lean": (0.5, 1.0, 1.25)},
     ),
     "DenseNet-121": Case(EXAMPLES / "zoo/densenet121.rf"),
-    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf"),
+    "MobileNetV2": Case(EXAMPLES / "zoo/mobilenet_v2.rf", count=8),
     "ConvNeXt-T": Case(EXAMPLES / "zoo/convnext_tiny.rf"),
     "GPT-2 small": Case(EXAMPLES / "zoo/gpt2.rf", count=1),
     "GPT-2 small, no dropout": Case(
