@@ -15,6 +15,10 @@ from recform.source import Source
 from recform.syntax.uses import Folder
 
 
+class Refused(Exception):
+    """What was asked for cannot be had; the text says why."""
+
+
 @dataclass(frozen=True)
 class Good:
     """The last text that compiled, and its networks."""

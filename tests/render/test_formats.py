@@ -20,7 +20,7 @@ from recform.render import Diagram, Format, Request, Theme, View, write
 from recform.render.placing import renderer
 from recform.render.theme import COLOURS
 from tests.conftest import REPOSITORY, Golden
-from tests.render.networks import drawn, example
+from tests.render.networks import drawn
 
 SVG = "{http://www.w3.org/2000/svg}"
 CASES = [
@@ -219,13 +219,6 @@ def test_the_same_bytes_again() -> None:
     }
     assert len(printed) == 1
     assert printed.pop().count(b"\n") == 7
-
-
-def test_a_notebook_shows_the_block() -> None:
-    shown = example("paper/eq20.rf")._repr_mimebundle_(include=None, exclude=None)
-    assert set(shown) == {"text/plain", "text/html", "image/svg+xml"}
-    ET.fromstring(shown["image/svg+xml"])
-    assert shown["text/plain"].startswith("Eq20: X_i = (1 + W_i)")
 
 
 @pytest.mark.parametrize(
