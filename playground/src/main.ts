@@ -30,7 +30,10 @@ const expand = byId("expand", HTMLInputElement);
 const views = byId("views", HTMLFormElement);
 
 const examples = await fetched(new URL("examples.json", import.meta.url).href);
-const desk = new Desk(examples);
+const desk = new Desk(examples, (megabytes) => {
+  const waiting = drawn.querySelector(".wait");
+  if (waiting) waiting.textContent = `Python is starting: ${megabytes} MB`;
+});
 let name = FIRST;
 let tab: Tab = "picture";
 /** Rises with every change; what was asked before is not shown any more. */
