@@ -207,8 +207,9 @@ function viewOf(): string {
   return String(new FormData(views).get("view"));
 }
 
-/** The networks of a file with several. */
+/** The networks of a file with several; the one that was chosen is kept over mistakes. */
 function choices(names: readonly string[]): void {
+  if (names.length === 0) return;
   const before = network.value;
   network.replaceChildren(...names.map((item) => new Option(item)));
   if (names.includes(before)) network.value = before;
