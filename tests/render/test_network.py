@@ -173,3 +173,10 @@ def test_further_inputs_lead_to_what_reads_them() -> None:
     step = draw(item.graph, Request(view=View.step))
     inputs = [node.meaning for node in step.nodes if node.kind is Kind.input]
     assert inputs == ["e", "tanh(T*t)"]
+
+
+def test_blocks_are_called_as_the_file_calls_each() -> None:
+    diagram = drawn("zoo/inception_v3.rf", View.network)
+    labels = [text.plain(n.label[0]) for n in diagram.nodes if n.kind is Kind.block]
+    assert labels[:2] == ["Mixed_5b", "Mixed_5c"]
+    assert labels[5:7] == ["Mixed_6c–Mixed_6d  ×2", "Mixed_6e"]
