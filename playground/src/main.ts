@@ -13,6 +13,8 @@ import { splitter, tabs } from "./tabs";
 
 /** Milliseconds without a key after which a text is compiled. */
 const PAUSE = 80;
+/** Milliseconds after which it is told that there is work to do. */
+const SLOW = 2_000;
 /** Milliseconds after which a text that takes long may be given up for a newer one. */
 const PATIENCE = 20_000;
 
@@ -70,11 +72,16 @@ async function refresh(): Promise<void> {
   if (running) return;
   running = version;
   const mine = version;
+  const slow = setTimeout(() => {
+    status.className = "";
+    status.textContent = "Working…";
+  }, SLOW);
   try {
     await show(mine);
   } catch (error) {
     if (mine === version) fault(error);
   } finally {
+    clearTimeout(slow);
     running = 0;
   }
   if (mine !== version) return refresh();
