@@ -52,7 +52,7 @@ test-long: $(STAMP) ## Search for faults with fresh draws, half an hour: docs/re
 
 test-browser: playground ## Test the playground in Chromium, beside the terminal
 	cd playground && npx tsc
-	$(BROWSE) --test playground/tests/
+	$(BROWSE) --test $(wildcard playground/tests/*.test.mjs)
 
 test-vscode: $(STAMP) $(MODULES) ## Test the extension for VS Code (needs npm and Node 20)
 	cd $(VSCODE) && RECFORM_PYTHON=$(abspath $(PY)) npm test

@@ -42,9 +42,9 @@ def measured(part: str, asked: Asked) -> dict[str, dict[str, Any]]:
 def page(text: str, figures: dict[str, dict[str, Any]]) -> str:
     """docs/benchmarks.md with the tables of these figures."""
     for part, entries in figures.items():
-        frame = rf"(<!-- figures: {part} -->\n).*?(\n<!-- end -->)"
+        frame = rf"(<!-- figures: {part} -->\n).*?(<!-- end -->)"
         text = re.sub(
-            frame, lambda m, e=entries: m[1] + table(e) + m[2], text, flags=re.S
+            frame, lambda m, e=entries: f"{m[1]}{table(e)}\n{m[2]}", text, flags=re.S
         )
     return text
 

@@ -30,7 +30,10 @@ const expand = byId("expand", HTMLInputElement);
 const views = byId("views", HTMLFormElement);
 
 const examples = await fetched(new URL("examples.json", import.meta.url).href);
-const desk = new Desk(examples);
+const desk = new Desk(examples, (megabytes) => {
+  const waiting = drawn.querySelector(".wait");
+  if (waiting) waiting.textContent = `Python is starting: ${megabytes} MB`;
+});
 let name = FIRST;
 let tab: Tab = "picture";
 /** Rises with every change; what was asked before is not shown any more. */
@@ -204,8 +207,9 @@ function viewOf(): string {
   return String(new FormData(views).get("view"));
 }
 
-/** The networks of a file with several. */
+/** The networks of a file with several; the one that was chosen is kept over mistakes. */
 function choices(names: readonly string[]): void {
+  if (names.length === 0) return;
   const before = network.value;
   network.replaceChildren(...names.map((item) => new Option(item)));
   if (names.includes(before)) network.value = before;

@@ -18,11 +18,11 @@ from recform.algebra.expr import (
     I,
     L,
     Learned,
-    Mirror,
     Scaled,
     State,
     Tensor,
 )
+from recform.algebra.lists import Mirror
 from recform.blocks.symbolic import Symbolic
 
 #: What an index becomes; it is never asked for the one of what all blocks share.

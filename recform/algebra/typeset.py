@@ -26,7 +26,6 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -35,7 +34,7 @@ from recform.algebra.expr import (
     TensorSum,
 )
 from recform.algebra.indices import time_of, untimed
-from recform.algebra.lists import Dealt, Listed, Members, Over, list_of
+from recform.algebra.lists import Dealt, Listed, Members, Mirror, Over, list_of
 from recform.blocks.symbolic import Symbolic
 from recform.operators.activation import RECIPROCAL
 

@@ -14,11 +14,11 @@ from recform.algebra.expr import (
     K,
     L,
     Learned,
-    Mirror,
     Scaled,
     State,
     Tensor,
 )
+from recform.algebra.lists import Mirror
 from recform.algebra.reindex import reindexed
 from recform.blocks.symbolic import Symbolic
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from recform.algebra.expr import (
     EVERYWHERE,
     Combine,
-    Mirror,
     Pointwise,
     State,
     Tensor,
     TensorSum,
 )
+from recform.algebra.lists import Mirror
 from recform.closure import closure
 from recform.recurrence.model import OPEN, PATTERN, ModuleSlot, Role, Slot, Step
 from recform.recurrence.moves import move

@@ -23,7 +23,6 @@ from recform.algebra.expr import (
     I,
     Input,
     Learned,
-    Mirror,
     Part,
     Pointwise,
     Scaled,
@@ -33,7 +32,7 @@ from recform.algebra.expr import (
     subtensors,
 )
 from recform.algebra.formula import Formula
-from recform.algebra.lists import LISTS, Dealt, Listed, Members, Over, list_of
+from recform.algebra.lists import LISTS, Dealt, Listed, Members, Mirror, Over, list_of
 from recform.algebra.reindex import remade
 from recform.blocks.symbolic import Symbolic
 from recform.recurrence.numbered import for_block, for_member, kept_by

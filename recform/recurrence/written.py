@@ -20,7 +20,6 @@ from recform.algebra.expr import (
     Filled,
     History,
     Input,
-    Mirror,
     Scaled,
     State,
     Tensor,
@@ -29,7 +28,7 @@ from recform.algebra.expr import (
 )
 from recform.algebra.formula import Formula
 from recform.algebra.indices import is_of_context
-from recform.algebra.lists import Listed, Members, is_list
+from recform.algebra.lists import Listed, Members, Mirror, is_list
 from recform.closure import closure
 from recform.recurrence.model import ModuleSlot, Slot, Step
 from recform.recurrence.moves import scalars_in, used_in

@@ -12,8 +12,8 @@ from recform.render import Diagram, Request, View, request
 from recform.render import diagram as draw
 from recform.render.formats import mermaid
 from recform.render.model import Kind
-from recform.render.placing.layout import place
 from recform.render.placing.renderer import PINNED, find
+from recform.render.placing.tiles import arranged
 from recform.render.text import plain
 from recform.render.theme import Theme
 from tests.render.networks import drawn, network
@@ -160,7 +160,7 @@ def test_frames_lie_in_frames() -> None:
     assert Counter(plain(cluster.label) for cluster in diagram.clusters) == Counter(
         ["block i", "W_i", "SE", "block i+1", "W_(i+1)", "SE"]
     )
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     for cluster in diagram.clusters:
         if cluster.parent:
             inner, outer = layout.clusters[cluster.id], layout.clusters[cluster.parent]

@@ -10,11 +10,11 @@ import pytest
 from recform.diagnostics import CompileError
 from recform.render import Format, Request, View, length, request, write
 from recform.render import diagram as draw
+from recform.render.formats.dot import size_of
 from recform.render.model import Diagram, Kind
 from recform.render.picture import Item, Picture, Words
 from recform.render.placing.fit import fitted
 from recform.render.placing.labels import sampled
-from recform.render.placing.layout import place
 from recform.render.placing.renderer import PINNED, find
 from recform.render.placing.rows import wrapped
 from recform.render.placing.tiles import arranged
@@ -56,7 +56,7 @@ def test_what_is_handed_on_runs_straight(name: str) -> None:
 
 def test_outputs_stand_in_the_order_of_inputs() -> None:
     diagram = drawn("zoo/feedback.rf")
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     for end in ("source", "sink"):
         heights = [layout.nodes[n.id][1] for n in diagram.nodes if n.end == end]
         assert len(heights) == 4
@@ -185,7 +185,7 @@ def test_no_arrow_runs_through_the_name_of_a_frame(
 ) -> None:
     diagram: Diagram = drawn(name, **options)
     made = picture(diagram)
-    layout = place(diagram, find(PINNED))
+    layout = arranged(diagram, find(PINNED))
     # The drawing is moved to the middle above its caption, and by a margin.
     shifts = [
         (item.parts[0].path[0][1][0], curve.points[0])
@@ -232,3 +232,27 @@ def test_the_caption_has_the_index_of_the_picture() -> None:
     compiled = network("input 4\nstages 4 x 3\ny_<i+1> = f_<i+1>(y_i) + y_i")
     made = draw(compiled.graph, Request())
     assert [plain(row) for row in made.caption] == ["y_i = f_i·y_(i−1) + y_(i−1)"]
+
+
+@pytest.mark.parametrize("name", ["paper/eq20.rf", "language/revnet.rf"])
+def test_adapters_stand_on_both_sides_of_their_block(name: str) -> None:
+    diagram = drawn(name, View.network)
+    layout = arranged(diagram, find(PINNED))
+    kinds = {node.id: node.kind for node in diagram.nodes}
+    boxes = {node.id: node for node in diagram.nodes}
+    sides: dict[str, list[float]] = {}
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if kinds[edge.tail] is Kind.adapter:
+            aside = layout.nodes[edge.tail][0] - layout.nodes[edge.head][0]
+            sides.setdefault(edge.head, []).append(round(aside, 1))
+            # The edge came along, and its arrow still points at the block.
+            assert abs(curve.points[0][0] - layout.nodes[edge.tail][0]) < 40
+            at, size = layout.nodes[edge.head], size_of(boxes[edge.head])
+            off = (abs(curve.tip[k] - at[k]) for k in (0, 1))
+            room = (size.width / 2 + 1, size.height / 2 + 1)
+            assert all(a < b for a, b in zip(off, room, strict=True))
+    assert sides
+    assert all(len(both) == 2 and sum(both) == 0 for both in sides.values())
+    stage = layout.clusters[f"{diagram.id}-stage-2"]
+    inside = [n for n in diagram.nodes if n.cluster == f"{diagram.id}-stage-2"]
+    assert all(stage.left < layout.nodes[n.id][0] < stage.right for n in inside)

@@ -66,7 +66,7 @@ def for_layout(diagram: Diagram) -> str:
             "id": edge.id,
             **({"label": _blank(edge.label, NOTE)} if edge.label else {}),
         },
-        lambda label: {"label": _blank(label, CLUSTER, 40, 1.6)},
+        lambda label: {"label": _blank(label, CLUSTER, 30, 2)},
     )
     for tail, head, weight in _order(diagram):
         graph.edge(tail, head, style="invis", weight=weight)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from recform.render.formats.dot import size_of
+from recform.render import text
+from recform.render.formats.dot import NOTE, size_of
 from recform.render.model import Cluster, Diagram
-from recform.render.placing.layout import Frame, Layout
+from recform.render.picture import Point
+from recform.render.placing.layout import Curve, Frame, Layout
 
 
 def balanced(diagram: Diagram, layout: Layout) -> Layout:
@@ -20,7 +22,10 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
         if any(other.parent == cluster.id for other in diagram.clusters):
             continue
         frame = frames[cluster.id]
-        inside = list(_within(diagram, layout, cluster))
+        inside = [
+            *_within(diagram, layout, cluster),
+            *_labels(diagram, layout, cluster),
+        ]
         low, high = min(n.left for n in inside), max(n.right for n in inside)
         side = ((low - frame.left) + (frame.right - high)) / 2
         moved = replace(frame, left=round(low - side, 2), right=round(high + side, 2))
@@ -33,10 +38,38 @@ def balanced(diagram: Diagram, layout: Layout) -> Layout:
             frames[cluster.id] = moved
     left = min([0.0, *(frame.left for frame in frames.values())])
     right = max([layout.width, *(frame.right for frame in frames.values())])
-    if left < 0 or right > layout.width:
-        # It would be cut off at the edge of the page.
-        return layout
-    return replace(layout, clusters=frames)
+    return from_left(replace(layout, clusters=frames), left, right)
+
+
+def from_left(layout: Layout, left: float, right: float) -> Layout:
+    """A layout that goes from ``left`` to ``right``, moved to where pictures begin."""
+    if left == 0.0:
+        return replace(layout, width=right)
+
+    def moved(at: Point) -> Point:
+        return (round(at[0] - left, 2), at[1])
+
+    return replace(
+        layout,
+        width=right - left,
+        nodes={name: moved(at) for name, at in layout.nodes.items()},
+        edges=tuple(
+            Curve(
+                tuple(map(moved, curve.points)),
+                moved(curve.tip),
+                None if curve.label is None else moved(curve.label),
+            )
+            for curve in layout.edges
+        ),
+        clusters={
+            name: replace(
+                frame,
+                left=round(frame.left - left, 2),
+                right=round(frame.right - left, 2),
+            )
+            for name, frame in layout.clusters.items()
+        },
+    )
 
 
 def _within(
@@ -48,6 +81,16 @@ def _within(
             (x, y), size = layout.nodes[node.id], size_of(node)
             w, h = size.width / 2, size.height / 2
             yield Frame(x - w, y - h, x + w, y + h)
+
+
+def _labels(diagram: Diagram, layout: Layout, cluster: Cluster) -> Iterator[Frame]:
+    """Where the labels of the edges between nodes of a frame are about to stand."""
+    inside = {node.id for node in diagram.nodes if node.cluster == cluster.id}
+    for edge, curve in zip(diagram.edges, layout.edges, strict=True):
+        if curve.label is not None and {edge.tail, edge.head} <= inside:
+            x, y = curve.label
+            half = text.width(edge.label, NOTE, "sans") / 2
+            yield Frame(x - half, y, x + half, y)
 
 
 def _holds(outer: Frame, inner: Frame) -> bool:

@@ -8,6 +8,7 @@ from recform.render.model import Diagram, Direction
 from recform.render.picture import Point
 from recform.render.placing.frames import balanced
 from recform.render.placing.layout import Curve, Frame, Layout, place
+from recform.render.placing.sides import both_sides
 from recform.render.request import Renderer
 
 
@@ -18,7 +19,7 @@ def arranged(diagram: Diagram, found: Renderer) -> Layout:
         CompileError: if the renderer fails.
     """
     if not diagram.tiles:
-        return balanced(diagram, place(diagram, found))
+        return balanced(diagram, both_sides(diagram, place(diagram, found)))
     one = _one(diagram)
     return _Row(diagram, balanced(one, place(one, found))).layout()
 

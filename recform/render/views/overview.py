@@ -8,19 +8,10 @@ from dataclasses import replace
 
 import sympy
 
-from recform.algebra.expr import (
-    Apply,
-    Context,
-    I,
-    Input,
-    L,
-    Mirror,
-    Scaled,
-    State,
-    Tensor,
-)
+from recform.algebra.expr import Apply, Context, I, Input, L, Scaled, State, Tensor
 from recform.algebra.formula import Pipeline, Scope
 from recform.algebra.indices import is_of_context
+from recform.algebra.lists import Mirror
 from recform.algebra.typeset import plain
 from recform.blocks import Shape
 from recform.graph.model import Piece, Segment, SharedModule, Site

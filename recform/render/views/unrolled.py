@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import sympy
 
-from recform.algebra.expr import I, Mirror
+from recform.algebra.expr import I
+from recform.algebra.lists import Mirror
 from recform.blocks.symbolic import Symbolic
 from recform.graph.model import NetworkGraph
 from recform.recurrence.model import (
