@@ -64,8 +64,10 @@ class Link:
 
     def keeping(self, numbers: int) -> Link:
         """One for which more is kept."""
-        more = self.cost.saves_more + numbers
-        return replace(self, cost=replace(self.cost, saves_more=more))
+        cost = self.cost
+        # It is a copy, which a lean pass makes again.
+        more, lean = cost.saves_more + numbers, cost.inside_lean
+        return replace(self, cost=replace(cost, saves_more=more, lean=lean))
 
     def times(self, count: int) -> Link:
         """That of one call for each of ``count`` tensors; its module is one."""
@@ -78,6 +80,8 @@ class Link:
             saves_once=cost.saves_once * count,
             workspace=cost.workspace * count,
             workspace_back=cost.workspace_back * count,
+            lean=None if cost.lean is None else cost.lean.times(count),
+            stays=cost.stays.times(count),
         )
         works = tuple(work.times(count) for work in self.works)
         return replace(self, made=self.made * count, cost=each, works=works)

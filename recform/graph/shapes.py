@@ -187,8 +187,15 @@ class BlockShapes:
             made = self.shape(tensor).elements * self.count(tensor)
             weighed = self._weighed(tensor)
             work = Work(reads, made, multiply_adds=weighed)
-            found[tensor] = (Link(made, Cost(multiply_adds=weighed), (work,)),)
+            cost = Cost(multiply_adds=weighed, cheap=self._is_cheap(tensor))
+            found[tensor] = (Link(made, cost, (work,)),)
         return found
+
+    def _is_cheap(self, tensor: Tensor) -> bool:
+        """Whether a tensor that no operator makes is cheap to make again."""
+        if isinstance(tensor, Elementwise):
+            return function_cost(tensor.function, self.shape(tensor.argument)).cheap
+        return isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
 
     def _is_view(self, tensor: Tensor) -> bool:
         """Whether a tensor has no numbers of its own, or is never made by itself."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recform.blocks.amount import Amount
 from recform.blocks.code import code
 from recform.blocks.operator import (
     Argument,
@@ -43,7 +44,13 @@ class BatchNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each channel are kept beside the input.
         features = int(x.features)
-        return Cost(2 * features, saves_input=True, saves_once=2 * features)
+        return Cost(
+            2 * features,
+            saves_input=True,
+            saves_once=2 * features,
+            cheap=True,
+            stays=Amount(once=2 * features),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(x.features)]
@@ -82,7 +89,13 @@ class LayerNorm(Operator):
         # Mean and deviation of each position are kept beside the input.
         rows = x.elements // int(x.features)
         learned = 2 * int(x.features) if a.affine else 0
-        return Cost(learned, saves_input=True, saves_more=2 * rows)
+        return Cost(
+            learned,
+            saves_input=True,
+            saves_more=2 * rows,
+            cheap=True,
+            stays=Amount(2 * rows),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         features = code(x.features)
@@ -144,7 +157,13 @@ class GroupNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # Mean and deviation of each group are kept beside the input.
         more = 2 * int(a.groups)
-        return Cost(2 * int(x.features), saves_input=True, saves_more=more)
+        return Cost(
+            2 * int(x.features),
+            saves_input=True,
+            saves_more=more,
+            cheap=True,
+            stays=Amount(more),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         parts = [code(a.groups), code(x.features)]
