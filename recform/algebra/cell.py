@@ -73,6 +73,8 @@ class Cell(Body):
     lags: Mapping[str, int]
     affine: Affine | None
     starts: Mapping[str, Filled]
+    #: It runs at all positions, and not once.
+    opened = None
 
     @property
     def support(self) -> tuple[str, ...]:  # type: ignore[override]

@@ -10,6 +10,7 @@ that keep less, need less or run less again than others which keep the same tens
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,8 +21,8 @@ from recform.costs.peaks import peaks
 from recform.costs.tape import Buffer, Held, Operation, Tape
 from recform.memory import Memory
 
-#: Networks of more parts are planned in groups of blocks.
-MOST = 32
+#: Networks of more parts are planned in groups of blocks; of many operations, in fewer.
+MOST, FEWEST, STEPS = 32, 12, 240_000
 #: Forms that a part may have, the dearest in memory first.
 FORMS = (Memory.plain, Memory.lean, Memory.checkpoint)
 #: Seconds that an operation takes to run once more, in whole units: sums are exact.
@@ -144,7 +145,8 @@ class _Groups:
 
     def __init__(self, tape: Tape) -> None:
         count = tape.units
-        each = -(-(count - 2) // (MOST - 2))
+        parts = math.isqrt(STEPS // max(1, len(tape.operations)))
+        each = -(-(count - 2) // (max(FEWEST, min(MOST, parts)) - 2))
         self.borders = [0, *range(1, count - 1, max(each, 1)), count - 1, count]
 
     def spread(self, forms: Sequence[Memory]) -> tuple[Memory, ...]:

@@ -132,11 +132,12 @@ def within(network: NetworkGraph, budget: Budget, report: Diagnostics) -> Plan:
         share = ""
         if budget.most.strip().endswith("%"):
             freed = plain.training - least.peak
-            share = f", and {100 - 100 * freed / plain.total.kept:.1f}% as a share"
+            tenths = -(-1000 * (plain.total.kept - freed) // plain.total.kept)
+            share = f", and {tenths / 10:.1f}% as a share"
         report.error(
             "RF540",
             f"{name} does not train {examples} in {in_bytes(most)}: it needs "
-            f"{in_bytes(least.peak)} where all of its blocks run again that may",
+            f"{in_bytes(least.peak)} at least, however much runs again",
             network.recurrence.formula.equations[0].span,
             hint=f"the smallest budget is {least.peak} bytes{share}; fewer examples at "
             "once need less",

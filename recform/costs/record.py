@@ -51,7 +51,7 @@ class _Recorder:
         self._whole = whole
         self._recurrence = network.recurrence
         self._formula = network.recurrence.formula
-        self._writer = Writer()
+        self._writer = Writer(opens=whole)
         #: What each block has: further inputs, and what the start makes of them alone.
         self._contexts: dict[object, Held] = {}
 

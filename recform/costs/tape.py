@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from recform.algebra.tracing import Link, statements
+from recform.algebra.tracing import Inner, Link, statements
 from recform.blocks import Amount, Work
 
 #: What a slot of the state holds: a tensor, those of a list, or nothing (a module).
@@ -118,9 +118,11 @@ class Writer:
         part: the part of the network that is written.
         unit: the number of the block that is written.
         copies: how many blocks in a row the next operations stand for.
+        opens: whether what definitions compute is written as operations of its own.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, opens: bool = False) -> None:
+        self.opens = opens
         self.tape = Tape()
         self.part = ""
         self.unit = 0
@@ -143,7 +145,11 @@ class Writer:
             named = x
             for link in statement:
                 here = self.here
-                made = self._operation(link, x, (owner, here - start))
+                here_owner = (owner, here - start)
+                if self.opens and link.inside is not None:
+                    x = self._opened(link.inside(), x, here_owner)
+                    continue
+                made = self._operation(link, x, here_owner)
                 if link.cost.saves_input and here > start:
                     self.keep(x, here)
                 if link.cost.saves_output and link is not links[-1]:
@@ -152,6 +158,21 @@ class Writer:
             self.name(named)
         self.name(given)
         return x
+
+    def _opened(self, tensors: Sequence[Inner], given: Held, owner: object) -> Held:
+        """What a definition computes; code has variables for what its operators make."""
+        held: dict[object, Held] = {None: given}
+        for item in tensors:
+            start = self.here
+            reads = tuple(dict.fromkeys(n for read in item.reads for n in held[read]))
+            made = self.chain(item.links, reads, (owner, len(held)))
+            for ask in item.asks if self.here > start else ():
+                own = ask == item.tensor
+                self.keep(made if own else held[ask], self.here - 1 if own else start)
+            held[item.tensor] = made
+        for made in held.values():
+            self.name(made)
+        return made
 
     def _operation(self, link: Link, reads: Held, owner: object) -> Held:
         tape, here = self.tape, self.here
@@ -185,12 +206,15 @@ class Writer:
         return (len(tape.buffers) - 1,)
 
     def keep(self, held: Held, by: int) -> None:
+        """Notes that tensors are kept for the gradient of an operation."""
+        operations = self.tape.operations
         for number in held:
             buffer = self.tape.buffers[number]
             buffer.kept = by if buffer.kept is None else min(buffer.kept, by)
-        operation = self.tape.operations[by]
-        asks = tuple(dict.fromkeys((*operation.asks, *held)))
-        self.tape.operations[by] = replace(operation, asks=asks)
+            # What an adapter makes stands behind a product that is made of it.
+            place = max(by, buffer.born)
+            asks = tuple(dict.fromkeys((*operations[place].asks, number)))
+            operations[place] = replace(operations[place], asks=asks)
 
     def name(self, held: Held) -> None:
         """Notes that code has a name for tensors up to here."""

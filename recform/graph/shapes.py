@@ -195,7 +195,10 @@ class BlockShapes:
         """Whether a tensor that no operator makes is cheap to make again."""
         if isinstance(tensor, Elementwise):
             return function_cost(tensor.function, self.shape(tensor.argument)).cheap
-        return isinstance(tensor, TensorSum | Pointwise | Scaled | Combine | Concat)
+        if isinstance(tensor, Over | History):
+            return tensor.kind in ("sum", "mean") and not self._weighed(tensor)
+        cheap = TensorSum | Pointwise | Scaled | Combine | Concat | Members
+        return isinstance(tensor, cheap)
 
     def _is_view(self, tensor: Tensor) -> bool:
         """Whether a tensor has no numbers of its own, or is never made by itself."""

@@ -127,8 +127,14 @@ class RMSNorm(Operator):
     def cost(self, x: Shape, a: Arguments) -> Cost:
         # What each position is divided by, and the quotient before the learned scale.
         # Both have four bytes, whatever comes in.
-        numbers = x.elements // int(x.features) + x.elements
-        return Cost(int(x.features), saves_input=True, saves_bytes=4 * numbers)
+        rows = x.elements // int(x.features)
+        return Cost(
+            int(x.features),
+            saves_input=True,
+            saves_bytes=4 * (rows + x.elements),
+            cheap=True,
+            stays=Amount(bytes=4 * rows),
+        )
 
     def emit(self, x: Shape, a: Arguments) -> Emitted:
         given = f"{code(x.features)}, eps={code(a.eps)}"
